@@ -1,1 +1,24 @@
-//! x
+//! Who is this, and may they in? The question that every Hallpass program asks, and its answer.
+//!
+//! A [`Question`] goes in, a [`Verdict`] comes out. [`Authenticator`] is the way between: it reads
+//! what the site stores, as the [`Configuration`] describes it. Blocking and plain: threads and
+//! deadlines belong to the programs, and the time is an argument.
+#![forbid(unsafe_code)]
+
+mod account;
+mod authenticator;
+pub mod configuration;
+pub mod cookie;
+mod question;
+mod secret;
+mod site;
+mod verdict;
+
+pub use hallpass_stores::{Deadline, Unavailable};
+
+pub use self::account::{Account, Id};
+pub use self::authenticator::Authenticator;
+pub use self::configuration::Configuration;
+pub use self::question::{Conditions, Credential, Question, Requirement};
+pub use self::secret::Secret;
+pub use self::verdict::{Identity, Reason, Session, Verdict};

@@ -1,1 +1,14 @@
-//! x
+//! What every Hallpass program shares: the command line, the log, and deadlines.
+#![forbid(unsafe_code)]
+
+mod command_line;
+mod deadline;
+pub mod log;
+mod terminate;
+mod worker;
+
+pub use self::command_line::CommandLine;
+pub use self::deadline::within;
+pub use self::log::Log;
+pub use self::terminate::on_terminate;
+pub use self::worker::Worker;

@@ -1,0 +1,65 @@
+//! An account, as a site's directory describes it.
+
+use hallpass_stores::sql::Value;
+
+use crate::Identity;
+
+/// An account of the site.
+#[derive(Clone)]
+pub struct Account {
+    /// The primary key.
+    pub id: Id,
+    /// The login name as stored.
+    pub name: String,
+    /// The encoded password hash; `None` where the column is NULL.
+    pub encoded: Option<String>,
+    /// Whether the account may be used.
+    pub active: bool,
+    /// Whether it is staff.
+    pub staff: bool,
+    /// Whether it holds every permission.
+    pub superuser: bool,
+    /// The e-mail address; empty where there is none.
+    pub email: String,
+    /// The person's full name; empty where there is none.
+    pub full_name: String,
+}
+
+/// A primary key: its value in the database, and its text as the site writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Id {
+    pub(crate) value: Value,
+    pub(crate) text: String,
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl Account {
+    /// The identity of this account, without groups and session.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity {
+            name: self.name.clone(),
+            id: self.id.text.clone(),
+            email: self.email.clone(),
+            full_name: self.full_name.clone(),
+            ..Identity::default()
+        }
+    }
+}
+
+/// Never shows the password hash.
+impl std::fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Account")
+            .field("id", &self.id.text)
+            .field("name", &self.name)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,300 @@
+//! The way from a question to its verdict.
+
+mod costliest;
+
+use std::time::SystemTime;
+
+use hallpass_passwords::{Description, Outcome, identify, verify};
+use hallpass_stores::sql::{Database, Snapshot};
+use hallpass_stores::{Deadline, Unavailable};
+use sha2::{Digest, Sha256};
+
+use self::costliest::Costliest;
+use crate::configuration::{Access, Configuration, Passwords};
+use crate::site::{Directory, Site};
+use crate::{
+    Account, Conditions, Credential, Identity, Question, Reason, Requirement, Secret, Session,
+    Verdict,
+};
+
+/// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
+/// e-mail address 254.
+const LONGEST_NAME: usize = 1024;
+
+/// Answers questions about one site, one at a time.
+///
+/// Opens nothing until it is asked, and keeps what it opened for the next question.
+#[derive(Debug)]
+pub struct Authenticator {
+    site: Site,
+    database: Database,
+    access: Access,
+    passwords: Passwords,
+    longest_password: usize,
+    costliest: Costliest,
+}
+
+impl Authenticator {
+    /// An authenticator for the site that `configuration` describes.
+    #[must_use]
+    pub fn new(configuration: &Configuration) -> Self {
+        Self {
+            site: Site::new(configuration),
+            database: Database::new(&configuration.database),
+            access: configuration.access.clone(),
+            passwords: configuration.passwords.clone(),
+            longest_password: configuration.limits.max_password,
+            costliest: Costliest::default(),
+        }
+    }
+
+    /// The verdict on `question`, at the time `now`. Stores give up at `deadline`; a hash that has
+    /// been started is finished.
+    pub fn answer(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
+        let verdict = match &question.credential {
+            Credential::Password { name, password } => {
+                self.password(name, password, question, deadline)
+            }
+            Credential::Session { token, owner } => {
+                self.session(token, owner.as_deref(), question, now, deadline)
+            }
+            Credential::Vouched { name } => self.vouched(name, question, deadline),
+        };
+        verdict.map_or_else(Verdict::from, |answer| match answer {
+            Ok(identity) => Verdict::Granted(Box::new(identity)),
+            Err(reason) => Verdict::Denied(reason),
+        })
+    }
+
+    /// The account that `name` means, and the groups it is in, whatever may be wrong with it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn account(
+        &mut self,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Option<(Account, Vec<String>)>, Unavailable> {
+        if malformed_name(name) {
+            return Ok(None);
+        }
+        let directory = &mut *self.site.directory;
+        self.database.snapshot(deadline, |snapshot| {
+            let Some(account) = directory.by_name(snapshot, name)? else { return Ok(None) };
+            let groups = groups(directory, snapshot, &account)?;
+            Ok(Some((account, groups)))
+        })
+    }
+
+    /// What the stored hash of `account` says of itself.
+    #[must_use]
+    pub fn describe(&self, account: &Account) -> Option<Description> {
+        identify(self.site.rules, account.encoded.as_deref()?)
+    }
+
+    fn password(
+        &mut self,
+        name: &str,
+        password: &Secret,
+        question: &Question,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let password = password.expose();
+        if malformed_name(name)
+            || password.len() > self.longest_password
+            || password.contains(&0)
+            || std::str::from_utf8(password).is_err()
+        {
+            return Ok(Err(Reason::Malformed));
+        }
+        let directory = &mut *self.site.directory;
+        // What the account must be is looked up first, so that the database is not held while the
+        // hash is computed, and so that a group costs a wrong password no less than a right one.
+        let found = self.database.snapshot(deadline, |snapshot| {
+            let Some(account) = directory.by_name(snapshot, name)? else { return Ok(None) };
+            let admitted = admit(directory, snapshot, &account, &self.access, question)?;
+            Ok(Some((account, admitted)))
+        })?;
+        let Some((account, admitted)) = found else {
+            self.spend(password, None, deadline)?;
+            return Ok(Err(Reason::UnknownUser));
+        };
+        let encoded = account.encoded.as_deref().unwrap_or_default();
+        let outcome = self.verify(password, encoded);
+        let denied = match outcome {
+            Outcome::Match => match admitted {
+                Ok(identity) => return Ok(Ok(identity)),
+                Err(reason) => reason,
+            },
+            Outcome::Mismatch => Reason::WrongPassword,
+            Outcome::Unusable => Reason::UnusablePassword,
+            Outcome::Unsupported if encoded.is_empty() => Reason::UnusablePassword,
+            Outcome::Unsupported => Reason::UnsupportedHash,
+        };
+        let checked = matches!(outcome, Outcome::Match | Outcome::Mismatch).then_some(encoded);
+        self.spend(password, checked, deadline)?;
+        Ok(Err(denied))
+    }
+
+    fn verify(&self, password: &[u8], encoded: &str) -> Outcome {
+        if let Some(allowed) = &self.site.algorithms
+            && let Some(description) = identify(self.site.rules, encoded)
+            && !encoded.starts_with('!')
+            && !allowed.iter().any(|name| name == description.algorithm)
+        {
+            return Outcome::Unsupported;
+        }
+        verify(self.site.rules, password, encoded, &self.passwords.limits)
+    }
+
+    /// Makes a denial cost what the site's costliest hash costs, whatever `checked`, the hash
+    /// that has been computed already, did cost: the time tells nobody which accounts there are.
+    fn spend(
+        &mut self,
+        password: &[u8],
+        checked: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<(), Unavailable> {
+        let limits = &self.passwords.limits;
+        let costliest = match &self.passwords.dummy {
+            Some(dummy) => dummy,
+            None => {
+                let (directory, database) = (&mut *self.site.directory, &mut self.database);
+                self.costliest.learn(self.site.rules, limits, checked, || {
+                    database.snapshot(deadline, |snapshot| directory.some_hashes(snapshot))
+                })?
+            }
+        };
+        hallpass_passwords::spend(password, costliest, checked, limits);
+        Ok(())
+    }
+
+    fn session(
+        &mut self,
+        token: &Secret,
+        owner: Option<&str>,
+        question: &Question,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let Site { directory, sessions, .. } = &mut self.site;
+        self.database.snapshot(deadline, |snapshot| {
+            let login = match sessions.read(snapshot, token.expose(), now)? {
+                Ok(login) => login,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            let Some(account) = directory.by_key(snapshot, &login.key)? else {
+                return Ok(Err(Reason::UnknownUser));
+            };
+            if !account.active {
+                return Ok(Err(Reason::Inactive));
+            }
+            if !sessions.confirms(&login, &account) {
+                return Ok(Err(Reason::StaleSession));
+            }
+            if let Some(owner) = owner {
+                let named = directory.by_name(snapshot, owner)?;
+                if named.is_none_or(|named| named.id != account.id) {
+                    return Ok(Err(Reason::WrongUser));
+                }
+            }
+            let directory = &mut **directory;
+            let admitted = admit(directory, snapshot, &account, &self.access, question)?;
+            Ok(admitted.map(|identity| Identity {
+                session: Some(Session {
+                    digest: digest(token.expose()),
+                    expires: login.expires,
+                    decoded: login.decoded,
+                }),
+                ..identity
+            }))
+        })
+    }
+
+    fn vouched(
+        &mut self,
+        name: &str,
+        question: &Question,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        if malformed_name(name) {
+            return Ok(Err(Reason::Malformed));
+        }
+        let directory = &mut *self.site.directory;
+        self.database.snapshot(deadline, |snapshot| {
+            let Some(account) = directory.by_name(snapshot, name)? else {
+                return Ok(Err(Reason::UnknownUser));
+            };
+            admit(directory, snapshot, &account, &self.access, question)
+        })
+    }
+}
+
+/// Whether an account whose owner has proved who they are may in.
+fn admit(
+    directory: &mut dyn Directory,
+    snapshot: &mut Snapshot<'_>,
+    account: &Account,
+    access: &Access,
+    question: &Question,
+) -> Result<Result<Identity, Reason>, Unavailable> {
+    if !account.active {
+        return Ok(Err(Reason::Inactive));
+    }
+    let conditions = [&access.conditions, &question.conditions];
+    let groups = if question.wants_groups || conditions.iter().any(|these| these.name_groups()) {
+        directory.groups(snapshot, account)?
+    } else {
+        Vec::new()
+    };
+    for conditions in conditions {
+        let mut met = |requirement: &Requirement| {
+            Ok(match requirement {
+                Requirement::Group(name) => groups.contains(name),
+                Requirement::Permission(permission) => {
+                    account.superuser || directory.holds(snapshot, account, permission)?
+                }
+                Requirement::Staff => account.staff,
+                Requirement::Superuser => account.superuser,
+            })
+        };
+        let mut permitted = conditions.any.is_empty();
+        for requirement in &conditions.any {
+            permitted = permitted || met(requirement)?;
+        }
+        for requirement in &conditions.all {
+            permitted = permitted && met(requirement)?;
+        }
+        if !permitted {
+            return Ok(Err(Reason::NotPermitted));
+        }
+    }
+    let groups = if question.wants_groups { groups } else { Vec::new() };
+    Ok(Ok(Identity { groups, ..account.identity() }))
+}
+
+/// The groups of an account; an inactive one is in none.
+fn groups(
+    directory: &mut dyn Directory,
+    snapshot: &mut Snapshot<'_>,
+    account: &Account,
+) -> Result<Vec<String>, Unavailable> {
+    if account.active { directory.groups(snapshot, account) } else { Ok(Vec::new()) }
+}
+
+impl Conditions {
+    fn name_groups(&self) -> bool {
+        let names_group = |requirement| matches!(requirement, &Requirement::Group(_));
+        self.any.iter().any(names_group) || self.all.iter().any(names_group)
+    }
+}
+
+fn malformed_name(name: &str) -> bool {
+    name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control)
+}
+
+/// Names a session for others: half of a SHA-256, from which no token can be found.
+fn digest(token: &[u8]) -> String {
+    let hash = Sha256::new().chain_update(b"hallpass session\0").chain_update(token).finalize();
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,50 @@
+//! What a check of a password costs at most on this site.
+
+use hallpass_passwords::{Limits, Rules, identify};
+use hallpass_stores::Unavailable;
+
+/// What an unknown account costs on a site without any account that has a password: what
+/// Django 5.2 would make one cost.
+const WITHOUT_ANY: &str = "pbkdf2_sha256$1000000";
+
+/// The costliest hash that has been seen.
+#[derive(Debug, Default)]
+pub(super) struct Costliest {
+    seen: Option<Seen>,
+}
+
+struct Seen {
+    encoded: String,
+    work: u64,
+}
+
+/// Never shows the hash.
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Seen").field("work", &self.work).finish_non_exhaustive()
+    }
+}
+
+impl Costliest {
+    /// The costliest hash, `checked` now among those seen. The first time, `some` is asked for a
+    /// few others, so that a program that answers once knows what it must cost, too.
+    pub(super) fn learn(
+        &mut self,
+        rules: Rules,
+        limits: &Limits,
+        checked: Option<&str>,
+        some: impl FnOnce() -> Result<Vec<String>, Unavailable>,
+    ) -> Result<&str, Unavailable> {
+        let others = if self.seen.is_none() { some()? } else { Vec::new() };
+        for encoded in others.iter().map(String::as_str).chain(checked) {
+            let Some(description) = identify(rules, encoded) else { continue };
+            let work = description.work;
+            let affordable = work <= u64::from(limits.max_iterations)
+                && description.memory <= limits.max_memory;
+            if affordable && work > self.seen.as_ref().map_or(0, |seen| seen.work) {
+                self.seen = Some(Seen { encoded: encoded.to_owned(), work });
+            }
+        }
+        Ok(self.seen.as_ref().map_or(WITHOUT_ANY, |seen| &seen.encoded))
+    }
+}

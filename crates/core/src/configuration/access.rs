@@ -1,0 +1,49 @@
+//! `[access]`: who gets in, on top of a valid credential.
+
+use super::Error;
+use super::section::Section;
+use crate::question::{Conditions, Requirement};
+
+/// Who gets in, on top of a valid credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What people may type to say who they are, in the order in which it is tried.
+    pub login: Vec<LoginField>,
+    /// Whether names that differ in case alone are the same.
+    pub ignore_case: bool,
+    /// What every account must be.
+    pub conditions: Conditions,
+}
+
+/// What people may type to say who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginField {
+    /// The e-mail address.
+    Email,
+    /// The login name.
+    Username,
+}
+
+impl Access {
+    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
+        let login = section.strings("login")?.unwrap_or_else(|| vec!["username".to_owned()]);
+        let field = |word: String| match word.as_str() {
+            "username" => Ok(LoginField::Username),
+            "email" => Ok(LoginField::Email),
+            _ => Err(section.wrong("login", "may hold \"username\" and \"email\"")),
+        };
+        let login = login.into_iter().map(field).collect::<Result<Vec<_>, _>>()?;
+        if login.is_empty() {
+            return Err(section.wrong("login", "is empty: nobody could log in"));
+        }
+        let ignore_case = section.boolean("ignore_case")?.unwrap_or(false);
+        let groups = section.strings("groups")?.unwrap_or_default();
+        let permissions = section.strings("permissions")?.unwrap_or_default();
+        section.finish()?;
+        let conditions = Conditions {
+            any: groups.into_iter().map(Requirement::Group).collect(),
+            all: permissions.into_iter().map(Requirement::Permission).collect(),
+        };
+        Ok(Self { login, ignore_case, conditions })
+    }
+}

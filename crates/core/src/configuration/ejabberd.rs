@@ -1,0 +1,87 @@
+//! `[ejabberd]`
+
+use super::Error;
+use super::section::Section;
+
+/// How `hallpass-ejabberd` asks and answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ejabberd {
+    /// What the password field may hold, in the order in which it is tried.
+    pub accept: Vec<EjabberdAccepted>,
+    /// The XMPP domains that are answered for; empty for all.
+    pub domains: Vec<String>,
+    /// Whether XEP-0106 escapes in names are undone.
+    pub unescape_jid: bool,
+    /// Whether names that differ in case alone are the same.
+    pub ignore_case: bool,
+    /// What is said when nothing can be said.
+    pub unavailable: WhenUnavailable,
+}
+
+/// What the password field of an ejabberd question may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EjabberdAccepted {
+    /// The account's password.
+    Password,
+    /// The value of the site's session cookie, for a session of the account.
+    Session,
+}
+
+/// What ejabberd is told when a store cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenUnavailable {
+    /// A frame that ejabberd 18.06 and later reports as a failure and does not cache.
+    Error,
+    /// No.
+    No,
+}
+
+impl Default for Ejabberd {
+    fn default() -> Self {
+        Self {
+            accept: vec![EjabberdAccepted::Password],
+            domains: Vec::new(),
+            unescape_jid: true,
+            ignore_case: true,
+            unavailable: WhenUnavailable::Error,
+        }
+    }
+}
+
+impl Ejabberd {
+    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
+        let default = Self::default();
+        let accept = match section.strings("accept")? {
+            None => default.accept,
+            Some(words) => {
+                let word = |word: String| match word.as_str() {
+                    "password" => Ok(EjabberdAccepted::Password),
+                    "session" => Ok(EjabberdAccepted::Session),
+                    _ => Err(section.wrong("accept", "may hold \"password\" and \"session\"")),
+                };
+                words.into_iter().map(word).collect::<Result<_, _>>()?
+            }
+        };
+        let unavailable = match section.string("unavailable")?.as_deref() {
+            None => default.unavailable,
+            Some("error") => WhenUnavailable::Error,
+            Some("no") => WhenUnavailable::No,
+            Some(_) => {
+                return Err(section.wrong("unavailable", "is neither \"error\" nor \"no\""));
+            }
+        };
+        if section.boolean("account_changes")? == Some(true) {
+            let message = "this version answers no to every change of an account";
+            return Err(section.wrong("account_changes", message));
+        }
+        let ejabberd = Self {
+            accept,
+            domains: section.strings("domains")?.unwrap_or_default(),
+            unescape_jid: section.boolean("unescape_jid")?.unwrap_or(default.unescape_jid),
+            ignore_case: section.boolean("ignore_case")?.unwrap_or(default.ignore_case),
+            unavailable,
+        };
+        section.finish()?;
+        Ok(ejabberd)
+    }
+}

@@ -1,0 +1,45 @@
+//! `[passwords]`: what a check may cost.
+
+use hallpass_passwords::{Limits, Rules, identify};
+
+use super::Error;
+use super::section::Section;
+
+/// What a check of a password may cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passwords {
+    /// The most that a stored hash may ask for; one that asks for more is never run.
+    pub limits: Limits,
+    /// The hash, or its beginning, whose cost an unknown account takes. `None`: the costliest
+    /// that the site's accounts are seen to have.
+    pub dummy: Option<String>,
+}
+
+impl Passwords {
+    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
+        let iterations = section.integer("max_iterations", 1..u64::from(u32::MAX))?;
+        let cost = section.integer("max_cost", 4..32)?;
+        let memory = section.bytes("max_memory")?;
+        let limits = Limits {
+            max_iterations: iterations.and_then(|n| n.try_into().ok()).unwrap_or(20_000_000),
+            max_memory: memory.unwrap_or(512 << 20),
+            max_cost: cost.and_then(|n| n.try_into().ok()).unwrap_or(16),
+        };
+        let dummy = section.string("dummy")?;
+        if let Some(dummy) = &dummy
+            && work_of(dummy).is_none_or(|work| work > u64::from(limits.max_iterations))
+        {
+            let message = "is no hash within the limits, as in \"pbkdf2_sha256$1000000\"";
+            return Err(section.wrong("dummy", message));
+        }
+        section.finish()?;
+        Ok(Self { limits, dummy })
+    }
+}
+
+/// The work of a check of `dummy`: a whole encoded hash, or its algorithm and iterations.
+fn work_of(dummy: &str) -> Option<u64> {
+    identify(Rules::Django, dummy)
+        .or_else(|| identify(Rules::Django, &format!("{dummy}$-$-")))
+        .map(|description| description.work)
+}

@@ -1,0 +1,93 @@
+//! Durations and sizes.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::section::Section;
+use super::Error;
+
+const DURATION: &str = "is not a duration, as in \"500ms\", \"5s\", \"10m\", \"2h\" or \"14d\"";
+
+impl Section<'_> {
+    /// A duration: a string of a whole number and `ms`, `s`, `m`, `h` or `d`.
+    pub(super) fn duration(&mut self, key: &'static str) -> Result<Option<Duration>, Error> {
+        let Some(text) = self.string(key).map_err(|_| self.wrong(key, DURATION))? else {
+            return Ok(None);
+        };
+        Ok(Some(duration(&text).ok_or_else(|| self.wrong(key, DURATION))?))
+    }
+
+    /// A duration, or a whole number of seconds.
+    pub(super) fn seconds(&mut self, key: &'static str) -> Result<Option<Duration>, Error> {
+        match self.value(key) {
+            Some(DeValue::Integer(_)) => {
+                Ok(self.integer(key, 0..u64::from(u32::MAX))?.map(Duration::from_secs))
+            }
+            _ => self.duration(key),
+        }
+    }
+
+    /// A number of bytes: a string of a whole number and `KiB`, `MiB` or `GiB`.
+    pub(super) fn bytes(&mut self, key: &'static str) -> Result<Option<u64>, Error> {
+        let message = "is not a size, as in \"64KiB\", \"512MiB\" or \"1GiB\"";
+        let Some(text) = self.string(key).map_err(|_| self.wrong(key, message))? else {
+            return Ok(None);
+        };
+        Ok(Some(size(&text).ok_or_else(|| self.wrong(key, message))?))
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split(text)?;
+    let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3_600),
+        "d" => seconds(86_400),
+        _ => None,
+    }
+}
+
+fn size(text: &str) -> Option<u64> {
+    let (number, unit) = split(text)?;
+    let shift = match unit {
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift)
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    Some((number.parse().ok()?, unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("10m"), Some(Duration::from_secs(600)));
+        assert_eq!(duration("14d"), Some(Duration::from_secs(1_209_600)));
+        for wrong in ["", "5", "s", "5 s", "-5s", "5.5s", "5S", "99999999999999999999s", "1e3s"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+        assert_eq!(duration("18446744073709551615d"), None);
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(size("512MiB"), Some(512 << 20));
+        for wrong in ["", "512", "512MB", "18446744073709551615GiB"] {
+            assert_eq!(size(wrong), None, "{wrong}");
+        }
+    }
+}

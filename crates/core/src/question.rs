@@ -1,0 +1,80 @@
+//! The question.
+
+use crate::Secret;
+
+/// What a host wants to know.
+#[derive(Debug)]
+pub struct Question {
+    /// What somebody shows to prove who they are.
+    pub credential: Credential,
+    /// What they must be, on top of that.
+    pub conditions: Conditions,
+    /// Whether the host wants the groups in the answer.
+    pub wants_groups: bool,
+}
+
+impl Question {
+    /// Asks about `credential` alone: no conditions, and no groups in the answer.
+    #[must_use]
+    pub fn new(credential: Credential) -> Self {
+        Self { credential, conditions: Conditions::default(), wants_groups: false }
+    }
+}
+
+/// What somebody shows to prove who they are.
+#[derive(Debug)]
+pub enum Credential {
+    /// A login name and a password.
+    Password {
+        /// The name as typed.
+        name: String,
+        /// The password as typed.
+        password: Secret,
+    },
+    /// The value of the site's session cookie.
+    Session {
+        /// The cookie's value.
+        token: Secret,
+        /// The name that the session must belong to, where the host has one.
+        owner: Option<String>,
+    },
+    /// Nothing: the host knows who it is and vouches for the name. The answer says whether there
+    /// is such an account, and whether it is let in; it proves nothing about who asks.
+    Vouched {
+        /// The name.
+        name: String,
+    },
+}
+
+impl Credential {
+    /// The name that was given, for the log.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Password { name, .. } | Self::Vouched { name } => Some(name),
+            Self::Session { owner, .. } => owner.as_deref(),
+        }
+    }
+}
+
+/// What an account must be, on top of a valid credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// At least one of these must hold, unless the list is empty.
+    pub any: Vec<Requirement>,
+    /// All of these must hold.
+    pub all: Vec<Requirement>,
+}
+
+/// One thing that an account can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// A member of the group of this name.
+    Group(String),
+    /// Holder of this permission, written `app.codename`.
+    Permission(String),
+    /// Staff, in Django's sense.
+    Staff,
+    /// A superuser, in Django's sense.
+    Superuser,
+}

@@ -1,0 +1,94 @@
+//! Datetimes as Django keeps them where the database has no type for them.
+
+use std::time::{Duration, SystemTime};
+
+/// Reads `YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC, as Django writes it into SQLite
+/// (db/backends/sqlite3/operations.py `adapt_datetimefield_value`, 5.2).
+pub(super) fn read(text: &str) -> Option<SystemTime> {
+    let (date, time) = text.split_once([' ', 'T'])?;
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    if !(1970..=9999).contains(&year)
+        || !(1..=days_in(year, month)?).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 59
+        || !(1..=9).contains(&fraction.len())
+        || !fraction.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return None;
+    }
+    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let nanoseconds = format!("{fraction:0<9}").parse().ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+}
+
+fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[u64; N]> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; N];
+    for (number, width) in numbers.iter_mut().zip(widths) {
+        let part = parts.next()?;
+        if part.len() != width || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        *number = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
+fn days_in(year: u64, month: u64) -> Option<u64> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    Some(match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u64::from(leap),
+        _ => return None,
+    })
+}
+
+/// Days from the first of January 1970 to a date of the Gregorian calendar, counting years from
+/// March so that the leap day comes last.
+fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month > 2 { year } else { year - 1 };
+    let month = (month + 9) % 12;
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    days - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(text: &str) -> Option<f64> {
+        Some(read(text)?.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64())
+    }
+
+    /// Expected values by `date -u -d … +%s`.
+    #[test]
+    fn datetimes_are_read() {
+        for (text, expected) in [
+            ("1970-01-01 00:00:00", 0.0),
+            ("2000-02-29 12:34:56", 951_827_696.0),
+            ("2026-11-21 00:00:00.250000", 1_795_219_200.25),
+            ("2033-05-18T03:33:20", 2_000_000_000.0),
+            ("9999-12-31 23:59:59", 253_402_300_799.0),
+        ] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_datetime_is_refused() {
+        for text in [
+            "", "2026-11-21", "12:00:00", "2026-11-21 12:00", "2026-13-01 00:00:00",
+            "2026-00-01 00:00:00", "2026-02-29 00:00:00", "1900-02-29 00:00:00",
+            "2026-11-31 00:00:00", "2026-11-00 00:00:00", "2026-11-21 24:00:00",
+            "2026-11-21 12:60:00", "2026-11-21 12:00:60", "2026-11-21 12:00:00.",
+            "2026-11-21 12:00:00.x", "2026-11-21 12:00:00.1234567890", "2026-11-21 12:00:00+00:00",
+            "+026-11-21 12:00:00", "2026-1-21 12:00:00", "2026-11-21-01 12:00:00", "٢٠٢٦-11-21 0:0:0",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Accounts, groups and permissions, as `ModelBackend` sees them.
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Row, Snapshot, Value, fold_case};
+use unicode_normalization::UnicodeNormalization;
+
+use super::statements::{KeyKind, Statements};
+use crate::account::{Account, Id};
+use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
+use crate::site::Directory;
+
+/// How many hashes are looked at to learn what a check costs on this site.
+const SOME: usize = 64;
+
+/// The accounts of a Django site.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    user: UserTable,
+    login: Vec<LoginField>,
+    ignore_case: bool,
+    normalize: Normalization,
+    statements: Option<Statements>,
+}
+
+impl Accounts {
+    pub(super) fn new(django: &Django, access: &Access) -> Self {
+        Self {
+            user: django.user.clone(),
+            login: access.login.clone(),
+            ignore_case: access.ignore_case,
+            normalize: django.normalize,
+            statements: None,
+        }
+    }
+
+    fn statements(&mut self, snapshot: &mut Snapshot<'_>) -> Result<&Statements, Unavailable> {
+        if self.statements.is_none() {
+            self.statements = Some(Statements::new(&self.user, snapshot)?);
+        }
+        self.statements.as_ref().ok_or_else(|| Unavailable::new("no statements were made"))
+    }
+}
+
+impl Directory for Accounts {
+    fn by_name(
+        &mut self,
+        snapshot: &mut Snapshot<'_>,
+        name: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        let name = match self.normalize {
+            Normalization::None => name.to_owned(),
+            Normalization::Nfkc => name.nfkc().collect(),
+        };
+        let (login, ignore_case) = (self.login.clone(), self.ignore_case);
+        let statements = self.statements(snapshot)?;
+        for field in login {
+            let exact = match field {
+                LoginField::Username => Some(statements.by_username()),
+                LoginField::Email => statements.by_email(),
+            };
+            let Some(exact) = exact else { continue };
+            let mut found = accounts(snapshot, statements, &exact, &[(":name", (&*name).into())])?;
+            if found.is_empty() && ignore_case {
+                let folded = match field {
+                    LoginField::Username => {
+                        Some(statements.by_username_but_for_case(snapshot, &name))
+                    }
+                    LoginField::Email => statements.by_email_but_for_case(snapshot, &name),
+                };
+                if let Some(folded) = folded {
+                    let parameters = [(":name", Value::from(&*name))];
+                    found = accounts(snapshot, statements, &folded, &parameters)?;
+                    found.retain(|account| {
+                        let stored = match field {
+                            LoginField::Username => &account.name,
+                            LoginField::Email => &account.email,
+                        };
+                        fold_case(stored) == fold_case(&name)
+                    });
+                }
+            }
+            match found.len() {
+                0 => {}
+                1 => return Ok(found.pop()),
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_key(
+        &mut self,
+        snapshot: &mut Snapshot<'_>,
+        key: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        let statements = self.statements(snapshot)?;
+        let Some(key) = key_value(statements.key, key) else { return Ok(None) };
+        let mut found = accounts(snapshot, statements, &statements.by_id(), &[(":id", key)])?;
+        Ok(if found.len() == 1 { found.pop() } else { None })
+    }
+
+    fn groups(
+        &mut self,
+        snapshot: &mut Snapshot<'_>,
+        account: &Account,
+    ) -> Result<Vec<String>, Unavailable> {
+        let Some(groups) = &self.statements(snapshot)?.groups else { return Ok(Vec::new()) };
+        let rows = snapshot.rows(groups, &[(":id", account.id.value.clone())], usize::MAX)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+    }
+
+    fn holds(
+        &mut self,
+        snapshot: &mut Snapshot<'_>,
+        account: &Account,
+        permission: &str,
+    ) -> Result<bool, Unavailable> {
+        // An application's label is an identifier, so the first dot ends it. A name without a dot
+        // is nobody's permission.
+        let Some((application, codename)) = permission.split_once('.') else { return Ok(false) };
+        let Some(statement) = &self.statements(snapshot)?.permission else { return Ok(false) };
+        let parameters = [
+            (":id", account.id.value.clone()),
+            (":application", application.into()),
+            (":codename", codename.into()),
+        ];
+        Ok(!snapshot.rows(statement, &parameters, 1)?.is_empty())
+    }
+
+    fn some_hashes(&mut self, snapshot: &mut Snapshot<'_>) -> Result<Vec<String>, Unavailable> {
+        let statement = &self.statements(snapshot)?.some_hashes;
+        let rows = snapshot.rows(statement, &[], SOME)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+    }
+}
+
+/// At most two accounts: one is the answer, and two are as good as many.
+fn accounts(
+    snapshot: &mut Snapshot<'_>,
+    statements: &Statements,
+    statement: &str,
+    parameters: &[(&str, Value)],
+) -> Result<Vec<Account>, Unavailable> {
+    let rows = snapshot.rows(statement, parameters, 2)?;
+    Ok(rows.into_iter().filter_map(|row| account(row, statements.key)).collect())
+}
+
+/// `None` for a row without a key or a name, which is nobody's.
+fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
+    let value = row.take(0);
+    let text = match &value {
+        Value::Integer(key) => key.to_string(),
+        Value::Text(key) if kind == KeyKind::Uuid => hyphenated(key),
+        Value::Text(key) => key.clone(),
+        _ => return None,
+    };
+    let name = row.text(1)?;
+    let encoded = row.text(2);
+    let (active, superuser, staff) = (row.truth(3), row.truth(4), row.truth(5));
+    let email = row.text(6).unwrap_or_default();
+    let (first, last) = (row.text(7).unwrap_or_default(), row.text(8).unwrap_or_default());
+    let full_name = format!("{first} {last}").trim().to_owned();
+    Some(Account {
+        id: Id { value, text },
+        name,
+        encoded,
+        active,
+        staff,
+        superuser,
+        email,
+        full_name,
+    })
+}
+
+/// The value that `key`, as a session spells it, has in the database: what the key field's
+/// `to_python` makes of it (db/models/fields/__init__.py, 5.2). `None` where Django would raise.
+fn key_value(kind: KeyKind, key: &str) -> Option<Value> {
+    match kind {
+        // `int()` takes white space around the digits, and one sign before them.
+        KeyKind::Integer => key.trim().parse().ok().map(Value::Integer),
+        KeyKind::Uuid => {
+            let hex: String = key.chars().filter(|character| *character != '-').collect();
+            let whole = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+            whole.then(|| Value::Text(hex.to_ascii_lowercase()))
+        }
+        KeyKind::Text => Some(key.into()),
+    }
+}
+
+/// A UUID as `str(uuid.UUID(…))` writes it.
+fn hyphenated(hex: &str) -> String {
+    if hex.len() != 32 || !hex.is_ascii() {
+        return hex.to_owned();
+    }
+    let part = |range| hex.get(range).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_the_field_reads_them() {
+        let integer = |key| key_value(KeyKind::Integer, key);
+        assert_eq!(integer("7"), Some(Value::Integer(7)));
+        assert_eq!(integer(" 07\n"), Some(Value::Integer(7)));
+        for key in ["", "1.0", "abc", "0x1", "1 2", "99999999999999999999", "1;", "None"] {
+            assert_eq!(integer(key), None, "{key}");
+        }
+        let uuid = |key| key_value(KeyKind::Uuid, key);
+        let hex = Some(Value::Text("0123456789abcdef0123456789abcdef".into()));
+        assert_eq!(uuid("01234567-89ab-cdef-0123-456789ABCDEF"), hex);
+        assert_eq!(uuid("0123456789abcdef0123456789abcde"), None);
+        assert_eq!(uuid("0123456789abcdef0123456789abcdeg"), None);
+        assert_eq!(
+            hyphenated("0123456789abcdef0123456789abcdef"),
+            "01234567-89ab-cdef-0123-456789abcdef"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Sessions of `django.contrib.sessions.backends.db`.
+
+use std::time::SystemTime;
+
+use hallpass_sessions::django::{
+    PrimaryKey, SigningKey, auth_hash_is_by, open, open_unsigned, read_json,
+};
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Snapshot, Value};
+
+use super::datetime;
+use crate::configuration::Django;
+use crate::site::{Login, SessionSource};
+use crate::{Account, Reason, Secret};
+
+/// The longest session key that is looked up. Django's own have 32 letters and digits.
+const LONGEST_KEY: usize = 128;
+/// Shorter keys are no keys (`SessionBase._validate_session_key`, 1.9 and later).
+const SHORTEST_KEY: usize = 8;
+
+/// Sessions in a table of the site's database.
+#[derive(Debug)]
+pub(super) struct DatabaseSessions {
+    statement: String,
+    keys: Vec<SigningKey>,
+    secret_keys: Vec<Secret>,
+    backends: Option<Vec<String>>,
+    trust_store: bool,
+}
+
+impl DatabaseSessions {
+    pub(super) fn new(django: &Django) -> Self {
+        let secrets = django.secret_keys.iter().map(Secret::expose);
+        let keys = secrets.clone().map(|key| SigningKey::new(key, &django.session_key_salt));
+        Self {
+            statement: format!(
+                "SELECT \"session_data\", \"expire_date\" FROM {} WHERE \"session_key\" = :key",
+                django.session_table
+            ),
+            keys: keys.collect(),
+            secret_keys: secrets.map(Secret::new).collect(),
+            backends: django.authentication_backends.clone(),
+            trust_store: django.trust_session_store,
+        }
+    }
+
+    fn payload(&self, container: &[u8]) -> Result<Vec<u8>, Reason> {
+        let payload = if self.trust_store && self.keys.is_empty() {
+            open_unsigned(container)
+        } else {
+            open(container, &self.keys)
+        };
+        payload.map_err(|_| Reason::InvalidSession)
+    }
+}
+
+impl SessionSource for DatabaseSessions {
+    fn read(
+        &mut self,
+        snapshot: &mut Snapshot<'_>,
+        token: &[u8],
+        now: SystemTime,
+    ) -> Result<Result<Login, Reason>, Unavailable> {
+        if self.keys.is_empty() && !self.trust_store {
+            return Err(Unavailable::new(
+                "sessions cannot be read: [django] secret_key is not configured",
+            ));
+        }
+        let key = match std::str::from_utf8(token) {
+            Ok(key)
+                if (SHORTEST_KEY..=LONGEST_KEY).contains(&key.len())
+                    && !key.contains(char::is_control) =>
+            {
+                key
+            }
+            _ => return Ok(Err(Reason::NoSession)),
+        };
+        let mut rows = snapshot.rows(&self.statement, &[(":key", key.into())], 2)?;
+        let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
+            return Ok(Err(Reason::NoSession));
+        };
+        let Value::Text(container) = row.take(0) else { return Ok(Err(Reason::InvalidSession)) };
+        let Some(expires) = row.text(1).as_deref().and_then(datetime::read) else {
+            return Ok(Err(Reason::InvalidSession));
+        };
+        if expires <= now {
+            return Ok(Err(Reason::ExpiredSession));
+        }
+        Ok(self.login(container.as_bytes(), expires))
+    }
+
+    /// The session's hash of the password, under any of the keys (`get_user` in
+    /// contrib/auth/__init__.py, 5.2).
+    fn confirms(&self, login: &Login, account: &Account) -> bool {
+        if self.trust_store && self.secret_keys.is_empty() {
+            return true;
+        }
+        let (Some(hash), Some(password)) = (&login.auth_hash, &account.encoded) else {
+            return false;
+        };
+        self.secret_keys.iter().any(|key| auth_hash_is_by(key.expose(), password, hash))
+    }
+}
+
+impl DatabaseSessions {
+    fn login(&self, container: &[u8], expires: SystemTime) -> Result<Login, Reason> {
+        let payload = self.payload(container)?;
+        let login = read_json(&payload).map_err(|_| Reason::InvalidSession)?;
+        let login = login.ok_or(Reason::AnonymousSession)?;
+        if self.backends.as_ref().is_some_and(|listed| !listed.contains(&login.backend)) {
+            return Err(Reason::InvalidSession);
+        }
+        Ok(Login {
+            key: match login.user {
+                PrimaryKey::Integer(key) => key.to_string(),
+                PrimaryKey::Text(key) => key,
+            },
+            auth_hash: login.hash,
+            expires: Some(expires),
+            decoded: if self.keys.is_empty() {
+                "the database's row, signature not checked, JSON"
+            } else {
+                "the database's row, signed, JSON"
+            },
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! The SQL that asks for accounts, made once for the tables a site has.
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Column, Snapshot, identifier};
+
+use crate::configuration::UserTable;
+
+/// The statements for one user model. Accounts come as: key, name, password, active, superuser,
+/// staff, e-mail, first name, last name.
+#[derive(Debug)]
+pub(super) struct Statements {
+    pub(super) key: KeyKind,
+    select: String,
+    username: String,
+    email: Option<String>,
+    id: String,
+    /// Of `:id`; `None` where the model has no groups.
+    pub(super) groups: Option<String>,
+    /// Of `:id`, `:application` and `:codename`; `None` where the model has no permissions.
+    pub(super) permission: Option<String>,
+    pub(super) some_hashes: String,
+}
+
+/// What the user model's primary key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyKind {
+    Integer,
+    /// A `UUIDField` in 32 hexadecimal digits, as SQLite and MySQL have it.
+    Uuid,
+    Text,
+}
+
+impl Statements {
+    /// The statements for `user`. The tables of Django's own user model are known; others are
+    /// asked for their columns, since a model need have neither names nor flags.
+    pub(super) fn new(user: &UserTable, snapshot: &mut Snapshot<'_>) -> Result<Self, Unavailable> {
+        let own = *user == UserTable::contrib();
+        let columns = if own { Vec::new() } else { snapshot.columns(&user.table)? };
+        if !own && columns.is_empty() {
+            let table = &user.table;
+            return Err(Unavailable::new(format!(
+                "the database has no table {table}; is it the site's, migrated, and is \
+                 `user_table` right?"
+            )));
+        }
+        let has = |name: &str| own || columns.iter().any(|column| column.name == name);
+        let optional = |name: &str| if has(name) { quoted(name) } else { "NULL".to_owned() };
+        let email = match &user.email {
+            Some(email) => Some(quoted(email)),
+            None => has("email").then(|| quoted("email")),
+        };
+        let (id, username) = (quoted(&user.id), quoted(&user.username));
+        let password = quoted(&user.password);
+        let table = quoted(&user.table);
+        let select = format!(
+            "SELECT {id}, {username}, {password}, {active}, {superuser}, {staff}, {email}, \
+             {first_name}, {last_name} FROM {table}",
+            active = user.active.as_deref().map_or("1".to_owned(), quoted),
+            superuser = optional("is_superuser"),
+            staff = optional("is_staff"),
+            email = email.as_deref().unwrap_or("NULL"),
+            first_name = optional("first_name"),
+            last_name = optional("last_name"),
+        );
+        let mut related = |configured: &Option<String>, suffix: &str| match configured {
+            Some(table) => Ok(Some(quoted(table))),
+            None => {
+                let table = format!("{}_{suffix}", user.table);
+                let there = own || !snapshot.columns(&table)?.is_empty();
+                Ok(there.then(|| quoted(&table)))
+            }
+        };
+        let groups_table = related(&user.groups_table, "groups")?;
+        let permissions_table = related(&user.permissions_table, "user_permissions")?;
+        let key = quoted(&user.foreign_key);
+        let groups = groups_table.as_ref().map(|groups| {
+            format!(
+                "SELECT g.\"name\" FROM \"auth_group\" g JOIN {groups} m ON m.\"group_id\" = \
+                 g.\"id\" WHERE m.{key} = :id ORDER BY g.\"name\""
+            )
+        });
+        Ok(Self {
+            key: if own { KeyKind::Integer } else { key_kind(&columns, &user.id) },
+            select,
+            groups,
+            permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
+            some_hashes: format!("SELECT {password} FROM {table} ORDER BY {id} DESC"),
+            username,
+            email,
+            id,
+        })
+    }
+
+    pub(super) fn by_username(&self) -> String {
+        format!("{} WHERE {} = :name", self.select, self.username)
+    }
+
+    pub(super) fn by_username_but_for_case(&self, snapshot: &Snapshot<'_>, name: &str) -> String {
+        format!("{} WHERE {}", self.select, snapshot.same_but_for_case(&self.username, name))
+    }
+
+    pub(super) fn by_email(&self) -> Option<String> {
+        Some(format!("{} WHERE {} = :name", self.select, self.email.as_ref()?))
+    }
+
+    pub(super) fn by_email_but_for_case(
+        &self,
+        snapshot: &Snapshot<'_>,
+        name: &str,
+    ) -> Option<String> {
+        let condition = snapshot.same_but_for_case(self.email.as_ref()?, name);
+        Some(format!("{} WHERE {condition}", self.select))
+    }
+
+    pub(super) fn by_id(&self) -> String {
+        format!("{} WHERE {} = :id", self.select, self.id)
+    }
+}
+
+/// As `ModelBackend._get_user_permissions` and `_get_group_permissions` ask
+/// (contrib/auth/backends.py, 5.2).
+fn permission(groups: Option<&str>, direct: Option<&str>, key: &str) -> Option<String> {
+    let direct = direct.map(|table| {
+        format!("p.\"id\" IN (SELECT d.\"permission_id\" FROM {table} d WHERE d.{key} = :id)")
+    });
+    let by_group = groups.map(|table| {
+        format!(
+            "p.\"id\" IN (SELECT gp.\"permission_id\" FROM \"auth_group_permissions\" gp JOIN \
+             {table} m ON m.\"group_id\" = gp.\"group_id\" WHERE m.{key} = :id)"
+        )
+    });
+    let either: Vec<String> = direct.into_iter().chain(by_group).collect();
+    (!either.is_empty()).then(|| {
+        format!(
+            "SELECT 1 FROM \"auth_permission\" p JOIN \"django_content_type\" c ON c.\"id\" = \
+             p.\"content_type_id\" WHERE c.\"app_label\" = :application AND p.\"codename\" = \
+             :codename AND ({})",
+            either.join(" OR ")
+        )
+    })
+}
+
+fn key_kind(columns: &[Column], id: &str) -> KeyKind {
+    match columns.iter().find(|column| column.name == id) {
+        Some(column) if column.kind.contains("int") => KeyKind::Integer,
+        Some(column) if column.kind == "char(32)" || column.kind == "uuid" => KeyKind::Uuid,
+        _ => KeyKind::Text,
+    }
+}
+
+/// The configuration lets no name through that cannot be quoted.
+fn quoted(name: &str) -> String {
+    identifier(name).unwrap_or_else(|| "\"\"".to_owned())
+}

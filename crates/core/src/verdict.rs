@@ -1,0 +1,126 @@
+//! The answer.
+
+use std::time::SystemTime;
+
+use hallpass_stores::Unavailable;
+
+/// What a question came to: three outcomes, so that none can mean "the database was down".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are who they say, and may in.
+    Granted(Box<Identity>),
+    /// They may not, for this reason. Logs are told which; hosts and clients are not.
+    Denied(Reason),
+    /// A store could not be asked. Nothing is known, so nobody is let in.
+    Unavailable(Unavailable),
+}
+
+impl Verdict {
+    /// The stable word for logs and programs: `granted`, `denied` or `unavailable`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Granted(_) => "granted",
+            Self::Denied(_) => "denied",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// The stable word for why not; `None` when granted.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Granted(_) => None,
+            Self::Denied(reason) => Some(reason.word()),
+            Self::Unavailable(_) => Some("unavailable"),
+        }
+    }
+}
+
+impl From<Unavailable> for Verdict {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+/// Whom the site says somebody is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The login name as the site stores it, whatever was typed.
+    pub name: String,
+    /// The primary key, as the site writes it into its sessions.
+    pub id: String,
+    /// The e-mail address; empty where the site has none.
+    pub email: String,
+    /// The person's full name; empty where the site has none.
+    pub full_name: String,
+    /// The groups the account is in, in alphabetical order.
+    pub groups: Vec<String>,
+    /// The session that proved it, where one did.
+    pub session: Option<Session>,
+}
+
+/// A live session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Names the session for as long as it lives, and tells nothing of its key.
+    pub digest: String,
+    /// When the site lets it end, if nothing renews it.
+    pub expires: Option<SystemTime>,
+    /// How it was read, in words for the administrator.
+    pub decoded: &'static str,
+}
+
+/// Why somebody may not in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nobody is logged in to the session.
+    AnonymousSession,
+    /// The session has ended.
+    ExpiredSession,
+    /// The account is switched off.
+    Inactive,
+    /// The session has a bad signature, or cannot be decoded, or the site would not take it.
+    InvalidSession,
+    /// The question itself is nonsense: not text, too long, or with control characters.
+    Malformed,
+    /// There is no such session.
+    NoSession,
+    /// A group, a permission or an `[access]` rule is missing.
+    NotPermitted,
+    /// The password has changed since the session was made.
+    StaleSession,
+    /// The stored hash is of no algorithm that is known or allowed, or costs more than allowed.
+    UnsupportedHash,
+    /// There is no such account, or more than one that the name could mean.
+    UnknownUser,
+    /// The account has no password.
+    UnusablePassword,
+    /// The password is wrong.
+    WrongPassword,
+    /// The session belongs to somebody else.
+    WrongUser,
+}
+
+impl Reason {
+    /// The stable word that logs, `--json` and metrics use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AnonymousSession => "anonymous-session",
+            Self::ExpiredSession => "expired-session",
+            Self::Inactive => "inactive",
+            Self::InvalidSession => "invalid-session",
+            Self::Malformed => "malformed",
+            Self::NoSession => "no-session",
+            Self::NotPermitted => "not-permitted",
+            Self::StaleSession => "stale-session",
+            Self::UnsupportedHash => "unsupported-hash",
+            Self::UnknownUser => "unknown-user",
+            Self::UnusablePassword => "unusable-password",
+            Self::WrongPassword => "wrong-password",
+            Self::WrongUser => "wrong-user",
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Questions asked on a thread of their own, so that none is answered late.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::Arc;
+use std::thread;
+use std::time::SystemTime;
+
+use hallpass_core::{Authenticator, Configuration, Deadline, Question, Unavailable, Verdict};
+
+/// How many threads may be stuck in a store before no more are started.
+const MOST_STUCK: usize = 16;
+
+/// Asks one authenticator, one question at a time. An answer that does not come by the deadline is
+/// [`Verdict::Unavailable`]; the thread that was asked is left behind, to end when whatever holds
+/// it lets go, and the next question is asked on a new one.
+#[derive(Debug)]
+pub struct Worker {
+    configuration: Arc<Configuration>,
+    jobs: Option<Sender<Job>>,
+    running: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Job {
+    question: Question,
+    deadline: Deadline,
+    answer: SyncSender<Verdict>,
+}
+
+impl Worker {
+    /// A worker for the site that `configuration` describes. Nothing is started or opened yet.
+    #[must_use]
+    pub fn new(configuration: Arc<Configuration>) -> Self {
+        Self { configuration, jobs: None, running: Arc::default() }
+    }
+
+    /// The verdict on `question`, within the configuration's deadline.
+    pub fn ask(&mut self, question: Question) -> Verdict {
+        let deadline = Deadline::after(self.configuration.limits.deadline);
+        let (answer, verdict) = mpsc::sync_channel(1);
+        if let Err(unavailable) = self.hand_over(Job { question, deadline, answer }) {
+            return unavailable.into();
+        }
+        verdict.recv_timeout(deadline.remaining()).unwrap_or_else(|error| {
+            self.jobs = None;
+            let message = match error {
+                RecvTimeoutError::Timeout => "no answer came within `deadline`",
+                RecvTimeoutError::Disconnected => "the thread that was asked ended without answer",
+            };
+            Unavailable::new(message).into()
+        })
+    }
+
+    fn hand_over(&mut self, job: Job) -> Result<(), Unavailable> {
+        let ended = || Unavailable::new("no thread takes questions");
+        if self.jobs.is_none() {
+            self.jobs = Some(self.start()?);
+        }
+        self.jobs.as_ref().ok_or_else(ended)?.send(job).map_err(|_| {
+            self.jobs = None;
+            ended()
+        })
+    }
+
+    fn start(&self) -> Result<Sender<Job>, Unavailable> {
+        if self.running.load(Ordering::Relaxed) >= MOST_STUCK {
+            let message = format!("{MOST_STUCK} earlier questions still wait for a store");
+            return Err(Unavailable::new(message));
+        }
+        let (jobs, waiting) = mpsc::channel();
+        let configuration = Arc::clone(&self.configuration);
+        let running = Running::new(&self.running);
+        thread::Builder::new()
+            .name("worker".to_owned())
+            .spawn(move || {
+                work(&configuration, &waiting);
+                drop(running);
+            })
+            .map_err(|error| Unavailable::new(format!("cannot start a thread: {error}")))?;
+        Ok(jobs)
+    }
+}
+
+fn work(configuration: &Configuration, waiting: &Receiver<Job>) {
+    let mut authenticator = Authenticator::new(configuration);
+    for Job { question, deadline, answer } in waiting {
+        let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
+        if answer.send(verdict).is_err() {
+            // Nobody waits any more: the worker has given this thread up.
+            break;
+        }
+    }
+}
+
+/// Counts a thread for as long as it runs.
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

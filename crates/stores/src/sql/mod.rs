@@ -1,0 +1,150 @@
+//! One small layer over the databases that sites use.
+//!
+//! Statements name their parameters (`:name`), which are always bound, never pasted in;
+//! identifiers from a configuration go through [`identifier`].
+
+mod sqlite;
+mod value;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use self::value::{Row, Value};
+use crate::{Deadline, Unavailable};
+
+/// Which database, and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the database is.
+    pub location: Location,
+    /// The longest that one query may take.
+    pub query_timeout: Duration,
+}
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A file of SQLite 3, opened for reading alone.
+    Sqlite(PathBuf),
+}
+
+/// A column of a table, as the database describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The column's name.
+    pub name: String,
+    /// The declared type in lower case, as in `integer`, `char(32)` or `varchar(128)`.
+    pub kind: String,
+}
+
+/// A database, connected when it is first asked and again whenever the connection is lost.
+#[derive(Debug)]
+pub struct Database {
+    connection: sqlite::Sqlite,
+    query_timeout: Duration,
+}
+
+impl Database {
+    /// A database that nothing has been asked of yet: nothing is opened here.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let Location::Sqlite(path) = &settings.location;
+        Self {
+            connection: sqlite::Sqlite::new(path.clone()),
+            query_timeout: settings.query_timeout,
+        }
+    }
+
+    /// Runs `ask` on one snapshot of the database, so that what its queries see belongs together,
+    /// and so that a local database is locked and unlocked once.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be reached by `deadline`, and what `ask` returns.
+    pub fn snapshot<T>(
+        &mut self,
+        deadline: Deadline,
+        ask: impl FnOnce(&mut Snapshot<'_>) -> Result<T, Unavailable>,
+    ) -> Result<T, Unavailable> {
+        let deadline = deadline.at_most(self.query_timeout);
+        self.connection.begin(deadline)?;
+        let answer = ask(&mut Snapshot { connection: &mut self.connection });
+        self.connection.end(answer.is_ok());
+        answer
+    }
+}
+
+/// One consistent view of a [`Database`].
+#[derive(Debug)]
+pub struct Snapshot<'a> {
+    connection: &'a mut sqlite::Sqlite,
+}
+
+impl Snapshot<'_> {
+    /// The rows that `statement` gives. Its parameters are named `:name`, and are given here
+    /// with the colon. At most `limit` rows are read.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the statement cannot be run in time, a missing table included.
+    pub fn rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Unavailable> {
+        self.connection.rows(statement, parameters, limit)
+    }
+
+    /// The columns of `table`, empty when there is no such table.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
+        self.connection.columns(table)
+    }
+
+    /// The SQL condition that `column` (an identifier already quoted) is the parameter `:name`
+    /// when case is ignored. It may let more rows through than differ in case alone; the caller
+    /// compares [`fold_case`] of both.
+    #[must_use]
+    pub fn same_but_for_case(&self, column: &str, name: &str) -> String {
+        sqlite::same_but_for_case(column, name)
+    }
+}
+
+/// `name` with differences of case taken away: full folding, so that `ß` equals `SS`.
+#[must_use]
+pub fn fold_case(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
+}
+
+/// `name` as a quoted identifier, for a table or column that a configuration names. `None` when
+/// no database could have an identifier like it: it is empty, longer than 128 bytes, or holds a
+/// control character. A dot is a part of the name, not a separator.
+#[must_use]
+pub fn identifier(name: &str) -> Option<String> {
+    if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
+        return None;
+    }
+    Some(format!("\"{}\"", name.replace('"', "\"\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_quoted() {
+        assert_eq!(identifier("auth_user").as_deref(), Some("\"auth_user\""));
+        assert_eq!(identifier("a\"; DROP").as_deref(), Some("\"a\"\"; DROP\""));
+        assert_eq!(identifier(""), None);
+        assert_eq!(identifier("a\0b"), None);
+        assert_eq!(identifier(&"a".repeat(129)), None);
+    }
+
+    #[test]
+    fn folding_is_full() {
+        assert_eq!(fold_case("STRASSE"), fold_case("straße"));
+        assert_eq!(fold_case("ZOË"), fold_case("zoë"));
+        assert_ne!(fold_case("zoe"), fold_case("zoë"));
+    }
+}

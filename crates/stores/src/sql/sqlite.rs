@@ -1,0 +1,219 @@
+//! SQLite, opened for reading alone.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+
+use super::{Column, Row, Value, fold_case};
+use crate::{Deadline, Unavailable};
+
+/// How many steps of SQLite's virtual machine pass between two looks at the clock.
+const STEPS_BETWEEN_LOOKS: i32 = 4096;
+
+/// A SQLite file.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    path: PathBuf,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    /// Device and inode of the file that is open.
+    file: (u64, u64),
+    /// When the question that is being asked gives up.
+    deadline: Arc<Mutex<Option<Deadline>>>,
+}
+
+impl Sqlite {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, open: None }
+    }
+
+    /// Starts a snapshot, opening the file first where needed.
+    pub(super) fn begin(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+        // An open file outlives its name: where a restored backup or a new deployment put another
+        // file there, the accounts in the old one are nobody's any more.
+        let file = std::fs::metadata(&self.path)
+            .map(|metadata| (metadata.dev(), metadata.ino()))
+            .map_err(|error| {
+                self.open = None;
+                Unavailable::new(format!(
+                    "cannot open the SQLite database {}: {error}; the user that this program \
+                     runs as must be able to read it and to enter its directories",
+                    self.path.display()
+                ))
+            })?;
+        if self.open.as_ref().is_none_or(|open| open.file != file) {
+            self.open = None;
+            self.open = Some(self.connect(file)?);
+        }
+        let failed = {
+            let Some(open) = &self.open else { return Err(self.closed()) };
+            *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+            open.connection
+                .busy_timeout(deadline.remaining())
+                .and_then(|()| open.connection.prepare_cached("BEGIN")?.execute([]))
+                .err()
+        };
+        failed.map_or(Ok(()), |error| {
+            self.open = None;
+            Err(self.failed("starting to read", &error))
+        })
+    }
+
+    /// Ends the snapshot. After a failure the connection is dropped, so that whatever was wrong
+    /// with it cannot last.
+    pub(super) fn end(&mut self, well: bool) {
+        let ended = self.open.as_ref().is_some_and(|open| {
+            let ended =
+                open.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
+            *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            ended.is_ok()
+        });
+        if !(well && ended) {
+            self.open = None;
+        }
+    }
+
+    fn connect(&self, file: (u64, u64)) -> Result<Open, Unavailable> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.path, flags)
+            .map_err(|error| self.failed("opening it", &error))?;
+        let deadline = Arc::new(Mutex::new(None::<Deadline>));
+        prepare(&mut connection, Arc::clone(&deadline))
+            .map_err(|error| self.failed("opening it", &error))?;
+        Ok(Open { connection, file, deadline })
+    }
+
+    pub(super) fn rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Unavailable> {
+        let Some(open) = &self.open else { return Err(self.closed()) };
+        let run = || -> rusqlite::Result<Vec<Row>> {
+            let mut statement = open.connection.prepare_cached(statement)?;
+            let columns = statement.column_count();
+            let parameters: Vec<(&str, &dyn ToSql)> =
+                parameters.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect();
+            let mut found = statement.query(parameters.as_slice())?;
+            let mut rows = Vec::new();
+            while let Some(row) = found.next()? {
+                let values = (0..columns).map(|index| row.get_ref(index).map(Value::from));
+                rows.push(Row(values.collect::<rusqlite::Result<_>>()?));
+                if rows.len() >= limit {
+                    break;
+                }
+            }
+            Ok(rows)
+        };
+        run().map_err(|error| self.failed("reading it", &error))
+    }
+
+    pub(super) fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
+        let statement = "SELECT name, lower(type) FROM pragma_table_info(:table)";
+        let rows = self.rows(statement, &[(":table", Value::from(table))], usize::MAX)?;
+        let column = |mut row: Row| {
+            Some(Column { name: row.text(0)?, kind: row.text(1).unwrap_or_default() })
+        };
+        Ok(rows.into_iter().filter_map(column).collect())
+    }
+
+    fn closed(&self) -> Unavailable {
+        Unavailable::new(format!("the SQLite database {} is not open", self.path.display()))
+    }
+
+    fn failed(&self, doing: &str, error: &rusqlite::Error) -> Unavailable {
+        let mend = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                "; another program holds its lock for longer than `query_timeout`"
+            }
+            Some(ErrorCode::OperationInterrupted) => "; it took longer than `query_timeout`",
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
+                "; where the site uses WAL mode, the user that this program runs as must be able \
+                 to write beside the database file, or the site must be running"
+            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                "; is this the site's database file?"
+            }
+            _ if error.to_string().contains("no such table")
+                || error.to_string().contains("no such column") =>
+            {
+                "; is this the site's database, migrated, with the tables that the configuration \
+                 names?"
+            }
+            _ => "",
+        };
+        let path = self.path.display();
+        Unavailable::new(format!("the SQLite database {path}: {doing} failed: {error}{mend}"))
+    }
+}
+
+fn prepare(
+    connection: &mut Connection,
+    deadline: Arc<Mutex<Option<Deadline>>>,
+) -> rusqlite::Result<()> {
+    // A quoted name that is no column must be an error. By default SQLite takes it for a string,
+    // and a misspelt column in a configuration would then equal the name that a visitor types.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    let passed = move || {
+        let deadline = *deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        deadline.is_some_and(Deadline::passed)
+    };
+    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(passed))?;
+    add_fold_case(connection)
+}
+
+/// SQLite's own `NOCASE` and `lower` know ASCII alone.
+fn add_fold_case(connection: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::functions::FunctionFlags;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("hallpass_fold_case", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str().ok().map(fold_case))
+    })
+}
+
+/// ASCII names, which nearly all are, are left to SQLite's own comparison: it is several times
+/// faster over a table of a million names.
+pub(super) fn same_but_for_case(column: &str, name: &str) -> String {
+    if name.is_ascii() {
+        format!("{column} = :name COLLATE NOCASE")
+    } else {
+        format!("hallpass_fold_case({column}) = hallpass_fold_case(:name)")
+    }
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(integer) => Self::Integer(integer),
+            ValueRef::Real(real) => Self::Real(real),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => Self::Text(text.to_owned()),
+                Err(_) => Self::Bytes(text.to_owned()),
+            },
+            ValueRef::Blob(bytes) => Self::Bytes(bytes.to_owned()),
+        }
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok(rusqlite::types::ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(integer) => ValueRef::Integer(*integer),
+            Self::Real(real) => ValueRef::Real(*real),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

@@ -1,0 +1,66 @@
+//! What goes into a statement and what comes out of it.
+
+/// One value of a row, or one parameter of a statement.
+#[derive(Clone, PartialEq)]
+pub enum Value {
+    /// SQL's NULL.
+    Null,
+    /// An integer. Booleans are 0 and 1.
+    Integer(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// Text.
+    Text(String),
+    /// Bytes that are not text.
+    Bytes(Vec<u8>),
+}
+
+/// Values may be password hashes and session data, so only their types are shown.
+impl std::fmt::Debug for Value {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Null => "Null",
+            Self::Integer(_) => "Integer(…)",
+            Self::Real(_) => "Real(…)",
+            Self::Text(_) => "Text(…)",
+            Self::Bytes(_) => "Bytes(…)",
+        })
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(integer: i64) -> Self {
+        Self::Integer(integer)
+    }
+}
+
+/// One row, its values in the order of the statement's columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row(pub(super) Vec<Value>);
+
+impl Row {
+    /// Takes the value of the column at `index` out of the row; NULL where there is none.
+    pub fn take(&mut self, index: usize) -> Value {
+        self.0.get_mut(index).map_or(Value::Null, |value| std::mem::replace(value, Value::Null))
+    }
+
+    /// Takes the text of the column at `index`; `None` for anything but text.
+    pub fn text(&mut self, index: usize) -> Option<String> {
+        match self.take(index) {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether the column at `index` is true, as a framework reads a boolean: a number that is
+    /// not zero.
+    pub fn truth(&mut self, index: usize) -> bool {
+        matches!(self.take(index), Value::Integer(number) if number != 0)
+    }
+}

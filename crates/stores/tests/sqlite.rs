@@ -1,0 +1,172 @@
+//! The SQL layer over real SQLite files.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use hallpass_stores::Deadline;
+use hallpass_stores::sql::{Database, Location, Settings, Value};
+use rusqlite::Connection;
+
+struct Site {
+    directory: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self { directory: tempfile::tempdir().unwrap() };
+        site.write("site.db", "Alice");
+        site
+    }
+
+    fn write(&self, file: &str, name: &str) {
+        let connection = Connection::open(self.directory.path().join(file)).unwrap();
+        connection.execute_batch("CREATE TABLE user (id INTEGER, name TEXT)").unwrap();
+        connection.execute("INSERT INTO user VALUES (1, ?1)", [name]).unwrap();
+    }
+
+    fn database(&self) -> Database {
+        Database::new(&Settings {
+            location: Location::Sqlite(self.directory.path().join("site.db")),
+            query_timeout: Duration::from_secs(20),
+        })
+    }
+}
+
+fn deadline() -> Deadline {
+    Deadline::after(Duration::from_secs(20))
+}
+
+fn names(database: &mut Database, condition: &str, name: &str) -> Result<Vec<String>, String> {
+    let statement = format!("SELECT name FROM user WHERE {condition}");
+    let answer = database
+        .snapshot(deadline(), |snapshot| snapshot.rows(&statement, &[(":name", name.into())], 9));
+    match answer {
+        Ok(rows) => Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect()),
+        Err(unavailable) => Err(unavailable.to_string()),
+    }
+}
+
+#[test]
+fn parameters_are_bound() {
+    let site = Site::new();
+    let mut database = site.database();
+    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+    assert!(names(&mut database, "name = :name", "' OR 1=1 --").unwrap().is_empty());
+    assert!(names(&mut database, "name = :name", "alice").unwrap().is_empty());
+}
+
+#[test]
+fn names_that_differ_in_case_alone_are_found() {
+    let site = Site::new();
+    let mut database = site.database();
+    let connection = Connection::open(site.directory.path().join("site.db")).unwrap();
+    connection.execute("INSERT INTO user VALUES (2, 'Zoë')", []).unwrap();
+    for (typed, found) in [("ALICE", "Alice"), ("zOË", "Zoë")] {
+        let condition = database
+            .snapshot(deadline(), |snapshot| Ok(snapshot.same_but_for_case("name", typed)))
+            .unwrap();
+        assert_eq!(names(&mut database, &condition, typed).unwrap(), [found]);
+    }
+}
+
+#[test]
+fn a_misspelt_column_is_no_string() {
+    let site = Site::new();
+    let answer = names(&mut site.database(), "\"nmae\" = :name", "nmae");
+    assert!(answer.unwrap_err().contains("no such column"));
+}
+
+#[test]
+fn nothing_is_created_where_nothing_is() {
+    let site = Site::new();
+    let path = site.directory.path().join("site.db");
+    std::fs::remove_file(&path).unwrap();
+    assert!(names(&mut site.database(), "name = :name", "Alice").is_err());
+    assert!(!path.exists());
+}
+
+#[test]
+fn nothing_can_be_written() {
+    let site = Site::new();
+    let mut database = site.database();
+    let answer = database.snapshot(deadline(), |snapshot| {
+        snapshot.rows("INSERT INTO user VALUES (9, 'mallory') RETURNING name", &[], 9)
+    });
+    assert!(answer.is_err());
+    assert_eq!(names(&mut database, "name = :name", "mallory").unwrap().len(), 0);
+}
+
+#[test]
+fn a_file_put_in_place_of_the_open_one_is_the_one_that_is_read() {
+    let site = Site::new();
+    let mut database = site.database();
+    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+    site.write("restored.db", "Bob");
+    let path = site.directory.path();
+    std::fs::rename(path.join("restored.db"), path.join("site.db")).unwrap();
+    assert!(names(&mut database, "name = :name", "Alice").unwrap().is_empty());
+    assert_eq!(names(&mut database, "name = :name", "Bob").unwrap(), ["Bob"]);
+}
+
+#[test]
+fn a_file_that_goes_and_comes_back_is_found_again() {
+    let site = Site::new();
+    let mut database = site.database();
+    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+    let (here, away) =
+        (site.directory.path().join("site.db"), site.directory.path().join("away.db"));
+    std::fs::rename(&here, &away).unwrap();
+    assert!(names(&mut database, "name = :name", "Alice").is_err());
+    std::fs::rename(&away, &here).unwrap();
+    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_unavailable() {
+    let site = Site::new();
+    std::fs::write(site.directory.path().join("site.db"), "no database at all".repeat(99)).unwrap();
+    let error = names(&mut site.database(), "name = :name", "Alice").unwrap_err();
+    assert!(error.contains("is this the site's database file?"), "{error}");
+}
+
+#[test]
+fn a_lock_that_is_held_is_waited_for_until_the_deadline() {
+    let site = Site::new();
+    let writer = Connection::open(site.directory.path().join("site.db")).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut database = site.database();
+    let soon = Deadline::after(Duration::from_millis(50));
+    let answer = database.snapshot(soon, |snapshot| snapshot.rows("SELECT * FROM user", &[], 9));
+    assert!(answer.unwrap_err().to_string().contains("lock"));
+    writer.execute_batch("COMMIT").unwrap();
+    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+}
+
+#[test]
+fn a_query_without_end_is_interrupted() {
+    let site = Site::new();
+    let mut database = site.database();
+    let soon = Deadline::after(Duration::from_millis(50));
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                   SELECT max(i) FROM n";
+    let answer = database.snapshot(soon, |snapshot| snapshot.rows(endless, &[], 9));
+    assert!(answer.unwrap_err().to_string().contains("query_timeout"));
+    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+}
+
+#[test]
+fn columns_are_described() {
+    let site = Site::new();
+    let mut database = site.database();
+    let columns = database.snapshot(deadline(), |snapshot| snapshot.columns("user")).unwrap();
+    let described: Vec<_> =
+        columns.iter().map(|column| (column.name.as_str(), column.kind.as_str())).collect();
+    assert_eq!(described, [("id", "integer"), ("name", "text")]);
+    let none = database.snapshot(deadline(), |snapshot| snapshot.columns("nothing")).unwrap();
+    assert!(none.is_empty());
+}
+
+#[test]
+fn values_are_not_shown() {
+    assert_eq!(format!("{:?}", Value::from("pbkdf2_sha256$…")), "Text(…)");
+}
