@@ -1,1 +1,14 @@
-fn main() {}
+//! ejabberd asks, the web site's accounts answer: external authentication over standard input and
+//! output.
+#![forbid(unsafe_code)]
+
+mod jid;
+mod options;
+mod protocol;
+mod serve;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    serve::main()
+}

@@ -1,0 +1,63 @@
+//! The command line.
+
+use hallpass_program::CommandLine;
+
+/// Answers Apache's mod_authnz_external by the accounts of a web site
+#[derive(Debug, clap::Parser)]
+#[command(name = "hallpass-apache", version, after_help = EXAMPLES)]
+pub struct Options {
+    #[command(flatten)]
+    pub common: CommandLine,
+    #[command(subcommand)]
+    pub question: Option<Asked>,
+}
+
+/// What Apache asks.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub enum Asked {
+    /// Is this the user's password?
+    ///
+    /// Exit codes: 0 granted, 1 unknown user, 2 wrong password, 3 inactive or not permitted,
+    /// 51 malformed input, 52 configuration, 53 unavailable.
+    Auth(Handed),
+    /// Is the user in any of these groups?
+    ///
+    /// `perm:app.codename`, `is:staff` and `is:superuser` may stand where a group's name does.
+    /// Exit codes as for auth.
+    Group(Handed),
+}
+
+/// How the question is handed over.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Handed {
+    /// The method of DefineExternalAuth or DefineExternalGroup
+    #[arg(long, value_enum, default_value_t = Method::Pipe)]
+    pub method: Method,
+}
+
+/// The methods of mod_authnz_external.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Method {
+    /// Two lines on standard input
+    Pipe,
+    /// The variables USER and PASS, or USER and GROUP
+    Environment,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  In Apache's configuration:
+    DefineExternalAuth  site pipe \"/usr/bin/hallpass-apache auth\"
+    DefineExternalGroup site pipe \"/usr/bin/hallpass-apache group\"
+    <Location /private>
+      AuthType Basic
+      AuthName \"The site's accounts\"
+      AuthBasicProvider external
+      AuthExternal site
+      GroupExternal site
+      Require external-group editors \"chief editors\" is:superuser
+    </Location>
+
+  By hand:
+    printf 'alice\\nsecret\\n' | hallpass-apache auth; echo $?
+    printf 'alice\\neditors\\n' | hallpass-apache group; echo $?";

@@ -1,0 +1,126 @@
+//! One question in, one exit code out.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use hallpass_core::configuration;
+use hallpass_core::{
+    Authenticator, Conditions, Configuration, Credential, Deadline, Question, Reason, Secret,
+    Unavailable, Verdict,
+};
+use hallpass_program::log::Decision;
+use hallpass_program::{Log, within};
+use zeroize::Zeroizing;
+
+use crate::answer::{CONFIGURATION, exit_code};
+use crate::input::{self, Input, Malformed};
+use crate::options::{Asked, Method, Options};
+use crate::requirements;
+
+const PROGRAM: &str = "hallpass-apache";
+
+pub fn main() -> ExitCode {
+    let started = Instant::now();
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => {
+            // What cannot be printed cannot be printed.
+            drop(error.print());
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => CONFIGURATION.into(),
+            };
+        }
+    };
+    if options.common.check_config {
+        return options.common.check(CONFIGURATION);
+    }
+    let failed = |message: &str| {
+        Log::new(PROGRAM, configuration::Log::default()).error(message);
+        CONFIGURATION.into()
+    };
+    let Some(asked) = options.question else {
+        return failed("say `auth` or `group`; --help says more");
+    };
+    let configuration = match options.common.configuration() {
+        Ok(configuration) => configuration,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let log = Log::new(PROGRAM, configuration.log);
+    for warning in &configuration.warnings {
+        log.warning(warning);
+    }
+    // Reading the input is within the deadline, too: nothing says that Apache closes the pipe.
+    let deadline = Deadline::after(configuration.limits.deadline);
+    let answer = within(deadline, move || answer(asked, &configuration, deadline));
+    let (user, verdict) = answer.unwrap_or_else(|| {
+        (None, Unavailable::new("no answer was found within `deadline`").into())
+    });
+    log.decision(&Decision {
+        user: user.as_deref(),
+        client: variable("IP").and_then(|ip| String::from_utf8(ip).ok()?.parse().ok()),
+        verdict: &verdict,
+        took: started.elapsed(),
+    });
+    exit_code(&verdict).into()
+}
+
+fn answer(
+    asked: Asked,
+    configuration: &Configuration,
+    deadline: Deadline,
+) -> (Option<String>, Verdict) {
+    let input = match asked {
+        Asked::Auth(handed) => read(handed.method, "PASS"),
+        Asked::Group(handed) => read(handed.method, "GROUP"),
+    };
+    let Ok(Input { name, rest }) = input else {
+        return (None, Verdict::Denied(Reason::Malformed));
+    };
+    let user = Some(name.clone());
+    let question = match asked {
+        Asked::Auth(_) => {
+            let password = Secret::new(rest.as_slice());
+            Question::new(Credential::Password { name, password })
+        }
+        Asked::Group(_) => {
+            let any = requirements::parse(&String::from_utf8_lossy(&rest));
+            if any.is_empty() {
+                // In any of no groups is nobody.
+                return (user, Verdict::Denied(Reason::NotPermitted));
+            }
+            let conditions = Conditions { any, all: Vec::new() };
+            Question { conditions, ..Question::new(Credential::Vouched { name }) }
+        }
+    };
+    let verdict =
+        Authenticator::new(configuration).answer(&question, SystemTime::now(), deadline);
+    (user, verdict)
+}
+
+fn read(method: Method, rest: &str) -> Result<Input, Malformed> {
+    match method {
+        Method::Pipe => {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+            let most = input::LONGEST as u64 + 1;
+            std::io::stdin().take(most).read_to_end(&mut bytes).map_err(|_| Malformed)?;
+            if bytes.len() > input::LONGEST {
+                return Err(Malformed);
+            }
+            input::lines(&bytes)
+        }
+        Method::Environment => {
+            let (name, rest) = (variable("USER"), variable(rest).map(Zeroizing::new));
+            input::variables(name.as_deref(), rest.as_ref().map(|rest| rest.as_slice()))
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<Vec<u8>> {
+    std::env::var_os(name).map(OsString::into_vec)
+}
