@@ -40,6 +40,15 @@ pub enum Listener {
     },
 }
 
+impl std::fmt::Display for Listener {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(formatter, "tcp:{address}"),
+            Self::Unix { path, .. } => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// Which credentials the daemon takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {

@@ -79,6 +79,24 @@ impl Configuration {
         )
     }
 
+    /// The name of the site's session cookie.
+    #[must_use]
+    pub fn session_cookie_name(&self) -> &str {
+        match &self.framework {
+            Framework::Django(django) => &django.session_cookie_name,
+        }
+    }
+
+    /// Whether it says enough to read the site's sessions.
+    #[must_use]
+    pub fn reads_sessions(&self) -> bool {
+        match &self.framework {
+            Framework::Django(django) => {
+                !django.secret_keys.is_empty() || django.trust_session_store
+            }
+        }
+    }
+
     /// Reads the file at `path`, and the secrets that it names.
     ///
     /// # Errors

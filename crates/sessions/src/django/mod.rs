@@ -7,4 +7,4 @@ mod signing;
 
 pub use self::auth_hash::{auth_hash, auth_hash_is_by};
 pub use self::payload::{Login, PrimaryKey, read_json};
-pub use self::signing::{SESSION_SALT, SigningKey, open, open_unsigned};
+pub use self::signing::{SESSION_SALT, SigningKey, open, open_unsigned, seal};

@@ -81,6 +81,28 @@ pub(super) fn salted_hmac(salt: &[&[u8]], secret: &[u8]) -> Hmac<Sha256> {
     keyed
 }
 
+/// Makes a container of `payload`, uncompressed, as signed at `timestamp` (Unix seconds).
+#[must_use]
+pub fn seal(payload: &[u8], key: &SigningKey, timestamp: u64) -> String {
+    let signed = format!("{}:{}", URL_SAFE_NO_PAD.encode(payload), base62(timestamp));
+    let digest = key.0.clone().chain_update(&signed).finalize().into_bytes();
+    format!("{signed}:{}", URL_SAFE_NO_PAD.encode(digest))
+}
+
+/// `b62_encode` of core/signing.py.
+fn base62(mut number: u64) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut digits = Vec::new();
+    loop {
+        let digit = usize::try_from(number % 62).ok().and_then(|digit| DIGITS.get(digit));
+        digits.extend(digit.copied().map(char::from));
+        number /= 62;
+        if number == 0 {
+            return digits.into_iter().rev().collect();
+        }
+    }
+}
+
 /// Checks the signature of `container` under any of `keys`, and gives the payload in it.
 ///
 /// The timestamp is not compared with anything: Django does not either for sessions that the

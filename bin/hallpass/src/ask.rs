@@ -1,0 +1,192 @@
+//! Questions to the site.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hallpass_core::{
+    Account, Authenticator, Conditions, Configuration, Credential, Deadline, Question, Reason,
+    Requirement, Secret, Verdict, cookie,
+};
+use hallpass_program::{CommandLine, Worker, within};
+
+use crate::options::ConditionOptions;
+use crate::output::{self, add, complain, line, plain};
+use crate::password;
+
+/// The site to ask, and how to answer.
+pub struct Asker {
+    configuration: Arc<Configuration>,
+    json: bool,
+}
+
+impl Asker {
+    pub fn new(common: &CommandLine, json: bool) -> anyhow::Result<Self> {
+        let configuration = common.configuration()?;
+        for warning in &configuration.warnings {
+            complain(&format!("warning: {warning}"));
+        }
+        Ok(Self { configuration: Arc::new(configuration), json })
+    }
+
+    pub fn check(&self, user: String, conditions: ConditionOptions) -> anyhow::Result<ExitCode> {
+        let credential = Credential::Password { name: user, password: password::read()? };
+        Ok(self.ask(credential, conditions))
+    }
+
+    /// The session that `token` names, or the site's cookie in `header`; `-` for standard input.
+    pub fn session(
+        &self,
+        token: Option<&str>,
+        header: Option<&str>,
+        conditions: ConditionOptions,
+    ) -> anyhow::Result<ExitCode> {
+        if !self.configuration.reads_sessions() {
+            let path = self.configuration.path.display();
+            anyhow::bail!("{path}: django.secret_key: is missing; sessions need it");
+        }
+        let typed = match header.or(token) {
+            None | Some("-") => password::standard_input()?,
+            Some(given) => Secret::new(given),
+        };
+        let token = if header.is_some() {
+            let name = self.configuration.session_cookie_name();
+            // No cookie is an empty one: nobody's session.
+            Secret::new(cookie::value([typed.expose()], name).unwrap_or_default())
+        } else {
+            typed
+        };
+        Ok(self.ask(Credential::Session { token, owner: None }, conditions))
+    }
+
+    pub fn can(&self, user: String, permissions: Vec<String>) -> ExitCode {
+        let conditions = ConditionOptions { groups: Vec::new(), permission: permissions };
+        self.ask(Credential::Vouched { name: user }, conditions)
+    }
+
+    fn ask(&self, credential: Credential, options: ConditionOptions) -> ExitCode {
+        let started = Instant::now();
+        let conditions = Conditions {
+            any: options.groups.into_iter().map(Requirement::Group).collect(),
+            all: options.permission.into_iter().map(Requirement::Permission).collect(),
+        };
+        let question = Question { credential, conditions, wants_groups: true };
+        let verdict = Worker::new(Arc::clone(&self.configuration)).ask(question);
+        output::verdict(&verdict, started.elapsed(), self.json)
+    }
+
+    /// Describes an account. An inactive one is described, too, and denied.
+    pub fn user(&self, user: &str) -> ExitCode {
+        let started = Instant::now();
+        let found = self.account(user);
+        let verdict = found.as_ref().map_or_else(Verdict::clone, Found::verdict);
+        if self.json {
+            let mut object = output::object(&verdict, started.elapsed());
+            if let Ok(Found { account: Some(account), groups, algorithm, cost }) = &found {
+                for (key, value) in [
+                    ("user", account.name.as_str().into()),
+                    ("id", account.id.to_string().into()),
+                    ("email", account.email.as_str().into()),
+                    ("name", account.full_name.as_str().into()),
+                    ("groups", groups.as_slice().into()),
+                    ("active", account.active.into()),
+                    ("staff", account.staff.into()),
+                    ("superuser", account.superuser.into()),
+                    ("algorithm", algorithm.as_deref().into()),
+                    ("cost", cost.as_deref().into()),
+                ] {
+                    add(&mut object, key, value);
+                }
+            }
+            line(&object.to_string());
+        } else if let Ok(found) = &found
+            && let Some(account) = &found.account
+        {
+            found.print(account);
+        } else {
+            return output::verdict(&verdict, started.elapsed(), false);
+        }
+        output::exit_code(&verdict)
+    }
+
+    pub fn groups(&self, user: &str) -> ExitCode {
+        let started = Instant::now();
+        let found = self.account(user);
+        let verdict = found.as_ref().map_or_else(Verdict::clone, Found::verdict);
+        if self.json {
+            return output::verdict(&verdict, started.elapsed(), true);
+        }
+        match &verdict {
+            Verdict::Granted(identity) => {
+                identity.groups.iter().for_each(|group| line(&plain(group)));
+            }
+            Verdict::Denied(reason) => complain(&format!("denied: {}", reason.word())),
+            Verdict::Unavailable(cause) => complain(&format!("unavailable: {cause}")),
+        }
+        output::exit_code(&verdict)
+    }
+
+    fn account(&self, user: &str) -> Result<Found, Verdict> {
+        let (configuration, user) = (Arc::clone(&self.configuration), user.to_owned());
+        let deadline = Deadline::after(configuration.limits.deadline);
+        let found = within(deadline, move || {
+            let mut authenticator = Authenticator::new(&configuration);
+            let Some((account, groups)) = authenticator.account(&user, deadline)? else {
+                return Ok(Found::default());
+            };
+            let (algorithm, cost) = match authenticator.describe(&account) {
+                Some(hash) => (Some(hash.algorithm.to_owned()), Some(hash.cost)),
+                None => (None, None),
+            };
+            Ok(Found { account: Some(account), groups, algorithm, cost })
+        });
+        let late = || hallpass_core::Unavailable::new("no answer came within `deadline`");
+        found.unwrap_or_else(|| Err(late())).map_err(Verdict::Unavailable)
+    }
+}
+
+/// What is known of an account.
+#[derive(Default)]
+struct Found {
+    account: Option<Account>,
+    groups: Vec<String>,
+    algorithm: Option<String>,
+    cost: Option<String>,
+}
+
+impl Found {
+    fn verdict(&self) -> Verdict {
+        match &self.account {
+            None => Verdict::Denied(Reason::UnknownUser),
+            Some(account) if !account.active => Verdict::Denied(Reason::Inactive),
+            Some(account) => {
+                let mut identity = account.identity();
+                identity.groups.clone_from(&self.groups);
+                Verdict::Granted(Box::new(identity))
+            }
+        }
+    }
+
+    fn print(&self, account: &Account) {
+        let flag = |flag| if flag { "yes" } else { "no" };
+        let hash = match (&self.algorithm, &self.cost) {
+            (Some(algorithm), Some(cost)) if !cost.is_empty() => format!("{algorithm}, {cost}"),
+            (Some(algorithm), _) => algorithm.clone(),
+            _ => "of no known algorithm".to_owned(),
+        };
+        let groups: Vec<String> = self.groups.iter().map(|group| plain(group)).collect();
+        for (label, value) in [
+            ("user", plain(&account.name)),
+            ("id", plain(&account.id.to_string())),
+            ("name", plain(&account.full_name)),
+            ("email", plain(&account.email)),
+            ("active", flag(account.active).to_owned()),
+            ("staff", flag(account.staff).to_owned()),
+            ("superuser", flag(account.superuser).to_owned()),
+            ("groups", groups.join(", ")),
+            ("password", hash),
+        ] {
+            line(format!("{label:<10} {value}").trim_end());
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `hallpass demo`: a small Django site of its own, and each host's question put to it through the
+//! real programs.
+
+mod hosts;
+mod site;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use self::hosts::Programs;
+use self::site::Site;
+use crate::output::line;
+
+/// Runs the demonstration. The exit code is 1 when any answer is not the right one.
+pub fn run() -> anyhow::Result<ExitCode> {
+    let programs = Programs::beside(&own_directory()?)?;
+    line("Making a Django site: its tables in SQLite, three people, one of them logged in ...");
+    let site = Site::make().context("making the site")?;
+    line("");
+    line("  alice   password \"correct horse\", in the group editors, may add news, is logged in");
+    line("  bob     password \"pa:ss wörd\", in no group");
+    line("  carol   password \"deactivated\", switched off");
+    let wrong = hosts::ask(&programs, &site)?;
+    line("");
+    if wrong > 0 {
+        line(&format!("{wrong} answers were wrong."));
+        return Ok(ExitCode::FAILURE);
+    }
+    line("Every answer was right. The site is gone again; `hallpass --help` says how to ask yours.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn own_directory() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("finding this program's own directory")?;
+    match own.parent() {
+        Some(directory) => Ok(directory.to_owned()),
+        None => bail!("this program is in no directory"),
+    }
+}

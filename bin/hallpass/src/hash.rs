@@ -1,0 +1,97 @@
+//! `hallpass hash`: encoded password hashes, without any site.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use hallpass_passwords::{Algorithm, Limits, Outcome, Rules, identify, make, verify};
+use serde_json::json;
+
+use crate::options::{Encoded, HashCommand};
+use crate::output::{complain, line};
+use crate::password;
+
+pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {
+    match command {
+        HashCommand::Verify { encoded, rules } => check(&encoded.read()?, rules, as_json),
+        HashCommand::Identify { encoded } => Ok(say(&encoded.read()?, as_json)),
+        HashCommand::Make { algorithm, iterations } => new(algorithm, iterations, as_json),
+    }
+}
+
+impl Encoded {
+    fn read(self) -> anyhow::Result<String> {
+        match (self.encoded, self.encoded_file) {
+            (Some(encoded), _) => Ok(encoded),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("reading {}", path.display()))?;
+                Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+            }
+            (None, None) => Err(anyhow!("there is no encoded hash")),
+        }
+    }
+}
+
+fn check(encoded: &str, rules: Option<Rules>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let password = password::read()?;
+    let rules = rules.unwrap_or_else(|| likely_rules(encoded));
+    let outcome = verify(rules, password.expose(), encoded, &Limits::default());
+    let (verdict, reason) = match outcome {
+        Outcome::Match => ("granted", None),
+        Outcome::Mismatch => ("denied", Some("wrong-password")),
+        Outcome::Unusable => ("denied", Some("unusable-password")),
+        Outcome::Unsupported => ("denied", Some("unsupported-hash")),
+    };
+    match (as_json, reason) {
+        (true, _) => line(&json!({ "verdict": verdict, "reason": reason }).to_string()),
+        (false, None) => line(verdict),
+        (false, Some(reason)) => line(&format!("{verdict}: {reason}")),
+    }
+    Ok(if outcome == Outcome::Match { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say(encoded: &str, as_json: bool) -> ExitCode {
+    let Some(hash) = identify(likely_rules(encoded), encoded) else {
+        if as_json {
+            line(&json!({ "algorithm": null, "cost": null }).to_string());
+        } else {
+            complain("this is no hash of any known algorithm");
+        }
+        return ExitCode::FAILURE;
+    };
+    if as_json {
+        line(&json!({ "algorithm": hash.algorithm, "cost": hash.cost }).to_string());
+    } else if hash.cost.is_empty() {
+        line(hash.algorithm);
+    } else {
+        line(&format!("{}, {}", hash.algorithm, hash.cost));
+    }
+    ExitCode::SUCCESS
+}
+
+fn new(algorithm: Algorithm, cost: Option<u32>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let password = password::read()?;
+    let mut failed = None;
+    let mut random = |bytes: &mut [u8]| {
+        if let Err(error) = getrandom::fill(bytes) {
+            failed = Some(error);
+        }
+    };
+    let encoded = make(algorithm, password.expose(), cost, &mut random);
+    if let Some(error) = failed {
+        return Err(anyhow!("the system gives no random bytes: {error}"));
+    }
+    let encoded = encoded.map_err(|error| anyhow!("{error}"))?;
+    if as_json {
+        line(&json!({ "encoded": encoded }).to_string());
+    } else {
+        line(&encoded);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Django's rules, and PHP's for what Django knows nothing of.
+fn likely_rules(encoded: &str) -> Rules {
+    let django = encoded.starts_with('!') || identify(Rules::Django, encoded).is_some();
+    if django || identify(Rules::Php, encoded).is_none() { Rules::Django } else { Rules::Php }
+}

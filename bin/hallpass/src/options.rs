@@ -1,0 +1,137 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use hallpass_program::CommandLine;
+
+/// Asks a web site who its users are
+///
+/// Exit codes: 0 granted or done, 1 denied, 2 usage or configuration, 75 unavailable.
+#[derive(Debug, Parser)]
+#[command(name = "hallpass", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Options {
+    #[command(flatten)]
+    pub common: CommandLine,
+    /// Answer with one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a user's password, typed at a prompt or read from standard input
+    #[command(after_help = "Examples:
+  hallpass check alice
+  hallpass check alice --groups editors,staff --permission news.add_story < password")]
+    Check {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Say whose session a session cookie's value is
+    #[command(after_help = "Examples:
+  hallpass session wx2jf0wyz4bp6qno41ijf9k1ueqqmv2t
+  hallpass session --cookie 'csrftoken=x; sessionid=wx2jf0wyz4bp6qno41ijf9k1ueqqmv2t'
+  hallpass session - < token")]
+    Session {
+        /// The cookie's value; - reads it from standard input
+        #[arg(required_unless_present = "cookie")]
+        token: Option<String>,
+        /// A whole Cookie header, in place of the cookie's value
+        #[arg(long, value_name = "HEADER", conflicts_with = "token", allow_hyphen_values = true)]
+        cookie: Option<String>,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Describe an account
+    #[command(after_help = "Example:\n  hallpass user alice --json")]
+    User {
+        /// The login name
+        user: String,
+    },
+    /// List the groups of an account, a name a line
+    #[command(after_help = "Example:\n  hallpass groups alice")]
+    Groups {
+        /// The login name
+        user: String,
+    },
+    /// Say whether an account holds all of these permissions
+    #[command(after_help = "Example:\n  hallpass can alice news.add_story news.change_story")]
+    Can {
+        /// The login name
+        user: String,
+        /// Permissions, as in app.codename
+        #[arg(required = true, value_name = "PERMISSION")]
+        permissions: Vec<String>,
+    },
+    /// Verify, identify and make encoded password hashes; needs no configuration
+    #[command(subcommand)]
+    Hash(HashCommand),
+    /// Make a small Django site and put each host's question to it through the real programs
+    #[command(after_help = "Example:\n  hallpass demo")]
+    Demo,
+}
+
+#[derive(Debug, Args)]
+pub struct ConditionOptions {
+    /// The account must be in one of these groups
+    #[arg(long, value_delimiter = ',', value_name = "GROUP,…")]
+    pub groups: Vec<String>,
+    /// The account must hold this permission; may be given several times
+    #[arg(long, value_name = "APP.CODENAME")]
+    pub permission: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HashCommand {
+    /// Check a password, typed at a prompt or read from standard input, against a hash
+    #[command(after_help = "Example:
+  hallpass hash verify 'pbkdf2_sha256$1000000$…' < password
+  hallpass hash verify --encoded-file hash --as phpbb")]
+    Verify {
+        #[command(flatten)]
+        encoded: Encoded,
+        /// The software whose rules decide [default: django, and php where that knows no such
+        /// format] [possible values: django, joomla, joomla3, phpbb, wordpress, drupal, php]
+        #[arg(long = "as", value_name = "SOFTWARE")]
+        rules: Option<hallpass_passwords::Rules>,
+    },
+    /// Say which algorithm made a hash, and what a check costs
+    #[command(after_help = "Example:\n  hallpass hash identify 'pbkdf2_sha256$1000000$…'")]
+    Identify {
+        #[command(flatten)]
+        encoded: Encoded,
+    },
+    /// Hash a password, typed at a prompt or read from standard input
+    #[command(after_help = "Example:\n  hallpass hash make --iterations 1200000 < password")]
+    Make {
+        /// The algorithm, as Django names it
+        #[arg(long, default_value = "pbkdf2_sha256")]
+        algorithm: hallpass_passwords::Algorithm,
+        /// How costly it is, in the algorithm's own measure [default: the software's own]
+        #[arg(long, value_name = "N")]
+        iterations: Option<u32>,
+    },
+}
+
+/// An encoded hash, given or in a file.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Encoded {
+    /// The encoded hash, as the site stores it
+    pub encoded: Option<String>,
+    /// A file that holds the encoded hash, in place of the argument
+    #[arg(long, value_name = "FILE")]
+    pub encoded_file: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hallpass demo
+  hallpass check alice
+  hallpass session wx2jf0wyz4bp6qno41ijf9k1ueqqmv2t --json
+  hallpass can alice news.add_story && echo she may";

@@ -1,0 +1,107 @@
+//! What is printed, and the exit code that goes with it.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use hallpass_core::{Identity, Verdict};
+use serde_json::{Value, json};
+
+/// Usage or configuration.
+pub const USAGE: u8 = 2;
+/// A store could not be asked: `EX_TEMPFAIL` of sysexits.h.
+pub const UNAVAILABLE: u8 = 75;
+
+/// Prints `verdict`, and gives its exit code.
+pub fn verdict(verdict: &Verdict, took: Duration, as_json: bool) -> ExitCode {
+    if as_json {
+        line(&object(verdict, took).to_string());
+    } else {
+        line(&text(verdict));
+    }
+    exit_code(verdict)
+}
+
+/// The exit code of `verdict`.
+pub fn exit_code(verdict: &Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Granted(_) => ExitCode::SUCCESS,
+        Verdict::Denied(_) => ExitCode::FAILURE,
+        Verdict::Unavailable(_) => UNAVAILABLE.into(),
+    }
+}
+
+/// The object that every answer is with `--json`. What is not known is null.
+pub fn object(verdict: &Verdict, took: Duration) -> Value {
+    let identity = match verdict {
+        Verdict::Granted(identity) => Some(&**identity),
+        _ => None,
+    };
+    let session = identity.and_then(|identity| identity.session.as_ref());
+    let mut object = json!({
+        "verdict": verdict.word(),
+        "reason": verdict.reason(),
+        "user": identity.map(|identity| &identity.name),
+        "id": identity.map(|identity| &identity.id),
+        "email": identity.map(|identity| &identity.email),
+        "name": identity.map(|identity| &identity.full_name),
+        "groups": identity.map(|identity| &identity.groups),
+        "expires": session.and_then(|session| session.expires).map(time),
+        "ms": took.as_micros() as f64 / 1000.0,
+    });
+    if let Some(session) = session {
+        add(&mut object, "decoded", session.decoded.into());
+    }
+    if let Verdict::Unavailable(cause) = verdict {
+        add(&mut object, "cause", cause.to_string().into());
+    }
+    object
+}
+
+/// Adds a member to an object.
+pub fn add(object: &mut Value, key: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(key.to_owned(), value);
+    }
+}
+
+fn text(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Granted(identity) => format!("granted: {}", describe(identity)),
+        Verdict::Denied(reason) => format!("denied: {}", reason.word()),
+        Verdict::Unavailable(cause) => format!("unavailable: {cause}"),
+    }
+}
+
+fn describe(identity: &Identity) -> String {
+    let mut text = format!("{} (id {})", plain(&identity.name), plain(&identity.id));
+    if !identity.groups.is_empty() {
+        let groups: Vec<String> = identity.groups.iter().map(|group| plain(group)).collect();
+        text.push_str(&format!(", in {}", groups.join(", ")));
+    }
+    if let Some(session) = &identity.session {
+        let until = session.expires.map_or("nobody knows when".to_owned(), time);
+        text.push_str(&format!("\nuntil {until}\nread from {}", session.decoded));
+    }
+    text
+}
+
+/// RFC 3339, to the second, in UTC.
+pub fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// `text` without what could play with the terminal.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+}
+
+/// Prints a line to standard output. Where nobody reads it, nobody is told.
+pub fn line(text: &str) {
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
+/// Prints a line to standard error.
+pub fn complain(text: &str) {
+    drop(writeln!(std::io::stderr(), "hallpass: {text}"));
+}

@@ -1,0 +1,47 @@
+//! From the command line to the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::ask::Asker;
+use crate::options::{Command, Options};
+use crate::output::{USAGE, complain};
+use crate::{demo, hash};
+
+pub fn main() -> ExitCode {
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => {
+            // What cannot be printed cannot be printed.
+            drop(error.print());
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { ExitCode::SUCCESS } else { USAGE.into() };
+        }
+    };
+    if options.common.check_config {
+        return options.common.check(USAGE);
+    }
+    run(options).unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        USAGE.into()
+    })
+}
+
+fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let Options { common, json, command } = options;
+    let asker = || Asker::new(&common, json);
+    match command {
+        None => anyhow::bail!("say what to ask; --help says more"),
+        Some(Command::Check { user, conditions }) => asker()?.check(user, conditions),
+        Some(Command::Session { token, cookie, conditions }) => {
+            asker()?.session(token.as_deref(), cookie.as_deref(), conditions)
+        }
+        Some(Command::User { user }) => Ok(asker()?.user(&user)),
+        Some(Command::Groups { user }) => Ok(asker()?.groups(&user)),
+        Some(Command::Can { user, permissions }) => Ok(asker()?.can(user, permissions)),
+        Some(Command::Hash(command)) => hash::run(command, json),
+        Some(Command::Demo) => demo::run(),
+    }
+}
