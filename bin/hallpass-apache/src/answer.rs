@@ -16,6 +16,7 @@ pub fn exit_code(verdict: &Verdict) -> u8 {
         Verdict::Denied(reason) => match reason {
             Reason::UnknownUser => 1,
             Reason::Inactive | Reason::NotPermitted => 3,
+            Reason::Throttled => 7,
             Reason::Malformed => MALFORMED,
             _ => 2,
         },
@@ -39,6 +40,7 @@ mod tests {
             (Reason::UnsupportedHash, 2),
             (Reason::Inactive, 3),
             (Reason::NotPermitted, 3),
+            (Reason::Throttled, 7),
             (Reason::Malformed, 51),
         ] {
             assert_eq!(exit_code(&Verdict::Denied(reason)), code);

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use clap::Parser;
@@ -14,7 +16,7 @@ use hallpass_core::{
     Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, within};
+use hallpass_program::{Log, Watchdog};
 use zeroize::Zeroizing;
 
 use crate::answer::{CONFIGURATION, exit_code};
@@ -51,23 +53,33 @@ pub fn main() -> ExitCode {
         Ok(configuration) => configuration,
         Err(error) => return failed(&error.to_string()),
     };
-    let log = Log::new(PROGRAM, configuration.log);
+    let log = Arc::new(Log::new(PROGRAM, configuration.log));
     for warning in &configuration.warnings {
         log.warning(warning);
     }
+    let finish = move |log: &Log, user: Option<&str>, verdict: &Verdict| {
+        log.decision(&Decision {
+            user,
+            client: variable("IP").and_then(|ip| String::from_utf8(ip).ok()?.parse().ok()),
+            verdict,
+            took: started.elapsed(),
+        });
+        exit_code(verdict)
+    };
     // Reading the input is within the deadline, too: nothing says that Apache closes the pipe.
     let deadline = Deadline::after(configuration.limits.deadline);
-    let answer = within(deadline, move || answer(asked, &configuration, deadline));
-    let (user, verdict) = answer.unwrap_or_else(|| {
-        (None, Unavailable::new("no answer was found within `deadline`").into())
+    let late = Arc::clone(&log);
+    let watchdog = Watchdog::start(deadline, move || {
+        let verdict = Unavailable::new("no answer was found within `deadline`").into();
+        std::process::exit(finish(&late, None, &verdict).into());
     });
-    log.decision(&Decision {
-        user: user.as_deref(),
-        client: variable("IP").and_then(|ip| String::from_utf8(ip).ok()?.parse().ok()),
-        verdict: &verdict,
-        took: started.elapsed(),
-    });
-    exit_code(&verdict).into()
+    let watchdog = match watchdog {
+        Ok(watchdog) => watchdog,
+        Err(error) => return failed(&format!("cannot start a thread: {error}")),
+    };
+    let (user, verdict) = answer(asked, &configuration, deadline);
+    watchdog.call_off();
+    finish(&log, user.as_deref(), &verdict).into()
 }
 
 fn answer(
@@ -98,8 +110,9 @@ fn answer(
             Question { conditions, ..Question::new(Credential::Vouched { name }) }
         }
     };
-    let verdict =
-        Authenticator::new(configuration).answer(&question, SystemTime::now(), deadline);
+    // The process ends now, and whatever is open ends with it: to close it first takes time.
+    let mut authenticator = ManuallyDrop::new(Authenticator::new(configuration));
+    let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
     (user, verdict)
 }
 

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use hallpass_core::{
     Account, Authenticator, Conditions, Configuration, Credential, Deadline, Question, Reason,
-    Requirement, Secret, Verdict, cookie,
+    Requirement, Secret, Unavailable, Verdict, cookie,
 };
-use hallpass_program::{CommandLine, Worker, within};
+use hallpass_program::{CommandLine, Watchdog, Worker};
 
 use crate::options::ConditionOptions;
 use crate::output::{self, add, complain, line, plain};
@@ -70,7 +70,7 @@ impl Asker {
             any: options.groups.into_iter().map(Requirement::Group).collect(),
             all: options.permission.into_iter().map(Requirement::Permission).collect(),
         };
-        let question = Question { credential, conditions, wants_groups: true };
+        let question = Question { credential, conditions, wants_groups: true, client: None };
         let verdict = Worker::new(Arc::clone(&self.configuration)).ask(question);
         output::verdict(&verdict, started.elapsed(), self.json)
     }
@@ -127,21 +127,26 @@ impl Asker {
     }
 
     fn account(&self, user: &str) -> Result<Found, Verdict> {
-        let (configuration, user) = (Arc::clone(&self.configuration), user.to_owned());
-        let deadline = Deadline::after(configuration.limits.deadline);
-        let found = within(deadline, move || {
-            let mut authenticator = Authenticator::new(&configuration);
-            let Some((account, groups)) = authenticator.account(&user, deadline)? else {
-                return Ok(Found::default());
-            };
-            let (algorithm, cost) = match authenticator.describe(&account) {
-                Some(hash) => (Some(hash.algorithm.to_owned()), Some(hash.cost)),
-                None => (None, None),
-            };
-            Ok(Found { account: Some(account), groups, algorithm, cost })
+        let deadline = Deadline::after(self.configuration.limits.deadline);
+        let as_json = self.json;
+        let started = Instant::now();
+        let watchdog = Watchdog::start(deadline, move || {
+            let verdict = Unavailable::new("no answer came within `deadline`").into();
+            output::verdict(&verdict, started.elapsed(), as_json);
+            std::process::exit(output::UNAVAILABLE.into());
         });
-        let late = || hallpass_core::Unavailable::new("no answer came within `deadline`");
-        found.unwrap_or_else(|| Err(late())).map_err(Verdict::Unavailable)
+        let watchdog = watchdog.map_err(|error| {
+            Verdict::from(Unavailable::new(format!("cannot start a thread: {error}")))
+        })?;
+        let mut authenticator = Authenticator::new(&self.configuration);
+        let found = authenticator.account(user, deadline);
+        watchdog.call_off();
+        let Some((account, groups)) = found? else { return Ok(Found::default()) };
+        let (algorithm, cost) = match authenticator.describe(&account) {
+            Some(hash) => (Some(hash.algorithm.to_owned()), Some(hash.cost)),
+            None => (None, None),
+        };
+        Ok(Found { account: Some(account), groups, algorithm, cost })
     }
 }
 

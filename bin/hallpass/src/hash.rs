@@ -34,6 +34,9 @@ impl Encoded {
 
 fn check(encoded: &str, rules: Option<Rules>, as_json: bool) -> anyhow::Result<ExitCode> {
     let password = password::read()?;
+    if password.expose().len() as u64 >= password::LONGEST {
+        return Err(anyhow!("the password is longer than any that is hashed"));
+    }
     let rules = rules.unwrap_or_else(|| likely_rules(encoded));
     let outcome = verify(rules, password.expose(), encoded, &Limits::default());
     let (verdict, reason) = match outcome {

@@ -2,15 +2,15 @@
 
 use std::io::{IsTerminal, Read};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use hallpass_core::Secret;
 use zeroize::Zeroizing;
 
 /// The most that is read from standard input.
-const LONGEST: u64 = 1 << 20;
+pub const LONGEST: u64 = 1 << 20;
 
 /// A password, asked for without echo where standard input is a terminal; else all of standard
-/// input, one line end at its end dropped.
+/// input, one newline at its end dropped.
 pub fn read() -> anyhow::Result<Secret> {
     if std::io::stdin().is_terminal() {
         let password = rpassword::prompt_password("Password: ").context("reading the password")?;
@@ -19,13 +19,10 @@ pub fn read() -> anyhow::Result<Secret> {
     standard_input()
 }
 
-/// All of standard input, one line end at its end dropped.
+/// All of standard input, one newline at its end dropped; no more of it than [`LONGEST`], which no
+/// password or token is as long as.
 pub fn standard_input() -> anyhow::Result<Secret> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    std::io::stdin().take(LONGEST + 1).read_to_end(&mut bytes).context("reading standard input")?;
-    if bytes.len() as u64 > LONGEST {
-        bail!("standard input holds more than {LONGEST} bytes");
-    }
-    let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    Ok(Secret::new(line.strip_suffix(b"\r").unwrap_or(line)))
+    std::io::stdin().take(LONGEST).read_to_end(&mut bytes).context("reading standard input")?;
+    Ok(Secret::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
 }

@@ -5,7 +5,9 @@ use std::thread;
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use hallpass_core::{Authenticator, Configuration, Deadline, Question, Unavailable, Verdict};
+use hallpass_core::{
+    Authenticator, Configuration, Deadline, Question, Throttle, Unavailable, Verdict,
+};
 use tokio::sync::oneshot;
 
 /// Threads that each have an authenticator of their own, and take questions from one queue.
@@ -26,12 +28,14 @@ impl Pool {
     pub fn start(configuration: &Arc<Configuration>) -> std::io::Result<Self> {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let threads = configuration.daemon.threads.unwrap_or_else(cores);
+        let throttle = Arc::new(Throttle::new(&configuration.limits));
         let (queue, waiting) = crossbeam_channel::bounded(configuration.daemon.queue);
         for number in 0..threads {
             let (configuration, waiting) = (Arc::clone(configuration), waiting.clone());
+            let throttle = Arc::clone(&throttle);
             thread::Builder::new()
                 .name(format!("worker {number}"))
-                .spawn(move || work(&configuration, &waiting))?;
+                .spawn(move || work(&configuration, throttle, &waiting))?;
         }
         Ok(Self { queue })
     }
@@ -54,8 +58,8 @@ impl Pool {
     }
 }
 
-fn work(configuration: &Configuration, waiting: &Receiver<Job>) {
-    let mut authenticator = Authenticator::new(configuration);
+fn work(configuration: &Configuration, throttle: Arc<Throttle>, waiting: &Receiver<Job>) {
+    let mut authenticator = Authenticator::new(configuration).throttled(throttle);
     for Job { question, deadline, answer } in waiting {
         // Whoever asked has been told already that there is no answer.
         if answer.is_closed() || deadline.passed() {

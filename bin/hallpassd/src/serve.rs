@@ -135,12 +135,13 @@ impl Site {
         let deadline = Deadline::after(self.configuration.limits.deadline);
         let accept = self.configuration.daemon.accept;
         let cookie_name = self.configuration.session_cookie_name();
+        let client = client(headers, peer, trusted(&self.configuration.daemon, peer));
         let mut user = None;
         let mut verdict = Verdict::Denied(Reason::NoSession);
         for credential in credentials(headers, accept, cookie_name) {
             user = credential.name().map(str::to_owned);
             let question =
-                Question { credential, conditions: conditions.clone(), wants_groups: true };
+                Question { credential, conditions: conditions.clone(), wants_groups: true, client };
             let next = self.pool.ask(question, deadline).await;
             if weight(&next) >= weight(&verdict) {
                 verdict = next;
@@ -151,7 +152,7 @@ impl Site {
         }
         self.log.decision(&Decision {
             user: user.as_deref(),
-            client: client(headers, peer, trusted(&self.configuration.daemon, peer)),
+            client,
             verdict: &verdict,
             took: started.elapsed(),
         });

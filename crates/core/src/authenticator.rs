@@ -2,9 +2,10 @@
 
 mod costliest;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_passwords::{Description, Outcome, identify, verify};
+use hallpass_passwords::{Description, Outcome, identify, spend_with, verify};
 use hallpass_stores::sql::{Database, Snapshot};
 use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use crate::configuration::{Access, Configuration, Passwords};
 use crate::site::{Directory, Site};
 use crate::{
     Account, Conditions, Credential, Identity, Question, Reason, Requirement, Secret, Session,
-    Verdict,
+    Throttle, Verdict,
 };
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
@@ -32,6 +33,7 @@ pub struct Authenticator {
     passwords: Passwords,
     longest_password: usize,
     costliest: Costliest,
+    throttle: Option<Arc<Throttle>>,
 }
 
 impl Authenticator {
@@ -45,7 +47,14 @@ impl Authenticator {
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
             costliest: Costliest::default(),
+            throttle: None,
         }
+    }
+
+    /// Counts wrong passwords with `throttle`, which the authenticators of one program share.
+    #[must_use]
+    pub fn throttled(self, throttle: Arc<Throttle>) -> Self {
+        Self { throttle: Some(throttle), ..self }
     }
 
     /// The verdict on `question`, at the time `now`. Stores give up at `deadline`; a hash that has
@@ -53,7 +62,7 @@ impl Authenticator {
     pub fn answer(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
         let verdict = match &question.credential {
             Credential::Password { name, password } => {
-                self.password(name, password, question, deadline)
+                self.throttled_password(name, password, question, now, deadline)
             }
             Credential::Session { token, owner } => {
                 self.session(token, owner.as_deref(), question, now, deadline)
@@ -90,6 +99,30 @@ impl Authenticator {
     #[must_use]
     pub fn describe(&self, account: &Account) -> Option<Description> {
         identify(self.site.rules, account.encoded.as_deref()?)
+    }
+
+    fn throttled_password(
+        &mut self,
+        name: &str,
+        password: &Secret,
+        question: &Question,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let Some(throttle) = self.throttle.clone() else {
+            return self.password(name, password, question, deadline);
+        };
+        if !throttle.admits(name, question.client, now) {
+            return Ok(Err(Reason::Throttled));
+        }
+        let answer = self.password(name, password, question, deadline)?;
+        match &answer {
+            Ok(_) | Err(Reason::NotPermitted) => throttle.succeeded(name),
+            // Nothing was guessed.
+            Err(Reason::Malformed) => {}
+            Err(_) => throttle.failed(name, question.client, now),
+        }
+        Ok(answer)
     }
 
     fn password(
@@ -165,7 +198,7 @@ impl Authenticator {
                 })?
             }
         };
-        hallpass_passwords::spend(password, costliest, checked, limits);
+        spend_with(self.site.rules, password, costliest, checked, limits);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ pub mod cookie;
 mod question;
 mod secret;
 mod site;
+mod throttle;
 mod verdict;
 
 pub use hallpass_stores::{Deadline, Unavailable};
@@ -21,4 +22,5 @@ pub use self::authenticator::Authenticator;
 pub use self::configuration::Configuration;
 pub use self::question::{Conditions, Credential, Question, Requirement};
 pub use self::secret::Secret;
+pub use self::throttle::Throttle;
 pub use self::verdict::{Identity, Reason, Session, Verdict};

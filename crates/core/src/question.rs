@@ -1,5 +1,7 @@
 //! The question.
 
+use std::net::IpAddr;
+
 use crate::Secret;
 
 /// What a host wants to know.
@@ -11,13 +13,20 @@ pub struct Question {
     pub conditions: Conditions,
     /// Whether the host wants the groups in the answer.
     pub wants_groups: bool,
+    /// The address that somebody asks from, where the host tells it.
+    pub client: Option<IpAddr>,
 }
 
 impl Question {
     /// Asks about `credential` alone: no conditions, and no groups in the answer.
     #[must_use]
     pub fn new(credential: Credential) -> Self {
-        Self { credential, conditions: Conditions::default(), wants_groups: false }
+        Self {
+            credential,
+            conditions: Conditions::default(),
+            wants_groups: false,
+            client: None,
+        }
     }
 }
 

@@ -93,6 +93,8 @@ pub enum Reason {
     StaleSession,
     /// The stored hash is of no algorithm that is known or allowed, or costs more than allowed.
     UnsupportedHash,
+    /// There were too many wrong passwords lately, for this name or from this address.
+    Throttled,
     /// There is no such account, or more than one that the name could mean.
     UnknownUser,
     /// The account has no password.
@@ -116,6 +118,7 @@ impl Reason {
             Self::NoSession => "no-session",
             Self::NotPermitted => "not-permitted",
             Self::StaleSession => "stale-session",
+            Self::Throttled => "throttled",
             Self::UnsupportedHash => "unsupported-hash",
             Self::UnknownUser => "unknown-user",
             Self::UnusablePassword => "unusable-password",

@@ -1,56 +1,144 @@
 //! Encoded password hashes as web frameworks store them: identify, verify, make.
 //!
-//! Pure functions: no input or output, no configuration, no clock.
+//! A stored hash is only as good as its reader: what one framework accepts, another refuses, and
+//! each does something of its own to what was typed. So every check names the [`Rules`] it goes
+//! by, and gives the verdict that the framework itself gives; where the framework would fail
+//! with an exception, the verdict is [`Outcome::Unsupported`].
+//!
+//! Pure functions: no input or output, no configuration, no clock, no threads. Both the stored
+//! hash and the password may be hostile: nothing panics, and nothing costs more than [`Limits`]
+//! allow.
+//!
+//! ```
+//! use hallpass_passwords::{Limits, Outcome, Rules, verify};
+//!
+//! let stored = "md5$salt$67a1e09bb1f83f5007dc119c14d663aa";
+//! let limits = Limits::default();
+//! assert_eq!(verify(Rules::Django, b"password", stored, &limits), Outcome::Match);
+//! assert_eq!(verify(Rules::Django, b"Password", stored, &limits), Outcome::Mismatch);
+//! ```
 #![forbid(unsafe_code)]
 
-/// Whose rules decide what a stored hash means and what is done to a typed password first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rules {
-    /// Django's `check_password`.
-    Django,
+mod argon2;
+mod bcrypt;
+mod crypt;
+mod derivation;
+mod digest;
+mod django;
+mod drupal;
+mod joomla;
+mod limits;
+mod make;
+mod number;
+mod outcome;
+mod php;
+mod phpass;
+mod phpbb;
+mod rules;
+mod scheme;
+mod typed;
+mod wordpress;
+mod work;
+
+pub use derivation::Derivation;
+pub use limits::Limits;
+pub use make::Algorithm;
+pub use make::MakeError;
+pub use make::make;
+pub use outcome::Description;
+pub use outcome::Outcome;
+pub use rules::Rules;
+pub use rules::UnknownRules;
+pub use work::describe_cost;
+pub use work::spend;
+pub use work::spend_with;
+
+use scheme::Parsed;
+
+/// Longest stored hash that is looked at, in bytes; a longer one is [`Outcome::Unsupported`].
+///
+/// The longest that any of the frameworks writes has about 160.
+pub const MAX_ENCODED: usize = 4096;
+
+/// What a site's row keeps beside the hash; only phpBB's converted hashes (`$CP$`) ask for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Context<'a> {
+    /// The column `login_name` (boards that came from SMF, which hashed it with the password).
+    pub login_name: Option<&'a str>,
+    /// The column `user_passwd_salt` (boards that came from vBulletin, MyBB, XenForo, WoltLab).
+    pub salt: Option<&'a str>,
 }
 
-/// What one check may cost at most. A stored hash that asks for more is never run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest PBKDF2 iteration count.
-    pub max_iterations: u32,
-    /// Most memory, in bytes, that one check may use (argon2, scrypt).
-    pub max_memory: u64,
-    /// Largest bcrypt cost (the exponent).
-    pub max_cost: u32,
+/// Checks `password`, as typed, against `encoded`, as stored, the way `rules` say.
+///
+/// An empty `encoded` is an account without a password: [`Outcome::Unusable`].
+pub fn verify(rules: Rules, password: &[u8], encoded: &str, limits: &Limits) -> Outcome {
+    verify_with(rules, password, encoded, &Context::default(), limits)
 }
 
-/// What the check of one password against one stored hash came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The password is right.
-    Match,
-    /// The password is wrong.
-    Mismatch,
-    /// The stored value marks an account that has no password, or a locked one.
-    Unusable,
-    /// The stored value is malformed, of an unknown algorithm, or over the limits.
-    Unsupported,
-}
-
-/// What a stored hash says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    /// The framework's own name of the algorithm, as in `pbkdf2_sha256`.
-    pub algorithm: &'static str,
-    /// Its cost parameters as a person reads them, as in `1000000 iterations`.
-    pub cost: String,
-    /// About how much work a check is, in PBKDF2-HMAC-SHA256 iterations that take as long.
-    pub work: u64,
-}
-
-/// Checks `password` against `encoded` as `rules` say.
-pub fn verify(_rules: Rules, _password: &[u8], _encoded: &str, _limits: &Limits) -> Outcome {
-    Outcome::Unsupported
+/// As [`verify`], with what the user's row keeps beside the hash.
+pub fn verify_with(
+    rules: Rules,
+    password: &[u8],
+    encoded: &str,
+    context: &Context<'_>,
+    limits: &Limits,
+) -> Outcome {
+    if encoded.len() > MAX_ENCODED {
+        return Outcome::Unsupported;
+    }
+    if encoded.is_empty() || (rules == Rules::Django && django::is_unusable(encoded)) {
+        return Outcome::Unusable;
+    }
+    let Some(scheme) = parse(rules, encoded) else {
+        return Outcome::Unsupported;
+    };
+    match rules {
+        Rules::Django | Rules::Php => scheme::check(&*scheme, password, limits),
+        Rules::Drupal => drupal::verify(&*scheme, password, limits),
+        Rules::Joomla | Rules::Joomla3 => joomla::verify(&*scheme, password, limits),
+        Rules::Phpbb => phpbb::verify(password, encoded, context, limits),
+        Rules::Wordpress => wordpress::verify(&*scheme, password, limits),
+    }
 }
 
 /// Says what `encoded` is; `None` where `rules` know no such format or its fields are malformed.
-pub fn identify(_rules: Rules, _encoded: &str) -> Option<Description> {
-    None
+///
+/// A description is no promise that any password matches, only that the fields can be read. The
+/// mark of an account without a password (Django's `!…`) is described as `unusable`.
+pub fn identify(rules: Rules, encoded: &str) -> Option<Description> {
+    if encoded.len() > MAX_ENCODED {
+        return None;
+    }
+    if rules == Rules::Django && django::is_unusable(encoded) {
+        let (algorithm, cost) = ("unusable", String::new());
+        return Some(Description {
+            algorithm,
+            cost,
+            work: 0,
+            memory: 0,
+        });
+    }
+    parse(rules, encoded).map(|scheme| scheme.description())
+}
+
+/// Whether a check of `encoded` keeps within `limits`; `false` too where `rules` do not know it.
+///
+/// bcrypt goes by [`Limits::max_cost`] alone, all others by [`Description::work`] and
+/// [`Description::memory`].
+pub fn is_affordable(rules: Rules, encoded: &str, limits: &Limits) -> bool {
+    encoded.len() <= MAX_ENCODED
+        && parse(rules, encoded).is_some_and(|scheme| scheme.permitted(limits, 0))
+}
+
+fn parse(rules: Rules, encoded: &str) -> Parsed<'_> {
+    match rules {
+        Rules::Django => django::parse(encoded),
+        Rules::Drupal => drupal::parse(encoded),
+        Rules::Joomla => joomla::parse(encoded),
+        Rules::Joomla3 => joomla::parse_3(encoded),
+        Rules::Php => php::parse(encoded),
+        Rules::Phpbb => phpbb::parse(encoded),
+        Rules::Wordpress => wordpress::parse(encoded),
+    }
 }

@@ -2,13 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod command_line;
-mod deadline;
 pub mod log;
 mod terminate;
+mod watchdog;
 mod worker;
 
 pub use self::command_line::CommandLine;
-pub use self::deadline::within;
 pub use self::log::Log;
 pub use self::terminate::on_terminate;
+pub use self::watchdog::Watchdog;
 pub use self::worker::Worker;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
 
-use hallpass_core::{Authenticator, Configuration, Deadline, Question, Unavailable, Verdict};
+use hallpass_core::{
+    Authenticator, Configuration, Deadline, Question, Throttle, Unavailable, Verdict,
+};
 
 /// How many threads may be stuck in a store before no more are started.
 const MOST_STUCK: usize = 16;
@@ -17,6 +19,7 @@ const MOST_STUCK: usize = 16;
 #[derive(Debug)]
 pub struct Worker {
     configuration: Arc<Configuration>,
+    throttle: Arc<Throttle>,
     jobs: Option<Sender<Job>>,
     running: Arc<AtomicUsize>,
 }
@@ -32,7 +35,8 @@ impl Worker {
     /// A worker for the site that `configuration` describes. Nothing is started or opened yet.
     #[must_use]
     pub fn new(configuration: Arc<Configuration>) -> Self {
-        Self { configuration, jobs: None, running: Arc::default() }
+        let throttle = Arc::new(Throttle::new(&configuration.limits));
+        Self { configuration, throttle, jobs: None, running: Arc::default() }
     }
 
     /// The verdict on `question`, within the configuration's deadline.
@@ -70,11 +74,12 @@ impl Worker {
         }
         let (jobs, waiting) = mpsc::channel();
         let configuration = Arc::clone(&self.configuration);
+        let throttle = Arc::clone(&self.throttle);
         let running = Running::new(&self.running);
         thread::Builder::new()
             .name("worker".to_owned())
             .spawn(move || {
-                work(&configuration, &waiting);
+                work(&configuration, throttle, &waiting);
                 drop(running);
             })
             .map_err(|error| Unavailable::new(format!("cannot start a thread: {error}")))?;
@@ -82,8 +87,8 @@ impl Worker {
     }
 }
 
-fn work(configuration: &Configuration, waiting: &Receiver<Job>) {
-    let mut authenticator = Authenticator::new(configuration);
+fn work(configuration: &Configuration, throttle: Arc<Throttle>, waiting: &Receiver<Job>) {
+    let mut authenticator = Authenticator::new(configuration).throttled(throttle);
     for Job { question, deadline, answer } in waiting {
         let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
         if answer.send(verdict).is_err() {

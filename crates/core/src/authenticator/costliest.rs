@@ -1,6 +1,6 @@
 //! What a check of a password costs at most on this site.
 
-use hallpass_passwords::{Limits, Rules, identify};
+use hallpass_passwords::{Limits, Rules, identify, is_affordable};
 use hallpass_stores::Unavailable;
 
 /// What an unknown account costs on a site without any account that has a password: what
@@ -39,8 +39,7 @@ impl Costliest {
         for encoded in others.iter().map(String::as_str).chain(checked) {
             let Some(description) = identify(rules, encoded) else { continue };
             let work = description.work;
-            let affordable = work <= u64::from(limits.max_iterations)
-                && description.memory <= limits.max_memory;
+            let affordable = is_affordable(rules, encoded, limits);
             if affordable && work > self.seen.as_ref().map_or(0, |seen| seen.work) {
                 self.seen = Some(Seen { encoded: encoded.to_owned(), work });
             }

@@ -148,9 +148,6 @@ impl Django {
         section.seconds("session_cookie_age")?;
         let secret_key = section.secret("secret_key")?;
         let fallbacks = section.secrets("secret_key_fallbacks")?;
-        if secret_key.is_none() && !fallbacks.is_empty() {
-            return Err(section.wrong("secret_key_fallbacks", "there is no `secret_key`"));
-        }
         let session_table = section.string("session_table")?;
         let session_table = sql::identifier(session_table.as_deref().unwrap_or("django_session"))
             .ok_or_else(|| section.wrong("session_table", "no table can be called that"))?;

@@ -1,15 +1,21 @@
-//! `[limits]`: how long an answer may take, and how long a password may be.
+//! `[limits]`: how long an answer may take, how many wrong passwords are taken, and how long
+//! they may be.
 
 use std::time::Duration;
 
 use super::Error;
 use super::section::Section;
 
-/// How long an answer may take, and how long a password may be.
+/// How long an answer may take, how many wrong passwords are taken, and how long they may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The longest that one answer may take.
     pub deadline: Duration,
+    /// How many wrong passwords are taken within `failure_window`, for a name and from an
+    /// address; 0 for any number.
+    pub failures: u32,
+    /// How long wrong passwords count.
+    pub failure_window: Duration,
     /// The longest password that is looked at, in bytes.
     pub max_password: usize,
 }
@@ -21,9 +27,13 @@ impl Limits {
             return Err(section.wrong("deadline", "leaves no time for any answer"));
         }
         let max_password = section.integer("max_password", 1..1 << 20)?;
+        let failures = section.integer("failures", 0..u64::from(u32::MAX))?;
+        let failure_window = section.duration("failure_window")?;
         section.finish()?;
         Ok(Self {
             deadline,
+            failures: failures.and_then(|n| n.try_into().ok()).unwrap_or(10),
+            failure_window: failure_window.unwrap_or(Duration::from_secs(60)),
             max_password: max_password.and_then(|n| n.try_into().ok()).unwrap_or(4096),
         })
     }

@@ -34,6 +34,12 @@ use self::section::Document;
 /// Where the configuration is looked for when nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
 
+/// The keys outside any table, and the tables.
+const KEYS: [&str; 10] = [
+    "name", "framework", "database", "django", "access", "passwords", "limits", "ejabberd",
+    "daemon", "log",
+];
+
 /// A site, and how its hosts ask about it.
 #[derive(Debug)]
 pub struct Configuration {
@@ -116,6 +122,8 @@ impl Configuration {
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let document = Document::parse(path, text)?;
         let mut top = document.top();
+        // Before anything is missed: it may be there, misspelt.
+        top.only(&KEYS)?;
         let name = top.string("name")?;
         if let Some(name) = &name
             && (name.is_empty() || !name.bytes().all(is_name_byte))
@@ -146,7 +154,6 @@ impl Configuration {
             log: Log::read(top.section("log")?)?,
             warnings: document.warnings(),
         };
-        top.finish()?;
         Ok(configuration)
     }
 }

@@ -1,6 +1,6 @@
 //! `[passwords]`: what a check may cost.
 
-use hallpass_passwords::{Limits, Rules, identify};
+use hallpass_passwords::{Description, Limits, describe_cost};
 
 use super::Error;
 use super::section::Section;
@@ -27,7 +27,7 @@ impl Passwords {
         };
         let dummy = section.string("dummy")?;
         if let Some(dummy) = &dummy
-            && work_of(dummy).is_none_or(|work| work > u64::from(limits.max_iterations))
+            && !describe_cost(dummy).is_some_and(|cost| affordable(&cost, &limits))
         {
             let message = "is no hash within the limits, as in \"pbkdf2_sha256$1000000\"";
             return Err(section.wrong("dummy", message));
@@ -37,9 +37,7 @@ impl Passwords {
     }
 }
 
-/// The work of a check of `dummy`: a whole encoded hash, or its algorithm and iterations.
-fn work_of(dummy: &str) -> Option<u64> {
-    identify(Rules::Django, dummy)
-        .or_else(|| identify(Rules::Django, &format!("{dummy}$-$-")))
-        .map(|description| description.work)
+/// Whether `limits` let a check be run that costs as much.
+pub(crate) fn affordable(cost: &Description, limits: &Limits) -> bool {
+    cost.work <= u64::from(limits.max_iterations) && cost.memory <= limits.max_memory
 }

@@ -143,20 +143,25 @@ impl<'document> Section<'document> {
         &self.document.path
     }
 
-    /// An error for the first key that nobody asked for.
-    pub(super) fn finish(self) -> Result<(), Error> {
+    /// An error for the first key that is none of `known`.
+    pub(super) fn only(&self, known: &[&'static str]) -> Result<(), Error> {
         let unknown = self.table.into_iter().flatten().find_map(|(key, _)| {
             let key = key.get_ref().as_ref();
-            (!self.asked.contains(&key)).then_some(key)
+            (!known.contains(&key)).then_some(key)
         });
         let Some(unknown) = unknown else { return Ok(()) };
-        let nearest = self.asked.iter().min_by_key(|known| distance(known, unknown));
+        let nearest = known.iter().min_by_key(|known| distance(known, unknown));
         let near = nearest.filter(|known| distance(known, unknown) <= 2 + unknown.len() / 3);
         let message = near.map_or_else(
             || "no such key; it is not known here".to_owned(),
             |near| format!("no such key; did you mean `{near}`?"),
         );
         Err(self.wrong(unknown, &message))
+    }
+
+    /// An error for the first key that nobody asked for.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        self.only(&self.asked)
     }
 
     fn full(&self, key: &str) -> String {

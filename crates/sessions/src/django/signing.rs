@@ -137,7 +137,7 @@ pub fn open_unsigned(container: &[u8]) -> Result<Vec<u8>, Invalid> {
 fn payload(signed: &[u8]) -> Result<Vec<u8>, Invalid> {
     let (encoded, timestamp) = split_last(signed, b':').ok_or(Invalid::Format("no timestamp"))?;
     let digits = timestamp.strip_prefix(b"-").unwrap_or(timestamp);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_alphanumeric) {
+    if timestamp.is_empty() || !digits.iter().all(u8::is_ascii_alphanumeric) {
         return Err(Invalid::Format("the timestamp is not base 62"));
     }
     let (encoded, compressed) = match encoded.strip_prefix(b".") {

@@ -179,7 +179,9 @@ fn key_value(kind: KeyKind, key: &str) -> Option<Value> {
         // `int()` takes white space around the digits, and one sign before them.
         KeyKind::Integer => key.trim().parse().ok().map(Value::Integer),
         KeyKind::Uuid => {
-            let hex: String = key.chars().filter(|character| *character != '-').collect();
+            // As `uuid.UUID` reads text.
+            let hex = key.replace("urn:", "").replace("uuid:", "");
+            let hex = hex.trim_matches(['{', '}']).replace('-', "");
             let whole = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
             whole.then(|| Value::Text(hex.to_ascii_lowercase()))
         }

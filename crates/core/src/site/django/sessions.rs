@@ -1,5 +1,6 @@
 //! Sessions of `django.contrib.sessions.backends.db`.
 
+use std::cell::OnceCell;
 use std::time::SystemTime;
 
 use hallpass_sessions::django::{
@@ -13,17 +14,20 @@ use crate::configuration::Django;
 use crate::site::{Login, SessionSource};
 use crate::{Account, Reason, Secret};
 
-/// The longest session key that is looked up. Django's own have 32 letters and digits.
+/// The longest session key that is looked up, in bytes. Django's own have 32 letters and digits.
 const LONGEST_KEY: usize = 128;
-/// Shorter keys are no keys (`SessionBase._validate_session_key`, 1.9 and later).
+/// Keys of fewer characters are no keys (`SessionBase._validate_session_key`, 1.9 and later).
 const SHORTEST_KEY: usize = 8;
 
 /// Sessions in a table of the site's database.
 #[derive(Debug)]
 pub(super) struct DatabaseSessions {
     statement: String,
-    keys: Vec<SigningKey>,
     secret_keys: Vec<Secret>,
+    salt: String,
+    /// Made of the secret keys when the first session is read: a program that is started for one
+    /// password has no use for them.
+    keys: OnceCell<Vec<SigningKey>>,
     backends: Option<Vec<String>>,
     trust_store: bool,
 }
@@ -31,24 +35,25 @@ pub(super) struct DatabaseSessions {
 impl DatabaseSessions {
     pub(super) fn new(django: &Django) -> Self {
         let secrets = django.secret_keys.iter().map(Secret::expose);
-        let keys = secrets.clone().map(|key| SigningKey::new(key, &django.session_key_salt));
         Self {
             statement: format!(
                 "SELECT \"session_data\", \"expire_date\" FROM {} WHERE \"session_key\" = :key",
                 django.session_table
             ),
-            keys: keys.collect(),
             secret_keys: secrets.map(Secret::new).collect(),
+            salt: django.session_key_salt.clone(),
+            keys: OnceCell::new(),
             backends: django.authentication_backends.clone(),
             trust_store: django.trust_session_store,
         }
     }
 
     fn payload(&self, container: &[u8]) -> Result<Vec<u8>, Reason> {
-        let payload = if self.trust_store && self.keys.is_empty() {
+        let payload = if self.trust_store && self.secret_keys.is_empty() {
             open_unsigned(container)
         } else {
-            open(container, &self.keys)
+            let key = |secret: &Secret| SigningKey::new(secret.expose(), &self.salt);
+            open(container, self.keys.get_or_init(|| self.secret_keys.iter().map(key).collect()))
         };
         payload.map_err(|_| Reason::InvalidSession)
     }
@@ -61,14 +66,15 @@ impl SessionSource for DatabaseSessions {
         token: &[u8],
         now: SystemTime,
     ) -> Result<Result<Login, Reason>, Unavailable> {
-        if self.keys.is_empty() && !self.trust_store {
+        if self.secret_keys.is_empty() && !self.trust_store {
             return Err(Unavailable::new(
                 "sessions cannot be read: [django] secret_key is not configured",
             ));
         }
         let key = match std::str::from_utf8(token) {
             Ok(key)
-                if (SHORTEST_KEY..=LONGEST_KEY).contains(&key.len())
+                if key.chars().count() >= SHORTEST_KEY
+                    && key.len() <= LONGEST_KEY
                     && !key.contains(char::is_control) =>
             {
                 key
@@ -117,7 +123,7 @@ impl DatabaseSessions {
             },
             auth_hash: login.hash,
             expires: Some(expires),
-            decoded: if self.keys.is_empty() {
+            decoded: if self.secret_keys.is_empty() {
                 "the database's row, signature not checked, JSON"
             } else {
                 "the database's row, signed, JSON"

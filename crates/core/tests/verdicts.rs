@@ -1,0 +1,262 @@
+//! Verdicts of the authenticator on a small site. What real Djangos say of the same questions is
+//! compared in `tests/end_to_end`.
+#![allow(clippy::unwrap_used)]
+
+mod site;
+
+use hallpass_core::{Conditions, Question, Requirement};
+use site::{Site, ask, ask_at, encoded, password, session, vouched};
+
+const SESSION: &str = "abcdefghijklmnopqrstuvwxyz012345";
+
+fn people() -> Site {
+    let site = Site::new();
+    site.add(1, "alice", &encoded("secret", 1), true);
+    site.add(2, "Bob", &encoded("pa:ss wörd", 1), true);
+    site.add(3, "carol", &encoded("secret", 1), false);
+    site.add(4, "dave", "!unusable", true);
+    site.add(5, "Zoë", &encoded("secret", 1), true);
+    site.log_in(SESSION, 1);
+    site
+}
+
+#[test]
+fn passwords_are_checked_before_anything_is_told() {
+    let mut site = people().authenticator_of();
+    for (name, typed, verdict) in [
+        ("alice", "secret", "alice"),
+        ("Bob", "pa:ss wörd", "Bob"),
+        ("alice", "Secret", "wrong-password"),
+        ("alice", "secret ", "wrong-password"),
+        ("alice", "", "wrong-password"),
+        ("carol", "secret", "inactive"),
+        ("carol", "wrong", "wrong-password"),
+        ("dave", "unusable", "unusable-password"),
+        ("dave", "", "unusable-password"),
+        ("bob", "pa:ss wörd", "unknown-user"),
+        ("alice ", "secret", "unknown-user"),
+        ("ａｌｉｃｅ", "secret", "unknown-user"),
+        ("' OR 1=1 --", "secret", "unknown-user"),
+        ("%", "secret", "unknown-user"),
+        ("", "secret", "malformed"),
+        ("al\nice", "secret", "malformed"),
+        ("alice\0", "secret", "malformed"),
+        ("alice", "secret\0", "malformed"),
+    ] {
+        assert_eq!(site.ask(&password(name, typed)), verdict, "{name:?} {typed:?}");
+    }
+    let long = "x".repeat(4097);
+    assert_eq!(site.ask(&password("alice", &long)), "malformed");
+    assert_eq!(site.ask(&password(&long, "secret")), "malformed");
+}
+
+#[test]
+fn sessions_live_until_they_end() {
+    let people = people();
+    let mut authenticator = people.authenticator("");
+    let mut at = |token, seconds| ask_at(&mut authenticator, &session(token, None), seconds);
+    assert_eq!(at(SESSION, 1_999_999_999), "alice");
+    assert_eq!(at(SESSION, 2_000_000_000), "expired-session");
+    assert_eq!(at(SESSION, 2_000_000_001), "expired-session");
+    for token in ["", "abc", &SESSION[1..], &SESSION.to_uppercase(), "' OR 1=1 --", "a\0bcdefgh"] {
+        assert_eq!(at(token, 1_999_999_999), "no-session", "{token}");
+    }
+}
+
+#[test]
+fn a_session_is_its_owners_alone() {
+    let people = people();
+    let mut authenticator = people.authenticator("[access]\nignore_case = true");
+    for (owner, verdict) in [
+        ("alice", "alice"),
+        ("ALICE", "alice"),
+        ("Bob", "wrong-user"),
+        ("carol", "wrong-user"),
+        ("nobody", "wrong-user"),
+        ("", "wrong-user"),
+    ] {
+        assert_eq!(ask(&mut authenticator, &session(SESSION, Some(owner))), verdict, "{owner}");
+    }
+}
+
+#[test]
+fn what_happens_on_the_site_counts_at_once() {
+    for (statement, by_session, by_password) in [
+        ("DELETE FROM django_session", "no-session", "alice"),
+        ("UPDATE auth_user SET is_active = 0", "inactive", "inactive"),
+        ("UPDATE auth_user SET password = '!'", "stale-session", "unusable-password"),
+        ("UPDATE auth_user SET password = ''", "stale-session", "unusable-password"),
+        ("DELETE FROM auth_user", "unknown-user", "unknown-user"),
+        ("UPDATE auth_user SET username = 'eve' WHERE id = 1", "eve", "unknown-user"),
+        ("UPDATE django_session SET session_data = 'x'", "invalid-session", "alice"),
+        ("UPDATE django_session SET expire_date = 'x'", "invalid-session", "alice"),
+        ("UPDATE django_session SET expire_date = '2026-01-01 00:00:00'", "expired-session",
+         "alice"),
+    ] {
+        let people = people();
+        let mut authenticator = people.authenticator("");
+        assert_eq!(ask(&mut authenticator, &session(SESSION, None)), "alice");
+        assert_eq!(ask(&mut authenticator, &password("alice", "secret")), "alice");
+        people.database().execute(statement, []).unwrap();
+        assert_eq!(ask(&mut authenticator, &session(SESSION, None)), by_session, "{statement}");
+        let verdict = ask(&mut authenticator, &password("alice", "secret"));
+        assert_eq!(verdict, by_password, "{statement}");
+    }
+}
+
+#[test]
+fn backends_that_are_not_listed_are_refused() {
+    let people = people();
+    let listed = |list| format!("django.authentication_backends = {list}");
+    for (list, verdict) in [
+        ("[\"a.Backend\"]", "alice"),
+        ("[\"b.Backend\", \"a.Backend\"]", "alice"),
+        ("[\"b.Backend\"]", "invalid-session"),
+        ("[]", "invalid-session"),
+    ] {
+        let mut authenticator = people.authenticator(&listed(list));
+        assert_eq!(ask(&mut authenticator, &session(SESSION, None)), verdict, "{list}");
+    }
+}
+
+#[test]
+fn names_may_differ_in_case_where_that_is_said() {
+    let people = people();
+    let mut authenticator = people.authenticator("[access]\nignore_case = true");
+    let mut at = |name| ask(&mut authenticator, &password(name, "secret"));
+    assert_eq!(at("ALICE"), "alice");
+    assert_eq!(at("zOË"), "Zoë");
+    assert_eq!(at("zoe"), "unknown-user");
+    people.add(6, "Alice", &encoded("other", 1), true);
+    // The exact name is itself; one that could be either is neither.
+    assert_eq!(at("alice"), "alice");
+    assert_eq!(at("ALICE"), "unknown-user");
+}
+
+#[test]
+fn e_mail_addresses_are_names_where_that_is_said() {
+    let people = people();
+    let mut only_names = people.authenticator("");
+    let address = password("alice@example.com", "secret");
+    assert_eq!(ask(&mut only_names, &address), "unknown-user");
+    let mut authenticator = people.authenticator("[access]\nlogin = [\"username\", \"email\"]");
+    assert_eq!(ask(&mut authenticator, &address), "alice");
+    assert_eq!(ask(&mut authenticator, &password("alice", "secret")), "alice");
+    // A name that looks like somebody's address goes before it.
+    people.add(7, "alice@example.com", &encoded("other", 1), true);
+    assert_eq!(ask(&mut authenticator, &address), "wrong-password");
+    let twice = "UPDATE auth_user SET email = 'shared@example.com'";
+    people.database().execute(twice, []).unwrap();
+    let shared = password("shared@example.com", "secret");
+    assert_eq!(ask(&mut authenticator, &shared), "unknown-user");
+}
+
+#[test]
+fn hashes_that_cost_too_much_are_never_run() {
+    let site = Site::new();
+    let costly = "pbkdf2_sha256$4000000000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    site.add(1, "alice", costly, true);
+    site.add(2, "bob", &encoded("secret", 1000), true);
+    let mut authenticator = site.authenticator("");
+    assert_eq!(ask(&mut authenticator, &password("alice", "secret")), "unsupported-hash");
+    let mut authenticator = site.authenticator("[passwords]\nmax_iterations = 999");
+    assert_eq!(ask(&mut authenticator, &password("bob", "secret")), "unsupported-hash");
+    let mut authenticator = site.authenticator("django.password_hashers = [\"argon2\"]");
+    assert_eq!(ask(&mut authenticator, &password("bob", "secret")), "unsupported-hash");
+}
+
+#[test]
+fn conditions_and_access_rules_hold_for_every_credential() {
+    let site = people();
+    let database = site.database();
+    database.execute("UPDATE auth_user SET is_superuser = 1 WHERE id IN (2, 3)", []).unwrap();
+    let of = |question: Question, any: &[&str], all: &[&str]| Question {
+        conditions: Conditions {
+            any: any.iter().map(|name| Requirement::Group((*name).to_owned())).collect(),
+            all: all.iter().map(|name| Requirement::Permission((*name).to_owned())).collect(),
+        },
+        ..question
+    };
+    let mut authenticator = site.authenticator("");
+    for (any, all, alice, bob) in [
+        (&[][..], &[][..], "alice", "Bob"),
+        (&["editors"], &[], "alice", "not-permitted"),
+        (&["chiefs", "editors"], &[], "alice", "not-permitted"),
+        (&["chiefs"], &[], "not-permitted", "not-permitted"),
+        (&["Editors"], &[], "not-permitted", "not-permitted"),
+        (&[], &["news.add_story"], "alice", "Bob"),
+        (&[], &["news.add_story", "news.delete_story"], "not-permitted", "Bob"),
+        (&[], &["add_story"], "not-permitted", "Bob"),
+        (&[], &["news.nothing"], "not-permitted", "Bob"),
+        (&["editors"], &["news.nothing"], "not-permitted", "not-permitted"),
+    ] {
+        let mut verdict = |question| ask(&mut authenticator, &of(question, any, all));
+        assert_eq!(verdict(password("alice", "secret")), alice, "{any:?} {all:?}");
+        assert_eq!(verdict(session(SESSION, None)), alice, "{any:?} {all:?}");
+        assert_eq!(verdict(vouched("alice")), alice, "{any:?} {all:?}");
+        assert_eq!(verdict(vouched("Bob")), bob, "{any:?} {all:?}");
+        assert_eq!(verdict(vouched("carol")), "inactive");
+        assert_eq!(verdict(vouched("nobody")), "unknown-user");
+        // A wrong password is told no more than that.
+        assert_eq!(verdict(password("alice", "wrong")), "wrong-password");
+    }
+    for (rule, alice) in [
+        ("groups = [\"editors\"]", "alice"),
+        ("groups = [\"chiefs\"]", "not-permitted"),
+        ("permissions = [\"news.add_story\"]", "alice"),
+        ("permissions = [\"news.add_story\", \"news.nothing\"]", "not-permitted"),
+    ] {
+        let mut authenticator = site.authenticator(&format!("[access]\n{rule}"));
+        for question in [password("alice", "secret"), session(SESSION, None), vouched("alice")] {
+            assert_eq!(ask(&mut authenticator, &question), alice, "{rule}");
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_column_lets_nobody_in() {
+    let site = people();
+    for key in ["username_column", "password_column", "active_column", "user_id_column"] {
+        let mut authenticator = site.authenticator(&format!("django.{key} = \"nothing\""));
+        for name in ["alice", "nothing"] {
+            let verdict = ask(&mut authenticator, &password(name, "secret"));
+            assert!(verdict.starts_with("unavailable: "), "{key}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn sessions_need_the_secret_key() {
+    let site = people();
+    let text = "framework = \"django\"\ndatabase = \"sqlite:db.sqlite3\"\n";
+    let path = site.directory.path().join("hallpass.toml");
+    let without = hallpass_core::Configuration::parse(&path, text).unwrap();
+    let mut authenticator = hallpass_core::Authenticator::new(&without);
+    let verdict = ask(&mut authenticator, &session(SESSION, None));
+    assert!(verdict.contains("secret_key"), "{verdict}");
+    let trusting = format!("{text}django.trust_session_store = true\n");
+    let trusting = hallpass_core::Configuration::parse(&path, &trusting).unwrap();
+    let mut authenticator = hallpass_core::Authenticator::new(&trusting);
+    assert_eq!(ask(&mut authenticator, &session(SESSION, None)), "alice");
+    let mut other = site.authenticator("django.secret_key_fallbacks = []");
+    assert_eq!(ask(&mut other, &session(SESSION, None)), "alice");
+}
+
+/// A site with its authenticator, for tests that need no more.
+struct Asked {
+    authenticator: hallpass_core::Authenticator,
+    _site: Site,
+}
+
+impl Site {
+    fn authenticator_of(self) -> Asked {
+        let authenticator = self.authenticator("");
+        Asked { authenticator, _site: self }
+    }
+}
+
+impl Asked {
+    fn ask(&mut self, question: &Question) -> String {
+        ask(&mut self.authenticator, question)
+    }
+}

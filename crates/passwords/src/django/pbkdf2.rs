@@ -1,0 +1,151 @@
+//! `PBKDF2PasswordHasher` and `PBKDF2SHA1PasswordHasher` (5.2:`hashers.py` lines 311 to 376).
+//!
+//! `pbkdf2_sha256$ITERATIONS$SALT$BASE64`: PBKDF2-HMAC over the UTF-8 salt text, as many bytes as
+//! the digest has, standard base64 with padding.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hallpass_pbkdf2::Request;
+use zeroize::Zeroizing;
+
+use crate::Description;
+use crate::Outcome;
+use crate::number;
+use crate::scheme;
+use crate::scheme::Scheme;
+
+/// A stored PBKDF2 hash.
+pub(crate) struct Pbkdf2Hash<'a> {
+    kind: Kind,
+    iterations: u32,
+    salt: &'a str,
+    encoded: &'a str,
+}
+
+/// The digest of the HMAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sha1,
+    Sha256,
+}
+
+impl<'a> Pbkdf2Hash<'a> {
+    /// `decode` (5.2:`hashers.py` line 331). Counts that Python's `int` would read, but Django
+    /// would not write again the same way, are left out: they never match.
+    pub(crate) fn parse(encoded: &'a str) -> Option<Self> {
+        let mut fields = encoded.splitn(4, '$');
+        let kind = match fields.next()? {
+            "pbkdf2_sha1" => Kind::Sha1,
+            "pbkdf2_sha256" => Kind::Sha256,
+            _ => return None,
+        };
+        let iterations = number::positive(fields.next()?)?;
+        let salt = fields.next()?;
+        fields.next()?;
+        (!salt.is_empty()).then_some(Self {
+            kind,
+            iterations,
+            salt,
+            encoded,
+        })
+    }
+
+    /// The derivation of a check, for an engine that does many at a time.
+    pub(crate) fn request(&self, password: &[u8]) -> Request {
+        let (salt, length) = (self.salt.as_bytes(), self.kind.length());
+        match self.kind {
+            Kind::Sha1 => Request::hmac_sha1(password, salt, self.iterations, length),
+            Kind::Sha256 => Request::hmac_sha256(password, salt, self.iterations, length),
+        }
+    }
+
+    /// Compares the whole stored text with what the derived key makes.
+    pub(crate) fn compare(&self, key: &[u8]) -> Outcome {
+        let computed = write(self.kind, self.salt, self.iterations, key);
+        scheme::compare(self.encoded.as_bytes(), computed.as_bytes())
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn iterations(&self) -> u32 {
+        self.iterations
+    }
+}
+
+impl Scheme for Pbkdf2Hash<'_> {
+    fn description(&self) -> Description {
+        let iterations = u64::from(self.iterations);
+        Description {
+            algorithm: self.kind.name(),
+            cost: format!("{iterations} iterations"),
+            work: match self.kind {
+                Kind::Sha1 => iterations * 19 / 20,
+                Kind::Sha256 => iterations,
+            },
+            memory: 0,
+        }
+    }
+
+    fn permitted(&self, limits: &crate::Limits, _length: usize) -> bool {
+        self.iterations <= limits.max_iterations
+    }
+
+    fn check(&self, password: &[u8]) -> Outcome {
+        self.compare(&derive(
+            self.kind,
+            password,
+            self.salt.as_bytes(),
+            self.iterations,
+        ))
+    }
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "pbkdf2_sha1",
+            Self::Sha256 => "pbkdf2_sha256",
+        }
+    }
+
+    /// Bytes of the digest.
+    fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}
+
+/// Writes a hash as Django would.
+pub(crate) fn encode(
+    kind: Kind,
+    password: &[u8],
+    salt: &str,
+    iterations: u32,
+) -> Zeroizing<String> {
+    let key = derive(kind, password, salt.as_bytes(), iterations);
+    write(kind, salt, iterations, &key)
+}
+
+fn write(kind: Kind, salt: &str, iterations: u32, key: &[u8]) -> Zeroizing<String> {
+    let key = Zeroizing::new(STANDARD.encode(key));
+    Zeroizing::new(format!("{}${iterations}${salt}${}", kind.name(), *key))
+}
+
+/// The key itself.
+pub(crate) fn derive(
+    kind: Kind,
+    password: &[u8],
+    salt: &[u8],
+    iterations: u32,
+) -> Zeroizing<Vec<u8>> {
+    let mut key = Zeroizing::new(vec![0; kind.length()]);
+    match kind {
+        Kind::Sha1 => hallpass_pbkdf2::hmac_sha1(password, salt, iterations, &mut key),
+        Kind::Sha256 => hallpass_pbkdf2::hmac_sha256(password, salt, iterations, &mut key),
+    }
+    key
+}

@@ -1,0 +1,162 @@
+//! Time that an absent or cheap hash would otherwise save.
+
+use std::hint::black_box;
+
+use crate::Description;
+use crate::Limits;
+use crate::Rules;
+use crate::bcrypt;
+use crate::bcrypt::BcryptHash;
+use crate::django;
+use crate::django::Pbkdf2Hash;
+use crate::drupal;
+use crate::joomla;
+use crate::phpbb;
+use crate::scheme::Parsed;
+use crate::scheme::Scheme;
+use crate::scheme::check;
+use crate::wordpress;
+
+/// A hash that costs less than this part of the costliest counts as nothing done.
+const NEGLIGIBLE: u64 = 16;
+
+/// As [`spend_with`] under Django's rules.
+pub fn spend(password: &[u8], costliest: &str, already: Option<&str>, limits: &Limits) {
+    spend_with(Rules::Django, password, costliest, already, limits);
+}
+
+/// Does as much work as a check of `costliest` would, less what the check of `already` cost, so
+/// that an unknown account and an old, cheap hash take as long as the site's costliest hash.
+///
+/// `costliest` is an encoded hash, or its beginning (`pbkdf2_sha256$1000000`); `already` is what
+/// has been checked, `None` where there was nothing to check. The same algorithm is run wherever
+/// it can be split (PBKDF2, bcrypt) or nothing to speak of has been done; in between, PBKDF2 takes
+/// the rest of the time, by [`Description::work`]. A password that `rules` try in two forms costs
+/// twice, and one that they refuse unseen (an empty one, an overlong one) nothing.
+///
+/// A `costliest` over the limits, or one that cannot be read, costs nothing.
+pub fn spend_with(
+    rules: Rules,
+    password: &[u8],
+    costliest: &str,
+    already: Option<&str>,
+    limits: &Limits,
+) {
+    let completed = complete(costliest);
+    let Some(target) = find(rules, &completed) else {
+        return;
+    };
+    if !target.permitted(limits, password.len()) {
+        return;
+    }
+    for _ in 0..attempts(rules, password) {
+        spend_once(rules, password, &completed, &*target, already, limits);
+    }
+}
+
+fn spend_once(
+    rules: Rules,
+    password: &[u8],
+    costliest: &str,
+    target: &dyn Scheme,
+    already: Option<&str>,
+    limits: &Limits,
+) {
+    let due = target.description().work;
+    let already = already.unwrap_or_default();
+    let done = find(rules, already).map_or(0, |scheme| scheme.description().work);
+    if let Some((target, done)) = Pbkdf2Hash::parse(costliest).zip(Pbkdf2Hash::parse(already))
+        && target.kind() == done.kind()
+    {
+        let iterations = target.iterations().saturating_sub(done.iterations());
+        pbkdf2(target.kind(), password, iterations);
+    } else if let Some((target, done)) = bcrypt_of(costliest).zip(bcrypt_of(already)) {
+        // One of each cost in between makes up the difference.
+        for cost in done.cost()..target.cost() {
+            black_box(bcrypt::encode(password, "2b", cost, [0; 16]));
+        }
+    } else if done < due / NEGLIGIBLE {
+        black_box(check(target, password, limits));
+    } else {
+        let iterations = due
+            .saturating_sub(done)
+            .min(u64::from(limits.max_iterations));
+        let iterations = u32::try_from(iterations).unwrap_or(limits.max_iterations);
+        pbkdf2(django::Kind::Sha256, password, iterations);
+    }
+}
+
+/// In how many forms a wrong password is tried.
+fn attempts(rules: Rules, password: &[u8]) -> usize {
+    match rules {
+        Rules::Django | Rules::Php => 1,
+        Rules::Drupal => drupal::attempts(password),
+        Rules::Joomla | Rules::Joomla3 => joomla::attempts(password),
+        Rules::Phpbb => phpbb::attempts(password),
+        Rules::Wordpress => wordpress::attempts(password),
+    }
+}
+
+/// Says what an encoded hash, or the beginning that [`spend`] takes, costs; `None` where it cannot
+/// be read.
+pub fn describe_cost(costliest: &str) -> Option<Description> {
+    find(Rules::Django, &complete(costliest)).map(|scheme| scheme.description())
+}
+
+/// Adds the fields that say nothing of the cost, where they are left out.
+fn complete(costliest: &str) -> String {
+    let abbreviated = matches!(
+        costliest.split_once('$'),
+        Some(("pbkdf2_sha1" | "pbkdf2_sha256", iterations)) if !iterations.contains('$')
+    );
+    let rest = if abbreviated { "$hallpass$" } else { "" };
+    format!("{costliest}{rest}")
+}
+
+/// The hash, under these rules or the first others that know it.
+fn find(rules: Rules, encoded: &str) -> Parsed<'_> {
+    [rules, Rules::Django, Rules::Php]
+        .into_iter()
+        .chain(Rules::ALL)
+        .find_map(|rules| crate::parse(rules, encoded))
+}
+
+fn bcrypt_of(encoded: &str) -> Option<BcryptHash<'_>> {
+    let plain = encoded.find("$2").and_then(|start| encoded.get(start..))?;
+    BcryptHash::parse(plain, "bcrypt")
+}
+
+fn pbkdf2(kind: django::Kind, password: &[u8], iterations: u32) {
+    if iterations > 0 {
+        black_box(django::derive(kind, password, b"hallpass", iterations));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_costs_an_unknown_account_what_it_costs_a_known_one() {
+        let long = [b'k'; 5000];
+        let rows: [(&[u8], [usize; 4]); 8] = [
+            // Drupal, Joomla, phpBB, WordPress.
+            (b"secret", [1, 1, 1, 1]),
+            (b"it's", [1, 1, 1, 2]),
+            (b" secret ", [2, 1, 1, 1]),
+            (b"a&amp;b", [1, 1, 2, 1]),
+            (b"", [0, 0, 0, 0]),
+            (b"0", [1, 0, 0, 0]),
+            (b"   ", [0, 1, 0, 0]),
+            (&long, [0, 1, 0, 0]),
+        ];
+        for (password, expected) in rows {
+            let rules = [Rules::Drupal, Rules::Joomla, Rules::Phpbb, Rules::Wordpress];
+            assert_eq!(
+                rules.map(|rules| attempts(rules, password)),
+                expected,
+                "{password:?}"
+            );
+        }
+    }
+}

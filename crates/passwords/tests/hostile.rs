@@ -1,0 +1,367 @@
+//! No input panics, hangs or passes the limits, and no damaged hash lets anybody in.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail so"
+)]
+
+use std::collections::HashSet;
+
+use hallpass_passwords::Limits;
+use hallpass_passwords::MAX_ENCODED;
+use hallpass_passwords::Outcome;
+use hallpass_passwords::Rules;
+use hallpass_passwords::identify;
+use hallpass_passwords::is_affordable;
+use hallpass_passwords::verify;
+use serde_json::Value;
+
+/// Low enough that a damaged cost cannot make the test slow.
+const LIMITS: Limits = Limits {
+    max_iterations: 50_000,
+    max_memory: 1 << 20,
+    max_cost: 5,
+};
+
+const PASSWORD: &[u8] = "lètmein".as_bytes();
+
+/// A hash by real software.
+struct Sound {
+    rules: Rules,
+    typed: String,
+    encoded: String,
+}
+
+/// One of each kind that the recorded vectors have and [`LIMITS`] permit.
+fn sound() -> Vec<Sound> {
+    const FILES: [&str; 6] = [
+        "django.json",
+        "drupal.json",
+        "joomla3.json",
+        "php.json",
+        "phpbb.json",
+        "wordpress.json",
+    ];
+    const TYPED: [&str; 3] = ["lètmein", "secret", "correct horse"];
+    let mut sound = Vec::new();
+    let mut kinds = HashSet::new();
+    for file in FILES {
+        let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
+        let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for row in rows {
+            let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+            let (typed, encoded) = (text("password"), text("encoded"));
+            let rules = Rules::from_name(&text("rules")).unwrap();
+            let right = row["verdict"] == Value::Bool(true) && row["context"].is_null();
+            let Some(description) = identify(rules, &encoded) else {
+                continue;
+            };
+            if right
+                && TYPED.contains(&&*typed)
+                && is_affordable(rules, &encoded, &LIMITS)
+                && kinds.insert((rules, description.algorithm, encoded.len()))
+            {
+                sound.push(Sound {
+                    rules,
+                    typed,
+                    encoded,
+                });
+            }
+        }
+    }
+    assert!(sound.len() > 50, "{}", sound.len());
+    sound
+}
+
+/// Whether the two differ only where the software does not look: in the salt that Django's `crypt`
+/// ignores, in the first three of phpBB's 34 characters, or in Joomla's colon without a salt.
+fn differ_unseen(rules: Rules, original: &str, damaged: &str) -> bool {
+    match rules {
+        Rules::Django => {
+            let seen = |encoded: &str| {
+                let (_, seen) = encoded.strip_prefix("crypt$")?.split_once('$')?;
+                Some(seen.to_owned())
+            };
+            seen(original).is_some() && seen(original) == seen(damaged)
+        }
+        Rules::Phpbb => {
+            let seen = |encoded: &str| {
+                let portable = encoded.strip_prefix("$CP$").unwrap_or(encoded);
+                let seen = portable.get(3..).filter(|seen| seen.len() == 31)?;
+                Some((portable.len() == encoded.len(), seen.to_owned()))
+            };
+            seen(original).is_some() && seen(original) == seen(damaged)
+        }
+        Rules::Joomla3 => original.trim_end_matches(':') == damaged,
+        _ => false,
+    }
+}
+
+#[test]
+fn a_hash_that_is_damaged_anywhere_lets_nobody_in() {
+    let mut tried = 0;
+    for Sound {
+        rules,
+        typed,
+        encoded,
+    } in sound()
+    {
+        let check = |damaged: &str| {
+            let outcome = verify(rules, typed.as_bytes(), damaged, &LIMITS);
+            let same = damaged == encoded || differ_unseen(rules, &encoded, damaged);
+            assert!(
+                outcome != Outcome::Match || same,
+                "{rules}: {damaged:?} for {encoded:?}"
+            );
+        };
+        let characters: Vec<char> = encoded.chars().collect();
+        for position in 0..characters.len() {
+            tried += 1;
+            let before: String = characters[..position].iter().collect();
+            let after: String = characters[position + 1..].iter().collect();
+            let character = characters[position];
+            check(&before);
+            check(&format!("{before}{after}"));
+            check(&format!("{before}{character}{character}{after}"));
+            let flipped = char::from_u32(u32::from(character) ^ 1).unwrap();
+            check(&format!("{before}{flipped}{after}"));
+            let other = ['$', '=', '0', '\0', '\n', ' ', 'é', '.', ':', 'A'][position % 10];
+            check(&format!("{before}{other}{after}"));
+            check(&format!("{before}{other}{character}{after}"));
+        }
+    }
+    assert!(tried > 3000, "{tried}");
+}
+
+#[test]
+fn nonsense_of_every_kind_is_refused_and_never_panics() {
+    const TOKENS: &[&str] = &[
+        "$",
+        "$$",
+        "pbkdf2_sha256",
+        "pbkdf2_sha1",
+        "argon2",
+        "argon2id",
+        "argon2i",
+        "argon2d",
+        "bcrypt",
+        "bcrypt_sha256",
+        "scrypt",
+        "md5",
+        "sha1",
+        "crypt",
+        "!",
+        "$2y$",
+        "$2a$",
+        "$2b$",
+        "$wp",
+        "$P$",
+        "$H$",
+        "$S$",
+        "U$S$",
+        "$1$",
+        "$5$",
+        "$6$",
+        "rounds=",
+        "_",
+        "{SHA256}",
+        "$CP$",
+        "$H\\2y$",
+        "\\",
+        "v=19",
+        "v=16",
+        "m=64,t=1,p=1",
+        "m=4294967295,t=4294967295,p=16777215",
+        "m=",
+        ",t=",
+        ",p=",
+        "10",
+        "04",
+        "31",
+        "99",
+        "1",
+        "0",
+        "4294967295",
+        "4294967296",
+        "18446744073709551616",
+        "-1",
+        "1024",
+        "1073741824",
+        "salt",
+        "seasalt8",
+        "abcdefghijklmnopqrstuu",
+        "c2Vhc2FsdHNlYXNhbHQ",
+        "=",
+        ":",
+        "\0",
+        "\n",
+        " ",
+        "é",
+        "🐎",
+        "\u{feff}",
+        "U",
+        "9",
+        "5",
+        "z",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "5f4dcc3b5aa765d61d8327deb882cf99",
+        "................................",
+        "*0",
+        "*1",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let passwords: [&[u8]; 7] = [
+        b"",
+        b"0",
+        PASSWORD,
+        b"a&b<c>\"d",
+        b"\xff\xff\xa3",
+        b"a\0b",
+        &[b'k'; 4096],
+    ];
+    for _ in 0..30_000 {
+        let encoded: String = (0..1 + random(9))
+            .map(|_| TOKENS[random(TOKENS.len())])
+            .collect();
+        for rules in Rules::ALL {
+            let password = passwords[random(passwords.len())];
+            let outcome = verify(rules, password, &encoded, &LIMITS);
+            assert_ne!(outcome, Outcome::Match, "{rules}: {encoded:?}");
+            let description = identify(rules, &encoded);
+            if outcome == Outcome::Mismatch && encoded.len() > 1 && description.is_none() {
+                // Only an empty typed password is refused before the hash is looked at.
+                assert!(
+                    password == b"" || password == b"0" || rules == Rules::Phpbb,
+                    "{rules}: {encoded:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hash_over_the_limits_is_never_run() {
+    let pbkdf2 = "pbkdf2_sha256$4294967295$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let hash = "c2Vhc2FsdHNlYXNhbHQ$c2Vhc2FsdHNlYXNhbHQ";
+    let rows = [
+        (Rules::Django, pbkdf2.to_owned()),
+        (
+            Rules::Django,
+            pbkdf2.replace("256$4294967295", "1$20000001"),
+        ),
+        (Rules::Django, pbkdf2.replace("4294967295", "20000001")),
+        (
+            Rules::Django,
+            "bcrypt$$2b$17$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2".to_owned(),
+        ),
+        (
+            Rules::Django,
+            "bcrypt_sha256$$2b$31$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2".to_owned(),
+        ),
+        (
+            Rules::Django,
+            format!("argon2$argon2id$v=19$m=524289,t=1,p=1${hash}"),
+        ),
+        (
+            Rules::Django,
+            format!("argon2$argon2id$v=19$m=4194304,t=1,p=1${hash}"),
+        ),
+        (
+            Rules::Django,
+            format!("argon2$argon2id$v=19$m=8,t=4294967295,p=1${hash}"),
+        ),
+        (Rules::Django, "scrypt$1073741824$salt$8$1$AAAA".to_owned()),
+        (Rules::Django, "scrypt$16384$salt$8$1000000$AAAA".to_owned()),
+        (Rules::Django, "scrypt$2$salt$1073741823$1$AAAA".to_owned()),
+        (
+            Rules::Django,
+            "crypt$$$6$rounds=999999999$salt$".to_owned() + &"a".repeat(86),
+        ),
+        (
+            Rules::Php,
+            "$5$rounds=999999999$salt$".to_owned() + &"a".repeat(43),
+        ),
+        (
+            Rules::Php,
+            "$2y$31$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2".to_owned(),
+        ),
+        (Rules::Php, "_zzzzrasmC1vJSCbtb7A".to_owned()),
+        (Rules::Php, "$P$Sseasalt8......................".to_owned()),
+        (
+            Rules::Phpbb,
+            "$H$Sseasalt8......................".to_owned(),
+        ),
+        (
+            Rules::Phpbb,
+            "$CP$$H$Sseasalt8......................".to_owned(),
+        ),
+        (
+            Rules::Phpbb,
+            "$CP$$2a$31$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2".to_owned(),
+        ),
+        (
+            Rules::Phpbb,
+            "$H\\2y$Sseasalt8$10\\abcdefghijklmnopqrstuu$Ci15uRb1eH7NAlJ/TgeJertyknQpYn2"
+                .to_owned(),
+        ),
+        (
+            Rules::Phpbb,
+            "$H\\2y$5seasalt8$31\\abcdefghijklmnopqrstuu$Ci15uRb1eH7NAlJ/TgeJertyknQpYn2"
+                .to_owned(),
+        ),
+        (
+            Rules::Wordpress,
+            "$wp$2y$31$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2".to_owned(),
+        ),
+        (Rules::Drupal, "$S$Sseasalt8".to_owned() + &".".repeat(43)),
+        (
+            Rules::Joomla,
+            "$2y$17$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2".to_owned(),
+        ),
+    ];
+    for (rules, encoded) in rows {
+        let outcome = verify(rules, PASSWORD, &encoded, &Limits::default());
+        assert_eq!(outcome, Outcome::Unsupported, "{rules}: {encoded}");
+        assert!(
+            !is_affordable(rules, &encoded, &Limits::default()),
+            "{encoded}"
+        );
+    }
+}
+
+#[test]
+fn a_long_password_counts_where_every_round_takes_it_in() {
+    let portable = "$P$Jseasalt8......................"; // 2^21 rounds
+    let sha = "$5$rounds=5000$salt$".to_owned() + &"a".repeat(43);
+    let limits = Limits::default();
+    assert_eq!(
+        verify(Rules::Php, &vec![b'k'; 4000], portable, &limits),
+        Outcome::Unsupported
+    );
+    assert_eq!(
+        verify(Rules::Php, &vec![b'k'; 1 << 20], &sha, &limits),
+        Outcome::Unsupported
+    );
+}
+
+#[test]
+fn an_overlong_hash_is_not_looked_at() {
+    let long = format!(
+        "md5${}$5f4dcc3b5aa765d61d8327deb882cf99",
+        "s".repeat(MAX_ENCODED)
+    );
+    for rules in Rules::ALL {
+        assert_eq!(
+            verify(rules, PASSWORD, &long, &Limits::default()),
+            Outcome::Unsupported
+        );
+        assert_eq!(identify(rules, &long), None);
+    }
+}

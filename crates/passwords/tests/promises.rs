@@ -1,0 +1,404 @@
+//! What is promised beyond the verdicts of the software itself.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail so"
+)]
+
+use std::cell::Cell;
+
+use hallpass_passwords::Algorithm;
+use hallpass_passwords::Context;
+use hallpass_passwords::Derivation;
+use hallpass_passwords::Limits;
+use hallpass_passwords::MakeError;
+use hallpass_passwords::Outcome;
+use hallpass_passwords::Rules;
+use hallpass_passwords::describe_cost;
+use hallpass_passwords::identify;
+use hallpass_passwords::is_affordable;
+use hallpass_passwords::make;
+use hallpass_passwords::spend;
+use hallpass_passwords::spend_with;
+use hallpass_passwords::verify;
+use hallpass_passwords::verify_with;
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+/// Another block of bytes at each call.
+fn counting() -> impl FnMut(&mut [u8]) {
+    let next = Cell::new(0u8);
+    move |bytes: &mut [u8]| {
+        for byte in bytes {
+            next.set(next.get().wrapping_add(7));
+            *byte = next.get();
+        }
+    }
+}
+
+#[test]
+fn rules_go_by_their_names() {
+    for rules in Rules::ALL {
+        assert_eq!(Rules::from_name(rules.name()), Some(rules));
+        assert_eq!(rules.name().parse(), Ok(rules));
+    }
+    assert_eq!(Rules::from_name("Django"), None);
+    let message = "nonsense".parse::<Rules>().unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "unknown rules; there are django, drupal, joomla, joomla3, php, phpbb, wordpress"
+    );
+}
+
+#[test]
+fn an_account_without_a_password_is_told_apart() {
+    for rules in Rules::ALL {
+        assert_eq!(verify(rules, b"", "", &limits()), Outcome::Unusable);
+    }
+    for marked in ["!", "!aBcD", "!md5$salt$67a1e09bb1f83f5007dc119c14d663aa"] {
+        assert_eq!(
+            verify(Rules::Django, b"password", marked, &limits()),
+            Outcome::Unusable
+        );
+        assert_eq!(
+            identify(Rules::Django, marked).unwrap().algorithm,
+            "unusable"
+        );
+        assert_eq!(
+            verify(Rules::Php, b"password", marked, &limits()),
+            Outcome::Unsupported
+        );
+    }
+}
+
+#[test]
+fn what_django_does_not_know_is_left_to_others() {
+    for encoded in [
+        "$2y$04$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2",
+        "$argon2id$v=19$m=64,t=1,p=1$c2Vhc2FsdHNlYXNhbHQ$c2Vhc2FsdHNlYXNhbHQ",
+        "$P$5seasalt8......................",
+        "_J9..rasmC1vJSCbtb7A",
+        "abFZSxKKdq5s6",
+        "$1$saltsalt$7fq7ZEc75157blrz18yX./",
+    ] {
+        assert_eq!(identify(Rules::Django, encoded), None, "{encoded}");
+        assert!(identify(Rules::Php, encoded).is_some(), "{encoded}");
+    }
+    assert_eq!(
+        identify(Rules::Django, "pbkdf2_sha256$01000$salt$AAAA"),
+        None
+    );
+    assert_eq!(
+        identify(Rules::Php, "5f4dcc3b5aa765d61d8327deb882cf99"),
+        None
+    );
+}
+
+#[test]
+fn a_hash_says_what_it_is_and_costs() {
+    let rows = [
+        (
+            Rules::Django,
+            "pbkdf2_sha256$1000000$salt$AA==",
+            "pbkdf2_sha256",
+            "1000000 iterations",
+        ),
+        (
+            Rules::Django,
+            "bcrypt$$2b$12$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2",
+            "bcrypt",
+            "cost 12",
+        ),
+        (
+            Rules::Django,
+            "scrypt$16384$salt$8$5$AAAA",
+            "scrypt",
+            "N=16384, r=8, p=5",
+        ),
+        (
+            Rules::Django,
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+            "unsalted_md5",
+            "",
+        ),
+        (
+            Rules::Php,
+            "$6$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "crypt_sha512",
+            "5000 rounds",
+        ),
+        (
+            Rules::Drupal,
+            "$S$Dseasalt8...........................................",
+            "phpass_sha512",
+            "32768 rounds",
+        ),
+        (
+            Rules::Wordpress,
+            "$wp$2y$10$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2",
+            "wp_bcrypt",
+            "cost 10",
+        ),
+        (
+            Rules::Phpbb,
+            "$CP$5f4dcc3b5aa765d61d8327deb882cf99",
+            "convert_password",
+            "",
+        ),
+    ];
+    for (rules, encoded, algorithm, cost) in rows {
+        let description = identify(rules, encoded).unwrap();
+        assert_eq!(
+            (description.algorithm, &*description.cost),
+            (algorithm, cost)
+        );
+        assert!(is_affordable(rules, encoded, &limits()));
+    }
+    let argon2 = "argon2$argon2id$v=19$m=102400,t=2,p=8$c2Vhc2FsdHNlYXNhbHQ$c2Vhc2FsdHNlYXNhbHQ";
+    let description = identify(Rules::Django, argon2).unwrap();
+    assert_eq!(description.cost, "m=102400 KiB, t=2, p=8");
+    assert_eq!(description.memory, 100 << 20);
+}
+
+#[test]
+fn bcrypt_goes_by_its_own_limit() {
+    let encoded = "$2y$16$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2";
+    assert!(is_affordable(Rules::Php, encoded, &limits()));
+    assert!(!is_affordable(
+        Rules::Php,
+        encoded,
+        &Limits {
+            max_cost: 15,
+            ..limits()
+        }
+    ));
+}
+
+#[test]
+fn what_is_made_verifies_and_is_never_the_same_twice() {
+    let mut random = counting();
+    for algorithm in Algorithm::ALL {
+        let cost = match algorithm {
+            Algorithm::Md5 => None,
+            Algorithm::Argon2 | Algorithm::PhpArgon2id => Some(1),
+            Algorithm::Scrypt => Some(16),
+            _ => Some(4),
+        };
+        let rules = match algorithm {
+            Algorithm::PhpBcrypt | Algorithm::PhpArgon2id => Rules::Php,
+            _ => Rules::Django,
+        };
+        let made = make(algorithm, b"lamp & oil", cost, &mut random).unwrap();
+        let again = make(algorithm, b"lamp & oil", cost, &mut random).unwrap();
+        assert_ne!(made, again);
+        assert_eq!(
+            verify(rules, b"lamp & oil", &made, &limits()),
+            Outcome::Match,
+            "{made}"
+        );
+        assert_eq!(
+            verify(rules, b"lamp & oi", &made, &limits()),
+            Outcome::Mismatch,
+            "{made}"
+        );
+        assert!(made.len() <= 128, "fits Django's column: {made}");
+        assert_eq!(algorithm.name().parse(), Ok(algorithm));
+    }
+}
+
+#[test]
+fn a_new_hash_has_djangos_shape_and_default_cost() {
+    let made = make(Algorithm::Pbkdf2Sha256, b"x", None, &mut counting()).unwrap();
+    let fields: Vec<&str> = made.split('$').collect();
+    assert_eq!(fields[..2], ["pbkdf2_sha256", "1000000"]);
+    assert_eq!(fields[2].len(), 22);
+    assert!(fields[2].bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert_eq!(Algorithm::Scrypt.default_cost(), Some(16_384));
+}
+
+#[test]
+fn what_cannot_be_made_is_refused() {
+    let mut random = counting();
+    let mut make = |algorithm, password: &[u8], cost| make(algorithm, password, cost, &mut random);
+    assert_eq!(
+        make(Algorithm::Pbkdf2Sha256, b"x", Some(0)),
+        Err(MakeError::Cost)
+    );
+    assert_eq!(make(Algorithm::Bcrypt, b"x", Some(3)), Err(MakeError::Cost));
+    assert_eq!(
+        make(Algorithm::PhpBcrypt, b"x", Some(32)),
+        Err(MakeError::Cost)
+    );
+    assert_eq!(
+        make(Algorithm::Scrypt, b"x", Some(15)),
+        Err(MakeError::Cost)
+    );
+    assert_eq!(
+        make(Algorithm::Scrypt, b"x", Some(1 << 15)),
+        Err(MakeError::Cost)
+    );
+    assert_eq!(make(Algorithm::Md5, b"x", Some(1)), Err(MakeError::Cost));
+    assert_eq!(
+        make(Algorithm::Bcrypt, b"a\0b", Some(4)),
+        Err(MakeError::Password)
+    );
+    assert_eq!(
+        make(Algorithm::PhpBcrypt, &[b'k'; 73], Some(4)),
+        Err(MakeError::Password)
+    );
+    assert!("pbkdf2".parse::<Algorithm>().is_err());
+}
+
+#[test]
+fn a_broken_source_of_randomness_ends() {
+    let made = make(Algorithm::Md5, b"x", None, &mut |bytes| bytes.fill(0xff));
+    assert_eq!(made, Err(MakeError::Randomness));
+}
+
+#[test]
+fn spending_never_passes_the_limits_nor_panics() {
+    let limits = Limits {
+        max_iterations: 1000,
+        max_memory: 1 << 20,
+        max_cost: 5,
+    };
+    let costs = [
+        "",
+        "$",
+        "pbkdf2_sha256$1000",
+        "pbkdf2_sha1$10",
+        "pbkdf2_sha256$4000000000",
+        "pbkdf2_sha256$0",
+        "pbkdf2_sha256$900$salt$AA==",
+        "md5$salt$AA",
+        "nonsense",
+        "!",
+        "bcrypt$$2b$31$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2",
+        "bcrypt$$2b$05$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2",
+        "$2y$04$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2",
+        "$argon2id$v=19$m=64,t=1,p=1$c2Vhc2FsdHNlYXNhbHQ$c2Vhc2FsdHNlYXNhbHQ",
+        "$argon2id$v=19$m=64,t=4000000000,p=1$c2Vhc2FsdHNlYXNhbHQ$c2Vhc2FsdHNlYXNhbHQ",
+    ];
+    for costliest in costs {
+        spend(b"x", costliest, None, &limits);
+        for already in costs {
+            spend(b"x", costliest, Some(already), &limits);
+            for rules in Rules::ALL {
+                spend_with(rules, b" it's &amp; ", costliest, Some(already), &limits);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cost_may_be_abbreviated() {
+    assert_eq!(describe_cost("pbkdf2_sha256$600000").unwrap().work, 600_000);
+    assert_eq!(
+        describe_cost("pbkdf2_sha256$600000$salt$AA==")
+            .unwrap()
+            .work,
+        600_000
+    );
+    assert!(
+        describe_cost("$2y$12$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2").is_some()
+    );
+    for unreadable in [
+        "",
+        "pbkdf2_sha256",
+        "pbkdf2_sha256$",
+        "pbkdf2_sha256$x",
+        "600000",
+        "bcrypt$12",
+    ] {
+        assert_eq!(describe_cost(unreadable), None, "{unreadable}");
+    }
+}
+
+#[test]
+fn wordpress_accounts_made_without_its_forms_get_in_too() {
+    let hash = |text: &str| {
+        let mut random = counting();
+        make(Algorithm::PhpBcrypt, text.as_bytes(), Some(4), &mut random).unwrap()
+    };
+    let check =
+        |typed: &[u8], stored: &str| verify(Rules::Wordpress, typed, &hash(stored), &limits());
+    assert_eq!(check(b"it's", "it\\'s"), Outcome::Match);
+    assert_eq!(check(b"it's", "it's"), Outcome::Match);
+    assert_eq!(check(b"it\\'s", "it's"), Outcome::Mismatch);
+    assert_eq!(check(b" it's ", "it's"), Outcome::Match);
+}
+
+#[test]
+fn phpbb_takes_a_password_that_is_escaped_already() {
+    let hash = |text: &str| {
+        let mut random = counting();
+        make(Algorithm::PhpBcrypt, text.as_bytes(), Some(4), &mut random).unwrap()
+    };
+    let check = |typed: &str, stored: &str| {
+        verify(Rules::Phpbb, typed.as_bytes(), &hash(stored), &limits())
+    };
+    assert_eq!(
+        check("a&b<c>\"d", "a&amp;b&lt;c&gt;&quot;d"),
+        Outcome::Match
+    );
+    assert_eq!(
+        check("a&amp;b&lt;c&gt;&quot;d", "a&amp;b&lt;c&gt;&quot;d"),
+        Outcome::Match
+    );
+    assert_eq!(check("a&amp;b", "a&amp;amp;b"), Outcome::Match);
+    // Never the other way round: phpBB itself lets nobody in by the unescaped text's hash.
+    assert_eq!(check("a&b", "a&b"), Outcome::Mismatch);
+    assert_eq!(check("a<b", "a<b"), Outcome::Mismatch);
+    assert_eq!(check("a&amp;b & c", "a&amp;b & c"), Outcome::Mismatch);
+    assert_eq!(check("&;", "&;"), Outcome::Mismatch);
+}
+
+#[test]
+fn a_converted_hash_may_need_more_of_its_row() {
+    let context = Context {
+        login_name: Some("Alice"),
+        salt: None,
+    };
+    let encoded = "$CP$bde9b777c71106ce6d169b1ccd61ab55a3f6317f";
+    let check = |context| verify_with(Rules::Phpbb, b"adminadmin", encoded, &context, &limits());
+    assert_eq!(check(context), Outcome::Match);
+    assert_eq!(check(Context::default()), Outcome::Mismatch);
+}
+
+#[test]
+fn a_derivation_among_others_gives_the_same_verdict() {
+    let path = format!("{}/tests/data/django.json", env!("CARGO_MANIFEST_DIR"));
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let limits = Limits {
+        max_iterations: 100_000,
+        ..limits()
+    };
+    let mut engine = hallpass_pbkdf2::Engine::new();
+    let mut waiting = std::collections::HashMap::new();
+    for row in &rows {
+        let (password, encoded) = (
+            row["password"].as_str().unwrap(),
+            row["encoded"].as_str().unwrap(),
+        );
+        if let Some(derivation) = Derivation::of(Rules::Django, encoded, &limits) {
+            let request = engine.submit(derivation.request(password.as_bytes()));
+            waiting.insert(request, (derivation, password, encoded));
+        }
+    }
+    assert!(waiting.len() > 50, "{}", waiting.len());
+    while !engine.is_empty() {
+        for derived in engine.step() {
+            let (derivation, password, encoded) = waiting.remove(&derived.request).unwrap();
+            let alone = verify(Rules::Django, password.as_bytes(), encoded, &limits);
+            assert_eq!(derivation.outcome(&derived.key), alone, "{encoded}");
+        }
+    }
+    assert!(waiting.is_empty());
+    assert!(Derivation::of(Rules::Django, "pbkdf2_sha256$100001$salt$AA==", &limits).is_none());
+    assert!(Derivation::of(Rules::Php, "pbkdf2_sha256$1$salt$AA==", &limits).is_none());
+    assert!(Derivation::of(Rules::Django, "!pbkdf2_sha256$1$salt$AA==", &limits).is_none());
+}

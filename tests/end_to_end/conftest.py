@@ -1,0 +1,107 @@
+"""Fixtures of the end-to-end tests.
+
+hallpass_programs["hallpassd"]  the path of a built program, runnable by any user
+new_site("5.2", **settings)     a real Django site (django_site.DjangoSite)
+site.write_configuration(...)   its hallpass.toml
+shell(config)                   the program `hallpass` with that file (programs.Shell)
+directory                       an empty directory that the hosts' user owns
+processes.running(...)          a server, stopped whatever happens
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+# Their assertions are to be explained like those of the tests.
+pytest.register_assert_rewrite("django_site", "people", "processes", "programs", "verdicts")
+
+from django_site import LATEST, DjangoSite
+from processes import give_away
+from programs import Programs, Shell
+from verdicts import Verdicts
+
+ROOT = Path(__file__).parents[2]
+
+
+def pytest_configure():
+    # Ends the tests as Ctrl-C does: every fixture is torn down, every server stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def base_directory() -> Iterator[Path]:
+    """The tests' one directory. Hosts run as another user, who must be able to get in; its
+    name is short, as those of unix sockets must be."""
+    path = Path(tempfile.mkdtemp(prefix="hallpass-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_directory(base_directory) -> Callable[[], Path]:
+    """Makes empty directories that belong to the hosts' user."""
+    numbers = count(1)
+
+    def make() -> Path:
+        path = base_directory / str(next(numbers))
+        path.mkdir()
+        return give_away(path)
+
+    return make
+
+
+@pytest.fixture
+def directory(new_directory) -> Path:
+    """An empty directory that belongs to the hosts' user."""
+    return new_directory()
+
+
+@pytest.fixture(scope="session")
+def hallpass_programs(base_directory) -> Programs:
+    """The built programs, copied to where any user can run them."""
+    built = Path(os.environ.get("HALLPASS_PROGRAMS", ROOT / "target" / "release"))
+    copies = base_directory / "programs"
+    copies.mkdir()
+    for program in built.glob("hallpass*"):
+        if program.is_file() and os.access(program, os.X_OK):
+            shutil.copy(program, copies)
+            (copies / program.name).chmod(0o755)
+    return Programs(copies)
+
+
+@pytest.fixture(scope="session")
+def shell(hallpass_programs) -> Callable[..., Shell]:
+    """Makes the program `hallpass` for a configuration file, or for none."""
+
+    def make(config: Path | None = None) -> Shell:
+        return Shell(hallpass_programs["hallpass"], config)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_site(base_directory) -> Iterator[Callable[..., DjangoSite]]:
+    """Makes real Django sites, which are closed after the last test."""
+    sites: list[DjangoSite] = []
+
+    def make(version: str = LATEST, **settings) -> DjangoSite:
+        where = base_directory / f"site-{len(sites) + 1}"
+        sites.append(DjangoSite(where, base_directory / "templates", version, settings))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture(scope="session")
+def verdicts() -> Verdicts:
+    """Compares our verdicts with Django's, and counts them."""
+    return Verdicts()

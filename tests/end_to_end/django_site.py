@@ -1,0 +1,237 @@
+"""A real Django site: its project is the directory `website`, its answers the expected ones."""
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+from processes import LOOPBACK, free_port, give_away, listening, running, stop
+from programs import toml
+
+HERE = Path(__file__).parent
+VERSIONS = ["4.2", "5.2"]
+LATEST = VERSIONS[-1]
+
+
+def python_of(version: str) -> Path:
+    """The interpreter that has this Django."""
+    python = HERE.parent / ".setup" / f"django-{version}" / "bin" / "python"
+    assert python.exists(), f"{python} is missing: run tests/setup"
+    return python
+
+
+@dataclass
+class DjangoSite:
+    """A site in a directory of its own; close it, or use it in a `with` statement.
+
+    `settings` replace those of website/settings.py. Sites with the same Django and user
+    model share one migrated database as their model, kept in `templates`.
+    """
+
+    directory: Path
+    templates: Path
+    version: str = LATEST
+    settings: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._open = ExitStack()
+        self.directory.mkdir(parents=True)
+        (self.directory / "settings.json").write_text(json.dumps(self.settings))
+        if "DATABASES" in self.settings:
+            self.manage("migrate")
+        else:
+            self._copy_migrated_database()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Stops the site's processes."""
+        self._open.close()
+
+    # Inside the site
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "db.sqlite3"
+
+    @property
+    def user_model(self) -> str:
+        return self.settings.get("AUTH_USER_MODEL", "auth.User")
+
+    @property
+    def environment(self) -> dict:
+        return os.environ | {
+            "DJANGO_SETTINGS_MODULE": "website.settings",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(HERE),
+            "PYTHONWARNINGS": "ignore",
+            "SITE_DIRECTORY": str(self.directory),
+        }
+
+    def manage(self, *arguments: str) -> str:
+        """Runs a management command and answers its output."""
+        done = subprocess.run(
+            [python_of(self.version), "-m", "django", *arguments],
+            env=self.environment,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _copy_migrated_database(self):
+        template = self.templates / f"{self.version}-{self.user_model}.sqlite3"
+        if not template.exists():
+            self.manage("migrate", "--run-syncdb")
+            self.templates.mkdir(exist_ok=True)
+            shutil.move(self.database, template)
+        shutil.copyfile(template, self.database)
+
+    def ask(self, question: str, /, *of, **named):
+        """Asks Django itself: calls a function of website/oracle.py in the site."""
+        oracle = self._oracle
+        oracle.stdin.write(json.dumps({"ask": question, "of": of, "with": named}) + "\n")
+        oracle.stdin.flush()
+        reply = json.loads(oracle.stdout.readline() or '{"error": "the oracle ended"}')
+        assert "error" not in reply, reply["error"]
+        return reply["answer"]
+
+    def shell(self, code: str, **names):
+        """Runs statements inside the site; answers what they leave in the variable `answer`."""
+        return self.ask("run", code, names)
+
+    @cached_property
+    def _oracle(self) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [python_of(self.version), "-m", "website.oracle"],
+            env=self.environment,
+            cwd=self.directory,
+            stdin=subprocess.PIPE,  # the oracle ends with its input, so also when we are killed
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._open.callback(stop, process)
+        return process
+
+    def make_accounts(self, *accounts: dict) -> dict[str, str]:
+        """Makes accounts (see `make_accounts` of the oracle); answers their ids by name."""
+        return self.ask("make_accounts", accounts)
+
+    def deactivate(self, username: str):
+        self.ask("update", username, is_active=False)
+
+    # Over HTTP
+
+    @cached_property
+    def url(self) -> str:
+        """Where the site is served, from the first time this is asked."""
+        port = free_port()
+        server = running(
+            [python_of(self.version), "-m", "django", "runserver", "--noreload"]
+            + ["--skip-checks", f"{LOOPBACK}:{port}"],
+            log=self.directory / "server.log",
+            ready=lambda: listening(port),
+            env=self.environment,
+            cwd=self.directory,
+        )
+        self._open.enter_context(server)
+        return f"http://{LOOPBACK}:{port}"
+
+    def login(self, username: str, password: str) -> "Browser":
+        """A browser that has sent the site's login form; `browser.user` says whether it worked."""
+        browser = Browser(self)
+        browser.send_form("/login/", username=username, password=password)
+        return browser
+
+    # As Hallpass sees it
+
+    def configuration(self, **tables) -> dict:
+        """The tables of a hallpass.toml for this site; `tables` are laid over them."""
+        setting = self.settings.get
+        result = {
+            "framework": "django",
+            "database": f"sqlite:{self.database}",
+            "django": {
+                "version": self.version,
+                "secret_key": self.shell("answer = settings.SECRET_KEY"),
+                "secret_key_fallbacks": setting("SECRET_KEY_FALLBACKS"),
+                "session_cookie_name": setting("SESSION_COOKIE_NAME"),
+                "authentication_backends": self.shell("answer = settings.AUTHENTICATION_BACKENDS"),
+            },
+            # What unknown accounts cost: as little as the tests' own passwords.
+            "passwords": {"dummy": "pbkdf2_sha256$1000"},
+        }
+        for name, table in tables.items():
+            both = isinstance(table, dict) and isinstance(result.get(name), dict)
+            result[name] = result[name] | table if both else table
+        return result
+
+    def write_configuration(self, name: str = "hallpass.toml", **tables) -> Path:
+        """Writes a hallpass.toml, readable by the user that hosts run as and nobody else."""
+        path = self.directory / name
+        path.touch(mode=0o600)
+        path.write_text(toml(self.configuration(**tables)))
+        return give_away(path)
+
+
+class Browser:
+    """One visitor of a site, with cookies."""
+
+    def __init__(self, site: DjangoSite):
+        self.site = site
+        self.jar = CookieJar()
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.jar)
+        )
+
+    def _open(self, path: str, form: dict | None = None) -> str:
+        data = urllib.parse.urlencode(form).encode() if form is not None else None
+        with self._opener.open(self.site.url + path, data, timeout=60) as response:
+            return response.read().decode()
+
+    def send_form(self, path: str, **fields: str) -> str:
+        """Fetches a form for its CSRF cookie, then sends it filled in."""
+        self._open(path)
+        return self._open(path, fields | {"csrfmiddlewaretoken": self.cookies["csrftoken"]})
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        return {cookie.name: cookie.value for cookie in self.jar}
+
+    @property
+    def cookie_header(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+    @property
+    def token(self) -> str:
+        """The value of the session cookie."""
+        return self.cookies[self.site.settings.get("SESSION_COOKIE_NAME", "sessionid")]
+
+    @property
+    def user(self) -> str | None:
+        """Whom the site itself takes this visitor for."""
+        return json.loads(self._open("/whoami/"))["user"]
+
+    def logout(self):
+        self.send_form_at_hand("/logout/")
+
+    def change_password(self, old: str, new: str):
+        self.send_form("/password/", old_password=old, new_password1=new, new_password2=new)
+
+    def send_form_at_hand(self, path: str, **fields: str) -> str:
+        """Sends a form whose CSRF cookie an earlier page has set."""
+        return self._open(path, fields | {"csrfmiddlewaretoken": self.cookies["csrftoken"]})

@@ -1,0 +1,60 @@
+"""An application behind a proxy that tells what it was sent."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from processes import LOOPBACK
+
+
+@dataclass
+class Application:
+    """Answers each request with 200 and its method, path, headers and body as JSON."""
+
+    port: int
+    requests: list[dict] = field(default_factory=list)
+
+
+@contextmanager
+def application() -> Iterator[Application]:
+    """Runs the application in a thread, on a free port."""
+    seen: list[dict] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            told = {
+                "method": self.command,
+                "path": self.path,
+                "headers": [[name.lower(), value] for name, value in self.headers.items()],
+                "body": body.decode("latin-1"),
+            }
+            seen.append(told)
+            text = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(text)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: `requests` tells it all."""
+
+    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield Application(server.server_port, seen)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

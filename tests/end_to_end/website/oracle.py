@@ -1,0 +1,282 @@
+"""Django's own answers: reads one question a line as JSON, writes one answer a line.
+
+Runs inside a site's virtual environment. Where Django raises, the answer is a denial: the
+visitor of such a site gets an error page, and nobody is let in. Nothing that a question for
+a verdict does to the database stays.
+"""
+
+import base64
+import json
+import sys
+import traceback
+from datetime import timedelta
+from functools import wraps
+
+import django
+
+django.setup()
+
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth import hashers
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.handlers import modwsgi
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core import signing
+from django.db import transaction
+from django.test import RequestFactory
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.module_loading import import_string
+
+User = auth.get_user_model()
+SessionStore = import_string(settings.SESSION_ENGINE + ".SessionStore")
+
+
+def verdict(denied):
+    """A question whose answer is `denied` where Django raises, and that changes nothing."""
+
+    def decorate(function):
+        @wraps(function)
+        def ask(*arguments, **named):
+            with transaction.atomic():
+                try:
+                    return function(*arguments, **named)
+                except transaction.TransactionManagementError:
+                    raise
+                except Exception:
+                    return denied
+                finally:
+                    transaction.set_rollback(True)
+
+        return ask
+
+    return decorate
+
+
+# Passwords and accounts
+
+
+@verdict(denied=False)
+def check_password(password, encoded):
+    return hashers.check_password(password, encoded)
+
+
+@verdict(denied=None)
+def authenticate(username, password):
+    """The name of the user whom the site's backends let in, or None."""
+    user = auth.authenticate(username=username, password=password)
+    return user and user.get_username()
+
+
+@verdict(denied=None)
+def login_form(username, password):
+    """The name of the user whom the login form lets in, or None."""
+    form = AuthenticationForm(data={"username": username, "password": password})
+    return form.get_user().get_username() if form.is_valid() else None
+
+
+@verdict(denied=False)
+def modwsgi_check_password(username, password):
+    """True, False for a wrong password, None for no such or an inactive user."""
+    return modwsgi.check_password({}, username, password)
+
+
+@verdict(denied=[])
+def groups_for_user(username):
+    return [name.decode() for name in modwsgi.groups_for_user({}, username)]
+
+
+@verdict(denied=False)
+def has_perms(username, permissions):
+    return User.objects.get_by_natural_key(username).has_perms(permissions)
+
+
+def make_password(password, algorithm="default", **options):
+    """An encoded hash. Options replace the hasher's attributes, such as iterations."""
+    salt = options.pop("salt", None)
+    hasher_class = type(hashers.get_hasher(algorithm))
+    hasher = type("Hasher", (hasher_class,), options)()
+    return hasher.encode(password, salt or hasher.salt())
+
+
+def algorithms():
+    return [hasher.algorithm for hasher in hashers.get_hashers()]
+
+
+def make_accounts(accounts):
+    """Accounts of the names, with the fields of User that are given, of which `password`
+    (None: unusable), `encoded` (the column's text), `groups` and `permissions` are special.
+    Answers their ids as text."""
+    ids = {}
+    with transaction.atomic():
+        for fields in accounts:
+            fields = dict(fields)
+            name = fields.pop("username")
+            password = fields.pop("password", None)
+            encoded = fields.pop("encoded", None) or hashers.make_password(password)
+            groups = fields.pop("groups", [])
+            permissions = fields.pop("permissions", [])
+            user = User.objects.create(**{User.USERNAME_FIELD: name}, password=encoded, **fields)
+            for group in groups:
+                user.groups.add(Group.objects.get_or_create(name=group)[0])
+            for permission in permissions:
+                user.user_permissions.add(permission_named(permission))
+            ids[name] = user._meta.pk.value_to_string(user)
+    return ids
+
+
+def grant(group, permissions):
+    """Gives a group permissions."""
+    row = Group.objects.get_or_create(name=group)[0]
+    row.permissions.add(*map(permission_named, permissions))
+
+
+def permission_named(name):
+    app_label, codename = name.split(".", 1)
+    content_type = ContentType.objects.get_or_create(app_label=app_label, model="thing")[0]
+    found = Permission.objects.filter(content_type__app_label=app_label, codename=codename)
+    return found.first() or Permission.objects.create(
+        content_type=content_type, codename=codename, name=codename
+    )
+
+
+def update(username, /, **fields):
+    """Changes columns of an account, past any check."""
+    assert User.objects.filter(**{User.USERNAME_FIELD: username}).update(**fields) == 1
+
+
+def delete(username):
+    User.objects.get_by_natural_key(username).delete()
+
+
+def encoded_password(username):
+    return User.objects.get_by_natural_key(username).password
+
+
+# Sessions
+
+
+def whose(request):
+    SessionMiddleware(lambda request: None).process_request(request)
+    AuthenticationMiddleware(lambda request: None).process_request(request)
+    user = request.user
+    if not user.is_authenticated:
+        return None
+    return {"user": user.get_username(), "id": user._meta.pk.value_to_string(user)}
+
+
+@verdict(denied=None)
+def session_user(token):
+    """The user of a session token that has come through the cookie parser unchanged."""
+    request = RequestFactory().get("/")
+    request.COOKIES[settings.SESSION_COOKIE_NAME] = token
+    return whose(request)
+
+
+@verdict(denied=None)
+def cookie_user(header):
+    """The user of a whole Cookie header."""
+    # WSGI hands over a header's bytes as Latin-1.
+    return whose(RequestFactory(HTTP_COOKIE=header.encode().decode("latin-1")).get("/"))
+
+
+def login_keys(username):
+    """What a login of this user puts into the session."""
+    user = User.objects.get_by_natural_key(username)
+    return {
+        auth.SESSION_KEY: user._meta.pk.value_to_string(user),
+        auth.BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
+        auth.HASH_SESSION_KEY: user.get_session_auth_hash(),
+    }
+
+
+def auth_hash(username, secret):
+    """The session auth hash that a site with this secret key would compute."""
+    return User.objects.get_by_natural_key(username)._get_session_auth_hash(secret=secret)
+
+
+def save_session(payload, expires_in=None):
+    """A session as the site itself saves it; answers its token."""
+    session = SessionStore()
+    session.update(payload)
+    if expires_in is not None:
+        session.set_expiry(expires_in)
+    session.save()
+    return session.session_key
+
+
+class Verbatim:
+    """A serializer of what is serialized already; Django's own writes Latin-1 too."""
+
+    def dumps(self, text):
+        return text.encode("latin-1")
+
+
+def sign(payload=None, text=None, key=None, salt=None, compress=True):
+    """The session_data of a payload: of a JSON value, or of the serializer's output as text."""
+    return signing.dumps(
+        json.dumps(payload) if text is None else text,
+        key=key,
+        salt=salt or SessionStore().key_salt,
+        serializer=Verbatim,
+        compress=compress,
+    )
+
+
+def sign_text(text, algorithm="sha256"):
+    """A good signature after any text, in place of a payload and its time."""
+    salt = SessionStore().key_salt
+    return signing.Signer(salt=salt, algorithm=algorithm).sign(text)
+
+
+def sign_legacy(payload):
+    """The session_data that Django up to 3.0 wrote."""
+    text = json.dumps(payload).encode()
+    salt = "django.contrib.sessions" + SessionStore.__name__
+    digest = salted_hmac(salt, text, algorithm="sha1").hexdigest()
+    return base64.b64encode(digest.encode() + b":" + text).decode()
+
+
+def put_session(data, expires_in=3600, key=None):
+    """A row of session_data as it stands, expiring in so many seconds; answers its key."""
+    store = SessionStore()
+    key = key or store._get_new_session_key()
+    expire_date = timezone.now() + timedelta(seconds=expires_in)
+    row = {"session_data": data, "expire_date": expire_date}
+    store.model.objects.update_or_create(session_key=key, defaults=row)
+    return key
+
+
+def session_data(token):
+    return SessionStore.get_model_class().objects.get(session_key=token).session_data
+
+
+def session_expires(token):
+    """When, in Unix seconds."""
+    return SessionStore.get_model_class().objects.get(session_key=token).expire_date.timestamp()
+
+
+def run(code, names):
+    """Runs statements; the answer is what they leave in the variable `answer`."""
+    variables = globals() | names
+    exec(code, variables)
+    return variables.get("answer")
+
+
+def main():
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        question = json.loads(line)
+        try:
+            answer = {"answer": globals()[question["ask"]](*question["of"], **question["with"])}
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Custom user models, as far from auth.User as Django allows. A site uses one at a time."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+
+
+class Manager(BaseUserManager):
+    pass
+
+
+if settings.AUTH_USER_MODEL == "people.Member":
+
+    class Member(AbstractBaseUser, PermissionsMixin):
+        """Logs in by e-mail; no table or column has the usual name."""
+
+        uuid = models.UUIDField(primary_key=True, default=uuid.uuid4, db_column="member_uuid")
+        address = models.EmailField(unique=True, db_column="mail address")
+        password = models.CharField(max_length=128, db_column="secret_hash")
+        is_active = models.BooleanField(default=True, db_column="enabled")
+        objects = Manager()
+
+        USERNAME_FIELD = EMAIL_FIELD = "address"
+
+        class Meta:
+            db_table = "Club members"
+
+
+if settings.AUTH_USER_MODEL == "people.Visitor":
+
+    class Visitor(AbstractBaseUser):
+        """The least a user model can be: no e-mail, no flags, no groups."""
+
+        username = models.CharField(max_length=40, unique=True)
+        objects = Manager()
+
+        USERNAME_FIELD = "username"

@@ -1,0 +1,21 @@
+"""Django's own views for login, logout and password change, and one that says who is there."""
+
+from django.contrib.auth import views
+from django.http import JsonResponse
+from django.urls import path
+
+
+def whoami(request):
+    user = request.user
+    name = user.get_username() if user.is_authenticated else None
+    return JsonResponse({"user": name, "session": request.session.session_key})
+
+
+form = {"template_name": "form.html"}
+
+urlpatterns = [
+    path("login/", views.LoginView.as_view(**form, next_page="/whoami/")),
+    path("logout/", views.LogoutView.as_view(next_page="/whoami/")),
+    path("password/", views.PasswordChangeView.as_view(**form, success_url="/whoami/")),
+    path("whoami/", whoami),
+]
