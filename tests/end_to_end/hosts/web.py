@@ -73,6 +73,16 @@ class Connection:
         response.begin()
         return Answer(response.status, response.headers, response.read())
 
+    def rest(self) -> bytes:
+        """All that still comes, up to the end of the connection."""
+        received = b""
+        try:
+            while more := self._received.read1():
+                received += more
+        except ConnectionResetError:
+            pass
+        return received
+
     def ended(self) -> bool:
         """Waits for the next byte: whether there is none, the server having closed."""
         try:
