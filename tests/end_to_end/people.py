@@ -30,7 +30,6 @@ ACCOUNTS = {
     "ｗｉｄｅ": {"groups": ["editors"]},
     "密码": {"groups": ["editors"]},
     "🔑": {"groups": ["editors"]},
-    "tab\tand\nnewline": {"groups": ["editors"]},
     "n" * 150: {"groups": ["editors"]},
 }
 

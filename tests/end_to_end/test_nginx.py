@@ -3,16 +3,18 @@
 import json
 import shutil
 import signal
+import urllib.error
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
+from django_site import Browser
 from hosts import example, web
 from hosts.accounts import CASES, PASSWORDS
 from hosts.application import application
-from hosts.fixtures import site_replacements, site_with_accounts
+from hosts.fixtures import UNTHROTTLED, site_replacements, site_with_accounts
 from hosts.nginx import hallpassd, nginx
 from hosts.process_tree import kill, processor_time
 from hosts.web import basic
@@ -56,6 +58,7 @@ class World:
                 }
                 | listeners
                 | site_replacements(self.site, directory)
+                | UNTHROTTLED
                 | self.replacements,
             )
             self.config = directory / "etc/hallpass.toml"
@@ -167,7 +170,9 @@ def test_session_cookie(world, alice):
     assert again["remote-session"] == headers["remote-session"]
 
 
-@pytest.mark.parametrize("token", ["", "x", "a" * 32, "a" * 5000, "%00", '"', "é", "'; DROP TABLE"])
+@pytest.mark.parametrize(
+    "token", ["", "x", "a" * 32, "a" * 5000, "%00", '"', "é", "'; DROP TABLE"]
+)
 def test_session_that_never_was(world, token):
     answer = world.ask("/private/page", cookie=f"sessionid={token}")
     assert answer.status == 302
@@ -329,35 +334,15 @@ def test_wanted_address_comes_back_whole(world, target):
 def test_login_leads_back_to_the_page_that_was_wanted(own):
     wanted = "/private/a%20b?c=d&e=%26%23&f=%C3%A9"
     location = own.ask(wanted).headers["Location"]
-    browser = own.site.login("bob", PASSWORDS["bob"])
+    browser = Browser(own.site)
+    # The site itself has no such page: that it is asked for it is what counts.
+    with pytest.raises(urllib.error.HTTPError) as not_found:
+        browser.send_form(
+            location.removeprefix(own.site.url), username="bob", password=PASSWORDS["bob"]
+        )
+    assert not_found.value.url == own.site.url + wanted
+    not_found.value.close()
     assert own.status(wanted, cookie=browser.cookie_header) == 200
-    # The site's own login form, told to go on to `next`: its answer names the page.
-    fresh = type(browser)(own.site)
-    path = location.removeprefix(own.site.url)
-    fresh._open("/login/")
-    request = web.ask(
-        tuple_of(own.site.url),
-        path,
-        [
-            ("Content-Type", "application/x-www-form-urlencoded"),
-            ("Cookie", fresh.cookie_header),
-        ],
-        method="POST",
-        body=urllib.parse.urlencode(
-            {
-                "username": "bob",
-                "password": PASSWORDS["bob"],
-                "csrfmiddlewaretoken": fresh.cookies["csrftoken"],
-            }
-        ).encode(),
-    )
-    assert request.status == 302
-    assert request.headers["Location"] == wanted
-
-
-def tuple_of(url: str) -> tuple[str, int]:
-    parts = urllib.parse.urlsplit(url)
-    return parts.hostname, parts.port
 
 
 # Requests of every kind
@@ -481,6 +466,21 @@ def test_database_that_is_away_lets_nobody_in(own):
     assert own.status("/private/x", cookie=cookie) == 200
     assert own.status("/api/x", "alice", PASSWORDS["alice"]) == 200
     assert own.status("/api/x", "alice", "wrong") == 401
+
+
+def test_guessing_is_throttled(directory, hallpass_programs, new_site):
+    site = site_with_accounts(new_site)
+    as_written = {"failures = 10": "failures = 10"}
+    with World(site, directory, hallpass_programs, **as_written).running() as world:
+        cookie = site.login("alice", PASSWORDS["alice"]).cookie_header
+        for number in range(10):
+            assert world.status("/api/x", "alice", f"guess {number}") == 401
+        # The right one is not told from the wrong ones any more, nor by anybody there.
+        assert world.status("/api/x", "alice", PASSWORDS["alice"]) != 200
+        assert world.status("/api/x", "bob", PASSWORDS["bob"]) != 200
+        assert "throttled" in world.daemon.log()
+        # Whoever is logged in on the site is not a guesser.
+        assert world.status("/private/x", cookie=cookie) == 200
 
 
 SLOW = 4_000_000  # iterations: some hundreds of milliseconds

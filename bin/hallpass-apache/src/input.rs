@@ -44,7 +44,10 @@ fn input(name: &[u8], rest: &[u8]) -> Result<Input, Malformed> {
         return Err(Malformed);
     }
     let rest = Zeroizing::new(text(rest).into_bytes());
-    Ok(Input { name: text(name), rest })
+    Ok(Input {
+        name: text(name),
+        rest,
+    })
 }
 
 /// Browsers send UTF-8, and old clients Latin-1: bytes that are not the one are the other.

@@ -14,7 +14,10 @@ pub fn parse(line: &str) -> Vec<Requirement> {
         let (word, after) = match first {
             '"' | '\'' => quoted(rest.get(1..).unwrap_or_default(), first),
             _ => match rest.find(char::is_whitespace) {
-                Some(end) => (rest.get(..end).unwrap_or_default().to_owned(), rest.get(end..)),
+                Some(end) => (
+                    rest.get(..end).unwrap_or_default().to_owned(),
+                    rest.get(end..),
+                ),
                 None => (rest.to_owned(), None),
             },
         };
@@ -34,8 +37,15 @@ fn quoted(text: &str, quote: char) -> (String, Option<&str>) {
             break;
         }
         let escaped = character == '\\'
-            && characters.clone().next().is_some_and(|next| next == quote || next == '\\');
-        word.push(if escaped { characters.next().unwrap_or('\\') } else { character });
+            && characters
+                .clone()
+                .next()
+                .is_some_and(|next| next == quote || next == '\\');
+        word.push(if escaped {
+            characters.next().unwrap_or('\\')
+        } else {
+            character
+        });
     }
     (word, Some(characters.as_str()))
 }

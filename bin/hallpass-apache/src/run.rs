@@ -1,11 +1,9 @@
 //! One question in, one exit code out.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use clap::Parser;
@@ -16,10 +14,10 @@ use hallpass_core::{
     Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, Watchdog};
+use hallpass_program::{Log, exit_after, read_until};
 use zeroize::Zeroizing;
 
-use crate::answer::{CONFIGURATION, exit_code};
+use crate::answer::{CONFIGURATION, UNAVAILABLE, exit_code};
 use crate::input::{self, Input, Malformed};
 use crate::options::{Asked, Method, Options};
 use crate::requirements;
@@ -53,33 +51,23 @@ pub fn main() -> ExitCode {
         Ok(configuration) => configuration,
         Err(error) => return failed(&error.to_string()),
     };
-    let log = Arc::new(Log::new(PROGRAM, configuration.log));
+    let log = Log::new(PROGRAM, configuration.log);
     for warning in &configuration.warnings {
         log.warning(warning);
     }
-    let finish = move |log: &Log, user: Option<&str>, verdict: &Verdict| {
-        log.decision(&Decision {
-            user,
-            client: variable("IP").and_then(|ip| String::from_utf8(ip).ok()?.parse().ok()),
-            verdict,
-            took: started.elapsed(),
-        });
-        exit_code(verdict)
-    };
     // Reading the input is within the deadline, too: nothing says that Apache closes the pipe.
     let deadline = Deadline::after(configuration.limits.deadline);
-    let late = Arc::clone(&log);
-    let watchdog = Watchdog::start(deadline, move || {
-        let verdict = Unavailable::new("no answer was found within `deadline`").into();
-        std::process::exit(finish(&late, None, &verdict).into());
-    });
-    let watchdog = match watchdog {
-        Ok(watchdog) => watchdog,
-        Err(error) => return failed(&format!("cannot start a thread: {error}")),
-    };
+    if let Err(error) = exit_after(deadline, UNAVAILABLE) {
+        return failed(&format!("cannot set an alarm: {error}"));
+    }
     let (user, verdict) = answer(asked, &configuration, deadline);
-    watchdog.call_off();
-    finish(&log, user.as_deref(), &verdict).into()
+    log.decision(&Decision {
+        user: user.as_deref(),
+        client: variable("IP").and_then(|ip| String::from_utf8(ip).ok()?.parse().ok()),
+        verdict: &verdict,
+        took: started.elapsed(),
+    });
+    exit_code(&verdict).into()
 }
 
 fn answer(
@@ -88,11 +76,12 @@ fn answer(
     deadline: Deadline,
 ) -> (Option<String>, Verdict) {
     let input = match asked {
-        Asked::Auth(handed) => read(handed.method, "PASS"),
-        Asked::Group(handed) => read(handed.method, "GROUP"),
+        Asked::Auth(handed) => read(handed.method, "PASS", deadline),
+        Asked::Group(handed) => read(handed.method, "GROUP", deadline),
     };
-    let Ok(Input { name, rest }) = input else {
-        return (None, Verdict::Denied(Reason::Malformed));
+    let Input { name, rest } = match input {
+        Ok(input) => input,
+        Err(verdict) => return (None, verdict),
     };
     let user = Some(name.clone());
     let question = match asked {
@@ -106,8 +95,14 @@ fn answer(
                 // In any of no groups is nobody.
                 return (user, Verdict::Denied(Reason::NotPermitted));
             }
-            let conditions = Conditions { any, all: Vec::new() };
-            Question { conditions, ..Question::new(Credential::Vouched { name }) }
+            let conditions = Conditions {
+                any,
+                all: Vec::new(),
+            };
+            Question {
+                conditions,
+                ..Question::new(Credential::Vouched { name })
+            }
         }
     };
     // The process ends now, and whatever is open ends with it: to close it first takes time.
@@ -116,22 +111,25 @@ fn answer(
     (user, verdict)
 }
 
-fn read(method: Method, rest: &str) -> Result<Input, Malformed> {
-    match method {
+fn read(method: Method, rest: &str, deadline: Deadline) -> Result<Input, Verdict> {
+    let input = match method {
         Method::Pipe => {
-            let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-            let most = input::LONGEST as u64 + 1;
-            std::io::stdin().take(most).read_to_end(&mut bytes).map_err(|_| Malformed)?;
+            let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
+            read_until(deadline, input::LONGEST, &mut bytes).map_err(|error| {
+                Verdict::from(Unavailable::new(format!("reading standard input: {error}")))
+            })?;
             if bytes.len() > input::LONGEST {
-                return Err(Malformed);
+                Err(Malformed)
+            } else {
+                input::lines(&bytes)
             }
-            input::lines(&bytes)
         }
         Method::Environment => {
             let (name, rest) = (variable("USER"), variable(rest).map(Zeroizing::new));
             input::variables(name.as_deref(), rest.as_ref().map(|rest| rest.as_slice()))
         }
-    }
+    };
+    input.map_err(|Malformed| Verdict::Denied(Reason::Malformed))
 }
 
 fn variable(name: &str) -> Option<Vec<u8>> {

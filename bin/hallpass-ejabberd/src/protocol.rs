@@ -10,7 +10,11 @@ use zeroize::Zeroizing;
 #[derive(PartialEq, Eq)]
 pub enum Request<'a> {
     /// `auth`: is this the user's password?
-    Authenticate { user: &'a [u8], server: &'a [u8], password: &'a [u8] },
+    Authenticate {
+        user: &'a [u8],
+        server: &'a [u8],
+        password: &'a [u8],
+    },
     /// `isuser`: is there such a user?
     Exists { user: &'a [u8], server: &'a [u8] },
     /// A command that changes accounts, one that is not known, or nonsense.
@@ -26,9 +30,11 @@ impl<'a> Request<'a> {
             (Some(b"auth"), Some(rest)) => {
                 let mut fields = rest.splitn(3, |byte| *byte == b':');
                 match (fields.next(), fields.next(), fields.next()) {
-                    (Some(user), Some(server), Some(password)) => {
-                        Self::Authenticate { user, server, password }
-                    }
+                    (Some(user), Some(server), Some(password)) => Self::Authenticate {
+                        user,
+                        server,
+                        password,
+                    },
                     _ => Self::Other,
                 }
             }
@@ -118,11 +124,20 @@ mod tests {
     #[test]
     fn requests_are_read() {
         for (message, expected) in [
-            (&b"auth:bob:h.tld:pw"[..], Some((&b"bob"[..], &b"h.tld"[..], &b"pw"[..]))),
-            (b"auth:bob:h.tld:se:cret", Some((b"bob", b"h.tld", b"se:cret"))),
+            (
+                &b"auth:bob:h.tld:pw"[..],
+                Some((&b"bob"[..], &b"h.tld"[..], &b"pw"[..])),
+            ),
+            (
+                b"auth:bob:h.tld:se:cret",
+                Some((b"bob", b"h.tld", b"se:cret")),
+            ),
             (b"auth:bob:h.tld::", Some((b"bob", b"h.tld", b":"))),
             (b"auth:bob:h.tld:", Some((b"bob", b"h.tld", b""))),
-            (b"auth:bob:h.tld:p\xc3\xa9\xff", Some((b"bob", b"h.tld", b"p\xc3\xa9\xff"))),
+            (
+                b"auth:bob:h.tld:p\xc3\xa9\xff",
+                Some((b"bob", b"h.tld", b"p\xc3\xa9\xff")),
+            ),
             (b"auth:::", Some((b"", b"", b""))),
             (b"auth:bob:h.tld", None),
             (b"auth:bob", None),
@@ -139,11 +154,22 @@ mod tests {
             (b"\0\0\0", None),
         ] {
             let expected = expected.map_or(Request::Other, |(user, server, password)| {
-                Request::Authenticate { user, server, password }
+                Request::Authenticate {
+                    user,
+                    server,
+                    password,
+                }
             });
-            assert!(Request::parse(message) == expected, "{}", message.escape_ascii());
+            assert!(
+                Request::parse(message) == expected,
+                "{}",
+                message.escape_ascii()
+            );
         }
-        let exists = Request::Exists { user: b"bob", server: b"h.tld" };
+        let exists = Request::Exists {
+            user: b"bob",
+            server: b"h.tld",
+        };
         assert_eq!(Request::parse(b"isuser:bob:h.tld"), exists);
         assert_eq!(Request::parse(b"isuser:bob"), Request::Other);
     }

@@ -10,9 +10,7 @@ use std::time::Instant;
 use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration::{self, Ejabberd, EjabberdAccepted, WhenUnavailable};
-use hallpass_core::{
-    Configuration, Credential, Question, Reason, Secret, Unavailable, Verdict,
-};
+use hallpass_core::{Configuration, Credential, Question, Reason, Secret, Unavailable, Verdict};
 use hallpass_program::log::Decision;
 use hallpass_program::{CommandLine, Log, Worker, on_terminate};
 use zeroize::Zeroizing;
@@ -36,7 +34,10 @@ pub fn main() -> ExitCode {
         Ok(options) if options.common.check_config => return options.common.check(2),
         Ok(options) => Server::new(Source::File(options.common)),
         Err(error) => {
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
             if asked || std::io::stdin().is_terminal() {
                 error.exit();
             }
@@ -48,19 +49,27 @@ pub fn main() -> ExitCode {
     let (events, received) = mpsc::sync_channel(MOST_WAITING);
     let terminate = events.clone();
     if let Err(error) = on_terminate(move || drop(terminate.send(Event::End))) {
-        server.log.warning(&format!("cannot catch SIGTERM: {error}"));
+        server
+            .log
+            .warning(&format!("cannot catch SIGTERM: {error}"));
     }
-    let reader = thread::Builder::new().name("input".to_owned()).spawn(move || read(&events));
+    let reader = thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(move || read(&events));
     if let Err(error) = reader {
         server.log.error(&format!("cannot start a thread: {error}"));
         return ExitCode::FAILURE;
     }
     for event in received {
-        let Event::Message(message) = event else { break };
+        let Event::Message(message) = event else {
+            break;
+        };
         let answer = server.answer(&message).encode();
         let mut output = std::io::stdout();
         if let Err(error) = output.write_all(&answer).and_then(|()| output.flush()) {
-            server.log.error(&format!("cannot write the answer: {error}"));
+            server
+                .log
+                .error(&format!("cannot write the answer: {error}"));
             return ExitCode::FAILURE;
         }
     }
@@ -111,7 +120,11 @@ struct Site {
 impl Server {
     fn new(source: Source) -> Self {
         let log = Log::new(PROGRAM, configuration::Log::default());
-        let mut server = Self { source, log, site: None };
+        let mut server = Self {
+            source,
+            log,
+            site: None,
+        };
         if let Err(unavailable) = server.site() {
             server.log.error(&unavailable.to_string());
         }
@@ -138,7 +151,10 @@ impl Server {
                 }
                 configuration.access.ignore_case |= configuration.ejabberd.ignore_case;
                 let ejabberd = configuration.ejabberd.clone();
-                Site { ejabberd, worker: worker(configuration) }
+                Site {
+                    ejabberd,
+                    worker: worker(configuration),
+                }
             }
         };
         Ok(self.site.insert(site))
@@ -147,10 +163,15 @@ impl Server {
     fn answer(&mut self, message: &[u8]) -> Answer {
         let started = Instant::now();
         let (user, server, password) = match Request::parse(message) {
-            Request::Authenticate { user, server, password } => (user, server, Some(password)),
+            Request::Authenticate {
+                user,
+                server,
+                password,
+            } => (user, server, Some(password)),
             Request::Exists { user, server } => (user, server, None),
             Request::Other => {
-                self.log.debug("a request that is answered no: not auth, not isuser");
+                self.log
+                    .debug("a request that is answered no: not auth, not isuser");
                 return Answer::No;
             }
         };
@@ -194,8 +215,11 @@ impl Site {
         if !domains.is_empty() && !domains.iter().any(known) {
             return Verdict::Denied(Reason::NotPermitted);
         }
-        let name =
-            if self.ejabberd.unescape_jid { jid::unescape(user) } else { user.to_owned() };
+        let name = if self.ejabberd.unescape_jid {
+            jid::unescape(user)
+        } else {
+            user.to_owned()
+        };
         let Some(password) = password else {
             return self.worker.ask(Question::new(Credential::Vouched { name }));
         };
@@ -203,10 +227,14 @@ impl Site {
         for accepted in self.ejabberd.accept.clone() {
             let (name, secret) = (name.clone(), Secret::new(password));
             let credential = match accepted {
-                EjabberdAccepted::Password => Credential::Password { name, password: secret },
-                EjabberdAccepted::Session => {
-                    Credential::Session { token: secret, owner: Some(name) }
-                }
+                EjabberdAccepted::Password => Credential::Password {
+                    name,
+                    password: secret,
+                },
+                EjabberdAccepted::Session => Credential::Session {
+                    token: secret,
+                    owner: Some(name),
+                },
             };
             verdict = self.worker.ask(Question::new(credential));
             if !matches!(verdict, Verdict::Denied(_)) {

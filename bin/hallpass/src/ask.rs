@@ -8,7 +8,7 @@ use hallpass_core::{
     Account, Authenticator, Conditions, Configuration, Credential, Deadline, Question, Reason,
     Requirement, Secret, Unavailable, Verdict, cookie,
 };
-use hallpass_program::{CommandLine, Watchdog, Worker};
+use hallpass_program::{CommandLine, Worker, exit_after};
 
 use crate::options::ConditionOptions;
 use crate::output::{self, add, complain, line, plain};
@@ -26,11 +26,17 @@ impl Asker {
         for warning in &configuration.warnings {
             complain(&format!("warning: {warning}"));
         }
-        Ok(Self { configuration: Arc::new(configuration), json })
+        Ok(Self {
+            configuration: Arc::new(configuration),
+            json,
+        })
     }
 
     pub fn check(&self, user: String, conditions: ConditionOptions) -> anyhow::Result<ExitCode> {
-        let credential = Credential::Password { name: user, password: password::read()? };
+        let credential = Credential::Password {
+            name: user,
+            password: password::read()?,
+        };
         Ok(self.ask(credential, conditions))
     }
 
@@ -60,7 +66,10 @@ impl Asker {
     }
 
     pub fn can(&self, user: String, permissions: Vec<String>) -> ExitCode {
-        let conditions = ConditionOptions { groups: Vec::new(), permission: permissions };
+        let conditions = ConditionOptions {
+            groups: Vec::new(),
+            permission: permissions,
+        };
         self.ask(Credential::Vouched { name: user }, conditions)
     }
 
@@ -68,9 +77,18 @@ impl Asker {
         let started = Instant::now();
         let conditions = Conditions {
             any: options.groups.into_iter().map(Requirement::Group).collect(),
-            all: options.permission.into_iter().map(Requirement::Permission).collect(),
+            all: options
+                .permission
+                .into_iter()
+                .map(Requirement::Permission)
+                .collect(),
         };
-        let question = Question { credential, conditions, wants_groups: true, client: None };
+        let question = Question {
+            credential,
+            conditions,
+            wants_groups: true,
+            client: None,
+        };
         let verdict = Worker::new(Arc::clone(&self.configuration)).ask(question);
         output::verdict(&verdict, started.elapsed(), self.json)
     }
@@ -82,7 +100,13 @@ impl Asker {
         let verdict = found.as_ref().map_or_else(Verdict::clone, Found::verdict);
         if self.json {
             let mut object = output::object(&verdict, started.elapsed());
-            if let Ok(Found { account: Some(account), groups, algorithm, cost }) = &found {
+            if let Ok(Found {
+                account: Some(account),
+                groups,
+                algorithm,
+                cost,
+            }) = &found
+            {
                 for (key, value) in [
                     ("user", account.name.as_str().into()),
                     ("id", account.id.to_string().into()),
@@ -128,25 +152,24 @@ impl Asker {
 
     fn account(&self, user: &str) -> Result<Found, Verdict> {
         let deadline = Deadline::after(self.configuration.limits.deadline);
-        let as_json = self.json;
-        let started = Instant::now();
-        let watchdog = Watchdog::start(deadline, move || {
-            let verdict = Unavailable::new("no answer came within `deadline`").into();
-            output::verdict(&verdict, started.elapsed(), as_json);
-            std::process::exit(output::UNAVAILABLE.into());
-        });
-        let watchdog = watchdog.map_err(|error| {
-            Verdict::from(Unavailable::new(format!("cannot start a thread: {error}")))
+        exit_after(deadline, output::UNAVAILABLE).map_err(|error| {
+            Verdict::from(Unavailable::new(format!("cannot set an alarm: {error}")))
         })?;
         let mut authenticator = Authenticator::new(&self.configuration);
         let found = authenticator.account(user, deadline);
-        watchdog.call_off();
-        let Some((account, groups)) = found? else { return Ok(Found::default()) };
+        let Some((account, groups)) = found? else {
+            return Ok(Found::default());
+        };
         let (algorithm, cost) = match authenticator.describe(&account) {
             Some(hash) => (Some(hash.algorithm.to_owned()), Some(hash.cost)),
             None => (None, None),
         };
-        Ok(Found { account: Some(account), groups, algorithm, cost })
+        Ok(Found {
+            account: Some(account),
+            groups,
+            algorithm,
+            cost,
+        })
     }
 }
 

@@ -14,7 +14,10 @@ pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     match command {
         HashCommand::Verify { encoded, rules } => check(&encoded.read()?, rules, as_json),
         HashCommand::Identify { encoded } => Ok(say(&encoded.read()?, as_json)),
-        HashCommand::Make { algorithm, iterations } => new(algorithm, iterations, as_json),
+        HashCommand::Make {
+            algorithm,
+            iterations,
+        } => new(algorithm, iterations, as_json),
     }
 }
 
@@ -50,7 +53,11 @@ fn check(encoded: &str, rules: Option<Rules>, as_json: bool) -> anyhow::Result<E
         (false, None) => line(verdict),
         (false, Some(reason)) => line(&format!("{verdict}: {reason}")),
     }
-    Ok(if outcome == Outcome::Match { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if outcome == Outcome::Match {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn say(encoded: &str, as_json: bool) -> ExitCode {
@@ -96,5 +103,9 @@ fn new(algorithm: Algorithm, cost: Option<u32>, as_json: bool) -> anyhow::Result
 /// Django's rules, and PHP's for what Django knows nothing of.
 fn likely_rules(encoded: &str) -> Rules {
     let django = encoded.starts_with('!') || identify(Rules::Django, encoded).is_some();
-    if django || identify(Rules::Php, encoded).is_none() { Rules::Django } else { Rules::Php }
+    if django || identify(Rules::Php, encoded).is_none() {
+        Rules::Django
+    } else {
+        Rules::Php
+    }
 }

@@ -42,7 +42,12 @@ pub enum Command {
         #[arg(required_unless_present = "cookie")]
         token: Option<String>,
         /// A whole Cookie header, in place of the cookie's value
-        #[arg(long, value_name = "HEADER", conflicts_with = "token", allow_hyphen_values = true)]
+        #[arg(
+            long,
+            value_name = "HEADER",
+            conflicts_with = "token",
+            allow_hyphen_values = true
+        )]
         cookie: Option<String>,
         #[command(flatten)]
         conditions: ConditionOptions,

@@ -93,7 +93,15 @@ pub fn time(time: SystemTime) -> String {
 
 /// `text` without what could play with the terminal.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+    text.chars()
+        .map(|char| {
+            if char.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                char
+            }
+        })
+        .collect()
 }
 
 /// Prints a line to standard output. Where nobody reads it, nobody is told.

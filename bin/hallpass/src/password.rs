@@ -23,6 +23,9 @@ pub fn read() -> anyhow::Result<Secret> {
 /// password or token is as long as.
 pub fn standard_input() -> anyhow::Result<Secret> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    std::io::stdin().take(LONGEST).read_to_end(&mut bytes).context("reading standard input")?;
+    std::io::stdin()
+        .take(LONGEST)
+        .read_to_end(&mut bytes)
+        .context("reading standard input")?;
     Ok(Secret::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
 }

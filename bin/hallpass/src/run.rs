@@ -16,8 +16,15 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // What cannot be printed cannot be printed.
             drop(error.print());
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { USAGE.into() };
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            return if asked {
+                ExitCode::SUCCESS
+            } else {
+                USAGE.into()
+            };
         }
     };
     if options.common.check_config {
@@ -30,14 +37,20 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let Options { common, json, command } = options;
+    let Options {
+        common,
+        json,
+        command,
+    } = options;
     let asker = || Asker::new(&common, json);
     match command {
         None => anyhow::bail!("say what to ask; --help says more"),
         Some(Command::Check { user, conditions }) => asker()?.check(user, conditions),
-        Some(Command::Session { token, cookie, conditions }) => {
-            asker()?.session(token.as_deref(), cookie.as_deref(), conditions)
-        }
+        Some(Command::Session {
+            token,
+            cookie,
+            conditions,
+        }) => asker()?.session(token.as_deref(), cookie.as_deref(), conditions),
         Some(Command::User { user }) => Ok(asker()?.user(&user)),
         Some(Command::Groups { user }) => Ok(asker()?.groups(&user)),
         Some(Command::Can { user, permissions }) => Ok(asker()?.can(user, permissions)),

@@ -20,9 +20,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub fn credentials(headers: &HeaderMap, accept: Accepted, cookie_name: &str) -> Vec<Credential> {
     let mut found = Vec::new();
     if accept.session {
-        let cookies = headers.get_all(COOKIE).iter().map(|header| header.as_bytes());
+        let cookies = headers
+            .get_all(COOKIE)
+            .iter()
+            .map(|header| header.as_bytes());
         if let Some(token) = cookie::value(cookies, cookie_name) {
-            found.push(Credential::Session { token: Secret::new(token), owner: None });
+            found.push(Credential::Session {
+                token: Secret::new(token),
+                owner: None,
+            });
         }
     }
     if accept.password {
@@ -34,16 +40,24 @@ pub fn credentials(headers: &HeaderMap, accept: Accepted, cookie_name: &str) -> 
 /// Basic authentication (RFC 7617), in UTF-8. Two Authorization headers are none.
 fn basic(headers: &HeaderMap) -> Option<Credential> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
     let (scheme, encoded) = value.as_bytes().split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let decoded = BASE64.decode(encoded.trim_ascii()).map(Zeroizing::new).ok()?;
+    let decoded = BASE64
+        .decode(encoded.trim_ascii())
+        .map(Zeroizing::new)
+        .ok()?;
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     let (name, password) = decoded.split_at_checked(colon)?;
     let name = std::str::from_utf8(name).ok()?.to_owned();
-    Some(Credential::Password { name, password: Secret::new(password.get(1..)?) })
+    Some(Credential::Password {
+        name,
+        password: Secret::new(password.get(1..)?),
+    })
 }
 
 #[cfg(test)]
@@ -52,7 +66,10 @@ mod tests {
 
     use super::*;
 
-    const BOTH: Accepted = Accepted { password: true, session: true };
+    const BOTH: Accepted = Accepted {
+        password: true,
+        session: true,
+    };
 
     fn asked(accept: Accepted, lines: &[(&'static str, &[u8])]) -> Vec<String> {
         let mut headers = HeaderMap::new();
@@ -66,7 +83,10 @@ mod tests {
             Credential::Session { token, .. } => format!("{}", token.expose().escape_ascii()),
             Credential::Vouched { .. } => panic!("nobody vouches"),
         };
-        credentials(&headers, accept, "sessionid").into_iter().map(show).collect()
+        credentials(&headers, accept, "sessionid")
+            .into_iter()
+            .map(show)
+            .collect()
     }
 
     #[test]
@@ -74,12 +94,24 @@ mod tests {
         let basic = ("authorization", &b"Basic YWxpY2U6c2U6Y3JldA=="[..]);
         let cookie = ("cookie", &b"a=b; sessionid=abc"[..]);
         assert_eq!(asked(BOTH, &[basic, cookie]), ["abc", "alice:se:cret"]);
-        let sessions = Accepted { password: false, session: true };
+        let sessions = Accepted {
+            password: false,
+            session: true,
+        };
         assert_eq!(asked(sessions, &[basic, cookie]), ["abc"]);
-        let passwords = Accepted { password: true, session: false };
+        let passwords = Accepted {
+            password: true,
+            session: false,
+        };
         assert_eq!(asked(passwords, &[basic, cookie]), ["alice:se:cret"]);
-        assert_eq!(asked(BOTH, &[("authorization", b"bAsIc  YWxpY2U6")]), ["alice:"]);
-        assert_eq!(asked(BOTH, &[cookie, ("cookie", b"sessionid=last")]), ["last"]);
+        assert_eq!(
+            asked(BOTH, &[("authorization", b"bAsIc  YWxpY2U6")]),
+            ["alice:"]
+        );
+        assert_eq!(
+            asked(BOTH, &[cookie, ("cookie", b"sessionid=last")]),
+            ["last"]
+        );
     }
 
     #[test]

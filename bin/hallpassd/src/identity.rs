@@ -12,21 +12,36 @@ use crate::percent;
 pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
     let nobody = Identity::default();
     let identity = identity.unwrap_or(&nobody);
-    let groups: Vec<String> =
-        identity.groups.iter().map(|group| percent::encode(group.as_bytes(), IN_LISTS)).collect();
+    let groups: Vec<String> = identity
+        .groups
+        .iter()
+        .map(|group| percent::encode(group.as_bytes(), IN_LISTS))
+        .collect();
     let (user, encoding) = if stands_in_a_header(&identity.name) {
         (identity.name.clone(), "")
     } else {
         (percent::encode(identity.name.as_bytes(), b""), "percent")
     };
-    let (digest, expires) = identity.session.as_ref().map_or(Default::default(), |session| {
-        (session.digest.clone(), session.expires.map(time).unwrap_or_default())
-    });
+    let (digest, expires) = identity
+        .session
+        .as_ref()
+        .map_or(Default::default(), |session| {
+            (
+                session.digest.clone(),
+                session.expires.map(time).unwrap_or_default(),
+            )
+        });
     for (name, value) in [
         ("remote-user", user),
         ("remote-user-encoding", encoding.to_owned()),
-        ("remote-email", percent::encode(identity.email.as_bytes(), IN_TEXT)),
-        ("remote-name", percent::encode(identity.full_name.as_bytes(), IN_TEXT)),
+        (
+            "remote-email",
+            percent::encode(identity.email.as_bytes(), IN_TEXT),
+        ),
+        (
+            "remote-name",
+            percent::encode(identity.full_name.as_bytes(), IN_TEXT),
+        ),
         ("remote-groups", groups.join(",")),
         ("remote-session", digest),
         ("remote-session-expires", expires),
@@ -80,11 +95,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         put_headers(&mut headers, identity);
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
-        headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+        headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect()
     }
 
     fn header(identity: &Identity, name: &str) -> String {
-        headers(Some(identity)).into_iter().find(|(key, _)| key == name).unwrap().1
+        headers(Some(identity))
+            .into_iter()
+            .find(|(key, _)| key == name)
+            .unwrap()
+            .1
     }
 
     #[test]
@@ -105,7 +127,10 @@ mod tests {
             ("a\r\nSet-Cookie: x", "a%0D%0ASet-Cookie%3A%20x", "percent"),
             ("100% zoë", "100%25%20zo%C3%AB", "percent"),
         ] {
-            let identity = Identity { name: name.to_owned(), ..Identity::default() };
+            let identity = Identity {
+                name: name.to_owned(),
+                ..Identity::default()
+            };
             assert_eq!(header(&identity, "remote-user"), value);
             assert_eq!(header(&identity, "remote-user-encoding"), encoding);
         }
@@ -114,8 +139,14 @@ mod tests {
     #[test]
     fn groups_can_be_told_apart() {
         let groups = vec!["a,b".to_owned(), "two words".to_owned(), "größe".to_owned()];
-        let identity = Identity { groups, ..Identity::default() };
-        assert_eq!(header(&identity, "remote-groups"), "a%2Cb,two words,gr%C3%B6%C3%9Fe");
+        let identity = Identity {
+            groups,
+            ..Identity::default()
+        };
+        assert_eq!(
+            header(&identity, "remote-groups"),
+            "a%2Cb,two words,gr%C3%B6%C3%9Fe"
+        );
     }
 
     #[test]
@@ -125,9 +156,15 @@ mod tests {
             expires: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000)),
             decoded: "",
         };
-        let identity = Identity { session: Some(session), ..Identity::default() };
+        let identity = Identity {
+            session: Some(session),
+            ..Identity::default()
+        };
         assert_eq!(header(&identity, "remote-session"), "d1ge57");
-        assert_eq!(header(&identity, "remote-session-expires"), "2033-05-18T03:33:20Z");
+        assert_eq!(
+            header(&identity, "remote-session-expires"),
+            "2033-05-18T03:33:20Z"
+        );
         assert_eq!(json(&identity)["expires"], "2033-05-18T03:33:20Z");
         assert_eq!(json(&Identity::default())["expires"], Value::Null);
     }

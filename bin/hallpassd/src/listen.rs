@@ -13,7 +13,10 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 #[derive(Debug)]
 pub enum Socket {
     Tcp(TcpListener),
-    Unix { listener: UnixListener, path: PathBuf },
+    Unix {
+        listener: UnixListener,
+        path: PathBuf,
+    },
 }
 
 /// A connection.
@@ -47,7 +50,10 @@ impl Socket {
                 let before = umask(rustix::fs::Mode::from_raw_mode(!mode & 0o777));
                 let bound = UnixListener::bind(path);
                 umask(before);
-                Ok(Self::Unix { listener: bound?, path: path.clone() })
+                Ok(Self::Unix {
+                    listener: bound?,
+                    path: path.clone(),
+                })
             }
         }
     }
@@ -58,7 +64,10 @@ impl Socket {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((Connection::Tcp(stream), Peer::Address(address.ip().to_canonical())))
+                Ok((
+                    Connection::Tcp(stream),
+                    Peer::Address(address.ip().to_canonical()),
+                ))
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;

@@ -10,7 +10,11 @@ use crate::percent;
 /// else put together from `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik), and is empty
 /// where none of them came, or the peer is not one whose word is `trusted`.
 pub fn login_url(template: &str, headers: &HeaderMap, trusted: bool) -> String {
-    let address = if trusted { original(headers) } else { Vec::new() };
+    let address = if trusted {
+        original(headers)
+    } else {
+        Vec::new()
+    };
     template.replace("{url}", &percent::encode(&address, b""))
 }
 
@@ -19,7 +23,9 @@ fn original(headers: &HeaderMap) -> Vec<u8> {
     if let Some(address) = header("x-original-uri").or_else(|| header("x-original-url")) {
         return address.to_vec();
     }
-    let Some(uri) = header("x-forwarded-uri") else { return Vec::new() };
+    let Some(uri) = header("x-forwarded-uri") else {
+        return Vec::new();
+    };
     match (header("x-forwarded-proto"), header("x-forwarded-host")) {
         (Some(scheme), Some(host)) => {
             // Traefik names the scheme of a websocket as the browser's address bar does not.
@@ -69,8 +75,14 @@ mod tests {
 
     #[test]
     fn nobody_else_says_where_to_go() {
-        assert_eq!(to(&[("x-original-uri", b"//evil.example/")], false), "/login?next=&x=1");
+        assert_eq!(
+            to(&[("x-original-uri", b"//evil.example/")], false),
+            "/login?next=&x=1"
+        );
         assert_eq!(to(&[], true), "/login?next=&x=1");
-        assert_eq!(to(&[("x-forwarded-host", b"evil.example")], true), "/login?next=&x=1");
+        assert_eq!(
+            to(&[("x-forwarded-host", b"evil.example")], true),
+            "/login?next=&x=1"
+        );
     }
 }

@@ -34,7 +34,9 @@ pub fn decode(text: &str) -> Option<String> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| digit.try_into().ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| digit.try_into().ok())
 }
 
 #[cfg(test)]
@@ -43,7 +45,10 @@ mod tests {
 
     #[test]
     fn bytes_are_encoded() {
-        assert_eq!(encode("/a b?c=d&é%20#".as_bytes(), b""), "%2Fa%20b%3Fc%3Dd%26%C3%A9%2520%23");
+        assert_eq!(
+            encode("/a b?c=d&é%20#".as_bytes(), b""),
+            "%2Fa%20b%3Fc%3Dd%26%C3%A9%2520%23"
+        );
         assert_eq!(encode(b"a@b.c", b"@"), "a@b.c");
     }
 

@@ -43,7 +43,11 @@ impl Pool {
     /// The verdict on `question`: at once when the queue is full, and by `deadline` at the latest.
     pub async fn ask(&self, question: Question, deadline: Deadline) -> Verdict {
         let (answer, verdict) = oneshot::channel();
-        if let Err(refused) = self.queue.try_send(Job { question, deadline, answer }) {
+        if let Err(refused) = self.queue.try_send(Job {
+            question,
+            deadline,
+            answer,
+        }) {
             let message = match refused {
                 TrySendError::Full(_) => "the queue is full",
                 TrySendError::Disconnected(_) => "no thread takes questions",
@@ -60,7 +64,12 @@ impl Pool {
 
 fn work(configuration: &Configuration, throttle: Arc<Throttle>, waiting: &Receiver<Job>) {
     let mut authenticator = Authenticator::new(configuration).throttled(throttle);
-    for Job { question, deadline, answer } in waiting {
+    for Job {
+        question,
+        deadline,
+        answer,
+    } in waiting
+    {
         // Whoever asked has been told already that there is no answer.
         if answer.is_closed() || deadline.passed() {
             continue;

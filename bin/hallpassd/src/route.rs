@@ -41,8 +41,16 @@ pub fn route(path: &str, query: Option<&str>) -> Route {
 }
 
 fn asked(query: Option<&str>) -> Option<Asked> {
-    let mut asked = Asked { conditions: Conditions::default(), redirect: false, basic: true };
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+    let mut asked = Asked {
+        conditions: Conditions::default(),
+        redirect: false,
+        basic: true,
+    };
+    for pair in query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent::decode(value)?;
         match percent::decode(key)?.as_str() {
@@ -73,7 +81,10 @@ mod tests {
         let asked = auth("group=a&group=two%20words&permission=app.code&redirect=1&basic=0");
         let group = |name: &str| Requirement::Group(name.to_owned());
         assert_eq!(asked.conditions.any, [group("a"), group("two words")]);
-        assert_eq!(asked.conditions.all, [Requirement::Permission("app.code".into())]);
+        assert_eq!(
+            asked.conditions.all,
+            [Requirement::Permission("app.code".into())]
+        );
         assert!(asked.redirect && !asked.basic);
         assert_eq!(auth(""), auth("redirect=0&basic=1&"));
         // An empty name is nobody's group, so it lets nobody in.
@@ -82,7 +93,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_ignored() {
-        for query in ["groups=a", "Group=a", "group=%FF", "ticket=x", "=", "permissions=a.b"] {
+        for query in [
+            "groups=a",
+            "Group=a",
+            "group=%FF",
+            "ticket=x",
+            "=",
+            "permissions=a.b",
+        ] {
             assert_eq!(route("/auth", Some(query)), Route::Malformed, "{query}");
         }
     }
@@ -90,7 +108,9 @@ mod tests {
     #[test]
     fn paths_are_exact() {
         assert_eq!(route("/healthz", None), Route::Health);
-        for path in ["/", "/auth/", "/Auth", "/authx", "//auth", "/auth/x", "auth", "*", ""] {
+        for path in [
+            "/", "/auth/", "/Auth", "/authx", "//auth", "/auth/x", "auth", "*", "",
+        ] {
             assert_eq!(route(path, None), Route::Unknown, "{path}");
         }
     }

@@ -66,7 +66,11 @@ impl Site {
     }
 
     async fn auth(&self, headers: &HeaderMap, asked: Asked, peer: Peer) -> Answer {
-        let Asked { conditions, redirect, basic } = asked;
+        let Asked {
+            conditions,
+            redirect,
+            basic,
+        } = asked;
         let verdict = self.decide(headers, conditions, peer).await;
         let identity = match &verdict {
             Verdict::Granted(identity) => Some(&**identity),
@@ -83,7 +87,9 @@ impl Site {
                 answer.headers_mut().insert(LOCATION, login.clone());
             }
             if let Some(login) = login {
-                answer.headers_mut().insert(HeaderName::from_static("x-login-url"), login);
+                answer
+                    .headers_mut()
+                    .insert(HeaderName::from_static("x-login-url"), login);
             }
             if basic && !redirect {
                 self.challenge(&mut answer);
@@ -140,8 +146,12 @@ impl Site {
         let mut verdict = Verdict::Denied(Reason::NoSession);
         for credential in credentials(headers, accept, cookie_name) {
             user = credential.name().map(str::to_owned);
-            let question =
-                Question { credential, conditions: conditions.clone(), wants_groups: true, client };
+            let question = Question {
+                credential,
+                conditions: conditions.clone(),
+                wants_groups: true,
+                client,
+            };
             let next = self.pool.ask(question, deadline).await;
             if weight(&next) >= weight(&verdict) {
                 verdict = next;
@@ -180,7 +190,9 @@ fn status(verdict: &Verdict) -> StatusCode {
 
 fn retry_later(answer: &mut Answer) {
     if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        answer
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }
 }
 

@@ -53,14 +53,21 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             log.error(&format!("cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(run(Arc::new(Site { configuration, pool, log })))
+    runtime.block_on(run(Arc::new(Site {
+        configuration,
+        pool,
+        log,
+    })))
 }
 
 async fn run(site: Arc<Site>) -> ExitCode {
@@ -69,13 +76,16 @@ async fn run(site: Arc<Site>) -> ExitCode {
         match Socket::bind(listener) {
             Ok(socket) => sockets.push(socket),
             Err(error) => {
-                site.log.error(&format!("cannot listen at {listener}: {error}"));
+                site.log
+                    .error(&format!("cannot listen at {listener}: {error}"));
                 return ExitCode::FAILURE;
             }
         }
     }
     let (end, ended) = watch::channel(false);
-    if let Err(error) = on_terminate(move || { end.send_replace(true); }) {
+    if let Err(error) = on_terminate(move || {
+        end.send_replace(true);
+    }) {
         site.log.error(&format!("cannot catch SIGTERM: {error}"));
         return ExitCode::FAILURE;
     }
@@ -85,7 +95,12 @@ async fn run(site: Arc<Site>) -> ExitCode {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut accepting = JoinSet::new();
     for socket in sockets {
-        accepting.spawn(accept(socket, Arc::clone(&site), Arc::clone(&room), ended.clone()));
+        accepting.spawn(accept(
+            socket,
+            Arc::clone(&site),
+            Arc::clone(&room),
+            ended.clone(),
+        ));
     }
     while accepting.join_next().await.is_some() {}
     site.log.info("stopped");
@@ -111,7 +126,8 @@ async fn accept(
         let (connection, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                site.log.error(&format!("cannot accept a connection: {error}"));
+                site.log
+                    .error(&format!("cannot accept a connection: {error}"));
                 tokio::time::sleep(BREATH).await;
                 continue;
             }
@@ -125,8 +141,12 @@ async fn accept(
     drop(socket);
     // Every answer comes within the deadline; a client that does not take it is not waited for.
     let patience = site.configuration.limits.deadline + Duration::from_secs(1);
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
-        site.log.warning("clients did not take their answers in time");
+    if tokio::time::timeout(patience, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        site.log
+            .warning("clients did not take their answers in time");
     }
 }
 

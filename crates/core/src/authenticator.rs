@@ -54,7 +54,10 @@ impl Authenticator {
     /// Counts wrong passwords with `throttle`, which the authenticators of one program share.
     #[must_use]
     pub fn throttled(self, throttle: Arc<Throttle>) -> Self {
-        Self { throttle: Some(throttle), ..self }
+        Self {
+            throttle: Some(throttle),
+            ..self
+        }
     }
 
     /// The verdict on `question`, at the time `now`. Stores give up at `deadline`; a hash that has
@@ -89,7 +92,9 @@ impl Authenticator {
         }
         let directory = &mut *self.site.directory;
         self.database.snapshot(deadline, |snapshot| {
-            let Some(account) = directory.by_name(snapshot, name)? else { return Ok(None) };
+            let Some(account) = directory.by_name(snapshot, name)? else {
+                return Ok(None);
+            };
             let groups = groups(directory, snapshot, &account)?;
             Ok(Some((account, groups)))
         })
@@ -144,7 +149,9 @@ impl Authenticator {
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
         let found = self.database.snapshot(deadline, |snapshot| {
-            let Some(account) = directory.by_name(snapshot, name)? else { return Ok(None) };
+            let Some(account) = directory.by_name(snapshot, name)? else {
+                return Ok(None);
+            };
             let admitted = admit(directory, snapshot, &account, &self.access, question)?;
             Ok(Some((account, admitted)))
         })?;
@@ -210,7 +217,11 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let Site { directory, sessions, .. } = &mut self.site;
+        let Site {
+            directory,
+            sessions,
+            ..
+        } = &mut self.site;
         self.database.snapshot(deadline, |snapshot| {
             let login = match sessions.read(snapshot, token.expose(), now)? {
                 Ok(login) => login,
@@ -302,8 +313,15 @@ fn admit(
             return Ok(Err(Reason::NotPermitted));
         }
     }
-    let groups = if question.wants_groups { groups } else { Vec::new() };
-    Ok(Ok(Identity { groups, ..account.identity() }))
+    let groups = if question.wants_groups {
+        groups
+    } else {
+        Vec::new()
+    };
+    Ok(Ok(Identity {
+        groups,
+        ..account.identity()
+    }))
 }
 
 /// The groups of an account; an inactive one is in none.
@@ -312,7 +330,11 @@ fn groups(
     snapshot: &mut Snapshot<'_>,
     account: &Account,
 ) -> Result<Vec<String>, Unavailable> {
-    if account.active { directory.groups(snapshot, account) } else { Ok(Vec::new()) }
+    if account.active {
+        directory.groups(snapshot, account)
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 impl Conditions {
@@ -328,6 +350,12 @@ fn malformed_name(name: &str) -> bool {
 
 /// Names a session for others: half of a SHA-256, from which no token can be found.
 fn digest(token: &[u8]) -> String {
-    let hash = Sha256::new().chain_update(b"hallpass session\0").chain_update(token).finalize();
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let hash = Sha256::new()
+        .chain_update(b"hallpass session\0")
+        .chain_update(token)
+        .finalize();
+    hash.iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -9,7 +9,10 @@
 #[must_use]
 pub fn value<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) -> Option<Vec<u8>> {
     let mut found = None;
-    for pair in headers.into_iter().flat_map(|header| header.split(|byte| *byte == b';')) {
+    for pair in headers
+        .into_iter()
+        .flat_map(|header| header.split(|byte| *byte == b';'))
+    {
         let (key, value) = match pair.iter().position(|byte| *byte == b'=') {
             Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
             None => (&b""[..], pair),
@@ -23,8 +26,12 @@ pub fn value<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) -> Opt
 
 /// `http.cookies._unquote` of Python: `"a\"b\054c"` is `a"b,c`.
 fn unquote(value: &[u8]) -> Vec<u8> {
-    let quoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    let Some(mut rest) = quoted else { return value.to_vec() };
+    let quoted = value
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    let Some(mut rest) = quoted else {
+        return value.to_vec();
+    };
     let mut plain = Vec::with_capacity(rest.len());
     while let Some((first, tail)) = rest.split_first() {
         let (byte, tail) = match (first, tail) {
@@ -65,8 +72,15 @@ mod tests {
 
     #[test]
     fn other_cookies_are_not_it() {
-        for header in ["", ";", "=", "sessionid", "Sessionid=abc", "xsessionid=abc", "a=sessionid"]
-        {
+        for header in [
+            "",
+            ";",
+            "=",
+            "sessionid",
+            "Sessionid=abc",
+            "xsessionid=abc",
+            "a=sessionid",
+        ] {
             assert_eq!(find(header), None, "{header}");
         }
     }

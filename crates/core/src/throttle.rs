@@ -66,16 +66,25 @@ impl Throttle {
         if counts.len() >= 2 * MOST {
             counts.retain(|_, count| self.runs(count, now));
         }
-        for key in [Some(self.name(name)), client.map(|client| self.client(client))] {
+        for key in [
+            Some(self.name(name)),
+            client.map(|client| self.client(client)),
+        ] {
             let Some(key) = key else { continue };
             if counts.len() >= 2 * MOST && !counts.contains_key(&key) {
                 // Somebody guesses with more names or from more addresses than can be counted;
                 // those that are counted stay so.
                 continue;
             }
-            let count = counts.entry(key).or_insert(Count { began: now, failures: 0 });
+            let count = counts.entry(key).or_insert(Count {
+                began: now,
+                failures: 0,
+            });
             if !self.runs(count, now) {
-                *count = Count { began: now, failures: 0 };
+                *count = Count {
+                    began: now,
+                    failures: 0,
+                };
             }
             count.failures = count.failures.saturating_add(1);
         }
@@ -85,13 +94,17 @@ impl Throttle {
     pub fn succeeded(&self, name: &str) {
         if self.failures > 0 {
             let key = self.name(name);
-            self.counts.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            self.counts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&key);
         }
     }
 
     fn runs(&self, count: &Count, now: SystemTime) -> bool {
         // A clock that was set back begins a new window.
-        now.duration_since(count.began).is_ok_and(|age| age < self.window)
+        now.duration_since(count.began)
+            .is_ok_and(|age| age < self.window)
     }
 
     /// Names are counted whatever their case, and not kept.

@@ -9,7 +9,9 @@ use hallpass_core::configuration::{Listener, LogFormat, TrustedProxy};
 const HEAD: &str = "framework = \"django\"\ndatabase = \"sqlite:db.sqlite3\"\n";
 
 fn error(text: &str) -> String {
-    Configuration::parse(Path::new("/etc/site.toml"), text).unwrap_err().to_string()
+    Configuration::parse(Path::new("/etc/site.toml"), text)
+        .unwrap_err()
+        .to_string()
 }
 
 fn good(text: &str) -> Configuration {
@@ -19,29 +21,65 @@ fn good(text: &str) -> Configuration {
 #[test]
 fn errors_name_file_line_and_key() {
     for (text, expected) in [
-        ("[django]\nsesion_table = \"x\"", "/etc/site.toml:4: django.sesion_table: no such key; \
-          did you mean `session_table`?"),
-        ("[djagno]\n", "/etc/site.toml:3: djagno: no such key; did you mean `django`?"),
-        ("[access]\n\n\ngroup = []", "/etc/site.toml:6: access.group: no such key; did you mean \
-          `groups`?"),
-        ("[limits]\ndeadline = 5", "/etc/site.toml:4: limits.deadline: is not a duration, as in \
-          \"500ms\", \"5s\", \"10m\", \"2h\" or \"14d\""),
-        ("[limits]\ndeadline = \"0s\"", "/etc/site.toml:4: limits.deadline: leaves no time for \
-          any answer"),
-        ("[daemon]\nqueue = 0", "/etc/site.toml:4: daemon.queue: is not from 1 to 1000000"),
-        ("[access]\nignore_case = \"yes\"", "/etc/site.toml:4: access.ignore_case: is neither true \
-          nor false"),
-        ("[django]\nsecret_key = { file = \"/nowhere/at/all\" }", "/etc/site.toml:4: \
+        (
+            "[django]\nsesion_table = \"x\"",
+            "/etc/site.toml:4: django.sesion_table: no such key; \
+          did you mean `session_table`?",
+        ),
+        (
+            "[djagno]\n",
+            "/etc/site.toml:3: djagno: no such key; did you mean `django`?",
+        ),
+        (
+            "[access]\n\n\ngroup = []",
+            "/etc/site.toml:6: access.group: no such key; did you mean \
+          `groups`?",
+        ),
+        (
+            "[limits]\ndeadline = 5",
+            "/etc/site.toml:4: limits.deadline: is not a duration, as in \
+          \"500ms\", \"5s\", \"10m\", \"2h\" or \"14d\"",
+        ),
+        (
+            "[limits]\ndeadline = \"0s\"",
+            "/etc/site.toml:4: limits.deadline: leaves no time for \
+          any answer",
+        ),
+        (
+            "[daemon]\nqueue = 0",
+            "/etc/site.toml:4: daemon.queue: is not from 1 to 1000000",
+        ),
+        (
+            "[access]\nignore_case = \"yes\"",
+            "/etc/site.toml:4: access.ignore_case: is neither true \
+          nor false",
+        ),
+        (
+            "[django]\nsecret_key = { file = \"/nowhere/at/all\" }",
+            "/etc/site.toml:4: \
           django.secret_key: cannot read the secret in /nowhere/at/all: No such file or directory \
-          (os error 2)"),
-        ("[django]\nsecret_key = { fiel = \"x\" }", "/etc/site.toml:4: django.secret_key: is \
+          (os error 2)",
+        ),
+        (
+            "[django]\nsecret_key = { fiel = \"x\" }",
+            "/etc/site.toml:4: django.secret_key: is \
           neither a string nor one of { file = \"…\" }, { env = \"NAME\" }, { credential = \
-          \"NAME\" }"),
-        ("[django]\nsecret_key = { env = \"NO_SUCH_VARIABLE\" }", "/etc/site.toml:4: \
-          django.secret_key: the environment has no variable NO_SUCH_VARIABLE"),
-        ("[django]\nsecret_key = \"\"", "/etc/site.toml:4: django.secret_key: the secret is empty"),
-        ("[django]\nuser_table = \"\"", "/etc/site.toml:4: django.user_table: no table or column \
-          can be called that"),
+          \"NAME\" }",
+        ),
+        (
+            "[django]\nsecret_key = { env = \"NO_SUCH_VARIABLE\" }",
+            "/etc/site.toml:4: \
+          django.secret_key: the environment has no variable NO_SUCH_VARIABLE",
+        ),
+        (
+            "[django]\nsecret_key = \"\"",
+            "/etc/site.toml:4: django.secret_key: the secret is empty",
+        ),
+        (
+            "[django]\nuser_table = \"\"",
+            "/etc/site.toml:4: django.user_table: no table or column \
+          can be called that",
+        ),
     ] {
         assert_eq!(error(&format!("{HEAD}{text}")), expected);
     }
@@ -52,13 +90,34 @@ fn more_errors_are_found() {
     for (text, expected) in [
         ("framework = ", "/etc/site.toml:1: "),
         ("", "/etc/site.toml: framework: is missing"),
-        ("framework = \"django\"", "/etc/site.toml: database: is missing"),
-        ("framework = \"rails\"", "/etc/site.toml:1: framework: is none of"),
-        ("framework = 1", "/etc/site.toml:1: framework: is not a string"),
-        ("framework = \"django\"\ndatabase = \"db.sqlite3\"", "/etc/site.toml:2: database: "),
-        ("framework = \"django\"\ndatabase = \"sqlite:\"", "/etc/site.toml:2: database: names no"),
-        ("framework = \"django\"\ndatabase = \"oracle:x\"", "/etc/site.toml:2: database: starts"),
-        ("framework = \"django\"\n[database]\nurl = 1", "/etc/site.toml:3: database.url: is not"),
+        (
+            "framework = \"django\"",
+            "/etc/site.toml: database: is missing",
+        ),
+        (
+            "framework = \"rails\"",
+            "/etc/site.toml:1: framework: is none of",
+        ),
+        (
+            "framework = 1",
+            "/etc/site.toml:1: framework: is not a string",
+        ),
+        (
+            "framework = \"django\"\ndatabase = \"db.sqlite3\"",
+            "/etc/site.toml:2: database: ",
+        ),
+        (
+            "framework = \"django\"\ndatabase = \"sqlite:\"",
+            "/etc/site.toml:2: database: names no",
+        ),
+        (
+            "framework = \"django\"\ndatabase = \"oracle:x\"",
+            "/etc/site.toml:2: database: starts",
+        ),
+        (
+            "framework = \"django\"\n[database]\nurl = 1",
+            "/etc/site.toml:3: database.url: is not",
+        ),
     ] {
         let error = error(text);
         assert!(error.starts_with(expected), "{error}");
@@ -103,7 +162,10 @@ fn more_errors_are_found() {
         let error = error(&format!("{HEAD}{text}"));
         assert!(error.starts_with("/etc/site.toml:"), "{text}: {error}");
         let value = text.rsplit('=').next().unwrap().trim().trim_matches('"');
-        assert!(value.len() < 12 || !error.contains(value), "{error} shows the value");
+        assert!(
+            value.len() < 12 || !error.contains(value),
+            "{error} shows the value"
+        );
     }
 }
 
@@ -124,10 +186,16 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(configuration.passwords.limits.max_iterations, 20_000_000);
     assert_eq!(configuration.daemon.queue, 1024);
     let mode = 0o660;
-    let listener = Listener::Unix { path: "/run/hallpass/http.sock".into(), mode };
+    let listener = Listener::Unix {
+        path: "/run/hallpass/http.sock".into(),
+        mode,
+    };
     assert_eq!(configuration.daemon.listen, [listener]);
     let local = TrustedProxy::Address([127, 0, 0, 1].into());
-    assert_eq!(configuration.daemon.trusted_proxies, [TrustedProxy::Unix, local]);
+    assert_eq!(
+        configuration.daemon.trusted_proxies,
+        [TrustedProxy::Unix, local]
+    );
     assert!(configuration.ejabberd.ignore_case && configuration.ejabberd.unescape_jid);
     assert_eq!(configuration.log.format, LogFormat::Text);
     assert!(!configuration.reads_sessions());
@@ -138,12 +206,17 @@ fn paths_are_relative_to_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("site.toml");
     std::fs::write(directory.path().join("key"), "the key\n").unwrap();
-    let text = format!("{HEAD}[django]\nsecret_key = {{ file = \"key\" }}\n[daemon]\nlisten = \
-                        [\"unix:run/x.sock?mode=0600\", \"tcp:[::1]:80\"]");
+    let text = format!(
+        "{HEAD}[django]\nsecret_key = {{ file = \"key\" }}\n[daemon]\nlisten = \
+                        [\"unix:run/x.sock?mode=0600\", \"tcp:[::1]:80\"]"
+    );
     std::fs::write(&path, text).unwrap();
     let configuration = Configuration::load(&path).unwrap();
     assert!(configuration.reads_sessions());
-    let listener = Listener::Unix { path: directory.path().join("run/x.sock"), mode: 0o600 };
+    let listener = Listener::Unix {
+        path: directory.path().join("run/x.sock"),
+        mode: 0o600,
+    };
     assert_eq!(configuration.daemon.listen[0], listener);
     assert!(configuration.warnings.is_empty());
 }

@@ -50,7 +50,10 @@ fn cve_2025_13473_no_denial_is_cheaper_than_a_wrong_password() {
         ("costly", "wrong", "unsupported-hash"),
     ] {
         let ratio = cost(name, typed, verdict) / wrong;
-        assert!((0.6..1.7).contains(&ratio), "{name} costs {ratio} of a wrong password");
+        assert!(
+            (0.6..1.7).contains(&ratio),
+            "{name} costs {ratio} of a wrong password"
+        );
     }
 }
 
@@ -62,7 +65,10 @@ fn the_cost_can_be_said() {
         let once = || {
             let mut authenticator = site.authenticator(more);
             let before = used();
-            assert_eq!(ask(&mut authenticator, &password("nobody", "x")), "unknown-user");
+            assert_eq!(
+                ask(&mut authenticator, &password("nobody", "x")),
+                "unknown-user"
+            );
             used() - before
         };
         (0..5).map(|_| once()).fold(f64::INFINITY, f64::min)

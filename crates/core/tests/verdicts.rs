@@ -43,7 +43,11 @@ fn passwords_are_checked_before_anything_is_told() {
         ("alice\0", "secret", "malformed"),
         ("alice", "secret\0", "malformed"),
     ] {
-        assert_eq!(site.ask(&password(name, typed)), verdict, "{name:?} {typed:?}");
+        assert_eq!(
+            site.ask(&password(name, typed)),
+            verdict,
+            "{name:?} {typed:?}"
+        );
     }
     let long = "x".repeat(4097);
     assert_eq!(site.ask(&password("alice", &long)), "malformed");
@@ -58,7 +62,14 @@ fn sessions_live_until_they_end() {
     assert_eq!(at(SESSION, 1_999_999_999), "alice");
     assert_eq!(at(SESSION, 2_000_000_000), "expired-session");
     assert_eq!(at(SESSION, 2_000_000_001), "expired-session");
-    for token in ["", "abc", &SESSION[1..], &SESSION.to_uppercase(), "' OR 1=1 --", "a\0bcdefgh"] {
+    for token in [
+        "",
+        "abc",
+        &SESSION[1..],
+        &SESSION.to_uppercase(),
+        "' OR 1=1 --",
+        "a\0bcdefgh",
+    ] {
         assert_eq!(at(token, 1_999_999_999), "no-session", "{token}");
     }
 }
@@ -75,7 +86,11 @@ fn a_session_is_its_owners_alone() {
         ("nobody", "wrong-user"),
         ("", "wrong-user"),
     ] {
-        assert_eq!(ask(&mut authenticator, &session(SESSION, Some(owner))), verdict, "{owner}");
+        assert_eq!(
+            ask(&mut authenticator, &session(SESSION, Some(owner))),
+            verdict,
+            "{owner}"
+        );
     }
 }
 
@@ -84,21 +99,51 @@ fn what_happens_on_the_site_counts_at_once() {
     for (statement, by_session, by_password) in [
         ("DELETE FROM django_session", "no-session", "alice"),
         ("UPDATE auth_user SET is_active = 0", "inactive", "inactive"),
-        ("UPDATE auth_user SET password = '!'", "stale-session", "unusable-password"),
-        ("UPDATE auth_user SET password = ''", "stale-session", "unusable-password"),
+        (
+            "UPDATE auth_user SET password = '!'",
+            "stale-session",
+            "unusable-password",
+        ),
+        (
+            "UPDATE auth_user SET password = ''",
+            "stale-session",
+            "unusable-password",
+        ),
         ("DELETE FROM auth_user", "unknown-user", "unknown-user"),
-        ("UPDATE auth_user SET username = 'eve' WHERE id = 1", "eve", "unknown-user"),
-        ("UPDATE django_session SET session_data = 'x'", "invalid-session", "alice"),
-        ("UPDATE django_session SET expire_date = 'x'", "invalid-session", "alice"),
-        ("UPDATE django_session SET expire_date = '2026-01-01 00:00:00'", "expired-session",
-         "alice"),
+        (
+            "UPDATE auth_user SET username = 'eve' WHERE id = 1",
+            "eve",
+            "unknown-user",
+        ),
+        (
+            "UPDATE django_session SET session_data = 'x'",
+            "invalid-session",
+            "alice",
+        ),
+        (
+            "UPDATE django_session SET expire_date = 'x'",
+            "invalid-session",
+            "alice",
+        ),
+        (
+            "UPDATE django_session SET expire_date = '2026-01-01 00:00:00'",
+            "expired-session",
+            "alice",
+        ),
     ] {
         let people = people();
         let mut authenticator = people.authenticator("");
         assert_eq!(ask(&mut authenticator, &session(SESSION, None)), "alice");
-        assert_eq!(ask(&mut authenticator, &password("alice", "secret")), "alice");
+        assert_eq!(
+            ask(&mut authenticator, &password("alice", "secret")),
+            "alice"
+        );
         people.database().execute(statement, []).unwrap();
-        assert_eq!(ask(&mut authenticator, &session(SESSION, None)), by_session, "{statement}");
+        assert_eq!(
+            ask(&mut authenticator, &session(SESSION, None)),
+            by_session,
+            "{statement}"
+        );
         let verdict = ask(&mut authenticator, &password("alice", "secret"));
         assert_eq!(verdict, by_password, "{statement}");
     }
@@ -115,7 +160,11 @@ fn backends_that_are_not_listed_are_refused() {
         ("[]", "invalid-session"),
     ] {
         let mut authenticator = people.authenticator(&listed(list));
-        assert_eq!(ask(&mut authenticator, &session(SESSION, None)), verdict, "{list}");
+        assert_eq!(
+            ask(&mut authenticator, &session(SESSION, None)),
+            verdict,
+            "{list}"
+        );
     }
 }
 
@@ -141,7 +190,10 @@ fn e_mail_addresses_are_names_where_that_is_said() {
     assert_eq!(ask(&mut only_names, &address), "unknown-user");
     let mut authenticator = people.authenticator("[access]\nlogin = [\"username\", \"email\"]");
     assert_eq!(ask(&mut authenticator, &address), "alice");
-    assert_eq!(ask(&mut authenticator, &password("alice", "secret")), "alice");
+    assert_eq!(
+        ask(&mut authenticator, &password("alice", "secret")),
+        "alice"
+    );
     // A name that looks like somebody's address goes before it.
     people.add(7, "alice@example.com", &encoded("other", 1), true);
     assert_eq!(ask(&mut authenticator, &address), "wrong-password");
@@ -158,22 +210,42 @@ fn hashes_that_cost_too_much_are_never_run() {
     site.add(1, "alice", costly, true);
     site.add(2, "bob", &encoded("secret", 1000), true);
     let mut authenticator = site.authenticator("");
-    assert_eq!(ask(&mut authenticator, &password("alice", "secret")), "unsupported-hash");
+    assert_eq!(
+        ask(&mut authenticator, &password("alice", "secret")),
+        "unsupported-hash"
+    );
     let mut authenticator = site.authenticator("[passwords]\nmax_iterations = 999");
-    assert_eq!(ask(&mut authenticator, &password("bob", "secret")), "unsupported-hash");
+    assert_eq!(
+        ask(&mut authenticator, &password("bob", "secret")),
+        "unsupported-hash"
+    );
     let mut authenticator = site.authenticator("django.password_hashers = [\"argon2\"]");
-    assert_eq!(ask(&mut authenticator, &password("bob", "secret")), "unsupported-hash");
+    assert_eq!(
+        ask(&mut authenticator, &password("bob", "secret")),
+        "unsupported-hash"
+    );
 }
 
 #[test]
 fn conditions_and_access_rules_hold_for_every_credential() {
     let site = people();
     let database = site.database();
-    database.execute("UPDATE auth_user SET is_superuser = 1 WHERE id IN (2, 3)", []).unwrap();
+    database
+        .execute(
+            "UPDATE auth_user SET is_superuser = 1 WHERE id IN (2, 3)",
+            [],
+        )
+        .unwrap();
     let of = |question: Question, any: &[&str], all: &[&str]| Question {
         conditions: Conditions {
-            any: any.iter().map(|name| Requirement::Group((*name).to_owned())).collect(),
-            all: all.iter().map(|name| Requirement::Permission((*name).to_owned())).collect(),
+            any: any
+                .iter()
+                .map(|name| Requirement::Group((*name).to_owned()))
+                .collect(),
+            all: all
+                .iter()
+                .map(|name| Requirement::Permission((*name).to_owned()))
+                .collect(),
         },
         ..question
     };
@@ -185,13 +257,27 @@ fn conditions_and_access_rules_hold_for_every_credential() {
         (&["chiefs"], &[], "not-permitted", "not-permitted"),
         (&["Editors"], &[], "not-permitted", "not-permitted"),
         (&[], &["news.add_story"], "alice", "Bob"),
-        (&[], &["news.add_story", "news.delete_story"], "not-permitted", "Bob"),
+        (
+            &[],
+            &["news.add_story", "news.delete_story"],
+            "not-permitted",
+            "Bob",
+        ),
         (&[], &["add_story"], "not-permitted", "Bob"),
         (&[], &["news.nothing"], "not-permitted", "Bob"),
-        (&["editors"], &["news.nothing"], "not-permitted", "not-permitted"),
+        (
+            &["editors"],
+            &["news.nothing"],
+            "not-permitted",
+            "not-permitted",
+        ),
     ] {
         let mut verdict = |question| ask(&mut authenticator, &of(question, any, all));
-        assert_eq!(verdict(password("alice", "secret")), alice, "{any:?} {all:?}");
+        assert_eq!(
+            verdict(password("alice", "secret")),
+            alice,
+            "{any:?} {all:?}"
+        );
         assert_eq!(verdict(session(SESSION, None)), alice, "{any:?} {all:?}");
         assert_eq!(verdict(vouched("alice")), alice, "{any:?} {all:?}");
         assert_eq!(verdict(vouched("Bob")), bob, "{any:?} {all:?}");
@@ -204,10 +290,17 @@ fn conditions_and_access_rules_hold_for_every_credential() {
         ("groups = [\"editors\"]", "alice"),
         ("groups = [\"chiefs\"]", "not-permitted"),
         ("permissions = [\"news.add_story\"]", "alice"),
-        ("permissions = [\"news.add_story\", \"news.nothing\"]", "not-permitted"),
+        (
+            "permissions = [\"news.add_story\", \"news.nothing\"]",
+            "not-permitted",
+        ),
     ] {
         let mut authenticator = site.authenticator(&format!("[access]\n{rule}"));
-        for question in [password("alice", "secret"), session(SESSION, None), vouched("alice")] {
+        for question in [
+            password("alice", "secret"),
+            session(SESSION, None),
+            vouched("alice"),
+        ] {
             assert_eq!(ask(&mut authenticator, &question), alice, "{rule}");
         }
     }
@@ -216,7 +309,12 @@ fn conditions_and_access_rules_hold_for_every_credential() {
 #[test]
 fn a_misspelt_column_lets_nobody_in() {
     let site = people();
-    for key in ["username_column", "password_column", "active_column", "user_id_column"] {
+    for key in [
+        "username_column",
+        "password_column",
+        "active_column",
+        "user_id_column",
+    ] {
         let mut authenticator = site.authenticator(&format!("django.{key} = \"nothing\""));
         for name in ["alice", "nothing"] {
             let verdict = ask(&mut authenticator, &password(name, "secret"));
@@ -251,7 +349,10 @@ struct Asked {
 impl Site {
     fn authenticator_of(self) -> Asked {
         let authenticator = self.authenticator("");
-        Asked { authenticator, _site: self }
+        Asked {
+            authenticator,
+            _site: self,
+        }
     }
 }
 

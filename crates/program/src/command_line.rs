@@ -9,7 +9,13 @@ use hallpass_core::configuration::Error;
 #[derive(Clone, Debug, clap::Args)]
 pub struct CommandLine {
     /// The site's configuration [default: /etc/hallpass/hallpass.toml]
-    #[arg(long, value_name = "FILE", env = "HALLPASS_CONFIG", global = true, hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HALLPASS_CONFIG",
+        global = true,
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
     /// Read the configuration and what it names, say what is wrong with it, and end
     #[arg(long, global = true)]
@@ -40,7 +46,10 @@ impl CommandLine {
                 for warning in &configuration.warnings {
                     eprintln!("warning: {warning}");
                 }
-                eprintln!("{}: the configuration is good", configuration.path.display());
+                eprintln!(
+                    "{}: the configuration is good",
+                    configuration.path.display()
+                );
                 std::process::ExitCode::SUCCESS
             }
             Err(error) => {

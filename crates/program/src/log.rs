@@ -50,7 +50,11 @@ impl Log {
             socket.set_nonblocking(true).ok()?;
             Some(socket)
         });
-        let log = Self { program, settings, socket };
+        let log = Self {
+            program,
+            settings,
+            socket,
+        };
         if let (Some(path), None) = (path, &log.socket) {
             log.warning(&format!("cannot log to {path}; logging to standard error"));
         }
@@ -101,7 +105,10 @@ impl Log {
             _ => None,
         };
         if let Some(user) = decision.user.or(owner) {
-            fields.push(("user", user.chars().take(LONGEST_NAME).collect::<String>().into()));
+            fields.push((
+                "user",
+                user.chars().take(LONGEST_NAME).collect::<String>().into(),
+            ));
         }
         if let Some(client) = decision.client {
             fields.push(("client", client.to_string().into()));
@@ -151,9 +158,16 @@ impl Log {
 }
 
 fn json(now: &str, level: LogLevel, program: &str, fields: Vec<(&str, Value)>) -> String {
-    let head = [("time", now.into()), ("level", word(level).into()), ("program", program.into())];
-    let object: Map<String, Value> =
-        head.into_iter().chain(fields).map(|(key, value)| (key.to_owned(), value)).collect();
+    let head = [
+        ("time", now.into()),
+        ("level", word(level).into()),
+        ("program", program.into()),
+    ];
+    let object: Map<String, Value> = head
+        .into_iter()
+        .chain(fields)
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
     Value::Object(object).to_string()
 }
 
@@ -170,7 +184,10 @@ fn text(fields: &[(&str, Value)]) -> String {
                 text.extend(message.chars().flat_map(|character| {
                     let plain = !character.is_control();
                     plain.then_some(character).into_iter().chain(
-                        (!plain).then(|| character.escape_default()).into_iter().flatten(),
+                        (!plain)
+                            .then(|| character.escape_default())
+                            .into_iter()
+                            .flatten(),
                     )
                 }));
             }
@@ -221,12 +238,20 @@ mod tests {
 
     #[test]
     fn a_message_stays_on_its_line() {
-        assert_eq!(text(&[("message", "a\nb\u{1b}[1m ä".into())]), "a\\nb\\u{1b}[1m ä");
+        assert_eq!(
+            text(&[("message", "a\nb\u{1b}[1m ä".into())]),
+            "a\\nb\\u{1b}[1m ä"
+        );
     }
 
     #[test]
     fn json_is_an_object() {
-        let line = json("now", LogLevel::Info, "hallpass", vec![("user", "a\"\n".into())]);
+        let line = json(
+            "now",
+            LogLevel::Info,
+            "hallpass",
+            vec![("user", "a\"\n".into())],
+        );
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["user"], "a\"\n");
         assert_eq!(object["level"], "info");

@@ -12,14 +12,16 @@ use signal_hook::iterator::Signals;
 /// When the signals cannot be caught.
 pub fn on_terminate(then: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut received = signals.forever();
-        if received.next().is_some() {
-            then();
-        }
-        if received.next().is_some() {
-            std::process::exit(128 + SIGTERM);
-        }
-    })?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let mut received = signals.forever();
+            if received.next().is_some() {
+                then();
+            }
+            if received.next().is_some() {
+                std::process::exit(128 + SIGTERM);
+            }
+        })?;
     Ok(())
 }

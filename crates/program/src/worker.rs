@@ -1,8 +1,8 @@
 //! Questions asked on a thread of their own, so that none is answered late.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
 
@@ -36,24 +36,37 @@ impl Worker {
     #[must_use]
     pub fn new(configuration: Arc<Configuration>) -> Self {
         let throttle = Arc::new(Throttle::new(&configuration.limits));
-        Self { configuration, throttle, jobs: None, running: Arc::default() }
+        Self {
+            configuration,
+            throttle,
+            jobs: None,
+            running: Arc::default(),
+        }
     }
 
     /// The verdict on `question`, within the configuration's deadline.
     pub fn ask(&mut self, question: Question) -> Verdict {
         let deadline = Deadline::after(self.configuration.limits.deadline);
         let (answer, verdict) = mpsc::sync_channel(1);
-        if let Err(unavailable) = self.hand_over(Job { question, deadline, answer }) {
+        if let Err(unavailable) = self.hand_over(Job {
+            question,
+            deadline,
+            answer,
+        }) {
             return unavailable.into();
         }
-        verdict.recv_timeout(deadline.remaining()).unwrap_or_else(|error| {
-            self.jobs = None;
-            let message = match error {
-                RecvTimeoutError::Timeout => "no answer came within `deadline`",
-                RecvTimeoutError::Disconnected => "the thread that was asked ended without answer",
-            };
-            Unavailable::new(message).into()
-        })
+        verdict
+            .recv_timeout(deadline.remaining())
+            .unwrap_or_else(|error| {
+                self.jobs = None;
+                let message = match error {
+                    RecvTimeoutError::Timeout => "no answer came within `deadline`",
+                    RecvTimeoutError::Disconnected => {
+                        "the thread that was asked ended without answer"
+                    }
+                };
+                Unavailable::new(message).into()
+            })
     }
 
     fn hand_over(&mut self, job: Job) -> Result<(), Unavailable> {
@@ -61,10 +74,14 @@ impl Worker {
         if self.jobs.is_none() {
             self.jobs = Some(self.start()?);
         }
-        self.jobs.as_ref().ok_or_else(ended)?.send(job).map_err(|_| {
-            self.jobs = None;
-            ended()
-        })
+        self.jobs
+            .as_ref()
+            .ok_or_else(ended)?
+            .send(job)
+            .map_err(|_| {
+                self.jobs = None;
+                ended()
+            })
     }
 
     fn start(&self) -> Result<Sender<Job>, Unavailable> {
@@ -89,7 +106,12 @@ impl Worker {
 
 fn work(configuration: &Configuration, throttle: Arc<Throttle>, waiting: &Receiver<Job>) {
     let mut authenticator = Authenticator::new(configuration).throttled(throttle);
-    for Job { question, deadline, answer } in waiting {
+    for Job {
+        question,
+        deadline,
+        answer,
+    } in waiting
+    {
         let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
         if answer.send(verdict).is_err() {
             // Nobody waits any more: the worker has given this thread up.

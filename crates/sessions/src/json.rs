@@ -8,12 +8,14 @@
 use std::borrow::Cow;
 
 /// A member's value, as far as anybody here cares.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
     Integer(i64),
     Null,
-    /// An array, an object, a boolean, a fraction or a number past 64 bits.
+    /// A number with a fraction or an exponent.
+    Fraction(f64),
+    /// An array, an object, a boolean or a whole number past 64 bits.
     Other,
 }
 
@@ -98,7 +100,10 @@ impl<'a> Reader<'a> {
                 bracket @ (b'[' | b'{') => {
                     self.next();
                     self.space();
-                    if self.take(if bracket == b'[' { b']' } else { b'}' }).is_none() {
+                    if self
+                        .take(if bracket == b'[' { b']' } else { b'}' })
+                        .is_none()
+                    {
                         if open.len() >= DEPTH {
                             return None;
                         }
@@ -178,12 +183,20 @@ impl<'a> Reader<'a> {
             self.digits()?;
         }
         let text = start.get(..start.len() - self.rest.len())?;
-        let integer = whole.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten();
-        Some(integer.map_or(Value::Other, Value::Integer))
+        let text = std::str::from_utf8(text).ok()?;
+        Some(if whole {
+            text.parse().map_or(Value::Other, Value::Integer)
+        } else {
+            text.parse().map_or(Value::Other, Value::Fraction)
+        })
     }
 
     fn digits(&mut self) -> Option<()> {
-        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = self
+            .rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         self.rest = self.rest.get(count..)?;
         (count > 0).then_some(())
     }
@@ -275,11 +288,30 @@ mod tests {
 
     #[test]
     fn values_of_no_interest_are_other() {
-        for value in ["[]", "{}", "[1]", "{\"k\":1}", "true", "1.0", "1e2", "99999999999999999999"]
-        {
+        for value in [
+            "[]",
+            "{}",
+            "[1]",
+            "{\"k\":1}",
+            "true",
+            "99999999999999999999",
+        ] {
             let found = read(&format!("{{\"a\":{value}}}"));
             assert_eq!(found, Some([Some(Value::Other), None]), "{value}");
         }
+    }
+
+    #[test]
+    fn fractions_are_told_from_whole_numbers() {
+        assert_eq!(
+            read("{\"a\":1.5}"),
+            Some([Some(Value::Fraction(1.5)), None])
+        );
+        assert_eq!(
+            read("{\"a\":-1e2}"),
+            Some([Some(Value::Fraction(-100.0)), None])
+        );
+        assert_eq!(read("{\"a\":-12}"), Some([Some(Value::Integer(-12)), None]));
     }
 
     #[test]
@@ -291,12 +323,42 @@ mod tests {
     #[test]
     fn what_is_not_one_object_is_refused() {
         for text in [
-            "", "{", "}", "[]", "null", "1", "\"a\"", "{}{}", "{} x", "{,}", "{\"a\"}", "{\"a\":}",
-            "{\"a\":1,}", "{\"a\":1 \"b\":2}", "{a:1}", "{'a':1}", "{\"a\":01}", "{\"a\":+1}",
-            "{\"a\":1.}", "{\"a\":.5}", "{\"a\":1e}", "{\"a\":-}", "{\"a\":tru}", "{\"a\":[1}",
-            "{\"a\":{1:2}}", "{\"a\":{\"k\"}}", "{\"a\":{\"k\":1]}", "{\"a\":[1,]}", "{\"a\":[,1]}",
-            "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u+123\"}",
-            "{\"a\":\"", "{\"a\":\"\\", "{\"a\":\"\\u12",
+            "",
+            "{",
+            "}",
+            "[]",
+            "null",
+            "1",
+            "\"a\"",
+            "{}{}",
+            "{} x",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{\"a\":1 \"b\":2}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":1e}",
+            "{\"a\":-}",
+            "{\"a\":tru}",
+            "{\"a\":[1}",
+            "{\"a\":{1:2}}",
+            "{\"a\":{\"k\"}}",
+            "{\"a\":{\"k\":1]}",
+            "{\"a\":[1,]}",
+            "{\"a\":[,1]}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12g4\"}",
+            "{\"a\":\"\\u+123\"}",
+            "{\"a\":\"",
+            "{\"a\":\"\\",
+            "{\"a\":\"\\u12",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

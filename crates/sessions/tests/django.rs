@@ -6,16 +6,22 @@ use hallpass_sessions::django::{
 };
 use serde_json::Value;
 
-const VECTORS: [&str; 2] =
-    [include_str!("data/django-4.2.json"), include_str!("data/django-5.2.json")];
+const VECTORS: [&str; 2] = [
+    include_str!("data/django-4.2.json"),
+    include_str!("data/django-5.2.json"),
+];
 
 fn vectors() -> impl Iterator<Item = Value> {
-    VECTORS.into_iter().map(|text| serde_json::from_str(text).unwrap())
+    VECTORS
+        .into_iter()
+        .map(|text| serde_json::from_str(text).unwrap())
 }
 
 fn keys(case: &Value) -> Vec<SigningKey> {
     let secrets = case["secret_keys"].as_array().unwrap().iter();
-    secrets.map(|key| SigningKey::new(key.as_str().unwrap().as_bytes(), SESSION_SALT)).collect()
+    secrets
+        .map(|key| SigningKey::new(key.as_str().unwrap().as_bytes(), SESSION_SALT))
+        .collect()
 }
 
 /// Who is logged in, if the container is good and holds a login.
@@ -48,10 +54,17 @@ fn every_container_is_read_as_django_reads_it() {
             let container = case["container"].as_str().unwrap();
             let found = login(container, &keys(case));
             assert_eq!(found, expected(case), "Django {django}: {}", case["note"]);
-            if found.is_some() { positive += 1 } else { negative += 1 }
+            if found.is_some() {
+                positive += 1
+            } else {
+                negative += 1
+            }
         }
     }
-    assert!(positive >= 16 && negative >= 100, "{positive} positive, {negative} negative");
+    assert!(
+        positive >= 16 && negative >= 100,
+        "{positive} positive, {negative} negative"
+    );
 }
 
 #[test]
@@ -65,7 +78,11 @@ fn auth_hashes_are_djangos() {
             assert!(!auth_hash_is_by(b"another", text("password"), text("hash")));
             assert!(!auth_hash_is_by(secret_key, "another", text("hash")));
             assert!(!auth_hash_is_by(secret_key, text("password"), ""));
-            assert!(!auth_hash_is_by(secret_key, text("password"), &text("hash").to_uppercase()));
+            assert!(!auth_hash_is_by(
+                secret_key,
+                text("password"),
+                &text("hash").to_uppercase()
+            ));
         }
     }
 }
@@ -74,7 +91,10 @@ fn auth_hashes_are_djangos() {
 fn what_is_sealed_opens() {
     let key = SigningKey::new(b"secret", SESSION_SALT);
     let container = seal(b"{\"a\":1}", &key, 1_795_219_200);
-    assert_eq!(open(container.as_bytes(), std::slice::from_ref(&key)).unwrap(), b"{\"a\":1}");
+    assert_eq!(
+        open(container.as_bytes(), std::slice::from_ref(&key)).unwrap(),
+        b"{\"a\":1}"
+    );
     let other = SigningKey::new(b"other", SESSION_SALT);
     assert!(open(container.as_bytes(), &[other]).is_err());
     assert!(open(container.as_bytes(), &[]).is_err());
@@ -91,7 +111,10 @@ fn what_swells_is_refused() {
         // What `seal` makes is not compressed; sign it again with the mark that says it is.
         let (signed, _) = sealed.rsplit_once(':').unwrap();
         let container = resign(&format!(".{signed}"), b"secret");
-        assert_eq!(open(container.as_bytes(), std::slice::from_ref(&key)).is_ok(), fits);
+        assert_eq!(
+            open(container.as_bytes(), std::slice::from_ref(&key)).is_ok(),
+            fits
+        );
     }
 }
 
@@ -104,7 +127,10 @@ fn resign(signed: &str, secret_key: &[u8]) -> String {
         .chain_update("signer")
         .chain_update(secret_key)
         .finalize();
-    let mac = Hmac::<Sha256>::new_from_slice(&key).unwrap().chain_update(signed).finalize();
+    let mac = Hmac::<Sha256>::new_from_slice(&key)
+        .unwrap()
+        .chain_update(signed)
+        .finalize();
     let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(mac.into_bytes());
     format!("{signed}:{signature}")
 }

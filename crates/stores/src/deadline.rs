@@ -12,7 +12,10 @@ impl Deadline {
     #[must_use]
     pub fn after(duration: Duration) -> Self {
         let now = Instant::now();
-        Self(now.checked_add(duration).unwrap_or(now + Duration::from_secs(86_400)))
+        Self(
+            now.checked_add(duration)
+                .unwrap_or(now + Duration::from_secs(86_400)),
+        )
     }
 
     /// This deadline or the one that is `duration` from now, whichever is sooner.

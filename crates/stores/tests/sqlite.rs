@@ -13,15 +13,21 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap() };
+        let site = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
         site.write("site.db", "Alice");
         site
     }
 
     fn write(&self, file: &str, name: &str) {
         let connection = Connection::open(self.directory.path().join(file)).unwrap();
-        connection.execute_batch("CREATE TABLE user (id INTEGER, name TEXT)").unwrap();
-        connection.execute("INSERT INTO user VALUES (1, ?1)", [name]).unwrap();
+        connection
+            .execute_batch("CREATE TABLE user (id INTEGER, name TEXT)")
+            .unwrap();
+        connection
+            .execute("INSERT INTO user VALUES (1, ?1)", [name])
+            .unwrap();
     }
 
     fn database(&self) -> Database {
@@ -38,8 +44,9 @@ fn deadline() -> Deadline {
 
 fn names(database: &mut Database, condition: &str, name: &str) -> Result<Vec<String>, String> {
     let statement = format!("SELECT name FROM user WHERE {condition}");
-    let answer = database
-        .snapshot(deadline(), |snapshot| snapshot.rows(&statement, &[(":name", name.into())], 9));
+    let answer = database.snapshot(deadline(), |snapshot| {
+        snapshot.rows(&statement, &[(":name", name.into())], 9)
+    });
     match answer {
         Ok(rows) => Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect()),
         Err(unavailable) => Err(unavailable.to_string()),
@@ -50,9 +57,20 @@ fn names(database: &mut Database, condition: &str, name: &str) -> Result<Vec<Str
 fn parameters_are_bound() {
     let site = Site::new();
     let mut database = site.database();
-    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
-    assert!(names(&mut database, "name = :name", "' OR 1=1 --").unwrap().is_empty());
-    assert!(names(&mut database, "name = :name", "alice").unwrap().is_empty());
+    assert_eq!(
+        names(&mut database, "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
+    assert!(
+        names(&mut database, "name = :name", "' OR 1=1 --")
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        names(&mut database, "name = :name", "alice")
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -60,10 +78,14 @@ fn names_that_differ_in_case_alone_are_found() {
     let site = Site::new();
     let mut database = site.database();
     let connection = Connection::open(site.directory.path().join("site.db")).unwrap();
-    connection.execute("INSERT INTO user VALUES (2, 'Zoë')", []).unwrap();
+    connection
+        .execute("INSERT INTO user VALUES (2, 'Zoë')", [])
+        .unwrap();
     for (typed, found) in [("ALICE", "Alice"), ("zOË", "Zoë")] {
         let condition = database
-            .snapshot(deadline(), |snapshot| Ok(snapshot.same_but_for_case("name", typed)))
+            .snapshot(deadline(), |snapshot| {
+                Ok(snapshot.same_but_for_case("name", typed))
+            })
             .unwrap();
         assert_eq!(names(&mut database, &condition, typed).unwrap(), [found]);
     }
@@ -90,43 +112,77 @@ fn nothing_can_be_written() {
     let site = Site::new();
     let mut database = site.database();
     let answer = database.snapshot(deadline(), |snapshot| {
-        snapshot.rows("INSERT INTO user VALUES (9, 'mallory') RETURNING name", &[], 9)
+        snapshot.rows(
+            "INSERT INTO user VALUES (9, 'mallory') RETURNING name",
+            &[],
+            9,
+        )
     });
     assert!(answer.is_err());
-    assert_eq!(names(&mut database, "name = :name", "mallory").unwrap().len(), 0);
+    assert_eq!(
+        names(&mut database, "name = :name", "mallory")
+            .unwrap()
+            .len(),
+        0
+    );
 }
 
 #[test]
 fn a_file_put_in_place_of_the_open_one_is_the_one_that_is_read() {
     let site = Site::new();
     let mut database = site.database();
-    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+    assert_eq!(
+        names(&mut database, "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
     site.write("restored.db", "Bob");
     let path = site.directory.path();
     std::fs::rename(path.join("restored.db"), path.join("site.db")).unwrap();
-    assert!(names(&mut database, "name = :name", "Alice").unwrap().is_empty());
-    assert_eq!(names(&mut database, "name = :name", "Bob").unwrap(), ["Bob"]);
+    assert!(
+        names(&mut database, "name = :name", "Alice")
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        names(&mut database, "name = :name", "Bob").unwrap(),
+        ["Bob"]
+    );
 }
 
 #[test]
 fn a_file_that_goes_and_comes_back_is_found_again() {
     let site = Site::new();
     let mut database = site.database();
-    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
-    let (here, away) =
-        (site.directory.path().join("site.db"), site.directory.path().join("away.db"));
+    assert_eq!(
+        names(&mut database, "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
+    let (here, away) = (
+        site.directory.path().join("site.db"),
+        site.directory.path().join("away.db"),
+    );
     std::fs::rename(&here, &away).unwrap();
     assert!(names(&mut database, "name = :name", "Alice").is_err());
     std::fs::rename(&away, &here).unwrap();
-    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+    assert_eq!(
+        names(&mut database, "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
 }
 
 #[test]
 fn a_file_that_is_no_database_is_unavailable() {
     let site = Site::new();
-    std::fs::write(site.directory.path().join("site.db"), "no database at all".repeat(99)).unwrap();
+    std::fs::write(
+        site.directory.path().join("site.db"),
+        "no database at all".repeat(99),
+    )
+    .unwrap();
     let error = names(&mut site.database(), "name = :name", "Alice").unwrap_err();
-    assert!(error.contains("is this the site's database file?"), "{error}");
+    assert!(
+        error.contains("is this the site's database file?"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -139,7 +195,10 @@ fn a_lock_that_is_held_is_waited_for_until_the_deadline() {
     let answer = database.snapshot(soon, |snapshot| snapshot.rows("SELECT * FROM user", &[], 9));
     assert!(answer.unwrap_err().to_string().contains("lock"));
     writer.execute_batch("COMMIT").unwrap();
-    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+    assert_eq!(
+        names(&mut database, "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
 }
 
 #[test]
@@ -151,18 +210,27 @@ fn a_query_without_end_is_interrupted() {
                    SELECT max(i) FROM n";
     let answer = database.snapshot(soon, |snapshot| snapshot.rows(endless, &[], 9));
     assert!(answer.unwrap_err().to_string().contains("query_timeout"));
-    assert_eq!(names(&mut database, "name = :name", "Alice").unwrap(), ["Alice"]);
+    assert_eq!(
+        names(&mut database, "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
 }
 
 #[test]
 fn columns_are_described() {
     let site = Site::new();
     let mut database = site.database();
-    let columns = database.snapshot(deadline(), |snapshot| snapshot.columns("user")).unwrap();
-    let described: Vec<_> =
-        columns.iter().map(|column| (column.name.as_str(), column.kind.as_str())).collect();
+    let columns = database
+        .snapshot(deadline(), |snapshot| snapshot.columns("user"))
+        .unwrap();
+    let described: Vec<_> = columns
+        .iter()
+        .map(|column| (column.name.as_str(), column.kind.as_str()))
+        .collect();
     assert_eq!(described, [("id", "integer"), ("name", "text")]);
-    let none = database.snapshot(deadline(), |snapshot| snapshot.columns("nothing")).unwrap();
+    let none = database
+        .snapshot(deadline(), |snapshot| snapshot.columns("nothing"))
+        .unwrap();
     assert!(none.is_empty());
 }
 

@@ -63,9 +63,9 @@ class Apache:
             headers["Authorization"] = basic(user, password)
         return web.ask((LOOPBACK, self.port), path, headers, method, body)
 
-    def status(self, path: str, user: str | bytes | None = None, password: str | bytes = b"") -> int:
+    def status(self, path: str, *credentials: str | bytes) -> int:
         """The status of the answer to GET."""
-        return self.ask(path, user, password).status
+        return self.ask(path, *credentials).status
 
     def log(self) -> str:
         """All that Apache and its helpers wrote to the error logs."""

@@ -43,7 +43,7 @@ def application() -> Iterator[Application]:
             if self.command != "HEAD":
                 self.wfile.write(text)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
         def log_message(self, *_: object) -> None:
             """Nothing: `requests` tells it all."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from processes import LOOPBACK, give_away, listening, running, unprivileged
 
 from . import web
 from .web import Address, Answer

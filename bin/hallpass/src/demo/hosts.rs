@@ -28,7 +28,10 @@ impl Programs {
         let program = |name: &str| {
             let path = directory.join(name);
             if !path.exists() {
-                bail!("{} is not there; `cargo build --release` builds it", path.display());
+                bail!(
+                    "{} is not there; `cargo build --release` builds it",
+                    path.display()
+                );
             }
             Ok(path)
         };
@@ -72,13 +75,37 @@ impl Tally {
 fn shell(programs: &Programs, site: &Site, tally: &mut Tally) -> anyhow::Result<()> {
     tally.heading("In the shell");
     for (arguments, input, expected) in [
-        (&["check", "alice"][..], "correct horse\n", "granted: alice (id 1), in editors"),
-        (&["check", "alice"], "wrong horse\n", "denied: wrong-password"),
+        (
+            &["check", "alice"][..],
+            "correct horse\n",
+            "granted: alice (id 1), in editors",
+        ),
+        (
+            &["check", "alice"],
+            "wrong horse\n",
+            "denied: wrong-password",
+        ),
         (&["check", "carol"], "deactivated\n", "denied: inactive"),
-        (&["can", "alice", "news.add_story"], "", "granted: alice (id 1), in editors"),
-        (&["can", "bob", "news.add_story"], "", "denied: not-permitted"),
-        (&["session", "-"], &site.session_key, "granted: alice (id 1), in editors"),
-        (&["session", "-"], "ffffffffffffffffffffffffffffffff", "denied: no-session"),
+        (
+            &["can", "alice", "news.add_story"],
+            "",
+            "granted: alice (id 1), in editors",
+        ),
+        (
+            &["can", "bob", "news.add_story"],
+            "",
+            "denied: not-permitted",
+        ),
+        (
+            &["session", "-"],
+            &site.session_key,
+            "granted: alice (id 1), in editors",
+        ),
+        (
+            &["session", "-"],
+            "ffffffffffffffffffffffffffffffff",
+            "denied: no-session",
+        ),
     ] {
         let (_, output) = run(&programs.shell, site, arguments, input.as_bytes())?;
         let output = String::from_utf8_lossy(&output);
@@ -110,7 +137,11 @@ fn ejabberd(programs: &Programs, site: &Site, tally: &mut Tally) -> anyhow::Resu
         let answer = answers.next().unwrap_or_default();
         let bytes: Vec<String> = answer.iter().map(|byte| format!("{byte:02x}")).collect();
         let right = answer == [0, 2, 0, u8::from(expected)];
-        let word = if answer.last() == Some(&1) { "yes" } else { "no" };
+        let word = if answer.last() == Some(&1) {
+            "yes"
+        } else {
+            "no"
+        };
         tally.answer(question, &format!("{}  {word}", bytes.join(" ")), right);
     }
     if answers.next().is_some() {
@@ -132,7 +163,10 @@ fn apache(programs: &Programs, site: &Site, tally: &mut Tally) -> anyhow::Result
     ] {
         let (code, _) = run(&programs.apache, site, &[arguments], input.as_bytes())?;
         let question = format!("{arguments}  {}", input.escape_debug());
-        let answer = format!("exit code {}", code.map_or("none".to_owned(), |c| c.to_string()));
+        let answer = format!(
+            "exit code {}",
+            code.map_or("none".to_owned(), |c| c.to_string())
+        );
         tally.answer(&question, &answer, code == Some(expected));
     }
     Ok(())
@@ -146,13 +180,55 @@ fn http(programs: &Programs, site: &Site, tally: &mut Tally) -> anyhow::Result<(
     let wanted = "X-Original-URI: /private/?a=1&b=2";
     let back = "https://site.example/login/?next=%2Fprivate%2F%3Fa%3D1%26b%3D2";
     for (question, target, header, expected, shown) in [
-        ("GET /auth, with alice's session cookie", "/auth", &*cookie, 200, "remote-user"),
-        ("GET /auth, with alice's password", "/auth", basic, 200, "remote-groups"),
-        ("GET /auth?group=editors, with her cookie", "/auth?group=editors", &cookie, 200, ""),
-        ("GET /auth?group=chiefs, with her cookie", "/auth?group=chiefs", &cookie, 403, ""),
-        ("GET /auth, with a forged identity", "/auth", "Remote-User: alice", 401, ""),
-        ("GET /auth, with nothing", "/auth", wanted, 401, "x-login-url"),
-        ("GET /session, with alice's session cookie", "/session", &cookie, 200, "{"),
+        (
+            "GET /auth, with alice's session cookie",
+            "/auth",
+            &*cookie,
+            200,
+            "remote-user",
+        ),
+        (
+            "GET /auth, with alice's password",
+            "/auth",
+            basic,
+            200,
+            "remote-groups",
+        ),
+        (
+            "GET /auth?group=editors, with her cookie",
+            "/auth?group=editors",
+            &cookie,
+            200,
+            "",
+        ),
+        (
+            "GET /auth?group=chiefs, with her cookie",
+            "/auth?group=chiefs",
+            &cookie,
+            403,
+            "",
+        ),
+        (
+            "GET /auth, with a forged identity",
+            "/auth",
+            "Remote-User: alice",
+            401,
+            "",
+        ),
+        (
+            "GET /auth, with nothing",
+            "/auth",
+            wanted,
+            401,
+            "x-login-url",
+        ),
+        (
+            "GET /session, with alice's session cookie",
+            "/session",
+            &cookie,
+            200,
+            "{",
+        ),
     ] {
         let (status, text) = get(site, target, header)?;
         let rest = text.lines().find(|line| {
@@ -163,7 +239,11 @@ fn http(programs: &Programs, site: &Site, tally: &mut Tally) -> anyhow::Result<(
             && (shown.is_empty() || rest.is_some())
             && (shown != "x-login-url" || text.contains(back));
         let status = status.map_or("no status".to_owned(), |status| status.to_string());
-        tally.answer(question, &format!("{status}  {}", rest.unwrap_or_default()), right);
+        tally.answer(
+            question,
+            &format!("{status}  {}", rest.unwrap_or_default()),
+            right,
+        );
     }
     Ok(())
 }
@@ -191,7 +271,10 @@ fn run(
 
 fn command(program: &Path, site: &Site) -> Command {
     let mut command = Command::new(program);
-    command.arg("--config").arg(site.configuration()).stderr(Stdio::null());
+    command
+        .arg("--config")
+        .arg(site.configuration())
+        .stderr(Stdio::null());
     command
 }
 
@@ -232,11 +315,15 @@ impl Drop for Daemon {
 fn get(site: &Site, target: &str, header: &str) -> anyhow::Result<(Option<u16>, String)> {
     let mut stream = UnixStream::connect(site.socket())?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let request = format!("GET {target} HTTP/1.1\r\nHost: demo\r\n{header}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET {target} HTTP/1.1\r\nHost: demo\r\n{header}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     Ok((status, answer))
 }

@@ -28,7 +28,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
         line(&format!("{wrong} answers were wrong."));
         return Ok(ExitCode::FAILURE);
     }
-    line("Every answer was right. The site is gone again; `hallpass --help` says how to ask yours.");
+    line(
+        "Every answer was right. The site is gone again; `hallpass --help` says how to ask yours.",
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,8 +25,13 @@ pub struct Site {
 
 impl Site {
     pub fn make() -> anyhow::Result<Self> {
-        let directory = tempfile::Builder::new().prefix("hallpass-demo-").tempdir()?;
-        let site = Self { directory, session_key: session_key()? };
+        let directory = tempfile::Builder::new()
+            .prefix("hallpass-demo-")
+            .tempdir()?;
+        let site = Self {
+            directory,
+            session_key: session_key()?,
+        };
         std::fs::write(site.configuration(), CONFIGURATION)?;
         std::fs::write(site.path().join("secret_key"), SECRET_KEY)?;
         site.fill().context("filling the database")?;
@@ -98,7 +103,12 @@ fn hash(password: &str) -> anyhow::Result<String> {
             result = Err(error);
         }
     };
-    let encoded = make(Algorithm::Pbkdf2Sha256, password.as_bytes(), None, &mut random);
+    let encoded = make(
+        Algorithm::Pbkdf2Sha256,
+        password.as_bytes(),
+        None,
+        &mut random,
+    );
     result.map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
     encoded.map_err(|error| anyhow!("{error}"))
 }

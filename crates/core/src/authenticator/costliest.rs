@@ -21,7 +21,10 @@ struct Seen {
 /// Never shows the hash.
 impl std::fmt::Debug for Seen {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Seen").field("work", &self.work).finish_non_exhaustive()
+        formatter
+            .debug_struct("Seen")
+            .field("work", &self.work)
+            .finish_non_exhaustive()
     }
 }
 
@@ -35,13 +38,22 @@ impl Costliest {
         checked: Option<&str>,
         some: impl FnOnce() -> Result<Vec<String>, Unavailable>,
     ) -> Result<&str, Unavailable> {
-        let others = if self.seen.is_none() { some()? } else { Vec::new() };
+        let others = if self.seen.is_none() {
+            some()?
+        } else {
+            Vec::new()
+        };
         for encoded in others.iter().map(String::as_str).chain(checked) {
-            let Some(description) = identify(rules, encoded) else { continue };
+            let Some(description) = identify(rules, encoded) else {
+                continue;
+            };
             let work = description.work;
             let affordable = is_affordable(rules, encoded, limits);
             if affordable && work > self.seen.as_ref().map_or(0, |seen| seen.work) {
-                self.seen = Some(Seen { encoded: encoded.to_owned(), work });
+                self.seen = Some(Seen {
+                    encoded: encoded.to_owned(),
+                    work,
+                });
             }
         }
         Ok(self.seen.as_ref().map_or(WITHOUT_ANY, |seen| &seen.encoded))

@@ -26,13 +26,18 @@ pub enum LoginField {
 
 impl Access {
     pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
-        let login = section.strings("login")?.unwrap_or_else(|| vec!["username".to_owned()]);
+        let login = section
+            .strings("login")?
+            .unwrap_or_else(|| vec!["username".to_owned()]);
         let field = |word: String| match word.as_str() {
             "username" => Ok(LoginField::Username),
             "email" => Ok(LoginField::Email),
             _ => Err(section.wrong("login", "may hold \"username\" and \"email\"")),
         };
-        let login = login.into_iter().map(field).collect::<Result<Vec<_>, _>>()?;
+        let login = login
+            .into_iter()
+            .map(field)
+            .collect::<Result<Vec<_>, _>>()?;
         if login.is_empty() {
             return Err(section.wrong("login", "is empty: nobody could log in"));
         }
@@ -42,8 +47,15 @@ impl Access {
         section.finish()?;
         let conditions = Conditions {
             any: groups.into_iter().map(Requirement::Group).collect(),
-            all: permissions.into_iter().map(Requirement::Permission).collect(),
+            all: permissions
+                .into_iter()
+                .map(Requirement::Permission)
+                .collect(),
         };
-        Ok(Self { login, ignore_case, conditions })
+        Ok(Self {
+            login,
+            ignore_case,
+            conditions,
+        })
     }
 }

@@ -76,9 +76,15 @@ impl Daemon {
             .iter()
             .map(|text| listener(&section, text))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut accept = Accepted { password: true, session: true };
+        let mut accept = Accepted {
+            password: true,
+            session: true,
+        };
         if let Some(words) = section.strings("accept")? {
-            accept = Accepted { password: false, session: false };
+            accept = Accepted {
+                password: false,
+                session: false,
+            };
             for word in words {
                 match word.as_str() {
                     "password" => accept.password = true,
@@ -90,7 +96,9 @@ impl Daemon {
                 }
             }
         }
-        let realm = section.string("realm")?.unwrap_or_else(|| "Restricted".to_owned());
+        let realm = section
+            .string("realm")?
+            .unwrap_or_else(|| "Restricted".to_owned());
         if !realm.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return Err(section.wrong("realm", "may hold printable ASCII alone"));
         }
@@ -105,7 +113,10 @@ impl Daemon {
         let threads = number(section.integer("threads", 1..1025)?);
         let queue = number(section.integer("queue", 1..1_000_001)?).unwrap_or(1024);
         let trusted_proxies = match section.strings("trusted_proxies")? {
-            None => vec![TrustedProxy::Unix, TrustedProxy::Address([127, 0, 0, 1].into())],
+            None => vec![
+                TrustedProxy::Unix,
+                TrustedProxy::Address([127, 0, 0, 1].into()),
+            ],
             Some(words) => {
                 let proxy = |word: &String| match word.as_str() {
                     "unix" => Ok(TrustedProxy::Unix),
@@ -117,7 +128,15 @@ impl Daemon {
             }
         };
         section.finish()?;
-        Ok(Self { listen, accept, realm, login_url, threads, queue, trusted_proxies })
+        Ok(Self {
+            listen,
+            accept,
+            realm,
+            login_url,
+            threads,
+            queue,
+            trusted_proxies,
+        })
     }
 }
 
@@ -125,18 +144,26 @@ impl Daemon {
 fn listener(section: &Section<'_>, text: &str) -> Result<Listener, Error> {
     let shape = "may hold \"unix:/path?mode=0660\" and \"tcp:127.0.0.1:8088\"";
     if let Some(address) = text.strip_prefix("tcp:") {
-        let address = address.parse().map_err(|_| section.wrong("listen", shape))?;
+        let address = address
+            .parse()
+            .map_err(|_| section.wrong("listen", shape))?;
         return Ok(Listener::Tcp(address));
     }
-    let path = text.strip_prefix("unix:").ok_or_else(|| section.wrong("listen", shape))?;
+    let path = text
+        .strip_prefix("unix:")
+        .ok_or_else(|| section.wrong("listen", shape))?;
     let (path, mode) = match path.split_once("?mode=") {
         None => (path, Some(0o660)),
-        Some((path, mode)) => (path, u32::from_str_radix(mode, 8).ok().filter(|m| *m <= 0o777)),
+        Some((path, mode)) => (
+            path,
+            u32::from_str_radix(mode, 8).ok().filter(|m| *m <= 0o777),
+        ),
     };
     match mode {
-        Some(mode) if !path.is_empty() => {
-            Ok(Listener::Unix { path: beside(section.path(), path), mode })
-        }
+        Some(mode) if !path.is_empty() => Ok(Listener::Unix {
+            path: beside(section.path(), path),
+            mode,
+        }),
         _ => Err(section.wrong("listen", shape)),
     }
 }

@@ -51,6 +51,9 @@ fn location(section: &Section<'_>, key: &str, url: &str) -> Result<Location, Err
         "postgres" | "postgresql" | "mysql" | "mariadb" => {
             Err(section.wrong(key, "this version reads \"sqlite:\" databases alone"))
         }
-        _ => Err(section.wrong(key, "starts with none of sqlite:, postgres:, mysql:, mariadb:")),
+        _ => Err(section.wrong(
+            key,
+            "starts with none of sqlite:, postgres:, mysql:, mariadb:",
+        )),
     }
 }

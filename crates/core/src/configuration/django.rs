@@ -1,7 +1,10 @@
 //! `[django]`: Django's own setting names, in lower case.
 
+use std::iter;
+
 use hallpass_sessions::django::SESSION_SALT;
 use hallpass_stores::sql;
+use jiff::tz::TimeZone;
 
 use super::Error;
 use super::section::Section;
@@ -22,6 +25,8 @@ pub struct Django {
     pub session_table: String,
     /// The salt that sessions are signed with.
     pub session_key_salt: String,
+    /// The zone of datetimes without one; `None` for UTC.
+    pub time_zone: Option<TimeZone>,
     /// The algorithms that are allowed; `None` for all that Django ever shipped.
     pub password_hashers: Option<Vec<String>>,
     /// What is done to a typed name before it is looked up.
@@ -96,7 +101,10 @@ impl UserTable {
         let foreign_key = name("user_foreign_key", default.foreign_key)?;
         let mut optional = |key| -> Result<Option<String>, Error> {
             let name = section.string(key)?;
-            if name.as_ref().is_some_and(|name| sql::identifier(name).is_none()) {
+            if name
+                .as_ref()
+                .is_some_and(|name| sql::identifier(name).is_none())
+            {
                 return Err(section.wrong(key, "no table or column can be called that"));
             }
             Ok(name)
@@ -139,20 +147,27 @@ impl Django {
                 return Err(section.wrong("session_engine", message));
             }
         }
-        match section.string("time_zone")?.as_deref() {
-            None | Some("UTC") => {}
-            Some(_) => return Err(section.wrong("time_zone", "this version knows \"UTC\" alone")),
-        }
+        let time_zone = match section.string("time_zone")?.as_deref() {
+            None | Some("UTC") => None,
+            Some(name) => Some(TimeZone::get(name).map_err(|_| {
+                section.wrong(
+                    "time_zone",
+                    "is no zone of this system's time zone database",
+                )
+            })?),
+        };
         // Known, so that a site's settings can be written down whole; the `db` engine keeps the
         // end of each session in its row.
         section.seconds("session_cookie_age")?;
         let secret_key = section.secret("secret_key")?;
         let fallbacks = section.secrets("secret_key_fallbacks")?;
         let session_table = section.string("session_table")?;
-        let session_table = sql::identifier(session_table.as_deref().unwrap_or("django_session"))
-            .ok_or_else(|| section.wrong("session_table", "no table can be called that"))?;
-        let session_cookie_name =
-            section.string("session_cookie_name")?.unwrap_or_else(|| "sessionid".to_owned());
+        let session_table =
+            sql::identifier(session_table.as_deref().unwrap_or("django_session"))
+                .ok_or_else(|| section.wrong("session_table", "no table can be called that"))?;
+        let session_cookie_name = section
+            .string("session_cookie_name")?
+            .unwrap_or_else(|| "sessionid".to_owned());
         if session_cookie_name.is_empty() {
             return Err(section.wrong("session_cookie_name", "is empty"));
         }
@@ -162,7 +177,10 @@ impl Django {
             Some(_) => return Err(section.wrong("normalize", "is neither \"none\" nor \"nfkc\"")),
         };
         let django = Self {
-            secret_keys: secret_key.into_iter().chain(fallbacks).collect(),
+            // Django has no site without the first.
+            secret_keys: secret_key
+                .map(|key| iter::once(key).chain(fallbacks).collect())
+                .unwrap_or_default(),
             session_cookie_name,
             authentication_backends: section.strings("authentication_backends")?,
             user: UserTable::read(&mut section)?,
@@ -170,6 +188,7 @@ impl Django {
             session_key_salt: section
                 .string("session_key_salt")?
                 .unwrap_or_else(|| SESSION_SALT.to_owned()),
+            time_zone,
             password_hashers: section.strings("password_hashers")?,
             normalize,
             trust_session_store: section.boolean("trust_session_store")?.unwrap_or(false),
@@ -182,7 +201,9 @@ impl Django {
 /// The site's Django decides which session containers are legal. The ones of 4.0 and later are
 /// read.
 fn check_version(section: &mut Section<'_>) -> Result<(), Error> {
-    let Some(version) = section.string("version")? else { return Ok(()) };
+    let Some(version) = section.string("version")? else {
+        return Ok(());
+    };
     let mut numbers = version.split('.').map(str::parse::<u32>);
     match numbers.next() {
         Some(Ok(major)) if numbers.all(|number| number.is_ok()) => {

@@ -77,8 +77,12 @@ impl Ejabberd {
         let ejabberd = Self {
             accept,
             domains: section.strings("domains")?.unwrap_or_default(),
-            unescape_jid: section.boolean("unescape_jid")?.unwrap_or(default.unescape_jid),
-            ignore_case: section.boolean("ignore_case")?.unwrap_or(default.ignore_case),
+            unescape_jid: section
+                .boolean("unescape_jid")?
+                .unwrap_or(default.unescape_jid),
+            ignore_case: section
+                .boolean("ignore_case")?
+                .unwrap_or(default.ignore_case),
             unavailable,
         };
         section.finish()?;

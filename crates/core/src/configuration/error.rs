@@ -14,15 +14,30 @@ pub struct Error {
 
 impl Error {
     pub(super) fn file(path: &Path, message: String) -> Self {
-        Self { path: path.to_owned(), line: None, key: None, message }
+        Self {
+            path: path.to_owned(),
+            line: None,
+            key: None,
+            message,
+        }
     }
 
     pub(super) fn line(path: &Path, line: usize, message: String) -> Self {
-        Self { path: path.to_owned(), line: Some(line), key: None, message }
+        Self {
+            path: path.to_owned(),
+            line: Some(line),
+            key: None,
+            message,
+        }
     }
 
     pub(super) fn key(path: &Path, line: Option<usize>, key: String, message: String) -> Self {
-        Self { path: path.to_owned(), line, key: Some(key), message }
+        Self {
+            path: path.to_owned(),
+            line,
+            key: Some(key),
+            message,
+        }
     }
 }
 

@@ -22,7 +22,9 @@ pub struct Limits {
 
 impl Limits {
     pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
-        let deadline = section.duration("deadline")?.unwrap_or(Duration::from_secs(4));
+        let deadline = section
+            .duration("deadline")?
+            .unwrap_or(Duration::from_secs(4));
         if deadline.is_zero() {
             return Err(section.wrong("deadline", "leaves no time for any answer"));
         }

@@ -12,8 +12,8 @@ mod error;
 mod limits;
 mod log;
 mod passwords;
-mod section;
 mod secret;
+mod section;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -36,8 +36,16 @@ pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
 
 /// The keys outside any table, and the tables.
 const KEYS: [&str; 10] = [
-    "name", "framework", "database", "django", "access", "passwords", "limits", "ejabberd",
-    "daemon", "log",
+    "name",
+    "framework",
+    "database",
+    "django",
+    "access",
+    "passwords",
+    "limits",
+    "ejabberd",
+    "daemon",
+    "log",
 ];
 
 /// A site, and how its hosts ask about it.
@@ -136,7 +144,8 @@ impl Configuration {
                 return Err(top.wrong("framework", "this version knows \"django\" alone"));
             }
             _ => {
-                let frameworks = "is none of \"django\", \"joomla\", \"phpbb\", \"php\", \"custom\"";
+                let frameworks =
+                    "is none of \"django\", \"joomla\", \"phpbb\", \"php\", \"custom\"";
                 return Err(top.wrong("framework", frameworks));
             }
         };

@@ -21,7 +21,9 @@ impl Passwords {
         let cost = section.integer("max_cost", 4..32)?;
         let memory = section.bytes("max_memory")?;
         let limits = Limits {
-            max_iterations: iterations.and_then(|n| n.try_into().ok()).unwrap_or(20_000_000),
+            max_iterations: iterations
+                .and_then(|n| n.try_into().ok())
+                .unwrap_or(20_000_000),
             max_memory: memory.unwrap_or(512 << 20),
             max_cost: cost.and_then(|n| n.try_into().ok()).unwrap_or(16),
         };

@@ -18,7 +18,9 @@ const SHAPE: &str = "is neither a string nor one of { file = \"…\" }, { env = 
 impl Section<'_> {
     /// A secret: a string, or where it is.
     pub(super) fn secret(&mut self, key: &'static str) -> Result<Option<Secret>, Error> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else {
+            return Ok(None);
+        };
         self.secret_of(key, value).map(Some)
     }
 
@@ -26,9 +28,10 @@ impl Section<'_> {
     pub(super) fn secrets(&mut self, key: &'static str) -> Result<Vec<Secret>, Error> {
         match self.value(key) {
             None => Ok(Vec::new()),
-            Some(DeValue::Array(array)) => {
-                array.iter().map(|value| self.secret_of(key, value.get_ref())).collect()
-            }
+            Some(DeValue::Array(array)) => array
+                .iter()
+                .map(|value| self.secret_of(key, value.get_ref()))
+                .collect(),
             Some(_) => Err(self.wrong(key, "is not a list of secrets")),
         }
     }
@@ -37,7 +40,10 @@ impl Section<'_> {
         let secret = match value {
             DeValue::String(text) => {
                 if readable_by_other(self.path()) {
-                    self.warn(key, "is a secret in a file that everybody can read: chmod o-r");
+                    self.warn(
+                        key,
+                        "is a secret in a file that everybody can read: chmod o-r",
+                    );
                 }
                 Secret::new(text.as_bytes())
             }
@@ -65,7 +71,10 @@ impl Section<'_> {
                         if place.contains('/') || place.as_ref() == ".." {
                             return Err(self.wrong(key, "a credential's name has no slash in it"));
                         }
-                        self.secret_in(key, &Path::new(&directory).join(OsStr::new(place.as_ref())))?
+                        self.secret_in(
+                            key,
+                            &Path::new(&directory).join(OsStr::new(place.as_ref())),
+                        )?
                     }
                     _ => return Err(self.wrong(key, SHAPE)),
                 }
@@ -80,7 +89,10 @@ impl Section<'_> {
 
     fn secret_in(&self, key: &str, path: &Path) -> Result<Secret, Error> {
         let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
-            self.wrong(key, &format!("cannot read the secret in {}: {error}", path.display()))
+            self.wrong(
+                key,
+                &format!("cannot read the secret in {}: {error}", path.display()),
+            )
         })?;
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         Ok(Secret::new(line.strip_suffix(b"\r").unwrap_or(line)))

@@ -24,7 +24,12 @@ impl<'text> Document<'text> {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
             Error::line(path, line, error.message().to_owned())
         })?;
-        Ok(Self { path: path.to_owned(), text, table, warnings: RefCell::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            text,
+            table,
+            warnings: RefCell::default(),
+        })
     }
 
     /// The keys outside any table.
@@ -66,7 +71,8 @@ impl<'document> Section<'document> {
     }
 
     pub(super) fn required_string(&mut self, key: &'static str) -> Result<String, Error> {
-        self.string(key)?.ok_or_else(|| self.wrong(key, "is missing"))
+        self.string(key)?
+            .ok_or_else(|| self.wrong(key, "is missing"))
     }
 
     pub(super) fn boolean(&mut self, key: &'static str) -> Result<Option<bool>, Error> {
@@ -91,12 +97,20 @@ impl<'document> Section<'document> {
             Some(_) => return Err(self.wrong(key, "is not a whole number")),
         };
         let within = number.filter(|number| range.contains(number));
-        let message = || format!("is not from {} to {}", range.start, range.end.saturating_sub(1));
+        let message = || {
+            format!(
+                "is not from {} to {}",
+                range.start,
+                range.end.saturating_sub(1)
+            )
+        };
         Ok(Some(within.ok_or_else(|| self.wrong(key, &message()))?))
     }
 
     pub(super) fn strings(&mut self, key: &'static str) -> Result<Option<Vec<String>>, Error> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else {
+            return Ok(None);
+        };
         let DeValue::Array(array) = value else {
             return Err(self.wrong(key, "is not a list of strings, as in [\"a\", \"b\"]"));
         };
@@ -123,14 +137,27 @@ impl<'document> Section<'document> {
         name: &str,
         table: Option<&'document DeTable<'document>>,
     ) -> Self {
-        Self { document: self.document, name: self.full(name), table, asked: Vec::new() }
+        Self {
+            document: self.document,
+            name: self.full(name),
+            table,
+            asked: Vec::new(),
+        }
     }
 
     /// The error that says what is wrong with `key`.
     pub(super) fn wrong(&self, key: &str, message: &str) -> Error {
-        let span = self.table.and_then(|table| table.get_key_value(key)).map(|(key, _)| key.span());
+        let span = self
+            .table
+            .and_then(|table| table.get_key_value(key))
+            .map(|(key, _)| key.span());
         let line = span.map(|span| line_of(self.document.text, span.start));
-        Error::key(&self.document.path, line, self.full(key), message.to_owned())
+        Error::key(
+            &self.document.path,
+            line,
+            self.full(key),
+            message.to_owned(),
+        )
     }
 
     pub(super) fn warn(&self, key: &str, message: &str) {
@@ -149,7 +176,9 @@ impl<'document> Section<'document> {
             let key = key.get_ref().as_ref();
             (!known.contains(&key)).then_some(key)
         });
-        let Some(unknown) = unknown else { return Ok(()) };
+        let Some(unknown) = unknown else {
+            return Ok(());
+        };
         let nearest = known.iter().min_by_key(|known| distance(known, unknown));
         let near = nearest.filter(|known| distance(known, unknown) <= 2 + unknown.len() / 3);
         let message = near.map_or_else(
@@ -165,12 +194,20 @@ impl<'document> Section<'document> {
     }
 
     fn full(&self, key: &str) -> String {
-        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+        if self.name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.name)
+        }
     }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    1 + text
+        .bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
 }
 
 /// How many letters must be put in, left out, replaced or swapped with their neighbour to make one
@@ -179,7 +216,10 @@ fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
     let at = |rows: &[Vec<usize>], row: usize, column: usize| -> usize {
-        rows.get(row).and_then(|row| row.get(column)).copied().unwrap_or(usize::MAX / 2)
+        rows.get(row)
+            .and_then(|row| row.get(column))
+            .copied()
+            .unwrap_or(usize::MAX / 2)
     };
     for (i, a) in one.iter().enumerate() {
         let mut row = vec![i + 1];

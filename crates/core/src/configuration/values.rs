@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::section::Section;
 use super::Error;
+use super::section::Section;
 
 const DURATION: &str = "is not a duration, as in \"500ms\", \"5s\", \"10m\", \"2h\" or \"14d\"";
 
@@ -15,15 +15,17 @@ impl Section<'_> {
         let Some(text) = self.string(key).map_err(|_| self.wrong(key, DURATION))? else {
             return Ok(None);
         };
-        Ok(Some(duration(&text).ok_or_else(|| self.wrong(key, DURATION))?))
+        Ok(Some(
+            duration(&text).ok_or_else(|| self.wrong(key, DURATION))?,
+        ))
     }
 
     /// A duration, or a whole number of seconds.
     pub(super) fn seconds(&mut self, key: &'static str) -> Result<Option<Duration>, Error> {
         match self.value(key) {
-            Some(DeValue::Integer(_)) => {
-                Ok(self.integer(key, 0..u64::from(u32::MAX))?.map(Duration::from_secs))
-            }
+            Some(DeValue::Integer(_)) => Ok(self
+                .integer(key, 0..u64::from(u32::MAX))?
+                .map(Duration::from_secs)),
             _ => self.duration(key),
         }
     }
@@ -77,7 +79,17 @@ mod tests {
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("10m"), Some(Duration::from_secs(600)));
         assert_eq!(duration("14d"), Some(Duration::from_secs(1_209_600)));
-        for wrong in ["", "5", "s", "5 s", "-5s", "5.5s", "5S", "99999999999999999999s", "1e3s"] {
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "-5s",
+            "5.5s",
+            "5S",
+            "99999999999999999999s",
+            "1e3s",
+        ] {
             assert_eq!(duration(wrong), None, "{wrong}");
         }
         assert_eq!(duration("18446744073709551615d"), None);

@@ -20,7 +20,9 @@ pub struct Site {
 
 impl Site {
     pub fn new() -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap() };
+        let site = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
         site.database().execute_batch(TABLES).unwrap();
         site
     }
@@ -43,7 +45,9 @@ impl Site {
     pub fn log_in(&self, key: &str, id: i64) {
         let database = self.database();
         let statement = "SELECT password FROM auth_user WHERE id = ?1";
-        let encoded: String = database.query_row(statement, [id], |row| row.get(0)).unwrap();
+        let encoded: String = database
+            .query_row(statement, [id], |row| row.get(0))
+            .unwrap();
         let payload = format!(
             "{{\"_auth_user_id\":\"{id}\",\"_auth_user_backend\":\"a.Backend\",\
              \"_auth_user_hash\":\"{}\"}}",
@@ -75,7 +79,13 @@ impl Site {
 /// What Django would store for `password`.
 pub fn encoded(password: &str, iterations: u32) -> String {
     let mut random = |bytes: &mut [u8]| bytes.fill(7);
-    make(Algorithm::Pbkdf2Sha256, password.as_bytes(), Some(iterations), &mut random).unwrap()
+    make(
+        Algorithm::Pbkdf2Sha256,
+        password.as_bytes(),
+        Some(iterations),
+        &mut random,
+    )
+    .unwrap()
 }
 
 pub fn password(name: &str, password: &str) -> Question {
@@ -89,7 +99,9 @@ pub fn session(token: &str, owner: Option<&str>) -> Question {
 }
 
 pub fn vouched(name: &str) -> Question {
-    Question::new(Credential::Vouched { name: name.to_owned() })
+    Question::new(Credential::Vouched {
+        name: name.to_owned(),
+    })
 }
 
 /// The verdict at a time when the sessions of [`Site::log_in`] live: the name, or the reason.

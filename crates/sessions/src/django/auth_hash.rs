@@ -12,7 +12,9 @@ const SALT: &[u8] = b"django.contrib.auth.models.AbstractBaseUser.get_session_au
 /// password column's text under `SHA256(salt ‖ SECRET_KEY)`.
 #[must_use]
 pub fn auth_hash(secret_key: &[u8], password_column: &str) -> String {
-    let digest = salted_hmac(&[SALT], secret_key).chain_update(password_column).finalize();
+    let digest = salted_hmac(&[SALT], secret_key)
+        .chain_update(password_column)
+        .finalize();
     let mut hex = String::with_capacity(64);
     for byte in digest.into_bytes() {
         for nibble in [byte >> 4, byte & 15] {
@@ -26,5 +28,9 @@ pub fn auth_hash(secret_key: &[u8], password_column: &str) -> String {
 /// constant time.
 #[must_use]
 pub fn auth_hash_is_by(secret_key: &[u8], password_column: &str, hash: &str) -> bool {
-    bool::from(auth_hash(secret_key, password_column).as_bytes().ct_eq(hash.as_bytes()))
+    bool::from(
+        auth_hash(secret_key, password_column)
+            .as_bytes()
+            .ct_eq(hash.as_bytes()),
+    )
 }

@@ -24,6 +24,9 @@ pub enum PrimaryKey {
     Text(String),
 }
 
+/// Fractions beyond this have no exact whole part.
+const LARGEST: f64 = (1_u64 << 53) as f64;
+
 /// Reads a JSON payload. `Ok(None)` is an ordinary session in which nobody is logged in.
 ///
 /// # Errors
@@ -37,7 +40,13 @@ pub fn read_json(payload: &[u8]) -> Result<Option<Login>, Invalid> {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Integer(number)) => PrimaryKey::Integer(number),
         Some(Value::Text(text)) => PrimaryKey::Text(text),
-        Some(Value::Other) => return Err(Invalid::Format("the user id is not text or a number")),
+        // `int()`, which an integer key's field calls, drops the fraction.
+        Some(Value::Fraction(number)) if number.abs() < LARGEST => {
+            PrimaryKey::Integer(number.trunc() as i64)
+        }
+        Some(Value::Fraction(_) | Value::Other) => {
+            return Err(Invalid::Format("the user id is not text or a number"));
+        }
     };
     let backend = match backend {
         None => return Ok(None),
@@ -49,7 +58,11 @@ pub fn read_json(payload: &[u8]) -> Result<Option<Login>, Invalid> {
         Some(Value::Text(text)) => Some(text),
         Some(_) => return Err(Invalid::Format("the session's auth hash is not text")),
     };
-    Ok(Some(Login { user, backend, hash }))
+    Ok(Some(Login {
+        user,
+        backend,
+        hash,
+    }))
 }
 
 #[cfg(test)]
@@ -61,7 +74,10 @@ mod tests {
         let payload = br#"{"_auth_user_id":"7","_auth_user_backend":"b","_auth_user_hash":"h"}"#;
         let login = read_json(payload).unwrap().unwrap();
         assert_eq!(login.user, PrimaryKey::Text("7".into()));
-        assert_eq!((login.backend.as_str(), login.hash.as_deref()), ("b", Some("h")));
+        assert_eq!(
+            (login.backend.as_str(), login.hash.as_deref()),
+            ("b", Some("h"))
+        );
     }
 
     #[test]
@@ -81,7 +97,7 @@ mod tests {
         for payload in [
             &br#"{"_auth_user_id":true,"_auth_user_backend":"b"}"#[..],
             br#"{"_auth_user_id":["1"],"_auth_user_backend":"b"}"#,
-            br#"{"_auth_user_id":1.5,"_auth_user_backend":"b"}"#,
+            br#"{"_auth_user_id":1e300,"_auth_user_backend":"b"}"#,
             br#"{"_auth_user_id":"1","_auth_user_backend":1}"#,
             br#"{"_auth_user_id":"1","_auth_user_backend":"b","_auth_user_hash":1}"#,
             b"[]",

@@ -94,7 +94,9 @@ fn base62(mut number: u64) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut digits = Vec::new();
     loop {
-        let digit = usize::try_from(number % 62).ok().and_then(|digit| DIGITS.get(digit));
+        let digit = usize::try_from(number % 62)
+            .ok()
+            .and_then(|digit| DIGITS.get(digit));
         digits.extend(digit.copied().map(char::from));
         number /= 62;
         if number == 0 {
@@ -144,8 +146,9 @@ fn payload(signed: &[u8]) -> Result<Vec<u8>, Invalid> {
         Some(encoded) => (encoded, true),
         None => (encoded, false),
     };
-    let bytes =
-        URL_SAFE.decode(encoded).map_err(|_| Invalid::Format("the payload is not Base64"))?;
+    let bytes = URL_SAFE
+        .decode(encoded)
+        .map_err(|_| Invalid::Format("the payload is not Base64"))?;
     if !compressed {
         return Ok(bytes);
     }

@@ -67,7 +67,9 @@ impl Database {
     ) -> Result<T, Unavailable> {
         let deadline = deadline.at_most(self.query_timeout);
         self.connection.begin(deadline)?;
-        let answer = ask(&mut Snapshot { connection: &mut self.connection });
+        let answer = ask(&mut Snapshot {
+            connection: &mut self.connection,
+        });
         self.connection.end(answer.is_ok());
         answer
     }

@@ -54,7 +54,9 @@ impl Sqlite {
             self.open = Some(self.connect(file)?);
         }
         let failed = {
-            let Some(open) = &self.open else { return Err(self.closed()) };
+            let Some(open) = &self.open else {
+                return Err(self.closed());
+            };
             *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
             open.connection
                 .busy_timeout(deadline.remaining())
@@ -71,8 +73,10 @@ impl Sqlite {
     /// with it cannot last.
     pub(super) fn end(&mut self, well: bool) {
         let ended = self.open.as_ref().is_some_and(|open| {
-            let ended =
-                open.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
+            let ended = open
+                .connection
+                .prepare_cached("COMMIT")
+                .and_then(|mut end| end.execute([]));
             *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = None;
             ended.is_ok()
         });
@@ -88,7 +92,11 @@ impl Sqlite {
         let deadline = Arc::new(Mutex::new(None::<Deadline>));
         prepare(&mut connection, Arc::clone(&deadline))
             .map_err(|error| self.failed("opening it", &error))?;
-        Ok(Open { connection, file, deadline })
+        Ok(Open {
+            connection,
+            file,
+            deadline,
+        })
     }
 
     pub(super) fn rows(
@@ -97,12 +105,16 @@ impl Sqlite {
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Unavailable> {
-        let Some(open) = &self.open else { return Err(self.closed()) };
+        let Some(open) = &self.open else {
+            return Err(self.closed());
+        };
         let run = || -> rusqlite::Result<Vec<Row>> {
             let mut statement = open.connection.prepare_cached(statement)?;
             let columns = statement.column_count();
-            let parameters: Vec<(&str, &dyn ToSql)> =
-                parameters.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect();
+            let parameters: Vec<(&str, &dyn ToSql)> = parameters
+                .iter()
+                .map(|(name, value)| (*name, value as &dyn ToSql))
+                .collect();
             let mut found = statement.query(parameters.as_slice())?;
             let mut rows = Vec::new();
             while let Some(row) = found.next()? {
@@ -121,13 +133,19 @@ impl Sqlite {
         let statement = "SELECT name, lower(type) FROM pragma_table_info(:table)";
         let rows = self.rows(statement, &[(":table", Value::from(table))], usize::MAX)?;
         let column = |mut row: Row| {
-            Some(Column { name: row.text(0)?, kind: row.text(1).unwrap_or_default() })
+            Some(Column {
+                name: row.text(0)?,
+                kind: row.text(1).unwrap_or_default(),
+            })
         };
         Ok(rows.into_iter().filter_map(column).collect())
     }
 
     fn closed(&self) -> Unavailable {
-        Unavailable::new(format!("the SQLite database {} is not open", self.path.display()))
+        Unavailable::new(format!(
+            "the SQLite database {} is not open",
+            self.path.display()
+        ))
     }
 
     fn failed(&self, doing: &str, error: &rusqlite::Error) -> Unavailable {
@@ -152,7 +170,9 @@ impl Sqlite {
             _ => "",
         };
         let path = self.path.display();
-        Unavailable::new(format!("the SQLite database {path}: {doing} failed: {error}{mend}"))
+        Unavailable::new(format!(
+            "the SQLite database {path}: {doing} failed: {error}{mend}"
+        ))
     }
 }
 

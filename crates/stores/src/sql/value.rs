@@ -47,7 +47,9 @@ pub struct Row(pub(super) Vec<Value>);
 impl Row {
     /// Takes the value of the column at `index` out of the row; NULL where there is none.
     pub fn take(&mut self, index: usize) -> Value {
-        self.0.get_mut(index).map_or(Value::Null, |value| std::mem::replace(value, Value::Null))
+        self.0
+            .get_mut(index)
+            .map_or(Value::Null, |value| std::mem::replace(value, Value::Null))
     }
 
     /// Takes the text of the column at `index`; `None` for anything but text.

@@ -2,9 +2,67 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// The clock that a site's datetimes are read off.
+#[derive(Debug)]
+pub(super) struct Clock {
+    /// The zone of datetimes without one; `None` for UTC, which is Django's choice with
+    /// `USE_TZ = True`.
+    zone: Option<TimeZone>,
+}
+
+/// A datetime from the database.
+#[derive(Debug)]
+pub(super) struct Moment {
+    /// What the clock on the wall shows then, as if that were UTC.
+    wall: SystemTime,
+    /// When that is. Where clocks are set back it is twice, and the first time is meant.
+    pub(super) time: SystemTime,
+}
+
+impl Clock {
+    pub(super) fn new(zone: Option<TimeZone>) -> Self {
+        Self { zone }
+    }
+
+    /// Reads a datetime of the database.
+    pub(super) fn read(&self, text: &str) -> Option<Moment> {
+        let wall = read(text)?;
+        let Some(zone) = &self.zone else {
+            return Some(Moment { wall, time: wall });
+        };
+        let civil: DateTime = TimeZone::UTC.to_datetime(Timestamp::try_from(wall).ok()?);
+        let time = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
+        Some(Moment {
+            wall,
+            time: time.into(),
+        })
+    }
+
+    /// Whether `moment` is not after `now`. Django compares what the clock on the wall shows
+    /// (`timezone.now()` with `USE_TZ = False`), and so does this.
+    pub(super) fn ended(&self, moment: &Moment, now: SystemTime) -> bool {
+        let wall = match (&self.zone, Timestamp::try_from(now)) {
+            (None, _) => now,
+            (Some(zone), Ok(timestamp)) => {
+                let civil = zone.to_datetime(timestamp);
+                match TimeZone::UTC.to_timestamp(civil) {
+                    Ok(wall) => wall.into(),
+                    Err(_) => return true,
+                }
+            }
+            (Some(_), Err(_)) => return true,
+        };
+        moment.wall <= wall
+    }
+}
+
 /// Reads `YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC, as Django writes it into SQLite
 /// (db/backends/sqlite3/operations.py `adapt_datetimefield_value`, 5.2).
-pub(super) fn read(text: &str) -> Option<SystemTime> {
+fn read(text: &str) -> Option<SystemTime> {
     let (date, time) = text.split_once([' ', 'T'])?;
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -61,7 +119,12 @@ mod tests {
     use super::*;
 
     fn seconds(text: &str) -> Option<f64> {
-        Some(read(text)?.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64())
+        Some(
+            read(text)?
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap()
+                .as_secs_f64(),
+        )
     }
 
     /// Expected values by `date -u -d … +%s`.
@@ -78,15 +141,46 @@ mod tests {
         }
     }
 
+    /// Expected values by `TZ=Europe/Warsaw date -d @…`.
+    #[test]
+    fn local_time_is_compared_with_local_time() {
+        let clock = Clock::new(Some(TimeZone::get("Europe/Warsaw").unwrap()));
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let moment = clock.read("2033-05-18 05:33:20").unwrap();
+        assert_eq!(moment.time, at(2_000_000_000));
+        assert!(!clock.ended(&moment, at(1_999_999_999)));
+        assert!(clock.ended(&moment, at(2_000_000_000)));
+        // 02:30 comes twice on the night that summer ends.
+        let moment = clock.read("2026-10-25 02:30:00").unwrap();
+        assert_eq!(moment.time, at(1_792_888_200));
+        assert!(clock.ended(&moment, at(1_792_888_200 + 1)));
+        assert!(clock.ended(&moment, at(1_792_888_200 + 3_600)));
+    }
+
     #[test]
     fn what_is_no_datetime_is_refused() {
         for text in [
-            "", "2026-11-21", "12:00:00", "2026-11-21 12:00", "2026-13-01 00:00:00",
-            "2026-00-01 00:00:00", "2026-02-29 00:00:00", "1900-02-29 00:00:00",
-            "2026-11-31 00:00:00", "2026-11-00 00:00:00", "2026-11-21 24:00:00",
-            "2026-11-21 12:60:00", "2026-11-21 12:00:60", "2026-11-21 12:00:00.",
-            "2026-11-21 12:00:00.x", "2026-11-21 12:00:00.1234567890", "2026-11-21 12:00:00+00:00",
-            "+026-11-21 12:00:00", "2026-1-21 12:00:00", "2026-11-21-01 12:00:00", "٢٠٢٦-11-21 0:0:0",
+            "",
+            "2026-11-21",
+            "12:00:00",
+            "2026-11-21 12:00",
+            "2026-13-01 00:00:00",
+            "2026-00-01 00:00:00",
+            "2026-02-29 00:00:00",
+            "1900-02-29 00:00:00",
+            "2026-11-31 00:00:00",
+            "2026-11-00 00:00:00",
+            "2026-11-21 24:00:00",
+            "2026-11-21 12:60:00",
+            "2026-11-21 12:00:60",
+            "2026-11-21 12:00:00.",
+            "2026-11-21 12:00:00.x",
+            "2026-11-21 12:00:00.1234567890",
+            "2026-11-21 12:00:00+00:00",
+            "+026-11-21 12:00:00",
+            "2026-1-21 12:00:00",
+            "2026-11-21-01 12:00:00",
+            "٢٠٢٦-11-21 0:0:0",
         ] {
             assert_eq!(seconds(text), None, "{text}");
         }

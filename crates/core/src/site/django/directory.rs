@@ -37,7 +37,9 @@ impl Accounts {
         if self.statements.is_none() {
             self.statements = Some(Statements::new(&self.user, snapshot)?);
         }
-        self.statements.as_ref().ok_or_else(|| Unavailable::new("no statements were made"))
+        self.statements
+            .as_ref()
+            .ok_or_else(|| Unavailable::new("no statements were made"))
     }
 }
 
@@ -94,7 +96,9 @@ impl Directory for Accounts {
         key: &str,
     ) -> Result<Option<Account>, Unavailable> {
         let statements = self.statements(snapshot)?;
-        let Some(key) = key_value(statements.key, key) else { return Ok(None) };
+        let Some(key) = key_value(statements.key, key) else {
+            return Ok(None);
+        };
         let mut found = accounts(snapshot, statements, &statements.by_id(), &[(":id", key)])?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
@@ -104,7 +108,9 @@ impl Directory for Accounts {
         snapshot: &mut Snapshot<'_>,
         account: &Account,
     ) -> Result<Vec<String>, Unavailable> {
-        let Some(groups) = &self.statements(snapshot)?.groups else { return Ok(Vec::new()) };
+        let Some(groups) = &self.statements(snapshot)?.groups else {
+            return Ok(Vec::new());
+        };
         let rows = snapshot.rows(groups, &[(":id", account.id.value.clone())], usize::MAX)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
@@ -117,8 +123,12 @@ impl Directory for Accounts {
     ) -> Result<bool, Unavailable> {
         // An application's label is an identifier, so the first dot ends it. A name without a dot
         // is nobody's permission.
-        let Some((application, codename)) = permission.split_once('.') else { return Ok(false) };
-        let Some(statement) = &self.statements(snapshot)?.permission else { return Ok(false) };
+        let Some((application, codename)) = permission.split_once('.') else {
+            return Ok(false);
+        };
+        let Some(statement) = &self.statements(snapshot)?.permission else {
+            return Ok(false);
+        };
         let parameters = [
             (":id", account.id.value.clone()),
             (":application", application.into()),
@@ -142,7 +152,10 @@ fn accounts(
     parameters: &[(&str, Value)],
 ) -> Result<Vec<Account>, Unavailable> {
     let rows = snapshot.rows(statement, parameters, 2)?;
-    Ok(rows.into_iter().filter_map(|row| account(row, statements.key)).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| account(row, statements.key))
+        .collect())
 }
 
 /// `None` for a row without a key or a name, which is nobody's.
@@ -158,7 +171,10 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
     let encoded = row.text(2);
     let (active, superuser, staff) = (row.truth(3), row.truth(4), row.truth(5));
     let email = row.text(6).unwrap_or_default();
-    let (first, last) = (row.text(7).unwrap_or_default(), row.text(8).unwrap_or_default());
+    let (first, last) = (
+        row.text(7).unwrap_or_default(),
+        row.text(8).unwrap_or_default(),
+    );
     let full_name = format!("{first} {last}").trim().to_owned();
     Some(Account {
         id: Id { value, text },
@@ -195,7 +211,14 @@ fn hyphenated(hex: &str) -> String {
         return hex.to_owned();
     }
     let part = |range| hex.get(range).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+    format!(
+        "{}-{}-{}-{}-{}",
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32)
+    )
 }
 
 #[cfg(test)]
@@ -207,7 +230,16 @@ mod tests {
         let integer = |key| key_value(KeyKind::Integer, key);
         assert_eq!(integer("7"), Some(Value::Integer(7)));
         assert_eq!(integer(" 07\n"), Some(Value::Integer(7)));
-        for key in ["", "1.0", "abc", "0x1", "1 2", "99999999999999999999", "1;", "None"] {
+        for key in [
+            "",
+            "1.0",
+            "abc",
+            "0x1",
+            "1 2",
+            "99999999999999999999",
+            "1;",
+            "None",
+        ] {
             assert_eq!(integer(key), None, "{key}");
         }
         let uuid = |key| key_value(KeyKind::Uuid, key);

@@ -9,7 +9,7 @@ use hallpass_sessions::django::{
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Snapshot, Value};
 
-use super::datetime;
+use super::datetime::Clock;
 use crate::configuration::Django;
 use crate::site::{Login, SessionSource};
 use crate::{Account, Reason, Secret};
@@ -30,6 +30,7 @@ pub(super) struct DatabaseSessions {
     keys: OnceCell<Vec<SigningKey>>,
     backends: Option<Vec<String>>,
     trust_store: bool,
+    clock: Clock,
 }
 
 impl DatabaseSessions {
@@ -45,6 +46,7 @@ impl DatabaseSessions {
             keys: OnceCell::new(),
             backends: django.authentication_backends.clone(),
             trust_store: django.trust_session_store,
+            clock: Clock::new(django.time_zone.clone()),
         }
     }
 
@@ -53,7 +55,11 @@ impl DatabaseSessions {
             open_unsigned(container)
         } else {
             let key = |secret: &Secret| SigningKey::new(secret.expose(), &self.salt);
-            open(container, self.keys.get_or_init(|| self.secret_keys.iter().map(key).collect()))
+            open(
+                container,
+                self.keys
+                    .get_or_init(|| self.secret_keys.iter().map(key).collect()),
+            )
         };
         payload.map_err(|_| Reason::InvalidSession)
     }
@@ -85,14 +91,16 @@ impl SessionSource for DatabaseSessions {
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(Err(Reason::NoSession));
         };
-        let Value::Text(container) = row.take(0) else { return Ok(Err(Reason::InvalidSession)) };
-        let Some(expires) = row.text(1).as_deref().and_then(datetime::read) else {
+        let Value::Text(container) = row.take(0) else {
             return Ok(Err(Reason::InvalidSession));
         };
-        if expires <= now {
+        let Some(expires) = row.text(1).and_then(|text| self.clock.read(&text)) else {
+            return Ok(Err(Reason::InvalidSession));
+        };
+        if self.clock.ended(&expires, now) {
             return Ok(Err(Reason::ExpiredSession));
         }
-        Ok(self.login(container.as_bytes(), expires))
+        Ok(self.login(container.as_bytes(), expires.time))
     }
 
     /// The session's hash of the password, under any of the keys (`get_user` in
@@ -104,7 +112,9 @@ impl SessionSource for DatabaseSessions {
         let (Some(hash), Some(password)) = (&login.auth_hash, &account.encoded) else {
             return false;
         };
-        self.secret_keys.iter().any(|key| auth_hash_is_by(key.expose(), password, hash))
+        self.secret_keys
+            .iter()
+            .any(|key| auth_hash_is_by(key.expose(), password, hash))
     }
 }
 
@@ -113,7 +123,11 @@ impl DatabaseSessions {
         let payload = self.payload(container)?;
         let login = read_json(&payload).map_err(|_| Reason::InvalidSession)?;
         let login = login.ok_or(Reason::AnonymousSession)?;
-        if self.backends.as_ref().is_some_and(|listed| !listed.contains(&login.backend)) {
+        if self
+            .backends
+            .as_ref()
+            .is_some_and(|listed| !listed.contains(&login.backend))
+        {
             return Err(Reason::InvalidSession);
         }
         Ok(Login {

@@ -35,7 +35,11 @@ impl Statements {
     /// asked for their columns, since a model need have neither names nor flags.
     pub(super) fn new(user: &UserTable, snapshot: &mut Snapshot<'_>) -> Result<Self, Unavailable> {
         let own = *user == UserTable::contrib();
-        let columns = if own { Vec::new() } else { snapshot.columns(&user.table)? };
+        let columns = if own {
+            Vec::new()
+        } else {
+            snapshot.columns(&user.table)?
+        };
         if !own && columns.is_empty() {
             let table = &user.table;
             return Err(Unavailable::new(format!(
@@ -44,7 +48,13 @@ impl Statements {
             )));
         }
         let has = |name: &str| own || columns.iter().any(|column| column.name == name);
-        let optional = |name: &str| if has(name) { quoted(name) } else { "NULL".to_owned() };
+        let optional = |name: &str| {
+            if has(name) {
+                quoted(name)
+            } else {
+                "NULL".to_owned()
+            }
+        };
         let email = match &user.email {
             Some(email) => Some(quoted(email)),
             None => has("email").then(|| quoted("email")),
@@ -80,7 +90,11 @@ impl Statements {
             )
         });
         Ok(Self {
-            key: if own { KeyKind::Integer } else { key_kind(&columns, &user.id) },
+            key: if own {
+                KeyKind::Integer
+            } else {
+                key_kind(&columns, &user.id)
+            },
             select,
             groups,
             permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
@@ -96,11 +110,19 @@ impl Statements {
     }
 
     pub(super) fn by_username_but_for_case(&self, snapshot: &Snapshot<'_>, name: &str) -> String {
-        format!("{} WHERE {}", self.select, snapshot.same_but_for_case(&self.username, name))
+        format!(
+            "{} WHERE {}",
+            self.select,
+            snapshot.same_but_for_case(&self.username, name)
+        )
     }
 
     pub(super) fn by_email(&self) -> Option<String> {
-        Some(format!("{} WHERE {} = :name", self.select, self.email.as_ref()?))
+        Some(format!(
+            "{} WHERE {} = :name",
+            self.select,
+            self.email.as_ref()?
+        ))
     }
 
     pub(super) fn by_email_but_for_case(

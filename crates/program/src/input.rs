@@ -1,0 +1,34 @@
+//! Standard input, for as long as there is time.
+
+use std::io;
+
+use hallpass_core::Deadline;
+use rustix::event::{PollFd, PollFlags, poll};
+
+/// Appends what standard input holds to `bytes`, until it ends, or more than `most` bytes are
+/// there.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] when it does not end by `deadline`, and what reading it comes to.
+pub fn read_until(deadline: Deadline, most: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let input = io::stdin();
+    while bytes.len() <= most {
+        let wait = deadline.remaining().try_into().map_err(io::Error::other)?;
+        let mut ready = [PollFd::new(&input, PollFlags::IN)];
+        match poll(&mut ready, Some(&wait)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut piece = [0; 1024];
+        // Past the buffer that the standard library keeps, of which `poll` knows nothing.
+        let count = rustix::io::read(&input, &mut piece)?;
+        if count == 0 {
+            return Ok(());
+        }
+        bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
+        zeroize::Zeroize::zeroize(&mut piece);
+    }
+    Ok(())
+}
