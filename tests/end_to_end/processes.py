@@ -100,13 +100,18 @@ def running(
 
 def stop(process: subprocess.Popen, seconds: float = 10) -> None:
     """Ends a process started by `running` and every process of its group."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    # Once it has been waited for, its number may be somebody else's.
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        # Not waited for before the group is killed: until then the number stays its own.
+        with suppress(NotReady):
+            eventually(lambda: os.waitid(
+                os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
+            ), "ending", seconds)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream:
             with suppress(BrokenPipeError):

@@ -1,16 +1,17 @@
 //! The loop: a request in, an answer out, one at a time, until the input ends.
 
 use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration::{self, Ejabberd, EjabberdAccepted, WhenUnavailable};
-use hallpass_core::{Configuration, Credential, Question, Reason, Secret, Unavailable, Verdict};
+use hallpass_core::{Credential, Question, Reason, Secret, Unavailable, Verdict};
 use hallpass_program::log::Decision;
 use hallpass_program::{CommandLine, Log, Worker, on_terminate};
 use zeroize::Zeroizing;
@@ -115,6 +116,10 @@ struct Server {
 struct Site {
     ejabberd: Ejabberd,
     worker: Worker,
+    /// The file as it was then: when it was changed, and its size.
+    file: Option<(SystemTime, u64)>,
+    /// Whether the last question could not be answered.
+    failing: bool,
 }
 
 impl Server {
@@ -132,16 +137,19 @@ impl Server {
     }
 
     /// The site, its configuration read now if it could not be read before.
+    ///
+    /// One that was read, but with which nothing could be asked, is read again once it is changed.
     fn site(&mut self) -> Result<&mut Site, Unavailable> {
+        let common = match &self.source {
+            Source::File(common) => common,
+            Source::Unusable(message) => {
+                return Err(Unavailable::new(format!("the command line: {message}")));
+            }
+        };
+        let file = stamp(&common.path());
         let site = match self.site.take() {
-            Some(site) => site,
-            None => {
-                let common = match &self.source {
-                    Source::File(common) => common,
-                    Source::Unusable(message) => {
-                        return Err(Unavailable::new(format!("the command line: {message}")));
-                    }
-                };
+            Some(site) if !site.failing || site.file == file => site,
+            _ => {
                 let mut configuration = common
                     .configuration()
                     .map_err(|error| Unavailable::new(error.to_string()))?;
@@ -153,7 +161,9 @@ impl Server {
                 let ejabberd = configuration.ejabberd.clone();
                 Site {
                     ejabberd,
-                    worker: worker(configuration),
+                    worker: Worker::new(Arc::new(configuration)),
+                    file,
+                    failing: false,
                 }
             }
         };
@@ -180,6 +190,9 @@ impl Server {
             Ok(site) => site.ask(&user, server, password),
             Err(unavailable) => unavailable.into(),
         };
+        if let Some(site) = &mut self.site {
+            site.failing = matches!(verdict, Verdict::Unavailable(_));
+        }
         self.log.decision(&Decision {
             user: Some(&user),
             client: None,
@@ -200,8 +213,9 @@ impl Server {
     }
 }
 
-fn worker(configuration: Configuration) -> Worker {
-    Worker::new(Arc::new(configuration))
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 impl Site {

@@ -9,6 +9,7 @@ mod login;
 mod options;
 mod percent;
 mod pool;
+mod queue;
 mod route;
 mod serve;
 mod start;

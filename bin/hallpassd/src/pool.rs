@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
 use hallpass_core::{
     Authenticator, Configuration, Deadline, Question, Throttle, Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
+use crate::queue::Queue;
+
 /// Threads that each have an authenticator of their own, and take questions from one queue.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Pool {
-    queue: Sender<Job>,
+    queue: Arc<Queue<Job>>,
 }
 
 #[derive(Debug)]
@@ -29,13 +30,13 @@ impl Pool {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let threads = configuration.daemon.threads.unwrap_or_else(cores);
         let throttle = Arc::new(Throttle::new(&configuration.limits));
-        let (queue, waiting) = crossbeam_channel::bounded(configuration.daemon.queue);
+        let queue = Arc::new(Queue::new(configuration.daemon.queue));
         for number in 0..threads {
-            let (configuration, waiting) = (Arc::clone(configuration), waiting.clone());
+            let (configuration, queue) = (Arc::clone(configuration), Arc::clone(&queue));
             let throttle = Arc::clone(&throttle);
             thread::Builder::new()
                 .name(format!("worker {number}"))
-                .spawn(move || work(&configuration, throttle, &waiting))?;
+                .spawn(move || work(&configuration, throttle, &queue))?;
         }
         Ok(Self { queue })
     }
@@ -43,16 +44,12 @@ impl Pool {
     /// The verdict on `question`: at once when the queue is full, and by `deadline` at the latest.
     pub async fn ask(&self, question: Question, deadline: Deadline) -> Verdict {
         let (answer, verdict) = oneshot::channel();
-        if let Err(refused) = self.queue.try_send(Job {
+        if !self.queue.put(Job {
             question,
             deadline,
             answer,
         }) {
-            let message = match refused {
-                TrySendError::Full(_) => "the queue is full",
-                TrySendError::Disconnected(_) => "no thread takes questions",
-            };
-            return Unavailable::new(message).into();
+            return Unavailable::new("the queue is full").into();
         }
         match tokio::time::timeout_at(deadline.instant().into(), verdict).await {
             Ok(Ok(verdict)) => verdict,
@@ -62,13 +59,19 @@ impl Pool {
     }
 }
 
-fn work(configuration: &Configuration, throttle: Arc<Throttle>, waiting: &Receiver<Job>) {
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+fn work(configuration: &Configuration, throttle: Arc<Throttle>, queue: &Queue<Job>) {
     let mut authenticator = Authenticator::new(configuration).throttled(throttle);
-    for Job {
+    while let Some(Job {
         question,
         deadline,
         answer,
-    } in waiting
+    }) = queue.take()
     {
         // Whoever asked has been told already that there is no answer.
         if answer.is_closed() || deadline.passed() {

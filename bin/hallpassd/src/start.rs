@@ -26,7 +26,7 @@ const MOST_CONNECTIONS: usize = 4096;
 /// How much of a request's head is read.
 const LONGEST_HEAD: usize = 64 * 1024;
 /// How long a client may take to send a request's head, or keep a connection without one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when the system has no room for a connection.
 const BREATH: Duration = Duration::from_millis(50);
 

@@ -184,6 +184,8 @@ fn prepare(
     // and a misspelt column in a configuration would then equal the name that a visitor types.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // A plan that depends on the values that are bound is made anew for each of them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let passed = move || {
         let deadline = *deadline.lock().unwrap_or_else(PoisonError::into_inner);
         deadline.is_some_and(Deadline::passed)

@@ -57,11 +57,11 @@ impl Directory for Accounts {
         let statements = self.statements(snapshot)?;
         for field in login {
             let exact = match field {
-                LoginField::Username => Some(statements.by_username()),
-                LoginField::Email => statements.by_email(),
+                LoginField::Username => Some(&statements.by_username),
+                LoginField::Email => statements.by_email.as_ref(),
             };
             let Some(exact) = exact else { continue };
-            let mut found = accounts(snapshot, statements, &exact, &[(":name", (&*name).into())])?;
+            let mut found = accounts(snapshot, statements, exact, &[(":name", (&*name).into())])?;
             if found.is_empty() && ignore_case {
                 let folded = match field {
                     LoginField::Username => {
@@ -99,7 +99,7 @@ impl Directory for Accounts {
         let Some(key) = key_value(statements.key, key) else {
             return Ok(None);
         };
-        let mut found = accounts(snapshot, statements, &statements.by_id(), &[(":id", key)])?;
+        let mut found = accounts(snapshot, statements, &statements.by_id, &[(":id", key)])?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 

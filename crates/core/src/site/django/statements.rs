@@ -10,10 +10,15 @@ use crate::configuration::UserTable;
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) key: KeyKind,
+    /// Of `:name`.
+    pub(super) by_username: String,
+    /// Of `:name`; `None` where the model has no e-mail address.
+    pub(super) by_email: Option<String>,
+    /// Of `:id`.
+    pub(super) by_id: String,
     select: String,
     username: String,
     email: Option<String>,
-    id: String,
     /// Of `:id`; `None` where the model has no groups.
     pub(super) groups: Option<String>,
     /// Of `:id`, `:application` and `:codename`; `None` where the model has no permissions.
@@ -95,18 +100,18 @@ impl Statements {
             } else {
                 key_kind(&columns, &user.id)
             },
-            select,
             groups,
             permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
             some_hashes: format!("SELECT {password} FROM {table} ORDER BY {id} DESC"),
+            by_username: format!("{select} WHERE {username} = :name"),
+            by_email: email
+                .as_ref()
+                .map(|email| format!("{select} WHERE {email} = :name")),
+            by_id: format!("{select} WHERE {id} = :id"),
+            select,
             username,
             email,
-            id,
         })
-    }
-
-    pub(super) fn by_username(&self) -> String {
-        format!("{} WHERE {} = :name", self.select, self.username)
     }
 
     pub(super) fn by_username_but_for_case(&self, snapshot: &Snapshot<'_>, name: &str) -> String {
@@ -117,14 +122,6 @@ impl Statements {
         )
     }
 
-    pub(super) fn by_email(&self) -> Option<String> {
-        Some(format!(
-            "{} WHERE {} = :name",
-            self.select,
-            self.email.as_ref()?
-        ))
-    }
-
     pub(super) fn by_email_but_for_case(
         &self,
         snapshot: &Snapshot<'_>,
@@ -132,10 +129,6 @@ impl Statements {
     ) -> Option<String> {
         let condition = snapshot.same_but_for_case(self.email.as_ref()?, name);
         Some(format!("{} WHERE {condition}", self.select))
-    }
-
-    pub(super) fn by_id(&self) -> String {
-        format!("{} WHERE {} = :id", self.select, self.id)
     }
 }
 
