@@ -330,3 +330,23 @@ def test_json_of_an_unavailable_store_is_json_too(shell, directory):
     assert result.code == 75
     answer = json.loads(result.stdout)
     assert JSON_KEYS <= set(answer) and answer["verdict"] == "unavailable"
+
+
+def test_bench_measures_the_hashes_of_the_site_or_the_one_it_is_given(shell, site):
+    """The figures are the machine's; that there are some, and of what, is ours."""
+    given = shell()("bench", "--json", "--hash", "pbkdf2_sha256$1000$salt$x")
+    assert given.code == 0, given.stderr
+    answer = json.loads(given.stdout)
+    assert (answer["algorithm"], answer["cost"]) == ("pbkdf2_sha256", "1000 iterations")
+    assert answer["one_at_a_time"] > 0 and answer["many_at_a_time"] > 0
+    of_site = shell(site.write_configuration())("bench", "--json")
+    assert of_site.code == 0, of_site.stderr
+    assert json.loads(of_site.stdout)["algorithm"].startswith("pbkdf2")
+    assert shell()("bench", "--hash", "nonsense").code == 2
+
+
+def test_memory_of_all_checks_together_is_a_key(shell, site):
+    path = site.write_configuration("memory.toml", passwords={"memory": "64MiB"})
+    assert shell(path)("--check-config").code == 0
+    path = site.write_configuration("memory.toml", passwords={"memory": "much"})
+    assert shell(path)("--check-config").code == 2

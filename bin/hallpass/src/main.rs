@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod bench;
 mod demo;
 mod hash;
 mod options;

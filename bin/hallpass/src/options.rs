@@ -76,6 +76,15 @@ pub enum Command {
     /// Verify, identify and make encoded password hashes; needs no configuration
     #[command(subcommand)]
     Hash(HashCommand),
+    /// Say how many password checks a second this machine does, one and many at a time
+    ///
+    /// Of the site's costliest hash, if there is a configuration; else of what Django 5.2 makes.
+    #[command(after_help = "Example:\n  hallpass bench")]
+    Bench {
+        /// Checks of this hash instead
+        #[arg(long, value_name = "ENCODED")]
+        hash: Option<String>,
+    },
     /// Make a small Django site and put each host's question to it through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,

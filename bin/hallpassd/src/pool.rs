@@ -5,7 +5,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    Authenticator, Configuration, Deadline, Question, Throttle, Unavailable, Verdict,
+    Authenticator, Configuration, Deadline, Question, Shared, Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
@@ -29,14 +29,14 @@ impl Pool {
     pub fn start(configuration: &Arc<Configuration>) -> std::io::Result<Self> {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let threads = configuration.daemon.threads.unwrap_or_else(cores);
-        let throttle = Arc::new(Throttle::new(&configuration.limits));
+        let shared = Arc::new(Shared::new(configuration));
         let queue = Arc::new(Queue::new(configuration.daemon.queue));
         for number in 0..threads {
             let (configuration, queue) = (Arc::clone(configuration), Arc::clone(&queue));
-            let throttle = Arc::clone(&throttle);
+            let shared = Arc::clone(&shared);
             thread::Builder::new()
                 .name(format!("worker {number}"))
-                .spawn(move || work(&configuration, throttle, &queue))?;
+                .spawn(move || work(&configuration, shared, &queue))?;
         }
         Ok(Self { queue })
     }
@@ -65,8 +65,8 @@ impl Drop for Pool {
     }
 }
 
-fn work(configuration: &Configuration, throttle: Arc<Throttle>, queue: &Queue<Job>) {
-    let mut authenticator = Authenticator::new(configuration).throttled(throttle);
+fn work(configuration: &Configuration, shared: Arc<Shared>, queue: &Queue<Job>) {
+    let mut authenticator = Authenticator::new(configuration).sharing(shared);
     while let Some(Job {
         question,
         deadline,

@@ -5,17 +5,20 @@ mod costliest;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_passwords::{Description, Outcome, identify, spend_with, verify};
+use hallpass_passwords::{
+    Description, Outcome, Rules, describe_cost, identify, is_affordable, spend_with, verify,
+};
 use hallpass_stores::sql::{Database, Snapshot};
 use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
 use self::costliest::Costliest;
 use crate::configuration::{Access, Configuration, Passwords};
+use crate::memory::Held;
 use crate::site::{Directory, Site};
 use crate::{
     Account, Conditions, Credential, Identity, Question, Reason, Requirement, Secret, Session,
-    Throttle, Verdict,
+    Shared, Verdict,
 };
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
@@ -33,7 +36,7 @@ pub struct Authenticator {
     passwords: Passwords,
     longest_password: usize,
     costliest: Costliest,
-    throttle: Option<Arc<Throttle>>,
+    shared: Option<Arc<Shared>>,
 }
 
 impl Authenticator {
@@ -47,15 +50,15 @@ impl Authenticator {
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
             costliest: Costliest::default(),
-            throttle: None,
+            shared: None,
         }
     }
 
-    /// Counts wrong passwords with `throttle`, which the authenticators of one program share.
+    /// Counts wrong passwords and memory together with the other authenticators of a program.
     #[must_use]
-    pub fn throttled(self, throttle: Arc<Throttle>) -> Self {
+    pub fn sharing(self, shared: Arc<Shared>) -> Self {
         Self {
-            throttle: Some(throttle),
+            shared: Some(shared),
             ..self
         }
     }
@@ -100,6 +103,23 @@ impl Authenticator {
         })
     }
 
+    /// The costliest hash that the newest accounts have, and whose rules it goes by; `None` where
+    /// none of them has a password.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn costliest(
+        &mut self,
+        deadline: Deadline,
+    ) -> Result<Option<(Rules, String)>, Unavailable> {
+        let (rules, limits) = (self.site.rules, &self.passwords.limits);
+        let (directory, database) = (&mut *self.site.directory, &mut self.database);
+        self.costliest.learn(rules, limits, None, || {
+            database.snapshot(deadline, |snapshot| directory.some_hashes(snapshot))
+        })?;
+        Ok(self.costliest.seen().map(|seen| (rules, seen.to_owned())))
+    }
+
     /// What the stored hash of `account` says of itself.
     #[must_use]
     pub fn describe(&self, account: &Account) -> Option<Description> {
@@ -114,9 +134,10 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let Some(throttle) = self.throttle.clone() else {
+        let Some(shared) = self.shared.clone() else {
             return self.password(name, password, question, deadline);
         };
+        let throttle = &shared.throttle;
         if !throttle.admits(name, question.client, now) {
             return Ok(Err(Reason::Throttled));
         }
@@ -160,7 +181,7 @@ impl Authenticator {
             return Ok(Err(Reason::UnknownUser));
         };
         let encoded = account.encoded.as_deref().unwrap_or_default();
-        let outcome = self.verify(password, encoded);
+        let outcome = self.verify(password, encoded, deadline)?;
         let denied = match outcome {
             Outcome::Match => match admitted {
                 Ok(identity) => return Ok(Ok(identity)),
@@ -176,15 +197,23 @@ impl Authenticator {
         Ok(Err(denied))
     }
 
-    fn verify(&self, password: &[u8], encoded: &str) -> Outcome {
+    fn verify(
+        &self,
+        password: &[u8],
+        encoded: &str,
+        deadline: Deadline,
+    ) -> Result<Outcome, Unavailable> {
+        let (rules, limits) = (self.site.rules, &self.passwords.limits);
         if let Some(allowed) = &self.site.algorithms
-            && let Some(description) = identify(self.site.rules, encoded)
+            && let Some(description) = identify(rules, encoded)
             && !encoded.starts_with('!')
             && !allowed.iter().any(|name| name == description.algorithm)
         {
-            return Outcome::Unsupported;
+            return Ok(Outcome::Unsupported);
         }
-        verify(self.site.rules, password, encoded, &self.passwords.limits)
+        let held = is_affordable(rules, encoded, limits).then_some(encoded);
+        let _held = hold(self.shared.as_deref(), held, deadline)?;
+        Ok(verify(rules, password, encoded, limits))
     }
 
     /// Makes a denial cost what the site's costliest hash costs, whatever `checked`, the hash
@@ -205,6 +234,7 @@ impl Authenticator {
                 })?
             }
         };
+        let _held = hold(self.shared.as_deref(), Some(costliest), deadline)?;
         spend_with(self.site.rules, password, costliest, checked, limits);
         Ok(())
     }
@@ -271,6 +301,21 @@ impl Authenticator {
             };
             admit(directory, snapshot, &account, &self.access, question)
         })
+    }
+}
+
+/// Holds the memory that a check of `encoded` takes, together with the other threads of the program.
+fn hold<'a>(
+    shared: Option<&'a Shared>,
+    encoded: Option<&str>,
+    deadline: Deadline,
+) -> Result<Option<Held<'a>>, Unavailable> {
+    let memory = encoded
+        .and_then(describe_cost)
+        .map_or(0, |cost| cost.memory);
+    match shared {
+        Some(shared) if memory > 0 => shared.memory.hold(memory, deadline).map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -18,7 +18,7 @@ const MOST: usize = 100_000;
 /// window that began with the first one ends. Sessions are not touched: nobody can be thrown out
 /// by guessing their password.
 #[derive(Debug)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     failures: u32,
     window: Duration,
     hasher: RandomState,
@@ -34,7 +34,7 @@ struct Count {
 impl Throttle {
     /// A throttle as `limits` say; no failures at all switch it off.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             failures: limits.failures,
             window: limits.failure_window,
@@ -44,7 +44,7 @@ impl Throttle {
     }
 
     /// Whether a password for `name`, from `client`, may be looked at now.
-    pub fn admits(&self, name: &str, client: Option<IpAddr>, now: SystemTime) -> bool {
+    pub(crate) fn admits(&self, name: &str, client: Option<IpAddr>, now: SystemTime) -> bool {
         if self.failures == 0 {
             return true;
         }
@@ -58,7 +58,7 @@ impl Throttle {
     }
 
     /// Counts a wrong password.
-    pub fn failed(&self, name: &str, client: Option<IpAddr>, now: SystemTime) {
+    pub(crate) fn failed(&self, name: &str, client: Option<IpAddr>, now: SystemTime) {
         if self.failures == 0 {
             return;
         }
@@ -91,7 +91,7 @@ impl Throttle {
     }
 
     /// Forgets the wrong passwords for `name`, whose owner has just typed the right one.
-    pub fn succeeded(&self, name: &str) {
+    pub(crate) fn succeeded(&self, name: &str) {
         if self.failures > 0 {
             let key = self.name(name);
             self.counts

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    Authenticator, Configuration, Deadline, Question, Throttle, Unavailable, Verdict,
+    Authenticator, Configuration, Deadline, Question, Shared, Unavailable, Verdict,
 };
 
 /// How many threads may be stuck in a store before no more are started.
@@ -19,7 +19,7 @@ const MOST_STUCK: usize = 16;
 #[derive(Debug)]
 pub struct Worker {
     configuration: Arc<Configuration>,
-    throttle: Arc<Throttle>,
+    shared: Arc<Shared>,
     jobs: Option<Sender<Job>>,
     running: Arc<AtomicUsize>,
 }
@@ -35,10 +35,10 @@ impl Worker {
     /// A worker for the site that `configuration` describes. Nothing is started or opened yet.
     #[must_use]
     pub fn new(configuration: Arc<Configuration>) -> Self {
-        let throttle = Arc::new(Throttle::new(&configuration.limits));
+        let shared = Arc::new(Shared::new(&configuration));
         Self {
             configuration,
-            throttle,
+            shared,
             jobs: None,
             running: Arc::default(),
         }
@@ -91,12 +91,12 @@ impl Worker {
         }
         let (jobs, waiting) = mpsc::channel();
         let configuration = Arc::clone(&self.configuration);
-        let throttle = Arc::clone(&self.throttle);
+        let shared = Arc::clone(&self.shared);
         let running = Running::new(&self.running);
         thread::Builder::new()
             .name("worker".to_owned())
             .spawn(move || {
-                work(&configuration, throttle, &waiting);
+                work(&configuration, shared, &waiting);
                 drop(running);
             })
             .map_err(|error| Unavailable::new(format!("cannot start a thread: {error}")))?;
@@ -104,8 +104,8 @@ impl Worker {
     }
 }
 
-fn work(configuration: &Configuration, throttle: Arc<Throttle>, waiting: &Receiver<Job>) {
-    let mut authenticator = Authenticator::new(configuration).throttled(throttle);
+fn work(configuration: &Configuration, shared: Arc<Shared>, waiting: &Receiver<Job>) {
+    let mut authenticator = Authenticator::new(configuration).sharing(shared);
     for Job {
         question,
         deadline,

@@ -29,6 +29,11 @@ impl std::fmt::Debug for Seen {
 }
 
 impl Costliest {
+    /// The costliest hash that has been seen.
+    pub(super) fn seen(&self) -> Option<&str> {
+        self.seen.as_ref().map(|seen| &*seen.encoded)
+    }
+
     /// The costliest hash, `checked` now among those seen. The first time, `some` is asked for a
     /// few others, so that a program that answers once knows what it must cost, too.
     pub(super) fn learn(

@@ -10,6 +10,8 @@ use super::section::Section;
 pub struct Passwords {
     /// The most that a stored hash may ask for; one that asks for more is never run.
     pub limits: Limits,
+    /// The most memory, in bytes, that the checks of one program may use at once.
+    pub memory: u64,
     /// The hash, or its beginning, whose cost an unknown account takes. `None`: the costliest
     /// that the site's accounts are seen to have.
     pub dummy: Option<String>,
@@ -27,6 +29,7 @@ impl Passwords {
             max_memory: memory.unwrap_or(512 << 20),
             max_cost: cost.and_then(|n| n.try_into().ok()).unwrap_or(16),
         };
+        let together = section.bytes("memory")?.unwrap_or(1 << 30);
         let dummy = section.string("dummy")?;
         if let Some(dummy) = &dummy
             && !describe_cost(dummy).is_some_and(|cost| affordable(&cost, &limits))
@@ -35,7 +38,11 @@ impl Passwords {
             return Err(section.wrong("dummy", message));
         }
         section.finish()?;
-        Ok(Self { limits, dummy })
+        Ok(Self {
+            limits,
+            memory: together,
+            dummy,
+        })
     }
 }
 

@@ -1,13 +1,15 @@
 //! Sessions of `django.contrib.sessions.backends.db`.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use hallpass_sessions::django::{
-    PrimaryKey, SigningKey, auth_hash_is_by, open, open_unsigned, read_json,
+    self as format, PrimaryKey, SigningKey, auth_hash_is_by, open, open_unsigned, read_json,
 };
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Snapshot, Value};
+use sha2::{Digest, Sha256};
 
 use super::datetime::Clock;
 use crate::configuration::Django;
@@ -19,6 +21,9 @@ const LONGEST_KEY: usize = 128;
 /// Keys of fewer characters are no keys (`SessionBase._validate_session_key`, 1.9 and later).
 const SHORTEST_KEY: usize = 8;
 
+/// How many containers are remembered with what was in them.
+const MOST_OPENED: usize = 1024;
+
 /// Sessions in a table of the site's database.
 #[derive(Debug)]
 pub(super) struct DatabaseSessions {
@@ -28,6 +33,9 @@ pub(super) struct DatabaseSessions {
     /// Made of the secret keys when the first session is read: a program that is started for one
     /// password has no use for them.
     keys: OnceCell<Vec<SigningKey>>,
+    /// Who is logged in by containers opened before, by the containers' digests. Every row is
+    /// read anew; but the same text, under the same keys, says the same.
+    opened: HashMap<[u8; 32], format::Login>,
     backends: Option<Vec<String>>,
     trust_store: bool,
     clock: Clock,
@@ -44,6 +52,7 @@ impl DatabaseSessions {
             secret_keys: secrets.map(Secret::new).collect(),
             salt: django.session_key_salt.clone(),
             keys: OnceCell::new(),
+            opened: HashMap::new(),
             backends: django.authentication_backends.clone(),
             trust_store: django.trust_session_store,
             clock: Clock::new(django.time_zone.clone()),
@@ -119,17 +128,19 @@ impl SessionSource for DatabaseSessions {
 }
 
 impl DatabaseSessions {
-    fn login(&self, container: &[u8], expires: SystemTime) -> Result<Login, Reason> {
-        let payload = self.payload(container)?;
-        let login = read_json(&payload).map_err(|_| Reason::InvalidSession)?;
-        let login = login.ok_or(Reason::AnonymousSession)?;
-        if self
-            .backends
-            .as_ref()
-            .is_some_and(|listed| !listed.contains(&login.backend))
-        {
-            return Err(Reason::InvalidSession);
-        }
+    fn login(&mut self, container: &[u8], expires: SystemTime) -> Result<Login, Reason> {
+        let digest: [u8; 32] = Sha256::digest(container).into();
+        let login = match self.opened.get(&digest) {
+            Some(login) => login.clone(),
+            None => {
+                let login = self.open(container)?;
+                if self.opened.len() >= MOST_OPENED {
+                    self.opened.clear();
+                }
+                self.opened.insert(digest, login.clone());
+                login
+            }
+        };
         Ok(Login {
             key: match login.user {
                 PrimaryKey::Integer(key) => key.to_string(),
@@ -143,5 +154,16 @@ impl DatabaseSessions {
                 "the database's row, signed, JSON"
             },
         })
+    }
+
+    fn open(&self, container: &[u8]) -> Result<format::Login, Reason> {
+        let payload = self.payload(container)?;
+        let login = read_json(&payload).map_err(|_| Reason::InvalidSession)?;
+        let login = login.ok_or(Reason::AnonymousSession)?;
+        let listed = |listed: &Vec<String>| listed.contains(&login.backend);
+        if !self.backends.as_ref().is_none_or(listed) {
+            return Err(Reason::InvalidSession);
+        }
+        Ok(login)
     }
 }

@@ -1,0 +1,197 @@
+//! `hallpass bench`: how many checks a second this machine does.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use hallpass_core::{Authenticator, Configuration, Deadline};
+use hallpass_passwords::{Algorithm, Derivation, Limits, Rules, identify, make, verify};
+use hallpass_pbkdf2::Engine;
+use hallpass_program::CommandLine;
+use serde_json::json;
+
+use crate::output::line;
+
+/// How long each measurement takes at least.
+const LONG_ENOUGH: Duration = Duration::from_secs(1);
+/// How many checks are given to an engine at a time: more than it has lanes.
+const AT_ONCE: usize = 64;
+/// How many people log in at once when a chat server restarts.
+const PEOPLE: f64 = 10_000.0;
+
+/// Measures checks of `hash`, else of the site's costliest hash if there is a configuration, else
+/// of what Django 5.2 makes.
+pub fn run(common: &CommandLine, hash: Option<String>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let (rules, encoded) = match hash {
+        Some(encoded) => (Rules::Django, encoded),
+        None if common.config.is_some() || common.path().exists() => {
+            of_site(&common.configuration()?)?
+        }
+        None => (Rules::Django, new()?),
+    };
+    let hash = identify(rules, &encoded)
+        .or_else(|| identify(Rules::Php, &encoded))
+        .ok_or_else(|| anyhow!("this is no hash of any known algorithm"))?;
+    let rules = if identify(rules, &encoded).is_some() {
+        rules
+    } else {
+        Rules::Php
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let one = rate(LONG_ENOUGH, || {
+        verify(rules, b"benchmark", &encoded, &Limits::default());
+        1
+    });
+    let many = together(cores, rules, &encoded)?;
+    let openssl = openssl(hash.algorithm, &encoded);
+    let logins = PEOPLE / many;
+    if as_json {
+        let object = json!({
+            "algorithm": hash.algorithm,
+            "cost": hash.cost,
+            "cores": cores,
+            "one_at_a_time": one,
+            "many_at_a_time": many,
+            "openssl_one_at_a_time": openssl,
+            "seconds_for_10000": logins,
+        });
+        line(&object.to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    line(&format!(
+        "{}, {}: checks a second",
+        hash.algorithm, hash.cost
+    ));
+    line(&format!("  one at a time, on one core       {one:>12.1}"));
+    line(&format!(
+        "  many at a time, on {cores:>2} cores      {many:>12.1}"
+    ));
+    match openssl {
+        Some(openssl) => {
+            line(&format!(
+                "  OpenSSL, on one core             {openssl:>12.1}"
+            ));
+            let (one, many) = (one / openssl, many / openssl / cores as f64);
+            line(&format!(
+                "On one core, {one:.1} times OpenSSL; many at a time, {many:.1} times."
+            ));
+        }
+        None if hash.algorithm.starts_with("pbkdf2") => line("  (openssl is not installed)"),
+        None => {}
+    }
+    line(&format!(
+        "10,000 people who log in at once wait for {}.",
+        duration(logins)
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_site(configuration: &Configuration) -> anyhow::Result<(Rules, String)> {
+    let deadline = Deadline::after(configuration.limits.deadline);
+    let mut authenticator = Authenticator::new(configuration);
+    let costliest = authenticator.costliest(deadline)?;
+    costliest.context("no account of the site has a password that costs anything to check")
+}
+
+fn new() -> anyhow::Result<String> {
+    let mut random = |bytes: &mut [u8]| bytes.fill(7);
+    make(Algorithm::Pbkdf2Sha256, b"", None, &mut random).map_err(|error| anyhow!("{error}"))
+}
+
+/// How many times a second `work` gets done, which says how often it did.
+fn rate(long_enough: Duration, mut work: impl FnMut() -> usize) -> f64 {
+    let started = Instant::now();
+    let mut done = 0;
+    while started.elapsed() < long_enough {
+        done += work();
+    }
+    done as f64 / started.elapsed().as_secs_f64()
+}
+
+/// Checks on all cores: of PBKDF2, on all lanes of each.
+fn together(cores: usize, rules: Rules, encoded: &str) -> anyhow::Result<f64> {
+    let work = || match Derivation::of(rules, encoded, &Limits::default()) {
+        Some(derivation) => rate(LONG_ENOUGH, || {
+            let mut engine = Engine::new();
+            for _ in 0..AT_ONCE {
+                engine.submit(derivation.request(b"benchmark"));
+            }
+            let mut done = 0;
+            while !engine.is_empty() {
+                done += engine.step().len();
+            }
+            done
+        }),
+        None => rate(LONG_ENOUGH, || {
+            verify(rules, b"benchmark", encoded, &Limits::default());
+            1
+        }),
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let mut sum = 0.0;
+        for thread in threads {
+            match thread.join() {
+                Ok(rate) => sum += rate,
+                Err(_) => bail!("a measurement failed"),
+            }
+        }
+        Ok(sum)
+    })
+}
+
+/// What `openssl kdf` does a second of the same; `None` for what it has no command for, or where
+/// it is not installed.
+fn openssl(algorithm: &str, encoded: &str) -> Option<f64> {
+    let digest = match algorithm {
+        "pbkdf2_sha256" => "digest:SHA256",
+        "pbkdf2_sha1" => "digest:SHA1",
+        _ => return None,
+    };
+    let iterations: u32 = encoded.split('$').nth(1)?.parse().ok()?;
+    let seconds = |iterations: u32| -> Option<f64> {
+        let started = Instant::now();
+        let status = Command::new("openssl")
+            .args([
+                "kdf",
+                "-keylen",
+                "32",
+                "-kdfopt",
+                digest,
+                "-kdfopt",
+                "pass:benchmark",
+            ])
+            .args([
+                "-kdfopt",
+                "salt:benchmark",
+                "-kdfopt",
+                &format!("iter:{iterations}"),
+            ])
+            .arg("PBKDF2")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        status
+            .ok()?
+            .success()
+            .then(|| started.elapsed().as_secs_f64())
+    };
+    // The best of three, less what the program takes to start.
+    let best = |iterations| {
+        (0..3)
+            .map(|_| seconds(iterations))
+            .try_fold(f64::INFINITY, |best, next| next.map(|next| best.min(next)))
+    };
+    let net = best(iterations.max(100_000))? - best(1)?;
+    let each = net / f64::from(iterations.max(100_000)) * f64::from(iterations);
+    (each > 0.0).then(|| 1.0 / each)
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        return "less than a second".to_owned();
+    }
+    humantime::format_duration(Duration::from_secs(seconds.ceil() as u64)).to_string()
+}
