@@ -364,6 +364,55 @@ def test_configuration_that_comes_later(start_extauth, site, tmp_path):
         assert str(config) in extauth.log()
 
 
+def test_configuration_that_is_mended(start_extauth, site, tmp_path):
+    """One that can be read, but names the wrong database, needs no restart either."""
+    config = tmp_path / "wrong.toml"
+    config.write_text('framework = "django"\ndatabase = "sqlite:absent.sqlite3"\n')
+    with start_extauth(config) as extauth:
+        assert extauth.ask(GOOD) == FAILED
+        shutil.copy(site.write_configuration("whole.toml"), config)
+        assert extauth.ask(GOOD) == YES
+        assert extauth.rest() == b""
+
+
+def test_session_as_the_password_is_its_owners_alone(start_extauth, own_site):
+    config = own_site.write_configuration(ejabberd={"accept": ["password", "session"]})
+    names = ("alice", "bob")
+    tokens = {name: own_site.ask("save_session", own_site.ask("login_keys", name)) for name in names}
+    with start_extauth(config) as extauth:
+        for name in names:
+            for owner, token in tokens.items():
+                assert extauth.auth(name, token) == (YES if name == owner else NO)
+        assert extauth.auth("alice", tokens["alice"][:-1]) == NO
+        assert extauth.auth("alice", PASSWORDS["alice"]) == YES
+        own_site.ask("update", "alice", is_active=False)
+        assert extauth.auth("alice", tokens["alice"]) == NO
+        own_site.ask("update", "alice", is_active=True)
+    only_passwords = own_site.write_configuration()
+    with start_extauth(only_passwords) as extauth:
+        assert extauth.auth("alice", tokens["alice"]) == NO
+
+
+def test_guessing_is_slowed_down_and_ends_no_session(start_extauth, own_site):
+    token = own_site.ask("save_session", own_site.ask("login_keys", "alice"))
+    config = own_site.write_configuration(
+        ejabberd={"accept": ["session", "password"]},
+        limits={"failures": 3, "failure_window": "1h"},
+    )
+    with start_extauth(config) as extauth:
+        for _ in range(3):
+            assert extauth.auth("alice", PASSWORDS["alice"]) == YES
+            assert extauth.auth("alice", "wrong") == NO
+        for _ in range(3):
+            assert extauth.auth("alice", "wrong") == NO
+        assert extauth.auth("alice", PASSWORDS["alice"]) == NO
+        assert extauth.auth("ALICE", PASSWORDS["alice"]) == NO
+        assert extauth.auth("alice", token) == YES
+        assert extauth.auth("bob", PASSWORDS["bob"]) == YES
+        assert extauth.rest() == b""
+        assert "reason=throttled" in extauth.log()
+
+
 def test_wrong_option_is_no_reason_to_end(hallpass_programs, tmp_path):
     process = subprocess.Popen(
         [hallpass_programs["hallpass-ejabberd"], "--no-such-option"],
