@@ -395,12 +395,11 @@ fn malformed_name(name: &str) -> bool {
 
 /// Names a session for others: half of a SHA-256, from which no token can be found.
 fn digest(token: &[u8]) -> String {
-    let hash = Sha256::new()
+    let hash: [u8; 32] = Sha256::new()
         .chain_update(b"hallpass session\0")
         .chain_update(token)
-        .finalize();
-    hash.iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .finalize()
+        .into();
+    let half = hash.first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
 }

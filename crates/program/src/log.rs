@@ -1,5 +1,6 @@
 //! The log: one line a decision, and what else the administrator should know. Never a secret.
 
+use std::fmt::{self, Display, Write as _};
 use std::io::Write;
 use std::net::IpAddr;
 use std::os::unix::net::UnixDatagram;
@@ -83,7 +84,7 @@ impl Log {
 
     fn message(&self, level: LogLevel, message: &str) {
         if level <= self.settings.level {
-            self.write(level, vec![("message", message.into())]);
+            self.write(level, &[("message", Field::Message(message))]);
         }
     }
 
@@ -96,44 +97,46 @@ impl Log {
         if level > self.settings.level {
             return;
         }
-        let mut fields = vec![("verdict", Value::from(decision.verdict.word()))];
-        if let Some(reason) = decision.verdict.reason() {
-            fields.push(("reason", reason.into()));
-        }
         let owner = match decision.verdict {
             Verdict::Granted(identity) => Some(identity.name.as_str()),
             _ => None,
         };
-        if let Some(user) = decision.user.or(owner) {
-            fields.push((
-                "user",
-                user.chars().take(LONGEST_NAME).collect::<String>().into(),
-            ));
+        let mut fields = vec![("verdict", Field::Word(decision.verdict.word()))];
+        if let Some(reason) = decision.verdict.reason() {
+            fields.push(("reason", Field::Word(reason)));
         }
-        if let Some(client) = decision.client {
-            fields.push(("client", client.to_string().into()));
+        if let Some(user) = decision.user.or(owner) {
+            let end = user.char_indices().nth(LONGEST_NAME).map(|(end, _)| end);
+            let user = end.and_then(|end| user.get(..end)).unwrap_or(user);
+            fields.push(("user", Field::Text(user)));
+        }
+        let client = decision.client.map(|client| client.to_string());
+        if let Some(client) = &client {
+            fields.push(("client", Field::Word(client)));
         }
         // Microseconds are as fine as anybody reads.
         let milliseconds = decision.took.as_micros() as f64 / 1000.0;
-        fields.push(("ms", milliseconds.into()));
-        if let Verdict::Unavailable(unavailable) = decision.verdict {
-            fields.push(("cause", unavailable.to_string().into()));
+        fields.push(("ms", Field::Number(milliseconds)));
+        let cause = match decision.verdict {
+            Verdict::Unavailable(unavailable) => Some(unavailable.to_string()),
+            _ => None,
+        };
+        if let Some(cause) = &cause {
+            fields.push(("cause", Field::Text(cause)));
         }
-        self.write(level, fields);
+        self.write(level, &fields);
     }
 
-    fn write(&self, level: LogLevel, fields: Vec<(&'static str, Value)>) {
-        let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-        let line = match self.settings.format {
-            LogFormat::Json => json(&now, level, self.program, fields),
-            LogFormat::Text => {
-                let text = text(&fields);
-                // The journal and syslog have the time, the level and the program themselves.
-                match self.socket {
-                    Some(_) => text,
-                    None => format!("{now} {} {}: {text}", word(level), self.program),
-                }
-            }
+    fn write(&self, level: LogLevel, fields: &[(&str, Field<'_>)]) {
+        let now = humantime::format_rfc3339_millis(SystemTime::now());
+        let mut line = String::with_capacity(256);
+        // Writing into a string cannot fail.
+        let _ = match (self.settings.format, &self.socket) {
+            (LogFormat::Json, _) => write!(line, "{}", json(&now, level, self.program, fields)),
+            // The journal and syslog have the time, the level and the program themselves.
+            (LogFormat::Text, Some(_)) => text(&mut line, fields),
+            (LogFormat::Text, None) => write!(line, "{now} {} {}: ", word(level), self.program)
+                .and_then(|()| text(&mut line, fields)),
         };
         let sent = match (&self.socket, self.settings.to) {
             (Some(socket), LogTarget::Journald) => {
@@ -150,55 +153,65 @@ impl Log {
                 let process = std::process::id();
                 socket.send(format!("<{priority}>{}[{process}]: {line}", self.program).as_bytes())
             }
-            (None, _) => std::io::stderr().write(format!("{line}\n").as_bytes()),
+            (None, _) => {
+                line.push('\n');
+                std::io::stderr().write(line.as_bytes())
+            }
         };
         // There is nowhere left to say that the log cannot be written.
         drop(sent);
     }
 }
 
-fn json(now: &str, level: LogLevel, program: &str, fields: Vec<(&str, Value)>) -> String {
-    let head = [
-        ("time", now.into()),
-        ("level", word(level).into()),
-        ("program", program.into()),
-    ];
-    let object: Map<String, Value> = head
-        .into_iter()
-        .chain(fields)
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect();
-    Value::Object(object).to_string()
+/// What a field of a line holds.
+enum Field<'a> {
+    /// A sentence.
+    Message(&'a str),
+    Number(f64),
+    /// Whatever somebody sent.
+    Text(&'a str),
+    /// One of our own words, or an address.
+    Word(&'a str),
 }
 
-/// `key=value` pairs: strings that are not plain words in quotes, with everything escaped that
-/// could end a line or a string.
-fn text(fields: &[(&str, Value)]) -> String {
-    let mut text = String::new();
-    for (key, value) in fields {
-        if !text.is_empty() {
-            text.push(' ');
+fn json(now: &impl Display, level: LogLevel, program: &str, fields: &[(&str, Field<'_>)]) -> Value {
+    let mut object = Map::new();
+    object.insert("time".to_owned(), now.to_string().into());
+    object.insert("level".to_owned(), word(level).into());
+    object.insert("program".to_owned(), program.into());
+    for (key, field) in fields {
+        let value = match field {
+            Field::Message(text) | Field::Text(text) | Field::Word(text) => Value::from(*text),
+            Field::Number(number) => Value::from(*number),
+        };
+        object.insert((*key).to_owned(), value);
+    }
+    Value::Object(object)
+}
+
+/// `key=value` pairs: what somebody sent in quotes, with everything escaped that could end a line
+/// or a string.
+fn text(line: &mut String, fields: &[(&str, Field<'_>)]) -> fmt::Result {
+    for (position, (key, field)) in fields.iter().enumerate() {
+        if position > 0 {
+            line.push(' ');
         }
-        match (*key, value) {
-            ("message", Value::String(message)) => {
-                text.extend(message.chars().flat_map(|character| {
-                    let plain = !character.is_control();
-                    plain.then_some(character).into_iter().chain(
-                        (!plain)
-                            .then(|| character.escape_default())
-                            .into_iter()
-                            .flatten(),
-                    )
-                }));
+        match field {
+            Field::Message(message) => {
+                for character in message.chars() {
+                    if character.is_control() {
+                        write!(line, "{}", character.escape_default())?;
+                    } else {
+                        line.push(character);
+                    }
+                }
             }
-            ("verdict" | "reason" | "client", Value::String(word)) => {
-                text.push_str(&format!("{key}={word}"));
-            }
-            (_, Value::String(string)) => text.push_str(&format!("{key}={string:?}")),
-            (_, value) => text.push_str(&format!("{key}={value}")),
+            Field::Number(number) => write!(line, "{key}={number}")?,
+            Field::Text(text) => write!(line, "{key}={text:?}")?,
+            Field::Word(word) => write!(line, "{key}={word}")?,
         }
     }
-    text
+    Ok(())
 }
 
 fn word(level: LogLevel) -> &'static str {
@@ -224,10 +237,19 @@ fn priority(level: LogLevel) -> u8 {
 mod tests {
     use super::*;
 
+    fn line(fields: &[(&str, Field<'_>)]) -> String {
+        let mut line = String::new();
+        text(&mut line, fields).unwrap();
+        line
+    }
+
     #[test]
     fn a_name_cannot_forge_a_line_or_a_field() {
         let name = "eve\" verdict=granted\n2026 info hallpass: verdict=granted\u{85}";
-        let line = text(&[("verdict", "denied".into()), ("user", name.into())]);
+        let line = line(&[
+            ("verdict", Field::Word("denied")),
+            ("user", Field::Text(name)),
+        ]);
         assert_eq!(line.lines().count(), 1);
         assert_eq!(
             line,
@@ -238,22 +260,17 @@ mod tests {
 
     #[test]
     fn a_message_stays_on_its_line() {
-        assert_eq!(
-            text(&[("message", "a\nb\u{1b}[1m ä".into())]),
-            "a\\nb\\u{1b}[1m ä"
-        );
+        let message = Field::Message("a\nb\u{1b}[1m ä");
+        assert_eq!(line(&[("message", message)]), "a\\nb\\u{1b}[1m ä");
     }
 
     #[test]
     fn json_is_an_object() {
-        let line = json(
-            "now",
-            LogLevel::Info,
-            "hallpass",
-            vec![("user", "a\"\n".into())],
-        );
+        let fields = [("user", Field::Text("a\"\n")), ("ms", Field::Number(0.5))];
+        let line = json(&"now", LogLevel::Info, "hallpass", &fields).to_string();
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["user"], "a\"\n");
         assert_eq!(object["level"], "info");
+        assert_eq!(object["ms"], 0.5);
     }
 }
