@@ -144,9 +144,9 @@ def test_those_in_the_group_and_no_others(server, path, allowed):
 
 
 def test_without_the_directive_a_refused_group_is_401(server):
-    assert server.status("/root/page.txt", *as_("ursula")) == 200
-    assert server.status("/root/page.txt", *as_("stella")) == 401
-    assert server.status("/root/page.txt", *as_("alice")) == 401
+    assert server.status("/superusers/page.txt", *as_("ursula")) == 200
+    assert server.status("/superusers/page.txt", *as_("stella")) == 401
+    assert server.status("/superusers/page.txt", *as_("alice")) == 401
 
 
 @pytest.mark.parametrize(
