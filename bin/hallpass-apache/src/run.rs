@@ -18,6 +18,7 @@ use hallpass_program::{Log, exit_after, read_until};
 use zeroize::Zeroizing;
 
 use crate::answer::{CONFIGURATION, UNAVAILABLE, exit_code};
+use crate::arguments;
 use crate::input::{self, Input, Malformed};
 use crate::options::{Asked, Method, Options};
 use crate::requirements;
@@ -26,7 +27,8 @@ const PROGRAM: &str = "hallpass-apache";
 
 pub fn main() -> ExitCode {
     let started = Instant::now();
-    let options = match Options::try_parse() {
+    let plain = arguments::plain(std::env::args_os().skip(1));
+    let options = match plain.map_or_else(Options::try_parse, Ok) {
         Ok(options) => options,
         Err(error) => {
             // What cannot be printed cannot be printed.

@@ -1,0 +1,129 @@
+//! The command lines that stand in Apache's configuration, read the short way.
+//!
+//! The parser that knows every option, and can explain each, takes longer to set up than most
+//! questions take to answer, and Apache asks a new process each time. So what is plain is read
+//! here, and everything else, mistakes included, is left to that parser.
+
+use std::ffi::{OsStr, OsString};
+
+use hallpass_program::CommandLine;
+
+use crate::options::{Asked, Handed, Method, Options};
+
+/// Reads `arguments`, without the program's name, if they are `auth` or `group`, with `--config`
+/// before or after and `--method` after it, each at most once; `None` for anything else.
+pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Options> {
+    let mut arguments = arguments.into_iter();
+    let mut config = None;
+    let mut asked: Option<fn(Handed) -> Asked> = None;
+    let mut method = None;
+    while let Some(argument) = arguments.next() {
+        let argument = argument.to_str()?;
+        let (option, given) = match argument.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => (option, Some(value.into())),
+            _ => (argument, None),
+        };
+        match option {
+            "auth" | "group" if asked.is_none() => {
+                asked = Some(if option == "auth" {
+                    Asked::Auth
+                } else {
+                    Asked::Group
+                });
+            }
+            "--config" if config.is_none() => config = Some(value(given, &mut arguments)?),
+            "--method" if asked.is_some() && method.is_none() => {
+                method = Some(match value(given, &mut arguments)?.to_str()? {
+                    "pipe" => Method::Pipe,
+                    "environment" => Method::Environment,
+                    _ => return None,
+                });
+            }
+            _ => return None,
+        }
+    }
+    let method = method.unwrap_or(Method::Pipe);
+    Some(Options {
+        common: CommandLine {
+            config: config.map(Into::into),
+            check_config: false,
+        },
+        question: Some(asked?(Handed { method })),
+    })
+}
+
+/// An option's value: after its equals sign, or the next argument, unless that looks like an
+/// option itself.
+fn value(
+    given: Option<OsString>,
+    arguments: &mut impl Iterator<Item = OsString>,
+) -> Option<OsString> {
+    let value = given.or_else(|| arguments.next())?;
+    let plain = |value: &OsStr| {
+        let bytes = value.as_encoded_bytes();
+        !bytes.is_empty() && !bytes.starts_with(b"-")
+    };
+    plain(&value).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn both(line: &str) -> (Option<String>, Option<String>) {
+        let words = || line.split_whitespace().map(OsString::from);
+        let program = std::iter::once(OsString::from("hallpass-apache"));
+        let show = |options: Options| format!("{options:?}");
+        let whole = Options::try_parse_from(program.chain(words())).ok();
+        (plain(words()).map(show), whole.map(show))
+    }
+
+    #[test]
+    fn plain_command_lines_are_read_as_the_whole_parser_reads_them() {
+        for line in [
+            "auth",
+            "group",
+            "auth --config /a.toml",
+            "--config /a.toml auth",
+            "--config=/a.toml group",
+            "group --config=a=b.toml",
+            "auth --method pipe",
+            "auth --method environment --config /a.toml",
+            "--config /a.toml group --method=environment",
+        ] {
+            let (plain, whole) = both(line);
+            assert!(plain.is_some(), "{line}");
+            assert_eq!(plain, whole, "{line}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_left_to_the_whole_parser() {
+        for line in [
+            "",
+            "--help",
+            "auth --help",
+            "--version",
+            "auth --check-config",
+            "auth group",
+            "auth auth",
+            "--method pipe auth",
+            "auth --method",
+            "auth --method pipes",
+            "auth --method pipe --method pipe",
+            "auth --config",
+            "auth --config --method pipe",
+            "auth --config=",
+            "--config a auth --config b",
+            "auth=x",
+            "auth -x",
+            "auth --",
+            "auth --confi a",
+            "autho",
+        ] {
+            assert_eq!(both(line).0, None, "{line}");
+        }
+    }
+}
