@@ -350,3 +350,23 @@ def test_memory_of_all_checks_together_is_a_key(shell, site):
     assert shell(path)("--check-config").code == 0
     path = site.write_configuration("memory.toml", passwords={"memory": "much"})
     assert shell(path)("--check-config").code == 2
+
+
+# Recorded from phpBB 3.3.10, whose own verdict on them was yes.
+TAKEN_OVER = {
+    "vBulletin": ("$CP$780f570c91f266ba72f4486302e9f847", "--salt", "ab12ef"),
+    "SMF": ("$CP$bde9b777c71106ce6d169b1ccd61ab55a3f6317f", "--login-name", "Alice"),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN_OVER)
+def test_hash_that_phpbb_took_over_needs_what_stood_beside_it(shell, name):
+    encoded, option, value = TAKEN_OVER[name]
+
+    def verify(*options, password="adminadmin"):
+        return shell()("hash", "verify", "--as", "phpbb", *options, "--", encoded, input=password)
+
+    assert verify(option, value).code == 0
+    assert verify().code == 1
+    assert verify(option, value + "x").code == 1
+    assert verify(option, value, password="adminadmiN").code == 1

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
-use hallpass_passwords::{Algorithm, Limits, Outcome, Rules, identify, make, verify};
+use anyhow::{Context as _, anyhow};
+use hallpass_passwords::{Algorithm, Context, Limits, Outcome, Rules, identify, make, verify_with};
 use serde_json::json;
 
 use crate::options::{Encoded, HashCommand};
@@ -12,7 +12,18 @@ use crate::password;
 
 pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     match command {
-        HashCommand::Verify { encoded, rules } => check(&encoded.read()?, rules, as_json),
+        HashCommand::Verify {
+            encoded,
+            rules,
+            login_name,
+            salt,
+        } => {
+            let context = Context {
+                login_name: login_name.as_deref(),
+                salt: salt.as_deref(),
+            };
+            check(&encoded.read()?, rules, &context, as_json)
+        }
         HashCommand::Identify { encoded } => Ok(say(&encoded.read()?, as_json)),
         HashCommand::Make {
             algorithm,
@@ -35,13 +46,24 @@ impl Encoded {
     }
 }
 
-fn check(encoded: &str, rules: Option<Rules>, as_json: bool) -> anyhow::Result<ExitCode> {
+fn check(
+    encoded: &str,
+    rules: Option<Rules>,
+    context: &Context<'_>,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let password = password::read()?;
     if password.expose().len() as u64 >= password::LONGEST {
         return Err(anyhow!("the password is longer than any that is hashed"));
     }
     let rules = rules.unwrap_or_else(|| likely_rules(encoded));
-    let outcome = verify(rules, password.expose(), encoded, &Limits::default());
+    let outcome = verify_with(
+        rules,
+        password.expose(),
+        encoded,
+        context,
+        &Limits::default(),
+    );
     let (verdict, reason) = match outcome {
         Outcome::Match => ("granted", None),
         Outcome::Mismatch => ("denied", Some("wrong-password")),

@@ -113,6 +113,13 @@ pub enum HashCommand {
         /// format] [possible values: django, joomla, joomla3, phpbb, wordpress, drupal, php]
         #[arg(long = "as", value_name = "SOFTWARE")]
         rules: Option<hallpass_passwords::Rules>,
+        /// The account's login name, which hashes that phpBB took over from SMF need
+        #[arg(long, value_name = "NAME")]
+        login_name: Option<String>,
+        /// The account's user_passwd_salt, which hashes that phpBB took over from vBulletin and
+        /// MyBB need
+        #[arg(long, value_name = "TEXT")]
+        salt: Option<String>,
     },
     /// Say which algorithm made a hash, and what a check costs
     #[command(after_help = "Example:\n  hallpass hash identify 'pbkdf2_sha256$1000000$…'")]
