@@ -234,8 +234,11 @@ impl Site {
         } else {
             user.to_owned()
         };
+        // One for all that may be tried: ejabberd waits for one answer.
+        let deadline = self.worker.deadline();
         let Some(password) = password else {
-            return self.worker.ask(Question::new(Credential::Vouched { name }));
+            let question = Question::new(Credential::Vouched { name });
+            return self.worker.ask(question, deadline);
         };
         let mut verdict = Verdict::Denied(Reason::Malformed);
         for accepted in self.ejabberd.accept.clone() {
@@ -250,7 +253,7 @@ impl Site {
                     owner: Some(name),
                 },
             };
-            verdict = self.worker.ask(Question::new(credential));
+            verdict = self.worker.ask(Question::new(credential), deadline);
             if !matches!(verdict, Verdict::Denied(_)) {
                 break;
             }

@@ -89,7 +89,8 @@ impl Asker {
             wants_groups: true,
             client: None,
         };
-        let verdict = Worker::new(Arc::clone(&self.configuration)).ask(question);
+        let mut worker = Worker::new(Arc::clone(&self.configuration));
+        let verdict = worker.ask(question, worker.deadline());
         output::verdict(&verdict, started.elapsed(), self.json)
     }
 

@@ -214,16 +214,43 @@ fn trusted(daemon: &Daemon, peer: Peer) -> bool {
     })
 }
 
-/// The client's address, for the log: what a trusted proxy says, else the peer.
+/// The client's address, for the log and for counting wrong passwords: what a trusted proxy added
+/// last to `X-Forwarded-For`, else the peer. `X-Real-IP` is not believed: a proxy that does not set
+/// it passes on whatever the client wrote there.
 fn client(headers: &HeaderMap, peer: Peer, trusted: bool) -> Option<IpAddr> {
-    let said = |name: &str| -> Option<IpAddr> {
-        let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
-        value.rsplit(',').next()?.trim().parse().ok()
-    };
-    let said = || said("x-real-ip").or_else(|| said("x-forwarded-for"));
     let own = match peer {
         Peer::Address(address) => Some(address),
         Peer::Unix => None,
     };
+    let said = || -> Option<IpAddr> {
+        let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+        last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+    };
     if trusted { said().or(own) } else { own }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_cannot_say_where_it_is() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("x-real-ip", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.1"),
+            ("x-forwarded-for", "192.0.2.1, 192.0.2.2"),
+            ("x-forwarded-for", "192.0.2.3, 203.0.113.7"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let address = |text: &str| text.parse().ok();
+        assert_eq!(client(&headers, Peer::Unix, true), address("203.0.113.7"));
+        assert_eq!(client(&headers, Peer::Unix, false), None);
+        let peer = Peer::Address([198, 51, 100, 1].into());
+        assert_eq!(client(&headers, peer, false), address("198.51.100.1"));
+        headers.remove("x-forwarded-for");
+        assert_eq!(client(&headers, peer, true), address("198.51.100.1"));
+        assert_eq!(client(&headers, Peer::Unix, true), None);
+    }
 }

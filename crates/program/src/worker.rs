@@ -44,9 +44,14 @@ impl Worker {
         }
     }
 
-    /// The verdict on `question`, within the configuration's deadline.
-    pub fn ask(&mut self, question: Question) -> Verdict {
-        let deadline = Deadline::after(self.configuration.limits.deadline);
+    /// When an answer that is asked for now must be there, as the configuration says.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(self.configuration.limits.deadline)
+    }
+
+    /// The verdict on `question`, by `deadline`.
+    pub fn ask(&mut self, question: Question, deadline: Deadline) -> Verdict {
         let (answer, verdict) = mpsc::sync_channel(1);
         if let Err(unavailable) = self.hand_over(Job {
             question,
