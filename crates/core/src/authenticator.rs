@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use hallpass_passwords::{
     Description, Outcome, Rules, describe_cost, identify, is_affordable, spend_with, verify,
 };
-use hallpass_stores::sql::{Database, Snapshot};
+use hallpass_stores::sql::{Database, Queries};
 use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
@@ -94,11 +94,11 @@ impl Authenticator {
             return Ok(None);
         }
         let directory = &mut *self.site.directory;
-        self.database.snapshot(deadline, |snapshot| {
-            let Some(account) = directory.by_name(snapshot, name)? else {
+        self.database.ask(deadline, |queries| {
+            let Some(account) = directory.by_name(queries, name)? else {
                 return Ok(None);
             };
-            let groups = groups(directory, snapshot, &account)?;
+            let groups = groups(directory, queries, &account)?;
             Ok(Some((account, groups)))
         })
     }
@@ -115,7 +115,7 @@ impl Authenticator {
         let (rules, limits) = (self.site.rules, &self.passwords.limits);
         let (directory, database) = (&mut *self.site.directory, &mut self.database);
         self.costliest.learn(rules, limits, None, || {
-            database.snapshot(deadline, |snapshot| directory.some_hashes(snapshot))
+            database.ask(deadline, |queries| directory.some_hashes(queries))
         })?;
         Ok(self.costliest.seen().map(|seen| (rules, seen.to_owned())))
     }
@@ -169,11 +169,11 @@ impl Authenticator {
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
-        let found = self.database.snapshot(deadline, |snapshot| {
-            let Some(account) = directory.by_name(snapshot, name)? else {
+        let found = self.database.ask(deadline, |queries| {
+            let Some(account) = directory.by_name(queries, name)? else {
                 return Ok(None);
             };
-            let admitted = admit(directory, snapshot, &account, &self.access, question)?;
+            let admitted = admit(directory, queries, &account, &self.access, question)?;
             Ok(Some((account, admitted)))
         })?;
         let Some((account, admitted)) = found else {
@@ -230,7 +230,7 @@ impl Authenticator {
             None => {
                 let (directory, database) = (&mut *self.site.directory, &mut self.database);
                 self.costliest.learn(self.site.rules, limits, checked, || {
-                    database.snapshot(deadline, |snapshot| directory.some_hashes(snapshot))
+                    database.ask(deadline, |queries| directory.some_hashes(queries))
                 })?
             }
         };
@@ -252,12 +252,12 @@ impl Authenticator {
             sessions,
             ..
         } = &mut self.site;
-        self.database.snapshot(deadline, |snapshot| {
-            let login = match sessions.read(snapshot, token.expose(), now)? {
+        self.database.ask(deadline, |queries| {
+            let login = match sessions.read(queries, token.expose(), now)? {
                 Ok(login) => login,
                 Err(reason) => return Ok(Err(reason)),
             };
-            let Some(account) = directory.by_key(snapshot, &login.key)? else {
+            let Some(account) = directory.by_key(queries, &login.key)? else {
                 return Ok(Err(Reason::UnknownUser));
             };
             if !account.active {
@@ -267,13 +267,13 @@ impl Authenticator {
                 return Ok(Err(Reason::StaleSession));
             }
             if let Some(owner) = owner {
-                let named = directory.by_name(snapshot, owner)?;
+                let named = directory.by_name(queries, owner)?;
                 if named.is_none_or(|named| named.id != account.id) {
                     return Ok(Err(Reason::WrongUser));
                 }
             }
             let directory = &mut **directory;
-            let admitted = admit(directory, snapshot, &account, &self.access, question)?;
+            let admitted = admit(directory, queries, &account, &self.access, question)?;
             Ok(admitted.map(|identity| Identity {
                 session: Some(Session {
                     digest: digest(token.expose()),
@@ -295,11 +295,11 @@ impl Authenticator {
             return Ok(Err(Reason::Malformed));
         }
         let directory = &mut *self.site.directory;
-        self.database.snapshot(deadline, |snapshot| {
-            let Some(account) = directory.by_name(snapshot, name)? else {
+        self.database.ask(deadline, |queries| {
+            let Some(account) = directory.by_name(queries, name)? else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            admit(directory, snapshot, &account, &self.access, question)
+            admit(directory, queries, &account, &self.access, question)
         })
     }
 }
@@ -322,7 +322,7 @@ fn hold<'a>(
 /// Whether an account whose owner has proved who they are may in.
 fn admit(
     directory: &mut dyn Directory,
-    snapshot: &mut Snapshot<'_>,
+    queries: &mut Queries<'_>,
     account: &Account,
     access: &Access,
     question: &Question,
@@ -332,7 +332,7 @@ fn admit(
     }
     let conditions = [&access.conditions, &question.conditions];
     let groups = if question.wants_groups || conditions.iter().any(|these| these.name_groups()) {
-        directory.groups(snapshot, account)?
+        directory.groups(queries, account)?
     } else {
         Vec::new()
     };
@@ -341,7 +341,7 @@ fn admit(
             Ok(match requirement {
                 Requirement::Group(name) => groups.contains(name),
                 Requirement::Permission(permission) => {
-                    account.superuser || directory.holds(snapshot, account, permission)?
+                    account.superuser || directory.holds(queries, account, permission)?
                 }
                 Requirement::Staff => account.staff,
                 Requirement::Superuser => account.superuser,
@@ -372,11 +372,11 @@ fn admit(
 /// The groups of an account; an inactive one is in none.
 fn groups(
     directory: &mut dyn Directory,
-    snapshot: &mut Snapshot<'_>,
+    queries: &mut Queries<'_>,
     account: &Account,
 ) -> Result<Vec<String>, Unavailable> {
     if account.active {
-        directory.groups(snapshot, account)
+        directory.groups(queries, account)
     } else {
         Ok(Vec::new())
     }

@@ -11,18 +11,16 @@ pub mod configuration;
 pub mod cookie;
 mod memory;
 mod question;
-mod secret;
 mod shared;
 mod site;
 mod throttle;
 mod verdict;
 
-pub use hallpass_stores::{Deadline, Unavailable};
+pub use hallpass_stores::{Deadline, Secret, Unavailable};
 
 pub use self::account::{Account, Id};
 pub use self::authenticator::Authenticator;
 pub use self::configuration::Configuration;
 pub use self::question::{Conditions, Credential, Question, Requirement};
-pub use self::secret::Secret;
 pub use self::shared::Shared;
 pub use self::verdict::{Identity, Reason, Session, Verdict};

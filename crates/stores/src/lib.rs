@@ -3,9 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod deadline;
+mod secret;
 pub mod sql;
 
 pub use self::deadline::Deadline;
+pub use self::secret::Secret;
 
 /// A store could not be asked. Never a "no": whoever gets this knows nothing about the account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

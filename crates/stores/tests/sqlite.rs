@@ -44,8 +44,8 @@ fn deadline() -> Deadline {
 
 fn names(database: &mut Database, condition: &str, name: &str) -> Result<Vec<String>, String> {
     let statement = format!("SELECT name FROM user WHERE {condition}");
-    let answer = database.snapshot(deadline(), |snapshot| {
-        snapshot.rows(&statement, &[(":name", name.into())], 9)
+    let answer = database.ask(deadline(), |queries| {
+        queries.rows(&statement, &[(":name", name.into())], 9)
     });
     match answer {
         Ok(rows) => Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect()),
@@ -83,8 +83,8 @@ fn names_that_differ_in_case_alone_are_found() {
         .unwrap();
     for (typed, found) in [("ALICE", "Alice"), ("zOË", "Zoë")] {
         let condition = database
-            .snapshot(deadline(), |snapshot| {
-                Ok(snapshot.same_but_for_case("name", typed))
+            .ask(deadline(), |queries| {
+                Ok(queries.same_but_for_case("name", typed))
             })
             .unwrap();
         assert_eq!(names(&mut database, &condition, typed).unwrap(), [found]);
@@ -111,8 +111,8 @@ fn nothing_is_created_where_nothing_is() {
 fn nothing_can_be_written() {
     let site = Site::new();
     let mut database = site.database();
-    let answer = database.snapshot(deadline(), |snapshot| {
-        snapshot.rows(
+    let answer = database.ask(deadline(), |queries| {
+        queries.rows(
             "INSERT INTO user VALUES (9, 'mallory') RETURNING name",
             &[],
             9,
@@ -192,7 +192,7 @@ fn a_lock_that_is_held_is_waited_for_until_the_deadline() {
     writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let mut database = site.database();
     let soon = Deadline::after(Duration::from_millis(50));
-    let answer = database.snapshot(soon, |snapshot| snapshot.rows("SELECT * FROM user", &[], 9));
+    let answer = database.ask(soon, |queries| queries.rows("SELECT * FROM user", &[], 9));
     assert!(answer.unwrap_err().to_string().contains("lock"));
     writer.execute_batch("COMMIT").unwrap();
     assert_eq!(
@@ -208,7 +208,7 @@ fn a_query_without_end_is_interrupted() {
     let soon = Deadline::after(Duration::from_millis(50));
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                    SELECT max(i) FROM n";
-    let answer = database.snapshot(soon, |snapshot| snapshot.rows(endless, &[], 9));
+    let answer = database.ask(soon, |queries| queries.rows(endless, &[], 9));
     assert!(answer.unwrap_err().to_string().contains("query_timeout"));
     assert_eq!(
         names(&mut database, "name = :name", "Alice").unwrap(),
@@ -221,7 +221,7 @@ fn columns_are_described() {
     let site = Site::new();
     let mut database = site.database();
     let columns = database
-        .snapshot(deadline(), |snapshot| snapshot.columns("user"))
+        .ask(deadline(), |queries| queries.columns("user"))
         .unwrap();
     let described: Vec<_> = columns
         .iter()
@@ -229,7 +229,7 @@ fn columns_are_described() {
         .collect();
     assert_eq!(described, [("id", "integer"), ("name", "text")]);
     let none = database
-        .snapshot(deadline(), |snapshot| snapshot.columns("nothing"))
+        .ask(deadline(), |queries| queries.columns("nothing"))
         .unwrap();
     assert!(none.is_empty());
 }

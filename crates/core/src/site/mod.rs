@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::Snapshot;
+use hallpass_stores::sql::Queries;
 
 use crate::configuration::{Configuration, Framework};
 use crate::{Account, Reason};
@@ -37,34 +37,34 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     /// The account that `name`, as typed, means. Two accounts that it could mean are none.
     fn by_name(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Option<Account>, Unavailable>;
 
     /// The account whose primary key a session spells as `key`.
     fn by_key(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         key: &str,
     ) -> Result<Option<Account>, Unavailable>;
 
     /// The names of the groups that `account` is in, in alphabetical order.
     fn groups(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         account: &Account,
     ) -> Result<Vec<String>, Unavailable>;
 
     /// Whether `account`, which is active and no superuser, holds `permission`.
     fn holds(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         account: &Account,
         permission: &str,
     ) -> Result<bool, Unavailable>;
 
     /// The encoded hashes of a few accounts, newest first.
-    fn some_hashes(&mut self, snapshot: &mut Snapshot<'_>) -> Result<Vec<String>, Unavailable>;
+    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable>;
 }
 
 /// Where a site keeps its sessions.
@@ -72,7 +72,7 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
     /// Who is logged in to the session that `token`, the cookie's value, names; or why nobody is.
     fn read(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         token: &[u8],
         now: SystemTime,
     ) -> Result<Result<Login, Reason>, Unavailable>;

@@ -55,33 +55,36 @@ impl Database {
         }
     }
 
-    /// Runs `ask` on one snapshot of the database, so that what its queries see belongs together,
-    /// and so that a local database is locked and unlocked once.
+    /// Runs `ask`, whose queries must all be answered by `deadline`. A local database is locked at
+    /// the first of them and unlocked after the last, so that it is done once, and what they see
+    /// belongs together.
     ///
     /// # Errors
-    /// [`Unavailable`] when the database cannot be reached by `deadline`, and what `ask` returns.
-    pub fn snapshot<T>(
+    /// [`Unavailable`] when the database cannot be reached in time, and what `ask` returns.
+    pub fn ask<T>(
         &mut self,
         deadline: Deadline,
-        ask: impl FnOnce(&mut Snapshot<'_>) -> Result<T, Unavailable>,
+        ask: impl FnOnce(&mut Queries<'_>) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
-        let deadline = deadline.at_most(self.query_timeout);
-        self.connection.begin(deadline)?;
-        let answer = ask(&mut Snapshot {
+        let answer = ask(&mut Queries {
             connection: &mut self.connection,
+            query_timeout: self.query_timeout,
+            deadline,
         });
         self.connection.end(answer.is_ok());
         answer
     }
 }
 
-/// One consistent view of a [`Database`].
+/// What one question asks of a [`Database`].
 #[derive(Debug)]
-pub struct Snapshot<'a> {
+pub struct Queries<'a> {
     connection: &'a mut sqlite::Sqlite,
+    query_timeout: Duration,
+    deadline: Deadline,
 }
 
-impl Snapshot<'_> {
+impl Queries<'_> {
     /// The rows that `statement` gives. Its parameters are named `:name`, and are given here
     /// with the colon. At most `limit` rows are read.
     ///
@@ -93,7 +96,14 @@ impl Snapshot<'_> {
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Unavailable> {
-        self.connection.rows(statement, parameters, limit)
+        let deadline = self.deadline.at_most(self.query_timeout);
+        self.connection.rows(statement, parameters, limit, deadline)
+    }
+
+    /// When the question that they belong to is to be answered.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
     }
 
     /// The columns of `table`, empty when there is no such table.
@@ -101,7 +111,8 @@ impl Snapshot<'_> {
     /// # Errors
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
-        self.connection.columns(table)
+        let deadline = self.deadline.at_most(self.query_timeout);
+        self.connection.columns(table, deadline)
     }
 
     /// The SQL condition that `column` (an identifier already quoted) is the parameter `:name`

@@ -26,8 +26,10 @@ struct Open {
     connection: Connection,
     /// Device and inode of the file that is open.
     file: (u64, u64),
-    /// When the question that is being asked gives up.
+    /// When the query that is being run gives up.
     deadline: Arc<Mutex<Option<Deadline>>>,
+    /// Whether the file is locked for a question.
+    reading: bool,
 }
 
 impl Sqlite {
@@ -35,8 +37,14 @@ impl Sqlite {
         Self { path, open: None }
     }
 
-    /// Starts a snapshot, opening the file first where needed.
-    pub(super) fn begin(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+    /// Locks the file for the queries of one question, opening it first where needed.
+    fn begin(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+        if let Some(open) = &self.open
+            && open.reading
+        {
+            *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+            return Ok(());
+        }
         // An open file outlives its name: where a restored backup or a new deployment put another
         // file there, the accounts in the old one are nobody's any more.
         let file = std::fs::metadata(&self.path)
@@ -54,10 +62,11 @@ impl Sqlite {
             self.open = Some(self.connect(file)?);
         }
         let failed = {
-            let Some(open) = &self.open else {
+            let Some(open) = &mut self.open else {
                 return Err(self.closed());
             };
             *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+            open.reading = true;
             open.connection
                 .busy_timeout(deadline.remaining())
                 .and_then(|()| open.connection.prepare_cached("BEGIN")?.execute([]))
@@ -69,10 +78,13 @@ impl Sqlite {
         })
     }
 
-    /// Ends the snapshot. After a failure the connection is dropped, so that whatever was wrong
+    /// Unlocks the file. After a failure the connection is dropped, so that whatever was wrong
     /// with it cannot last.
     pub(super) fn end(&mut self, well: bool) {
-        let ended = self.open.as_ref().is_some_and(|open| {
+        let ended = self.open.as_mut().is_none_or(|open| {
+            if !std::mem::take(&mut open.reading) {
+                return true;
+            }
             let ended = open
                 .connection
                 .prepare_cached("COMMIT")
@@ -96,6 +108,7 @@ impl Sqlite {
             connection,
             file,
             deadline,
+            reading: false,
         })
     }
 
@@ -104,7 +117,9 @@ impl Sqlite {
         statement: &str,
         parameters: &[(&str, Value)],
         limit: usize,
+        deadline: Deadline,
     ) -> Result<Vec<Row>, Unavailable> {
+        self.begin(deadline)?;
         let Some(open) = &self.open else {
             return Err(self.closed());
         };
@@ -129,9 +144,18 @@ impl Sqlite {
         run().map_err(|error| self.failed("reading it", &error))
     }
 
-    pub(super) fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
+    pub(super) fn columns(
+        &mut self,
+        table: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<Column>, Unavailable> {
         let statement = "SELECT name, lower(type) FROM pragma_table_info(:table)";
-        let rows = self.rows(statement, &[(":table", Value::from(table))], usize::MAX)?;
+        let rows = self.rows(
+            statement,
+            &[(":table", Value::from(table))],
+            usize::MAX,
+            deadline,
+        )?;
         let column = |mut row: Row| {
             Some(Column {
                 name: row.text(0)?,

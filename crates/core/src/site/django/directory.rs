@@ -1,7 +1,7 @@
 //! Accounts, groups and permissions, as `ModelBackend` sees them.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Row, Snapshot, Value, fold_case};
+use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 use unicode_normalization::UnicodeNormalization;
 
 use super::statements::{KeyKind, Statements};
@@ -33,9 +33,9 @@ impl Accounts {
         }
     }
 
-    fn statements(&mut self, snapshot: &mut Snapshot<'_>) -> Result<&Statements, Unavailable> {
+    fn statements(&mut self, queries: &mut Queries<'_>) -> Result<&Statements, Unavailable> {
         if self.statements.is_none() {
-            self.statements = Some(Statements::new(&self.user, snapshot)?);
+            self.statements = Some(Statements::new(&self.user, queries)?);
         }
         self.statements
             .as_ref()
@@ -46,7 +46,7 @@ impl Accounts {
 impl Directory for Accounts {
     fn by_name(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Option<Account>, Unavailable> {
         let name = match self.normalize {
@@ -54,24 +54,24 @@ impl Directory for Accounts {
             Normalization::Nfkc => name.nfkc().collect(),
         };
         let (login, ignore_case) = (self.login.clone(), self.ignore_case);
-        let statements = self.statements(snapshot)?;
+        let statements = self.statements(queries)?;
         for field in login {
             let exact = match field {
                 LoginField::Username => Some(&statements.by_username),
                 LoginField::Email => statements.by_email.as_ref(),
             };
             let Some(exact) = exact else { continue };
-            let mut found = accounts(snapshot, statements, exact, &[(":name", (&*name).into())])?;
+            let mut found = accounts(queries, statements, exact, &[(":name", (&*name).into())])?;
             if found.is_empty() && ignore_case {
                 let folded = match field {
                     LoginField::Username => {
-                        Some(statements.by_username_but_for_case(snapshot, &name))
+                        Some(statements.by_username_but_for_case(queries, &name))
                     }
-                    LoginField::Email => statements.by_email_but_for_case(snapshot, &name),
+                    LoginField::Email => statements.by_email_but_for_case(queries, &name),
                 };
                 if let Some(folded) = folded {
                     let parameters = [(":name", Value::from(&*name))];
-                    found = accounts(snapshot, statements, &folded, &parameters)?;
+                    found = accounts(queries, statements, &folded, &parameters)?;
                     found.retain(|account| {
                         let stored = match field {
                             LoginField::Username => &account.name,
@@ -92,32 +92,32 @@ impl Directory for Accounts {
 
     fn by_key(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         key: &str,
     ) -> Result<Option<Account>, Unavailable> {
-        let statements = self.statements(snapshot)?;
+        let statements = self.statements(queries)?;
         let Some(key) = key_value(statements.key, key) else {
             return Ok(None);
         };
-        let mut found = accounts(snapshot, statements, &statements.by_id, &[(":id", key)])?;
+        let mut found = accounts(queries, statements, &statements.by_id, &[(":id", key)])?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
     fn groups(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         account: &Account,
     ) -> Result<Vec<String>, Unavailable> {
-        let Some(groups) = &self.statements(snapshot)?.groups else {
+        let Some(groups) = &self.statements(queries)?.groups else {
             return Ok(Vec::new());
         };
-        let rows = snapshot.rows(groups, &[(":id", account.id.value.clone())], usize::MAX)?;
+        let rows = queries.rows(groups, &[(":id", account.id.value.clone())], usize::MAX)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 
     fn holds(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         account: &Account,
         permission: &str,
     ) -> Result<bool, Unavailable> {
@@ -126,7 +126,7 @@ impl Directory for Accounts {
         let Some((application, codename)) = permission.split_once('.') else {
             return Ok(false);
         };
-        let Some(statement) = &self.statements(snapshot)?.permission else {
+        let Some(statement) = &self.statements(queries)?.permission else {
             return Ok(false);
         };
         let parameters = [
@@ -134,24 +134,24 @@ impl Directory for Accounts {
             (":application", application.into()),
             (":codename", codename.into()),
         ];
-        Ok(!snapshot.rows(statement, &parameters, 1)?.is_empty())
+        Ok(!queries.rows(statement, &parameters, 1)?.is_empty())
     }
 
-    fn some_hashes(&mut self, snapshot: &mut Snapshot<'_>) -> Result<Vec<String>, Unavailable> {
-        let statement = &self.statements(snapshot)?.some_hashes;
-        let rows = snapshot.rows(statement, &[], SOME)?;
+    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+        let statement = &self.statements(queries)?.some_hashes;
+        let rows = queries.rows(statement, &[], SOME)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 }
 
 /// At most two accounts: one is the answer, and two are as good as many.
 fn accounts(
-    snapshot: &mut Snapshot<'_>,
+    queries: &mut Queries<'_>,
     statements: &Statements,
     statement: &str,
     parameters: &[(&str, Value)],
 ) -> Result<Vec<Account>, Unavailable> {
-    let rows = snapshot.rows(statement, parameters, 2)?;
+    let rows = queries.rows(statement, parameters, 2)?;
     Ok(rows
         .into_iter()
         .filter_map(|row| account(row, statements.key))

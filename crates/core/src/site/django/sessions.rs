@@ -8,7 +8,7 @@ use hallpass_sessions::django::{
     self as format, PrimaryKey, SigningKey, auth_hash_is_by, open, open_unsigned, read_json,
 };
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Snapshot, Value};
+use hallpass_stores::sql::{Queries, Value};
 use sha2::{Digest, Sha256};
 
 use super::datetime::Clock;
@@ -77,7 +77,7 @@ impl DatabaseSessions {
 impl SessionSource for DatabaseSessions {
     fn read(
         &mut self,
-        snapshot: &mut Snapshot<'_>,
+        queries: &mut Queries<'_>,
         token: &[u8],
         now: SystemTime,
     ) -> Result<Result<Login, Reason>, Unavailable> {
@@ -96,7 +96,7 @@ impl SessionSource for DatabaseSessions {
             }
             _ => return Ok(Err(Reason::NoSession)),
         };
-        let mut rows = snapshot.rows(&self.statement, &[(":key", key.into())], 2)?;
+        let mut rows = queries.rows(&self.statement, &[(":key", key.into())], 2)?;
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(Err(Reason::NoSession));
         };

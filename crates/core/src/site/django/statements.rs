@@ -1,7 +1,7 @@
 //! The SQL that asks for accounts, made once for the tables a site has.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Column, Snapshot, identifier};
+use hallpass_stores::sql::{Column, Queries, identifier};
 
 use crate::configuration::UserTable;
 
@@ -38,12 +38,12 @@ pub(super) enum KeyKind {
 impl Statements {
     /// The statements for `user`. The tables of Django's own user model are known; others are
     /// asked for their columns, since a model need have neither names nor flags.
-    pub(super) fn new(user: &UserTable, snapshot: &mut Snapshot<'_>) -> Result<Self, Unavailable> {
+    pub(super) fn new(user: &UserTable, queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
         let own = *user == UserTable::contrib();
         let columns = if own {
             Vec::new()
         } else {
-            snapshot.columns(&user.table)?
+            queries.columns(&user.table)?
         };
         if !own && columns.is_empty() {
             let table = &user.table;
@@ -81,7 +81,7 @@ impl Statements {
             Some(table) => Ok(Some(quoted(table))),
             None => {
                 let table = format!("{}_{suffix}", user.table);
-                let there = own || !snapshot.columns(&table)?.is_empty();
+                let there = own || !queries.columns(&table)?.is_empty();
                 Ok(there.then(|| quoted(&table)))
             }
         };
@@ -114,20 +114,20 @@ impl Statements {
         })
     }
 
-    pub(super) fn by_username_but_for_case(&self, snapshot: &Snapshot<'_>, name: &str) -> String {
+    pub(super) fn by_username_but_for_case(&self, queries: &Queries<'_>, name: &str) -> String {
         format!(
             "{} WHERE {}",
             self.select,
-            snapshot.same_but_for_case(&self.username, name)
+            queries.same_but_for_case(&self.username, name)
         )
     }
 
     pub(super) fn by_email_but_for_case(
         &self,
-        snapshot: &Snapshot<'_>,
+        queries: &Queries<'_>,
         name: &str,
     ) -> Option<String> {
-        let condition = snapshot.same_but_for_case(self.email.as_ref()?, name);
+        let condition = queries.same_but_for_case(self.email.as_ref()?, name);
         Some(format!("{} WHERE {condition}", self.select))
     }
 }
