@@ -1,20 +1,18 @@
 //! One question in, one exit code out.
 
 use std::ffi::OsString;
-use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    Authenticator, Conditions, Configuration, Credential, Deadline, Question, Reason, Secret,
-    Unavailable, Verdict,
+    Conditions, Configuration, Credential, Deadline, Question, Reason, Secret, Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, exit_after, read_until};
+use hallpass_program::{Log, ask_once, exit_after, read_until};
 use zeroize::Zeroizing;
 
 use crate::answer::{CONFIGURATION, UNAVAILABLE, exit_code};
@@ -107,9 +105,7 @@ fn answer(
             }
         }
     };
-    // The process ends now, and whatever is open ends with it: to close it first takes time.
-    let mut authenticator = ManuallyDrop::new(Authenticator::new(configuration));
-    let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
+    let verdict = ask_once(configuration, PROGRAM, &question, deadline);
     (user, verdict)
 }
 

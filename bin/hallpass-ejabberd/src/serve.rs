@@ -11,9 +11,9 @@ use std::time::{Instant, SystemTime};
 use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration::{self, Ejabberd, EjabberdAccepted, WhenUnavailable};
-use hallpass_core::{Credential, Question, Reason, Secret, Unavailable, Verdict};
+use hallpass_core::{Credential, Deadline, Question, Reason, Secret, Unavailable, Verdict};
 use hallpass_program::log::Decision;
-use hallpass_program::{CommandLine, Log, Worker, on_terminate};
+use hallpass_program::{Asker, CommandLine, Log, on_terminate};
 use zeroize::Zeroizing;
 
 use crate::jid;
@@ -115,7 +115,9 @@ struct Server {
 /// A configuration that could be read.
 struct Site {
     ejabberd: Ejabberd,
-    worker: Worker,
+    /// Whether the site gives out tokens.
+    tokens: bool,
+    asker: Asker,
     /// The file as it was then: when it was changed, and its size.
     file: Option<(SystemTime, u64)>,
     /// Whether the last question could not be answered.
@@ -161,7 +163,8 @@ impl Server {
                 let ejabberd = configuration.ejabberd.clone();
                 Site {
                     ejabberd,
-                    worker: Worker::new(Arc::new(configuration)),
+                    tokens: configuration.reads_tokens(),
+                    asker: Asker::new(Arc::new(configuration), PROGRAM),
                     file,
                     failing: false,
                 }
@@ -235,29 +238,49 @@ impl Site {
             user.to_owned()
         };
         // One for all that may be tried: ejabberd waits for one answer.
-        let deadline = self.worker.deadline();
+        let deadline = self.asker.deadline();
         let Some(password) = password else {
             let question = Question::new(Credential::Vouched { name });
-            return self.worker.ask(question, deadline);
+            return self.asker.ask(question, deadline);
         };
         let mut verdict = Verdict::Denied(Reason::Malformed);
         for accepted in self.ejabberd.accept.clone() {
             let (name, secret) = (name.clone(), Secret::new(password));
             let credential = match accepted {
-                EjabberdAccepted::Password => Credential::Password {
-                    name,
-                    password: secret,
-                },
+                EjabberdAccepted::Password => {
+                    if let Some(verdict) = self.token(&name, password, deadline) {
+                        return verdict;
+                    }
+                    Credential::Password {
+                        name,
+                        password: secret,
+                    }
+                }
                 EjabberdAccepted::Session => Credential::Session {
                     token: secret,
                     owner: Some(name),
                 },
             };
-            verdict = self.worker.ask(Question::new(credential), deadline);
+            verdict = self.asker.ask(Question::new(credential), deadline);
             if !matches!(verdict, Verdict::Denied(_)) {
                 break;
             }
         }
         verdict
+    }
+
+    /// The verdict on a password that is a token of the site's; `None` where it is none.
+    fn token(&mut self, name: &str, password: &[u8], deadline: Deadline) -> Option<Verdict> {
+        if !self.tokens {
+            return None;
+        }
+        let question = Question::new(Credential::Token {
+            token: Secret::new(password),
+            owner: Some(name.to_owned()),
+        });
+        match self.asker.ask(question, deadline) {
+            Verdict::Denied(Reason::NoSession) => None,
+            verdict => Some(verdict),
+        }
     }
 }

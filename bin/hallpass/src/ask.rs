@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hallpass_core::{
-    Account, Authenticator, Conditions, Configuration, Credential, Deadline, Question, Reason,
-    Requirement, Secret, Unavailable, Verdict, cookie,
+    Account, Authenticator, Client, Conditions, Configuration, Credential, Deadline, Question,
+    Reason, Requirement, Secret, Unavailable, Verdict, cookie,
 };
 use hallpass_program::{CommandLine, Worker, exit_after};
 
@@ -87,7 +87,7 @@ impl Asker {
             credential,
             conditions,
             wants_groups: true,
-            client: None,
+            client: Client::default(),
         };
         let mut worker = Worker::new(Arc::clone(&self.configuration));
         let verdict = worker.ask(question, worker.deadline());

@@ -3,6 +3,7 @@
 
 mod ask;
 mod bench;
+mod cache;
 mod demo;
 mod hash;
 mod options;

@@ -76,6 +76,9 @@ pub enum Command {
     /// Verify, identify and make encoded password hashes; needs no configuration
     #[command(subcommand)]
     Hash(HashCommand),
+    /// Flush hallpassd's cache of verified passwords, or say how it does
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Say how many password checks a second this machine does, one and many at a time
     ///
     /// Of the site's costliest hash, if there is a configuration; else of what Django 5.2 makes.
@@ -88,6 +91,23 @@ pub enum Command {
     /// Make a small Django site and put each host's question to it through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Forget all verified passwords
+    #[command(after_help = "Example:\n  hallpass cache flush")]
+    Flush(CacheOptions),
+    /// Say how many passwords are remembered, and how many checks that has spared
+    #[command(after_help = "Example:\n  hallpass cache stats --json")]
+    Stats(CacheOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct CacheOptions {
+    /// hallpassd's unix socket [default: as `via` or [daemon] `listen` says]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -50,7 +50,7 @@ pub fn object(verdict: &Verdict, took: Duration) -> Value {
         "ms": took.as_micros() as f64 / 1000.0,
     });
     if let Some(session) = session {
-        add(&mut object, "decoded", session.decoded.into());
+        add(&mut object, "decoded", session.decoded.to_string().into());
     }
     if let Verdict::Unavailable(cause) = verdict {
         add(&mut object, "cause", cause.to_string().into());

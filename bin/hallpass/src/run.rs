@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use crate::ask::Asker;
 use crate::options::{Command, Options};
 use crate::output::{USAGE, complain};
-use crate::{bench, demo, hash};
+use crate::{bench, cache, demo, hash};
 
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
@@ -55,6 +55,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Groups { user }) => Ok(asker()?.groups(&user)),
         Some(Command::Can { user, permissions }) => Ok(asker()?.can(user, permissions)),
         Some(Command::Hash(command)) => hash::run(command, json),
+        Some(Command::Cache(command)) => cache::run(&common, command, json),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
         Some(Command::Demo) => demo::run(),
     }

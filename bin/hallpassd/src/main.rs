@@ -1,18 +1,27 @@
-//! HTTP servers ask, the web site's sessions and accounts answer: the question of nginx's
-//! auth_request, Caddy's forward_auth and Traefik's ForwardAuth.
+//! Servers ask, the web site's sessions and accounts answer: over HTTP (nginx's auth_request,
+//! Caddy's forward_auth, Traefik's ForwardAuth), as a FastCGI authorizer (Apache), and to those
+//! who know how to ask Dovecot or saslauthd (Postfix, Exim, Prosody, Cyrus).
 #![forbid(unsafe_code)]
 
-mod credentials;
-mod identity;
-mod listen;
-mod login;
+mod activation;
+mod connections;
+mod door;
+mod dovecot;
+mod engine;
+mod fastcgi;
+mod http;
+mod metrics;
+mod openings;
 mod options;
 mod percent;
-mod pool;
-mod queue;
-mod route;
-mod serve;
+mod run;
+mod sasl;
+mod saslauthd;
+mod site;
+mod sites;
+mod sockets;
 mod start;
+mod supervisor;
 
 use std::process::ExitCode;
 

@@ -1,21 +1,85 @@
 //! The command line.
 
-use hallpass_program::CommandLine;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-/// Answers HTTP servers by the sessions and accounts of a web site
+use hallpass_core::Configuration;
+use hallpass_core::configuration::Error;
+
+/// Answers servers by the sessions and accounts of a web site
 ///
-/// Listens where [daemon] listen in the configuration says, until SIGTERM, and then finishes the
-/// answers in progress. Exit codes: 0 done, 1 cannot listen, 2 usage or configuration.
+/// Listens where [daemon] in the configuration says, until SIGTERM, and then finishes the answers in
+/// progress. Exit codes: 0 done, 1 cannot listen, 2 usage or configuration.
 #[derive(Debug, clap::Parser)]
 #[command(name = "hallpassd", version, after_help = EXAMPLES)]
 pub struct Options {
-    #[command(flatten)]
-    pub common: CommandLine,
+    /// A site's configuration; several for several sites [default: /etc/hallpass/hallpass.toml]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HALLPASS_CONFIG",
+        hide_env_values = true
+    )]
+    config: Vec<PathBuf>,
+    /// Read the configuration and what it names, say what is wrong with it, and end
+    #[arg(long)]
+    pub check_config: bool,
+}
+
+impl Options {
+    /// Reads the configuration of every site.
+    pub fn configurations(&self) -> Result<Vec<Configuration>, Error> {
+        match self.config.as_slice() {
+            [] => Configuration::load(&Configuration::find(None)).map(|only| vec![only]),
+            paths => paths.iter().map(|path| Configuration::load(path)).collect(),
+        }
+    }
+}
+
+/// What is wrong with `configurations` together, if anything is.
+pub fn clash(configurations: &[Configuration]) -> Option<String> {
+    if let [_] = configurations {
+        return None;
+    }
+    configurations
+        .iter()
+        .enumerate()
+        .find_map(|(number, configuration)| {
+            let path = configuration.path.display();
+            let Some(name) = &configuration.name else {
+                return (number > 0).then(|| {
+                    format!("{path}: name: is missing; of several sites only the first needs none")
+                });
+            };
+            let before = configurations.iter().take(number);
+            let same = before
+                .clone()
+                .find(|other| other.name.as_ref() == Some(name))?;
+            Some(format!(
+                "{path}: name: the site of {} is called {name} already",
+                same.path.display()
+            ))
+        })
+}
+
+/// Says that nothing is wrong with `configurations`.
+pub fn praise(configurations: &[Configuration]) -> ExitCode {
+    for configuration in configurations {
+        for warning in &configuration.warnings {
+            eprintln!("warning: {warning}");
+        }
+        let path = configuration.path.display();
+        eprintln!("{path}: the configuration is good");
+    }
+    ExitCode::SUCCESS
 }
 
 const EXAMPLES: &str = "\
 Examples:
   hallpassd --config /etc/hallpass/hallpass.toml
+
+  Two sites, each also under its name, as in /forum/auth:
+    hallpassd --config /etc/hallpass/shop.toml --config /etc/hallpass/forum.toml
 
   In nginx's configuration:
     location = /_hallpass {
@@ -34,3 +98,27 @@ Examples:
 
   By hand:
     curl -i --unix-socket /run/hallpass/http.sock -u alice http://localhost/auth";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn clash_of(names: &[&str]) -> Option<String> {
+        let site = |name: &&str| {
+            let text = format!("{name}\nframework = \"django\"\ndatabase = \"sqlite:x\"");
+            Configuration::parse(Path::new("/x.toml"), &text).unwrap()
+        };
+        clash(&names.iter().map(site).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn sites_are_told_apart_by_their_names() {
+        let (shop, forum) = ("name = \"shop\"", "name = \"forum\"");
+        assert_eq!(clash_of(&[""]), None);
+        assert_eq!(clash_of(&["", shop, forum]), None);
+        assert!(clash_of(&[shop, ""]).unwrap().contains("is missing"));
+        assert!(clash_of(&[shop, forum, shop]).unwrap().contains("already"));
+    }
+}

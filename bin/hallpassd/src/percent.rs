@@ -1,16 +1,27 @@
 //! Percent-encoding (RFC 3986 section 2.1).
 
+use std::borrow::Cow;
+use std::fmt::Write;
+
 /// `bytes` with everything but `keep` and RFC 3986's unreserved characters percent-encoded.
-pub fn encode(bytes: &[u8], keep: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
+pub fn encode<'a>(bytes: &'a [u8], keep: &[u8]) -> Cow<'a, str> {
+    let kept =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte) || keep.contains(byte);
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && bytes.iter().all(kept)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(3 * bytes.len());
     for byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) || keep.contains(byte) {
+        if kept(byte) {
             text.push(char::from(*byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            // Writing into a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 /// Undoes percent-encoding in a query, where a plus stands for a space. What is no escape stays

@@ -1,24 +1,24 @@
 //! The way from a question to its verdict.
 
+mod check;
 mod costliest;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_passwords::{
-    Description, Outcome, Rules, describe_cost, identify, is_affordable, spend_with, verify,
-};
+use hallpass_passwords::{Description, Outcome, Rules, identify};
 use hallpass_stores::sql::{Database, Queries};
 use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
+pub use self::check::{Begun, Check, Computation, Conclusion, Next};
+use self::check::{Known, Stage};
 use self::costliest::Costliest;
-use crate::configuration::{Access, Configuration, Passwords};
-use crate::memory::Held;
+use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::site::{Directory, Site};
 use crate::{
     Account, Conditions, Credential, Identity, Question, Reason, Requirement, Secret, Session,
-    Shared, Verdict,
+    Shared, Tickets, Verdict,
 };
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
@@ -35,6 +35,7 @@ pub struct Authenticator {
     access: Access,
     passwords: Passwords,
     longest_password: usize,
+    tickets: Option<Tickets>,
     costliest: Costliest,
     shared: Option<Arc<Shared>>,
 }
@@ -43,12 +44,25 @@ impl Authenticator {
     /// An authenticator for the site that `configuration` describes.
     #[must_use]
     pub fn new(configuration: &Configuration) -> Self {
+        Self::with(configuration, configuration.access.clone())
+    }
+
+    /// The same, for hosts whose names have no case, as those of XMPP servers.
+    #[must_use]
+    pub fn ignoring_case(configuration: &Configuration) -> Self {
+        let mut access = configuration.access.clone();
+        access.ignore_case = true;
+        Self::with(configuration, access)
+    }
+
+    fn with(configuration: &Configuration, access: Access) -> Self {
         Self {
-            site: Site::new(configuration),
+            site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
-            access: configuration.access.clone(),
+            access,
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
+            tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
             costliest: Costliest::default(),
             shared: None,
         }
@@ -68,10 +82,24 @@ impl Authenticator {
     pub fn answer(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
         let verdict = match &question.credential {
             Credential::Password { name, password } => {
-                self.throttled_password(name, password, question, now, deadline)
+                let verdict = self.password(name, password, question, now, deadline);
+                return verdict.unwrap_or_else(Verdict::from);
             }
             Credential::Session { token, owner } => {
                 self.session(token, owner.as_deref(), question, now, deadline)
+            }
+            Credential::Ticket { ticket, owner } => {
+                let opened = match &self.tickets {
+                    Some(tickets) => tickets.open(ticket.expose(), now),
+                    None => Err(Reason::InvalidSession),
+                };
+                match opened {
+                    Ok(token) => self.session(&token, owner.as_deref(), question, now, deadline),
+                    Err(reason) => Ok(Err(reason)),
+                }
+            }
+            Credential::Token { token, owner } => {
+                self.token(token, owner.as_deref(), question, deadline)
             }
             Credential::Vouched { name } => self.vouched(name, question, deadline),
         };
@@ -126,29 +154,22 @@ impl Authenticator {
         identify(self.site.rules, account.encoded.as_deref()?)
     }
 
-    fn throttled_password(
-        &mut self,
-        name: &str,
-        password: &Secret,
-        question: &Question,
-        now: SystemTime,
-        deadline: Deadline,
-    ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let Some(shared) = self.shared.clone() else {
-            return self.password(name, password, question, deadline);
+    /// As [`answer`](Self::answer), but for the computing that a password takes: that is left to
+    /// the caller.
+    pub fn begin(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Begun {
+        let Credential::Password { name, password } = &question.credential else {
+            return Begun::Answered(self.answer(question, now, deadline));
         };
-        let throttle = &shared.throttle;
-        if !throttle.admits(name, question.client, now) {
-            return Ok(Err(Reason::Throttled));
-        }
-        let answer = self.password(name, password, question, deadline)?;
-        match &answer {
-            Ok(_) | Err(Reason::NotPermitted) => throttle.succeeded(name),
-            // Nothing was guessed.
-            Err(Reason::Malformed) => {}
-            Err(_) => throttle.failed(name, question.client, now),
-        }
-        Ok(answer)
+        let begun = self.check(name, password, question, now, deadline);
+        let begun = begun.and_then(|begun| match begun {
+            Begun::Check(mut check) => {
+                let stored = check.computation.encoded.as_deref();
+                check.computation.costliest = Some(self.cost_of_denials(stored, deadline)?);
+                Ok(Begun::Check(check))
+            }
+            answered => Ok(answered),
+        });
+        begun.unwrap_or_else(|unavailable| Begun::Answered(unavailable.into()))
     }
 
     fn password(
@@ -156,15 +177,47 @@ impl Authenticator {
         name: &str,
         password: &Secret,
         question: &Question,
+        now: SystemTime,
         deadline: Deadline,
-    ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let password = password.expose();
-        if malformed_name(name)
-            || password.len() > self.longest_password
-            || password.contains(&0)
-            || std::str::from_utf8(password).is_err()
+    ) -> Result<Verdict, Unavailable> {
+        let (mut computation, conclusion) =
+            match self.check(name, password, question, now, deadline)? {
+                Begun::Answered(verdict) => return Ok(verdict),
+                Begun::Check(check) => (check.computation, check.conclusion),
+            };
+        let checked = loop {
+            // Whoever is let in costs no look at what others would cost.
+            if computation.misses_a_cost() {
+                let stored = computation.encoded.as_deref();
+                computation.costliest = Some(self.cost_of_denials(stored, deadline)?);
+            }
+            match computation.next() {
+                Next::Done(outcome) => break outcome,
+                Next::Derivation(_) | Next::Run => computation.run(deadline)?,
+            }
+        };
+        Ok(conclusion.conclude(checked, now))
+    }
+
+    /// Asks the stores all there is to ask about a name and a password.
+    fn check(
+        &mut self,
+        name: &str,
+        password: &Secret,
+        question: &Question,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Begun, Unavailable> {
+        let shared = self.shared.clone();
+        let client = question.client.address;
+        let refused = |reason| Ok(Begun::Answered(Verdict::Denied(reason)));
+        if let Some(shared) = &shared
+            && !shared.throttle.admits(name, client, now)
         {
-            return Ok(Err(Reason::Malformed));
+            return refused(Reason::Throttled);
+        }
+        if malformed_name(name) || self.malformed_password(password.expose()) {
+            return refused(Reason::Malformed);
         }
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
@@ -176,67 +229,93 @@ impl Authenticator {
             let admitted = admit(directory, queries, &account, &self.access, question)?;
             Ok(Some((account, admitted)))
         })?;
-        let Some((account, admitted)) = found else {
-            self.spend(password, None, deadline)?;
-            return Ok(Err(Reason::UnknownUser));
+        let (encoded, admitted) = match found {
+            Some((account, admitted)) => (Some(account.encoded.unwrap_or_default()), admitted),
+            None => (None, Err(Reason::UnknownUser)),
         };
-        let encoded = account.encoded.as_deref().unwrap_or_default();
-        let outcome = self.verify(password, encoded, deadline)?;
-        let denied = match outcome {
-            Outcome::Match => match admitted {
-                Ok(identity) => return Ok(Ok(identity)),
-                Err(reason) => reason,
+        let fingerprint = shared.as_ref().and_then(|shared| {
+            let stored = encoded.as_deref().map_or(name.as_bytes(), str::as_bytes);
+            let kind = match (&encoded, &admitted) {
+                (None, _) => &b"nobody"[..],
+                (Some(_), Ok(_)) => b"account",
+                (Some(_), Err(_)) => b"in vain",
+            };
+            let fingerprints = shared.fingerprints.as_ref()?;
+            Some(fingerprints.of(&[kind, stored, password.expose()]))
+        });
+        let conclusion = Conclusion {
+            name: name.to_owned(),
+            client,
+            account: match encoded.as_deref() {
+                None => Known::NoAccount,
+                Some("") => Known::NoPassword,
+                Some(_) => Known::Hash,
             },
-            Outcome::Mismatch => Reason::WrongPassword,
-            Outcome::Unusable => Reason::UnusablePassword,
-            Outcome::Unsupported if encoded.is_empty() => Reason::UnusablePassword,
-            Outcome::Unsupported => Reason::UnsupportedHash,
+            fingerprint,
+            shared: shared.clone(),
+            admitted,
         };
-        let checked = matches!(outcome, Outcome::Match | Outcome::Mismatch).then_some(encoded);
-        self.spend(password, checked, deadline)?;
-        Ok(Err(denied))
-    }
-
-    fn verify(
-        &self,
-        password: &[u8],
-        encoded: &str,
-        deadline: Deadline,
-    ) -> Result<Outcome, Unavailable> {
-        let (rules, limits) = (self.site.rules, &self.passwords.limits);
-        if let Some(allowed) = &self.site.algorithms
-            && let Some(description) = identify(rules, encoded)
-            && !encoded.starts_with('!')
-            && !allowed.iter().any(|name| name == description.algorithm)
+        if conclusion.admitted.is_ok()
+            && let (Some(shared), Some(fingerprint)) = (&shared, &fingerprint)
+            && let Some(verified) = &shared.verified
+            && verified.knows(fingerprint, now)
         {
-            return Ok(Outcome::Unsupported);
+            let verdict = conclusion.conclude(Outcome::Match, now);
+            return Ok(Begun::Answered(verdict));
         }
-        let held = is_affordable(rules, encoded, limits).then_some(encoded);
-        let _held = hold(self.shared.as_deref(), held, deadline)?;
-        Ok(verify(rules, password, encoded, limits))
+        let computation = Computation {
+            rules: self.site.rules,
+            limits: self.passwords.limits.clone(),
+            password: Secret::new(password.expose()),
+            allowed: encoded
+                .as_deref()
+                .is_none_or(|encoded| self.allows(encoded)),
+            in_vain: conclusion.admitted.is_err(),
+            encoded,
+            costliest: None,
+            fingerprint,
+            shared,
+            stage: Stage::Verify,
+        };
+        Ok(Begun::Check(Box::new(Check {
+            computation,
+            conclusion,
+        })))
     }
 
-    /// Makes a denial cost what the site's costliest hash costs, whatever `checked`, the hash
-    /// that has been computed already, did cost: the time tells nobody which accounts there are.
-    fn spend(
-        &mut self,
-        password: &[u8],
-        checked: Option<&str>,
-        deadline: Deadline,
-    ) -> Result<(), Unavailable> {
-        let limits = &self.passwords.limits;
-        let costliest = match &self.passwords.dummy {
-            Some(dummy) => dummy,
-            None => {
-                let (directory, database) = (&mut *self.site.directory, &mut self.database);
-                self.costliest.learn(self.site.rules, limits, checked, || {
-                    database.ask(deadline, |queries| directory.some_hashes(queries))
-                })?
-            }
+    fn malformed_password(&self, password: &[u8]) -> bool {
+        password.len() > self.longest_password
+            || password.contains(&0)
+            || std::str::from_utf8(password).is_err()
+    }
+
+    /// Whether the configuration allows the algorithm of this stored hash. What is no hash at all
+    /// is for the rules to say.
+    fn allows(&self, encoded: &str) -> bool {
+        let Some(allowed) = &self.site.algorithms else {
+            return true;
         };
-        let _held = hold(self.shared.as_deref(), Some(costliest), deadline)?;
-        spend_with(self.site.rules, password, costliest, checked, limits);
-        Ok(())
+        encoded.starts_with('!')
+            || identify(self.site.rules, encoded)
+                .is_none_or(|it| allowed.iter().any(|name| name == it.algorithm))
+    }
+
+    /// What a denial costs: as much as the site's costliest hash, `stored` among them, so that the
+    /// time tells nobody which accounts there are.
+    fn cost_of_denials(
+        &mut self,
+        stored: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<String, Unavailable> {
+        if let Some(dummy) = &self.passwords.dummy {
+            return Ok(dummy.clone());
+        }
+        let (directory, database) = (&mut *self.site.directory, &mut self.database);
+        let (rules, limits) = (self.site.rules, &self.passwords.limits);
+        let costliest = self.costliest.learn(rules, limits, stored, || {
+            database.ask(deadline, |queries| directory.some_hashes(queries))
+        })?;
+        Ok(costliest.to_owned())
     }
 
     fn session(
@@ -253,7 +332,7 @@ impl Authenticator {
             ..
         } = &mut self.site;
         self.database.ask(deadline, |queries| {
-            let login = match sessions.read(queries, token.expose(), now)? {
+            let login = match sessions.read(queries, token.expose(), &question.client, now)? {
                 Ok(login) => login,
                 Err(reason) => return Ok(Err(reason)),
             };
@@ -266,11 +345,8 @@ impl Authenticator {
             if !sessions.confirms(&login, &account) {
                 return Ok(Err(Reason::StaleSession));
             }
-            if let Some(owner) = owner {
-                let named = directory.by_name(queries, owner)?;
-                if named.is_none_or(|named| named.id != account.id) {
-                    return Ok(Err(Reason::WrongUser));
-                }
+            if !belongs(&mut **directory, queries, &account, owner)? {
+                return Ok(Err(Reason::WrongUser));
             }
             let directory = &mut **directory;
             let admitted = admit(directory, queries, &account, &self.access, question)?;
@@ -282,6 +358,29 @@ impl Authenticator {
                 }),
                 ..identity
             }))
+        })
+    }
+
+    fn token(
+        &mut self,
+        token: &Secret,
+        owner: Option<&str>,
+        question: &Question,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let token = match std::str::from_utf8(token.expose()) {
+            Ok(token) if !malformed_name(token) => token,
+            _ => return Ok(Err(Reason::NoSession)),
+        };
+        let directory = &mut *self.site.directory;
+        self.database.ask(deadline, |queries| {
+            let Some(account) = directory.by_token(queries, token)? else {
+                return Ok(Err(Reason::NoSession));
+            };
+            if !belongs(directory, queries, &account, owner)? {
+                return Ok(Err(Reason::WrongUser));
+            }
+            admit(directory, queries, &account, &self.access, question)
         })
     }
 
@@ -304,19 +403,21 @@ impl Authenticator {
     }
 }
 
-/// Holds the memory that a check of `encoded` takes, together with the other threads of the program.
-fn hold<'a>(
-    shared: Option<&'a Shared>,
-    encoded: Option<&str>,
-    deadline: Deadline,
-) -> Result<Option<Held<'a>>, Unavailable> {
-    let memory = encoded
-        .and_then(describe_cost)
-        .map_or(0, |cost| cost.memory);
-    match shared {
-        Some(shared) if memory > 0 => shared.memory.hold(memory, deadline).map(Some),
-        _ => Ok(None),
+/// Whether `account` is the one that the host calls `owner`, where it calls it anything.
+fn belongs(
+    directory: &mut dyn Directory,
+    queries: &mut Queries<'_>,
+    account: &Account,
+    owner: Option<&str>,
+) -> Result<bool, Unavailable> {
+    let Some(owner) = owner else {
+        return Ok(true);
+    };
+    if malformed_name(owner) {
+        return Ok(false);
     }
+    let named = directory.by_name(queries, owner)?;
+    Ok(named.is_some_and(|named| named.id == account.id))
 }
 
 /// Whether an account whose owner has proved who they are may in.
@@ -337,7 +438,7 @@ fn admit(
         Vec::new()
     };
     for conditions in conditions {
-        let mut met = |requirement: &Requirement| {
+        let mut met = |requirement: &Requirement| -> Result<bool, Unavailable> {
             Ok(match requirement {
                 Requirement::Group(name) => groups.contains(name),
                 Requirement::Permission(permission) => {

@@ -10,17 +10,22 @@ mod authenticator;
 pub mod configuration;
 pub mod cookie;
 mod memory;
+pub mod php_literals;
 mod question;
 mod shared;
 mod site;
 mod throttle;
+mod ticket;
 mod verdict;
+mod verified;
 
 pub use hallpass_stores::{Deadline, Secret, Unavailable};
 
 pub use self::account::{Account, Id};
-pub use self::authenticator::Authenticator;
+pub use self::authenticator::{Authenticator, Begun, Check, Computation, Conclusion, Next};
 pub use self::configuration::Configuration;
-pub use self::question::{Conditions, Credential, Question, Requirement};
+pub use self::question::{Client, Conditions, Credential, Question, Requirement};
 pub use self::shared::Shared;
-pub use self::verdict::{Identity, Reason, Session, Verdict};
+pub use self::ticket::{NoTicket, Tickets};
+pub use self::verdict::{Decoding, Identity, Reason, Session, Verdict};
+pub use self::verified::{CacheStatistics, Fingerprint};

@@ -13,8 +13,8 @@ pub struct Question {
     pub conditions: Conditions,
     /// Whether the host wants the groups in the answer.
     pub wants_groups: bool,
-    /// The address that somebody asks from, where the host tells it.
-    pub client: Option<IpAddr>,
+    /// Where somebody asks from, as far as the host tells.
+    pub client: Client,
 }
 
 impl Question {
@@ -25,7 +25,29 @@ impl Question {
             credential,
             conditions: Conditions::default(),
             wants_groups: false,
-            client: None,
+            client: Client::default(),
+        }
+    }
+}
+
+/// Where somebody asks from, as far as the host tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The address.
+    pub address: Option<IpAddr>,
+    /// The browser, as it names itself in `User-Agent`.
+    pub browser: Option<String>,
+    /// What proxies on the way said in `X-Forwarded-For`.
+    pub forwarded_for: Option<String>,
+}
+
+impl Client {
+    /// A client of which the address alone is known, or nothing.
+    #[must_use]
+    pub fn at(address: Option<IpAddr>) -> Self {
+        Self {
+            address,
+            ..Self::default()
         }
     }
 }
@@ -47,6 +69,20 @@ pub enum Credential {
         /// The name that the session must belong to, where the host has one.
         owner: Option<String>,
     },
+    /// A ticket, which stands for a session for a short while.
+    Ticket {
+        /// The ticket.
+        ticket: Secret,
+        /// The name that the session must belong to, where the host has one.
+        owner: Option<String>,
+    },
+    /// A token that the site gave to a program of somebody's, in place of a password.
+    Token {
+        /// The token.
+        token: Secret,
+        /// The name that the token must belong to, where the host has one.
+        owner: Option<String>,
+    },
     /// Nothing: the host knows who it is and vouches for the name. The answer says whether there
     /// is such an account, and whether it is let in; it proves nothing about who asks.
     Vouched {
@@ -61,7 +97,9 @@ impl Credential {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Password { name, .. } | Self::Vouched { name } => Some(name),
-            Self::Session { owner, .. } => owner.as_deref(),
+            Self::Session { owner, .. }
+            | Self::Ticket { owner, .. }
+            | Self::Token { owner, .. } => owner.as_deref(),
         }
     }
 }

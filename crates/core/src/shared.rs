@@ -1,15 +1,20 @@
 //! What the authenticators of one program share.
 
+use std::time::SystemTime;
+
 use crate::configuration::Configuration;
 use crate::memory::Memory;
 use crate::throttle::Throttle;
+use crate::verified::{CacheStatistics, Fingerprints, Verified};
 
 /// What the authenticators of one program that runs long share: how many wrong passwords there
-/// were, and how much memory checks take.
+/// were, how much memory checks take, and which passwords have been verified.
 #[derive(Debug)]
 pub struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) memory: Memory,
+    pub(crate) fingerprints: Option<Fingerprints>,
+    pub(crate) verified: Option<Verified>,
 }
 
 impl Shared {
@@ -19,6 +24,32 @@ impl Shared {
         Self {
             throttle: Throttle::new(&configuration.limits),
             memory: Memory::new(configuration.passwords.memory),
+            fingerprints: None,
+            verified: None,
         }
+    }
+
+    /// That, and verified passwords are remembered as `[daemon]` says.
+    #[must_use]
+    pub fn remembering(configuration: &Configuration) -> Self {
+        let daemon = &configuration.daemon;
+        let verified = |lifetime| Verified::new(lifetime, daemon.verified_cache_size);
+        Self {
+            fingerprints: Fingerprints::new(),
+            verified: daemon.verified_cache.map(verified),
+            ..Self::new(configuration)
+        }
+    }
+
+    /// Forgets the verified passwords; returns how many there were.
+    pub fn forget_verified(&self) -> usize {
+        self.verified.as_ref().map_or(0, Verified::forget)
+    }
+
+    /// How the cache of verified passwords does at the time `now`.
+    #[must_use]
+    pub fn cache_statistics(&self, now: SystemTime) -> CacheStatistics {
+        let verified = self.verified.as_ref();
+        verified.map_or_else(CacheStatistics::default, |it| it.statistics(now))
     }
 }

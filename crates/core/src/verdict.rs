@@ -68,7 +68,30 @@ pub struct Session {
     /// When the site lets it end, if nothing renews it.
     pub expires: Option<SystemTime>,
     /// How it was read, in words for the administrator.
-    pub decoded: &'static str,
+    pub decoded: Decoding,
+}
+
+/// How a session was read, in words for the administrator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decoding {
+    /// Where it was.
+    pub store: &'static str,
+    /// What it was wrapped in; empty where it was in nothing.
+    pub container: &'static str,
+    /// How it was written; empty where there is nothing to say.
+    pub format: &'static str,
+}
+
+impl std::fmt::Display for Decoding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.store)?;
+        for word in [self.container, self.format] {
+            if !word.is_empty() {
+                write!(formatter, ", {word}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why somebody may not in.
@@ -106,6 +129,30 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::AnonymousSession,
+        Self::ExpiredSession,
+        Self::Inactive,
+        Self::InvalidSession,
+        Self::Malformed,
+        Self::NoSession,
+        Self::NotPermitted,
+        Self::StaleSession,
+        Self::Throttled,
+        Self::UnsupportedHash,
+        Self::UnknownUser,
+        Self::UnusablePassword,
+        Self::WrongPassword,
+        Self::WrongUser,
+    ];
+
+    /// The reason of that [`word`](Self::word).
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+
     /// The stable word that logs, `--json` and metrics use.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -125,7 +125,6 @@ fn more_errors_are_found() {
     for text in [
         "django = 1",
         "[django]\nsession_engine = \"redis\"",
-        "[django]\nversion = \"3.2\"",
         "[django]\nversion = \"new\"",
         "[django]\nsecret_key = { file = \"a\", env = \"b\" }",
         "[django]\nsecret_key = { credential = \"../x\" }",

@@ -41,6 +41,7 @@ mod wordpress;
 mod work;
 
 pub use derivation::Derivation;
+pub use hallpass_pbkdf2::Request;
 pub use limits::Limits;
 pub use make::Algorithm;
 pub use make::MakeError;
@@ -49,9 +50,11 @@ pub use outcome::Description;
 pub use outcome::Outcome;
 pub use rules::Rules;
 pub use rules::UnknownRules;
+pub use work::Spending;
 pub use work::describe_cost;
 pub use work::spend;
 pub use work::spend_with;
+pub use work::spending;
 
 use scheme::Parsed;
 

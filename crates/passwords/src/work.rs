@@ -2,6 +2,8 @@
 
 use std::hint::black_box;
 
+use hallpass_pbkdf2::Request;
+
 use crate::Description;
 use crate::Limits;
 use crate::Rules;
@@ -17,6 +19,8 @@ use crate::scheme::Scheme;
 use crate::scheme::check;
 use crate::wordpress;
 
+/// The salt of derivations whose key nobody needs.
+const SALT: &[u8] = b"hallpass";
 /// A hash that costs less than this part of the costliest counts as nothing done.
 const NEGLIGIBLE: u64 = 16;
 
@@ -51,6 +55,50 @@ pub fn spend_with(
     }
     for _ in 0..attempts(rules, password) {
         spend_once(rules, password, &completed, &*target, already, limits);
+    }
+}
+
+/// What [`spend_with`] does, so that an [engine](hallpass_pbkdf2::Engine) can do it along with
+/// others where it is one PBKDF2 derivation.
+pub enum Spending {
+    /// Nothing that takes any time.
+    Nothing,
+    /// This, and nobody needs the key.
+    Derivation(Request),
+    /// Something else: [`spend_with`] does it.
+    Other,
+}
+
+/// Says what [`spend_with`] does with the same arguments.
+pub fn spending(
+    rules: Rules,
+    password: &[u8],
+    costliest: &str,
+    already: Option<&str>,
+    limits: &Limits,
+) -> Spending {
+    let completed = complete(costliest);
+    let permitted =
+        find(rules, &completed).is_some_and(|target| target.permitted(limits, password.len()));
+    let attempts = attempts(rules, password);
+    if !permitted || attempts == 0 {
+        return Spending::Nothing;
+    }
+    let Some(target) = Pbkdf2Hash::parse(&completed).filter(|_| attempts == 1) else {
+        return Spending::Other;
+    };
+    let iterations = match already {
+        None => target.iterations(),
+        Some(already) => match Pbkdf2Hash::parse(already) {
+            Some(done) if done.kind() == target.kind() => {
+                target.iterations().saturating_sub(done.iterations())
+            }
+            _ => return Spending::Other,
+        },
+    };
+    match iterations {
+        0 => Spending::Nothing,
+        _ => Spending::Derivation(django::request(target.kind(), password, SALT, iterations)),
     }
 }
 
@@ -128,13 +176,44 @@ fn bcrypt_of(encoded: &str) -> Option<BcryptHash<'_>> {
 
 fn pbkdf2(kind: django::Kind, password: &[u8], iterations: u32) {
     if iterations > 0 {
-        black_box(django::derive(kind, password, b"hallpass", iterations));
+        black_box(django::derive(kind, password, SALT, iterations));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_spent_is_told_beforehand() {
+        let limits = Limits::default();
+        let kind = |costliest: &str, already: Option<&str>| match spending(
+            Rules::Django,
+            b"secret",
+            costliest,
+            already,
+            &limits,
+        ) {
+            Spending::Nothing => "nothing",
+            Spending::Derivation(_) => "derivation",
+            Spending::Other => "other",
+        };
+        let (thousand, ten) = ("pbkdf2_sha256$1000", "pbkdf2_sha256$10$salt$hash");
+        assert_eq!(kind(thousand, None), "derivation");
+        assert_eq!(kind(thousand, Some(ten)), "derivation");
+        assert_eq!(kind("pbkdf2_sha256$10", Some(ten)), "nothing");
+        assert_eq!(kind("pbkdf2_sha256$9", Some(ten)), "nothing");
+        assert_eq!(kind("pbkdf2_sha1$1000", None), "derivation");
+        assert_eq!(kind("pbkdf2_sha1$1000", Some(ten)), "other");
+        assert_eq!(
+            kind("md5$salt$67a1e09bb1f83f5007dc119c14d663aa", None),
+            "other"
+        );
+        assert_eq!(kind("pbkdf2_sha256$20000001", None), "nothing");
+        assert_eq!(kind("no hash at all", None), "nothing");
+        let joomla = spending(Rules::Joomla, b"", thousand, None, &limits);
+        assert!(matches!(joomla, Spending::Nothing));
+    }
 
     #[test]
     fn a_password_costs_an_unknown_account_what_it_costs_a_known_one() {

@@ -46,6 +46,20 @@ pub(crate) fn fastest(kernels: &[Kernel], cost: fn(Kernel) -> u32, waiting: usiz
     best
 }
 
+/// How many streams are worth doing at a time: with more, hardly any more are done in a time, and
+/// each takes longer.
+pub(crate) fn width(kernels: &[Kernel], cost: fn(Kernel) -> u32) -> usize {
+    // Iterations of one stream in a time, in parts of a million.
+    let rate = |kernel: &Kernel| kernel.lanes() as u64 * 1_000_000 / u64::from(cost(*kernel));
+    let best = kernels.iter().map(rate).max().unwrap_or_default();
+    let nearly_best = |kernel: &&Kernel| rate(kernel) * 20 >= best * 19;
+    let lanes = kernels
+        .iter()
+        .filter(nearly_best)
+        .map(|kernel| kernel.lanes());
+    lanes.min().unwrap_or(1)
+}
+
 /// Whether the processor does four 512-bit operations a cycle, as Zen 5 does (AMD family 1Ah),
 /// rather than two.
 ///
@@ -162,6 +176,15 @@ mod tests {
                 .iter()
                 .all(|kernel| *kernel == Kernel::Avx512Twice)
         );
+    }
+
+    #[test]
+    fn no_more_streams_are_begun_than_pays() {
+        assert_eq!(width(&X86_64, zen5_sha256), 32);
+        assert_eq!(width(&X86_64, golden_cove_sha256), 16);
+        assert_eq!(width(&X86_64[..6], golden_cove_sha256), 3);
+        assert_eq!(width(&X86_64[..1], golden_cove_sha256), 1);
+        assert_eq!(width(&[], golden_cove_sha256), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use zeroize::Zeroizing;
 
-use crate::costs::{Costs, fastest};
+use crate::costs::{Costs, fastest, width};
 use crate::hash::Hash;
 use crate::kernel::Kernel;
 use crate::request::{Blocks, Request};
@@ -126,6 +126,12 @@ impl Engine {
     /// How many requests there are whose keys were not returned yet.
     pub fn len(&self) -> usize {
         self.keys.len() + self.empty.len()
+    }
+
+    /// How many requests are worth doing at a time, of those whose keys are no longer than a digest:
+    /// with more of them hardly more are done in a time, and each takes longer.
+    pub fn width(&self) -> usize {
+        width(&self.kernels, self.costs.sha256)
     }
 
     /// Whether there is nothing to do.

@@ -1,6 +1,7 @@
-//! Standard input, for as long as there is time.
+//! Standard input and other descriptors, for as long as there is time.
 
 use std::io;
+use std::os::fd::AsFd;
 
 use hallpass_core::Deadline;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -11,10 +12,22 @@ use rustix::event::{PollFd, PollFlags, poll};
 /// # Errors
 /// [`io::ErrorKind::TimedOut`] when it does not end by `deadline`, and what reading it comes to.
 pub fn read_until(deadline: Deadline, most: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let input = io::stdin();
+    read_from_until(&io::stdin(), deadline, most, bytes)
+}
+
+/// As [`read_until`], from `input`. What its owner may keep in a buffer is not seen.
+///
+/// # Errors
+/// As [`read_until`].
+pub fn read_from_until(
+    input: &impl AsFd,
+    deadline: Deadline,
+    most: usize,
+    bytes: &mut Vec<u8>,
+) -> io::Result<()> {
     while bytes.len() <= most {
         let wait = deadline.remaining().try_into().map_err(io::Error::other)?;
-        let mut ready = [PollFd::new(&input, PollFlags::IN)];
+        let mut ready = [PollFd::new(input, PollFlags::IN)];
         match poll(&mut ready, Some(&wait)) {
             Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
             Ok(_) => {}
@@ -23,7 +36,7 @@ pub fn read_until(deadline: Deadline, most: usize, bytes: &mut Vec<u8>) -> io::R
         }
         let mut piece = [0; 1024];
         // Past the buffer that the standard library keeps, of which `poll` knows nothing.
-        let count = rustix::io::read(&input, &mut piece)?;
+        let count = rustix::io::read(input, &mut piece)?;
         if count == 0 {
             return Ok(());
         }

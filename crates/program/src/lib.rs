@@ -3,14 +3,18 @@
 
 mod alarm;
 mod command_line;
+mod conditions;
 mod input;
 pub mod log;
 mod terminate;
+pub mod via;
 mod worker;
 
 pub use self::alarm::exit_after;
 pub use self::command_line::CommandLine;
-pub use self::input::read_until;
+pub use self::conditions::{ConditionArguments, requirement};
+pub use self::input::{read_from_until, read_until};
 pub use self::log::Log;
 pub use self::terminate::on_terminate;
+pub use self::via::{Asker, ask_once};
 pub use self::worker::Worker;

@@ -18,7 +18,7 @@ pub struct Log {
     socket: Option<UnixDatagram>,
 }
 
-/// The longest user name that is written into the log whole, in characters.
+/// The longest name that is written into the log whole, in characters.
 const LONGEST_NAME: usize = 150;
 
 /// One decision.
@@ -32,6 +32,15 @@ pub struct Decision<'a> {
     pub verdict: &'a Verdict,
     /// How long it took.
     pub took: Duration,
+}
+
+/// The way by which a question came to a program that has several.
+#[derive(Debug)]
+pub struct Through<'a> {
+    /// The way's stable word.
+    pub door: &'static str,
+    /// The program that asked, where it says.
+    pub host: Option<&'a str>,
 }
 
 impl Log {
@@ -90,6 +99,15 @@ impl Log {
 
     /// A decision.
     pub fn decision(&self, decision: &Decision<'_>) {
+        self.decide(decision, None);
+    }
+
+    /// A decision on a question that came by one of several ways.
+    pub fn decision_through(&self, decision: &Decision<'_>, through: &Through<'_>) {
+        self.decide(decision, Some(through));
+    }
+
+    fn decide(&self, decision: &Decision<'_>, through: Option<&Through<'_>>) {
         let level = match decision.verdict {
             Verdict::Unavailable(_) => LogLevel::Error,
             _ => LogLevel::Info,
@@ -106,13 +124,17 @@ impl Log {
             fields.push(("reason", Field::Word(reason)));
         }
         if let Some(user) = decision.user.or(owner) {
-            let end = user.char_indices().nth(LONGEST_NAME).map(|(end, _)| end);
-            let user = end.and_then(|end| user.get(..end)).unwrap_or(user);
-            fields.push(("user", Field::Text(user)));
+            fields.push(("user", Field::Text(beginning(user))));
         }
         let client = decision.client.map(|client| client.to_string());
         if let Some(client) = &client {
             fields.push(("client", Field::Word(client)));
+        }
+        if let Some(Through { door, host }) = through {
+            fields.push(("door", Field::Word(door)));
+            if let Some(host) = host {
+                fields.push(("host", Field::Text(beginning(host))));
+            }
         }
         // Microseconds are as fine as anybody reads.
         let milliseconds = decision.took.as_micros() as f64 / 1000.0;
@@ -161,6 +183,12 @@ impl Log {
         // There is nowhere left to say that the log cannot be written.
         drop(sent);
     }
+}
+
+/// As much of `name` as is written.
+fn beginning(name: &str) -> &str {
+    let end = name.char_indices().nth(LONGEST_NAME).map(|(end, _)| end);
+    end.and_then(|end| name.get(..end)).unwrap_or(name)
 }
 
 /// What a field of a line holds.

@@ -5,18 +5,15 @@
 //! Python's `json` writes) without building it: no recursion, and memory only for the nesting
 //! (a byte a level) and the members asked for.
 
-use std::borrow::Cow;
+use crate::value::{LONGEST_TEXT, Value};
 
-/// A member's value, as far as anybody here cares.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
-    Text(String),
-    Integer(i64),
-    Null,
-    /// A number with a fraction or an exponent.
-    Fraction(f64),
-    /// An array, an object, a boolean or a whole number past 64 bits.
-    Other,
+/// What bytes past ASCII stand for. Python's `json` writes none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// The encoding that Django's `JSONSerializer` decodes with (core/signing.py, 5.2).
+    Latin1,
+    /// The encoding of django-redis (serializers/json.py, 6.0).
+    Utf8,
 }
 
 /// The deepest nesting that is read. Python's own reader gives up at about a thousand.
@@ -25,12 +22,14 @@ const DEPTH: usize = 1000;
 /// Reads the members called `wanted` of the object that `text` is. As in Python, the last of
 /// several members of one name counts. `None` when `text` is not one JSON object.
 ///
-/// Bytes past ASCII stand for themselves as in Latin-1, the encoding that Django's
-/// `JSONSerializer` decodes with (core/signing.py, 5.2).
 pub(crate) fn members<const N: usize>(
     text: &[u8],
+    encoding: Encoding,
     wanted: [&str; N],
 ) -> Option<[Option<Value>; N]> {
+    if encoding == Encoding::Utf8 && std::str::from_utf8(text).is_err() {
+        return None;
+    }
     let mut reader = Reader { rest: text };
     let mut found = [const { None }; N];
     reader.space();
@@ -43,10 +42,12 @@ pub(crate) fn members<const N: usize>(
             reader.space();
             reader.take(b':')?;
             let value = reader.value()?;
-            if let Some(slot) = wanted.iter().position(|wanted| *wanted == name)
-                && let Some(slot) = found.get_mut(slot)
-            {
-                *slot = Some(value);
+            let slot = wanted.iter().position(|wanted| name.is(wanted));
+            if let Some(slot) = slot.and_then(|slot| found.get_mut(slot)) {
+                *slot = Some(match value {
+                    Written::Text(text) => text.value(encoding),
+                    Written::Other(value) => value,
+                });
             }
             reader.space();
             match reader.next()? {
@@ -91,12 +92,12 @@ impl<'a> Reader<'a> {
     }
 
     /// One value with the space before it. Arrays and objects are checked and passed over.
-    fn value(&mut self) -> Option<Value> {
+    fn value(&mut self) -> Option<Written<'a>> {
         let mut open: Vec<u8> = Vec::new();
         loop {
             self.space();
             let value = match self.peek()? {
-                b'"' => Value::Text(self.string()?.into_owned()),
+                b'"' => Written::Text(self.string()?),
                 bracket @ (b'[' | b'{') => {
                     self.next();
                     self.space();
@@ -113,9 +114,9 @@ impl<'a> Reader<'a> {
                         }
                         continue;
                     }
-                    Value::Other
+                    Written::Other(Value::Other)
                 }
-                _ => self.scalar()?,
+                _ => Written::Other(self.scalar()?),
             };
             loop {
                 let Some(bracket) = open.last() else {
@@ -136,7 +137,7 @@ impl<'a> Reader<'a> {
                 }
                 open.pop();
                 if open.is_empty() {
-                    return Some(Value::Other);
+                    return Some(Written::Other(Value::Other));
                 }
             }
         }
@@ -201,66 +202,119 @@ impl<'a> Reader<'a> {
         (count > 0).then_some(())
     }
 
-    /// A string with its quotes. Lone surrogates, which Python writes and no Rust string can
-    /// hold, become U+FFFD: no text that is compared with anything contains one.
-    fn string(&mut self) -> Option<Cow<'a, str>> {
+    /// A string with its quotes: checked here, read where it is wanted.
+    fn string(&mut self) -> Option<Text<'a>> {
         self.take(b'"')?;
-        let plain = self
-            .rest
-            .iter()
-            .take_while(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\\' | ..b' '))
-            .count();
-        let (head, rest) = self.rest.split_at_checked(plain)?;
-        let head = std::str::from_utf8(head).ok()?;
-        self.rest = rest;
-        if self.take(b'"').is_some() {
-            return Some(Cow::Borrowed(head));
-        }
-        let mut text = head.to_owned();
+        let start = self.rest;
         loop {
             match self.next()? {
-                b'"' => return Some(Cow::Owned(text)),
-                b'\\' => text.push(self.escape()?),
-                ..b' ' => return None,
-                byte => text.push(char::from(byte)),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Option<char> {
-        Some(match self.next()? {
-            byte @ (b'"' | b'\\' | b'/') => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let unit = self.unit()?;
-                if (0xd800..0xdc00).contains(&unit) && self.rest.starts_with(b"\\u") {
-                    let before = self.rest;
-                    self.word(b"\\u")?;
-                    let low = self.unit()?;
-                    if (0xdc00..0xe000).contains(&low) {
-                        let scalar = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-                        return char::from_u32(scalar);
-                    }
-                    self.rest = before;
+                b'"' => {
+                    let length = start.len() - self.rest.len() - 1;
+                    return start.get(..length).map(Text);
                 }
-                char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
+                b'\\' => match self.next()? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                    b'u' => {
+                        let (digits, rest) = self.rest.split_at_checked(4)?;
+                        if !digits.iter().all(u8::is_ascii_hexdigit) {
+                            return None;
+                        }
+                        self.rest = rest;
+                    }
+                    _ => return None,
+                },
+                ..b' ' => return None,
+                _ => {}
             }
-            _ => return None,
-        })
+        }
+    }
+}
+
+enum Written<'a> {
+    Text(Text<'a>),
+    Other(Value),
+}
+
+/// What is between a string's quotes.
+struct Text<'a>(&'a [u8]);
+
+impl Text<'_> {
+    /// Names that are wanted are ASCII, in which every encoding is the same.
+    fn is(&self, name: &str) -> bool {
+        // Escapes only make it longer: six bytes for one.
+        self.0 == name.as_bytes()
+            || (self.0.contains(&b'\\')
+                && self.0.len() <= name.len() * 6
+                && self.read(Encoding::Latin1).as_deref() == Some(name))
     }
 
-    fn unit(&mut self) -> Option<u32> {
-        let (digits, rest) = self.rest.split_at_checked(4)?;
-        self.rest = rest;
-        if !digits.iter().all(u8::is_ascii_hexdigit) {
-            return None;
+    fn value(&self, encoding: Encoding) -> Value {
+        if self.0.len() > LONGEST_TEXT {
+            return Value::Other;
         }
-        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+        self.read(encoding).map_or(Value::Other, Value::Text)
     }
+
+    /// Undoes the escapes. Lone surrogates, which Python writes and no Rust string can hold, become
+    /// U+FFFD: no text that is compared with anything contains one.
+    fn read(&self, encoding: Encoding) -> Option<String> {
+        let mut text = Vec::with_capacity(self.0.len());
+        let mut rest = self.0;
+        while let Some((byte, after)) = rest.split_first() {
+            rest = after;
+            let character = match byte {
+                b'\\' => {
+                    let (character, after) = escape(rest)?;
+                    rest = after;
+                    character
+                }
+                byte if encoding == Encoding::Latin1 => char::from(*byte),
+                byte => {
+                    text.push(*byte);
+                    continue;
+                }
+            };
+            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        String::from_utf8(text).ok()
+    }
+}
+
+/// The character of an escape after its backslash, and what follows.
+fn escape(text: &[u8]) -> Option<(char, &[u8])> {
+    let (byte, rest) = text.split_first()?;
+    let character = match byte {
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode(rest),
+        byte => char::from(*byte),
+    };
+    Some((character, rest))
+}
+
+/// The character of one `\u` escape, or of two that are a surrogate pair, after its letter.
+fn unicode(digits: &[u8]) -> Option<(char, &[u8])> {
+    let (unit, rest) = unit(digits)?;
+    let low = rest.strip_prefix(b"\\u").and_then(self::unit);
+    if let Some((low @ 0xdc00..0xe000, rest)) = low
+        && (0xd800..0xdc00).contains(&unit)
+    {
+        let scalar = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+        return Some((char::from_u32(scalar)?, rest));
+    }
+    Some((
+        char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER),
+        rest,
+    ))
+}
+
+fn unit(digits: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = digits.split_at_checked(4)?;
+    let unit = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    Some((unit, rest))
 }
 
 #[cfg(test)]
@@ -268,7 +322,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<[Option<Value>; 2]> {
-        members(text.as_bytes(), ["a", "b"])
+        members(text.as_bytes(), Encoding::Latin1, ["a", "b"])
     }
 
     #[test]
@@ -368,7 +422,11 @@ mod tests {
     fn every_truncation_is_refused() {
         let text = r#"{"x":[1,{"y":"\ud83d\ude00"}],"a":"1","b":-1.5e3}"#;
         for length in 0..text.len() {
-            assert_eq!(members(&text.as_bytes()[..length], ["a"]), None, "{length}");
+            assert_eq!(
+                members(&text.as_bytes()[..length], Encoding::Latin1, ["a"]),
+                None,
+                "{length}"
+            );
         }
     }
 
@@ -376,18 +434,25 @@ mod tests {
     fn nesting_is_limited_and_never_recursive() {
         let nest = |depth: usize| {
             let text = format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
-            members(text.as_bytes(), ["a"])
+            members(text.as_bytes(), Encoding::Latin1, ["a"])
         };
         assert_eq!(nest(900), Some([Some(Value::Other)]));
         assert_eq!(nest(100_000), None);
         let objects = "{\"a\":".repeat(100_000);
-        assert_eq!(members(objects.as_bytes(), ["a"]), None);
+        assert_eq!(members(objects.as_bytes(), Encoding::Latin1, ["a"]), None);
     }
 
     #[test]
     fn lone_surrogates_and_latin_1_do_no_harm() {
         let text = b"{\"a\":\"\\ud800x\\ud800\\u0041\xe4\"}";
         let expected = Value::Text("\u{fffd}x\u{fffd}A\u{e4}".into());
-        assert_eq!(members(text, ["a"]), Some([Some(expected)]));
+        assert_eq!(
+            members(text, Encoding::Latin1, ["a"]),
+            Some([Some(expected)])
+        );
+        assert_eq!(members(text, Encoding::Utf8, ["a"]), None);
+        let text = "{\"a\":\"ä\\u00e4😀\",\"ä\":1}".as_bytes();
+        let expected = Value::Text("ää😀".into());
+        assert_eq!(members(text, Encoding::Utf8, ["a"]), Some([Some(expected)]));
     }
 }

@@ -3,10 +3,25 @@
 //! What a framework keeps for a logged-in visitor is read here as data: bytes in, facts out. No
 //! input or output, no configuration and no clock. Every reader takes hostile bytes: it has a limit
 //! on size and depth, and answers with an error, never with a panic.
+//!
+//! No input of up to [`MAX_INPUT`] bytes makes a reader hold more than 16 MiB at a time, however
+//! far it claims to swell.
 #![forbid(unsafe_code)]
 
+mod base64;
+mod compression;
+mod datetime;
 pub mod django;
 mod json;
+mod msgpack;
+pub mod php;
+mod pickle;
+mod value;
+
+/// The longest session that is read, in bytes as it is stored.
+pub const MAX_INPUT: usize = 1 << 20;
+/// The longest session that is read, in bytes without compression.
+pub const MAX_PAYLOAD: usize = 4 << 20;
 
 /// Why a session's bytes do not hold a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

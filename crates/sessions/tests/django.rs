@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use hallpass_sessions::django::{
-    Login, PrimaryKey, SESSION_SALT, SigningKey, auth_hash, auth_hash_is_by, open, read_json, seal,
+    Expiry, Login, PrimaryKey, SESSION_SALT, SigningKey, auth_hash, auth_hash_is_by, open,
+    read_json, seal,
 };
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ fn expected(case: &Value) -> Option<Login> {
         },
         backend: text("_auth_user_backend")?,
         hash: text("_auth_user_hash"),
+        expiry: Expiry::Default,
     })
 }
 

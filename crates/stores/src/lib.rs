@@ -2,12 +2,22 @@
 //! own protocol is read here, within a [`Deadline`], or is an [`Unavailable`] with its cause.
 #![forbid(unsafe_code)]
 
+mod address;
+mod backoff;
+pub mod cache;
 mod deadline;
+mod files;
+pub mod http;
 mod secret;
 pub mod sql;
+mod stream;
+mod tls;
 
+pub use self::address::Address;
 pub use self::deadline::Deadline;
+pub use self::files::{File, Files};
 pub use self::secret::Secret;
+pub use self::tls::{Tls, TlsMode};
 
 /// A store could not be asked. Never a "no": whoever gets this knows nothing about the account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -31,9 +31,10 @@ impl Site {
     }
 
     fn database(&self) -> Database {
+        let location = Location::Sqlite(self.directory.path().join("site.db"));
         Database::new(&Settings {
-            location: Location::Sqlite(self.directory.path().join("site.db")),
             query_timeout: Duration::from_secs(20),
+            ..Settings::new(location)
         })
     }
 }

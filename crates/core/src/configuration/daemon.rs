@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Error;
 use super::secret::beside;
@@ -10,15 +11,29 @@ use super::section::Section;
 /// How `hallpassd` listens and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daemon {
-    /// Where it listens.
+    /// Where it listens for HTTP.
     pub listen: Vec<Listener>,
+    /// Whether that is so because the file says nothing else.
+    pub listens_by_default: bool,
+    /// Where it listens for FastCGI, as an authorizer.
+    pub fastcgi: Vec<Listener>,
+    /// Where it listens for clients of Dovecot's authentication.
+    pub dovecot_auth: Vec<Listener>,
+    /// Where it listens for clients of saslauthd.
+    pub saslauthd: Vec<Listener>,
     /// The credentials it takes.
     pub accept: Accepted,
     /// The realm of Basic authentication.
     pub realm: String,
+    /// The realms of SASL that add nothing to a name: in these `alice@realm` is `alice`.
+    pub sasl_realms: Vec<String>,
     /// Where people log in; `{url}` stands for the percent-encoded address they wanted.
     pub login_url: Option<String>,
-    /// How many threads answer questions; `None` for one a core.
+    /// How long a verified password is remembered; `None` for not at all.
+    pub verified_cache: Option<Duration>,
+    /// How many verified passwords are remembered.
+    pub verified_cache_size: usize,
+    /// How many threads check passwords; `None` for one a core.
     pub threads: Option<usize>,
     /// How many questions may wait for a thread.
     pub queue: usize,
@@ -56,6 +71,8 @@ pub struct Accepted {
     pub password: bool,
     /// The site's session cookie.
     pub session: bool,
+    /// A ticket, where `[tickets]` has a key.
+    pub ticket: bool,
 }
 
 /// Who may say what a client wanted.
@@ -69,38 +86,35 @@ pub enum TrustedProxy {
 
 impl Daemon {
     pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
-        let listen = section
-            .strings("listen")?
-            .unwrap_or_else(|| vec!["unix:/run/hallpass/http.sock?mode=0660".to_owned()]);
-        let listen = listen
+        let listen = listeners(&mut section, "listen")?;
+        let listens_by_default = listen.is_none();
+        let listen = listen.unwrap_or_else(|| {
+            let path = PathBuf::from("/run/hallpass/http.sock");
+            vec![Listener::Unix { path, mode: 0o660 }]
+        });
+        let fastcgi = listeners(&mut section, "fastcgi")?.unwrap_or_default();
+        let dovecot_auth = listeners(&mut section, "dovecot_auth")?.unwrap_or_default();
+        let saslauthd = listeners(&mut section, "saslauthd")?.unwrap_or_default();
+        if saslauthd
             .iter()
-            .map(|text| listener(&section, text))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut accept = Accepted {
-            password: true,
-            session: true,
-        };
-        if let Some(words) = section.strings("accept")? {
-            accept = Accepted {
-                password: false,
-                session: false,
-            };
-            for word in words {
-                match word.as_str() {
-                    "password" => accept.password = true,
-                    "session" => accept.session = true,
-                    _ => {
-                        let message = "may hold \"session\" and \"password\"";
-                        return Err(section.wrong("accept", message));
-                    }
-                }
-            }
+            .any(|listener| matches!(listener, Listener::Tcp(_)))
+        {
+            let message = "may hold unix sockets alone: saslauthd has no other clients";
+            return Err(section.wrong("saslauthd", message));
         }
+        let accept = accepted(&mut section)?;
         let realm = section
             .string("realm")?
             .unwrap_or_else(|| "Restricted".to_owned());
         if !realm.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return Err(section.wrong("realm", "may hold printable ASCII alone"));
+        }
+        let sasl_realms = section.strings("sasl_realms")?.unwrap_or_default();
+        if sasl_realms
+            .iter()
+            .any(|realm| realm.is_empty() || realm.contains('@'))
+        {
+            return Err(section.wrong("sasl_realms", "a realm is what comes after the last `@`"));
         }
         let login_url = section.string("login_url")?;
         if let Some(url) = &login_url
@@ -110,29 +124,27 @@ impl Daemon {
             return Err(section.wrong("login_url", message));
         }
         let number = |number: Option<u64>| number.and_then(|number| number.try_into().ok());
+        let remembered = section.duration("verified_cache")?;
+        let remembered = remembered.unwrap_or(Duration::from_secs(300));
+        let most = section.integer("verified_cache_size", 0..10_000_001)?;
+        let verified_cache_size = number(most).unwrap_or(10_000);
         let threads = number(section.integer("threads", 1..1025)?);
         let queue = number(section.integer("queue", 1..1_000_001)?).unwrap_or(1024);
-        let trusted_proxies = match section.strings("trusted_proxies")? {
-            None => vec![
-                TrustedProxy::Unix,
-                TrustedProxy::Address([127, 0, 0, 1].into()),
-            ],
-            Some(words) => {
-                let proxy = |word: &String| match word.as_str() {
-                    "unix" => Ok(TrustedProxy::Unix),
-                    address => address.parse().map(TrustedProxy::Address).map_err(|_| {
-                        section.wrong("trusted_proxies", "may hold \"unix\" and IP addresses")
-                    }),
-                };
-                words.iter().map(proxy).collect::<Result<_, _>>()?
-            }
-        };
+        let trusted_proxies = trusted_proxies(&mut section)?;
         section.finish()?;
         Ok(Self {
             listen,
+            listens_by_default,
+            fastcgi,
+            dovecot_auth,
+            saslauthd,
             accept,
             realm,
+            sasl_realms,
             login_url,
+            verified_cache: (!remembered.is_zero() && verified_cache_size > 0)
+                .then_some(remembered),
+            verified_cache_size,
             threads,
             queue,
             trusted_proxies,
@@ -140,18 +152,79 @@ impl Daemon {
     }
 }
 
-/// `unix:PATH`, `unix:PATH?mode=0660` or `tcp:ADDRESS:PORT`.
-fn listener(section: &Section<'_>, text: &str) -> Result<Listener, Error> {
-    let shape = "may hold \"unix:/path?mode=0660\" and \"tcp:127.0.0.1:8088\"";
-    if let Some(address) = text.strip_prefix("tcp:") {
-        let address = address
-            .parse()
-            .map_err(|_| section.wrong("listen", shape))?;
-        return Ok(Listener::Tcp(address));
+fn accepted(section: &mut Section<'_>) -> Result<Accepted, Error> {
+    let Some(words) = section.strings("accept")? else {
+        return Ok(Accepted {
+            password: true,
+            session: true,
+            ticket: true,
+        });
+    };
+    let mut accept = Accepted {
+        password: false,
+        session: false,
+        ticket: false,
+    };
+    for word in words {
+        match word.as_str() {
+            "password" => accept.password = true,
+            // A ticket stands for a session.
+            "session" => (accept.session, accept.ticket) = (true, true),
+            "ticket" => accept.ticket = true,
+            _ => {
+                let message = "may hold \"session\", \"ticket\" and \"password\"";
+                return Err(section.wrong("accept", message));
+            }
+        }
     }
-    let path = text
-        .strip_prefix("unix:")
-        .ok_or_else(|| section.wrong("listen", shape))?;
+    Ok(accept)
+}
+
+fn trusted_proxies(section: &mut Section<'_>) -> Result<Vec<TrustedProxy>, Error> {
+    let Some(words) = section.strings("trusted_proxies")? else {
+        return Ok(vec![
+            TrustedProxy::Unix,
+            TrustedProxy::Address([127, 0, 0, 1].into()),
+        ]);
+    };
+    let proxy = |word: &String| match word.as_str() {
+        "unix" => Ok(TrustedProxy::Unix),
+        address => address
+            .parse()
+            .map(|address: IpAddr| TrustedProxy::Address(address.to_canonical()))
+            .map_err(|_| section.wrong("trusted_proxies", "may hold \"unix\" and IP addresses")),
+    };
+    words.iter().map(proxy).collect()
+}
+
+fn listeners(section: &mut Section<'_>, key: &'static str) -> Result<Option<Vec<Listener>>, Error> {
+    let Some(texts) = section.strings(key)? else {
+        return Ok(None);
+    };
+    let mut listeners: Vec<Listener> = Vec::new();
+    for text in texts {
+        let listener = listener(section, key, &text)?;
+        if listeners
+            .iter()
+            .any(|other| other.to_string() == listener.to_string())
+        {
+            return Err(section.wrong(key, "names one socket twice"));
+        }
+        listeners.push(listener);
+    }
+    Ok(Some(listeners))
+}
+
+/// `unix:PATH`, `unix:PATH?mode=0660` or `tcp:ADDRESS:PORT`.
+fn listener(section: &Section<'_>, key: &'static str, text: &str) -> Result<Listener, Error> {
+    let wrong = || {
+        let shape = "may hold \"unix:/path?mode=0660\" and \"tcp:127.0.0.1:8088\"";
+        section.wrong(key, shape)
+    };
+    if let Some(address) = text.strip_prefix("tcp:") {
+        return address.parse().map(Listener::Tcp).map_err(|_| wrong());
+    }
+    let path = text.strip_prefix("unix:").ok_or_else(wrong)?;
     let (path, mode) = match path.split_once("?mode=") {
         None => (path, Some(0o660)),
         Some((path, mode)) => (
@@ -164,6 +237,6 @@ fn listener(section: &Section<'_>, text: &str) -> Result<Listener, Error> {
             path: beside(section.path(), path),
             mode,
         }),
-        _ => Err(section.wrong("listen", shape)),
+        _ => Err(wrong()),
     }
 }

@@ -4,6 +4,7 @@
 //! key, and the nearest key there is.
 
 mod access;
+mod cache;
 mod daemon;
 mod database;
 mod django;
@@ -14,7 +15,9 @@ mod log;
 mod passwords;
 mod secret;
 mod section;
+mod tickets;
 mod values;
+mod via;
 
 use std::path::{Path, PathBuf};
 
@@ -22,27 +25,35 @@ use hallpass_stores::sql;
 use zeroize::Zeroizing;
 
 pub use self::access::{Access, LoginField};
+pub use self::cache::CacheLocation;
 pub use self::daemon::{Accepted, Daemon, Listener, TrustedProxy};
-pub use self::django::{Django, Normalization, UserTable};
+pub use self::django::{
+    Django, DjangoCache, DjangoSessions, Normalization, SessionEngine, SessionProfile, UserTable,
+};
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
 pub use self::error::Error;
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
 use self::section::Document;
+pub use self::tickets::TicketSettings;
+pub use self::via::Via;
 
 /// Where the configuration is looked for when nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
 
 /// The keys outside any table, and the tables.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     "name",
     "framework",
     "database",
+    "via",
+    "via_only",
     "django",
     "access",
     "passwords",
     "limits",
+    "tickets",
     "ejabberd",
     "daemon",
     "log",
@@ -59,12 +70,16 @@ pub struct Configuration {
     pub framework: Framework,
     /// The site's database.
     pub database: sql::Settings,
+    /// `via`: the daemon that programs ask in place of the stores.
+    pub via: Option<Via>,
     /// `[access]`: who gets in, on top of a valid credential.
     pub access: Access,
     /// `[passwords]`: what a check may cost.
     pub passwords: Passwords,
     /// `[limits]`: how long an answer may take, and how long a password may be.
     pub limits: Limits,
+    /// `[tickets]`, where they are switched on.
+    pub tickets: Option<TicketSettings>,
     /// `[ejabberd]`
     pub ejabberd: Ejabberd,
     /// `[daemon]`
@@ -97,7 +112,7 @@ impl Configuration {
     #[must_use]
     pub fn session_cookie_name(&self) -> &str {
         match &self.framework {
-            Framework::Django(django) => &django.session_cookie_name,
+            Framework::Django(django) => &django.sessions.cookie_name,
         }
     }
 
@@ -105,9 +120,15 @@ impl Configuration {
     #[must_use]
     pub fn reads_sessions(&self) -> bool {
         match &self.framework {
-            Framework::Django(django) => {
-                !django.secret_keys.is_empty() || django.trust_session_store
-            }
+            Framework::Django(django) => django.reads_sessions(),
+        }
+    }
+
+    /// Whether the site gives out tokens, which programs show in place of a password.
+    #[must_use]
+    pub fn reads_tokens(&self) -> bool {
+        match &self.framework {
+            Framework::Django(django) => django.authtoken,
         }
     }
 
@@ -150,14 +171,17 @@ impl Configuration {
             }
         };
         let database = database::read(&mut top)?;
+        let via = Via::read(&mut top)?;
         let configuration = Self {
             path: path.to_owned(),
             name,
             framework,
             database,
+            via,
             access: Access::read(top.section("access")?)?,
             passwords: Passwords::read(top.section("passwords")?)?,
             limits: Limits::read(top.section("limits")?)?,
+            tickets: TicketSettings::read(top.section("tickets")?)?,
             ejabberd: Ejabberd::read(top.section("ejabberd")?)?,
             daemon: Daemon::read(top.section("daemon")?)?,
             log: Log::read(top.section("log")?)?,

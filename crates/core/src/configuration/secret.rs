@@ -39,12 +39,7 @@ impl Section<'_> {
     fn secret_of(&self, key: &'static str, value: &DeValue<'_>) -> Result<Secret, Error> {
         let secret = match value {
             DeValue::String(text) => {
-                if readable_by_other(self.path()) {
-                    self.warn(
-                        key,
-                        "is a secret in a file that everybody can read: chmod o-r",
-                    );
-                }
+                self.warn_of_secret(key);
                 Secret::new(text.as_bytes())
             }
             DeValue::Table(table) => {
@@ -85,6 +80,16 @@ impl Section<'_> {
             return Err(self.wrong(key, "the secret is empty"));
         }
         Ok(secret)
+    }
+
+    /// Warns where everybody can read the file, in which a secret stands at `key`.
+    pub(super) fn warn_of_secret(&self, key: &str) {
+        if readable_by_other(self.path()) {
+            self.warn(
+                key,
+                "is a secret in a file that everybody can read: chmod o-r",
+            );
+        }
     }
 
     fn secret_in(&self, key: &str, path: &Path) -> Result<Secret, Error> {

@@ -131,6 +131,12 @@ impl<'document> Section<'document> {
         Ok(self.table_of(name, table))
     }
 
+    /// The table called `name`, if it is there.
+    pub(super) fn optional_section(&mut self, name: &'static str) -> Result<Option<Self>, Error> {
+        let section = self.section(name)?;
+        Ok(section.table.is_some().then_some(section))
+    }
+
     /// The table that the value of `name` is.
     pub(super) fn table_of(
         &self,

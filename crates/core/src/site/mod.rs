@@ -10,8 +10,8 @@ use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
-use crate::configuration::{Configuration, Framework};
-use crate::{Account, Reason};
+use crate::configuration::{Access, Configuration, Framework};
+use crate::{Account, Client, Decoding, Reason};
 
 /// A site, ready to be asked.
 #[derive(Debug)]
@@ -25,9 +25,10 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(configuration: &Configuration) -> Self {
+    /// The site that `configuration` describes, names being read as `access` says.
+    pub(crate) fn new(configuration: &Configuration, access: &Access) -> Self {
         match &configuration.framework {
-            Framework::Django(django) => django::site(django, &configuration.access),
+            Framework::Django(django) => django::site(django, access),
         }
     }
 }
@@ -47,6 +48,15 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         queries: &mut Queries<'_>,
         key: &str,
     ) -> Result<Option<Account>, Unavailable>;
+
+    /// The account that `token`, given to a program of its owner's, belongs to.
+    fn by_token(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _token: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        Ok(None)
+    }
 
     /// The names of the groups that `account` is in, in alphabetical order.
     fn groups(
@@ -70,10 +80,12 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
 /// Where a site keeps its sessions.
 pub(crate) trait SessionSource: std::fmt::Debug + Send {
     /// Who is logged in to the session that `token`, the cookie's value, names; or why nobody is.
+    /// `client` is where it is shown.
     fn read(
         &mut self,
         queries: &mut Queries<'_>,
         token: &[u8],
+        client: &Client,
         now: SystemTime,
     ) -> Result<Result<Login, Reason>, Unavailable>;
 
@@ -91,5 +103,5 @@ pub(crate) struct Login {
     /// When the session ends.
     pub(crate) expires: Option<SystemTime>,
     /// How the session was read, in words for the administrator.
-    pub(crate) decoded: &'static str,
+    pub(crate) decoded: Decoding,
 }

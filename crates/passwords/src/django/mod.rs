@@ -12,6 +12,7 @@ pub(crate) use pbkdf2::Kind;
 pub(crate) use pbkdf2::Pbkdf2Hash;
 pub(crate) use pbkdf2::derive;
 pub(crate) use pbkdf2::encode as encode_pbkdf2;
+pub(crate) use pbkdf2::request;
 pub(crate) use scrypt::Cost;
 pub(crate) use scrypt::encode as encode_scrypt;
 

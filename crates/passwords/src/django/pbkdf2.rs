@@ -52,11 +52,7 @@ impl<'a> Pbkdf2Hash<'a> {
 
     /// The derivation of a check, for an engine that does many at a time.
     pub(crate) fn request(&self, password: &[u8]) -> Request {
-        let (salt, length) = (self.salt.as_bytes(), self.kind.length());
-        match self.kind {
-            Kind::Sha1 => Request::hmac_sha1(password, salt, self.iterations, length),
-            Kind::Sha256 => Request::hmac_sha256(password, salt, self.iterations, length),
-        }
+        request(self.kind, password, self.salt.as_bytes(), self.iterations)
     }
 
     /// Compares the whole stored text with what the derived key makes.
@@ -133,6 +129,14 @@ pub(crate) fn encode(
 fn write(kind: Kind, salt: &str, iterations: u32, key: &[u8]) -> Zeroizing<String> {
     let key = Zeroizing::new(STANDARD.encode(key));
     Zeroizing::new(format!("{}${iterations}${salt}${}", kind.name(), *key))
+}
+
+/// The derivation of a key, for an engine that does many at a time.
+pub(crate) fn request(kind: Kind, password: &[u8], salt: &[u8], iterations: u32) -> Request {
+    match kind {
+        Kind::Sha1 => Request::hmac_sha1(password, salt, iterations, kind.length()),
+        Kind::Sha256 => Request::hmac_sha256(password, salt, iterations, kind.length()),
+    }
 }
 
 /// The key itself.

@@ -1,10 +1,19 @@
-//! Django's sessions: the signed container, the payload, and the hash that ties a session to the
-//! password it was made with.
+//! Django's sessions: the containers, the payload, what caches keep, and the hash that ties a
+//! session to the password it was made with. Of Django 1.4 and later.
 
 mod auth_hash;
+mod cache;
+mod hmac;
+mod keyring;
+mod legacy;
 mod payload;
 mod signing;
+mod version;
 
-pub use self::auth_hash::{auth_hash, auth_hash_is_by};
-pub use self::payload::{Login, PrimaryKey, read_json};
+pub use self::auth_hash::{auth_hash, auth_hash_is_by, auth_hash_is_current};
+pub use self::cache::{CacheFile, read_cache_file, read_cache_row, read_cache_value};
+pub use self::keyring::{Keyring, Opened, open_trusted};
+pub use self::payload::{Expiry, Login, PrimaryKey, read, read_json};
 pub use self::signing::{SESSION_SALT, SigningKey, open, open_unsigned, seal};
+pub use self::version::{Digest, NoVersion, Version};
+pub use crate::datetime::{DateTime, Zone};

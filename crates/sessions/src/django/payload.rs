@@ -1,7 +1,9 @@
-//! The payload's three texts that say who is logged in.
+//! The members of a session that say who is logged in, and until when.
 
-use crate::Invalid;
-use crate::json::{self, Value};
+use crate::datetime::DateTime;
+use crate::json::Encoding;
+use crate::value::Value;
+use crate::{Invalid, MAX_PAYLOAD, json, pickle};
 
 /// Who logged in, as `django.contrib.auth.login` wrote it (contrib/auth/__init__.py, 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct Login {
     /// `_auth_user_hash`: see [`auth_hash`](super::auth_hash). Absent where Django 1.6 or
     /// earlier, or something other than Django's `login`, made the session.
     pub hash: Option<String>,
+    /// `_session_expiry`: only the `file` engine goes by it.
+    pub expiry: Expiry,
 }
 
 /// A primary key as a session spells it: text since Django 1.8, a number before.
@@ -24,18 +28,76 @@ pub enum PrimaryKey {
     Text(String),
 }
 
+/// What `set_expiry` put into a session (contrib/sessions/backends/base.py, 4.0 and 5.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Nothing, or a value that is false, such as 0 for "until the browser closes":
+    /// `SESSION_COOKIE_AGE` counts from the last write.
+    Default,
+    /// So many seconds, never 0. The `file` engine takes them for what is left at any time: it
+    /// never ends such a session, unless the number is below zero (`load` and `_expiry_date` in
+    /// contrib/sessions/backends/file.py, 1.5 to 6.1). Rounded away from zero.
+    Seconds(i64),
+    /// A point in time: pickled up to Django 4.0, as ISO 8601 text from 4.1 on.
+    At(DateTime),
+    /// Something else, at which Django raises.
+    Unreadable,
+}
+
+const WANTED: [&str; 4] = [
+    "_auth_user_id",
+    "_auth_user_backend",
+    "_auth_user_hash",
+    "_session_expiry",
+];
+
 /// Fractions beyond this have no exact whole part.
 const LARGEST: f64 = (1_u64 << 53) as f64;
+
+/// Reads a payload, JSON or a pickle: which of them, it shows by itself. `Ok(None)` is an ordinary
+/// session in which nobody is logged in.
+///
+/// # Errors
+/// [`Invalid`] when `payload` is neither a JSON object nor the pickle of a dict, when its login
+/// members are not of the types that Django writes, or when it is too large.
+pub fn read(payload: &[u8]) -> Result<Option<Login>, Invalid> {
+    // No pickle begins with a brace or a blank, and no JSON object with anything else.
+    match payload.first() {
+        Some(b'{' | b' ' | b'\t' | b'\n' | b'\r') | None => read_json(payload),
+        Some(_) => read_pickle(payload),
+    }
+}
 
 /// Reads a JSON payload. `Ok(None)` is an ordinary session in which nobody is logged in.
 ///
 /// # Errors
 /// [`Invalid::Format`] when `payload` is not a JSON object, or its login members are not of the
-/// types that Django writes.
+/// types that Django writes; [`Invalid::TooLarge`].
 pub fn read_json(payload: &[u8]) -> Result<Option<Login>, Invalid> {
-    let wanted = ["_auth_user_id", "_auth_user_backend", "_auth_user_hash"];
-    let [user, backend, hash] =
-        json::members(payload, wanted).ok_or(Invalid::Format("the payload is not JSON"))?;
+    read_encoded_json(payload, Encoding::Latin1)
+}
+
+pub(super) fn read_encoded_json(
+    payload: &[u8],
+    encoding: Encoding,
+) -> Result<Option<Login>, Invalid> {
+    if payload.len() > MAX_PAYLOAD {
+        return Err(Invalid::TooLarge(MAX_PAYLOAD));
+    }
+    let members = json::members(payload, encoding, WANTED);
+    login(members.ok_or(Invalid::Format("the payload is not JSON"))?)
+}
+
+pub(super) fn read_pickle(payload: &[u8]) -> Result<Option<Login>, Invalid> {
+    login(pickle::members(payload, WANTED)?)
+}
+
+pub(super) fn read_msgpack(payload: &[u8]) -> Result<Option<Login>, Invalid> {
+    login(crate::msgpack::members(payload, WANTED)?)
+}
+
+fn login(members: [Option<Value>; 4]) -> Result<Option<Login>, Invalid> {
+    let [user, backend, hash, expiry] = members;
     let user = match user {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Integer(number)) => PrimaryKey::Integer(number),
@@ -44,7 +106,7 @@ pub fn read_json(payload: &[u8]) -> Result<Option<Login>, Invalid> {
         Some(Value::Fraction(number)) if number.abs() < LARGEST => {
             PrimaryKey::Integer(number.trunc() as i64)
         }
-        Some(Value::Fraction(_) | Value::Other) => {
+        Some(Value::Fraction(_) | Value::DateTime(_) | Value::Other) => {
             return Err(Invalid::Format("the user id is not text or a number"));
         }
     };
@@ -62,7 +124,23 @@ pub fn read_json(payload: &[u8]) -> Result<Option<Login>, Invalid> {
         user,
         backend,
         hash,
+        expiry: expires(expiry),
     }))
+}
+
+fn expires(value: Option<Value>) -> Expiry {
+    match value {
+        None | Some(Value::Null | Value::Integer(0)) => Expiry::Default,
+        Some(Value::Fraction(0.0)) => Expiry::Default,
+        Some(Value::Text(text)) if text.is_empty() => Expiry::Default,
+        Some(Value::Integer(seconds)) => Expiry::Seconds(seconds),
+        // A cast is at the nearest number that there is room for.
+        Some(Value::Fraction(seconds)) if seconds > 0.0 => Expiry::Seconds(seconds.ceil() as i64),
+        Some(Value::Fraction(seconds)) if seconds < 0.0 => Expiry::Seconds(seconds.floor() as i64),
+        Some(Value::DateTime(moment)) => Expiry::At(moment),
+        Some(Value::Text(text)) => DateTime::from_iso(&text).map_or(Expiry::Unreadable, Expiry::At),
+        Some(Value::Fraction(_) | Value::Other) => Expiry::Unreadable,
+    }
 }
 
 #[cfg(test)]

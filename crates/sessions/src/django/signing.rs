@@ -1,57 +1,52 @@
-//! The signed container of `django.core.signing` (3.1 and later).
+//! The signed container of `django.core.signing`.
 //!
 //! `[.]payload:timestamp:signature`: the payload is URL-safe Base64 without padding, of a zlib
 //! stream where a dot leads; the timestamp is base 62; the signature is URL-safe Base64 of an
-//! HMAC-SHA256 over everything before its colon, under the key
-//! `SHA256(salt ‖ "signer" ‖ SECRET_KEY)`. Sources: `signing.dumps`, `TimestampSigner` and
-//! `Signer.sign_object` in core/signing.py and `salted_hmac` in utils/crypto.py, Django 5.2.
+//! HMAC over everything before its colon, under the key `digest(salt ‖ "signer" ‖ SECRET_KEY)`.
+//! Sessions that the server keeps are in it since Django 3.1, those of `signed_cookies` since 1.4.
+//! Sources: `signing.dumps`, `TimestampSigner` and `Signer.sign_object` in core/signing.py and
+//! `salted_hmac` in utils/crypto.py, Django 1.4, 2.2, 3.2 and 5.2.
 
 use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::{DecodePaddingMode, general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
 
-use crate::Invalid;
+use super::hmac::SaltedHmac;
+use super::{Digest, Opened};
+use crate::base64::{self as python_base64, Alphabet};
+use crate::{Invalid, MAX_INPUT, compression};
 
 /// The salt of a session in the database, a file or a cached database: the class's module and
 /// `__qualname__` (`SessionBase.key_salt` in contrib/sessions/backends/base.py, 5.2).
 pub const SESSION_SALT: &str = "django.contrib.sessions.SessionStore";
 
-/// The longest container that is read, in bytes.
-const MAX_CONTAINER: usize = 1 << 20;
-/// The longest payload that is taken out of a compressed container, in bytes.
-const MAX_PAYLOAD: usize = 4 << 20;
-
-/// What `base64.urlsafe_b64decode` takes once Django has put the padding back, except that
-/// bytes outside the alphabet, which Python drops, are refused.
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::URL_SAFE,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
 /// A key that signs containers: made of one secret and one salt, once, then used many times.
 #[derive(Clone)]
-pub struct SigningKey(Hmac<Sha256>);
+pub struct SigningKey {
+    key: SaltedHmac,
+    digest: Digest,
+}
 
 impl SigningKey {
-    /// Derives the key that `salt` and `secret_key` (`SECRET_KEY` or one of its fallbacks) make.
+    /// Derives the key that `salt` and `secret_key` (`SECRET_KEY` or one of its fallbacks) make
+    /// with SHA-256.
     #[must_use]
     pub fn new(secret_key: &[u8], salt: &str) -> Self {
-        Self(salted_hmac(&[salt.as_bytes(), b"signer"], secret_key))
+        Self::with_digest(Digest::Sha256, secret_key, salt)
+    }
+
+    pub(super) fn with_digest(digest: Digest, secret_key: &[u8], salt: &str) -> Self {
+        let key = SaltedHmac::new(digest, &[salt.as_bytes(), b"signer"], secret_key);
+        Self { key, digest }
+    }
+
+    /// The signature of `text`, as Django spells it.
+    fn sign(&self, text: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.key.of(text))
     }
 
     fn signed(&self, text: &[u8], signature: &[u8]) -> bool {
-        let digest = self.0.clone().chain_update(text).finalize().into_bytes();
-        let mut expected = [0; 43];
-        // 32 bytes fill 43 characters of Base64 exactly, so the encoding cannot fail; if it ever
-        // did, the text of zeros that is left equals no signature.
-        let _ = URL_SAFE_NO_PAD.encode_slice(digest, &mut expected);
-        bool::from(expected.ct_eq(signature))
+        bool::from(self.sign(text).as_bytes().ct_eq(signature))
     }
 }
 
@@ -61,32 +56,12 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-/// `salted_hmac` of utils/crypto.py: HMAC-SHA256 under `SHA256(salt ‖ secret)`.
-pub(super) fn salted_hmac(salt: &[&[u8]], secret: &[u8]) -> Hmac<Sha256> {
-    let mut hash = Sha256::new();
-    for part in salt {
-        hash.update(part);
-    }
-    hash.update(secret);
-    let mut key: [u8; 32] = hash.finalize().into();
-    let mut block = [0; 64];
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = from;
-    }
-    key.zeroize();
-    // An HMAC key shorter than a block is filled up with zeros (RFC 2104 section 2), so the block
-    // is the same key.
-    let keyed = Hmac::new(&block.into());
-    block.zeroize();
-    keyed
-}
-
 /// Makes a container of `payload`, uncompressed, as signed at `timestamp` (Unix seconds).
 #[must_use]
 pub fn seal(payload: &[u8], key: &SigningKey, timestamp: u64) -> String {
     let signed = format!("{}:{}", URL_SAFE_NO_PAD.encode(payload), base62(timestamp));
-    let digest = key.0.clone().chain_update(&signed).finalize().into_bytes();
-    format!("{signed}:{}", URL_SAFE_NO_PAD.encode(digest))
+    let signature = key.sign(signed.as_bytes());
+    format!("{signed}:{signature}")
 }
 
 /// `b62_encode` of core/signing.py.
@@ -105,6 +80,29 @@ fn base62(mut number: u64) -> String {
     }
 }
 
+/// `b62_decode` of core/signing.py (4.0; `baseconv.base62` before). Python's integers have no
+/// end; a number past 64 bits becomes the last one that has a place there.
+fn from_base62(text: &[u8]) -> Option<i64> {
+    let (digits, sign) = match text.strip_prefix(b"-") {
+        Some(digits) => (digits, -1),
+        None if text.is_empty() => return None,
+        None => (text, 1),
+    };
+    let digits = digits.iter().map(|byte| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'Z' => Some(byte - b'A' + 10),
+        b'a'..=b'z' => Some(byte - b'a' + 36),
+        _ => None,
+    });
+    let mut number = 0_i64;
+    for digit in digits {
+        number = number
+            .saturating_mul(62)
+            .saturating_add(i64::from(digit?) * sign);
+    }
+    Some(number)
+}
+
 /// Checks the signature of `container` under any of `keys`, and gives the payload in it.
 ///
 /// The timestamp is not compared with anything: Django does not either for sessions that the
@@ -113,14 +111,7 @@ fn base62(mut number: u64) -> String {
 /// # Errors
 /// [`Invalid`] when no key made the signature, or the container is malformed or too large.
 pub fn open(container: &[u8], keys: &[SigningKey]) -> Result<Vec<u8>, Invalid> {
-    if container.len() > MAX_CONTAINER {
-        return Err(Invalid::TooLarge(MAX_CONTAINER));
-    }
-    let (signed, signature) = split_last(container, b':').ok_or(Invalid::Format("no signature"))?;
-    if !keys.iter().any(|key| key.signed(signed, signature)) {
-        return Err(Invalid::Signature);
-    }
-    payload(signed)
+    unseal(container, keys).map(|opened| opened.payload)
 }
 
 /// Gives the payload of `container` without asking who signed it, for stores that nobody but the
@@ -129,34 +120,49 @@ pub fn open(container: &[u8], keys: &[SigningKey]) -> Result<Vec<u8>, Invalid> {
 /// # Errors
 /// [`Invalid`] when the container is malformed or too large.
 pub fn open_unsigned(container: &[u8]) -> Result<Vec<u8>, Invalid> {
-    if container.len() > MAX_CONTAINER {
-        return Err(Invalid::TooLarge(MAX_CONTAINER));
-    }
-    let (signed, _) = split_last(container, b':').ok_or(Invalid::Format("no signature"))?;
-    payload(signed)
+    unseal_unsigned(container).map(|opened| opened.payload)
 }
 
-fn payload(signed: &[u8]) -> Result<Vec<u8>, Invalid> {
-    let (encoded, timestamp) = split_last(signed, b':').ok_or(Invalid::Format("no timestamp"))?;
-    let digits = timestamp.strip_prefix(b"-").unwrap_or(timestamp);
-    if timestamp.is_empty() || !digits.iter().all(u8::is_ascii_alphanumeric) {
-        return Err(Invalid::Format("the timestamp is not base 62"));
+pub(super) fn unseal(container: &[u8], keys: &[SigningKey]) -> Result<Opened, Invalid> {
+    let (signed, signature) = parts(container)?;
+    let Some(key) = keys.iter().find(|key| key.signed(signed, signature)) else {
+        return Err(Invalid::Signature);
+    };
+    Ok(Opened {
+        digest: Some(key.digest),
+        ..contents(signed)?
+    })
+}
+
+pub(super) fn unseal_unsigned(container: &[u8]) -> Result<Opened, Invalid> {
+    let (signed, _) = parts(container)?;
+    contents(signed)
+}
+
+fn parts(container: &[u8]) -> Result<(&[u8], &[u8]), Invalid> {
+    if container.len() > MAX_INPUT {
+        return Err(Invalid::TooLarge(MAX_INPUT));
     }
+    split_last(container, b':').ok_or(Invalid::Format("no signature"))
+}
+
+fn contents(signed: &[u8]) -> Result<Opened, Invalid> {
+    let (encoded, timestamp) = split_last(signed, b':').ok_or(Invalid::Format("no timestamp"))?;
+    let timestamp =
+        from_base62(timestamp).ok_or(Invalid::Format("the timestamp is not base 62"))?;
     let (encoded, compressed) = match encoded.strip_prefix(b".") {
         Some(encoded) => (encoded, true),
         None => (encoded, false),
     };
-    let bytes = URL_SAFE
-        .decode(encoded)
-        .map_err(|_| Invalid::Format("the payload is not Base64"))?;
-    if !compressed {
-        return Ok(bytes);
-    }
-    miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&bytes, MAX_PAYLOAD).map_err(|error| {
-        match error.status {
-            miniz_oxide::inflate::TINFLStatus::HasMoreOutput => Invalid::TooLarge(MAX_PAYLOAD),
-            _ => Invalid::Format("the payload does not decompress"),
-        }
+    let bytes = python_base64::decode(encoded, Alphabet::UrlSafe)?;
+    Ok(Opened {
+        payload: if compressed {
+            compression::zlib(&bytes)?
+        } else {
+            bytes
+        },
+        signed_at: Some(timestamp),
+        digest: None,
     })
 }
 

@@ -3,54 +3,69 @@
 //! Statements name their parameters (`:name`), which are always bound, never pasted in;
 //! identifiers from a configuration go through [`identifier`].
 
+mod civil;
+mod grants;
+mod mysql;
+mod postgres;
+mod server;
+mod settings;
 mod sqlite;
+mod statement;
 mod value;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::grants::grants;
+use self::mysql::Mysql;
+use self::postgres::Postgres;
+use self::server::Server;
+pub use self::settings::{Location, Servers, Settings};
 pub use self::value::{Row, Value};
 use crate::{Deadline, Unavailable};
-
-/// Which database, and how to reach it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Where the database is.
-    pub location: Location,
-    /// The longest that one query may take.
-    pub query_timeout: Duration,
-}
-
-/// Where a database is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// A file of SQLite 3, opened for reading alone.
-    Sqlite(PathBuf),
-}
 
 /// A column of a table, as the database describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// The column's name.
     pub name: String,
-    /// The declared type in lower case, as in `integer`, `char(32)` or `varchar(128)`.
+    /// The declared type in lower case and in the words of most databases, as in `integer`,
+    /// `bigint`, `uuid`, `char(32)` or `varchar(128)`.
     pub kind: String,
 }
 
 /// A database, connected when it is first asked and again whenever the connection is lost.
+///
+/// To be asked by threads that may wait, never by those of an asynchronous runtime.
 #[derive(Debug)]
 pub struct Database {
-    connection: sqlite::Sqlite,
+    connection: Connection,
     query_timeout: Duration,
+}
+
+#[derive(Debug)]
+enum Connection {
+    Sqlite(sqlite::Sqlite),
+    Postgres(Box<Server<Postgres>>),
+    Mysql(Box<Server<Mysql>>),
 }
 
 impl Database {
     /// A database that nothing has been asked of yet: nothing is opened here.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let Location::Sqlite(path) = &settings.location;
+        let connection = match &settings.location {
+            Location::Sqlite(path) => Connection::Sqlite(sqlite::Sqlite::new(path.clone())),
+            Location::Postgres(servers) => {
+                let driver = Postgres::new(servers, settings);
+                Connection::Postgres(Box::new(Server::new(driver, &servers.addresses, settings)))
+            }
+            Location::Mysql(servers) => {
+                let driver = Mysql::new(servers, settings);
+                Connection::Mysql(Box::new(Server::new(driver, &servers.addresses, settings)))
+            }
+        };
         Self {
-            connection: sqlite::Sqlite::new(path.clone()),
+            connection,
             query_timeout: settings.query_timeout,
         }
     }
@@ -71,7 +86,9 @@ impl Database {
             query_timeout: self.query_timeout,
             deadline,
         });
-        self.connection.end(answer.is_ok());
+        if let Connection::Sqlite(sqlite) = &mut self.connection {
+            sqlite.end(answer.is_ok());
+        }
         answer
     }
 }
@@ -79,14 +96,17 @@ impl Database {
 /// What one question asks of a [`Database`].
 #[derive(Debug)]
 pub struct Queries<'a> {
-    connection: &'a mut sqlite::Sqlite,
+    connection: &'a mut Connection,
     query_timeout: Duration,
     deadline: Deadline,
 }
 
 impl Queries<'_> {
     /// The rows that `statement` gives. Its parameters are named `:name`, and are given here
-    /// with the colon. At most `limit` rows are read.
+    /// with the colon; what is given and not named is left out. At most `limit` rows are read.
+    ///
+    /// A value that is none of the type that the database compares it with, text that is no number
+    /// say, equals nothing: there are no rows then.
     ///
     /// # Errors
     /// [`Unavailable`] when the statement cannot be run in time, a missing table included.
@@ -96,8 +116,30 @@ impl Queries<'_> {
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Unavailable> {
-        let deadline = self.deadline.at_most(self.query_timeout);
-        self.connection.rows(statement, parameters, limit, deadline)
+        let deadline = self.deadline;
+        match self.connection {
+            Connection::Sqlite(sqlite) => {
+                let deadline = deadline.at_most(self.query_timeout);
+                sqlite.rows(statement, parameters, limit, deadline)
+            }
+            Connection::Postgres(server) => server.rows(statement, parameters, limit, deadline),
+            Connection::Mysql(server) => server.rows(statement, parameters, limit, deadline),
+        }
+    }
+
+    /// The names of the columns that `statement` gives. It is not run.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the statement cannot be read in time.
+    pub fn names(&mut self, statement: &str) -> Result<Vec<String>, Unavailable> {
+        let deadline = self.deadline;
+        match self.connection {
+            Connection::Sqlite(sqlite) => {
+                sqlite.names(statement, deadline.at_most(self.query_timeout))
+            }
+            Connection::Postgres(server) => server.names(statement, deadline),
+            Connection::Mysql(server) => server.names(statement, deadline),
+        }
     }
 
     /// When the question that they belong to is to be answered.
@@ -111,8 +153,14 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
-        let deadline = self.deadline.at_most(self.query_timeout);
-        self.connection.columns(table, deadline)
+        let deadline = self.deadline;
+        match self.connection {
+            Connection::Sqlite(sqlite) => {
+                sqlite.columns(table, deadline.at_most(self.query_timeout))
+            }
+            Connection::Postgres(server) => server.columns(table, deadline),
+            Connection::Mysql(server) => server.columns(table, deadline),
+        }
     }
 
     /// The SQL condition that `column` (an identifier already quoted) is the parameter `:name`
@@ -120,7 +168,11 @@ impl Queries<'_> {
     /// compares [`fold_case`] of both.
     #[must_use]
     pub fn same_but_for_case(&self, column: &str, name: &str) -> String {
-        sqlite::same_but_for_case(column, name)
+        match self.connection {
+            Connection::Sqlite(_) => sqlite::same_but_for_case(column, name),
+            Connection::Postgres(_) => postgres::same_but_for_case(column, name),
+            Connection::Mysql(_) => mysql::same_but_for_case(column),
+        }
     }
 }
 

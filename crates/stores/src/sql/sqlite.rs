@@ -8,6 +8,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
+use super::civil::utc;
+use super::statement::unknown;
 use super::{Column, Row, Value, fold_case};
 use crate::{Deadline, Unavailable};
 
@@ -123,14 +125,17 @@ impl Sqlite {
         let Some(open) = &self.open else {
             return Err(self.closed());
         };
-        let run = || -> rusqlite::Result<Vec<Row>> {
+        let run = || -> rusqlite::Result<Result<Vec<Row>, String>> {
             let mut statement = open.connection.prepare_cached(statement)?;
             let columns = statement.column_count();
-            let parameters: Vec<(&str, &dyn ToSql)> = parameters
-                .iter()
-                .map(|(name, value)| (*name, value as &dyn ToSql))
-                .collect();
-            let mut found = statement.query(parameters.as_slice())?;
+            for index in 1..=statement.parameter_count() {
+                let name = statement.parameter_name(index).unwrap_or("?");
+                let Some((_, value)) = parameters.iter().find(|(given, _)| *given == name) else {
+                    return Ok(Err(name.to_owned()));
+                };
+                statement.raw_bind_parameter(index, value)?;
+            }
+            let mut found = statement.raw_query();
             let mut rows = Vec::new();
             while let Some(row) = found.next()? {
                 let values = (0..columns).map(|index| row.get_ref(index).map(Value::from));
@@ -139,9 +144,33 @@ impl Sqlite {
                     break;
                 }
             }
-            Ok(rows)
+            Ok(Ok(rows))
         };
-        run().map_err(|error| self.failed("reading it", &error))
+        match run() {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(name)) => {
+                let known: Vec<&str> = parameters.iter().map(|(name, _)| *name).collect();
+                Err(Unavailable::new(unknown(&name, &known)))
+            }
+            Err(error) => Err(self.failed("reading it", &error)),
+        }
+    }
+
+    pub(super) fn names(
+        &mut self,
+        statement: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, Unavailable> {
+        self.begin(deadline)?;
+        let Some(open) = &self.open else {
+            return Err(self.closed());
+        };
+        let prepared = open.connection.prepare_cached(statement);
+        let names = prepared.map(|prepared| {
+            let names = prepared.column_names();
+            names.map(str::to_owned).collect()
+        });
+        names.map_err(|error| self.failed("reading it", &error))
     }
 
     pub(super) fn columns(
@@ -260,6 +289,7 @@ impl ToSql for Value {
             Self::Real(real) => ValueRef::Real(*real),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Moment(moment) => return Ok(utc(*moment).into()),
         }))
     }
 }

@@ -1,5 +1,7 @@
 //! What goes into a statement and what comes out of it.
 
+use std::time::SystemTime;
+
 /// One value of a row, or one parameter of a statement.
 #[derive(Clone, PartialEq)]
 pub enum Value {
@@ -13,6 +15,9 @@ pub enum Value {
     Text(String),
     /// Bytes that are not text.
     Bytes(Vec<u8>),
+    /// A moment, where the database keeps those and not what some clock showed. Where it has no
+    /// type for them, a moment that is bound is UTC's clock as text.
+    Moment(SystemTime),
 }
 
 /// Values may be password hashes and session data, so only their types are shown.
@@ -24,6 +29,7 @@ impl std::fmt::Debug for Value {
             Self::Real(_) => "Real(…)",
             Self::Text(_) => "Text(…)",
             Self::Bytes(_) => "Bytes(…)",
+            Self::Moment(_) => "Moment(…)",
         })
     }
 }

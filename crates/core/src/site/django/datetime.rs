@@ -1,10 +1,13 @@
-//! Datetimes as Django keeps them where the database has no type for them.
+//! Datetimes as Django keeps them.
 
+use std::cmp::Ordering;
 use std::time::{Duration, SystemTime};
 
+use hallpass_sessions::django::{DateTime as Pickled, Zone};
+use hallpass_stores::sql::Value;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::{Disambiguation, Offset, TimeZone};
 
 /// The clock that a site's datetimes are read off.
 #[derive(Debug)]
@@ -17,8 +20,9 @@ pub(super) struct Clock {
 /// A datetime from the database.
 #[derive(Debug)]
 pub(super) struct Moment {
-    /// What the clock on the wall shows then, as if that were UTC.
-    wall: SystemTime,
+    /// What the clock on the wall shows then, as if that were UTC; `None` where the database knows
+    /// the time itself.
+    wall: Option<SystemTime>,
     /// When that is. Where clocks are set back it is twice, and the first time is meant.
     pub(super) time: SystemTime,
 }
@@ -28,35 +32,100 @@ impl Clock {
         Self { zone }
     }
 
-    /// Reads a datetime of the database.
-    pub(super) fn read(&self, text: &str) -> Option<Moment> {
+    /// Reads a datetime of the database: PostgreSQL has a type for points in time, the others
+    /// keep the text of a date and a time of day.
+    pub(super) fn read(&self, value: &Value) -> Option<Moment> {
+        match value {
+            Value::Text(text) => self.read_text(text),
+            Value::Moment(time) => Some(Moment {
+                wall: None,
+                time: *time,
+            }),
+            _ => None,
+        }
+    }
+
+    fn read_text(&self, text: &str) -> Option<Moment> {
         let wall = read(text)?;
         let Some(zone) = &self.zone else {
-            return Some(Moment { wall, time: wall });
+            return Some(Moment {
+                wall: Some(wall),
+                time: wall,
+            });
         };
         let civil: DateTime = TimeZone::UTC.to_datetime(Timestamp::try_from(wall).ok()?);
         let time = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
         Some(Moment {
-            wall,
+            wall: Some(wall),
             time: time.into(),
         })
     }
 
-    /// Whether `moment` is not after `now`. Django compares what the clock on the wall shows
-    /// (`timezone.now()` with `USE_TZ = False`), and so does this.
+    /// Whether `moment` is not after `now`.
     pub(super) fn ended(&self, moment: &Moment, now: SystemTime) -> bool {
-        let wall = match (&self.zone, Timestamp::try_from(now)) {
-            (None, _) => now,
-            (Some(zone), Ok(timestamp)) => {
-                let civil = zone.to_datetime(timestamp);
-                match TimeZone::UTC.to_timestamp(civil) {
-                    Ok(wall) => wall.into(),
-                    Err(_) => return true,
+        self.order(moment, now) != Some(Ordering::Greater)
+    }
+
+    /// Whether `moment` is before `now`.
+    pub(super) fn passed(&self, moment: &Moment, now: SystemTime) -> bool {
+        !matches!(
+            self.order(moment, now),
+            Some(Ordering::Greater | Ordering::Equal)
+        )
+    }
+
+    /// Django compares what the clock on the wall shows (`timezone.now()` with
+    /// `USE_TZ = False`), and so does this. `None` at the end of time.
+    fn order(&self, moment: &Moment, now: SystemTime) -> Option<Ordering> {
+        let (Some(wall), Some(zone)) = (moment.wall, &self.zone) else {
+            return Some(moment.time.cmp(&now));
+        };
+        let civil = zone.to_datetime(Timestamp::try_from(now).ok()?);
+        let now: SystemTime = TimeZone::UTC.to_timestamp(civil).ok()?.into();
+        Some(wall.cmp(&now))
+    }
+
+    /// When a datetime that is set in a session is; `None` where that is nowhere in time, or in
+    /// a zone that this system does not know.
+    pub(super) fn at(&self, set: &Pickled) -> Option<SystemTime> {
+        let field = |number: u8| i8::try_from(number).ok();
+        let civil = DateTime::new(
+            i16::try_from(set.year).ok()?,
+            field(set.month)?,
+            field(set.day)?,
+            field(set.hour)?,
+            field(set.minute)?,
+            field(set.second)?,
+            i32::try_from(set.microsecond).ok()? * 1_000,
+        )
+        .ok()?;
+        let in_zone = |zone: &TimeZone, which| {
+            let time = zone.to_ambiguous_timestamp(civil).disambiguate(which);
+            time.ok().map(SystemTime::from)
+        };
+        match &set.zone {
+            Zone::Site => {
+                let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+                in_zone(&zone, Disambiguation::Compatible)
+            }
+            Zone::Offset(microseconds) => {
+                let time = SystemTime::from(Offset::UTC.to_timestamp(civil).ok()?);
+                let offset = Duration::from_micros(microseconds.unsigned_abs());
+                if *microseconds < 0 {
+                    time.checked_add(offset)
+                } else {
+                    time.checked_sub(offset)
                 }
             }
-            (Some(_), Err(_)) => return true,
-        };
-        moment.wall <= wall
+            Zone::Named { name, fold } => {
+                let which = if *fold {
+                    Disambiguation::Later
+                } else {
+                    Disambiguation::Earlier
+                };
+                in_zone(&TimeZone::get(name).ok()?, which)
+            }
+        }
     }
 }
 
@@ -146,12 +215,12 @@ mod tests {
     fn local_time_is_compared_with_local_time() {
         let clock = Clock::new(Some(TimeZone::get("Europe/Warsaw").unwrap()));
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let moment = clock.read("2033-05-18 05:33:20").unwrap();
+        let moment = clock.read(&"2033-05-18 05:33:20".into()).unwrap();
         assert_eq!(moment.time, at(2_000_000_000));
         assert!(!clock.ended(&moment, at(1_999_999_999)));
         assert!(clock.ended(&moment, at(2_000_000_000)));
         // 02:30 comes twice on the night that summer ends.
-        let moment = clock.read("2026-10-25 02:30:00").unwrap();
+        let moment = clock.read(&"2026-10-25 02:30:00".into()).unwrap();
         assert_eq!(moment.time, at(1_792_888_200));
         assert!(clock.ended(&moment, at(1_792_888_200 + 1)));
         assert!(clock.ended(&moment, at(1_792_888_200 + 3_600)));

@@ -4,13 +4,10 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 use unicode_normalization::UnicodeNormalization;
 
-use super::statements::{KeyKind, Statements};
+use super::statements::{KeyKind, SOME_HASHES, Statements};
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
 use crate::site::Directory;
-
-/// How many hashes are looked at to learn what a check costs on this site.
-const SOME: usize = 64;
 
 /// The accounts of a Django site.
 #[derive(Debug)]
@@ -19,6 +16,7 @@ pub(super) struct Accounts {
     login: Vec<LoginField>,
     ignore_case: bool,
     normalize: Normalization,
+    authtoken: bool,
     statements: Option<Statements>,
 }
 
@@ -29,6 +27,7 @@ impl Accounts {
             login: access.login.clone(),
             ignore_case: access.ignore_case,
             normalize: django.normalize,
+            authtoken: django.authtoken,
             statements: None,
         }
     }
@@ -103,6 +102,22 @@ impl Directory for Accounts {
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
+    /// As `TokenAuthentication.authenticate_credentials` looks it up
+    /// (rest_framework/authentication.py, Django REST framework 3.16).
+    fn by_token(
+        &mut self,
+        queries: &mut Queries<'_>,
+        token: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        if !self.authtoken {
+            return Ok(None);
+        }
+        let statements = self.statements(queries)?;
+        let parameters = [(":token", token.into())];
+        let mut found = accounts(queries, statements, &statements.by_token, &parameters)?;
+        Ok(if found.len() == 1 { found.pop() } else { None })
+    }
+
     fn groups(
         &mut self,
         queries: &mut Queries<'_>,
@@ -139,7 +154,7 @@ impl Directory for Accounts {
 
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
         let statement = &self.statements(queries)?.some_hashes;
-        let rows = queries.rows(statement, &[], SOME)?;
+        let rows = queries.rows(statement, &[], SOME_HASHES)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 }

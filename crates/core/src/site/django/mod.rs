@@ -1,5 +1,6 @@
 //! Django: `django.contrib.auth` for accounts, `django.contrib.sessions` for sessions.
 
+mod cache;
 mod datetime;
 mod directory;
 mod sessions;
@@ -8,7 +9,7 @@ mod statements;
 use hallpass_passwords::Rules;
 
 use self::directory::Accounts;
-use self::sessions::DatabaseSessions;
+use self::sessions::Sessions;
 use super::Site;
 use crate::configuration::{Access, Django};
 
@@ -16,7 +17,7 @@ use crate::configuration::{Access, Django};
 pub(super) fn site(django: &Django, access: &Access) -> Site {
     Site {
         directory: Box::new(Accounts::new(django, access)),
-        sessions: Box::new(DatabaseSessions::new(django)),
+        sessions: Box::new(Sessions::new(django)),
         rules: Rules::Django,
         algorithms: django.password_hashers.clone(),
     }

@@ -5,6 +5,9 @@ use hallpass_stores::sql::{Column, Queries, identifier};
 
 use crate::configuration::UserTable;
 
+/// How many hashes are looked at to learn what a check costs on this site.
+pub(super) const SOME_HASHES: usize = 64;
+
 /// The statements for one user model. Accounts come as: key, name, password, active, superuser,
 /// staff, e-mail, first name, last name.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(super) struct Statements {
     pub(super) by_email: Option<String>,
     /// Of `:id`.
     pub(super) by_id: String,
+    /// Of `:token`, in the table of Django REST framework.
+    pub(super) by_token: String,
     select: String,
     username: String,
     email: Option<String>,
@@ -77,13 +82,13 @@ impl Statements {
             first_name = optional("first_name"),
             last_name = optional("last_name"),
         );
-        let mut related = |configured: &Option<String>, suffix: &str| match configured {
-            Some(table) => Ok(Some(quoted(table))),
-            None => {
-                let table = format!("{}_{suffix}", user.table);
-                let there = own || !queries.columns(&table)?.is_empty();
-                Ok(there.then(|| quoted(&table)))
+        let mut related = |configured: &Option<String>, suffix| -> Result<_, Unavailable> {
+            if let Some(table) = configured {
+                return Ok(Some(quoted(table)));
             }
+            let table = format!("{}_{suffix}", user.table);
+            let there = own || !queries.columns(&table)?.is_empty();
+            Ok(there.then(|| quoted(&table)))
         };
         let groups_table = related(&user.groups_table, "groups")?;
         let permissions_table = related(&user.permissions_table, "user_permissions")?;
@@ -102,12 +107,17 @@ impl Statements {
             },
             groups,
             permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
-            some_hashes: format!("SELECT {password} FROM {table} ORDER BY {id} DESC"),
+            some_hashes: format!(
+                "SELECT {password} FROM {table} ORDER BY {id} DESC LIMIT {SOME_HASHES}"
+            ),
             by_username: format!("{select} WHERE {username} = :name"),
             by_email: email
                 .as_ref()
                 .map(|email| format!("{select} WHERE {email} = :name")),
             by_id: format!("{select} WHERE {id} = :id"),
+            by_token: format!(
+                "{select} WHERE {id} = (SELECT \"user_id\" FROM \"authtoken_token\" WHERE \"key\" = :token)"
+            ),
             select,
             username,
             email,

@@ -1,0 +1,127 @@
+//! Accepting connections until the end, and seeing them to theirs.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::dovecot;
+use crate::fastcgi;
+use crate::http;
+use crate::openings::Protocol;
+use crate::saslauthd;
+use crate::site::Site;
+use crate::sites::Sites;
+use crate::sockets::{Connection, Peer, Socket};
+
+/// How many connections a socket has at once. More wait in the system's queue.
+const MOST_CONNECTIONS: usize = 4096;
+/// How long to wait when the system has no room for a connection.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// A socket, what is spoken on it, and whom it asks.
+#[derive(Debug)]
+pub struct Service {
+    pub socket: Socket,
+    pub protocol: Protocol,
+    /// The site that is asked where no path names another.
+    pub site: Arc<Site>,
+    pub sites: Arc<Sites>,
+}
+
+/// Whether the daemon has been told to end.
+#[derive(Clone, Debug)]
+pub struct Ended(watch::Receiver<bool>);
+
+impl Ended {
+    /// As `told` says.
+    pub fn new(told: watch::Receiver<bool>) -> Self {
+        Self(told)
+    }
+
+    /// Returns once it has been.
+    pub async fn wait(&mut self) {
+        // Whoever could tell is gone, and that is the end, too.
+        drop(self.0.wait_for(|ended| *ended).await);
+    }
+
+    /// What `next` comes to, unless the end comes first.
+    pub async fn or<T>(&mut self, next: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            next = next => Some(next),
+            () = self.wait() => None,
+        }
+    }
+}
+
+impl Service {
+    /// Serves the connections of the socket until the daemon is told to end, and then until the
+    /// answers in progress are out.
+    pub async fn run(self, mut ended: Ended) {
+        let Self {
+            socket,
+            protocol,
+            site,
+            sites,
+        } = self;
+        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let (open, mut closed) = mpsc::channel::<Infallible>(1);
+        loop {
+            let permit = Arc::clone(&room).acquire_owned();
+            let next = async { (permit.await, socket.accept().await) };
+            let Some((permit, accepted)) = ended.or(next).await else {
+                break;
+            };
+            let (connection, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    site.log
+                        .error(&format!("cannot accept a connection: {error}"));
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            };
+            let (site, sites) = (Arc::clone(&site), Arc::clone(&sites));
+            let (ended, open) = (ended.clone(), open.clone());
+            tokio::spawn(async move {
+                match connection {
+                    Connection::Tcp(stream) => {
+                        serve(stream, protocol, site, sites, peer, ended).await;
+                    }
+                    Connection::Unix(stream) => {
+                        serve(stream, protocol, site, sites, peer, ended).await;
+                    }
+                }
+                drop((permit, open));
+            });
+        }
+        drop((socket, open));
+        // Every answer comes within the deadline; a client that does not take it is not waited for.
+        let patience = site.configuration.limits.deadline + Duration::from_secs(1);
+        if tokio::time::timeout(patience, closed.recv()).await.is_err() {
+            site.log
+                .warning("clients did not take their answers in time");
+        }
+    }
+}
+
+async fn serve<S>(
+    stream: S,
+    protocol: Protocol,
+    site: Arc<Site>,
+    sites: Arc<Sites>,
+    peer: Peer,
+    ended: Ended,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    match protocol {
+        Protocol::Http => http::serve(stream, site, sites, peer, ended).await,
+        Protocol::Fastcgi => fastcgi::serve(stream, &site, peer, ended).await,
+        Protocol::DovecotAuth => dovecot::serve(stream, &site, peer, ended).await,
+        Protocol::Saslauthd => saslauthd::serve(stream, &site, ended).await,
+    }
+}

@@ -1,0 +1,187 @@
+//! The threads behind all doors. Those that ask the stores answer what needs no more than that;
+//! passwords they hand on to those that compute, and are free for the next question.
+
+mod checks;
+mod health;
+mod lanes;
+mod pace;
+mod queue;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::SystemTime;
+
+use hallpass_core::{
+    Authenticator, Begun, CacheStatistics, Configuration, Deadline, Question, Shared, Unavailable,
+    Verdict,
+};
+use tokio::sync::oneshot;
+
+pub use self::checks::Checks;
+pub use self::health::Health;
+use self::queue::Queue;
+
+/// How many threads ask the stores of a site when the database's settings do not say.
+const STORE_THREADS: usize = 4;
+
+/// What answers about one site: threads that each have an authenticator of their own, and take
+/// questions from one queue; and those that check passwords for all sites.
+#[derive(Debug)]
+pub struct Engine {
+    questions: Arc<Queue<Job>>,
+    checks: Arc<Checks>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+enum Job {
+    Ask {
+        question: Question,
+        ignore_case: bool,
+        deadline: Deadline,
+        answer: oneshot::Sender<Verdict>,
+    },
+    Examine {
+        deadline: Deadline,
+        answer: oneshot::Sender<Health>,
+    },
+}
+
+/// How many wait for a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Questions, for one that asks the stores.
+    pub questions: usize,
+    /// Passwords of all sites, for one that computes.
+    pub checks: usize,
+    /// How many of either may.
+    pub limit: usize,
+}
+
+impl Engine {
+    /// Starts the threads that ask the stores of the site that `configuration` describes. They end
+    /// when it is dropped.
+    pub fn start(configuration: &Arc<Configuration>, checks: Arc<Checks>) -> std::io::Result<Self> {
+        let threads = configuration.database.pool.unwrap_or(STORE_THREADS);
+        let shared = Arc::new(Shared::remembering(configuration));
+        let questions = Arc::new(Queue::new(configuration.daemon.queue));
+        for number in 0..threads {
+            let (configuration, questions) = (Arc::clone(configuration), Arc::clone(&questions));
+            let (shared, checks) = (Arc::clone(&shared), Arc::clone(&checks));
+            thread::Builder::new()
+                .name(format!("stores {number}"))
+                .spawn(move || work(&configuration, shared, &questions, &checks))?;
+        }
+        Ok(Self {
+            questions,
+            checks,
+            shared,
+        })
+    }
+
+    /// The verdict on `question`: at once when the queue is full, and by `deadline` at the latest.
+    pub async fn ask(&self, question: Question, ignore_case: bool, deadline: Deadline) -> Verdict {
+        let (answer, verdict) = oneshot::channel();
+        let job = Job::Ask {
+            question,
+            ignore_case,
+            deadline,
+            answer,
+        };
+        self.hand_over(job, verdict, deadline)
+            .await
+            .unwrap_or_else(Verdict::from)
+    }
+
+    /// Whether the stores answer by `deadline`.
+    pub async fn health(&self, deadline: Deadline) -> Health {
+        let (answer, health) = oneshot::channel();
+        let job = Job::Examine { deadline, answer };
+        self.hand_over(job, health, deadline)
+            .await
+            .unwrap_or_else(Health::unknown)
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> Waiting {
+        Waiting {
+            questions: self.questions.len(),
+            checks: self.checks.waiting(),
+            limit: self.questions.most(),
+        }
+    }
+
+    /// How the cache of verified passwords does.
+    pub fn cache(&self) -> CacheStatistics {
+        self.shared.cache_statistics(SystemTime::now())
+    }
+
+    /// Forgets the verified passwords; returns how many there were.
+    pub fn flush_cache(&self) -> usize {
+        self.shared.forget_verified()
+    }
+
+    async fn hand_over<T>(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<T>,
+        deadline: Deadline,
+    ) -> Result<T, Unavailable> {
+        if !self.questions.put(job) {
+            return Err(Unavailable::new("the queue is full"));
+        }
+        match tokio::time::timeout_at(deadline.instant().into(), answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(Unavailable::new("the question was not answered")),
+            Err(_) => Err(Unavailable::new("no answer came within `deadline`")),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.questions.close();
+    }
+}
+
+fn work(
+    configuration: &Configuration,
+    shared: Arc<Shared>,
+    questions: &Queue<Job>,
+    checks: &Checks,
+) {
+    let mut authenticator = Authenticator::new(configuration).sharing(Arc::clone(&shared));
+    // For hosts whose names have no case, which many sites do not have.
+    let mut ignoring_case = None;
+    while let Some(job) = questions.take() {
+        match job {
+            Job::Ask {
+                question,
+                ignore_case,
+                deadline,
+                answer,
+            } => {
+                // Whoever asked has been told already that there is no answer.
+                if answer.is_closed() || deadline.passed() {
+                    continue;
+                }
+                let authenticator = if ignore_case && !configuration.access.ignore_case {
+                    ignoring_case.get_or_insert_with(|| {
+                        Authenticator::ignoring_case(configuration).sharing(Arc::clone(&shared))
+                    })
+                } else {
+                    &mut authenticator
+                };
+                match authenticator.begin(&question, SystemTime::now(), deadline) {
+                    // They may have given up while it was found.
+                    Begun::Answered(verdict) => drop(answer.send(verdict)),
+                    Begun::Check(check) => checks.put(*check, deadline, answer),
+                }
+            }
+            Job::Examine { deadline, answer } => {
+                let health = Health::examine(configuration, &mut authenticator, deadline);
+                drop(answer.send(health));
+            }
+        }
+    }
+}

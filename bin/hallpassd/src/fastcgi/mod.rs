@@ -1,0 +1,125 @@
+//! A FastCGI authorizer: Apache's mod_authnz_fcgi and others ask, one request at a time on each
+//! connection.
+
+mod answer;
+mod conversation;
+mod pairs;
+mod record;
+mod request;
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use self::answer::answer;
+use self::conversation::{Conversation, Event};
+use self::request::Request;
+use crate::connections::Ended;
+use crate::door::Door;
+use crate::http::Accepting;
+use crate::site::{Asking, Site};
+use crate::sockets::Peer;
+
+/// How long a server may take to send a request, or keep a connection without one.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many bytes are read at a time.
+const PIECE: usize = 16 * 1024;
+
+/// Serves one connection until it is closed or broken, or the daemon is told to end.
+pub async fn serve<S>(stream: S, site: &Site, peer: Peer, mut ended: Ended)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut connection = Connection {
+        stream,
+        conversation: Conversation::default(),
+        piece: Zeroizing::new(vec![0; PIECE]),
+    };
+    loop {
+        match connection.answer_all(site, peer).await {
+            Ok(Next::Read) => {}
+            Ok(Next::Close) => return,
+            Err(error) => {
+                site.log.warning(&format!("a FastCGI connection: {error}"));
+                return;
+            }
+        }
+        let read = ended.or(timeout(PATIENCE, connection.read())).await;
+        if !matches!(read, Some(Ok(true))) {
+            return;
+        }
+    }
+}
+
+struct Connection<S> {
+    stream: S,
+    conversation: Conversation,
+    piece: Zeroizing<Vec<u8>>,
+}
+
+enum Next {
+    Close,
+    Read,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Answers everything that has come in.
+    async fn answer_all(&mut self, site: &Site, peer: Peer) -> Result<Next, anyhow::Error> {
+        while !self.conversation.is_over()
+            && let Some(event) = self.conversation.event()?
+        {
+            if let Event::Ask(parameters) = event {
+                let parameters = Zeroizing::new(parameters);
+                let request = Request::parse(&parameters)?;
+                tokio::select! {
+                    answer = ask(&request, site, peer) => self.conversation.answer(&answer),
+                    hung_up = self.aborted() => if hung_up? {
+                        return Ok(Next::Close);
+                    }
+                }
+            }
+        }
+        let output = self.conversation.output();
+        let written = timeout(PATIENCE, self.stream.write_all(&output)).await;
+        match written {
+            Ok(Ok(())) if !self.conversation.is_over() => Ok(Next::Read),
+            _ => Ok(Next::Close),
+        }
+    }
+
+    /// Returns when the question that is being asked is not to be answered any more: whether the
+    /// server has hung up, or else only taken it back.
+    async fn aborted(&mut self) -> Result<bool, conversation::Error> {
+        loop {
+            if !self.read().await {
+                return Ok(true);
+            }
+            while let Some(event) = self.conversation.event()? {
+                if event == Event::Abort {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Reads what has come in; whether anything has.
+    async fn read(&mut self) -> bool {
+        match self.stream.read(&mut self.piece).await {
+            Ok(count) if count > 0 => {
+                let bytes = self.piece.get(..count).unwrap_or_default();
+                self.conversation.receive(bytes);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+async fn ask(request: &Request<'_>, site: &Site, peer: Peer) -> Vec<u8> {
+    let asking = Asking::new(Door::Fastcgi, request.client(site.trusts(peer)));
+    let credentials = request.credentials(&Accepting::by(site));
+    let verdict = site.decide(credentials, asking).await;
+    answer(&verdict, request, site)
+}

@@ -1,0 +1,77 @@
+//! The parts that answers are made of.
+
+use hallpass_core::{Reason, Verdict};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Method, Response, StatusCode};
+use serde_json::Value;
+
+use crate::site::Site;
+
+/// An answer.
+pub type Answer = Response<Full<Bytes>>;
+
+/// How long, in seconds, a client is asked to wait when a store could not be asked.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// The status that tells a verdict.
+pub fn status(verdict: &Verdict) -> StatusCode {
+    match verdict {
+        Verdict::Granted(_) => StatusCode::OK,
+        Verdict::Denied(Reason::NotPermitted) => StatusCode::FORBIDDEN,
+        Verdict::Denied(_) => StatusCode::UNAUTHORIZED,
+        Verdict::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// An answer for people, or with no body.
+pub fn plain(status: StatusCode, body: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *answer.status_mut() = status;
+    if !body.is_empty() {
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        answer.headers_mut().insert(CONTENT_TYPE, plain);
+    }
+    answer
+}
+
+/// An answer for programs.
+pub fn json(status: StatusCode, body: &Value) -> Answer {
+    text(status, "application/json", format!("{body}\n"))
+}
+
+/// An answer of this content type.
+pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    let content_type = HeaderValue::from_static(content_type);
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}
+
+/// The answer to a method that is none of this path's.
+pub fn only(method: &Method) -> Answer {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "another method, please\n");
+    if let Ok(method) = HeaderValue::try_from(method.as_str()) {
+        answer.headers_mut().insert(ALLOW, method);
+    }
+    answer
+}
+
+/// Asks for a name and a password (RFC 7617), where the site takes them.
+pub fn challenge(answer: &mut Answer, site: &Site) {
+    if let Some(challenge) = site.challenge()
+        && let Ok(challenge) = HeaderValue::try_from(challenge)
+    {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+}
+
+/// Asks the client to come again when the answer is that there is none.
+pub fn retry_later(answer: &mut Answer) {
+    if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+        answer.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+}

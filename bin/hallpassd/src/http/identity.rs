@@ -1,0 +1,180 @@
+//! An identity, as HTTP headers and as JSON.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::time::SystemTime;
+
+use hallpass_core::Identity;
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::percent;
+
+/// Puts the identity headers into `headers`, every one of them whatever is known: a server that
+/// copies them then overwrites whatever the client sent under their names.
+pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
+    let nobody = Identity::default();
+    let identity = identity.unwrap_or(&nobody);
+    let mut groups = String::new();
+    for group in &identity.groups {
+        if !groups.is_empty() {
+            groups.push(',');
+        }
+        groups.push_str(&percent::encode(group.as_bytes(), IN_LISTS));
+    }
+    let (user, encoding) = if stands_in_a_header(&identity.name) {
+        (Cow::Borrowed(identity.name.as_str()), "")
+    } else {
+        (percent::encode(identity.name.as_bytes(), b""), "percent")
+    };
+    let session = identity.session.as_ref();
+    let digest = session.map_or("", |session| &session.digest);
+    let expires = session.and_then(|session| session.expires).map(time);
+    headers.reserve(HEADERS);
+    for (name, value) in [
+        ("remote-user", &*user),
+        ("remote-user-encoding", encoding),
+        (
+            "remote-email",
+            &*percent::encode(identity.email.as_bytes(), IN_TEXT),
+        ),
+        (
+            "remote-name",
+            &*percent::encode(identity.full_name.as_bytes(), IN_TEXT),
+        ),
+        ("remote-groups", &groups),
+        ("remote-session", digest),
+        ("remote-session-expires", &expires.unwrap_or_default()),
+    ] {
+        // What is encoded so can always stand in a header.
+        let value = HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""));
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// How many headers an answer has at most, so that their table does not grow bit by bit.
+const HEADERS: usize = 14;
+/// What stands for itself in a list of groups.
+const IN_LISTS: &[u8] = b" !\"#$&'()*+/:;<=>?@[\\]^`{|}";
+/// What stands for itself in other texts.
+const IN_TEXT: &[u8] = b" !\"#$&'()*+,/:;<=>?@[\\]^`{|}";
+
+/// Whether `name` can stand in a header as it is: visible ASCII, and spaces within.
+fn stands_in_a_header(name: &str) -> bool {
+    name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        && !name.starts_with(' ')
+        && !name.ends_with(' ')
+}
+
+/// The JSON object of an identity.
+pub fn json(identity: &Identity) -> Value {
+    let session = identity.session.as_ref();
+    json!({
+        "user": identity.name,
+        "id": identity.id,
+        "email": identity.email,
+        "name": identity.full_name,
+        "groups": identity.groups,
+        "session": session.map(|session| &session.digest),
+        "expires": session.and_then(|session| session.expires).map(time),
+    })
+}
+
+/// RFC 3339, to the second, in UTC; empty past the year 9999, for which that has no words.
+pub fn time(time: SystemTime) -> String {
+    let mut text = String::new();
+    match write!(text, "{}", humantime::format_rfc3339_seconds(time)) {
+        Ok(()) => text,
+        Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hallpass_core::{Decoding, Session};
+
+    use super::*;
+
+    fn headers(identity: Option<&Identity>) -> Vec<(String, String)> {
+        let mut headers = HeaderMap::new();
+        put_headers(&mut headers, identity);
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect()
+    }
+
+    fn header(identity: &Identity, name: &str) -> String {
+        headers(Some(identity))
+            .into_iter()
+            .find(|(key, _)| key == name)
+            .unwrap()
+            .1
+    }
+
+    #[test]
+    fn every_header_is_always_there() {
+        let nobody = headers(None);
+        assert_eq!(nobody.len(), 7);
+        assert!(nobody.iter().all(|(_, value)| value.is_empty()));
+        assert_eq!(headers(Some(&Identity::default())), nobody);
+    }
+
+    #[test]
+    fn names_that_cannot_stand_in_a_header_are_encoded() {
+        for (name, value, encoding) in [
+            ("alice", "alice", ""),
+            ("a b%c,d", "a b%c,d", ""),
+            ("zoë", "zo%C3%AB", "percent"),
+            (" alice", "%20alice", "percent"),
+            ("a\r\nSet-Cookie: x", "a%0D%0ASet-Cookie%3A%20x", "percent"),
+            ("100% zoë", "100%25%20zo%C3%AB", "percent"),
+        ] {
+            let identity = Identity {
+                name: name.to_owned(),
+                ..Identity::default()
+            };
+            assert_eq!(header(&identity, "remote-user"), value);
+            assert_eq!(header(&identity, "remote-user-encoding"), encoding);
+        }
+    }
+
+    #[test]
+    fn groups_can_be_told_apart() {
+        let groups = vec!["a,b".to_owned(), "two words".to_owned(), "größe".to_owned()];
+        let identity = Identity {
+            groups,
+            ..Identity::default()
+        };
+        assert_eq!(
+            header(&identity, "remote-groups"),
+            "a%2Cb,two words,gr%C3%B6%C3%9Fe"
+        );
+    }
+
+    #[test]
+    fn sessions_are_named_and_dated() {
+        let session = Session {
+            digest: "d1ge57".to_owned(),
+            expires: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000)),
+            decoded: Decoding::default(),
+        };
+        let identity = Identity {
+            session: Some(session),
+            ..Identity::default()
+        };
+        assert_eq!(header(&identity, "remote-session"), "d1ge57");
+        assert_eq!(
+            header(&identity, "remote-session-expires"),
+            "2033-05-18T03:33:20Z"
+        );
+        assert_eq!(json(&identity)["expires"], "2033-05-18T03:33:20Z");
+        assert_eq!(json(&Identity::default())["expires"], Value::Null);
+        let never = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
+        assert_eq!(time(never), "");
+    }
+}

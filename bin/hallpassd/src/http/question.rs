@@ -1,0 +1,53 @@
+//! `POST /question`: a program of ours asks the daemon in place of the stores.
+
+use hallpass_core::Question;
+use hallpass_program::via::wire::{self, Asked};
+use hyper::StatusCode;
+use hyper::body::Incoming;
+
+use super::answer::{self, Answer};
+use super::body;
+use super::check::{malformed, not_read};
+use crate::door::Door;
+use crate::site::{Asking, Site};
+
+/// The longest body that is read, in bytes: a session token of a cookie's length, and a list of
+/// groups.
+const LONGEST: usize = 128 * 1024;
+
+/// Answers with the verdict, whatever it is.
+pub async fn question(site: &Site, body: Incoming) -> Answer {
+    let body = match body::read(body, LONGEST, site.configuration.limits.deadline).await {
+        Ok(body) => body,
+        Err(unread) => return not_read(unread),
+    };
+    let Ok(asked) = wire::read_question(&body) else {
+        return malformed(StatusCode::BAD_REQUEST);
+    };
+    let Asked {
+        question,
+        host,
+        ignore_case,
+        time,
+    } = asked;
+    let Question {
+        credential,
+        conditions,
+        wants_groups,
+        client,
+    } = question;
+    let asking = Asking {
+        host: Some(&host),
+        conditions,
+        wants_groups,
+        ignore_case,
+        time: Some(time),
+        ..Asking::new(Door::Via, client)
+    };
+    let verdict = site.decide(vec![credential], asking).await;
+    answer::text(
+        StatusCode::OK,
+        "application/json",
+        wire::write_verdict(&verdict),
+    )
+}

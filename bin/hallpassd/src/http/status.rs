@@ -1,0 +1,70 @@
+//! How the daemon is: `/readyz` and `/metrics`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use hallpass_core::CacheStatistics;
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::answer::{self, Answer};
+use crate::metrics::CONTENT_TYPE;
+use crate::site::Site;
+use crate::sites::Sites;
+
+/// Whether the stores of all of `sites` answer: a line for each. What is wrong with one is in the
+/// log.
+pub async fn ready(sites: &[Arc<Site>]) -> Answer {
+    let mut lines = String::new();
+    let mut good = true;
+    for site in sites {
+        let health = site.health().await;
+        for (store, answer) in health.stores() {
+            good &= answer.is_ok();
+            let word = if answer.is_ok() { "ok" } else { "unavailable" };
+            let slash = if site.name().is_empty() { "" } else { "/" };
+            // Writing into a string cannot fail.
+            let _ = writeln!(lines, "{}{slash}{store}: {word}", site.name());
+        }
+    }
+    let status = if good {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    answer::text(status, "text/plain; charset=utf-8", lines)
+}
+
+/// How the cache of verified passwords of `site` does.
+pub fn cache(site: &Site) -> Answer {
+    let CacheStatistics {
+        entries,
+        limit,
+        hits,
+        misses,
+    } = site.engine.cache();
+    let told = json!({ "entries": entries, "limit": limit, "hits": hits, "misses": misses });
+    answer::json(StatusCode::OK, &told)
+}
+
+/// Forgets the verified passwords of `site`.
+pub fn flush_cache(site: &Site) -> Answer {
+    let count = site.engine.flush_cache();
+    site.log.info(&format!("forgot {count} verified passwords"));
+    answer::json(StatusCode::OK, &json!({ "flushed": count }))
+}
+
+/// What was counted, and how things are just now.
+pub async fn metrics(sites: &Sites) -> Answer {
+    for site in sites.all() {
+        let engine = &site.engine;
+        site.metrics.engine(engine.waiting(), engine.cache());
+        for (store, answer) in site.health().await.stores() {
+            site.metrics.store(store, answer.is_ok());
+        }
+    }
+    match sites.metrics.text() {
+        Ok(text) => answer::text(StatusCode::OK, CONTENT_TYPE, text),
+        Err(_) => answer::plain(StatusCode::INTERNAL_SERVER_ERROR, "cannot write them\n"),
+    }
+}

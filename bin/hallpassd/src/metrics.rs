@@ -1,0 +1,256 @@
+//! What an administrator can see of the daemon, as OpenMetrics 1.0.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hallpass_core::{CacheStatistics, Verdict};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::door::Door;
+use crate::engine::Waiting;
+
+/// The content type of what [`Metrics::text`] returns.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The upper bounds of the buckets of durations, in seconds: from a look at a cache to what no
+/// host waits for any more.
+const BUCKETS: [f64; 14] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 4.0,
+];
+
+/// The metrics of all sites.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+}
+
+#[derive(Clone, Debug)]
+struct Families {
+    questions: Family<Question, Counter>,
+    durations: Family<Asked, Histogram, fn() -> Histogram>,
+    waiting: Family<OfQueue, Gauge>,
+    most_waiting: Family<OfQueue, Gauge>,
+    remembered: Family<OfSite, Gauge>,
+    hits: Family<OfSite, Counter>,
+    misses: Family<OfSite, Counter>,
+    stores: Family<OfStore, Gauge<u64, AtomicU64>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSite {
+    site: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfQueue {
+    site: &'static str,
+    queue: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfStore {
+    site: &'static str,
+    store: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    site: &'static str,
+    door: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Question {
+    site: &'static str,
+    door: &'static str,
+    verdict: &'static str,
+    reason: &'static str,
+}
+
+/// The metrics of one site.
+#[derive(Clone, Debug)]
+pub struct SiteMetrics {
+    site: &'static str,
+    families: Families,
+}
+
+impl Metrics {
+    /// Metrics that have counted nothing yet.
+    pub fn new() -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let families = Families {
+            questions: Family::default(),
+            durations: Family::new_with_constructor(histogram),
+            waiting: Family::default(),
+            most_waiting: Family::default(),
+            remembered: Family::default(),
+            hits: Family::default(),
+            misses: Family::default(),
+            stores: Family::default(),
+        };
+        let mut registry = Registry::with_prefix("hallpass");
+        registry.register(
+            "program",
+            "The program that answers",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register(
+            "questions",
+            "Questions answered, by door, verdict and reason",
+            families.questions.clone(),
+        );
+        registry.register_with_unit(
+            "question_duration",
+            "Time from a question to its verdict",
+            Unit::Seconds,
+            families.durations.clone(),
+        );
+        registry.register(
+            "queue_length",
+            "What waits for a thread: questions for the stores, and checks of passwords",
+            families.waiting.clone(),
+        );
+        registry.register(
+            "queue_limit",
+            "How many may wait for a thread",
+            families.most_waiting.clone(),
+        );
+        registry.register(
+            "cache_entries",
+            "Verified passwords that are remembered",
+            families.remembered.clone(),
+        );
+        registry.register(
+            "cache_hits",
+            "Checks of passwords that were spared",
+            families.hits.clone(),
+        );
+        registry.register(
+            "cache_misses",
+            "Checks of passwords that were not spared",
+            families.misses.clone(),
+        );
+        registry.register(
+            "store_up",
+            "Whether the store has just answered a question",
+            families.stores.clone(),
+        );
+        Self { registry, families }
+    }
+
+    /// Those of the site called `name`, which lives as long as the program.
+    pub fn of(&self, name: &str) -> SiteMetrics {
+        SiteMetrics {
+            site: name.to_owned().leak(),
+            families: self.families.clone(),
+        }
+    }
+
+    /// All of them, as text.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl SiteMetrics {
+    /// Counts a verdict that took so long.
+    pub fn count(&self, door: Door, verdict: &Verdict, took: Duration) {
+        let (site, door) = (self.site, door.word());
+        let question = Question {
+            site,
+            door,
+            verdict: verdict.word(),
+            reason: verdict.reason().unwrap_or_default(),
+        };
+        self.families.questions.get_or_create(&question).inc();
+        let durations = self.families.durations.get_or_create(&Asked { site, door });
+        durations.observe(took.as_secs_f64());
+    }
+
+    /// Sets how things are with the engine just now.
+    pub fn engine(&self, waiting: Waiting, cache: CacheStatistics) {
+        let (site, families) = (self.site, &self.families);
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        for (queue, length) in [("questions", waiting.questions), ("checks", waiting.checks)] {
+            let queue = OfQueue { site, queue };
+            families.waiting.get_or_create(&queue).set(gauge(length));
+            let most = families.most_waiting.get_or_create(&queue);
+            most.set(gauge(waiting.limit));
+        }
+        let of_site = OfSite { site };
+        let remembered = families.remembered.get_or_create(&of_site);
+        remembered.set(gauge(cache.entries));
+        for (family, count) in [
+            (&families.hits, cache.hits),
+            (&families.misses, cache.misses),
+        ] {
+            let counter = family.get_or_create(&of_site);
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets whether `store` answers.
+    pub fn store(&self, store: &'static str, up: bool) {
+        let site = self.site;
+        let store = self.families.stores.get_or_create(&OfStore { site, store });
+        store.set(u64::from(up));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hallpass_core::{Reason, Unavailable};
+
+    use super::*;
+
+    #[test]
+    fn what_was_counted_can_be_read() {
+        let metrics = Metrics::new();
+        let shop = metrics.of("shop");
+        let denied = Verdict::Denied(Reason::WrongPassword);
+        shop.count(Door::Auth, &denied, Duration::from_millis(3));
+        shop.count(Door::Auth, &denied, Duration::from_millis(300));
+        let unavailable = Verdict::from(Unavailable::new("away"));
+        shop.count(Door::Check, &unavailable, Duration::from_secs(5));
+        let waiting = Waiting {
+            questions: 2,
+            checks: 3,
+            limit: 1024,
+        };
+        let cache = CacheStatistics {
+            entries: 4,
+            limit: 10,
+            hits: 5,
+            misses: 6,
+        };
+        shop.engine(waiting, cache);
+        shop.store("database", false);
+        let text = metrics.text().unwrap();
+        for line in [
+            "hallpass_questions_total{site=\"shop\",door=\"auth\",verdict=\"denied\",\
+             reason=\"wrong-password\"} 2",
+            "hallpass_question_duration_seconds_count{site=\"shop\",door=\"auth\"} 2",
+            "hallpass_question_duration_seconds_bucket{le=\"0.005\",site=\"shop\",door=\"auth\"} 1",
+            "hallpass_queue_length{site=\"shop\",queue=\"questions\"} 2",
+            "hallpass_queue_length{site=\"shop\",queue=\"checks\"} 3",
+            "hallpass_queue_limit{site=\"shop\",queue=\"checks\"} 1024",
+            "hallpass_cache_entries{site=\"shop\"} 4",
+            "hallpass_cache_hits_total{site=\"shop\"} 5",
+            "hallpass_cache_misses_total{site=\"shop\"} 6",
+            "hallpass_store_up{site=\"shop\",store=\"database\"} 0",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

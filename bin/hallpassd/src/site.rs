@@ -1,0 +1,191 @@
+//! One site, ready to be asked through any door.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use hallpass_core::configuration::{TicketSettings, TrustedProxy};
+use hallpass_core::{
+    Client, Conditions, Configuration, Credential, Deadline, NoTicket, Question, Reason, Secret,
+    Tickets, Verdict,
+};
+use hallpass_program::Log;
+use hallpass_program::log::{Decision, Through};
+
+use crate::door::Door;
+use crate::engine::{Checks, Engine, Health};
+use crate::metrics::SiteMetrics;
+use crate::sockets::Peer;
+
+/// One site.
+#[derive(Debug)]
+pub struct Site {
+    pub configuration: Arc<Configuration>,
+    pub log: Log,
+    pub metrics: SiteMetrics,
+    pub engine: Engine,
+    tickets: Option<Tickets>,
+}
+
+/// What somebody asks, whoever they turn out to be.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    pub door: Door,
+    /// The program that asks, where it says.
+    pub host: Option<&'a str>,
+    pub client: Client,
+    pub conditions: Conditions,
+    pub wants_groups: bool,
+    /// Whether the case of names counts for nothing, whatever the configuration says.
+    pub ignore_case: bool,
+    /// How long there is, where that is less than the configuration says.
+    pub time: Option<Duration>,
+}
+
+impl Asking<'_> {
+    /// Asks without conditions, and for the groups, too.
+    pub fn new(door: Door, client: Client) -> Self {
+        Self {
+            door,
+            host: None,
+            client,
+            conditions: Conditions::default(),
+            wants_groups: true,
+            ignore_case: false,
+            time: None,
+        }
+    }
+}
+
+impl Site {
+    /// Starts the threads that ask the site's stores, and leave passwords to `checks`.
+    pub fn start(
+        configuration: Arc<Configuration>,
+        log: Log,
+        metrics: SiteMetrics,
+        checks: Arc<Checks>,
+    ) -> std::io::Result<Self> {
+        let engine = Engine::start(&configuration, checks)?;
+        let tickets = configuration.tickets.as_ref();
+        Ok(Self {
+            tickets: tickets.map(TicketSettings::tickets),
+            configuration,
+            log,
+            metrics,
+            engine,
+        })
+    }
+
+    /// The site's name; empty where it has none.
+    pub fn name(&self) -> &str {
+        self.configuration.name.as_deref().unwrap_or_default()
+    }
+
+    /// The verdict on `credentials`: the first that is granted, else the one that says most. Not
+    /// knowing weighs more than knowing who it is, and that more than not.
+    pub async fn decide(&self, credentials: Vec<Credential>, asking: Asking<'_>) -> Verdict {
+        let started = Instant::now();
+        let Asking {
+            door,
+            host,
+            client,
+            mut conditions,
+            wants_groups,
+            ignore_case,
+            time,
+        } = asking;
+        let most = self.configuration.limits.deadline;
+        let deadline = Deadline::after(time.map_or(most, |time| time.min(most)));
+        let address = client.address;
+        let mut user = None;
+        let mut verdict = Verdict::Denied(Reason::NoSession);
+        let mut credentials = credentials.into_iter();
+        while let Some(credential) = credentials.next() {
+            user = credential.name().map(str::to_owned);
+            let last = credentials.as_slice().is_empty();
+            let question = Question {
+                credential,
+                conditions: if last {
+                    std::mem::take(&mut conditions)
+                } else {
+                    conditions.clone()
+                },
+                wants_groups,
+                client: client.clone(),
+            };
+            let next = self.engine.ask(question, ignore_case, deadline).await;
+            if weight(&next) >= weight(&verdict) {
+                verdict = next;
+            }
+            if matches!(verdict, Verdict::Granted(_)) {
+                break;
+            }
+        }
+        let took = started.elapsed();
+        let decision = Decision {
+            user: user.as_deref(),
+            client: address,
+            verdict: &verdict,
+            took,
+        };
+        let through = Through {
+            door: door.word(),
+            host,
+        };
+        self.log.decision_through(&decision, &through);
+        self.metrics.count(door, &verdict, took);
+        verdict
+    }
+
+    /// Whether tickets are switched on.
+    pub fn gives_tickets(&self) -> bool {
+        self.tickets.is_some()
+    }
+
+    /// A ticket for the session that `token` names, and the moment from which it is void; `None`
+    /// where there are no tickets.
+    pub fn ticket(&self, token: &Secret) -> Option<Result<(String, SystemTime), NoTicket>> {
+        let now = SystemTime::now();
+        let tickets = self.tickets.as_ref()?;
+        let ticket = tickets.issue(token, now);
+        Some(ticket.map(|ticket| (ticket, tickets.void_from(now))))
+    }
+
+    /// Whether the stores answer, asked for real.
+    pub async fn health(&self) -> Health {
+        let deadline = Deadline::after(self.configuration.limits.deadline);
+        let health = self.engine.health(deadline).await;
+        for (store, answer) in health.stores() {
+            if let Err(unavailable) = answer {
+                self.log.error(&format!("{store}: {unavailable}"));
+            }
+        }
+        health
+    }
+
+    /// The value of `WWW-Authenticate` that asks for a name and a password (RFC 7617); `None` where
+    /// the site takes none.
+    pub fn challenge(&self) -> Option<String> {
+        let daemon = &self.configuration.daemon;
+        let realm = daemon.realm.replace('\\', "\\\\").replace('"', "\\\"");
+        let basic = format!("Basic realm=\"{realm}\", charset=\"UTF-8\"");
+        daemon.accept.password.then_some(basic)
+    }
+
+    /// Whether the word of `peer` is taken for what its client wanted and where it is.
+    pub fn trusts(&self, peer: Peer) -> bool {
+        let proxies = &self.configuration.daemon.trusted_proxies;
+        proxies.contains(&match peer {
+            Peer::Address(address) => TrustedProxy::Address(address),
+            Peer::Unix => TrustedProxy::Unix,
+        })
+    }
+}
+
+fn weight(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Granted(_) => 3,
+        Verdict::Unavailable(_) => 2,
+        Verdict::Denied(Reason::NotPermitted) => 1,
+        Verdict::Denied(_) => 0,
+    }
+}

@@ -1,0 +1,301 @@
+//! A check of a password, from where the stores have said all they know: the computation that takes
+//! long, and the conclusion that is drawn from its outcome. Neither asks a store any more, so that
+//! a program can do many of them at a time, elsewhere.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use hallpass_passwords::{
+    Derivation, Limits, Outcome, Request, Rules, Spending, describe_cost, identify, is_affordable,
+    spend_with, spending, verify,
+};
+use hallpass_stores::{Deadline, Unavailable};
+
+use crate::memory::Held;
+use crate::verified::Fingerprint;
+use crate::{Identity, Reason, Secret, Shared, Verdict};
+
+/// A question as far as it could be answered without computing for long.
+#[derive(Debug)]
+pub enum Begun {
+    /// It has been answered.
+    Answered(Verdict),
+    /// A password is to be checked.
+    Check(Box<Check>),
+}
+
+/// A check of a password.
+#[derive(Debug)]
+pub struct Check {
+    /// What is to be computed.
+    pub computation: Computation,
+    /// What follows from it.
+    pub conclusion: Conclusion,
+}
+
+/// What is to be computed. Equal ones, by their [`fingerprint`](Self::fingerprint), have the same
+/// outcome.
+pub struct Computation {
+    pub(super) rules: Rules,
+    pub(super) limits: Limits,
+    pub(super) password: Secret,
+    /// The stored hash; `None` where there is no such account.
+    pub(super) encoded: Option<String>,
+    /// Whether the stored hash is of an algorithm that is allowed.
+    pub(super) allowed: bool,
+    /// Whether even the right password lets nobody in, and must take as long as a wrong one.
+    pub(super) in_vain: bool,
+    /// What a denial costs, once that is known.
+    pub(super) costliest: Option<String>,
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) shared: Option<Arc<Shared>>,
+    pub(super) stage: Stage,
+}
+
+/// How far a computation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Verify,
+    /// What a denial costs has not been spent; whether the stored hash has been computed.
+    Spend {
+        outcome: Outcome,
+        checked: bool,
+    },
+    Done(Outcome),
+}
+
+/// What comes next of a computation.
+pub enum Next {
+    /// A key is to be derived; [`Computation::derived`] takes it.
+    Derivation(Request),
+    /// The outcome is known.
+    Done(Outcome),
+    /// Something that only [`Computation::run`] can do.
+    Run,
+}
+
+impl Computation {
+    /// Names what is computed; `None` where the system gives no random bytes to name it with.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
+    }
+
+    /// About how much work it is at most, in PBKDF2-HMAC-SHA256 iterations that take as long.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        let of_hash = self
+            .hash()
+            .and_then(|encoded| identify(self.rules, encoded));
+        let of_denial = self.costliest.as_deref().and_then(describe_cost);
+        let work = |description: hallpass_passwords::Description| description.work;
+        of_hash.map_or(0, work).max(of_denial.map_or(0, work))
+    }
+
+    /// What comes next.
+    pub fn next(&mut self) -> Next {
+        loop {
+            match self.stage {
+                Stage::Done(outcome) => return Next::Done(outcome),
+                Stage::Verify => {
+                    let Some(encoded) = self.hash() else {
+                        let outcome = match self.encoded {
+                            // It is as good as any other: nobody matches.
+                            None => Outcome::Mismatch,
+                            Some(_) => Outcome::Unsupported,
+                        };
+                        self.stage = Stage::Spend {
+                            outcome,
+                            checked: false,
+                        };
+                        continue;
+                    };
+                    return match Derivation::of(self.rules, encoded, &self.limits) {
+                        Some(derivation) => {
+                            Next::Derivation(derivation.request(self.password.expose()))
+                        }
+                        None => Next::Run,
+                    };
+                }
+                Stage::Spend { outcome, checked } => match self.spending(checked) {
+                    Spending::Nothing => self.stage = Stage::Done(outcome),
+                    Spending::Derivation(request) => return Next::Derivation(request),
+                    Spending::Other => return Next::Run,
+                },
+            }
+        }
+    }
+
+    /// Takes the key that was to be derived.
+    pub fn derived(&mut self, key: &[u8]) {
+        match self.stage {
+            Stage::Verify => {
+                let derivation = self
+                    .hash()
+                    .and_then(|encoded| Derivation::of(self.rules, encoded, &self.limits));
+                let outcome = derivation.map_or(Outcome::Unsupported, |it| it.outcome(key));
+                self.verified(outcome);
+            }
+            Stage::Spend { outcome, .. } => self.stage = Stage::Done(outcome),
+            Stage::Done(_) => {}
+        }
+    }
+
+    /// Does what comes next, which takes as long as it takes, but for the memory it needs: that it
+    /// gets by `deadline`, or not at all.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it does not get it.
+    pub fn run(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+        match self.stage {
+            Stage::Verify => {
+                let encoded = self.hash().unwrap_or_default();
+                let affordable = is_affordable(self.rules, encoded, &self.limits);
+                let held = hold(
+                    self.shared.as_deref(),
+                    affordable.then_some(encoded),
+                    deadline,
+                )?;
+                let outcome = verify(self.rules, self.password.expose(), encoded, &self.limits);
+                drop(held);
+                self.verified(outcome);
+            }
+            Stage::Spend { outcome, checked } => {
+                let costliest = self.costliest.as_deref().unwrap_or_default();
+                let checked = self.hash().filter(|_| checked);
+                let _held = hold(self.shared.as_deref(), Some(costliest), deadline)?;
+                let password = self.password.expose();
+                spend_with(self.rules, password, costliest, checked, &self.limits);
+                self.stage = Stage::Done(outcome);
+            }
+            Stage::Done(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether there is no stored hash to compare, or it has been compared, and what a denial
+    /// costs must be known to go on.
+    pub(super) fn misses_a_cost(&self) -> bool {
+        self.costliest.is_none()
+            && match self.stage {
+                Stage::Verify => self.hash().is_none(),
+                Stage::Spend { .. } => true,
+                Stage::Done(_) => false,
+            }
+    }
+
+    /// The stored hash, where it may be computed at all.
+    fn hash(&self) -> Option<&str> {
+        self.encoded.as_deref().filter(|_| self.allowed)
+    }
+
+    fn verified(&mut self, outcome: Outcome) {
+        self.stage = if outcome == Outcome::Match && !self.in_vain {
+            Stage::Done(outcome)
+        } else {
+            let checked = matches!(outcome, Outcome::Match | Outcome::Mismatch);
+            Stage::Spend { outcome, checked }
+        };
+    }
+
+    fn spending(&self, checked: bool) -> Spending {
+        let costliest = self.costliest.as_deref().unwrap_or_default();
+        let checked = self.hash().filter(|_| checked);
+        let password = self.password.expose();
+        spending(self.rules, password, costliest, checked, &self.limits)
+    }
+}
+
+/// Never shows the stored hash.
+impl std::fmt::Debug for Computation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Computation")
+            .field("rules", &self.rules)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What follows from the outcome of a check.
+#[derive(Debug)]
+pub struct Conclusion {
+    pub(super) name: String,
+    pub(super) client: Option<IpAddr>,
+    /// Who they are if the password is right; why they may not in even so.
+    pub(super) admitted: Result<Identity, Reason>,
+    pub(super) account: Known,
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) shared: Option<Arc<Shared>>,
+}
+
+/// What is known of an account's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Hash,
+    NoAccount,
+    NoPassword,
+}
+
+impl Conclusion {
+    /// The verdict that follows from `outcome`, at the time `now`. Wrong passwords are counted, and
+    /// right ones remembered.
+    #[must_use]
+    pub fn conclude(self, outcome: Outcome, now: SystemTime) -> Verdict {
+        let answer = self.answer(outcome);
+        let Some(shared) = &self.shared else {
+            return verdict(answer);
+        };
+        let throttle = &shared.throttle;
+        // Whoever guesses with many at a time learns no more than by one after the other.
+        if !throttle.admits(&self.name, self.client, now) {
+            return Verdict::Denied(Reason::Throttled);
+        }
+        match &answer {
+            Ok(_) => {
+                throttle.succeeded(&self.name);
+                if let (Some(verified), Some(fingerprint)) = (&shared.verified, self.fingerprint) {
+                    verified.remember(fingerprint, now);
+                }
+            }
+            Err(Reason::NotPermitted) => throttle.succeeded(&self.name),
+            Err(_) => throttle.failed(&self.name, self.client, now),
+        }
+        verdict(answer)
+    }
+
+    fn answer(&self, outcome: Outcome) -> Result<Identity, Reason> {
+        match (self.account, outcome) {
+            (Known::NoAccount, _) => Err(Reason::UnknownUser),
+            (_, Outcome::Match) => self.admitted.clone(),
+            (_, Outcome::Mismatch) => Err(Reason::WrongPassword),
+            (_, Outcome::Unusable) | (Known::NoPassword, Outcome::Unsupported) => {
+                Err(Reason::UnusablePassword)
+            }
+            (Known::Hash, Outcome::Unsupported) => Err(Reason::UnsupportedHash),
+        }
+    }
+}
+
+fn verdict(answer: Result<Identity, Reason>) -> Verdict {
+    match answer {
+        Ok(identity) => Verdict::Granted(Box::new(identity)),
+        Err(reason) => Verdict::Denied(reason),
+    }
+}
+
+/// Holds the memory that a check of `encoded` takes, together with the other threads of the program.
+fn hold<'a>(
+    shared: Option<&'a Shared>,
+    encoded: Option<&str>,
+    deadline: Deadline,
+) -> Result<Option<Held<'a>>, Unavailable> {
+    let memory = encoded
+        .and_then(describe_cost)
+        .map_or(0, |cost| cost.memory);
+    match shared {
+        Some(shared) if memory > 0 => shared.memory.hold(memory, deadline).map(Some),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,259 @@
+//! Statements: those that give a name a literal, and what the others do to names.
+
+use std::collections::BTreeSet;
+
+use super::expression::{character, literal};
+use super::mentions::{Mentioned, defined_name, is_word, mentions};
+use super::scanner::{Kind, Symbol, Token};
+use super::{Literals, NotLiteral, SyntaxError};
+
+/// Words that begin statements which may be run or not, and end with another word when a colon
+/// stands after their condition.
+const CONDITIONAL: [&str; 7] = ["if", "elseif", "else", "for", "foreach", "while", "switch"];
+
+pub(super) fn read(tokens: &[Token]) -> Result<Literals, SyntaxError> {
+    let mut reader = Reader {
+        found: Literals::default(),
+        branches: 0,
+        shared: BTreeSet::new(),
+    };
+    let mut rest = tokens;
+    while !rest.is_empty() {
+        rest = reader.statement(rest)?;
+    }
+    Ok(reader.found)
+}
+
+pub(super) struct Reader {
+    pub(super) found: Literals,
+    /// How many `if (…):` and the like are open.
+    branches: usize,
+    /// Variables that may change with others from now on.
+    shared: BTreeSet<String>,
+}
+
+impl Reader {
+    /// Reads one statement and gives what follows it.
+    fn statement<'a>(&mut self, tokens: &'a [Token]) -> Result<&'a [Token], SyntaxError> {
+        let Some((first, rest)) = tokens.split_first() else {
+            return Ok(tokens);
+        };
+        if self.branches == 0 {
+            let understood = match &first.kind {
+                Kind::End => Some(rest),
+                Kind::Variable(name) => self.assignment(name, rest),
+                Kind::Symbol(Symbol::Character(b'@')) => self.definition(rest),
+                Kind::Word(word) => match word.to_ascii_lowercase().as_str() {
+                    "return" | "exit" | "die" | "__halt_compiler" => return Ok(&[]),
+                    "const" => self.constants(rest),
+                    "define" | "\\define" => self.definition(tokens),
+                    "class" => return self.class(tokens, rest),
+                    "final" | "abstract" | "readonly" => {
+                        let class = rest.iter().position(|token| is_word(token, "class"));
+                        match class
+                            .filter(|at| *at <= 2)
+                            .and_then(|at| rest.get(at + 1..))
+                        {
+                            Some(rest) => return self.class(tokens, rest),
+                            None => None,
+                        }
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            if let Some(rest) = understood {
+                return Ok(rest);
+            }
+        }
+        self.other(tokens)
+    }
+
+    /// `= …;` after a variable.
+    fn assignment<'a>(&mut self, name: &str, tokens: &'a [Token]) -> Option<&'a [Token]> {
+        let (value, rest) = literal(equals(tokens)?)?;
+        let rest = end(rest)?;
+        if self.shared.contains(name) {
+            return None;
+        }
+        self.found.variables.insert(name.to_owned(), Ok(value));
+        Some(rest)
+    }
+
+    /// `define('NAME', …);`. The first definition of a name counts.
+    fn definition<'a>(&mut self, tokens: &'a [Token]) -> Option<&'a [Token]> {
+        let (name, rest) = defined_name(tokens)?;
+        let (value, rest) = literal(character(rest, b',')?)?;
+        let rest = end(character(rest, b')')?)?;
+        self.found.constants.entry(name).or_insert(Ok(value));
+        Some(rest)
+    }
+
+    /// `NAME = …, NAME = …;` after `const`.
+    fn constants<'a>(&mut self, mut tokens: &'a [Token]) -> Option<&'a [Token]> {
+        let mut found = Vec::new();
+        loop {
+            let [
+                Token {
+                    kind: Kind::Word(name),
+                    ..
+                },
+                rest @ ..,
+            ] = tokens
+            else {
+                return None;
+            };
+            let (value, rest) = literal(equals(rest)?)?;
+            found.push((name.clone(), value));
+            match character(rest, b',') {
+                Some(rest) => tokens = rest,
+                None => {
+                    let rest = end(rest)?;
+                    for (name, value) in found {
+                        self.found.constants.entry(name).or_insert(Ok(value));
+                    }
+                    return Some(rest);
+                }
+            }
+        }
+    }
+
+    /// A statement of any other kind: what it mentions is no literal any more.
+    pub(super) fn other<'a>(&mut self, tokens: &'a [Token]) -> Result<&'a [Token], SyntaxError> {
+        let (statement, rest) = split_statement(tokens)?;
+        self.count_branches(statement);
+        let by_reference = statement.windows(2).any(|pair| {
+            matches!(
+                pair,
+                [
+                    Token {
+                        kind: Kind::Symbol(Symbol::Character(b'&')),
+                        ..
+                    },
+                    Token {
+                        kind: Kind::Variable(_),
+                        ..
+                    }
+                ]
+            )
+        });
+        for mention in mentions(statement) {
+            let not_literal = NotLiteral { line: mention.line };
+            match mention.what {
+                Mentioned::Variable(name) => {
+                    if by_reference {
+                        self.shared.insert(name.clone());
+                    }
+                    self.found.variables.insert(name, Err(not_literal));
+                }
+                Mentioned::Constant(name) => {
+                    self.found.constants.entry(name).or_insert(Err(not_literal));
+                }
+                Mentioned::Anything => {
+                    self.found.variables.clear();
+                    self.found.spoilt = Some(not_literal);
+                }
+                Mentioned::Property(_) => {}
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Follows `if (…):` to its `endif`, and so on.
+    fn count_branches(&mut self, statement: &[Token]) {
+        let mut depth = 0_usize;
+        let mut keyword = String::new();
+        // Whether a colon would open a branch here.
+        let mut at_colon = false;
+        for token in statement {
+            let was_at_colon = std::mem::take(&mut at_colon);
+            match &token.kind {
+                Kind::Word(word) if depth == 0 => {
+                    let word = word.to_ascii_lowercase();
+                    let ended = word.strip_prefix("end").unwrap_or_default();
+                    if CONDITIONAL.contains(&ended) {
+                        self.branches = self.branches.saturating_sub(1);
+                    }
+                    at_colon = word == "else";
+                    keyword = word;
+                }
+                Kind::Symbol(Symbol::Character(b'(' | b'[' | b'{')) => depth += 1,
+                Kind::Symbol(Symbol::Character(b')' | b']' | b'}')) => {
+                    depth = depth.saturating_sub(1);
+                    at_colon = depth == 0 && CONDITIONAL.contains(&keyword.as_str());
+                }
+                Kind::Symbol(Symbol::Character(b':')) if was_at_colon => {
+                    // `else:` and `elseif (…):` close the branch before them.
+                    let another = !matches!(keyword.as_str(), "else" | "elseif");
+                    self.branches += usize::from(another);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+pub(super) fn equals(tokens: &[Token]) -> Option<&[Token]> {
+    let (first, rest) = tokens.split_first()?;
+    (first.kind == Kind::Symbol(Symbol::Equal)).then_some(rest)
+}
+
+/// The end of a statement; that of the file is none, as PHP sees it.
+pub(super) fn end(tokens: &[Token]) -> Option<&[Token]> {
+    let (first, rest) = tokens.split_first()?;
+    (first.kind == Kind::End).then_some(rest)
+}
+
+/// The tokens up to the end of a statement or of its block, and the others.
+pub(super) fn split_statement(tokens: &[Token]) -> Result<(&[Token], &[Token]), SyntaxError> {
+    let mut open: Vec<u8> = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let done = match token.kind {
+            Kind::End => open.is_empty(),
+            Kind::Symbol(Symbol::Character(bracket @ (b'(' | b'[' | b'{'))) => {
+                open.push(bracket);
+                false
+            }
+            Kind::Symbol(Symbol::Character(bracket @ (b')' | b']' | b'}'))) => {
+                let expected = match bracket {
+                    b')' => b'(',
+                    b']' => b'[',
+                    _ => b'{',
+                };
+                if open.pop() != Some(expected) {
+                    return Err(SyntaxError {
+                        line: token.line,
+                        reason: "a bracket closes nothing",
+                    });
+                }
+                // A closure or a match is an expression: its statement ends later.
+                open.is_empty() && bracket == b'}' && !is_expression(tokens.get(..index))
+            }
+            _ => false,
+        };
+        if done {
+            return Ok(tokens.split_at_checked(index + 1).unwrap_or((tokens, &[])));
+        }
+    }
+    match (tokens.last(), open.is_empty()) {
+        (Some(last), false) => Err(SyntaxError {
+            line: last.line,
+            reason: "a bracket is not closed",
+        }),
+        _ => Ok((tokens, &[])),
+    }
+}
+
+/// Whether a statement that began like this goes on after a block: `$x = function () { … };`.
+fn is_expression(tokens: Option<&[Token]>) -> bool {
+    let first = tokens.and_then(<[Token]>::first).map(|token| &token.kind);
+    match first {
+        Some(Kind::Variable(_) | Kind::Literal(_) | Kind::Computed(_)) => true,
+        Some(Kind::Symbol(Symbol::Character(first))) => !matches!(first, b'{' | b'#'),
+        Some(Kind::Word(word)) => matches!(
+            word.to_ascii_lowercase().as_str(),
+            "return" | "echo" | "print" | "define" | "const" | "new" | "throw" | "yield"
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,141 @@
+//! Django's cache framework, read.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hallpass_sessions::Invalid;
+use hallpass_sessions::django::{Login, read_cache_file, read_cache_row, read_cache_value};
+use hallpass_stores::sql::{Queries, Value};
+use hallpass_stores::{Files, Unavailable, cache};
+use md5::{Digest, Md5};
+
+use super::datetime::Clock;
+use crate::configuration::{CacheLocation, DjangoCache};
+
+/// The longest file of a cache that is read, in bytes.
+const LONGEST_FILE: usize = 1 << 20;
+
+/// A cache that a site's settings name.
+#[derive(Debug)]
+pub(super) struct Cached {
+    store: Store,
+    /// `KEY_PREFIX` and `VERSION`, as they lead every key.
+    prefix: String,
+}
+
+#[derive(Debug)]
+enum Store {
+    /// `django.core.cache.backends.filebased`
+    Directory(Files),
+    /// Redis or memcached.
+    Server(cache::Cache),
+    /// `django.core.cache.backends.db`; the statement that reads it.
+    Table(String),
+}
+
+/// A session that a cache has.
+#[derive(Debug)]
+pub(super) struct CachedSession {
+    /// Who is logged in to it.
+    pub(super) login: Result<Option<Login>, Invalid>,
+    /// When the cache lets it go, where it tells.
+    pub(super) expires: Option<SystemTime>,
+    /// Which cache it is, in words for the administrator.
+    pub(super) store: &'static str,
+}
+
+impl Cached {
+    pub(super) fn new(cache: &DjangoCache) -> Self {
+        Self {
+            store: match &cache.location {
+                CacheLocation::Server(settings) => Store::Server(cache::Cache::new(settings)),
+                CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
+                CacheLocation::Table(table) => Store::Table(format!(
+                    "SELECT \"value\", \"expires\" FROM {table} WHERE \"cache_key\" = :key"
+                )),
+            },
+            prefix: format!("{}:{}:", cache.key_prefix, cache.version),
+        }
+    }
+
+    /// The session that is cached under `key`; `None` where there is none.
+    pub(super) fn get(
+        &mut self,
+        queries: &mut Queries<'_>,
+        key: &str,
+        clock: &Clock,
+        now: SystemTime,
+    ) -> Result<Option<CachedSession>, Unavailable> {
+        // `default_key_func` in core/cache/backends/base.py, 5.2.
+        let key = format!("{}{key}", self.prefix);
+        match &mut self.store {
+            Store::Server(cache) => {
+                let entry = cache.get(key.as_bytes(), queries.deadline())?;
+                Ok(entry.map(|entry| CachedSession {
+                    login: read_cache_value(&entry.bytes, entry.flags),
+                    expires: None,
+                    store: "the cache",
+                }))
+            }
+            Store::Table(statement) => from_table(statement, queries, &key, clock, now),
+            Store::Directory(files) => from_file(files, queries, &key, now),
+        }
+    }
+}
+
+/// As `DatabaseCache.get_many` in core/cache/backends/db.py, 5.2.
+fn from_table(
+    statement: &str,
+    queries: &mut Queries<'_>,
+    key: &str,
+    clock: &Clock,
+    now: SystemTime,
+) -> Result<Option<CachedSession>, Unavailable> {
+    let mut rows = queries.rows(statement, &[(":key", key.into())], 2)?;
+    let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
+        return Ok(None);
+    };
+    let value = row.take(0);
+    let expires = clock.read(&row.take(1));
+    let login = match (&value, &expires) {
+        (Value::Text(_), Some(expires)) if clock.passed(expires, now) => return Ok(None),
+        (Value::Text(value), Some(_)) => read_cache_row(value.as_bytes()),
+        _ => Err(Invalid::Format("the cache's row holds no text or no time")),
+    };
+    Ok(Some(CachedSession {
+        login,
+        expires: expires.map(|expires| expires.time),
+        store: "the table of the cache",
+    }))
+}
+
+/// As `FileBasedCache.get` in core/cache/backends/filebased.py, 5.2.
+fn from_file(
+    files: &Files,
+    queries: &Queries<'_>,
+    key: &str,
+    now: SystemTime,
+) -> Result<Option<CachedSession>, Unavailable> {
+    let digest: [u8; 16] = Md5::digest(key).into();
+    let name = format!("{:032x}.djcache", u128::from_be_bytes(digest));
+    let Some(file) = files.read(name.as_bytes(), LONGEST_FILE, queries.deadline())? else {
+        return Ok(None);
+    };
+    let (login, expires) = match read_cache_file(&file.bytes) {
+        Err(invalid) => (Err(invalid), None),
+        Ok(read) => {
+            let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+            if read.expires.is_some_and(|end| end < now.as_secs_f64()) {
+                return Ok(None);
+            }
+            (Ok(read.login), read.expires)
+        }
+    };
+    let expires = expires
+        .and_then(|end| Duration::try_from_secs_f64(end).ok())
+        .and_then(|end| UNIX_EPOCH.checked_add(end));
+    Ok(Some(CachedSession {
+        login,
+        expires,
+        store: "the file of the cache",
+    }))
+}

@@ -1,0 +1,56 @@
+//! Sessions in a cache: `django.contrib.sessions.backends.cache` and `cached_db`.
+
+use std::time::SystemTime;
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::Queries;
+
+use super::Found;
+use crate::configuration::DjangoCache;
+use crate::site::django::cache::Cached;
+use crate::site::django::datetime::Clock;
+use crate::{Decoding, Reason};
+
+/// The site's cache, and where in it the sessions are.
+#[derive(Debug)]
+pub(super) struct SessionCache {
+    cache: Cached,
+    /// `cache_key_prefix` of the engine's `SessionStore`.
+    prefix: &'static str,
+}
+
+impl SessionCache {
+    pub(super) fn new(cache: &DjangoCache, prefix: &'static str) -> Self {
+        Self {
+            cache: Cached::new(cache),
+            prefix,
+        }
+    }
+
+    /// `None` where the cache does not have it.
+    pub(super) fn find(
+        &mut self,
+        queries: &mut Queries<'_>,
+        key: &str,
+        clock: &Clock,
+        now: SystemTime,
+    ) -> Result<Option<Result<Found, Reason>>, Unavailable> {
+        let key = format!("{}{key}", self.prefix);
+        let Some(value) = self.cache.get(queries, &key, clock, now)? else {
+            return Ok(None);
+        };
+        Ok(Some(match value.login {
+            Err(_) => Err(Reason::InvalidSession),
+            Ok(None) => Err(Reason::AnonymousSession),
+            Ok(Some(login)) => Ok(Found {
+                login,
+                expires: value.expires,
+                decoded: Decoding {
+                    store: value.store,
+                    container: "",
+                    format: "",
+                },
+            }),
+        }))
+    }
+}

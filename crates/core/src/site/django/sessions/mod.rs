@@ -1,0 +1,185 @@
+//! Sessions of `django.contrib.sessions`, by the engine that keeps them.
+
+mod cache;
+mod containers;
+mod cookie;
+mod file;
+mod profile;
+mod table;
+
+use std::time::SystemTime;
+
+use hallpass_sessions::django::{self as format, PrimaryKey, auth_hash_is_current};
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::Queries;
+
+use self::cache::SessionCache;
+use self::containers::Containers;
+use self::file::SessionFiles;
+use self::profile::Profile;
+use self::table::SessionTable;
+use super::datetime::Clock;
+use crate::configuration::{Django, SessionEngine};
+use crate::site::{Login, SessionSource};
+use crate::{Account, Client, Decoding, Reason, Secret};
+
+/// The longest token that is looked at, in bytes: as long as a cookie can be.
+const LONGEST_TOKEN: usize = 4096;
+/// Keys of fewer characters are no keys (`SessionBase._validate_session_key`, 1.9 and later).
+const SHORTEST_KEY: usize = 8;
+
+/// The sessions of a Django site.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    engine: Engine,
+    containers: Containers,
+    secret_keys: Vec<Secret>,
+    version: format::Version,
+    backends: Option<Vec<String>>,
+    clock: Clock,
+}
+
+/// Where sessions are.
+#[derive(Debug)]
+enum Engine {
+    Cache(SessionCache),
+    CachedDatabase(SessionCache, SessionTable),
+    Cookies { age: u64 },
+    Database(SessionTable),
+    Files(SessionFiles),
+    Profile(Profile),
+}
+
+/// A session that an engine found.
+#[derive(Debug)]
+struct Found {
+    login: format::Login,
+    expires: Option<SystemTime>,
+    decoded: Decoding,
+}
+
+/// What came of looking for a session: why there is none, where there is none.
+type Lookup = Result<Result<Found, Reason>, Unavailable>;
+
+impl Sessions {
+    pub(super) fn new(django: &Django) -> Self {
+        let settings = &django.sessions;
+        let table = || SessionTable::new(settings);
+        let engine = match (&settings.engine, &settings.profile) {
+            (_, Some(profile)) => Engine::Profile(Profile::new(profile, settings)),
+            (SessionEngine::Database, None) => Engine::Database(table()),
+            (SessionEngine::CachedDatabase(cache), None) => {
+                let cache = SessionCache::new(cache, "django.contrib.sessions.cached_db");
+                Engine::CachedDatabase(cache, table())
+            }
+            (SessionEngine::Cache(cache), None) => {
+                Engine::Cache(SessionCache::new(cache, "django.contrib.sessions.cache"))
+            }
+            (
+                SessionEngine::File {
+                    directory,
+                    cookie_age,
+                },
+                None,
+            ) => {
+                let prefix = &settings.cookie_name;
+                Engine::Files(SessionFiles::new(directory, prefix, *cookie_age))
+            }
+            (SessionEngine::SignedCookies { cookie_age }, None) => {
+                Engine::Cookies { age: *cookie_age }
+            }
+        };
+        let secrets = django.secret_keys.iter().map(Secret::expose);
+        Self {
+            engine,
+            containers: Containers::new(django),
+            secret_keys: secrets.map(Secret::new).collect(),
+            version: django.version,
+            backends: django.authentication_backends.clone(),
+            clock: Clock::new(django.time_zone.clone()),
+        }
+    }
+
+    fn find(&mut self, queries: &mut Queries<'_>, key: &str, now: SystemTime) -> Lookup {
+        let (containers, clock) = (&mut self.containers, &self.clock);
+        match &mut self.engine {
+            Engine::Database(table) => table.find(queries, key, containers, clock, now),
+            // The cache's copy wins, whatever the row says (`SessionStore.load` in
+            // contrib/sessions/backends/cached_db.py, 5.2).
+            Engine::CachedDatabase(cache, table) => match cache.find(queries, key, clock, now)? {
+                None => table.find(queries, key, containers, clock, now),
+                Some(found) => Ok(found),
+            },
+            Engine::Cache(cache) => {
+                let found = cache.find(queries, key, clock, now)?;
+                Ok(found.unwrap_or(Err(Reason::NoSession)))
+            }
+            Engine::Cookies { age } => Ok(cookie::find(key, *age, containers, now)),
+            Engine::Files(files) => files.find(queries.deadline(), key, containers, clock, now),
+            Engine::Profile(profile) => profile.find(queries, key, clock, now),
+        }
+    }
+}
+
+impl SessionSource for Sessions {
+    fn read(
+        &mut self,
+        queries: &mut Queries<'_>,
+        token: &[u8],
+        _client: &Client,
+        now: SystemTime,
+    ) -> Result<Result<Login, Reason>, Unavailable> {
+        let vouched = matches!(self.engine, Engine::Profile(_));
+        if self.secret_keys.is_empty() && !self.containers.trusted() && !vouched {
+            return Err(Unavailable::new(
+                "sessions cannot be read: [django] secret_key is not configured",
+            ));
+        }
+        let key = match std::str::from_utf8(token) {
+            Ok(key)
+                if key.chars().count() >= SHORTEST_KEY
+                    && key.len() <= LONGEST_TOKEN
+                    && !key.contains(char::is_control) =>
+            {
+                key
+            }
+            _ => return Ok(Err(Reason::NoSession)),
+        };
+        let found = match self.find(queries, key, now)? {
+            Ok(found) => found,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let listed = |listed: &Vec<String>| listed.contains(&found.login.backend);
+        if !vouched && !self.backends.as_ref().is_none_or(listed) {
+            return Ok(Err(Reason::InvalidSession));
+        }
+        Ok(Ok(Login {
+            key: match found.login.user {
+                PrimaryKey::Integer(key) => key.to_string(),
+                PrimaryKey::Text(key) => key,
+            },
+            auth_hash: found.login.hash,
+            expires: found.expires,
+            decoded: found.decoded,
+        }))
+    }
+
+    /// The session's hash of the password, under any of the keys (`get_user` in
+    /// contrib/auth/__init__.py, 5.2). A table that maps sessions to users says nothing of it.
+    fn confirms(&self, login: &Login, account: &Account) -> bool {
+        if matches!(self.engine, Engine::Profile(_))
+            || (self.secret_keys.is_empty() && self.containers.trusted())
+        {
+            return true;
+        }
+        let secrets = self.secret_keys.iter().map(Secret::expose);
+        match (&login.auth_hash, &account.encoded) {
+            (Some(hash), Some(password)) => {
+                auth_hash_is_current(self.version, secrets, password, hash)
+            }
+            // Django 1.6 and earlier write none.
+            (None, Some(_)) => !self.version.hashes_password(),
+            (_, None) => false,
+        }
+    }
+}

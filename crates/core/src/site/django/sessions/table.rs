@@ -1,0 +1,53 @@
+//! A row for each session: `django.contrib.sessions.backends.db`.
+
+use std::time::SystemTime;
+
+use hallpass_stores::sql::{Queries, Value};
+
+use super::{Containers, Lookup};
+use crate::Reason;
+use crate::configuration::DjangoSessions;
+use crate::site::django::datetime::Clock;
+
+/// A table with the columns of `AbstractBaseSession`.
+#[derive(Debug)]
+pub(super) struct SessionTable {
+    statement: String,
+}
+
+impl SessionTable {
+    pub(super) fn new(settings: &DjangoSessions) -> Self {
+        Self {
+            statement: format!(
+                "SELECT \"session_data\", \"expire_date\" FROM {} WHERE \"session_key\" = :key",
+                settings.table
+            ),
+        }
+    }
+
+    /// As `SessionStore.load` in contrib/sessions/backends/db.py, 5.2.
+    pub(super) fn find(
+        &self,
+        queries: &mut Queries<'_>,
+        key: &str,
+        containers: &mut Containers,
+        clock: &Clock,
+        now: SystemTime,
+    ) -> Lookup {
+        let mut rows = queries.rows(&self.statement, &[(":key", key.into())], 2)?;
+        let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
+            return Ok(Err(Reason::NoSession));
+        };
+        let Value::Text(container) = row.take(0) else {
+            return Ok(Err(Reason::InvalidSession));
+        };
+        let Some(expires) = clock.read(&row.take(1)) else {
+            return Ok(Err(Reason::InvalidSession));
+        };
+        if clock.ended(&expires, now) {
+            return Ok(Err(Reason::ExpiredSession));
+        }
+        let opened = containers.open(container.as_bytes());
+        Ok(opened.and_then(|opened| opened.found("the database's row", Some(expires.time))))
+    }
+}

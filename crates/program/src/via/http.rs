@@ -1,0 +1,167 @@
+//! One small request over a unix socket (RFC 9112), and its answer.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use hallpass_core::Deadline;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use zeroize::Zeroizing;
+
+/// The longest answer that is read.
+const LONGEST: usize = 1 << 20;
+/// How long to wait for room in the queue of a daemon that has much to do.
+const BREATH: Duration = Duration::from_millis(2);
+
+/// An answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The answer to `body`, posted to `path` at the socket `socket`.
+///
+/// # Errors
+/// What it comes to when there is none by `deadline`.
+pub fn post(socket: &Path, path: &str, body: &[u8], deadline: Deadline) -> io::Result<Answer> {
+    exchange(socket, "POST", path, body, deadline)
+}
+
+/// As [`post`], without a body and by `GET`.
+///
+/// # Errors
+/// As [`post`].
+pub fn get(socket: &Path, path: &str, deadline: Deadline) -> io::Result<Answer> {
+    exchange(socket, "GET", path, &[], deadline)
+}
+
+fn exchange(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    deadline: Deadline,
+) -> io::Result<Answer> {
+    let mut stream = connect(socket, deadline)?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let request = Zeroizing::new([head.as_bytes(), body].concat());
+    stream.set_write_timeout(Some(left(deadline)?))?;
+    stream.write_all(&request)?;
+    let mut received = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        stream.set_read_timeout(Some(left(deadline)?))?;
+        match stream.read(&mut piece) {
+            Ok(0) => return parse(&received).ok_or(ErrorKind::InvalidData.into()),
+            Ok(count) if received.len() + count <= LONGEST => {
+                received.extend_from_slice(piece.get(..count).unwrap_or_default());
+            }
+            Ok(_) => return Err(ErrorKind::InvalidData.into()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Connects by `deadline`, which a socket whose queue is full would not do by itself.
+fn connect(socket: &Path, deadline: Deadline) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(socket)?;
+    loop {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let stream =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        match rustix::net::connect(&stream, &address) {
+            Ok(()) => {
+                let stream = UnixStream::from(stream);
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+            Err(rustix::io::Errno::AGAIN) => thread::sleep(BREATH.min(left(deadline)?)),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn left(deadline: Deadline) -> io::Result<Duration> {
+    match deadline.remaining() {
+        Duration::ZERO => Err(ErrorKind::TimedOut.into()),
+        left => Ok(left),
+    }
+}
+
+/// A whole answer, whose length is told or ends with the connection; `None` for anything else.
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(bytes.get(..end)?).ok()?;
+    let body = bytes.get(end + 4..)?;
+    let mut lines = head.split("\r\n");
+    let mut words = lines.next()?.split(' ');
+    let (version, status) = (words.next()?, words.next()?);
+    if !version.starts_with("HTTP/1.") || status.len() != 3 {
+        return None;
+    }
+    let mut length = None;
+    for line in lines {
+        let (name, value) = line.split_once(':')?;
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return None;
+        }
+        if name.eq_ignore_ascii_case("content-length") {
+            length = Some(value.trim().parse::<usize>().ok()?);
+        }
+    }
+    // Less than was told is no answer, and more is none of ours.
+    (length.unwrap_or(body.len()) == body.len()).then_some(Answer {
+        status: status.parse().ok()?,
+        body: body.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read() {
+        let answer = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\nab").unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"ab"[..]));
+        let answer = parse(b"HTTP/1.0 404 Not Found\r\n\r\n").unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (404, &b""[..]));
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
+        assert!(parse(whole).is_some());
+        for length in 0..whole.len() {
+            assert_eq!(parse(&whole[..length]), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_no_answer() {
+        for bytes in [
+            &b"\r\n\r\n"[..],
+            b"200 OK\r\n\r\n",
+            b"SSH-2.0-OpenSSH\r\n\r\n",
+            b"HTTP/1.1 2000 OK\r\n\r\n",
+            b"HTTP/1.1 xyz OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            b"HTTP/1.1 200 \xff\r\n\r\n",
+        ] {
+            assert_eq!(parse(bytes), None, "{bytes:?}");
+        }
+    }
+}

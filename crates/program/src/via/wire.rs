@@ -1,0 +1,371 @@
+//! A question and its verdict, as a program and the daemon write them to each other: JSON objects,
+//! their secrets in base64, since they may be no text.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hallpass_core::{
+    Client, Conditions, Credential, Decoding, Identity, Question, Reason, Requirement, Secret,
+    Session, Unavailable, Verdict,
+};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// What is asked, by whom, and how long there is to answer it.
+#[derive(Debug)]
+pub struct Asked {
+    /// The question.
+    pub question: Question,
+    /// The program that asks.
+    pub host: String,
+    /// Whether the case of names counts for nothing, as it does for XMPP servers.
+    pub ignore_case: bool,
+    /// How long there is.
+    pub time: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    host: String,
+    milliseconds: u64,
+    ignore_case: bool,
+    credential: Shown,
+    any: Vec<Required>,
+    all: Vec<Required>,
+    wants_groups: bool,
+    address: Option<IpAddr>,
+    browser: Option<String>,
+    forwarded_for: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Shown {
+    Password {
+        name: String,
+        password: Zeroizing<String>,
+    },
+    Session {
+        token: Zeroizing<String>,
+        owner: Option<String>,
+    },
+    Ticket {
+        ticket: Zeroizing<String>,
+        owner: Option<String>,
+    },
+    Token {
+        token: Zeroizing<String>,
+        owner: Option<String>,
+    },
+    Vouched {
+        name: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Required {
+    Group(String),
+    Permission(String),
+    Staff,
+    Superuser,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Answer {
+    Granted {
+        name: String,
+        id: String,
+        email: String,
+        full_name: String,
+        groups: Vec<String>,
+        session: Option<String>,
+        expires: Option<u64>,
+    },
+    Denied(String),
+    Unavailable(String),
+}
+
+/// What is no message of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// Writes a question.
+#[must_use]
+pub fn write_question(
+    question: &Question,
+    host: &str,
+    ignore_case: bool,
+    time: Duration,
+) -> Zeroizing<Vec<u8>> {
+    let secret = |secret: &Secret| Zeroizing::new(STANDARD.encode(secret.expose()));
+    let message = Message {
+        host: host.to_owned(),
+        milliseconds: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        ignore_case,
+        credential: match &question.credential {
+            Credential::Password { name, password } => Shown::Password {
+                name: name.clone(),
+                password: secret(password),
+            },
+            Credential::Session { token, owner } => Shown::Session {
+                token: secret(token),
+                owner: owner.clone(),
+            },
+            Credential::Ticket { ticket, owner } => Shown::Ticket {
+                ticket: secret(ticket),
+                owner: owner.clone(),
+            },
+            Credential::Token { token, owner } => Shown::Token {
+                token: secret(token),
+                owner: owner.clone(),
+            },
+            Credential::Vouched { name } => Shown::Vouched { name: name.clone() },
+        },
+        any: required(&question.conditions.any),
+        all: required(&question.conditions.all),
+        wants_groups: question.wants_groups,
+        address: question.client.address,
+        browser: question.client.browser.clone(),
+        forwarded_for: question.client.forwarded_for.clone(),
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
+    // Nothing in it is what JSON cannot write, and a vector takes everything.
+    drop(serde_json::to_writer(&mut *bytes, &message));
+    bytes
+}
+
+/// Reads a question.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
+    let message: Message = serde_json::from_slice(bytes).map_err(|_| Malformed)?;
+    let secret = |text: &Zeroizing<String>| {
+        let bytes = STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
+        bytes
+            .map(|bytes| Secret::new(&**bytes))
+            .map_err(|_| Malformed)
+    };
+    let credential = match message.credential {
+        Shown::Password { name, password } => Credential::Password {
+            name,
+            password: secret(&password)?,
+        },
+        Shown::Session { token, owner } => Credential::Session {
+            token: secret(&token)?,
+            owner,
+        },
+        Shown::Ticket { ticket, owner } => Credential::Ticket {
+            ticket: secret(&ticket)?,
+            owner,
+        },
+        Shown::Token { token, owner } => Credential::Token {
+            token: secret(&token)?,
+            owner,
+        },
+        Shown::Vouched { name } => Credential::Vouched { name },
+    };
+    let question = Question {
+        credential,
+        conditions: Conditions {
+            any: requirements(message.any),
+            all: requirements(message.all),
+        },
+        wants_groups: message.wants_groups,
+        client: Client {
+            address: message.address,
+            browser: message.browser,
+            forwarded_for: message.forwarded_for,
+        },
+    };
+    Ok(Asked {
+        question,
+        host: message.host,
+        ignore_case: message.ignore_case,
+        time: Duration::from_millis(message.milliseconds),
+    })
+}
+
+/// Writes a verdict. How a session was read is not told.
+#[must_use]
+pub fn write_verdict(verdict: &Verdict) -> String {
+    let answer = match verdict {
+        Verdict::Granted(identity) => {
+            let session = identity.session.as_ref();
+            let expires = session.and_then(|session| session.expires);
+            let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
+            Answer::Granted {
+                name: identity.name.clone(),
+                id: identity.id.clone(),
+                email: identity.email.clone(),
+                full_name: identity.full_name.clone(),
+                groups: identity.groups.clone(),
+                session: session.map(|session| session.digest.clone()),
+                expires: expires.and_then(seconds).map(|since| since.as_secs()),
+            }
+        }
+        Verdict::Denied(reason) => Answer::Denied(reason.word().to_owned()),
+        Verdict::Unavailable(unavailable) => Answer::Unavailable(unavailable.to_string()),
+    };
+    // Nothing in it is what JSON cannot write.
+    serde_json::to_string(&answer).unwrap_or_default()
+}
+
+/// Reads a verdict.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn read_verdict(bytes: &[u8]) -> Result<Verdict, Malformed> {
+    let answer: Answer = serde_json::from_slice(bytes).map_err(|_| Malformed)?;
+    Ok(match answer {
+        Answer::Granted {
+            name,
+            id,
+            email,
+            full_name,
+            groups,
+            session,
+            expires,
+        } => Verdict::Granted(Box::new(Identity {
+            name,
+            id,
+            email,
+            full_name,
+            groups,
+            session: session.map(|digest| Session {
+                digest,
+                expires: expires
+                    .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds))),
+                decoded: Decoding::default(),
+            }),
+        })),
+        Answer::Denied(word) => Verdict::Denied(Reason::from_word(&word).ok_or(Malformed)?),
+        Answer::Unavailable(cause) => Unavailable::new(cause).into(),
+    })
+}
+
+fn required(requirements: &[Requirement]) -> Vec<Required> {
+    let required = |requirement: &Requirement| match requirement {
+        Requirement::Group(name) => Required::Group(name.clone()),
+        Requirement::Permission(name) => Required::Permission(name.clone()),
+        Requirement::Staff => Required::Staff,
+        Requirement::Superuser => Required::Superuser,
+    };
+    requirements.iter().map(required).collect()
+}
+
+fn requirements(required: Vec<Required>) -> Vec<Requirement> {
+    let requirement = |required| match required {
+        Required::Group(name) => Requirement::Group(name),
+        Required::Permission(name) => Requirement::Permission(name),
+        Required::Staff => Requirement::Staff,
+        Required::Superuser => Requirement::Superuser,
+    };
+    required.into_iter().map(requirement).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_comes_back_as_it_was() {
+        let credentials = [
+            Credential::Password {
+                name: "zoë \"\n".to_owned(),
+                password: Secret::new(b"\xff\0 se:cret"),
+            },
+            Credential::Session {
+                token: Secret::new("abc"),
+                owner: Some("alice".to_owned()),
+            },
+            Credential::Ticket {
+                ticket: Secret::new("abc"),
+                owner: None,
+            },
+            Credential::Token {
+                token: Secret::new("abc"),
+                owner: None,
+            },
+            Credential::Vouched {
+                name: String::new(),
+            },
+        ];
+        for credential in credentials {
+            let question = Question {
+                credential,
+                conditions: Conditions {
+                    any: vec![Requirement::Group("a,b".to_owned()), Requirement::Staff],
+                    all: vec![
+                        Requirement::Permission("app.x".to_owned()),
+                        Requirement::Superuser,
+                    ],
+                },
+                wants_groups: true,
+                client: Client {
+                    address: "2001:db8::1".parse().ok(),
+                    browser: Some("x".to_owned()),
+                    forwarded_for: None,
+                },
+            };
+            let bytes = write_question(&question, "test", true, Duration::from_millis(1500));
+            let asked = read_question(&bytes).unwrap();
+            // Debug shows no secret, so those are compared by writing them again.
+            assert_eq!(format!("{:?}", asked.question), format!("{question:?}"));
+            assert_eq!((asked.host.as_str(), asked.ignore_case), ("test", true));
+            assert_eq!(asked.time, Duration::from_millis(1500));
+            let again = write_question(&asked.question, "test", true, asked.time);
+            assert_eq!(again, bytes);
+        }
+    }
+
+    #[test]
+    fn a_verdict_comes_back_as_it_was() {
+        let session = Session {
+            digest: "d".to_owned(),
+            expires: Some(UNIX_EPOCH + Duration::from_secs(5)),
+            decoded: Decoding::default(),
+        };
+        let identity = Identity {
+            name: "zoë".to_owned(),
+            id: "7".to_owned(),
+            groups: vec!["a".to_owned(), "\"b\"".to_owned()],
+            session: Some(session),
+            ..Identity::default()
+        };
+        let mut verdicts = vec![
+            Verdict::Granted(Box::new(identity)),
+            Verdict::Granted(Box::default()),
+            Unavailable::new("the database is away").into(),
+        ];
+        verdicts.extend(Reason::ALL.map(Verdict::Denied));
+        for verdict in verdicts {
+            let text = write_verdict(&verdict);
+            assert_eq!(read_verdict(text.as_bytes()), Ok(verdict), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_message() {
+        for text in [
+            "",
+            "{}",
+            "null",
+            "\"granted\"",
+            "{\"denied\": \"because\"}",
+            "{\"denied\": null}",
+            "{\"granted\": {}}",
+            "{\"granted\": {\"name\": \"alice\"}}",
+            "{\"denied\": \"inactive\", \"unavailable\": \"x\"}",
+            "<html>",
+        ] {
+            assert_eq!(read_verdict(text.as_bytes()), Err(Malformed), "{text}");
+            assert_eq!(read_question(text.as_bytes()).err(), Some(Malformed));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What caches keep for a session: the dict itself, unsigned, in the cache client's own encoding.
+//!
+//! Sources: `RedisSerializer` in core/cache/backends/redis.py, `DatabaseCache` in
+//! core/cache/backends/db.py and `FileBasedCache` in core/cache/backends/filebased.py, Django 1.4
+//! and 5.2; serializers/ and compressors/ of django-redis 5.4 and 6.0; pymemcache/serde.py 4.0;
+//! memcache.py of python-memcached 1.62; src/_pylibmcmodule.c of pylibmc 1.6.
+
+use super::Login;
+use super::payload::{read_encoded_json, read_msgpack, read_pickle};
+use crate::base64::{self, Alphabet};
+use crate::json::Encoding;
+use crate::value::Value;
+use crate::{Invalid, MAX_INPUT, compression, pickle};
+
+/// The flag of a pickled value in memcached; the same in every client.
+const PICKLED: u32 = 1;
+/// The flag of a value compressed with zlib; the same in every client.
+const COMPRESSED: u32 = 8;
+
+/// What the file of a file-based cache holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CacheFile {
+    /// When the value ends, in Unix seconds: it is dead as soon as that is less than the time
+    /// (`_is_expired` in core/cache/backends/filebased.py, 5.2). `None` is never.
+    pub expires: Option<f64>,
+    /// Whose session the value is; `None` in one in which nobody is logged in.
+    pub login: Option<Login>,
+}
+
+/// Reads the value that Redis or memcached keeps for a session. `Ok(None)` is an ordinary session
+/// in which nobody is logged in.
+///
+/// `flags` are memcached's, by which its clients know their encodings; Redis has none, and
+/// nothing else says how a value was made: it is known by its first bytes.
+///
+/// # Errors
+/// [`Invalid`] when the value is not a session, or too large.
+pub fn read_cache_value(value: &[u8], flags: Option<u32>) -> Result<Option<Login>, Invalid> {
+    if value.len() > MAX_INPUT {
+        return Err(Invalid::TooLarge(MAX_INPUT));
+    }
+    match flags {
+        None => match compression::recognized(value)? {
+            Some(plain) => read_serialized(&plain),
+            None => read_serialized(value),
+        },
+        Some(PICKLED) => read_pickle(value),
+        Some(flags) if flags == PICKLED | COMPRESSED => read_pickle(&compression::zlib(value)?),
+        Some(_) => Err(Invalid::Format("the cache's value is not pickled")),
+    }
+}
+
+/// Reads the value that the table of a database cache keeps for a session: Base64 of a pickle.
+///
+/// # Errors
+/// As [`read_cache_value`].
+pub fn read_cache_row(value: &[u8]) -> Result<Option<Login>, Invalid> {
+    if value.len() > MAX_INPUT {
+        return Err(Invalid::TooLarge(MAX_INPUT));
+    }
+    read_pickle(&base64::decode(value, Alphabet::Standard)?)
+}
+
+/// Reads the file that a file-based cache keeps for a session: a pickle of when it ends, and after
+/// it a pickle of the value, compressed since Django 1.7.
+///
+/// # Errors
+/// As [`read_cache_value`].
+pub fn read_cache_file(file: &[u8]) -> Result<CacheFile, Invalid> {
+    if file.len() > MAX_INPUT {
+        return Err(Invalid::TooLarge(MAX_INPUT));
+    }
+    let (expires, value) = pickle::scalar(file)?;
+    let expires = match expires {
+        Value::Null => None,
+        Value::Fraction(seconds) => Some(seconds),
+        Value::Integer(seconds) => Some(seconds as f64),
+        _ => {
+            return Err(Invalid::Format(
+                "the cache's file does not say when it ends",
+            ));
+        }
+    };
+    let login = if compression::is_zlib(value) {
+        read_pickle(&compression::zlib(value)?)?
+    } else {
+        read_pickle(value)?
+    };
+    Ok(CacheFile { expires, login })
+}
+
+/// Reads what django-redis serializes to: a pickle, JSON or MessagePack.
+fn read_serialized(value: &[u8]) -> Result<Option<Login>, Invalid> {
+    match value {
+        [b'{' | b' ' | b'\t' | b'\n' | b'\r', ..] => read_encoded_json(value, Encoding::Utf8),
+        // A map of up to 15 members, of which a pickle's first byte is the empty one; or a larger.
+        [0x80] | [0x81..=0x8f | 0xde | 0xdf, ..] => read_msgpack(value),
+        _ => read_pickle(value),
+    }
+}

@@ -1,0 +1,163 @@
+//! The keys of a site's sessions, and the containers that they open.
+
+use std::fmt;
+
+use super::legacy::{self, LegacyKey};
+use super::signing::{self, SigningKey};
+use super::{Digest, Version};
+use crate::Invalid;
+
+/// The salt of sessions that the visitor's own cookie holds (`load` in
+/// contrib/sessions/backends/signed_cookies.py, 1.4 to 6.1). It does not go by the class.
+const COOKIE_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
+
+/// What a container held, and how it was made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The serialized session: see [`read`](super::read).
+    pub payload: Vec<u8>,
+    /// When it was signed, in Unix seconds: only the signed container says so. Numbers past 64
+    /// bits are the last that has a place there.
+    pub signed_at: Option<i64>,
+    /// The digest of the signature; `None` where no signature was asked for.
+    pub digest: Option<Digest>,
+}
+
+/// Prints no payload: it is the visitor's business.
+impl fmt::Debug for Opened {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Opened")
+            .field("signed_at", &self.signed_at)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// Whether the container was signed by Django 3.0 or earlier, or as they sign.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.signed_at.is_none()
+    }
+
+    /// Whether Django takes the signature for expired `now` (Unix seconds) under `max_age`
+    /// seconds: at exactly that age not yet, and never where the timestamp is in the future
+    /// (`TimestampSigner.unsign` in core/signing.py, 5.2). A container without a timestamp has
+    /// no age.
+    #[must_use]
+    pub fn is_older_than(&self, max_age: u64, now: f64) -> bool {
+        self.signed_at
+            .is_some_and(|signed_at| now - signed_at as f64 > max_age as f64)
+    }
+}
+
+/// The keys of a site's sessions: made of its secrets once, then used for every container.
+#[derive(Clone)]
+pub struct Keyring {
+    signed: Vec<SigningKey>,
+    legacy: Vec<LegacyKey>,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Keyring(…)")
+    }
+}
+
+impl Keyring {
+    /// The keys of sessions that the server keeps: `db`, `cached_db` in the database, `file`.
+    ///
+    /// `secret_keys` are `SECRET_KEY` and after it the fallbacks, which count from Django 4.1 on.
+    /// `salt` is the `key_salt` of Django 3.1 and later, [`SESSION_SALT`](super::SESSION_SALT)
+    /// unless the site's `SessionStore` has another name: `django.contrib.sessions.` and the
+    /// class's `__qualname__`. For containers before 3.1 the salt that goes with it is
+    /// `django.contrib.sessions` and the class's name, without the dot; a salt that does not begin
+    /// so is taken as it is.
+    #[must_use]
+    pub fn stored<'a>(
+        version: Version,
+        salt: &str,
+        secret_keys: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Self {
+        let mut keyring = Self::empty();
+        for secret_key in counted(version, secret_keys) {
+            if version.reads_signed() {
+                keyring.add_signed(version, salt, secret_key);
+            }
+            if version.reads_legacy() {
+                keyring.legacy.push(LegacyKey::new(secret_key, salt));
+            }
+        }
+        keyring
+    }
+
+    /// The keys of sessions that the visitor's cookie holds: `signed_cookies`.
+    #[must_use]
+    pub fn cookies<'a>(version: Version, secret_keys: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut keyring = Self::empty();
+        for secret_key in counted(version, secret_keys) {
+            keyring.add_signed(version, COOKIE_SALT, secret_key);
+        }
+        keyring
+    }
+
+    fn empty() -> Self {
+        Self {
+            signed: Vec::new(),
+            legacy: Vec::new(),
+        }
+    }
+
+    fn add_signed(&mut self, version: Version, salt: &str, secret_key: &[u8]) {
+        let digests = version.digests().iter();
+        self.signed
+            .extend(digests.map(|digest| SigningKey::with_digest(*digest, secret_key, salt)));
+    }
+
+    /// Checks who signed `container`, and gives what is in it.
+    ///
+    /// # Errors
+    /// [`Invalid`] when none of the keys made the signature, or the container is malformed or too
+    /// large.
+    pub fn open(&self, container: &[u8]) -> Result<Opened, Invalid> {
+        if self.legacy.is_empty() {
+            return signing::unseal(container, &self.signed);
+        }
+        if self.signed.is_empty() {
+            return legacy::unseal(container, &self.legacy);
+        }
+        // What is not signed in the new way may be in the old one (`decode` in
+        // contrib/sessions/backends/base.py, 3.2).
+        signing::unseal(container, &self.signed)
+            .or_else(|error| legacy::unseal(container, &self.legacy).map_err(|_| error))
+    }
+}
+
+fn counted<'a>(
+    version: Version,
+    secret_keys: impl IntoIterator<Item = &'a [u8]>,
+) -> impl Iterator<Item = &'a [u8]> {
+    let counted = if version.reads_fallbacks() {
+        usize::MAX
+    } else {
+        1
+    };
+    secret_keys.into_iter().take(counted)
+}
+
+/// Gives what is in a container of a session that the server keeps without asking who signed it,
+/// for stores that nobody but the site can write to.
+///
+/// # Errors
+/// [`Invalid`] when `container` is of no kind that a Django of this version reads, or too large.
+pub fn open_trusted(version: Version, container: &[u8]) -> Result<Opened, Invalid> {
+    if !version.reads_legacy() {
+        return signing::unseal_unsigned(container);
+    }
+    let legacy = || legacy::unseal_unsigned(container);
+    if !version.reads_signed() {
+        return legacy();
+    }
+    signing::unseal_unsigned(container).or_else(|error| legacy().map_err(|_| error))
+}

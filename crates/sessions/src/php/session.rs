@@ -1,0 +1,105 @@
+//! The bytes of a session as values.
+
+use super::handler::Handler;
+use super::igbinary;
+use super::lexer::Reader;
+use super::serialize;
+use super::tree::{Failure, Key, Numbering, Span, Tree, Value};
+
+/// The session's variables, as `handler` wrote them: a tree whose first value is an array.
+pub(super) fn read(session: &[u8], handler: Handler) -> Result<Tree<'_>, Failure> {
+    let tree = match handler {
+        Handler::Php => return variables_of_any_version(session, text_name),
+        Handler::PhpBinary => return variables_of_any_version(session, binary_name),
+        Handler::PhpSerialize => serialize::read(session, Numbering::Own)?,
+        Handler::Igbinary => igbinary::read(session)?,
+    };
+    match tree.node(0).map(|node| node.value) {
+        Some(Value::Array) => Ok(tree),
+        _ => Err(Failure::Broken("the session is no array")),
+    }
+}
+
+/// Whether the bytes, which `handler` has read as `tree`, may be believed to be a PHP session
+/// although nobody named a handler.
+///
+/// Any bytes could begin a session of `php` or `php_binary`, whose first key may hold anything. A
+/// session that was compressed, or written by something else (msgpack, WDDX, JSON), must not be
+/// taken for one because a visitor put the text of a session into it, so the first key has to look
+/// like a name.
+pub(super) fn is_plausible(session: &[u8], handler: Handler, tree: &Tree<'_>) -> bool {
+    let marked = session.first().is_some_and(|byte| byte & 0x80 != 0);
+    match handler {
+        Handler::PhpSerialize | Handler::Igbinary => true,
+        Handler::PhpBinary if marked => false,
+        Handler::Php | Handler::PhpBinary => {
+            let first = tree.children(0).next().map(|(_, node)| node.key);
+            let name = match first {
+                Some(Key::Text(span)) => tree.bytes(span),
+                _ => b"",
+            };
+            let begins = !matches!(name, [b'<' | b'{' | b'[' | 0x80..=0x9f, ..]);
+            begins && !name.iter().any(u8::is_ascii_control)
+        }
+    }
+}
+
+/// A variable's name.
+struct Name {
+    span: Span,
+    /// Whether it has the mark that a variable without a value had up to PHP 7.0.
+    marked: bool,
+}
+
+type ReadName<'a> = fn(&mut Reader<'a>) -> Result<Name, Failure>;
+
+/// Up to PHP 7.0 a session could name variables without giving them values: `!key|` in `php`, a
+/// length with the highest bit set in `php_binary`. Later, `!` is part of the key, and the bit is
+/// ignored. What is nothing to a later PHP is read as an earlier one would.
+fn variables_of_any_version<'a>(
+    session: &'a [u8],
+    name: ReadName<'a>,
+) -> Result<Tree<'a>, Failure> {
+    match variables(session, name, false) {
+        Err(failure @ Failure::Broken(_)) => variables(session, name, true).map_err(|_| failure),
+        read => read,
+    }
+}
+
+/// `PS_SERIALIZER_DECODE_FUNC` of `php` and `php_binary` in ext/session/session.c: variables until
+/// the end, under one count of references, in which the session itself has no number.
+fn variables<'a>(session: &'a [u8], name: ReadName<'a>, marks: bool) -> Result<Tree<'a>, Failure> {
+    let mut tree = Tree::new(session, Numbering::Own)?;
+    let root = tree.push(Key::Unreachable, Value::Array, 0)?;
+    let mut reader = Reader::new(session);
+    while !reader.at_end() {
+        let name = name(&mut reader)?;
+        if marks && name.marked {
+            continue;
+        }
+        // A variable that is called like an integer is a string here all the same, so that no
+        // `$_SESSION['7']` reaches it.
+        reader.value(&mut tree, Key::Text(name.span), None, 1)?;
+    }
+    tree.close(root);
+    Ok(tree)
+}
+
+fn text_name(reader: &mut Reader<'_>) -> Result<Name, Failure> {
+    let start = reader.position();
+    let name = reader.until(b'|')?;
+    Ok(Name {
+        span: Span::new(start, start + name.len()),
+        marked: name.starts_with(b"!"),
+    })
+}
+
+fn binary_name(reader: &mut Reader<'_>) -> Result<Name, Failure> {
+    let length = reader.byte()?;
+    let start = reader.position();
+    reader.bytes(usize::from(length & 0x7f))?;
+    Ok(Name {
+        span: Span::new(start, reader.position()),
+        marked: length & 0x80 != 0,
+    })
+}

@@ -1,0 +1,121 @@
+//! Python's pickles, protocols 0 to 5, read as data.
+//!
+//! A pickle is a program for a small stack machine (Lib/pickletools.py, Python 3.13; opcodes by
+//! Lib/pickle.py and Modules/_pickle.c). Django pickles sessions with `PickleSerializer`, and every
+//! cache pickles what it keeps. This reader runs the machine, but builds nothing: a value on its
+//! stack is eight bytes, mostly the place in the stream where the value is written. No opcode
+//! imports or calls anything: what a global, a reduction or an instance would be is opaque.
+//!
+//! The machine is a loop over the stream with no recursion, so nesting costs no more than the
+//! stream itself; what it holds is bounded by [`STACK`], [`MARKS`], [`MEMO`], [`MEMBERS`] and
+//! [`CELLS`]. What would have Python itself fail, with one exception, fails here: opcodes unknown
+//! or cut short, an empty stack, a memo never filled. The exception is what nobody asks for: text
+//! in no encoding, keys that cannot be hashed, classes that are not there.
+
+mod machine;
+mod object;
+mod scalar;
+mod stream;
+
+use crate::value::{LONGEST_TEXT, Value};
+use crate::{Invalid, MAX_PAYLOAD};
+
+use self::machine::Machine;
+use self::object::Objects;
+use self::scalar::{Scalar, text};
+
+/// The most values on the stack at a time. Python's own pickler pushes at most a thousand members
+/// of a list or dict at once, but a tuple whole.
+const STACK: usize = 1 << 18;
+/// The most collections begun at a time. The pickler's recursion ends far below.
+const MARKS: usize = 1 << 16;
+/// The most values that are remembered for later use.
+const MEMO: usize = 1 << 18;
+/// The most wanted members, over all the dicts in the stream. One dict has a handful.
+const MEMBERS: usize = 1 << 12;
+/// The most members of small tuples that are kept. Only a datetime's have a use.
+const CELLS: usize = 1 << 17;
+
+/// A value, as the machine has it on its stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    /// A number, text, bytes, a boolean or `None`: where its opcode stands in the stream.
+    Scalar(u32),
+    /// A dict, by a number of its own: the same dict may be in several places.
+    Dict(u32),
+    List,
+    Set,
+    /// A tuple of `length` cells from `start` on.
+    Tuple {
+        length: u8,
+        start: u32,
+    },
+    /// A larger tuple, a frozenset or a bytearray.
+    Fixed,
+    Global(object::Global),
+    /// What a known callable made of a tuple.
+    Made {
+        by: object::Global,
+        length: u8,
+        start: u32,
+    },
+    /// Anything that only Python could make.
+    Opaque,
+}
+
+/// Reads the members called `wanted` of the dict that `stream` pickles. As in Python, the last of
+/// several entries under equal keys counts, and bytes after the end are not looked at.
+///
+/// # Errors
+/// [`Invalid`] when `stream` is malformed or not a dict, or needs more than this reader holds.
+pub(crate) fn members<const N: usize>(
+    stream: &[u8],
+    wanted: [&str; N],
+) -> Result<[Option<Value>; N], Invalid> {
+    let (top, machine) = run(stream, &wanted)?;
+    let Slot::Dict(dict) = top else {
+        return Err(Invalid::Format("the pickle is not a dict"));
+    };
+    let mut found = [const { None }; N];
+    for (name, slot) in found.iter_mut().enumerate() {
+        let member = machine.member(dict, name);
+        *slot = member.map(|member| value(stream, &machine.objects, member));
+    }
+    Ok(found)
+}
+
+/// Reads the one value that `stream` pickles, and gives what follows it.
+///
+/// # Errors
+/// As [`members`].
+pub(crate) fn scalar(stream: &[u8]) -> Result<(Value, &[u8]), Invalid> {
+    let (top, machine) = run(stream, &[])?;
+    let rest = stream.get(machine.read()..).unwrap_or_default();
+    Ok((value(stream, &machine.objects, top), rest))
+}
+
+fn run<'a>(stream: &'a [u8], wanted: &'a [&'a str]) -> Result<(Slot, Machine<'a>), Invalid> {
+    if stream.len() > MAX_PAYLOAD {
+        return Err(Invalid::TooLarge(MAX_PAYLOAD));
+    }
+    let mut machine = Machine::new(stream, wanted);
+    let top = machine.run()?;
+    Ok((top, machine))
+}
+
+fn value(stream: &[u8], objects: &Objects, slot: Slot) -> Value {
+    let Slot::Scalar(at) = slot else {
+        let moment = objects.datetime(stream, slot);
+        return moment.map_or(Value::Other, Value::DateTime);
+    };
+    match Scalar::at(stream, at, LONGEST_TEXT) {
+        Some(Scalar::Null) => Value::Null,
+        Some(Scalar::Integer(number)) => Value::Integer(number),
+        Some(Scalar::Fraction(number)) => Value::Fraction(number),
+        Some(written) => text(written).map_or(Value::Other, Value::Text),
+        None => Value::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

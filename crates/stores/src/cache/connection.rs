@@ -1,0 +1,216 @@
+//! A connection to a server, and what has been received on it and not been read yet.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Failure, LONGEST_VALUE};
+use crate::stream::Stream;
+use crate::{Address, Deadline};
+
+/// How much is received at once at least. Most sessions are shorter.
+const CHUNK: usize = 4096;
+
+/// How much is received for one answer: a value, and what the protocol says around it.
+const LONGEST_ANSWER: usize = LONGEST_VALUE + CHUNK;
+
+/// How much room an idle connection keeps.
+const IDLE_ROOM: usize = 16 * CHUNK;
+
+/// What a decoder makes of bytes: an answer and how many of them it took, or `None` where more are
+/// needed, or in words why they are no answer.
+pub(super) type Decoded<T> = Result<Option<(T, usize)>, Malformed>;
+
+/// Why bytes are no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// They do not follow the protocol.
+    Garbage,
+    /// The value is longer than [`LONGEST_VALUE`].
+    TooLong,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// The server, as messages call it.
+    name: Arc<str>,
+    stream: Stream,
+    received: Buffer,
+}
+
+impl Connection {
+    /// Connects to the server at `address`, which messages call `name`.
+    pub(super) fn open(
+        name: Arc<str>,
+        address: &Address,
+        tls: Option<Arc<ClientConfig>>,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
+        let tls_or_not = if tls.is_some() { " by TLS" } else { "" };
+        let stream = Stream::connect(address, tls, deadline).map_err(|error| {
+            Failure::Down(format!(
+                "cannot connect to {name}{tls_or_not}: {error}{}",
+                mend(&error, address)
+            ))
+        })?;
+        Ok(Self {
+            name,
+            stream,
+            received: Buffer::default(),
+        })
+    }
+
+    /// The server, as messages call it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends a question. What has been received before cannot be its answer.
+    pub(super) fn send(&mut self, question: &[u8], deadline: Deadline) -> Result<(), Failure> {
+        if !self.received.bytes().is_empty() {
+            return Err(self.malformed(Malformed::Garbage));
+        }
+        let sent = self.stream.send(question, deadline);
+        sent.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => self.down("takes no question in time"),
+            _ => self.closed(&error),
+        })
+    }
+
+    /// Receives until `decode` makes something of it, and gives `take` that.
+    pub(super) fn receive<T>(
+        &mut self,
+        decode: impl Fn(&[u8]) -> Decoded<T>,
+        deadline: Deadline,
+    ) -> Result<T, Failure> {
+        loop {
+            let bytes = self.received.bytes();
+            match decode(bytes) {
+                Ok(Some((answer, length))) => {
+                    self.received.consume(length);
+                    return Ok(answer);
+                }
+                Ok(None) if bytes.len() >= LONGEST_ANSWER => {
+                    return Err(self.malformed(Malformed::TooLong));
+                }
+                Ok(None) => {}
+                Err(malformed) => return Err(self.malformed(malformed)),
+            }
+            let begun = !bytes.is_empty();
+            match self.stream.receive(self.received.room(), deadline) {
+                Ok(0) if begun => return Err(self.down("ended the connection in mid-answer")),
+                Ok(0) => {
+                    let end = io::Error::from(io::ErrorKind::UnexpectedEof);
+                    return Err(self.closed(&end));
+                }
+                Ok(count) => self.received.fill(count),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    let message = if begun {
+                        "has not come to the end of its answer in time"
+                    } else {
+                        "does not answer in time"
+                    };
+                    return Err(self.down(message));
+                }
+                Err(error) if begun => {
+                    return Err(self.down(&format!("broke off its answer: {error}")));
+                }
+                Err(error) => return Err(self.closed(&error)),
+            }
+        }
+    }
+
+    /// The failure that what was received is.
+    pub(super) fn malformed(&self, malformed: Malformed) -> Failure {
+        match malformed {
+            Malformed::Garbage => {
+                self.down("answers something else than its protocol has; is this its address?")
+            }
+            Malformed::TooLong => Failure::Value(format!(
+                "{} has a value of more than {LONGEST_VALUE} bytes under that key, which is not \
+                 read",
+                self.name
+            )),
+        }
+    }
+
+    fn closed(&self, error: &io::Error) -> Failure {
+        Failure::Closed(format!(
+            "{} ended the connection before it answered: {error}",
+            self.name
+        ))
+    }
+
+    /// The failure that the server does what `message` says.
+    pub(super) fn down(&self, message: &str) -> Failure {
+        Failure::Down(format!("{} {message}", self.name))
+    }
+}
+
+fn mend(error: &io::Error, address: &Address) -> &'static str {
+    match (error.kind(), address) {
+        (io::ErrorKind::ConnectionRefused, _) => "; is it running, and is this its address?",
+        (io::ErrorKind::NotFound, Address::Unix(_)) => {
+            "; is it running, and is this its `unixsocket`?"
+        }
+        (io::ErrorKind::PermissionDenied, Address::Unix(_)) => {
+            "; the user that this program runs as must be able to write to the socket and to enter \
+             its directories"
+        }
+        // What TLS says.
+        (io::ErrorKind::InvalidData, _) => {
+            "; `ca` names the certificates to trust, and the server's must name this host"
+        }
+        _ => "",
+    }
+}
+
+/// Bytes that have been received and not been read yet. They are cleared when they have been.
+#[derive(Debug, Default)]
+struct Buffer {
+    memory: Zeroizing<Vec<u8>>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    fn bytes(&self) -> &[u8] {
+        self.memory.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Where more can be put: all that is left, and it grows with what has come, never with what
+    /// is announced.
+    fn room(&mut self) -> &mut [u8] {
+        if self.memory.len() - self.end < CHUNK {
+            // Not `resize`, which leaves a copy behind.
+            let length = (2 * self.memory.len()).max(2 * CHUNK);
+            let mut larger = Zeroizing::new(Vec::with_capacity(length));
+            larger.extend_from_slice(self.bytes());
+            self.end -= self.start;
+            self.start = 0;
+            larger.resize(length, 0);
+            self.memory = larger;
+        }
+        self.memory.get_mut(self.end..).unwrap_or_default()
+    }
+
+    fn fill(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.memory.len());
+    }
+
+    fn consume(&mut self, count: usize) {
+        let end = (self.start + count).min(self.end);
+        if let Some(read) = self.memory.get_mut(self.start..end) {
+            read.zeroize();
+        }
+        self.start = end;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            if self.memory.len() > IDLE_ROOM {
+                self.memory = Zeroizing::default();
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! memcached.
+//!
+//! An own client of one command: what exists in crates brings OpenSSL, or a runtime of its own.
+
+mod text;
+
+use self::text::Line;
+use super::connection::{Connection, Malformed};
+use super::server::Protocol;
+use super::{Entry, Failure, LONGEST_VALUE};
+use crate::{Address, Deadline};
+
+/// The longest key (`KEY_MAX_LENGTH` of memcached).
+const LONGEST_KEY: usize = 250;
+
+/// One server.
+#[derive(Debug)]
+pub(super) struct Memcached {
+    address: Address,
+}
+
+impl Memcached {
+    pub(super) fn new(address: Address) -> Self {
+        Self { address }
+    }
+}
+
+/// Whether there can be a value under `key`. No client could have written one under another.
+pub(super) fn may_be_key(key: &[u8]) -> bool {
+    !key.is_empty()
+        && key.len() <= LONGEST_KEY
+        && key.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
+}
+
+impl Protocol for Memcached {
+    fn connect(&mut self, deadline: Deadline) -> Result<Connection, Failure> {
+        let name = format!("the memcached server {}", self.address);
+        Connection::open(name.into(), &self.address, None, deadline)
+    }
+
+    fn get(
+        &mut self,
+        connection: &mut Connection,
+        key: &[u8],
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure> {
+        connection.send(&[b"get ", key, b"\r\n"].concat(), deadline)?;
+        let mut found = None;
+        loop {
+            let decode = |bytes: &[u8]| text::decode(bytes, key, LONGEST_VALUE);
+            match connection.receive(decode, deadline)? {
+                Line::End => return Ok(found),
+                Line::Value { flags, bytes } if found.is_none() => {
+                    found = Some(Entry {
+                        bytes,
+                        flags: Some(flags),
+                    });
+                }
+                Line::Value { .. } => return Err(connection.malformed(Malformed::Garbage)),
+                Line::Error(error) => {
+                    return Err(connection.down(&format!("answers {error}")));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_what_memcached_takes() {
+        assert!(may_be_key(b":1:django.contrib.sessions.cacheabc"));
+        assert!(may_be_key("ключ".as_bytes()));
+        assert!(may_be_key(&[b'a'; 250]));
+        for key in [
+            &b""[..],
+            b"a b",
+            b"a\r\nget b",
+            b"a\n",
+            b"a\0",
+            b"a\x7f",
+            &[b'a'; 251],
+        ] {
+            assert!(!may_be_key(key), "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Caches: values in Redis or memcached, by their keys.
+//!
+//! Bytes come out as they were put in; what they mean is the business of those who know who wrote
+//! them. A key that a cache does not have is `None`. Anything else than a value or its absence is
+//! [`Unavailable`]: a cache that is down knows nothing about anybody's session.
+
+mod connection;
+mod failure;
+mod memcached;
+mod redis;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use self::failure::Failure;
+use self::memcached::Memcached;
+use self::redis::{Redis, Sentinels};
+use self::server::Server;
+use crate::{Address, Deadline, Secret, Tls, Unavailable};
+
+/// The longest value that is read, in bytes. memcached takes none that is longer by itself.
+pub const LONGEST_VALUE: usize = 1 << 20;
+
+/// Which cache, and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The cache.
+    pub store: Store,
+    /// How long connecting to one server may take, name resolution, TLS and logging in included.
+    pub connect_timeout: Duration,
+    /// How long one server may take to answer.
+    pub query_timeout: Duration,
+}
+
+/// A cache.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// Servers that speak memcached's protocol, each with its own part of the keys. Clients choose
+    /// the server of a key in different ways, so each is asked until one has it; when none has
+    /// it and one of them could not be asked, it could have been there.
+    Memcached(Vec<Address>),
+    /// Servers that speak Redis' protocol.
+    Redis {
+        /// Where they are, and what each of them has.
+        servers: RedisServers,
+        /// Who logs in there; nobody where there is none.
+        login: Option<Arc<Login>>,
+        /// The number of the database.
+        database: u32,
+        /// How the connections are protected.
+        tls: Tls,
+    },
+}
+
+/// Where Redis is, and what each server has.
+#[derive(Clone, Debug)]
+pub enum RedisServers {
+    /// Each has all keys. Django writes to the first of them and reads from any other, which may
+    /// lag behind (`RedisCacheClient._get_connection_pool_index` in 5.2's
+    /// `core/cache/backends/redis.py`; the default client of django-redis is the same). Here the
+    /// first is asked, so that a session that has ended there counts as ended at once; the
+    /// others, in their order, where it does not answer. Who answers first decides.
+    Replicated(Vec<Address>),
+    /// Each has a part of the keys, as with the `ShardClient` of django-redis and the session
+    /// handler of phpredis: asked as memcached is.
+    Sharded(Vec<Address>),
+    /// The one that Sentinels take for the master.
+    Sentinel {
+        /// The Sentinels. Who answers first decides.
+        sentinels: Vec<Address>,
+        /// The master's name there.
+        service: String,
+        /// Who logs in to the Sentinels, which know other users than the servers do.
+        login: Option<Arc<Login>>,
+    },
+}
+
+/// A user of Redis.
+#[derive(Debug)]
+pub struct Login {
+    /// The name, for servers with access control lists; without, the password is that of the
+    /// user `default` or of `requirepass`.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A value. Its memory is cleared when it goes.
+pub struct Entry {
+    /// The bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What memcached keeps beside them, for the client that wrote them.
+    pub flags: Option<u32>,
+}
+
+/// Values may be sessions, so only their length is shown.
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Entry({} bytes, ", self.bytes.len())?;
+        write!(formatter, "flags {:?})", self.flags)
+    }
+}
+
+/// A cache, connected when it is first asked and again whenever a connection is lost.
+#[derive(Debug)]
+pub struct Cache {
+    servers: Servers,
+    spread: Spread,
+    query_timeout: Duration,
+}
+
+/// What each of several servers has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spread {
+    /// All keys.
+    Copies,
+    /// A part of the keys.
+    Parts,
+}
+
+#[derive(Debug)]
+enum Servers {
+    Memcached(Vec<Server<Memcached>>),
+    Redis(Vec<Server<Redis>>),
+}
+
+impl Cache {
+    /// A cache that nothing has been asked of yet: nothing is connected here.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let (servers, spread) = match &settings.store {
+            Store::Memcached(addresses) => {
+                let server = |address: &Address| {
+                    let memcached = Memcached::new(address.clone());
+                    Server::new(memcached, settings.connect_timeout)
+                };
+                let servers = addresses.iter().map(server).collect();
+                (Servers::Memcached(servers), Spread::Parts)
+            }
+            Store::Redis {
+                servers,
+                login,
+                database,
+                tls,
+            } => {
+                let server = |location| {
+                    let redis = Redis::new(location, login.clone(), *database, tls.clone());
+                    Server::new(redis, settings.connect_timeout)
+                };
+                let each = |addresses: &[Address]| {
+                    let locations = addresses.iter().cloned().map(redis::Location::Address);
+                    Servers::Redis(locations.map(server).collect())
+                };
+                match servers {
+                    RedisServers::Replicated(addresses) => (each(addresses), Spread::Copies),
+                    RedisServers::Sharded(addresses) => (each(addresses), Spread::Parts),
+                    RedisServers::Sentinel {
+                        sentinels,
+                        service,
+                        login,
+                    } => {
+                        let sentinels = Sentinels::new(sentinels, service, login.as_ref(), tls);
+                        let location = redis::Location::Sentinels(sentinels);
+                        (Servers::Redis(vec![server(location)]), Spread::Copies)
+                    }
+                }
+            }
+        };
+        Self {
+            servers,
+            spread,
+            query_timeout: settings.query_timeout,
+        }
+    }
+
+    /// The value of `key`; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when no server that could have it answers by `deadline`, or when what it
+    /// has is no string of at most [`LONGEST_VALUE`] bytes.
+    pub fn get(&mut self, key: &[u8], deadline: Deadline) -> Result<Option<Entry>, Unavailable> {
+        match &mut self.servers {
+            Servers::Memcached(servers) => {
+                if !memcached::may_be_key(key) {
+                    return Ok(None);
+                }
+                ask(servers, self.spread, key, self.query_timeout, deadline)
+            }
+            Servers::Redis(servers) => ask(servers, self.spread, key, self.query_timeout, deadline),
+        }
+    }
+}
+
+fn ask<P: server::Protocol>(
+    servers: &mut [Server<P>],
+    spread: Spread,
+    key: &[u8],
+    query_timeout: Duration,
+    deadline: Deadline,
+) -> Result<Option<Entry>, Unavailable> {
+    let mut down = None;
+    let count = servers.len();
+    for (index, server) in servers.iter_mut().enumerate() {
+        // Each gets its share of what is left, so that a silent one leaves some to the others.
+        let left = u32::try_from(count - index).unwrap_or(u32::MAX);
+        let share = deadline.at_most(deadline.remaining() / left);
+        match server.get(key, query_timeout, share) {
+            Ok(Some(entry)) => return Ok(Some(entry)),
+            Ok(None) if spread == Spread::Copies => return Ok(None),
+            Ok(None) => {}
+            Err(Failure::Value(message)) => return Err(Unavailable::new(message)),
+            Err(failure) => {
+                down.get_or_insert(failure);
+            }
+        }
+    }
+    match down {
+        Some(failure) => Err(failure.into()),
+        None if count == 0 => Err(Unavailable::new("the cache has no servers")),
+        None => Ok(None),
+    }
+}

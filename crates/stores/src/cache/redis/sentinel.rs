@@ -1,0 +1,113 @@
+//! Sentinel, which knows who is the master:
+//! <https://redis.io/docs/latest/develop/reference/sentinel-clients/>.
+
+use std::sync::Arc;
+
+use super::resp::{self, Reply};
+use super::{greet, open, refused, reply};
+use crate::cache::connection::Malformed;
+use crate::cache::{Failure, Login};
+use crate::{Address, Deadline, Tls};
+
+/// Several Sentinels that watch over the same master.
+#[derive(Debug)]
+pub(in crate::cache) struct Sentinels {
+    addresses: Vec<Address>,
+    service: String,
+    login: Option<Arc<Login>>,
+    tls: Tls,
+}
+
+impl Sentinels {
+    pub(in crate::cache) fn new(
+        addresses: &[Address],
+        service: &str,
+        login: Option<&Arc<Login>>,
+        tls: &Tls,
+    ) -> Self {
+        Self {
+            addresses: addresses.to_vec(),
+            service: service.to_owned(),
+            login: login.cloned(),
+            tls: tls.clone(),
+        }
+    }
+
+    /// Where the master is. Asked before every connection: the one before may have ended because
+    /// it is another now. Who answers is asked first the next time.
+    ///
+    /// Whether it still takes itself for the master is not asked (`ROLE`): that is a right of
+    /// administrators, and one who was it until now has the same keys.
+    pub(super) fn master(&mut self, deadline: Deadline) -> Result<Address, Failure> {
+        let mut first = None;
+        let count = self.addresses.len();
+        for (index, address) in self.addresses.iter().enumerate() {
+            let left = u32::try_from(count - index + 1).unwrap_or(u32::MAX);
+            let share = deadline.at_most(deadline.remaining() / left);
+            match self.ask(address, share) {
+                Ok(master) => {
+                    self.addresses.swap(0, index);
+                    return Ok(master);
+                }
+                Err(failure) => {
+                    first.get_or_insert(failure);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| Failure::Down("the cache has no Sentinels".to_owned())))
+    }
+
+    fn ask(&self, address: &Address, deadline: Deadline) -> Result<Address, Failure> {
+        let mut connection = open("Sentinel", address, &self.tls, deadline)?;
+        greet(&mut connection, self.login.as_deref(), 0, deadline)?;
+        let words: [&[u8]; 3] = [
+            b"SENTINEL",
+            b"get-master-addr-by-name",
+            self.service.as_bytes(),
+        ];
+        connection.send(&resp::command(&words), deadline)?;
+        match reply(&mut connection, deadline)? {
+            Reply::Array(Some(master)) => {
+                address_of(&master).ok_or_else(|| connection.malformed(Malformed::Garbage))
+            }
+            Reply::Array(None) => Err(connection.down(&format!(
+                "knows no master called \"{}\"",
+                self.service.escape_default()
+            ))),
+            Reply::Error(error) => Err(refused(&connection, &error)),
+            _ => Err(connection.malformed(Malformed::Garbage)),
+        }
+    }
+}
+
+fn address_of(master: &[impl AsRef<[u8]>]) -> Option<Address> {
+    let [host, port] = master else {
+        return None;
+    };
+    let host = str::from_utf8(host.as_ref()).ok()?;
+    let port = str::from_utf8(port.as_ref()).ok()?;
+    if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    Some(Address::Tcp {
+        host: host.to_owned(),
+        port: port.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_master_is_a_host_and_a_port() {
+        let master = address_of(&["10.0.0.1", "6379"]).unwrap();
+        assert_eq!(master.to_string(), "10.0.0.1:6379");
+        assert!(address_of(&["10.0.0.1"]).is_none());
+        assert!(address_of(&["10.0.0.1", "6379", ""]).is_none());
+        assert!(address_of(&["", "6379"]).is_none());
+        assert!(address_of(&["a\nb", "6379"]).is_none());
+        assert!(address_of(&["10.0.0.1", "65536"]).is_none());
+        assert!(address_of(&["10.0.0.1", ""]).is_none());
+    }
+}

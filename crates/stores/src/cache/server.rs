@@ -1,0 +1,99 @@
+//! One server: connected when it is needed, asked, left alone for a while after a failure.
+
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::{Entry, Failure};
+use crate::backoff::Backoff;
+use crate::{Deadline, Unavailable};
+
+/// How a server is reached and asked.
+pub(super) trait Protocol {
+    /// Connects and logs in.
+    fn connect(&mut self, deadline: Deadline) -> Result<Connection, Failure>;
+
+    /// Asks for the value of `key`.
+    fn get(
+        &mut self,
+        connection: &mut Connection,
+        key: &[u8],
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure>;
+}
+
+#[derive(Debug)]
+pub(super) struct Server<P> {
+    protocol: P,
+    connect_timeout: Duration,
+    connection: Option<Connection>,
+    backoff: Backoff,
+}
+
+impl<P: Protocol> Server<P> {
+    pub(super) fn new(protocol: P, connect_timeout: Duration) -> Self {
+        Self {
+            protocol,
+            connect_timeout,
+            connection: None,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Asks for the value of `key`. A connection that ended while nobody used it is replaced
+    /// once, within the same deadline.
+    pub(super) fn get(
+        &mut self,
+        key: &[u8],
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure> {
+        // Taken out: after any failure it is dropped, so that no answer can be taken for that to
+        // a later question.
+        let answer = match self.connection.take() {
+            Some(idle) => match self.ask(idle, key, query_timeout, deadline) {
+                Err(Failure::Closed(_)) => self.connect_and_ask(key, query_timeout, deadline),
+                answer => answer,
+            },
+            None => self.connect_and_ask(key, query_timeout, deadline),
+        };
+        match &answer {
+            Ok(_) | Err(Failure::Value(_)) => self.backoff.answered(),
+            Err(Failure::Closed(message) | Failure::Down(message)) => {
+                let now = Instant::now();
+                // What was answered without asking is no new failure.
+                if self.backoff.check(now).is_ok() {
+                    self.backoff.failed(now, Unavailable::new(message.as_str()));
+                }
+            }
+        }
+        answer
+    }
+
+    fn connect_and_ask(
+        &mut self,
+        key: &[u8],
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure> {
+        self.backoff
+            .check(Instant::now())
+            .map_err(|cause| Failure::Down(cause.to_string()))?;
+        let connection = self
+            .protocol
+            .connect(deadline.at_most(self.connect_timeout))?;
+        self.ask(connection, key, query_timeout, deadline)
+    }
+
+    fn ask(
+        &mut self,
+        mut connection: Connection,
+        key: &[u8],
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure> {
+        let deadline = deadline.at_most(query_timeout);
+        let entry = self.protocol.get(&mut connection, key, deadline)?;
+        self.connection = Some(connection);
+        Ok(entry)
+    }
+}

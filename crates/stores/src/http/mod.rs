@@ -1,0 +1,154 @@
+//! The site itself, asked by HTTP where its store cannot be read.
+
+mod transport;
+mod url;
+
+use std::fmt;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{HeaderMap, HeaderValue, Request, header};
+use zeroize::Zeroizing;
+
+use self::transport::{Connections, Resolve};
+pub use self::url::Url;
+use crate::{Deadline, Unavailable};
+
+/// The longest body that is read, in bytes.
+pub const LONGEST_BODY: usize = 64 << 10;
+
+/// The longest status line and headers that are read, in bytes.
+const LONGEST_HEAD: usize = 16 << 10;
+
+/// How long a connection is kept that nobody uses. Servers close it sooner, most of them.
+const LONGEST_IDLE: Duration = Duration::from_secs(60);
+
+/// The page to ask, and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The page.
+    pub url: Url,
+    /// A file of the certificates that are trusted, in PEM; the system's where there is none.
+    pub ca: Option<PathBuf>,
+    /// How long one answer may take, connecting included.
+    pub timeout: Duration,
+}
+
+/// What a site answered.
+pub struct Answer {
+    /// The status, from 100 to 999. Redirects are not followed.
+    pub status: u16,
+    /// The body, of at most [`LONGEST_BODY`] bytes. Cleared when it goes.
+    pub body: Zeroizing<Vec<u8>>,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// The header called `name`, in whatever case; `None` where there is none, and where there
+    /// are several, of which one might not come from the site.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => Some(value.as_bytes()),
+            _ => None,
+        }
+    }
+}
+
+/// What a site says about its users is not shown.
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.body.len();
+        write!(formatter, "Answer({}, {length} bytes)", self.status)
+    }
+}
+
+/// A page, connected when it is first asked. The connection is kept for the next question.
+#[derive(Debug)]
+pub struct Http {
+    url: Url,
+    timeout: Duration,
+    agent: Agent,
+    connections: Connections,
+}
+
+impl Http {
+    /// A page that nothing has been asked of yet: nothing is connected here.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let connections = Connections::new(settings.ca.clone());
+        // Neither proxies nor anything else of the environment, no redirects, no compression.
+        let config = Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .accept_encoding("")
+            .accept("application/json, */*;q=0.5")
+            .user_agent(concat!("hallpass/", env!("CARGO_PKG_VERSION")))
+            .max_response_header_size(LONGEST_HEAD)
+            .input_buffer_size(2 * LONGEST_HEAD)
+            .output_buffer_size(2 * LONGEST_HEAD)
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
+            .max_idle_age(LONGEST_IDLE)
+            .build();
+        Self {
+            url: settings.url.clone(),
+            timeout: settings.timeout,
+            agent: Agent::with_parts(config, connections.clone(), Resolve),
+            connections,
+        }
+    }
+
+    /// Gets the page, with `cookie` as the value of the header `Cookie`. A connection that ended
+    /// while nobody used it is replaced once, within the same deadline.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the page does not answer by `deadline`, in whole, by the rules of HTTP
+    /// and with at most [`LONGEST_BODY`] bytes; and when `cookie` has bytes in it that no
+    /// header has.
+    pub fn get(&mut self, cookie: &[u8], deadline: Deadline) -> Result<Answer, Unavailable> {
+        let deadline = deadline.at_most(self.timeout);
+        let mut cookie = HeaderValue::from_bytes(cookie)
+            .map_err(|_| self.failed("cannot be asked: this is no cookie"))?;
+        cookie.set_sensitive(true);
+        let before = self.connections.made();
+        let answer = match self.call(&cookie, deadline) {
+            Err(ureq::Error::Io(_)) if self.connections.made() == before => {
+                self.call(&cookie, deadline)
+            }
+            answer => answer,
+        };
+        answer.map_err(|error| self.failed(&transport::words(&error)))
+    }
+
+    fn call(&self, cookie: &HeaderValue, deadline: Deadline) -> Result<Answer, ureq::Error> {
+        let request = Request::get(self.url.uri())
+            .header(header::COOKIE, cookie.clone())
+            .body(())?;
+        let request = self.agent.configure_request(request);
+        let request = request.timeout_global(Some(deadline.remaining())).build();
+        let (head, body) = self.agent.run(request)?.into_parts();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+        let most = u64::try_from(LONGEST_BODY).unwrap_or(u64::MAX);
+        // One more than is taken, so that what is too long shows.
+        let mut reader = body.into_reader().take(most + 1);
+        reader.read_to_end(&mut bytes)?;
+        if bytes.len() > LONGEST_BODY {
+            return Err(ureq::Error::BodyExceedsLimit(most));
+        }
+        Ok(Answer {
+            status: head.status.as_u16(),
+            body: bytes,
+            headers: head.headers,
+        })
+    }
+
+    fn failed(&self, message: &str) -> Unavailable {
+        Unavailable::new(format!("the site's page {} {message}", self.url))
+    }
+}

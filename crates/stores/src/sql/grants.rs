@@ -1,0 +1,144 @@
+//! The statements that make a user who may read what is needed, and nothing else.
+
+use super::{Location, Servers};
+use crate::Address;
+
+/// The SQL that makes a user for the database at `location`, who may read the tables `read` and
+/// change the columns `update` (a table and its columns). The user is the one that `location`
+/// names, or `hallpass`.
+///
+/// There is no password in it. The user cannot log in before somebody gives one.
+#[must_use]
+pub fn grants(location: &Location, read: &[&str], update: &[(&str, &[&str])]) -> String {
+    match location {
+        Location::Sqlite(path) => format!(
+            "-- SQLite has no users. The system's user that the programs run as must be able to \
+             read\n-- {}\n-- and to enter its directory.\n",
+            path.display()
+        ),
+        Location::Postgres(servers) => postgres(servers, read, update),
+        Location::Mysql(servers) => mysql(servers, read, update),
+    }
+}
+
+fn postgres(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> String {
+    let quote = |name: &str| format!("\"{}\"", printable(name).replace('"', "\"\""));
+    let user = quote(servers.user.as_deref().unwrap_or("hallpass"));
+    let mut sql = format!(
+        "-- Then give it a password, in psql: \\password {user}\n\
+         CREATE ROLE {user} LOGIN;\n\
+         GRANT CONNECT ON DATABASE {} TO {user};\n\
+         GRANT USAGE ON SCHEMA public TO {user};\n",
+        quote(&servers.database)
+    );
+    if !read.is_empty() {
+        let tables: Vec<String> = read.iter().map(|table| quote(table)).collect();
+        sql += &format!("GRANT SELECT ON {} TO {user};\n", tables.join(", "));
+    }
+    for (table, columns) in update {
+        let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+        let (columns, table) = (columns.join(", "), quote(table));
+        sql += &format!("GRANT UPDATE ({columns}) ON {table} TO {user};\n");
+    }
+    sql
+}
+
+fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> String {
+    let quote = |name: &str| format!("`{}`", printable(name).replace('`', "``"));
+    let is_here = |address: &Address| match address {
+        Address::Unix(_) => true,
+        Address::Tcp { host, .. } => matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1"),
+    };
+    let from = if servers.addresses.iter().all(is_here) {
+        "localhost"
+    } else {
+        "%"
+    };
+    let name = quote(servers.user.as_deref().unwrap_or("hallpass"));
+    let user = format!("{name}@{}", quote(from));
+    let mut sql = format!(
+        "-- Then give it a password, and let it in:\n\
+         -- ALTER USER {user} IDENTIFIED BY '…' ACCOUNT UNLOCK;\n\
+         CREATE USER {user} ACCOUNT LOCK;\n"
+    );
+    let database = quote(&servers.database);
+    for table in read {
+        sql += &format!("GRANT SELECT ON {database}.{} TO {user};\n", quote(table));
+    }
+    for (table, columns) in update {
+        let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+        let (columns, table) = (columns.join(", "), quote(table));
+        sql += &format!("GRANT UPDATE ({columns}) ON {database}.{table} TO {user};\n");
+    }
+    sql
+}
+
+/// A name must not end the comment that it stands in.
+fn printable(name: &str) -> String {
+    name.replace(char::is_control, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers(host: &str) -> Servers {
+        Servers {
+            addresses: vec![Address::Tcp {
+                host: host.to_owned(),
+                port: 1,
+            }],
+            database: "sh\"o`p".to_owned(),
+            user: None,
+            password: Some(std::sync::Arc::new(crate::Secret::new("hunter2"))),
+        }
+    }
+
+    #[test]
+    fn postgresql_is_told_what_may_be_read() {
+        let location = Location::Postgres(servers("db"));
+        let sql = grants(
+            &location,
+            &["auth_user", "a\"b"],
+            &[("auth_user", &["password"])],
+        );
+        let lines: Vec<&str> = sql.lines().filter(|line| !line.starts_with("--")).collect();
+        let expected = [
+            "CREATE ROLE \"hallpass\" LOGIN;",
+            "GRANT CONNECT ON DATABASE \"sh\"\"o`p\" TO \"hallpass\";",
+            "GRANT USAGE ON SCHEMA public TO \"hallpass\";",
+            "GRANT SELECT ON \"auth_user\", \"a\"\"b\" TO \"hallpass\";",
+            "GRANT UPDATE (\"password\") ON \"auth_user\" TO \"hallpass\";",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn mysql_is_told_what_may_be_read() {
+        let sql = grants(&Location::Mysql(servers("localhost")), &["auth_user"], &[]);
+        let lines: Vec<&str> = sql.lines().filter(|line| !line.starts_with("--")).collect();
+        let expected = [
+            "CREATE USER `hallpass`@`localhost` ACCOUNT LOCK;",
+            "GRANT SELECT ON `sh\"o``p`.`auth_user` TO `hallpass`@`localhost`;",
+        ];
+        assert_eq!(lines, expected);
+        let sql = grants(&Location::Mysql(servers("db")), &[], &[("t", &["a", "b"])]);
+        let grant = "GRANT UPDATE (`a`, `b`) ON `sh\"o``p`.`t` TO `hallpass`@`%`;";
+        assert!(sql.contains(grant), "{sql}");
+    }
+
+    #[test]
+    fn no_password_is_printed_and_no_comment_ended() {
+        for mut servers in [servers("a"), servers("localhost")] {
+            servers.user = Some("x\nDROP TABLE auth_user; --".to_owned());
+            for location in [
+                Location::Postgres(servers.clone()),
+                Location::Mysql(servers),
+            ] {
+                let sql = grants(&location, &["t"], &[]);
+                assert!(!sql.contains("hunter2"));
+                assert!(!sql.lines().any(|line| line.starts_with("DROP")), "{sql}");
+            }
+        }
+    }
+}

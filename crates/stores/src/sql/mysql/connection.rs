@@ -1,0 +1,167 @@
+//! A connection to MySQL or MariaDB, and the statements that it has prepared.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Params, Statement as Prepared};
+
+use super::super::server::{Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
+use super::super::statement::{Dialect, Statement};
+use super::super::{Row, Value};
+use super::error::{is_farewell, is_no_value, is_outdated, reading};
+use super::value::{parameter, row};
+
+pub(in super::super) struct Connection {
+    /// `None` when it is not to be used any more.
+    connection: Option<Conn>,
+    statements: HashMap<String, (Statement, Prepared)>,
+}
+
+impl Connection {
+    /// Makes the session read alone, and read statements as all databases are given them:
+    /// identifiers in double quotes, and backslashes in strings that mean what the reader of
+    /// [`Statement`] takes them for. Each server skips the comments that are for the other.
+    pub(super) async fn new(mut connection: Conn, query_timeout: Duration) -> Result<Self, Error> {
+        let milliseconds = query_timeout.as_millis().clamp(1, 31_536_000_000);
+        let seconds = query_timeout.as_secs_f64().clamp(0.001, 31_536_000.0);
+        let setup = format!(
+            "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@SESSION.sql_mode, \
+             'NO_BACKSLASH_ESCAPES', ''), ''), 'ANSI_QUOTES') /*M!100101 , max_statement_time = \
+             {seconds} */ /*!50708 , max_execution_time = {milliseconds} */; SET SESSION \
+             TRANSACTION READ ONLY"
+        );
+        connection.query_drop(setup).await?;
+        Ok(Self {
+            connection: Some(connection),
+            statements: HashMap::new(),
+        })
+    }
+
+    pub(super) async fn close(self) {
+        if let Some(connection) = self.connection {
+            // Whoever does not hear it sees the connection end.
+            let _ = connection.disconnect().await;
+        }
+    }
+
+    pub(super) async fn names(&mut self, text: &str) -> Result<Vec<String>, Failure> {
+        self.prepare(text).await?;
+        let Some((_, prepared)) = self.statements.get(text) else {
+            return Err(lost());
+        };
+        let columns = prepared.columns();
+        let names = columns.iter().map(|column| column.name_str().into_owned());
+        Ok(names.collect())
+    }
+
+    /// Prepared statements outlive the tables that they were made for. One that fails for being
+    /// out of date is made anew, once.
+    pub(super) async fn rows(
+        &mut self,
+        text: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Failure> {
+        let cached = self.statements.contains_key(text);
+        match self.run(text, parameters, limit).await? {
+            Err(error) if cached && is_outdated(&error) => {
+                self.forget(text).await;
+                let again = self.run(text, parameters, limit).await?;
+                again.map_err(|error| failure(&error))
+            }
+            answer => answer.map_err(|error| failure(&error)),
+        }
+    }
+
+    async fn run(
+        &mut self,
+        text: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Result<Vec<Row>, Error>, Failure> {
+        self.prepare(text).await?;
+        let (Some((statement, prepared)), Some(connection)) =
+            (self.statements.get(text), &mut self.connection)
+        else {
+            return Err(lost());
+        };
+        let values = statement.values(parameters).map_err(refused)?;
+        let values: Vec<_> = values.into_iter().map(parameter).collect();
+        let values = match values.is_empty() {
+            true => Params::Empty,
+            false => Params::Positional(values),
+        };
+        let read = async {
+            let mut result = connection.exec_iter(prepared, values).await?;
+            let (mut rows, mut unwanted) = (Vec::new(), 0);
+            while let Some(found) = result.next().await? {
+                if rows.len() < limit {
+                    rows.push(row(found));
+                } else {
+                    unwanted += 1;
+                    if unwanted > MOST_UNWANTED_ROWS {
+                        return Ok((rows, false));
+                    }
+                }
+            }
+            result.drop_result().await?;
+            Ok((rows, true))
+        };
+        match read.await {
+            Ok((rows, finished)) => {
+                if !finished {
+                    // The rest is still on its way.
+                    self.connection = None;
+                }
+                Ok(Ok(rows))
+            }
+            Err(error) if is_no_value(&error) => Ok(Ok(Vec::new())),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn prepare(&mut self, text: &str) -> Result<(), Failure> {
+        if self.statements.contains_key(text) {
+            return Ok(());
+        }
+        if self.statements.len() >= MOST_STATEMENTS {
+            let texts: Vec<String> = self.statements.keys().cloned().collect();
+            for text in texts {
+                self.forget(&text).await;
+            }
+        }
+        let statement = Statement::new(text, Dialect::Mysql).map_err(refused)?;
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let prepared = connection.prep(statement.text.as_str()).await;
+        let prepared = prepared.map_err(|error| failure(&error))?;
+        self.statements
+            .insert(text.to_owned(), (statement, prepared));
+        Ok(())
+    }
+
+    async fn forget(&mut self, text: &str) {
+        if let (Some((_, prepared)), Some(connection)) =
+            (self.statements.remove(text), &mut self.connection)
+        {
+            // Where that fails, the next statement does.
+            let _ = connection.close(prepared).await;
+        }
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    let cause = reading(error);
+    match error {
+        Error::Server(error) if !is_farewell(error) => Failure::Refused(cause),
+        _ => Failure::Lost(cause),
+    }
+}
+
+fn refused(error: crate::Unavailable) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
+fn lost() -> Failure {
+    Failure::Lost("the connection is closed".to_owned())
+}

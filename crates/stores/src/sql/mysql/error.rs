@@ -1,0 +1,102 @@
+//! What the errors of MySQL and MariaDB mean, and what to do about them. Numbers are those of
+//! MariaDB's `mysqld_error.h`, and above 3000 those of MySQL.
+
+use mysql_async::{DriverError, Error, IoError, ServerError};
+
+/// What came of connecting.
+pub(super) fn connecting(error: &Error) -> String {
+    let mend = match error {
+        Error::Server(error) => match error.code {
+            1045 | 1698 => {
+                "; are the user and the `password` right, and may that user log in from here?"
+            }
+            1044 => "; `hallpass grants` prints the statements that give a user what it needs",
+            1049 => "; is the name of the database right?",
+            1040 | 1203 => "; the server's max_connections is reached",
+            1129 => "; the server counted too many failures: FLUSH HOSTS there",
+            3159 => "; ask for TLS with `tls`",
+            _ => "",
+        },
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            "; switch TLS on there, or ask for less with `tls`"
+        }
+        Error::Driver(DriverError::UnknownAuthPlugin { .. }) => {
+            "; give the user a password of another kind, as in caching_sha2_password or ed25519"
+        }
+        Error::Io(IoError::Tls(_)) => TLS,
+        Error::Io(IoError::Io(error)) if is_tls(error) => TLS,
+        Error::Io(IoError::Io(_)) => "; does the server run, and listen there?",
+        _ => "",
+    };
+    format!("{}{mend}", cause(error))
+}
+
+const TLS: &str = "; is `ca` the certificate that the server's leads to, and does the server's \
+                   name the host?";
+
+/// What came of a statement.
+pub(super) fn reading(error: &Error) -> String {
+    let mend = match error {
+        Error::Server(error) => match error.code {
+            1044 | 1142 | 1143 | 1370 => {
+                "; `hallpass grants` prints the statements that give a user what it needs"
+            }
+            1049 | 1054 | 1109 | 1146 => {
+                "; is this the site's database, migrated, with the tables that the configuration \
+                 names?"
+            }
+            1317 | 1969 | 3024 => "; it took longer than `query_timeout`",
+            _ => "",
+        },
+        _ => "",
+    };
+    format!("{}{mend}", cause(error))
+}
+
+/// Whether a connection that only prefers TLS may be made without it: where the server has none,
+/// and where TLS fails though nobody is to be verified.
+pub(super) fn goes_on_without_tls(error: &Error, verifies: bool) -> bool {
+    match error {
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => true,
+        Error::Io(IoError::Tls(_)) => !verifies,
+        Error::Io(IoError::Io(error)) => !verifies && is_tls(error),
+        _ => false,
+    }
+}
+
+fn is_tls(error: &std::io::Error) -> bool {
+    let inner = error.get_ref();
+    inner.is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+/// Whether a statement may have failed because it was prepared before the schema changed: its
+/// handle is unknown, it is to be prepared again, or it names what is no more.
+pub(super) fn is_outdated(error: &Error) -> bool {
+    matches!(error, Error::Server(error)
+        if matches!(error.code, 1054 | 1146 | 1243 | 1412 | 1461 | 1615))
+}
+
+/// Whether the server ends the connection by it: it shuts down, or was told to end it, or waited
+/// too long.
+pub(super) fn is_farewell(error: &ServerError) -> bool {
+    matches!(
+        error.code,
+        1053 | 1077 | 1079 | 1152 | 1158..=1161 | 1184 | 1927 | 4031 | 1080
+    ) || error.state == "08S01"
+}
+
+/// Whether a parameter has letters that the column it is compared with cannot have.
+pub(super) fn is_no_value(error: &Error) -> bool {
+    matches!(error, Error::Server(error) if matches!(error.code, 1267 | 3854 | 3988))
+}
+
+/// The server's own words. Those of the driver would quote what was received.
+fn cause(error: &Error) -> String {
+    match error {
+        Error::Server(error) => error.message.clone(),
+        Error::Io(IoError::Io(error)) => error.to_string(),
+        Error::Io(IoError::Tls(error)) => format!("TLS: {error}"),
+        Error::Driver(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}

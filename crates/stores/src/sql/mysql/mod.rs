@@ -1,0 +1,172 @@
+//! MySQL and MariaDB, through mysql_async.
+
+mod connection;
+mod error;
+mod value;
+
+use std::time::Duration;
+
+use mysql_async::{Opts, OptsBuilder, SslOpts};
+use rustls::crypto::ring;
+
+use self::connection::Connection;
+use self::error::{connecting, goes_on_without_tls};
+use super::server::{Driver, Failure};
+use super::{Row, Servers, Settings, Value};
+use crate::{Address, Tls, TlsMode};
+
+/// The largest packet that is taken, as the servers' own clients do. A row is one at least.
+const LARGEST_PACKET: usize = 16 << 20;
+
+/// MySQL or MariaDB, and how to log in.
+#[derive(Debug)]
+pub(super) struct Mysql {
+    servers: Servers,
+    tls: Tls,
+    query_timeout: Duration,
+}
+
+impl Mysql {
+    pub(super) fn new(servers: &Servers, settings: &Settings) -> Self {
+        Self {
+            servers: servers.clone(),
+            tls: settings.tls.clone(),
+            query_timeout: settings.query_timeout,
+        }
+    }
+
+    fn options(&self, address: &Address) -> Result<OptsBuilder, String> {
+        let password = self.servers.password.as_ref().map(|password| {
+            let text = std::str::from_utf8(password.expose());
+            text.map(str::to_owned)
+                .map_err(|_| "the `password` is no UTF-8".to_owned())
+        });
+        let user = self.servers.user.clone().or_else(system_user);
+        let options = OptsBuilder::default()
+            .user(user)
+            .pass(password.transpose()?)
+            .db_name(Some(&self.servers.database))
+            // What is asked for here is not asked of the server.
+            .max_allowed_packet(Some(LARGEST_PACKET))
+            .wait_timeout(Some(28_800))
+            .prefer_socket(false)
+            .stmt_cache_size(0_usize);
+        Ok(match address {
+            Address::Tcp { host, port } => {
+                // An IPv6 address stands in brackets here.
+                let host = match host.contains(':') {
+                    true => format!("[{host}]"),
+                    false => host.clone(),
+                };
+                options.ip_or_hostname(host).tcp_port(*port)
+            }
+            Address::Unix(path) => options.socket(path.to_str()),
+        })
+    }
+
+    /// The driver makes its own of what the other stores do by [`Tls::client`].
+    fn tls(&self) -> Result<SslOpts, String> {
+        let full = self.tls.mode == TlsMode::VerifyFull;
+        let options = SslOpts::default().with_disable_built_in_roots(true);
+        let trusted = match &self.tls.ca {
+            None if !full => return Ok(options.with_danger_accept_invalid_certs(true)),
+            _ => self.tls.trusted().map_err(|error| error.to_string())?,
+        };
+        let trusted = trusted.into_iter();
+        let trusted = trusted.map(|root| root.as_ref().to_vec().into());
+        Ok(options
+            .with_root_certs(trusted.collect())
+            .with_danger_skip_domain_validation(!full))
+    }
+
+    async fn log_in(&self, options: OptsBuilder) -> Result<Connection, mysql_async::Error> {
+        let connection = mysql_async::Conn::new(Opts::from(options)).await?;
+        Connection::new(connection, self.query_timeout).await
+    }
+}
+
+/// Binary collations alone tell the cases apart; all others answered the exact name.
+pub(super) fn same_but_for_case(column: &str) -> String {
+    let folded = |text| format!("LOWER(CONVERT({text} USING utf8mb4)) COLLATE utf8mb4_bin");
+    format!("{} = {}", folded(column), folded(":name"))
+}
+
+impl Driver for Mysql {
+    type Connection = Connection;
+
+    const COLUMNS: &'static str = "SELECT column_name, column_type FROM \
+        information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table \
+        ORDER BY ordinal_position";
+
+    fn name(&self) -> String {
+        format!("the MySQL database {}", self.servers.database)
+    }
+
+    async fn connect(&self, address: &Address) -> Result<Connection, String> {
+        let options = self.options(address)?;
+        if matches!(address, Address::Unix(_)) || self.tls.mode == TlsMode::Disable {
+            let connected = self.log_in(options).await;
+            return connected.map_err(|error| connecting(&error));
+        }
+        // The driver takes the one that the process has.
+        let _ = ring::default_provider().install_default();
+        let secured = options.clone().ssl_opts(self.tls()?);
+        match self.log_in(secured).await {
+            Ok(connection) => Ok(connection),
+            Err(error)
+                if self.tls.mode == TlsMode::Prefer
+                    && goes_on_without_tls(&error, self.tls.ca.is_some()) =>
+            {
+                let connected = self.log_in(options).await;
+                connected.map_err(|error| connecting(&error))
+            }
+            Err(error) => Err(connecting(&error)),
+        }
+    }
+
+    async fn rows(
+        &self,
+        connection: &mut Connection,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Failure> {
+        connection.rows(statement, parameters, limit).await
+    }
+
+    async fn names(
+        &self,
+        connection: &mut Connection,
+        statement: &str,
+    ) -> Result<Vec<String>, Failure> {
+        connection.names(statement).await
+    }
+
+    fn table(table: &str) -> String {
+        table.to_owned()
+    }
+
+    /// Integers say how wide they would like to be shown: `int(11)`. `tinyint(1)` is left alone,
+    /// being what booleans are made of.
+    fn kind(kind: &str) -> String {
+        let kind = kind.to_lowercase();
+        let Some((name, rest)) = kind.split_once('(') else {
+            return kind.replacen("int", "integer", usize::from(kind == "int"));
+        };
+        let after = rest.split_once(')').map_or("", |(_, after)| after);
+        match name {
+            "int" => format!("integer{after}"),
+            "bigint" | "smallint" | "mediumint" => format!("{name}{after}"),
+            _ => kind,
+        }
+    }
+
+    async fn close(connection: Connection) {
+        connection.close().await;
+    }
+}
+
+/// The servers' own clients log in by the name of the system's user.
+fn system_user() -> Option<String> {
+    whoami::username().ok()
+}

@@ -1,0 +1,164 @@
+//! PostgreSQL, through tokio-postgres.
+
+mod connection;
+mod error;
+mod parameter;
+mod value;
+
+use std::time::Duration;
+
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use self::connection::Connection;
+use self::error::{connecting, is_about_tls};
+use super::server::{Driver, Failure};
+use super::{Row, Servers, Settings, Value};
+use crate::{Address, Tls, TlsMode};
+
+/// What makes an expression compared by the rules of all languages.
+const ICU: &str = " COLLATE \"und-x-icu\"";
+
+/// PostgreSQL, and how to log in.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    servers: Servers,
+    tls: Tls,
+    query_timeout: Duration,
+}
+
+impl Postgres {
+    pub(super) fn new(servers: &Servers, settings: &Settings) -> Self {
+        Self {
+            servers: servers.clone(),
+            tls: settings.tls.clone(),
+            query_timeout: settings.query_timeout,
+        }
+    }
+
+    fn config(&self, address: &Address) -> Config {
+        let mut config = Config::new();
+        match address {
+            Address::Tcp { host, port } => {
+                config.host(host).port(*port);
+            }
+            Address::Unix(path) => {
+                let file = path.file_name().and_then(std::ffi::OsStr::to_str);
+                let port = file.and_then(|file| file.rsplit_once('.')?.1.parse().ok());
+                config.host_path(path.parent().unwrap_or(path));
+                config.port(port.unwrap_or(5432));
+            }
+        }
+        config.dbname(&self.servers.database);
+        if let Some(user) = &self.servers.user {
+            config.user(user);
+        }
+        if let Some(password) = &self.servers.password {
+            config.password(password.expose());
+        }
+        config.application_name("hallpass");
+        config.options(format!(
+            "-c default_transaction_read_only=on -c standard_conforming_strings=on \
+             -c statement_timeout={}",
+            self.query_timeout.as_millis().clamp(1, 2_147_483_647)
+        ));
+        config
+    }
+
+    async fn connect_with(
+        &self,
+        config: &mut Config,
+        mode: SslMode,
+    ) -> Result<Connection, (String, bool)> {
+        config.ssl_mode(mode);
+        let failed = |error: tokio_postgres::Error| {
+            // What libpq goes on without TLS after.
+            let plain = is_about_tls(&error)
+                || error.code()
+                    == Some(&tokio_postgres::error::SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+            (connecting(&error), plain)
+        };
+        if mode == SslMode::Disable {
+            let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+            return Ok(Connection::new(client, connection));
+        }
+        let tls = self
+            .tls
+            .client()
+            .map_err(|error| (error.to_string(), false))?;
+        let tls = MakeRustlsConnect::new((*tls).clone());
+        let (client, connection) = config.connect(tls).await.map_err(failed)?;
+        Ok(Connection::new(client, connection))
+    }
+}
+
+/// As Django's `iexact` compares (db/backends/postgresql/operations.py, 5.2), so that the index
+/// helps that was made for it. In a database whose locale is `C` that knows ASCII alone, so that
+/// names beyond it are left to ICU where the server has it.
+pub(super) fn same_but_for_case(column: &str, name: &str) -> String {
+    let collation = if name.is_ascii() { "" } else { ICU };
+    format!("UPPER({column}::text{collation}) = UPPER(:name::text{collation})")
+}
+
+impl Driver for Postgres {
+    type Connection = Connection;
+
+    const COLUMNS: &'static str = "SELECT attname, format_type(atttypid, atttypmod) FROM \
+        pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass(:table::text) AND \
+        attnum > 0 AND NOT attisdropped ORDER BY attnum";
+
+    fn name(&self) -> String {
+        format!("the PostgreSQL database {}", self.servers.database)
+    }
+
+    async fn connect(&self, address: &Address) -> Result<Connection, String> {
+        let mut config = self.config(address);
+        let mode = match (address, self.tls.mode) {
+            (Address::Unix(_), _) | (_, TlsMode::Disable) => SslMode::Disable,
+            (_, TlsMode::Prefer) => SslMode::Prefer,
+            (_, TlsMode::Require | TlsMode::VerifyFull) => SslMode::Require,
+        };
+        match self.connect_with(&mut config, mode).await {
+            Ok(connection) => Ok(connection),
+            // Nobody asked who the server is, so that nothing is lost.
+            Err((_, true)) if mode == SslMode::Prefer && self.tls.ca.is_none() => {
+                let plain = self.connect_with(&mut config, SslMode::Disable).await;
+                plain.map_err(|(cause, _)| cause)
+            }
+            Err((cause, _)) => Err(cause),
+        }
+    }
+
+    async fn rows(
+        &self,
+        connection: &mut Connection,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Failure> {
+        connection.rows(statement, parameters, limit).await
+    }
+
+    async fn names(
+        &self,
+        connection: &mut Connection,
+        statement: &str,
+    ) -> Result<Vec<String>, Failure> {
+        connection.names(statement).await
+    }
+
+    /// Quoted, so that it is one name and not a path.
+    fn table(table: &str) -> String {
+        super::identifier(table).unwrap_or_default()
+    }
+
+    fn kind(kind: &str) -> String {
+        let kind = kind.replace("character varying", "varchar");
+        kind.replace("character(", "char(")
+    }
+
+    async fn close(connection: Connection) {
+        connection.close().await;
+    }
+}

@@ -1,0 +1,298 @@
+//! What PostgreSQL and MySQL have in common: servers, of which one is connected to; a connection
+//! that may be lost at any moment; and a clock that runs all the while.
+//!
+//! The drivers are asynchronous, which is what lets a deadline bound everything that they do: a
+//! server that falls silent, or that sends a byte now and then, is left where it stands. They run
+//! on the thread that asks, and between two questions nothing runs.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::{Column, Row, Settings, Value};
+use crate::backoff::Backoff;
+use crate::{Address, Deadline, Unavailable};
+
+/// The longest that saying goodbye to a server may take.
+const GOODBYE: Duration = Duration::from_millis(100);
+
+/// How many rows that nobody wants are read, so that a connection can be kept.
+pub(super) const MOST_UNWANTED_ROWS: usize = 256;
+
+/// How many statements a connection keeps prepared.
+pub(super) const MOST_STATEMENTS: usize = 64;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The connection is lost, or is not to be used any more.
+    Lost(String),
+    /// The server answered with an error. The connection is as good as before.
+    Refused(String),
+}
+
+/// How one kind of database is spoken with.
+pub(super) trait Driver {
+    /// What a connection is.
+    type Connection;
+
+    /// The database in words, as in `the PostgreSQL database shop`.
+    fn name(&self) -> String;
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// What came of it, and what to do about it.
+    async fn connect(&self, address: &Address) -> Result<Self::Connection, String>;
+
+    /// The first `limit` rows that `statement` gives.
+    async fn rows(
+        &self,
+        connection: &mut Self::Connection,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Failure>;
+
+    /// The names of the columns that `statement` gives, without running it.
+    async fn names(
+        &self,
+        connection: &mut Self::Connection,
+        statement: &str,
+    ) -> Result<Vec<String>, Failure>;
+
+    /// The statement that describes the columns of the table `:table`: name and type, as the
+    /// database writes it.
+    const COLUMNS: &'static str;
+
+    /// `table` as [`COLUMNS`](Self::COLUMNS) wants it.
+    fn table(table: &str) -> String;
+
+    /// A type in the words that all databases share.
+    fn kind(kind: &str) -> String;
+
+    /// Says goodbye.
+    async fn close(connection: Self::Connection);
+}
+
+/// A database on one of several servers, connected to when it is first asked.
+pub(super) struct Server<D: Driver> {
+    driver: D,
+    places: Vec<Place>,
+    connect_timeout: Duration,
+    query_timeout: Duration,
+    /// The connection, and which of the places it leads to.
+    connection: Option<(D::Connection, usize)>,
+    runtime: Option<Runtime>,
+}
+
+struct Place {
+    address: Address,
+    health: Backoff,
+}
+
+impl<D: Driver> Server<D> {
+    pub(super) fn new(driver: D, addresses: &[Address], settings: &Settings) -> Self {
+        let place = |address: &Address| Place {
+            address: address.clone(),
+            health: Backoff::default(),
+        };
+        Self {
+            driver,
+            places: addresses.iter().map(place).collect(),
+            connect_timeout: settings.connect_timeout,
+            query_timeout: settings.query_timeout,
+            connection: None,
+            runtime: None,
+        }
+    }
+
+    pub(super) fn rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, Unavailable> {
+        self.ask(deadline, async |driver, connection| {
+            driver.rows(connection, statement, parameters, limit).await
+        })
+    }
+
+    pub(super) fn names(
+        &mut self,
+        statement: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, Unavailable> {
+        self.ask(deadline, async |driver, connection| {
+            driver.names(connection, statement).await
+        })
+    }
+
+    pub(super) fn columns(
+        &mut self,
+        table: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<Column>, Unavailable> {
+        let table = [(":table", Value::from(&*D::table(table)))];
+        let rows = self.rows(D::COLUMNS, &table, usize::MAX, deadline)?;
+        let column = |mut row: Row| {
+            Some(Column {
+                name: row.text(0)?,
+                kind: D::kind(&row.text(1)?),
+            })
+        };
+        Ok(rows.into_iter().filter_map(column).collect())
+    }
+
+    /// Puts one question, and once more where the connection was lost: servers are restarted, and
+    /// idle connections cut.
+    fn ask<T>(
+        &mut self,
+        deadline: Deadline,
+        question: impl AsyncFn(&D, &mut D::Connection) -> Result<T, Failure>,
+    ) -> Result<T, Unavailable> {
+        if Handle::try_current().is_ok() {
+            return Err(Unavailable::new(
+                "a database was asked by a thread that must not wait",
+            ));
+        }
+        let mut again = false;
+        loop {
+            let (mut connection, place) = match self.connection.take() {
+                Some(connected) => connected,
+                None => self.connect(deadline)?,
+            };
+            let until = deadline.at_most(self.query_timeout);
+            let answer = question(&self.driver, &mut connection);
+            let answer = run(&mut self.runtime, until, answer)?;
+            let cause = match answer {
+                Some(Ok(answer)) => {
+                    self.connection = Some((connection, place));
+                    return Ok(answer);
+                }
+                Some(Err(Failure::Refused(cause))) => {
+                    self.connection = Some((connection, place));
+                    return Err(self.failed(place, "reading", &cause));
+                }
+                Some(Err(Failure::Lost(cause))) => {
+                    let cause = self.failed(place, "reading", &cause);
+                    if again {
+                        self.place_failed(place, &cause);
+                    }
+                    cause
+                }
+                None => {
+                    let cause = "no answer in time; is the server very busy, or the table without \
+                                 an index? `query_timeout` says how long it may take";
+                    let cause = self.failed(place, "reading", cause);
+                    // Another server may know more. This one would only be silent again.
+                    self.place_failed(place, &cause);
+                    cause
+                }
+            };
+            if again || deadline.passed() {
+                return Err(cause);
+            }
+            again = true;
+        }
+    }
+
+    /// A connection to the first server that answers. Those that failed a moment ago are left
+    /// alone.
+    fn connect(&mut self, deadline: Deadline) -> Result<(D::Connection, usize), Unavailable> {
+        let now = Instant::now();
+        let (mut causes, mut healthy) = (Vec::new(), Vec::new());
+        for (index, place) in self.places.iter().enumerate() {
+            match place.health.check(now) {
+                Ok(()) => healthy.push(index),
+                Err(cause) => causes.push(cause.to_string()),
+            }
+        }
+        let mut left = u32::try_from(healthy.len()).unwrap_or(u32::MAX);
+        for index in healthy {
+            let Some(Place { address, .. }) = self.places.get(index) else {
+                continue;
+            };
+            // Each gets its share, so that one that is silent leaves some to the others.
+            let patience = self.connect_timeout.min(deadline.remaining() / left.max(1));
+            left = left.saturating_sub(1);
+            let connecting = self.driver.connect(address);
+            let until = deadline.at_most(patience);
+            let cause = match run(&mut self.runtime, until, connecting)? {
+                Some(Ok(connection)) => {
+                    if let Some(place) = self.places.get_mut(index) {
+                        place.health.answered();
+                    }
+                    return Ok((connection, index));
+                }
+                Some(Err(cause)) => cause,
+                None => "no answer in time; is a server there, and can it be reached?".to_owned(),
+            };
+            let cause = self.failed(index, "connecting", &cause);
+            self.place_failed(index, &cause);
+            causes.push(cause.to_string());
+        }
+        Err(Unavailable::new(causes.join("; ")))
+    }
+
+    fn place_failed(&mut self, place: usize, cause: &Unavailable) {
+        if let Some(place) = self.places.get_mut(place) {
+            place.health.failed(Instant::now(), cause.clone());
+        }
+    }
+
+    fn failed(&self, place: usize, doing: &str, cause: &str) -> Unavailable {
+        let name = self.driver.name();
+        let at = self
+            .places
+            .get(place)
+            .map(|place| place.address.to_string());
+        let at = at.unwrap_or_default();
+        Unavailable::new(format!("{name} at {at}: {doing} failed: {cause}"))
+    }
+}
+
+/// Runs `future` here and now; `None` when it is not done at `until`, and will not be.
+fn run<T>(
+    runtime: &mut Option<Runtime>,
+    until: Deadline,
+    future: impl Future<Output = T>,
+) -> Result<Option<T>, Unavailable> {
+    let runtime =
+        match runtime {
+            Some(runtime) => runtime,
+            None => {
+                let built = Builder::new_current_thread().enable_all().build();
+                runtime.insert(built.map_err(|error| {
+                    Unavailable::new(format!("no connection can be made: {error}"))
+                })?)
+            }
+        };
+    let until = tokio::time::Instant::from_std(until.instant());
+    Ok(runtime.block_on(async { tokio::time::timeout_at(until, future).await.ok() }))
+}
+
+impl<D: Driver> Drop for Server<D> {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else {
+            return;
+        };
+        if let Some((connection, _)) = self.connection.take()
+            && Handle::try_current().is_err()
+        {
+            let goodbye = async { tokio::time::timeout(GOODBYE, D::close(connection)).await };
+            // Whoever does not hear it sees the connection end.
+            let _ = runtime.block_on(goodbye);
+        }
+        // A resolver that does not answer is not waited for.
+        runtime.shutdown_background();
+    }
+}
+
+impl<D: Driver> std::fmt::Debug for Server<D> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Server({})", self.driver.name())
+    }
+}
