@@ -73,6 +73,12 @@ impl Asker {
         self.ask(Credential::Vouched { name: user }, conditions)
     }
 
+    /// Prints the SQL that makes a database user who may read what is needed.
+    pub fn grants(&self) -> ExitCode {
+        line(Authenticator::new(&self.configuration).grants().trim_end());
+        ExitCode::SUCCESS
+    }
+
     fn ask(&self, credential: Credential, options: ConditionOptions) -> ExitCode {
         let started = Instant::now();
         let conditions = Conditions {

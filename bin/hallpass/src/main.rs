@@ -2,14 +2,17 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod audit;
 mod bench;
 mod cache;
 mod demo;
 mod hash;
 mod options;
 mod output;
+mod pages;
 mod password;
 mod run;
+mod ticket;
 
 use std::process::ExitCode;
 

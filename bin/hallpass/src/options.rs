@@ -79,6 +79,15 @@ pub enum Command {
     /// Flush hallpassd's cache of verified passwords, or say how it does
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Issue and verify tickets, which stand for a session for a short while
+    #[command(subcommand)]
+    Ticket(TicketCommand),
+    /// Count all accounts by how their passwords are stored
+    #[command(after_help = "Examples:\n  hallpass audit\n  hallpass audit --csv > audit.csv")]
+    Audit(AuditOptions),
+    /// Print the SQL that makes a database user who may read what is needed, and nothing else
+    #[command(after_help = "Example:\n  hallpass grants | psql shop")]
+    Grants,
     /// Say how many password checks a second this machine does, one and many at a time
     ///
     /// Of the site's costliest hash, if there is a configuration; else of what Django 5.2 makes.
@@ -88,9 +97,48 @@ pub enum Command {
         #[arg(long, value_name = "ENCODED")]
         hash: Option<String>,
     },
+    /// Print what teaches a shell to complete this program's command line
+    #[command(after_help = "Example:
+  hallpass completions bash > /etc/bash_completion.d/hallpass")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages into a directory
+    #[command(after_help = "Example:\n  hallpass man /usr/local/share/man/man1")]
+    Man {
+        /// The directory, made if it is missing
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Make a small Django site and put each host's question to it through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TicketCommand {
+    /// Issue a ticket for a session that is live
+    #[command(after_help = "Example:\n  hallpass ticket issue --session - < token")]
+    Issue {
+        /// The session cookie's value; - reads it from standard input
+        #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
+        session: String,
+    },
+    /// Say whose session a ticket stands for
+    #[command(after_help = "Example:\n  hallpass ticket verify - < ticket")]
+    Verify {
+        /// The ticket; - reads it from standard input
+        #[arg(allow_hyphen_values = true)]
+        ticket: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct AuditOptions {
+    /// Answer with comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
 }
 
 #[derive(Debug, Subcommand)]

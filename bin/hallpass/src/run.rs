@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use crate::ask::Asker;
 use crate::options::{Command, Options};
 use crate::output::{USAGE, complain};
-use crate::{bench, cache, demo, hash};
+use crate::{audit, bench, cache, demo, hash, pages, ticket};
 
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
@@ -56,6 +56,11 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Can { user, permissions }) => Ok(asker()?.can(user, permissions)),
         Some(Command::Hash(command)) => hash::run(command, json),
         Some(Command::Cache(command)) => cache::run(&common, command, json),
+        Some(Command::Ticket(command)) => ticket::run(&common, command, json),
+        Some(Command::Audit(options)) => audit::run(&common, &options, json),
+        Some(Command::Completions { shell }) => pages::completions(shell),
+        Some(Command::Man { directory }) => pages::manual(&directory),
+        Some(Command::Grants) => Ok(asker()?.grants()),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
         Some(Command::Demo) => demo::run(),
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use hallpass_passwords::{Description, Outcome, Rules, identify};
-use hallpass_stores::sql::{Database, Queries};
+use hallpass_stores::sql::{self, Database, Location, Queries};
 use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,7 @@ use self::costliest::Costliest;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::site::{Directory, Site};
 use crate::{
-    Account, Conditions, Credential, Identity, Question, Reason, Requirement, Secret, Session,
+    Account, Conditions, Credential, Id, Identity, Question, Reason, Requirement, Secret, Session,
     Shared, Tickets, Verdict,
 };
 
@@ -32,6 +32,7 @@ const LONGEST_NAME: usize = 1024;
 pub struct Authenticator {
     site: Site,
     database: Database,
+    location: Location,
     access: Access,
     passwords: Passwords,
     longest_password: usize,
@@ -59,6 +60,7 @@ impl Authenticator {
         Self {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
+            location: configuration.database.location.clone(),
             access,
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
@@ -146,6 +148,38 @@ impl Authenticator {
             database.ask(deadline, |queries| directory.some_hashes(queries))
         })?;
         Ok(self.costliest.seen().map(|seen| (rules, seen.to_owned())))
+    }
+
+    /// The next accounts after the one whose primary key is `last`, by their primary keys; none
+    /// after the last one.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn accounts_after(
+        &mut self,
+        last: Option<&Id>,
+        deadline: Deadline,
+    ) -> Result<Vec<Account>, Unavailable> {
+        let directory = &mut *self.site.directory;
+        self.database
+            .ask(deadline, |queries| directory.after(queries, last))
+    }
+
+    /// The rules by which the site's hashes are read.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.site.rules
+    }
+
+    /// The SQL that makes a database user who may read what is read, and nothing else.
+    #[must_use]
+    pub fn grants(&self) -> String {
+        let mut tables = self.site.directory.tables();
+        tables.extend(self.site.sessions.tables());
+        tables.sort();
+        tables.dedup();
+        let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+        sql::grants(&self.location, &tables, &[])
     }
 
     /// What the stored hash of `account` says of itself.

@@ -24,6 +24,7 @@ fn servers(settings: &Settings) -> &Servers {
     match &settings.location {
         Location::Postgres(servers) | Location::Mysql(servers) => servers,
         Location::Sqlite(path) => panic!("{}", path.display()),
+        Location::Nowhere => panic!("nowhere"),
     }
 }
 

@@ -70,6 +70,17 @@ impl Files {
         }
     }
 
+    /// Whether everybody on this machine may put files into the directory. Their owners say whose
+    /// they are then.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the directory is not there, or cannot be looked at.
+    pub fn is_open_to_all(&self) -> Result<bool, Unavailable> {
+        let metadata =
+            fs::metadata(&self.directory).map_err(|error| failed(&self.directory, &error))?;
+        Ok(metadata.mode() & 0o002 != 0)
+    }
+
     /// Reads the file called `name` in the directory itself: as [`read_below`](Self::read_below).
     ///
     /// # Errors

@@ -5,7 +5,7 @@ mod listener;
 mod redis;
 
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hallpass_stores::cache::{Cache, LONGEST_VALUE, RedisServers, Settings, Store};
 use hallpass_stores::{Address, Deadline, Tls, TlsMode};
@@ -295,6 +295,16 @@ fn while_a_server_is_down_it_is_asked_now_and_then() {
     // Pauses of 50, 100, 200 and 400 milliseconds.
     assert!(listener.accepted() <= 4, "{}", listener.accepted());
     assert!(questions > 50, "{questions}");
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_not_the_servers_fault() {
+    let listener = Listener::answering(GET, &[b"$2\r\nok\r\n"]);
+    let mut cache = Site::at(listener.address()).cache();
+    let error = cache.get(b"key", Deadline::after(Duration::ZERO));
+    assert!(error.unwrap_err().to_string().contains("not asked"));
+    assert_eq!(listener.accepted(), 0);
+    assert!(cache.get(b"key", soon()).is_ok());
 }
 
 #[test]

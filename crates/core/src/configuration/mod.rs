@@ -170,7 +170,7 @@ impl Configuration {
                 return Err(top.wrong("framework", frameworks));
             }
         };
-        let database = database::read(&mut top)?;
+        let database = database::read(&mut top, true)?;
         let via = Via::read(&mut top)?;
         let configuration = Self {
             path: path.to_owned(),

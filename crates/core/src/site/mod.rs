@@ -11,7 +11,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
 use crate::configuration::{Access, Configuration, Framework};
-use crate::{Account, Client, Decoding, Reason};
+use crate::{Account, Client, Decoding, Id, Reason};
 
 /// A site, ready to be asked.
 #[derive(Debug)]
@@ -73,6 +73,20 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         permission: &str,
     ) -> Result<bool, Unavailable>;
 
+    /// The tables that are read.
+    fn tables(&self) -> Vec<String>;
+
+    /// The next accounts after the one whose primary key is `last`, by their primary keys.
+    fn after(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _last: Option<&Id>,
+    ) -> Result<Vec<Account>, Unavailable> {
+        Err(Unavailable::new(
+            "the accounts of this site cannot be listed",
+        ))
+    }
+
     /// The encoded hashes of a few accounts, newest first.
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable>;
 }
@@ -88,6 +102,9 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
         client: &Client,
         now: SystemTime,
     ) -> Result<Result<Login, Reason>, Unavailable>;
+
+    /// The tables that are read.
+    fn tables(&self) -> Vec<String>;
 
     /// Whether the session still holds for `account`, as it is now.
     fn confirms(&self, login: &Login, account: &Account) -> bool;

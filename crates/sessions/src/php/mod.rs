@@ -17,6 +17,7 @@ mod handler;
 mod igbinary;
 pub mod joomla;
 mod lexer;
+mod memcached;
 mod node;
 mod path;
 mod scalar;
@@ -27,5 +28,6 @@ mod tree;
 
 pub use self::find::find;
 pub use self::handler::Handler;
+pub use self::memcached::{Client as MemcachedClient, unwrap_memcached};
 pub use self::path::{InvalidPath, Path};
 pub use self::scalar::Scalar;

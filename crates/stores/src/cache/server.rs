@@ -47,6 +47,12 @@ impl<P: Protocol> Server<P> {
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
+        if deadline.passed() {
+            // Not its fault.
+            return Err(Failure::Down(
+                "the cache was not asked: the time for the answer is over".to_owned(),
+            ));
+        }
         // Taken out: after any failure it is dropped, so that no answer can be taken for that to
         // a later question.
         let answer = match self.connection.take() {

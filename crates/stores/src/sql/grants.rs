@@ -11,6 +11,7 @@ use crate::Address;
 #[must_use]
 pub fn grants(location: &Location, read: &[&str], update: &[(&str, &[&str])]) -> String {
     match location {
+        Location::Nowhere => "-- There is no database to read.\n".to_owned(),
         Location::Sqlite(path) => format!(
             "-- SQLite has no users. The system's user that the programs run as must be able to \
              read\n-- {}\n-- and to enter its directory.\n",

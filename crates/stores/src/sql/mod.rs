@@ -20,6 +20,7 @@ use self::mysql::Mysql;
 use self::postgres::Postgres;
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
+use self::statement::{Dialect, Statement};
 pub use self::value::{Row, Value};
 use crate::{Deadline, Unavailable};
 
@@ -44,6 +45,7 @@ pub struct Database {
 
 #[derive(Debug)]
 enum Connection {
+    Nowhere,
     Sqlite(sqlite::Sqlite),
     Postgres(Box<Server<Postgres>>),
     Mysql(Box<Server<Mysql>>),
@@ -54,6 +56,7 @@ impl Database {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let connection = match &settings.location {
+            Location::Nowhere => Connection::Nowhere,
             Location::Sqlite(path) => Connection::Sqlite(sqlite::Sqlite::new(path.clone())),
             Location::Postgres(servers) => {
                 let driver = Postgres::new(servers, settings);
@@ -118,6 +121,7 @@ impl Queries<'_> {
     ) -> Result<Vec<Row>, Unavailable> {
         let deadline = self.deadline;
         match self.connection {
+            Connection::Nowhere => Err(nowhere()),
             Connection::Sqlite(sqlite) => {
                 let deadline = deadline.at_most(self.query_timeout);
                 sqlite.rows(statement, parameters, limit, deadline)
@@ -134,6 +138,7 @@ impl Queries<'_> {
     pub fn names(&mut self, statement: &str) -> Result<Vec<String>, Unavailable> {
         let deadline = self.deadline;
         match self.connection {
+            Connection::Nowhere => Err(nowhere()),
             Connection::Sqlite(sqlite) => {
                 sqlite.names(statement, deadline.at_most(self.query_timeout))
             }
@@ -155,6 +160,7 @@ impl Queries<'_> {
     pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
         let deadline = self.deadline;
         match self.connection {
+            Connection::Nowhere => Err(nowhere()),
             Connection::Sqlite(sqlite) => {
                 sqlite.columns(table, deadline.at_most(self.query_timeout))
             }
@@ -169,11 +175,30 @@ impl Queries<'_> {
     #[must_use]
     pub fn same_but_for_case(&self, column: &str, name: &str) -> String {
         match self.connection {
-            Connection::Sqlite(_) => sqlite::same_but_for_case(column, name),
+            Connection::Nowhere | Connection::Sqlite(_) => {
+                sqlite::same_but_for_case(column, name)
+            }
             Connection::Postgres(_) => postgres::same_but_for_case(column, name),
             Connection::Mysql(_) => mysql::same_but_for_case(column),
         }
     }
+}
+
+fn nowhere() -> Unavailable {
+    Unavailable::new("no database is configured; `database` says where the site's tables are")
+}
+
+/// The names of the parameters of `statement`, with their colons, as the database at `location`
+/// reads it.
+///
+/// # Errors
+/// [`Unavailable`] when a quote or comment does not end, or a parameter has no name.
+pub fn parameters(statement: &str, location: &Location) -> Result<Vec<String>, Unavailable> {
+    let dialect = match location {
+        Location::Mysql(_) => Dialect::Mysql,
+        Location::Nowhere | Location::Postgres(_) | Location::Sqlite(_) => Dialect::Postgres,
+    };
+    Statement::new(statement, dialect).map(|statement| statement.parameters)
 }
 
 /// `name` with differences of case taken away: full folding, so that `ß` equals `SS`.
@@ -193,6 +218,16 @@ pub fn identifier(name: &str) -> Option<String> {
     Some(format!("\"{}\"", name.replace('"', "\"\"")))
 }
 
+/// The name that an [`identifier`] quotes.
+#[must_use]
+pub fn unquoted(identifier: &str) -> String {
+    let inner = identifier.strip_prefix('"').unwrap_or(identifier);
+    inner
+        .strip_suffix('"')
+        .unwrap_or(inner)
+        .replace("\"\"", "\"")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +236,9 @@ mod tests {
     fn identifiers_are_quoted() {
         assert_eq!(identifier("auth_user").as_deref(), Some("\"auth_user\""));
         assert_eq!(identifier("a\"; DROP").as_deref(), Some("\"a\"\"; DROP\""));
+        for name in ["auth_user", "a\"b", "\"", "\"\""] {
+            assert_eq!(unquoted(&identifier(name).unwrap()), name);
+        }
         assert_eq!(identifier(""), None);
         assert_eq!(identifier("a\0b"), None);
         assert_eq!(identifier(&"a".repeat(129)), None);

@@ -17,6 +17,10 @@ use crate::{Address, Deadline, Unavailable};
 /// The longest that saying goodbye to a server may take.
 const GOODBYE: Duration = Duration::from_millis(100);
 
+/// How much longer than `query_timeout` a statement is waited for: the server ends it then, and
+/// the connection can be kept.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// How many rows that nobody wants are read, so that a connection can be kept.
 pub(super) const MOST_UNWANTED_ROWS: usize = 256;
 
@@ -158,13 +162,13 @@ impl<D: Driver> Server<D> {
                 "a database was asked by a thread that must not wait",
             ));
         }
-        let mut again = false;
+        let (mut again, mut silent) = (false, None);
         loop {
             let (mut connection, place) = match self.connection.take() {
                 Some(connected) => connected,
-                None => self.connect(deadline)?,
+                None => self.connect(silent, deadline)?,
             };
-            let until = deadline.at_most(self.query_timeout);
+            let until = deadline.at_most(self.query_timeout.saturating_add(GRACE));
             let answer = question(&self.driver, &mut connection);
             let answer = run(&mut self.runtime, until, answer)?;
             let cause = match answer {
@@ -186,13 +190,13 @@ impl<D: Driver> Server<D> {
                 None => {
                     let cause = "no answer in time; is the server very busy, or the table without \
                                  an index? `query_timeout` says how long it may take";
-                    let cause = self.failed(place, "reading", cause);
                     // Another server may know more. This one would only be silent again.
-                    self.place_failed(place, &cause);
-                    cause
+                    silent = Some(place);
+                    self.failed(place, "reading", cause)
                 }
             };
-            if again || deadline.passed() {
+            let others = self.places.len() > usize::from(silent.is_some());
+            if again || !others || deadline.passed() {
                 return Err(cause);
             }
             again = true;
@@ -200,11 +204,18 @@ impl<D: Driver> Server<D> {
     }
 
     /// A connection to the first server that answers. Those that failed a moment ago are left
-    /// alone.
-    fn connect(&mut self, deadline: Deadline) -> Result<(D::Connection, usize), Unavailable> {
+    /// alone, and so is the one at the place `silent`.
+    fn connect(
+        &mut self,
+        silent: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<(D::Connection, usize), Unavailable> {
         let now = Instant::now();
         let (mut causes, mut healthy) = (Vec::new(), Vec::new());
         for (index, place) in self.places.iter().enumerate() {
+            if silent == Some(index) {
+                continue;
+            }
             match place.health.check(now) {
                 Ok(()) => healthy.push(index),
                 Err(cause) => causes.push(cause.to_string()),

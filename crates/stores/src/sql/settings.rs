@@ -39,6 +39,8 @@ impl Settings {
 /// Where a database is.
 #[derive(Clone, Debug)]
 pub enum Location {
+    /// There is no database. Whatever is asked of it is unavailable.
+    Nowhere,
     /// A file of SQLite 3, opened for reading alone.
     Sqlite(PathBuf),
     /// PostgreSQL 10 or later.

@@ -16,10 +16,12 @@ use super::section::Section;
 /// The most connections that a program may have.
 const MOST_CONNECTIONS: u64 = 10_000;
 
-/// Reads the key `database`: a URL, or a table with the URL and more.
-pub(super) fn read(top: &mut Section<'_>) -> Result<Settings, Error> {
+/// Reads the key `database`: a URL, or a table with the URL and more. Without it there is none,
+/// unless it is `required`.
+pub(super) fn read(top: &mut Section<'_>, required: bool) -> Result<Settings, Error> {
     match top.value("database") {
-        None => Err(top.wrong("database", "is missing")),
+        None if required => Err(top.wrong("database", "is missing")),
+        None => Ok(Settings::new(Location::Nowhere)),
         Some(DeValue::String(url)) => settings(top, "database", url.as_ref()),
         Some(DeValue::Table(table)) => {
             let mut section = top.table_of("database", Some(table));
@@ -70,7 +72,7 @@ fn settings(section: &Section<'_>, key: &str, url: &str) -> Result<Settings, Err
 
 fn has_password(settings: &Settings) -> bool {
     match &settings.location {
-        Location::Sqlite(_) => false,
+        Location::Nowhere | Location::Sqlite(_) => false,
         Location::Postgres(servers) | Location::Mysql(servers) => servers.password.is_some(),
     }
 }
@@ -91,6 +93,7 @@ fn add(section: &mut Section<'_>, settings: &mut Settings) -> Result<(), Error> 
     }
     let servers = match &mut settings.location {
         Location::Postgres(servers) | Location::Mysql(servers) => servers,
+        Location::Nowhere => return Ok(()),
         Location::Sqlite(_) => {
             for (key, given) in [
                 ("password", password.is_some()),

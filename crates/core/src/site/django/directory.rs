@@ -4,7 +4,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 use unicode_normalization::UnicodeNormalization;
 
-use super::statements::{KeyKind, SOME_HASHES, Statements};
+use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
 use crate::site::Directory;
@@ -150,6 +150,46 @@ impl Directory for Accounts {
             (":codename", codename.into()),
         ];
         Ok(!queries.rows(statement, &parameters, 1)?.is_empty())
+    }
+
+    fn after(
+        &mut self,
+        queries: &mut Queries<'_>,
+        last: Option<&Id>,
+    ) -> Result<Vec<Account>, Unavailable> {
+        let statements = self.statements(queries)?;
+        let rows = match last {
+            None => queries.rows(&statements.first_page, &[], PAGE)?,
+            Some(last) => {
+                let parameters = [(":id", last.value.clone())];
+                queries.rows(&statements.next_page, &parameters, PAGE)?
+            }
+        };
+        let account = |row| account(row, statements.key);
+        Ok(rows.into_iter().filter_map(account).collect())
+    }
+
+    fn tables(&self) -> Vec<String> {
+        let UserTable {
+            table,
+            groups_table,
+            permissions_table,
+            ..
+        } = &self.user;
+        let related = |configured: &Option<String>, suffix| match configured {
+            Some(table) => table.clone(),
+            None => format!("{table}_{suffix}"),
+        };
+        let mut tables = vec![
+            table.clone(),
+            related(groups_table, "groups"),
+            related(permissions_table, "user_permissions"),
+        ];
+        tables.extend(statements::TABLES.map(str::to_owned));
+        if self.authtoken {
+            tables.push(statements::TOKENS.to_owned());
+        }
+        tables
     }
 
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {

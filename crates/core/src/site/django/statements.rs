@@ -8,6 +8,20 @@ use crate::configuration::UserTable;
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
 
+/// How many accounts are read at a time where all of them are.
+pub(super) const PAGE: usize = 1000;
+
+/// The tables of `django.contrib.auth` and `contenttypes` that every user model shares.
+pub(super) const TABLES: [&str; 4] = [
+    "auth_group",
+    "auth_group_permissions",
+    "auth_permission",
+    "django_content_type",
+];
+
+/// The table of tokens of Django REST framework.
+pub(super) const TOKENS: &str = "authtoken_token";
+
 /// The statements for one user model. Accounts come as: key, name, password, active, superuser,
 /// staff, e-mail, first name, last name.
 #[derive(Debug)]
@@ -29,6 +43,9 @@ pub(super) struct Statements {
     /// Of `:id`, `:application` and `:codename`; `None` where the model has no permissions.
     pub(super) permission: Option<String>,
     pub(super) some_hashes: String,
+    /// All accounts, by their keys: the first of them, and those after `:id`.
+    pub(super) first_page: String,
+    pub(super) next_page: String,
 }
 
 /// What the user model's primary key is.
@@ -110,6 +127,8 @@ impl Statements {
             some_hashes: format!(
                 "SELECT {password} FROM {table} ORDER BY {id} DESC LIMIT {SOME_HASHES}"
             ),
+            first_page: format!("{select} ORDER BY {id} LIMIT {PAGE}"),
+            next_page: format!("{select} WHERE {id} > :id ORDER BY {id} LIMIT {PAGE}"),
             by_username: format!("{select} WHERE {username} = :name"),
             by_email: email
                 .as_ref()

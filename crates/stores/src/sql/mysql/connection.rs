@@ -9,7 +9,7 @@ use mysql_async::{Conn, Error, Params, Statement as Prepared};
 use super::super::server::{Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
 use super::super::statement::{Dialect, Statement};
 use super::super::{Row, Value};
-use super::error::{is_farewell, is_no_value, is_outdated, reading};
+use super::error::{is_farewell, is_no_number, is_no_value, is_outdated, reading};
 use super::value::{parameter, row};
 
 pub(in super::super) struct Connection {
@@ -87,6 +87,10 @@ impl Connection {
             return Err(lost());
         };
         let values = statement.values(parameters).map_err(refused)?;
+        let texts = values.clone().into_iter().filter_map(|value| match value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
         let values: Vec<_> = values.into_iter().map(parameter).collect();
         let values = match values.is_empty() {
             true => Params::Empty,
@@ -105,7 +109,19 @@ impl Connection {
                     }
                 }
             }
+            let warnings = result.warnings();
             result.drop_result().await?;
+            if warnings > 0 && texts.clone().next().is_some() {
+                let shown: Vec<(String, u16, String)> = connection.query("SHOW WARNINGS").await?;
+                let told = |text| {
+                    shown
+                        .iter()
+                        .any(|(_, code, told)| is_no_number(*code, told, text))
+                };
+                if texts.clone().any(told) {
+                    rows.clear();
+                }
+            }
             Ok((rows, true))
         };
         match read.await {

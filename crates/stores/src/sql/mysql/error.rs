@@ -90,6 +90,14 @@ pub(super) fn is_no_value(error: &Error) -> bool {
     matches!(error, Error::Server(error) if matches!(error.code, 1267 | 3854 | 3988))
 }
 
+/// Whether a warning is that `text`, a parameter, was taken for the number that it begins with, or
+/// for zero. `7 or so` would equal a key of 7.
+pub(super) fn is_no_number(code: u16, warning: &str, text: &str) -> bool {
+    // Long values are told by their beginning.
+    let beginning = text.chars().take(16).collect::<String>();
+    code == 1292 && warning.contains(&format!("'{beginning}"))
+}
+
 /// The server's own words. Those of the driver would quote what was received.
 fn cause(error: &Error) -> String {
     match error {

@@ -9,12 +9,14 @@ use super::super::{Row, Value};
 /// The collation of what is no text.
 const BINARY: u16 = 63;
 
-/// A value as a parameter.
+/// A value as a parameter. Numbers are bound as text, which equals the same columns and no others:
+/// for a number that is compared with text, the text is what is converted, and every word equals
+/// zero.
 pub(super) fn parameter(value: &Value) -> mysql_async::Value {
     match value {
         Value::Null => mysql_async::Value::NULL,
-        Value::Integer(integer) => mysql_async::Value::Int(*integer),
-        Value::Real(real) => mysql_async::Value::Double(*real),
+        Value::Integer(integer) => mysql_async::Value::Bytes(integer.to_string().into_bytes()),
+        Value::Real(real) => mysql_async::Value::Bytes(real.to_string().into_bytes()),
         Value::Text(text) => mysql_async::Value::Bytes(text.as_bytes().to_vec()),
         Value::Bytes(bytes) => mysql_async::Value::Bytes(bytes.clone()),
         Value::Moment(moment) => mysql_async::Value::Bytes(utc(*moment).into_bytes()),

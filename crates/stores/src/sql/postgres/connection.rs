@@ -36,6 +36,14 @@ struct Ready {
     names: Vec<String>,
 }
 
+/// What came of running a statement.
+enum Outcome {
+    Rows(Vec<Row>),
+    /// A parameter is no value of its type.
+    NoValue,
+    Failed(Error),
+}
+
 impl Connection {
     pub(super) fn new<T>(client: Client, traffic: tokio_postgres::Connection<Socket, T>) -> Self
     where
@@ -69,14 +77,22 @@ impl Connection {
         limit: usize,
     ) -> Result<Vec<Row>, Failure> {
         let cached = self.statements.contains_key(statement);
-        match self.run(statement, parameters, limit).await? {
-            Err(error) if cached && is_outdated(&error) => {
-                self.statements.remove(statement);
-                self.client.clear_type_cache();
-                let again = self.run(statement, parameters, limit).await?;
-                again.map_err(|error| self.failure(&error))
-            }
-            answer => answer.map_err(|error| self.failure(&error)),
+        let mut outcome = self.run(statement, parameters, limit).await?;
+        let outdated = match &outcome {
+            Outcome::Rows(_) => false,
+            // The parameter's type may be another by now.
+            Outcome::NoValue => true,
+            Outcome::Failed(error) => is_outdated(error),
+        };
+        if cached && outdated {
+            self.statements.remove(statement);
+            self.client.clear_type_cache();
+            outcome = self.run(statement, parameters, limit).await?;
+        }
+        match outcome {
+            Outcome::Rows(rows) => Ok(rows),
+            Outcome::NoValue => Ok(Vec::new()),
+            Outcome::Failed(error) => Err(self.failure(&error)),
         }
     }
 
@@ -85,11 +101,11 @@ impl Connection {
         statement: &str,
         parameters: &[(&str, Value)],
         limit: usize,
-    ) -> Result<Result<Vec<Row>, Error>, Failure> {
+    ) -> Result<Outcome, Failure> {
         let ready = self.prepare(statement).await?;
         let values = ready.statement.values(parameters).map_err(refused)?;
         let Some(values) = bind(&values, ready.prepared.params()).map_err(Failure::Refused)? else {
-            return Ok(Ok(Vec::new()));
+            return Ok(Outcome::NoValue);
         };
         let prepared = ready.prepared.clone();
         let unchecked = values.iter().any(Bound::is_unchecked);
@@ -115,10 +131,10 @@ impl Connection {
                     // The rest is still on its way. The next statement finds no connection.
                     self.traffic = None;
                 }
-                Ok(Ok(rows))
+                Ok(Outcome::Rows(rows))
             }
-            Err(error) if is_no_value(&error, unchecked) => Ok(Ok(Vec::new())),
-            Err(error) => Ok(Err(error)),
+            Err(error) if is_no_value(&error, unchecked) => Ok(Outcome::NoValue),
+            Err(error) => Ok(Outcome::Failed(error)),
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use hallpass_sessions::django::{self as format, PrimaryKey, auth_hash_is_current};
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::Queries;
+use hallpass_stores::sql::{self, Queries};
 
 use self::cache::SessionCache;
 use self::containers::Containers;
@@ -19,7 +19,7 @@ use self::file::SessionFiles;
 use self::profile::Profile;
 use self::table::SessionTable;
 use super::datetime::Clock;
-use crate::configuration::{Django, SessionEngine};
+use crate::configuration::{CacheLocation, Django, DjangoCache, DjangoSessions, SessionEngine};
 use crate::site::{Login, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
@@ -37,6 +37,7 @@ pub(super) struct Sessions {
     version: format::Version,
     backends: Option<Vec<String>>,
     clock: Clock,
+    tables: Vec<String>,
 }
 
 /// Where sessions are.
@@ -97,6 +98,7 @@ impl Sessions {
             version: django.version,
             backends: django.authentication_backends.clone(),
             clock: Clock::new(django.time_zone.clone()),
+            tables: tables(&django.sessions),
         }
     }
 
@@ -118,6 +120,26 @@ impl Sessions {
             Engine::Files(files) => files.find(queries.deadline(), key, containers, clock, now),
             Engine::Profile(profile) => profile.find(queries, key, clock, now),
         }
+    }
+}
+
+/// The tables that the engine reads.
+fn tables(settings: &DjangoSessions) -> Vec<String> {
+    let cached = |cache: &DjangoCache| match &cache.location {
+        CacheLocation::Table(table) => Some(sql::unquoted(table)),
+        CacheLocation::Directory(_) | CacheLocation::Server(_) => None,
+    };
+    let sessions = sql::unquoted(&settings.table);
+    if let Some(profile) = &settings.profile {
+        return vec![sql::unquoted(&profile.table), sessions];
+    }
+    match &settings.engine {
+        SessionEngine::Database => vec![sessions],
+        SessionEngine::CachedDatabase(cache) => {
+            cached(cache).into_iter().chain([sessions]).collect()
+        }
+        SessionEngine::Cache(cache) => cached(cache).into_iter().collect(),
+        SessionEngine::File { .. } | SessionEngine::SignedCookies { .. } => Vec::new(),
     }
 }
 
@@ -162,6 +184,10 @@ impl SessionSource for Sessions {
             expires: found.expires,
             decoded: found.decoded,
         }))
+    }
+
+    fn tables(&self) -> Vec<String> {
+        self.tables.clone()
     }
 
     /// The session's hash of the password, under any of the keys (`get_user` in

@@ -1,0 +1,185 @@
+//! All accounts, by how their passwords are stored.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use hallpass_core::{Account, Authenticator, Deadline, Id};
+use hallpass_passwords::{Limits, Rules, is_affordable};
+use hallpass_program::CommandLine;
+use serde_json::json;
+
+use crate::options::AuditOptions;
+use crate::output::{UNAVAILABLE, complain, line};
+
+/// What is counted. As many as there are accounts, as few as there are kinds of hashes: the
+/// memory does not grow with the site.
+#[derive(Debug, Default)]
+struct Count {
+    accounts: u64,
+    inactive: u64,
+    staff: u64,
+    superusers: u64,
+    hashes: BTreeMap<Kind, u64>,
+}
+
+/// How a password is stored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// By an algorithm, at a cost in its own words.
+    Hash(String, String),
+    /// By an algorithm, but at a higher cost than the configuration lets be computed.
+    TooCostly(String),
+    /// There is none, by the account's own choice or because none was ever set.
+    Unusable,
+    /// By nothing that is known.
+    Unknown,
+}
+
+impl Kind {
+    fn of(account: &Account, rules: Rules, limits: &Limits) -> Self {
+        let encoded = account.encoded.as_deref().unwrap_or_default();
+        if encoded.is_empty() || encoded.starts_with('!') {
+            return Self::Unusable;
+        }
+        match hallpass_passwords::identify(rules, encoded) {
+            None => Self::Unknown,
+            Some(it) if is_affordable(rules, encoded, limits) => {
+                Self::Hash(it.algorithm.to_owned(), it.cost)
+            }
+            Some(it) => Self::TooCostly(it.algorithm.to_owned()),
+        }
+    }
+
+    /// Algorithm, cost and what is to be said about it.
+    fn words(&self) -> [&str; 3] {
+        match self {
+            Self::Hash(algorithm, cost) => [algorithm, cost, ""],
+            Self::TooCostly(algorithm) => [algorithm, "", "too costly: nobody can log in"],
+            Self::Unusable => ["", "", "no password"],
+            Self::Unknown => ["", "", "not known: nobody can log in"],
+        }
+    }
+}
+
+/// Reads all accounts, and says what their passwords are stored as.
+pub fn run(
+    common: &CommandLine,
+    options: &AuditOptions,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let configuration = common.configuration()?;
+    let limits = configuration.passwords.limits.clone();
+    let mut authenticator = Authenticator::new(&configuration);
+    let rules = authenticator.rules();
+    let mut progress = Progress::new();
+    let mut count = Count::default();
+    let mut last: Option<Id> = None;
+    loop {
+        let deadline = Deadline::after(configuration.limits.deadline);
+        let page = match authenticator.accounts_after(last.as_ref(), deadline) {
+            Ok(page) => page,
+            Err(unavailable) => {
+                progress.end();
+                complain(&unavailable.to_string());
+                return Ok(UNAVAILABLE.into());
+            }
+        };
+        let Some(end) = page.last() else { break };
+        last = Some(end.id.clone());
+        for account in &page {
+            count.accounts += 1;
+            count.inactive += u64::from(!account.active);
+            count.staff += u64::from(account.staff);
+            count.superusers += u64::from(account.superuser);
+            *count
+                .hashes
+                .entry(Kind::of(account, rules, &limits))
+                .or_default() += 1;
+        }
+        progress.show(count.accounts);
+    }
+    progress.end();
+    if as_json {
+        line(&count.json());
+    } else if options.csv {
+        count.csv();
+    } else {
+        count.table();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Count {
+    fn json(&self) -> String {
+        let hash = |(kind, accounts): (&Kind, &u64)| {
+            let [algorithm, cost, remark] = kind.words().map(|word| match word {
+                "" => None,
+                word => Some(word.to_owned()),
+            });
+            json!({ "algorithm": algorithm, "cost": cost, "remark": remark, "accounts": accounts })
+        };
+        json!({
+            "accounts": self.accounts,
+            "inactive": self.inactive,
+            "staff": self.staff,
+            "superusers": self.superusers,
+            "passwords": self.hashes.iter().map(hash).collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+
+    fn csv(&self) {
+        line("algorithm,cost,remark,accounts");
+        for (kind, accounts) in &self.hashes {
+            let words = kind.words().map(|word| {
+                if word.contains([',', '"']) {
+                    format!("\"{}\"", word.replace('"', "\"\""))
+                } else {
+                    word.to_owned()
+                }
+            });
+            line(&format!("{},{accounts}", words.join(",")));
+        }
+    }
+
+    fn table(&self) {
+        line(&format!(
+            "{} accounts: {} inactive, {} staff, {} superusers",
+            self.accounts, self.inactive, self.staff, self.superusers
+        ));
+        for (kind, accounts) in &self.hashes {
+            let words: Vec<&str> = kind
+                .words()
+                .into_iter()
+                .filter(|it| !it.is_empty())
+                .collect();
+            line(&format!("{accounts:>10}  {}", words.join(", ")));
+        }
+    }
+}
+
+/// How far it is, on a terminal.
+struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            shown: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn show(&self, accounts: u64) {
+        if self.shown {
+            drop(write!(std::io::stderr(), "\r{accounts} accounts"));
+        }
+    }
+
+    fn end(&mut self) {
+        if self.shown {
+            drop(write!(std::io::stderr(), "\r\x1b[K"));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Tickets, from the shell.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use anyhow::Context;
+use hallpass_core::{Credential, Question, Secret, Verdict};
+use hallpass_program::{CommandLine, Worker};
+use serde_json::json;
+
+use crate::options::TicketCommand;
+use crate::output::{self, line};
+use crate::password;
+
+/// Issues a ticket for a session that is live, or says whose a ticket is.
+pub fn run(
+    common: &CommandLine,
+    command: TicketCommand,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let configuration = Arc::new(common.configuration()?);
+    let path = configuration.path.display();
+    let tickets = configuration
+        .tickets
+        .as_ref()
+        .with_context(|| format!("{path}: tickets.key: is missing; it switches tickets on"))?;
+    let mut worker = Worker::new(Arc::clone(&configuration));
+    let deadline = worker.deadline();
+    match command {
+        TicketCommand::Issue { session } => {
+            let typed = typed(&session)?;
+            let question = Question::new(Credential::Session {
+                token: Secret::new(typed.expose()),
+                owner: None,
+            });
+            let verdict = worker.ask(question, deadline);
+            let Verdict::Granted(_) = &verdict else {
+                return Ok(output::verdict(&verdict, started.elapsed(), as_json));
+            };
+            let ticket = tickets.tickets().issue(&typed, SystemTime::now())?;
+            if as_json {
+                line(&json!({ "verdict": verdict.word(), "ticket": ticket }).to_string());
+            } else {
+                line(&ticket);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        TicketCommand::Verify { ticket } => {
+            let question = Question {
+                wants_groups: true,
+                ..Question::new(Credential::Ticket {
+                    ticket: typed(&ticket)?,
+                    owner: None,
+                })
+            };
+            let verdict = worker.ask(question, deadline);
+            Ok(output::verdict(&verdict, started.elapsed(), as_json))
+        }
+    }
+}
+
+/// What was given, or stands on standard input.
+fn typed(given: &str) -> anyhow::Result<Secret> {
+    if given == "-" {
+        password::standard_input()
+    } else {
+        Ok(Secret::new(given))
+    }
+}

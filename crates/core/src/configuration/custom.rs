@@ -1,0 +1,92 @@
+//! `[custom]`: the SQL that reads accounts, groups and sessions of any site.
+
+use hallpass_stores::sql::{self, Location};
+
+use super::Error;
+use super::http::is_token;
+use super::section::Section;
+
+/// The SQL that reads accounts, groups and sessions of any site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Custom {
+    /// The account of the login name `:username`.
+    pub user: Option<String>,
+    /// The account of the primary key `:id`.
+    pub user_by_id: Option<String>,
+    /// The names of the groups that the account `:id` is in.
+    pub groups: Option<String>,
+    /// The names of the permissions that the account `:id` has.
+    pub permissions: Option<String>,
+    /// The primary key of whoever is logged in to the session `:session` at `:now`, in Unix
+    /// seconds.
+    pub session: Option<String>,
+    /// The name of the session cookie.
+    pub cookie: Option<String>,
+}
+
+impl Custom {
+    /// Reads the table, whose statements are for the database at `location`.
+    pub(super) fn read(mut section: Section<'_>, location: &Location) -> Result<Self, Error> {
+        let mut statement = |key, needed, known| -> Result<Option<String>, Error> {
+            let Some(text) = section.string(key)? else {
+                return Ok(None);
+            };
+            check(&text, needed, known, location).map_err(|wrong| section.wrong(key, &wrong))?;
+            Ok(Some(text))
+        };
+        let of_account: &[&str] = &[":id", ":username"];
+        let custom = Self {
+            user: statement("user", ":username", &[":username"])?,
+            user_by_id: statement("user_by_id", ":id", &[":id"])?,
+            groups: statement("groups", ":id", of_account)?,
+            permissions: statement("permissions", ":id", of_account)?,
+            session: statement("session", ":session", &[":session", ":now"])?,
+            cookie: section.string("cookie")?,
+        };
+        if custom.cookie.as_deref().is_some_and(|name| !is_token(name)) {
+            return Err(section.wrong("cookie", "no cookie can be called that"));
+        }
+        if custom.session.is_some() && custom.user_by_id.is_none() {
+            let message = "is missing: `session` gives the id of an account, which it finds";
+            return Err(section.wrong("user_by_id", message));
+        }
+        section.finish()?;
+        Ok(custom)
+    }
+
+    /// Whether there is anything that a database is asked for.
+    pub(super) fn asks(&self) -> bool {
+        let statements = [
+            &self.user,
+            &self.user_by_id,
+            &self.groups,
+            &self.permissions,
+            &self.session,
+        ];
+        statements.into_iter().any(Option::is_some)
+    }
+}
+
+/// Whether `statement` reads, by the parameter `needed` and no others than those `known`.
+fn check(
+    statement: &str,
+    needed: &str,
+    known: &[&str],
+    location: &Location,
+) -> Result<(), String> {
+    let word = statement.split_whitespace().next().unwrap_or_default();
+    if !["SELECT", "WITH"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        return Err("does not begin with SELECT (or WITH), and nothing else is run".to_owned());
+    }
+    let parameters =
+        sql::parameters(statement, location).map_err(|unreadable| unreadable.to_string())?;
+    let either = known.join(" and ");
+    if let Some(unknown) = parameters.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("has the parameter {unknown}; known here: {either}"));
+    }
+    // Without it every question would have the same answer.
+    if !parameters.iter().any(|name| name == needed) {
+        return Err(format!("does not name {needed}, as in `WHERE … = {needed}`"));
+    }
+    Ok(())
+}
