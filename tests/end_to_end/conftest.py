@@ -1,10 +1,12 @@
 """Fixtures of the end-to-end tests.
 
 hallpass_programs["hallpassd"]  the path of a built program, runnable by any user
-new_site("5.2", **settings)     a real Django site (django_site.DjangoSite)
+new_site("5.2", **settings)     a real Django site (django_site.DjangoSite); `server=postgresql`
+                                puts its tables there
 site.write_configuration(...)   its hallpass.toml
 shell(config)                   the program `hallpass` with that file (programs.Shell)
 directory                       an empty directory that the hosts' user owns
+postgresql, mariadb, redis ...  the servers of stores/, shared by all tests
 processes.running(...)          a server, stopped whatever happens
 """
 
@@ -19,11 +21,17 @@ from pathlib import Path
 import pytest
 
 # Their assertions are to be explained like those of the tests.
-pytest.register_assert_rewrite("django_site", "people", "processes", "programs", "verdicts")
+pytest.register_assert_rewrite(
+    "django_site", "people", "processes", "programs", "stores", "verdicts"
+)
 
 from django_site import LATEST, DjangoSite
 from processes import give_away
 from programs import Programs, Shell
+from stores.mariadb import MariaDB
+from stores.memcached import Memcached
+from stores.postgresql import PostgreSQL
+from stores.redis import Redis
 from verdicts import Verdicts
 
 ROOT = Path(__file__).parents[2]
@@ -90,15 +98,35 @@ def shell(hallpass_programs) -> Callable[..., Shell]:
 def new_site(base_directory) -> Iterator[Callable[..., DjangoSite]]:
     """Makes real Django sites, which are closed after the last test."""
     sites: list[DjangoSite] = []
+    numbers = count(1)
 
-    def make(version: str = LATEST, **settings) -> DjangoSite:
-        where = base_directory / f"site-{len(sites) + 1}"
-        sites.append(DjangoSite(where, base_directory / "templates", version, settings))
+    def make(version: str = LATEST, server=None, **settings) -> DjangoSite:
+        where = base_directory / f"site-{next(numbers)}"
+        sites.append(DjangoSite(where, base_directory / "templates", version, settings, server))
         return sites[-1]
 
     yield make
     for site in sites:
         site.close()
+
+
+def shared(make: Callable[[Path], object]):
+    """A server that runs from when a test first asks for it to the end of the tests. Those
+    that harm a server start one of their own."""
+
+    @pytest.fixture(scope="session")
+    def server(new_directory):
+        with make(new_directory()) as running:
+            yield running
+
+    return server
+
+
+postgresql = shared(PostgreSQL)
+mariadb = shared(MariaDB)
+redis = shared(Redis)
+memcached = shared(Memcached)
+memcached_on_a_socket = shared(lambda directory: Memcached(directory, unix=True))
 
 
 @pytest.fixture(scope="session")

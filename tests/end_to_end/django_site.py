@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import urllib.parse
 import urllib.request
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.cookiejar import CookieJar
 from pathlib import Path
 
-from processes import LOOPBACK, free_port, give_away, listening, running, stop
+from processes import LOOPBACK, give_away, stop
 from programs import toml
+from stores.mariadb import MariaDB
+from stores.postgresql import PostgreSQL
 
 HERE = Path(__file__).parent
 VERSIONS = ["4.2", "5.2"]
@@ -31,22 +34,24 @@ def python_of(version: str) -> Path:
 class DjangoSite:
     """A site in a directory of its own; close it, or use it in a `with` statement.
 
-    `settings` replace those of website/settings.py. Sites with the same Django and user
-    model share one migrated database as their model, kept in `templates`.
+    `settings` replace those of website/settings.py. The database is a file of SQLite, or is
+    on a `server` of stores/. Sites with the same Django and tables share one migrated database
+    as their model, kept in `templates` or on the server.
     """
 
     directory: Path
     templates: Path
     version: str = LATEST
     settings: dict = field(default_factory=dict)
+    server: PostgreSQL | MariaDB | None = None
 
     def __post_init__(self):
         self._open = ExitStack()
         self.directory.mkdir(parents=True)
-        (self.directory / "settings.json").write_text(json.dumps(self.settings))
-        if "DATABASES" in self.settings:
-            self.manage("migrate")
+        if self.server:
+            self._copy_migrated_database_of_server()
         else:
+            self._write_settings()
             self._copy_migrated_database()
 
     def __enter__(self):
@@ -63,7 +68,14 @@ class DjangoSite:
 
     @property
     def database(self) -> Path:
+        """The file of SQLite."""
+        assert not self.server
         return self.directory / "db.sqlite3"
+
+    @property
+    def database_name(self) -> str:
+        """The name of the database on its server."""
+        return self.directory.name.replace("-", "_")
 
     @property
     def user_model(self) -> str:
@@ -92,13 +104,37 @@ class DjangoSite:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def _write_settings(self):
+        (self.directory / "settings.json").write_text(json.dumps(self.settings))
+
+    @property
+    def _template(self) -> str:
+        """Names the tables that this Django makes for the site."""
+        tables = [self.user_model, self.settings.get("INSTALLED_APPS")]
+        return f"template_{self.version}_{zlib.crc32(json.dumps(tables).encode())}".replace(".", "")
+
     def _copy_migrated_database(self):
-        template = self.templates / f"{self.version}-{self.user_model}.sqlite3"
+        template = self.templates / f"{self._template}.sqlite3"
         if not template.exists():
             self.manage("migrate", "--run-syncdb")
             self.templates.mkdir(exist_ok=True)
             shutil.move(self.database, template)
         shutil.copyfile(template, self.database)
+
+    def _copy_migrated_database_of_server(self):
+        if self._template not in self.server.databases:
+            self.server.create_database(self._template)
+            self.settings["DATABASES"] = {"default": self.server.django(self._template)}
+            self._write_settings()
+            self.manage("migrate", "--run-syncdb")
+        self.server.copy_database(self._template, self.database_name)
+        self.settings["DATABASES"] = {"default": self.server.django(self.database_name)}
+        self._write_settings()
+
+    def use(self, **settings):
+        """Changes settings of the running site."""
+        self.settings |= settings
+        self.ask("use", **settings)
 
     def ask(self, question: str, /, *of, **named):
         """Asks Django itself: calls a function of website/oracle.py in the site."""
@@ -139,17 +175,7 @@ class DjangoSite:
     @cached_property
     def url(self) -> str:
         """Where the site is served, from the first time this is asked."""
-        port = free_port()
-        server = running(
-            [python_of(self.version), "-m", "django", "runserver", "--noreload"]
-            + ["--skip-checks", f"{LOOPBACK}:{port}"],
-            log=self.directory / "server.log",
-            ready=lambda: listening(port),
-            env=self.environment,
-            cwd=self.directory,
-        )
-        self._open.enter_context(server)
-        return f"http://{LOOPBACK}:{port}"
+        return f"http://{LOOPBACK}:{self.ask('serve')}"
 
     def login(self, username: str, password: str) -> "Browser":
         """A browser that has sent the site's login form; `browser.user` says whether it worked."""
@@ -162,15 +188,20 @@ class DjangoSite:
     def configuration(self, **tables) -> dict:
         """The tables of a hallpass.toml for this site; `tables` are laid over them."""
         setting = self.settings.get
+        server = self.server
         result = {
             "framework": "django",
-            "database": f"sqlite:{self.database}",
+            "database": server.hallpass(self.database_name) if server else f"sqlite:{self.database}",
             "django": {
                 "version": self.version,
                 "secret_key": self.shell("answer = settings.SECRET_KEY"),
                 "secret_key_fallbacks": setting("SECRET_KEY_FALLBACKS"),
                 "session_cookie_name": setting("SESSION_COOKIE_NAME"),
                 "authentication_backends": self.shell("answer = settings.AUTHENTICATION_BACKENDS"),
+                "session_engine": setting("SESSION_ENGINE"),
+                "session_cookie_age": setting("SESSION_COOKIE_AGE"),
+                "session_file_path": setting("SESSION_FILE_PATH"),
+                **self._cache(),
             },
             # What unknown accounts cost: as little as the tests' own passwords.
             "passwords": {"dummy": "pbkdf2_sha256$1000"},
@@ -180,12 +211,34 @@ class DjangoSite:
             result[name] = result[name] | table if both else table
         return result
 
+    def _cache(self) -> dict:
+        """Hallpass's keys for the cache that keeps the sessions."""
+        caches = self.settings.get("CACHES", {})
+        cache = caches.get(self.settings.get("SESSION_CACHE_ALIAS", "default"), {})
+        if "LOCATION" not in cache:
+            return {}
+        return {
+            "cache": cache_url(cache),
+            "cache_key_prefix": cache.get("KEY_PREFIX"),
+            "cache_version": cache.get("VERSION"),
+        }
+
     def write_configuration(self, name: str = "hallpass.toml", **tables) -> Path:
         """Writes a hallpass.toml, readable by the user that hosts run as and nobody else."""
         path = self.directory / name
         path.touch(mode=0o600)
         path.write_text(toml(self.configuration(**tables)))
         return give_away(path)
+
+
+def cache_url(cache: dict) -> str:
+    """What an entry of CACHES is to Hallpass."""
+    backend, location = cache["BACKEND"].rpartition(".")[2], cache["LOCATION"]
+    location = location if isinstance(location, str) else ",".join(location)
+    scheme = {"DatabaseCache": "db:", "FileBasedCache": "file:", "RedisCache": ""}.get(backend)
+    if scheme is None:
+        scheme = "memcached:" if location.startswith("unix:") else "memcached://"
+    return scheme + location
 
 
 class Browser:

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hallpass_core::{
     Account, Authenticator, Client, Conditions, Configuration, Credential, Deadline, Question,
-    Reason, Requirement, Secret, Unavailable, Verdict, cookie,
+    Reason, Requirement, Secret, Unavailable, Verdict,
 };
 use hallpass_program::{CommandLine, Worker, exit_after};
 
@@ -47,22 +47,24 @@ impl Asker {
         header: Option<&str>,
         conditions: ConditionOptions,
     ) -> anyhow::Result<ExitCode> {
-        if !self.configuration.reads_sessions() {
+        if let Some(key) = self.configuration.missing_for_sessions() {
             let path = self.configuration.path.display();
-            anyhow::bail!("{path}: django.secret_key: is missing; sessions need it");
+            anyhow::bail!("{path}: {key}: is missing; sessions need it");
         }
         let typed = match header.or(token) {
             None | Some("-") => password::standard_input()?,
             Some(given) => Secret::new(given),
         };
-        let token = if header.is_some() {
-            let name = self.configuration.session_cookie_name();
+        let (token, owner) = (typed, None);
+        let credential = if header.is_some() {
+            let found = self.configuration.session_in([token.expose()]);
             // No cookie is an empty one: nobody's session.
-            Secret::new(cookie::value([typed.expose()], name).unwrap_or_default())
+            let token = Secret::new("");
+            found.unwrap_or(Credential::Session { token, owner })
         } else {
-            typed
+            Credential::Session { token, owner }
         };
-        Ok(self.ask(Credential::Session { token, owner: None }, conditions))
+        Ok(self.ask(credential, conditions))
     }
 
     pub fn can(&self, user: String, permissions: Vec<String>) -> ExitCode {

@@ -18,7 +18,7 @@ use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::site::{Directory, Site};
 use crate::{
     Account, Conditions, Credential, Id, Identity, Question, Reason, Requirement, Secret, Session,
-    Shared, Tickets, Verdict,
+    Shared, Tickets, Verdict, cookie,
 };
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
@@ -33,6 +33,7 @@ pub struct Authenticator {
     site: Site,
     database: Database,
     location: Location,
+    cookie_name: Option<String>,
     access: Access,
     passwords: Passwords,
     longest_password: usize,
@@ -61,6 +62,7 @@ impl Authenticator {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
             location: configuration.database.location.clone(),
+            cookie_name: configuration.session_cookie_name().map(str::to_owned),
             access,
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
@@ -90,13 +92,21 @@ impl Authenticator {
             Credential::Session { token, owner } => {
                 self.session(token, owner.as_deref(), question, now, deadline)
             }
+            Credential::Cookies { header, owner } => {
+                self.cookies(header, owner.as_deref(), question, now, deadline)
+            }
             Credential::Ticket { ticket, owner } => {
                 let opened = match &self.tickets {
                     Some(tickets) => tickets.open(ticket.expose(), now),
                     None => Err(Reason::InvalidSession),
                 };
                 match opened {
-                    Ok(token) => self.session(&token, owner.as_deref(), question, now, deadline),
+                    Ok(token) => match cookie::header_in(&token) {
+                        Some(header) => {
+                            self.cookies(&header, owner.as_deref(), question, now, deadline)
+                        }
+                        None => self.session(&token, owner.as_deref(), question, now, deadline),
+                    },
                     Err(reason) => Ok(Err(reason)),
                 }
             }
@@ -142,12 +152,9 @@ impl Authenticator {
         &mut self,
         deadline: Deadline,
     ) -> Result<Option<(Rules, String)>, Unavailable> {
-        let (rules, limits) = (self.site.rules, &self.passwords.limits);
-        let (directory, database) = (&mut *self.site.directory, &mut self.database);
-        self.costliest.learn(rules, limits, None, || {
-            database.ask(deadline, |queries| directory.some_hashes(queries))
-        })?;
-        Ok(self.costliest.seen().map(|seen| (rules, seen.to_owned())))
+        self.learn(None, deadline)?;
+        let seen = self.costliest.seen();
+        Ok(seen.map(|seen| (self.site.rules_of(seen), seen.to_owned())))
     }
 
     /// The next accounts after the one whose primary key is `last`, by their primary keys; none
@@ -185,7 +192,8 @@ impl Authenticator {
     /// What the stored hash of `account` says of itself.
     #[must_use]
     pub fn describe(&self, account: &Account) -> Option<Description> {
-        identify(self.site.rules, account.encoded.as_deref()?)
+        let encoded = account.encoded.as_deref()?;
+        identify(self.site.rules_of(encoded), encoded)
     }
 
     /// As [`answer`](Self::answer), but for the computing that a password takes: that is left to
@@ -225,7 +233,7 @@ impl Authenticator {
                 let stored = computation.encoded.as_deref();
                 computation.costliest = Some(self.cost_of_denials(stored, deadline)?);
             }
-            match computation.next() {
+            match computation.advance() {
                 Next::Done(outcome) => break outcome,
                 Next::Derivation(_) | Next::Run => computation.run(deadline)?,
             }
@@ -298,7 +306,9 @@ impl Authenticator {
             return Ok(Begun::Answered(verdict));
         }
         let computation = Computation {
-            rules: self.site.rules,
+            rules: encoded
+                .as_deref()
+                .map_or(self.site.rules, |encoded| self.site.rules_of(encoded)),
             limits: self.passwords.limits.clone(),
             password: Secret::new(password.expose()),
             allowed: encoded
@@ -330,7 +340,7 @@ impl Authenticator {
             return true;
         };
         encoded.starts_with('!')
-            || identify(self.site.rules, encoded)
+            || identify(self.site.rules_of(encoded), encoded)
                 .is_none_or(|it| allowed.iter().any(|name| name == it.algorithm))
     }
 
@@ -344,12 +354,47 @@ impl Authenticator {
         if let Some(dummy) = &self.passwords.dummy {
             return Ok(dummy.clone());
         }
-        let (directory, database) = (&mut *self.site.directory, &mut self.database);
-        let (rules, limits) = (self.site.rules, &self.passwords.limits);
-        let costliest = self.costliest.learn(rules, limits, stored, || {
-            database.ask(deadline, |queries| directory.some_hashes(queries))
-        })?;
-        Ok(costliest.to_owned())
+        self.learn(stored, deadline)?;
+        Ok(self.costliest.hash().to_owned())
+    }
+
+    /// Learns what hashes cost: that of `checked`, and the first time those of a few others, so
+    /// that a program that answers once knows what it must cost, too.
+    fn learn(&mut self, checked: Option<&str>, deadline: Deadline) -> Result<(), Unavailable> {
+        let others = if self.costliest.seen().is_none() {
+            let directory = &mut *self.site.directory;
+            let ask = |queries: &mut Queries<'_>| directory.some_hashes(queries);
+            self.database.ask(deadline, ask)?
+        } else {
+            Vec::new()
+        };
+        for encoded in others.iter().map(String::as_str).chain(checked) {
+            let rules = self.site.rules_of(encoded);
+            self.costliest.learn(rules, &self.passwords.limits, encoded);
+        }
+        Ok(())
+    }
+
+    fn cookies(
+        &mut self,
+        header: &Secret,
+        owner: Option<&str>,
+        question: &Question,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let token = match &self.cookie_name {
+            Some(name) => cookie::value([header.expose()], name).map(Secret::new),
+            None => {
+                let sessions = &mut *self.site.sessions;
+                let ask = |queries: &mut Queries<'_>| sessions.token(queries, header.expose());
+                self.database.ask(deadline, ask)?
+            }
+        };
+        match token {
+            Some(token) => self.session(&token, owner, question, now, deadline),
+            None => Ok(Err(Reason::NoSession)),
+        }
     }
 
     fn session(
@@ -370,7 +415,12 @@ impl Authenticator {
                 Ok(login) => login,
                 Err(reason) => return Ok(Err(reason)),
             };
-            let Some(account) = directory.by_key(queries, &login.key)? else {
+            let account = if sessions.names_users() {
+                directory.by_session_name(queries, &login.key)?
+            } else {
+                directory.by_key(queries, &login.key)?
+            };
+            let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
             if !account.active {
@@ -450,8 +500,7 @@ fn belongs(
     if malformed_name(owner) {
         return Ok(false);
     }
-    let named = directory.by_name(queries, owner)?;
-    Ok(named.is_some_and(|named| named.id == account.id))
+    directory.is_called(queries, account, owner)
 }
 
 /// Whether an account whose owner has proved who they are may in.

@@ -1,5 +1,61 @@
 //! The one cookie that matters, out of a Cookie header.
 
+use crate::{Credential, Secret};
+
+/// What leads the token that stands for whole Cookie headers. No cookie begins so as a browser
+/// sends it.
+const WHOLE: &[u8] = b"\0cookies\0";
+
+/// The session that the Cookie headers of a request hold, in the cookie called `name`; where its
+/// name is not known, the headers themselves.
+#[must_use]
+pub fn credential<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+    name: Option<&str>,
+) -> Option<Credential> {
+    let owner = None;
+    match name {
+        Some(name) => {
+            let token = Secret::new(value(headers, name)?);
+            Some(Credential::Session { token, owner })
+        }
+        None => {
+            let header = joined(headers)?;
+            Some(Credential::Cookies { header, owner })
+        }
+    }
+}
+
+/// What a ticket stands for: the token in the cookie called `name` or, where its name is not known,
+/// all cookies.
+#[must_use]
+pub fn token<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+    name: Option<&str>,
+) -> Option<Secret> {
+    match name {
+        Some(name) => value(headers, name).map(Secret::new),
+        None => joined(headers).map(|header| Secret::new([WHOLE, header.expose()].concat())),
+    }
+}
+
+/// The Cookie header in a token that [`token`] made of one.
+pub(crate) fn header_in(token: &Secret) -> Option<Secret> {
+    token.expose().strip_prefix(WHOLE).map(Secret::new)
+}
+
+/// Several Cookie headers as one.
+fn joined<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Secret> {
+    let mut whole = Vec::new();
+    for header in headers {
+        if !whole.is_empty() {
+            whole.extend_from_slice(b"; ");
+        }
+        whole.extend_from_slice(header);
+    }
+    (!whole.is_empty()).then(|| Secret::new(whole))
+}
+
 /// The value of the cookie called `name` in the Cookie headers of a request, in their order.
 ///
 /// Read as Django's `parse_cookie` reads them (http/cookie.py, 5.2): pairs end at semicolons, a
@@ -50,6 +106,29 @@ fn unquote(value: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cookies_without_a_name_are_kept_whole() {
+        let headers = [&b"a=1; b=2"[..], b"c=3"];
+        let Some(Credential::Cookies {
+            header,
+            owner: None,
+        }) = credential(headers, None)
+        else {
+            panic!("these are cookies");
+        };
+        assert_eq!(header.expose(), b"a=1; b=2; c=3");
+        let token = token(headers, None).unwrap();
+        assert_eq!(header_in(&token).unwrap().expose(), b"a=1; b=2; c=3");
+        assert!(credential([], None).is_none());
+        assert!(super::token([], None).is_none());
+        let Some(Credential::Session { token, .. }) = credential(headers, Some("b")) else {
+            panic!("this is a session");
+        };
+        assert_eq!(token.expose(), b"2");
+        assert!(header_in(&token).is_none());
+        assert!(credential(headers, Some("d")).is_none());
+    }
 
     fn find(header: &str) -> Option<String> {
         value([header.as_bytes()], "sessionid").map(|value| String::from_utf8(value).unwrap())

@@ -69,6 +69,13 @@ pub enum Credential {
         /// The name that the session must belong to, where the host has one.
         owner: Option<String>,
     },
+    /// Whatever cookies there are, for sites whose session cookie has a name that they alone know.
+    Cookies {
+        /// The value of the header `Cookie`.
+        header: Secret,
+        /// The name that the session must belong to, where the host has one.
+        owner: Option<String>,
+    },
     /// A ticket, which stands for a session for a short while.
     Ticket {
         /// The ticket.
@@ -98,6 +105,7 @@ impl Credential {
         match self {
             Self::Password { name, .. } | Self::Vouched { name } => Some(name),
             Self::Session { owner, .. }
+            | Self::Cookies { owner, .. }
             | Self::Ticket { owner, .. }
             | Self::Token { owner, .. } => owner.as_deref(),
         }

@@ -179,7 +179,7 @@ fn an_error_never_shows_a_secret() {
 #[test]
 fn what_is_not_said_has_its_default() {
     let configuration = good("");
-    assert_eq!(configuration.session_cookie_name(), "sessionid");
+    assert_eq!(configuration.session_cookie_name(), Some("sessionid"));
     assert_eq!(configuration.limits.deadline.as_secs(), 4);
     assert_eq!(configuration.limits.max_password, 4096);
     assert_eq!(configuration.passwords.limits.max_iterations, 20_000_000);

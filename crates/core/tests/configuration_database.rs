@@ -1,5 +1,5 @@
 //! The key `database`: URLs and tables, and what is wrong with them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! The client of memcached against servers that behave, and servers that do not.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 mod listener;
 

@@ -1,5 +1,5 @@
 //! The client of Redis against servers that behave, and servers that do not.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 mod listener;
 mod redis;
@@ -292,9 +292,12 @@ fn while_a_server_is_down_it_is_asked_now_and_then() {
         assert!(cache.get(b"key", soon()).is_err());
         questions += 1;
     }
-    // Pauses of 50, 100, 200 and 400 milliseconds.
-    assert!(listener.accepted() <= 4, "{}", listener.accepted());
-    assert!(questions > 50, "{questions}");
+    // It is asked after pauses of 50, 100, 200 and 400 milliseconds; the others cost nothing.
+    let asked = listener.accepted();
+    assert!(
+        asked > 0 && 10 * asked < questions,
+        "{asked} of {questions}"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Several servers of Redis: copies, parts, and the one that Sentinels name.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 mod listener;
 mod redis;

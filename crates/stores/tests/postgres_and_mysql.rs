@@ -1,6 +1,6 @@
 //! The SQL layer before servers that are none, or that stop halfway. Real ones are asked in
 //! `tests/end_to_end`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,6 +1,5 @@
 """nginx with auth_request, and hallpassd, from `examples/nginx-django`."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from processes import LOOPBACK, give_away, listening, running, unprivileged
 
 from . import web
+from .daemon import hallpassd  # noqa: F401: whoever runs nginx runs the daemon, too
 from .web import Address, Answer
 
 # What Debian's own nginx.conf provides, with every path below one directory.
@@ -65,47 +65,3 @@ def nginx(directory: Path, port: int) -> Iterator[Nginx]:
         **unprivileged(),
     ):
         yield Nginx(directory, port)
-
-
-@dataclass(frozen=True)
-class Daemon:
-    """A running hallpassd."""
-
-    process: subprocess.Popen
-    addresses: tuple[Address, ...]
-    log_file: Path
-
-    @property
-    def address(self) -> Address:
-        """Where it is asked, unless somewhere else is said."""
-        return self.addresses[0]
-
-    def ask(self, path: str | bytes, headers=(), **options) -> Answer:
-        """The answer to one request; see `web.ask`."""
-        return web.ask(self.address, path, headers, **options)
-
-    def log(self) -> str:
-        return self.log_file.read_text(errors="backslashreplace")
-
-
-def accepts(address: Address) -> bool:
-    """Whether somebody takes connections there."""
-    try:
-        with web.Connection(address, timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-@contextmanager
-def hallpassd(program: Path, config: Path, *addresses: Address) -> Iterator[Daemon]:
-    """Runs hallpassd until the end of the block; `addresses` are those it listens on."""
-    log = config.parent / "hallpassd.log"
-    with running(
-        [program, "--config", config],
-        log,
-        lambda: all(map(accepts, addresses)),
-        cwd="/",
-        **unprivileged(),
-    ) as process:
-        yield Daemon(process, addresses, log)

@@ -7,10 +7,15 @@ a verdict does to the database stays.
 
 import base64
 import json
+import logging
 import sys
+import threading
 import traceback
-from datetime import timedelta
-from functools import wraps
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from datetime import timezone as datetime_timezone
+from functools import lru_cache, wraps
+from unittest import mock
 
 import django
 
@@ -26,14 +31,63 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import signing
+from django.core.cache import caches
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.servers import basehttp
 from django.db import transaction
-from django.test import RequestFactory
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+from django.test import RequestFactory, override_settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
 User = auth.get_user_model()
-SessionStore = import_string(settings.SESSION_ENGINE + ".SessionStore")
+
+
+@receiver(connection_created)
+def do_not_wait_for_the_disk(connection, **_):
+    """The tests' databases need not outlive a power cut."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous = OFF")
+
+
+# The site
+
+
+changed = override_settings()
+changed.enable()
+
+
+def use(**changes):
+    """Changes settings, as the test framework of Django does, of what is served too."""
+    global changed
+    changed.disable()
+    changed = override_settings(**{**changed.options, **changes})
+    changed.enable()
+    server().set_app(WSGIHandler())
+
+
+@lru_cache(maxsize=None)
+def server():
+    """The site over HTTP, served as `runserver` does."""
+    logging.getLogger("django.server").setLevel(logging.ERROR)
+    address = ("127.0.0.1", 0)
+    it = basehttp.ThreadedWSGIServer(address, basehttp.WSGIRequestHandler)
+    it.daemon_threads = True
+    it.set_app(WSGIHandler())
+    threading.Thread(target=it.serve_forever, daemon=True).start()
+    return it
+
+
+def serve():
+    """Serves the site; answers the port."""
+    return server().server_port
+
+
+def session_store(key=None):
+    return import_string(settings.SESSION_ENGINE + ".SessionStore")(key)
 
 
 def verdict(denied):
@@ -199,12 +253,17 @@ def auth_hash(username, secret):
     return User.objects.get_by_natural_key(username)._get_session_auth_hash(secret=secret)
 
 
-def save_session(payload, expires_in=None):
-    """A session as the site itself saves it; answers its token."""
-    session = SessionStore()
+def save_session(payload, expires_in=None, expires_at=None, key=None):
+    """A session as the site itself saves it; answers its token. It expires after seconds
+    (0: with the browser), or at a time of Unix seconds."""
+    session = session_store()
     session.update(payload)
     if expires_in is not None:
         session.set_expiry(expires_in)
+    if expires_at is not None:
+        session.set_expiry(datetime.fromtimestamp(expires_at, datetime_timezone.utc))
+    if key is not None:
+        session._session_key = key
     session.save()
     return session.session_key
 
@@ -216,34 +275,48 @@ class Verbatim:
         return text.encode("latin-1")
 
 
-def sign(payload=None, text=None, key=None, salt=None, compress=True):
-    """The session_data of a payload: of a JSON value, or of the serializer's output as text."""
-    return signing.dumps(
-        json.dumps(payload) if text is None else text,
-        key=key,
-        salt=salt or SessionStore().key_salt,
-        serializer=Verbatim,
-        compress=compress,
-    )
+def sign(payload=None, text=None, key=None, salt=None, compress=True, at=None):
+    """The session_data of a payload: of a JSON value, or of the serializer's output as text;
+    signed at a time of Unix seconds, or now."""
+    with mock.patch("time.time", return_value=at) if at else nullcontext():
+        return signing.dumps(
+            json.dumps(payload) if text is None else text,
+            key=key,
+            salt=salt or session_salt(),
+            serializer=Verbatim,
+            compress=compress,
+        )
+
+
+def session_salt():
+    """What the session's signature is salted with."""
+    if settings.SESSION_ENGINE.endswith(".signed_cookies"):
+        return "django.contrib.sessions.backends.signed_cookies"
+    # None before Django 3.1.
+    return getattr(session_store(), "key_salt", "django.contrib.sessions.SessionStore")
 
 
 def sign_text(text, algorithm="sha256"):
     """A good signature after any text, in place of a payload and its time."""
-    salt = SessionStore().key_salt
-    return signing.Signer(salt=salt, algorithm=algorithm).sign(text)
+    return signing.Signer(salt=session_salt(), algorithm=algorithm).sign(text)
 
 
 def sign_legacy(payload):
     """The session_data that Django up to 3.0 wrote."""
     text = json.dumps(payload).encode()
-    salt = "django.contrib.sessions" + SessionStore.__name__
+    salt = "django.contrib.sessions" + type(session_store()).__name__
     digest = salted_hmac(salt, text, algorithm="sha1").hexdigest()
     return base64.b64encode(digest.encode() + b":" + text).decode()
 
 
+def encode(payload):
+    """The session_data that this Django writes."""
+    return session_store().encode(payload)
+
+
 def put_session(data, expires_in=3600, key=None):
     """A row of session_data as it stands, expiring in so many seconds; answers its key."""
-    store = SessionStore()
+    store = session_store()
     key = key or store._get_new_session_key()
     expire_date = timezone.now() + timedelta(seconds=expires_in)
     row = {"session_data": data, "expire_date": expire_date}
@@ -251,13 +324,68 @@ def put_session(data, expires_in=3600, key=None):
     return key
 
 
+def session_row(token):
+    return session_store().model.objects.filter(session_key=token)
+
+
 def session_data(token):
-    return SessionStore.get_model_class().objects.get(session_key=token).session_data
+    return session_row(token).get().session_data
 
 
 def session_expires(token):
     """When, in Unix seconds."""
-    return SessionStore.get_model_class().objects.get(session_key=token).expire_date.timestamp()
+    expires = session_row(token).get().expire_date
+    return expires.timestamp()
+
+
+def age_row(token, seconds):
+    """Makes a row expire so many seconds from now."""
+    expire_date = timezone.now() + timedelta(seconds=seconds)
+    assert session_row(token).update(expire_date=expire_date) == 1
+
+
+def delete_row(token):
+    session_row(token).delete()
+
+
+# The cache
+
+
+def session_cache():
+    return caches[settings.SESSION_CACHE_ALIAS]
+
+
+def cache_key(token):
+    """A session's key in the cache, without the cache's own prefix and version."""
+    return session_store().cache_key_prefix + token
+
+
+def stored_key(token):
+    """A session's key as the cache's server sees it."""
+    return session_cache().make_key(cache_key(token))
+
+
+def cache_put(token, value, seconds=600, **options):
+    session_cache().set(cache_key(token), value, seconds, **options)
+
+
+def cache_get(token):
+    return session_cache().get(cache_key(token))
+
+
+def cache_delete(token):
+    session_cache().delete(cache_key(token))
+
+
+def cache_clear():
+    session_cache().clear()
+
+
+# The file
+
+
+def session_file(token):
+    return session_store(token)._key_to_file()
 
 
 def run(code, names):

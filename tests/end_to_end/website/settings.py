@@ -14,10 +14,11 @@ HERE = Path(os.environ["SITE_DIRECTORY"])
 SECRET_KEY = "a secret key of the tests, not long but long enough"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "website.urls"
+LOGIN_REDIRECT_URL = "/whoami/"
 USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": HERE / "db.sqlite3"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(HERE / "db.sqlite3")}}
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

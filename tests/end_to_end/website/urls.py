@@ -14,7 +14,7 @@ def whoami(request):
 form = {"template_name": "form.html"}
 
 urlpatterns = [
-    path("login/", views.LoginView.as_view(**form, next_page="/whoami/")),
+    path("login/", views.LoginView.as_view(**form)),
     path("logout/", views.LogoutView.as_view(next_page="/whoami/")),
     path("password/", views.PasswordChangeView.as_view(**form, success_url="/whoami/")),
     path("whoami/", whoami),

@@ -90,7 +90,7 @@ impl Checks {
     /// will be none.
     pub fn put(&self, mut check: Check, deadline: Deadline, answer: oneshot::Sender<Verdict>) {
         // What costs nothing need not wait.
-        if let Next::Done(outcome) = check.computation.next() {
+        if let Next::Done(outcome) = check.computation.advance() {
             let verdict = check.conclusion.conclude(outcome, SystemTime::now());
             drop(answer.send(verdict));
             return;
@@ -99,7 +99,8 @@ impl Checks {
             conclusion: check.conclusion,
             answer,
         };
-        if let Err((waiter, message)) = self.admit(check.computation, deadline, waiter) {
+        if let Err(refused) = self.admit(check.computation, deadline, waiter) {
+            let (waiter, message) = *refused;
             drop(waiter.answer.send(Unavailable::new(message).into()));
         }
     }
@@ -109,14 +110,14 @@ impl Checks {
         mut computation: Computation,
         deadline: Deadline,
         waiter: Waiter,
-    ) -> Result<(), (Waiter, &'static str)> {
+    ) -> Result<(), Box<(Waiter, &'static str)>> {
         let fingerprint = computation.fingerprint();
         let work = computation.work();
         let mut load = Load {
             count: 1,
             ..Load::default()
         };
-        match computation.next() {
+        match computation.advance() {
             Next::Derivation(_) => load.derivations = work,
             Next::Run | Next::Done(_) => load.others = work,
         }
@@ -124,16 +125,16 @@ impl Checks {
         let same = fingerprint.and_then(|it| state.numbers.get(&it).copied());
         if let Some(open) = same.and_then(|number| state.open.get_mut(&number)) {
             if open.waiters.len() >= self.most {
-                return Err((waiter, "the queue is full"));
+                return Err(Box::new((waiter, "the queue is full")));
             }
             open.waiters.push(waiter);
             return Ok(());
         }
         if state.waiting.len() >= self.most {
-            return Err((waiter, "the queue is full"));
+            return Err(Box::new((waiter, "the queue is full")));
         }
         if self.pace.after(state.load, work) > deadline.remaining() {
-            return Err((waiter, "the checks that wait take all of `deadline`"));
+            return Err(Box::new((waiter, "the checks that wait take all of `deadline`")));
         }
         let number = state.next;
         state.next += 1;

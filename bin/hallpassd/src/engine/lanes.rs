@@ -53,7 +53,7 @@ impl Lanes<'_> {
     /// Does what comes next of a computation, or has it done along with others.
     fn go_on(&mut self, mut job: Job) {
         loop {
-            match job.computation.next() {
+            match job.computation.advance() {
                 Next::Done(outcome) => return self.finish(&job, Ok(outcome)),
                 Next::Derivation(request) => {
                     let request = self.engine.submit(request);

@@ -133,6 +133,7 @@ mod tests {
             Credential::Session { token, .. } => text(&token),
             Credential::Ticket { ticket, .. } => format!("ticket {}", text(&ticket)),
             Credential::Vouched { name } => format!("vouched {name}"),
+            Credential::Cookies { .. } => panic!("the cookie has a name"),
             Credential::Token { .. } => panic!("there are no tokens"),
         };
         request

@@ -20,7 +20,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, Copy, Debug)]
 pub struct Accepting<'a> {
     accept: Accepted,
-    cookie_name: &'a str,
+    cookie_name: Option<&'a str>,
     /// Whether the site gives out tokens to programs.
     tokens: bool,
 }
@@ -28,10 +28,10 @@ pub struct Accepting<'a> {
 impl<'a> Accepting<'a> {
     /// What `accept` says, sessions being in the cookie called `cookie_name`, and the site's
     /// `tokens`.
-    pub fn new(accept: Accepted, cookie_name: &'a str, tokens: bool) -> Self {
+    pub fn new(accept: Accepted, cookie_name: impl Into<Option<&'a str>>, tokens: bool) -> Self {
         Self {
             accept,
-            cookie_name,
+            cookie_name: cookie_name.into(),
             tokens,
         }
     }
@@ -72,20 +72,24 @@ impl<'a> Accepting<'a> {
 /// sent them.
 pub fn credentials(headers: &HeaderMap, accepting: &Accepting<'_>) -> Vec<Credential> {
     let mut found = Vec::new();
-    found.extend(session_token(headers, accepting).map(session));
+    let cookies = headers.get_all(COOKIE).iter();
+    found.extend(session_credential(
+        cookies.map(|header| header.as_bytes()),
+        accepting,
+    ));
     if let Some(authorization) = authorization(headers) {
         found.extend(authorization_credential(authorization, accepting));
     }
     found
 }
 
-/// The session token in the cookies of `headers`, where sessions are accepted.
+/// What a ticket for the session in the cookies of `headers` stands for, where sessions are accepted.
 pub fn session_token(headers: &HeaderMap, accepting: &Accepting<'_>) -> Option<Secret> {
     let cookies = headers.get_all(COOKIE).iter();
     token_of(cookies.map(|header| header.as_bytes()), accepting)
 }
 
-/// The session token in these Cookie headers, where sessions are accepted.
+/// The same, of these Cookie headers.
 fn token_of<'a>(
     cookies: impl IntoIterator<Item = &'a [u8]>,
     accepting: &Accepting<'_>,
@@ -93,7 +97,7 @@ fn token_of<'a>(
     if !accepting.accept.session {
         return None;
     }
-    cookie::value(cookies, accepting.cookie_name).map(Secret::new)
+    cookie::token(cookies, accepting.cookie_name)
 }
 
 /// The session that these Cookie headers hold, where sessions are accepted.
@@ -101,11 +105,10 @@ pub fn session_credential<'a>(
     cookies: impl IntoIterator<Item = &'a [u8]>,
     accepting: &Accepting<'_>,
 ) -> Option<Credential> {
-    token_of(cookies, accepting).map(session)
-}
-
-fn session(token: Secret) -> Credential {
-    Credential::Session { token, owner: None }
+    if !accepting.accept.session {
+        return None;
+    }
+    cookie::credential(cookies, accepting.cookie_name)
 }
 
 /// What the value of an Authorization header holds: a ticket, a token, or a name and a password.
@@ -201,6 +204,7 @@ mod tests {
             Credential::Ticket { ticket, .. } => {
                 format!("ticket {}", ticket.expose().escape_ascii())
             }
+            Credential::Cookies { .. } => panic!("the cookie has a name"),
             Credential::Vouched { .. } => panic!("nobody vouches"),
         };
         let accepting = Accepting::new(accept, "sessionid", true);

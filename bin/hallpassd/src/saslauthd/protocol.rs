@@ -61,7 +61,10 @@ pub fn answer(granted: bool) -> &'static [u8] {
     if granted { b"\0\x02OK" } else { b"\0\x02NO" }
 }
 
-fn take(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, TooLong> {
+/// A counted text and what comes after it; `None` where some of it is still to come.
+type Taken<'a> = Option<(&'a [u8], &'a [u8])>;
+
+fn take(bytes: &[u8]) -> Result<Taken<'_>, TooLong> {
     let Some((length, rest)) = bytes.split_first_chunk::<2>() else {
         return Ok(None);
     };

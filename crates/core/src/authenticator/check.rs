@@ -94,7 +94,7 @@ impl Computation {
     }
 
     /// What comes next.
-    pub fn next(&mut self) -> Next {
+    pub fn advance(&mut self) -> Next {
         loop {
             match self.stage {
                 Stage::Done(outcome) => return Next::Done(outcome),

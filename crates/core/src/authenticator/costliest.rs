@@ -1,7 +1,6 @@
 //! What a check of a password costs at most on this site.
 
 use hallpass_passwords::{Limits, Rules, identify, is_affordable};
-use hallpass_stores::Unavailable;
 
 /// What an unknown account costs on a site without any account that has a password: what
 /// Django 5.2 would make one cost.
@@ -34,33 +33,23 @@ impl Costliest {
         self.seen.as_ref().map(|seen| &*seen.encoded)
     }
 
-    /// The costliest hash, `checked` now among those seen. The first time, `some` is asked for a
-    /// few others, so that a program that answers once knows what it must cost, too.
-    pub(super) fn learn(
-        &mut self,
-        rules: Rules,
-        limits: &Limits,
-        checked: Option<&str>,
-        some: impl FnOnce() -> Result<Vec<String>, Unavailable>,
-    ) -> Result<&str, Unavailable> {
-        let others = if self.seen.is_none() {
-            some()?
-        } else {
-            Vec::new()
+    /// The costliest hash that has been seen, or what stands for one where none has.
+    pub(super) fn hash(&self) -> &str {
+        self.seen().unwrap_or(WITHOUT_ANY)
+    }
+
+    /// Sees `encoded`, a hash by `rules`.
+    pub(super) fn learn(&mut self, rules: Rules, limits: &Limits, encoded: &str) {
+        let Some(description) = identify(rules, encoded) else {
+            return;
         };
-        for encoded in others.iter().map(String::as_str).chain(checked) {
-            let Some(description) = identify(rules, encoded) else {
-                continue;
-            };
-            let work = description.work;
-            let affordable = is_affordable(rules, encoded, limits);
-            if affordable && work > self.seen.as_ref().map_or(0, |seen| seen.work) {
-                self.seen = Some(Seen {
-                    encoded: encoded.to_owned(),
-                    work,
-                });
-            }
+        let work = description.work;
+        let affordable = is_affordable(rules, encoded, limits);
+        if affordable && work > self.seen.as_ref().map_or(0, |seen| seen.work) {
+            self.seen = Some(Seen {
+                encoded: encoded.to_owned(),
+                work,
+            });
         }
-        Ok(self.seen.as_ref().map_or(WITHOUT_ANY, |seen| &seen.encoded))
     }
 }

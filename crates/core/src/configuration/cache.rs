@@ -1,6 +1,6 @@
 //! `cache`: where the site's cache is.
 
-mod address;
+pub(super) mod address;
 mod url;
 
 use std::path::PathBuf;

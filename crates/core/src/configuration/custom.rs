@@ -7,7 +7,7 @@ use super::http::is_token;
 use super::section::Section;
 
 /// The SQL that reads accounts, groups and sessions of any site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Custom {
     /// The account of the login name `:username`.
     pub user: Option<String>,
@@ -27,7 +27,7 @@ pub struct Custom {
 impl Custom {
     /// Reads the table, whose statements are for the database at `location`.
     pub(super) fn read(mut section: Section<'_>, location: &Location) -> Result<Self, Error> {
-        let mut statement = |key, needed, known| -> Result<Option<String>, Error> {
+        let mut statement = |key, needed: &[&str], known| -> Result<Option<String>, Error> {
             let Some(text) = section.string(key)? else {
                 return Ok(None);
             };
@@ -36,11 +36,11 @@ impl Custom {
         };
         let of_account: &[&str] = &[":id", ":username"];
         let custom = Self {
-            user: statement("user", ":username", &[":username"])?,
-            user_by_id: statement("user_by_id", ":id", &[":id"])?,
-            groups: statement("groups", ":id", of_account)?,
-            permissions: statement("permissions", ":id", of_account)?,
-            session: statement("session", ":session", &[":session", ":now"])?,
+            user: statement("user", &[":username"], &[":username"])?,
+            user_by_id: statement("user_by_id", &[":id"], &[":id"])?,
+            groups: statement("groups", of_account, of_account)?,
+            permissions: statement("permissions", of_account, of_account)?,
+            session: statement("session", &[":session"], &[":session", ":now"])?,
             cookie: section.string("cookie")?,
         };
         if custom.cookie.as_deref().is_some_and(|name| !is_token(name)) {
@@ -67,26 +67,38 @@ impl Custom {
     }
 }
 
-/// Whether `statement` reads, by the parameter `needed` and no others than those `known`.
+/// Whether `statement` reads, by one of the parameters `needed` and none but those `known`.
 fn check(
     statement: &str,
-    needed: &str,
+    needed: &[&str],
     known: &[&str],
     location: &Location,
 ) -> Result<(), String> {
     let word = statement.split_whitespace().next().unwrap_or_default();
-    if !["SELECT", "WITH"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+    if !["SELECT", "WITH"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
+    {
         return Err("does not begin with SELECT (or WITH), and nothing else is run".to_owned());
     }
     let parameters =
         sql::parameters(statement, location).map_err(|unreadable| unreadable.to_string())?;
     let either = known.join(" and ");
-    if let Some(unknown) = parameters.iter().find(|name| !known.contains(&name.as_str())) {
+    if let Some(unknown) = parameters
+        .iter()
+        .find(|name| !known.contains(&name.as_str()))
+    {
         return Err(format!("has the parameter {unknown}; known here: {either}"));
     }
     // Without it every question would have the same answer.
-    if !parameters.iter().any(|name| name == needed) {
-        return Err(format!("does not name {needed}, as in `WHERE … = {needed}`"));
+    if !parameters
+        .iter()
+        .any(|name| needed.contains(&name.as_str()))
+    {
+        let needed = needed.first().copied().unwrap_or_default();
+        return Err(format!(
+            "does not name {needed}, as in `WHERE … = {needed}`"
+        ));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use hallpass_stores::{Address, Secret, Tls, TlsMode};
 use md5::{Digest, Md5};
 
 use super::Error;
+use super::http::is_token;
 use super::section::Section;
 use super::site_file::{self, Kind, SiteFile};
 
@@ -90,7 +91,7 @@ impl Joomla {
         let session_name = file.filled("session_name")?;
         let cookie_name = file.section.string("session_cookie_name")?;
         if let Some(name) = &cookie_name
-            && !is_cookie_name(name)
+            && !is_token(name)
         {
             let message = "no cookie can be called that";
             return Err(file.section.wrong("session_cookie_name", message));
@@ -132,11 +133,14 @@ impl Joomla {
         Ok((joomla, database))
     }
 
-    /// Whether it says enough to read sessions.
+    /// The key that is missing to read sessions.
     #[must_use]
-    pub fn reads_sessions(&self) -> bool {
-        let unreachable = matches!(self.sessions, JoomlaSessions::Unreachable(_));
-        self.session_cookie_name.is_some() && !unreachable
+    pub(super) fn missing_for_sessions(&self) -> Option<&'static str> {
+        match (&self.session_cookie_name, &self.sessions) {
+            (None, _) => Some("joomla.secret"),
+            (Some(_), JoomlaSessions::Unreachable(_)) => Some("joomla.session_handler"),
+            (Some(_), _) => None,
+        }
     }
 }
 
@@ -151,11 +155,6 @@ fn cookie_name_of(secret: &Secret, session_name: &str) -> String {
         .finalize()
         .into();
     hex(Md5::digest(hex(inner)).into())
-}
-
-pub(super) fn is_cookie_name(name: &str) -> bool {
-    let separator = |byte: u8| b"()<>@,;:\\\"/[]?={} \t".contains(&byte);
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !separator(byte))
 }
 
 /// What the file says about the database; why it cannot be used, where another is given, does not

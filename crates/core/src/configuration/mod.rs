@@ -5,14 +5,17 @@
 
 mod access;
 mod cache;
+mod custom;
 mod daemon;
 mod database;
 mod django;
 mod ejabberd;
 mod error;
+mod http;
 mod limits;
 mod log;
 mod passwords;
+mod php;
 mod secret;
 mod section;
 mod tickets;
@@ -24,18 +27,23 @@ use std::path::{Path, PathBuf};
 use hallpass_stores::sql;
 use zeroize::Zeroizing;
 
+use crate::{Credential, cookie};
+
 pub use self::access::{Access, LoginField};
 pub use self::cache::CacheLocation;
+pub use self::custom::Custom;
 pub use self::daemon::{Accepted, Daemon, Listener, TrustedProxy};
 pub use self::django::{
     Django, DjangoCache, DjangoSessions, Normalization, SessionEngine, SessionProfile, UserTable,
 };
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
 pub use self::error::Error;
+pub use self::http::{Http, NameIn};
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
-use self::section::Document;
+pub use self::php::{Php, PhpStore, PhpUser};
+use self::section::{Document, Section};
 pub use self::tickets::TicketSettings;
 pub use self::via::Via;
 
@@ -43,13 +51,17 @@ pub use self::via::Via;
 pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
 
 /// The keys outside any table, and the tables.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 17] = [
     "name",
     "framework",
+    "session_source",
     "database",
     "via",
     "via_only",
+    "custom",
     "django",
+    "http",
+    "php",
     "access",
     "passwords",
     "limits",
@@ -70,6 +82,8 @@ pub struct Configuration {
     pub framework: Framework,
     /// The site's database.
     pub database: sql::Settings,
+    /// `[http]`: the page that says who is logged in, in place of the store of sessions.
+    pub http: Option<Http>,
     /// `via`: the daemon that programs ask in place of the stores.
     pub via: Option<Via>,
     /// `[access]`: who gets in, on top of a valid credential.
@@ -93,8 +107,12 @@ pub struct Configuration {
 /// The software that a site runs.
 #[derive(Debug)]
 pub enum Framework {
+    /// Any, by the SQL that reads it.
+    Custom(Box<Custom>),
     /// Django.
     Django(Box<Django>),
+    /// Plain PHP, with the SQL that reads its accounts.
+    Php(Box<Php>, Box<Custom>),
 }
 
 impl Configuration {
@@ -108,19 +126,39 @@ impl Configuration {
         )
     }
 
-    /// The name of the site's session cookie.
+    /// The name of the site's session cookie; `None` where only the site itself can tell, and is
+    /// given the whole header: [`Credential::Cookies`].
     #[must_use]
-    pub fn session_cookie_name(&self) -> &str {
-        match &self.framework {
-            Framework::Django(django) => &django.sessions.cookie_name,
+    pub fn session_cookie_name(&self) -> Option<&str> {
+        match &self.http {
+            Some(http) => Some(&http.cookie),
+            None => self.framework.cookie_name(),
         }
+    }
+
+    /// The session that the Cookie headers of a request hold.
+    #[must_use]
+    pub fn session_in<'a>(
+        &self,
+        headers: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Option<Credential> {
+        cookie::credential(headers, self.session_cookie_name())
     }
 
     /// Whether it says enough to read the site's sessions.
     #[must_use]
     pub fn reads_sessions(&self) -> bool {
+        self.missing_for_sessions().is_none()
+    }
+
+    /// The key that is missing to read the site's sessions.
+    #[must_use]
+    pub fn missing_for_sessions(&self) -> Option<&'static str> {
         match &self.framework {
-            Framework::Django(django) => django.reads_sessions(),
+            _ if self.http.is_some() => None,
+            Framework::Custom(custom) => custom.session.is_none().then_some("custom.session"),
+            Framework::Django(django) => (!django.reads_sessions()).then_some("django.secret_key"),
+            Framework::Php(..) => None,
         }
     }
 
@@ -129,6 +167,7 @@ impl Configuration {
     pub fn reads_tokens(&self) -> bool {
         match &self.framework {
             Framework::Django(django) => django.authtoken,
+            Framework::Custom(_) | Framework::Php(..) => false,
         }
     }
 
@@ -159,10 +198,38 @@ impl Configuration {
         {
             return Err(top.wrong("name", "may hold letters, digits, `-` and `_` alone"));
         }
-        let framework = match top.required_string("framework")?.as_str() {
+        let word = top.required_string("framework")?;
+        let asks_the_site = match top.string("session_source")?.as_deref() {
+            None => false,
+            Some("http") => true,
+            Some(_) => {
+                let message = "is not \"http\"; without it, the site's own store is read";
+                return Err(top.wrong("session_source", message));
+            }
+        };
+        only_its_own(&mut top, &word)?;
+        let database = database::read(&mut top)?;
+        let framework = match word.as_str() {
+            "custom" => {
+                let custom = Custom::read(top.section("custom")?, &database.location)?;
+                if custom.user.is_none() && !asks_the_site {
+                    return Err(top.wrong("custom.user", "is missing: the SQL that finds accounts"));
+                }
+                Framework::Custom(Box::new(custom))
+            }
             "django" => Framework::Django(Box::new(Django::read(top.section("django")?)?)),
-            "joomla" | "phpbb" | "php" | "custom" => {
-                return Err(top.wrong("framework", "this version knows \"django\" alone"));
+            "php" => {
+                let php = Php::read(top.section("php")?, !asks_the_site)?;
+                let custom = Custom::read(top.section("custom")?, &database.location)?;
+                if matches!(php.user, Some(PhpUser::Id(_))) && custom.user_by_id.is_none() {
+                    let message = "is missing: `php.user_id` is the id of an account, which it \
+                                   finds";
+                    return Err(top.wrong("custom.user_by_id", message));
+                }
+                Framework::Php(Box::new(php), Box::new(custom))
+            }
+            "joomla" | "phpbb" => {
+                return Err(top.wrong("framework", "is not known to this version"));
             }
             _ => {
                 let frameworks =
@@ -170,13 +237,26 @@ impl Configuration {
                 return Err(top.wrong("framework", frameworks));
             }
         };
-        let database = database::read(&mut top, true)?;
+        let nowhere = matches!(database.location, sql::Location::Nowhere);
+        if nowhere && framework.needs_database(asks_the_site) {
+            return Err(top.wrong("database", "is missing"));
+        }
+        let http = match (asks_the_site, top.optional_section("http")?) {
+            (true, None) => return Err(top.wrong("http", "is missing: the page to ask")),
+            (true, Some(section)) => Some(Http::read(section, framework.cookie_name())?),
+            (false, None) => None,
+            (false, Some(_)) => {
+                let message = "has no use without session_source = \"http\" at the top";
+                return Err(top.wrong("http", message));
+            }
+        };
         let via = Via::read(&mut top)?;
         let configuration = Self {
             path: path.to_owned(),
             name,
             framework,
             database,
+            http,
             via,
             access: Access::read(top.section("access")?)?,
             passwords: Passwords::read(top.section("passwords")?)?,
@@ -189,6 +269,38 @@ impl Configuration {
         };
         Ok(configuration)
     }
+}
+
+impl Framework {
+    /// The name of the session cookie, where it is known without asking the site.
+    fn cookie_name(&self) -> Option<&str> {
+        match self {
+            Self::Custom(custom) => custom.cookie.as_deref(),
+            Self::Django(django) => Some(&django.sessions.cookie_name),
+            Self::Php(php, _) => Some(&php.cookie_name),
+        }
+    }
+
+    /// Whether a database is asked, where the site itself is asked for sessions or not.
+    fn needs_database(&self, asks_the_site: bool) -> bool {
+        match self {
+            Self::Custom(custom) => custom.asks(),
+            Self::Django(_) => !asks_the_site,
+            Self::Php(php, custom) => custom.asks() || (php.in_database() && !asks_the_site),
+        }
+    }
+}
+
+/// An error for a table that is for another framework than `framework`.
+fn only_its_own(top: &mut Section<'_>, framework: &str) -> Result<(), Error> {
+    for table in ["custom", "django", "joomla", "php", "phpbb"] {
+        let own = table == framework || (table == "custom" && framework == "php");
+        if !own && top.value(table).is_some() {
+            let message = format!("has no use with framework = \"{framework}\"");
+            return Err(top.wrong(table, &message));
+        }
+    }
+    Ok(())
 }
 
 fn is_name_byte(byte: u8) -> bool {

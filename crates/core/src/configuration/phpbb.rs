@@ -3,7 +3,7 @@
 use hallpass_stores::sql::{Location, Settings};
 
 use super::Error;
-use super::joomla::is_cookie_name;
+use super::http::is_token;
 use super::section::Section;
 use super::site_file::{self, Kind, SiteFile};
 
@@ -36,7 +36,7 @@ impl Phpbb {
         };
         let cookie_name = file.section.string("cookie_name")?;
         if let Some(name) = &cookie_name
-            && !is_cookie_name(name)
+            && !is_token(name)
         {
             let message = "no cookie can be called that";
             return Err(file.section.wrong("cookie_name", message));

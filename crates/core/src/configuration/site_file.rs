@@ -56,9 +56,9 @@ impl<'document> SiteFile<'document> {
 
     /// The directory that the site's own file is in.
     pub(super) fn directory(&self) -> &Path {
-        let (path, _) = match &self.file {
-            Some(file) => (file.0.as_path(), ()),
-            None => (self.section.path(), ()),
+        let path = match &self.file {
+            Some((path, _)) => path,
+            None => self.section.path(),
         };
         path.parent().unwrap_or(Path::new(""))
     }
@@ -153,7 +153,11 @@ impl<'document> SiteFile<'document> {
 
     /// The prefix of the site's tables.
     pub(super) fn prefix(&mut self, key: &'static str) -> Result<String, Error> {
-        let prefix = self.text(key)?.unwrap_or_default();
+        let prefix = match self.text(key)? {
+            Some(prefix) => prefix,
+            // It may be empty, but it may not be forgotten.
+            None => self.required(key)?,
+        };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(plain) {
             let message = "may hold letters, digits and `_` alone, 64 at most";

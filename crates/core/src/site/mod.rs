@@ -2,16 +2,19 @@
 //! rules of its software. Each framework is one file here with what is its own; nothing outside it
 //! asks which framework it is.
 
+mod custom;
 mod django;
+mod http;
+mod php;
 
 use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::Queries;
+use hallpass_stores::sql::{Location, Queries};
 
-use crate::configuration::{Access, Configuration, Framework};
-use crate::{Account, Client, Decoding, Id, Reason};
+use crate::configuration::{Access, Configuration, Custom, Framework};
+use crate::{Account, Client, Decoding, Id, Reason, Secret};
 
 /// A site, ready to be asked.
 #[derive(Debug)]
@@ -27,9 +30,28 @@ pub(crate) struct Site {
 impl Site {
     /// The site that `configuration` describes, names being read as `access` says.
     pub(crate) fn new(configuration: &Configuration, access: &Access) -> Self {
-        match &configuration.framework {
+        let site = match &configuration.framework {
+            Framework::Custom(custom) => custom::site(custom),
             Framework::Django(django) => django::site(django, access),
+            Framework::Php(php, custom) => php::site(php, custom),
+        };
+        let Some(http) = &configuration.http else {
+            return site;
+        };
+        Self {
+            sessions: Box::new(http::Page::new(http)),
+            directory: match configuration.database.location {
+                // There is nowhere to look anybody up: they are what the site calls them.
+                Location::Nowhere => Box::new(custom::Accounts::new(&Custom::default())),
+                _ => site.directory,
+            },
+            ..site
         }
+    }
+
+    /// Whose rules say what the stored hash `encoded` means.
+    pub(crate) fn rules_of(&self, encoded: &str) -> Rules {
+        self.directory.rules(encoded).unwrap_or(self.rules)
     }
 }
 
@@ -48,6 +70,28 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         queries: &mut Queries<'_>,
         key: &str,
     ) -> Result<Option<Account>, Unavailable>;
+
+    /// The account that the site itself calls `name`, in a session of its own. Nothing that a name
+    /// may mean when it is typed counts here.
+    fn by_session_name(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        let found = self.by_name(queries, name)?;
+        Ok(found.filter(|account| account.name == name))
+    }
+
+    /// Whether `name`, as a host has it, means `account`.
+    fn is_called(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+        name: &str,
+    ) -> Result<bool, Unavailable> {
+        let named = self.by_name(queries, name)?;
+        Ok(named.is_some_and(|named| named.id == account.id))
+    }
 
     /// The account that `token`, given to a program of its owner's, belongs to.
     fn by_token(
@@ -89,6 +133,11 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
 
     /// The encoded hashes of a few accounts, newest first.
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable>;
+
+    /// Whose rules say what the stored hash `encoded` means, where the hash itself decides.
+    fn rules(&self, _encoded: &str) -> Option<Rules> {
+        None
+    }
 }
 
 /// Where a site keeps its sessions.
@@ -103,6 +152,21 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
         now: SystemTime,
     ) -> Result<Result<Login, Reason>, Unavailable>;
 
+    /// The token in the value of a request's header `Cookie`, for sites whose cookie has a name
+    /// that no configuration knows.
+    fn token(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _header: &[u8],
+    ) -> Result<Option<Secret>, Unavailable> {
+        Ok(None)
+    }
+
+    /// Whether a session says the login name of its user, and not the primary key.
+    fn names_users(&self) -> bool {
+        false
+    }
+
     /// The tables that are read.
     fn tables(&self) -> Vec<String>;
 
@@ -113,7 +177,8 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
 /// Who is logged in to a session.
 #[derive(Debug)]
 pub(crate) struct Login {
-    /// The account's primary key, as the session spells it.
+    /// The account's primary key, as the session spells it; its login name where that is what the
+    /// session says.
     pub(crate) key: String,
     /// What ties the session to the account's password, where the framework has such a thing.
     pub(crate) auth_hash: Option<String>,

@@ -52,6 +52,10 @@ enum Shown {
         token: Zeroizing<String>,
         owner: Option<String>,
     },
+    Cookies {
+        header: Zeroizing<String>,
+        owner: Option<String>,
+    },
     Ticket {
         ticket: Zeroizing<String>,
         owner: Option<String>,
@@ -116,6 +120,10 @@ pub fn write_question(
                 token: secret(token),
                 owner: owner.clone(),
             },
+            Credential::Cookies { header, owner } => Shown::Cookies {
+                header: secret(header),
+                owner: owner.clone(),
+            },
             Credential::Ticket { ticket, owner } => Shown::Ticket {
                 ticket: secret(ticket),
                 owner: owner.clone(),
@@ -158,6 +166,10 @@ pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
         },
         Shown::Session { token, owner } => Credential::Session {
             token: secret(&token)?,
+            owner,
+        },
+        Shown::Cookies { header, owner } => Credential::Cookies {
+            header: secret(&header)?,
             owner,
         },
         Shown::Ticket { ticket, owner } => Credential::Ticket {
@@ -283,6 +295,10 @@ mod tests {
             Credential::Session {
                 token: Secret::new("abc"),
                 owner: Some("alice".to_owned()),
+            },
+            Credential::Cookies {
+                header: Secret::new("a=1; b=2"),
+                owner: Some("bob".to_owned()),
             },
             Credential::Ticket {
                 ticket: Secret::new("abc"),

@@ -154,13 +154,25 @@ mod tests {
         assert!(unwrap_memcached(b"no zlib", 2, Client::Memcache).is_err());
     }
 
-    /// Made by the FastLZ that is a part of Debian's php-memcached 3.2.0 (`Memcached::set` with
-    /// `COMPRESSION_FASTLZ`), read back from the server.
+    /// What the server had after `Memcached::set` of Debian's php-memcached 3.2.0.
     #[test]
-    fn fastlz_is_undone() {
-        // Four literals, then eight bytes from four back: a run over itself.
-        let packed = b"\x03abcd\xc0\x03\x01ef";
-        assert_eq!(fastlz(packed, 14).unwrap(), b"abcdabcdabcdef"[..].to_vec());
+    fn compressed_strings_are_what_they_were() {
+        let mut session =
+            b"_sf2_attributes|a:1:{s:4:\"user\";a:1:{s:8:\"username\";s:5:\"alice\";}}".to_vec();
+        session.extend(b"filler|s:2100:\"");
+        session.extend(b"abcdefghij-0123456789;".repeat(95));
+        session.extend(b"0123456789\";");
+        let fastlz = b"\x87\x08\0\0\x1f_sf2_attributes|a:1:{s:4:\"user\";\xa0\x0f\x00\x38\x80\x0f\
+            \x0ename\";s:5:\"alic \x0b\x0e}}filler|s:2100 \x17\x14bcdefghij-0123456789;\
+            \xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\
+            \xe0\xe1\x15\x0b0123456789\";";
+        let plain = unwrap_memcached(fastlz, 80, Client::Memcached).unwrap();
+        assert_eq!(plain.escape_ascii().to_string(), session.escape_ascii().to_string());
+        for end in 0..fastlz.len() {
+            assert!(unwrap_memcached(&fastlz[..end], 80, Client::Memcached).is_err());
+        }
+        // With the flags of zlib it is nothing.
+        assert!(unwrap_memcached(fastlz, 48, Client::Memcached).is_err());
     }
 
     #[test]

@@ -38,3 +38,29 @@ if settings.AUTH_USER_MODEL == "people.Visitor":
         objects = Manager()
 
         USERNAME_FIELD = "username"
+
+
+if settings.AUTH_USER_MODEL == "people.Customer":
+
+    class Customer(AbstractBaseUser, PermissionsMixin):
+        """The login name is the primary key."""
+
+        number = models.CharField(max_length=20, primary_key=True)
+        is_active = models.BooleanField(default=True)
+        objects = Manager()
+
+        USERNAME_FIELD = "number"
+
+
+if settings.AUTH_USER_MODEL == "people.Subscriber":
+
+    class Subscriber(AbstractBaseUser, PermissionsMixin):
+        """More of them than 32 bits can count."""
+
+        id = models.BigAutoField(primary_key=True)
+        username = models.CharField(max_length=150, unique=True)
+        email = models.EmailField(blank=True)
+        is_active = models.BooleanField(default=True)
+        objects = Manager()
+
+        USERNAME_FIELD = "username"

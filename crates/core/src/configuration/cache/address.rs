@@ -7,7 +7,7 @@ use hallpass_stores::Address;
 
 use super::url::Wrong;
 
-pub(super) fn socket(path: &str) -> Result<Address, Wrong> {
+pub(in crate::configuration) fn socket(path: &str) -> Result<Address, Wrong> {
     if path.is_empty() || path.contains('\0') {
         return Err("names no socket, as in \"unix:/run/redis.sock\"");
     }
@@ -15,7 +15,7 @@ pub(super) fn socket(path: &str) -> Result<Address, Wrong> {
 }
 
 /// `host`, `host:port`, `[address]` or `[address]:port`.
-pub(super) fn tcp(text: &str, default_port: u16) -> Result<Address, Wrong> {
+pub(in crate::configuration) fn tcp(text: &str, default_port: u16) -> Result<Address, Wrong> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or("has a `[` without a `]`")?;
@@ -54,13 +54,13 @@ pub(super) fn tcp(text: &str, default_port: u16) -> Result<Address, Wrong> {
     Ok(Address::Tcp { host, port })
 }
 
-pub(super) fn number(text: &str) -> Option<u32> {
+pub(in crate::configuration) fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
 /// `text` with `%XX` replaced by the byte that it stands for.
-pub(super) fn decode(text: &str) -> Result<String, Wrong> {
+pub(in crate::configuration) fn decode(text: &str) -> Result<String, Wrong> {
     const WRONG: Wrong = "has a `%` that stands for nothing; the sign itself is written %25";
     let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
     let mut bytes = Vec::with_capacity(text.len());

@@ -16,11 +16,9 @@ use super::section::Section;
 /// The most connections that a program may have.
 const MOST_CONNECTIONS: u64 = 10_000;
 
-/// Reads the key `database`: a URL, or a table with the URL and more. Without it there is none,
-/// unless it is `required`.
-pub(super) fn read(top: &mut Section<'_>, required: bool) -> Result<Settings, Error> {
+/// Reads the key `database`: a URL, or a table with the URL and more. Without it there is none.
+pub(super) fn read(top: &mut Section<'_>) -> Result<Settings, Error> {
     match top.value("database") {
-        None if required => Err(top.wrong("database", "is missing")),
         None => Ok(Settings::new(Location::Nowhere)),
         Some(DeValue::String(url)) => settings(top, "database", url.as_ref()),
         Some(DeValue::Table(table)) => {

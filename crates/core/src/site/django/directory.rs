@@ -102,6 +102,19 @@ impl Directory for Accounts {
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
+    fn by_session_name(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        let statements = self.statements(queries)?;
+        let parameters = [(":name", name.into())];
+        let mut found = accounts(queries, statements, &statements.by_username, &parameters)?;
+        // The database may take names for equal that are not.
+        found.retain(|account| account.name == name);
+        Ok(if found.len() == 1 { found.pop() } else { None })
+    }
+
     /// As `TokenAuthentication.authenticate_credentials` looks it up
     /// (rest_framework/authentication.py, Django REST framework 3.16).
     fn by_token(

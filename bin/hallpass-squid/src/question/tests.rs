@@ -1,0 +1,176 @@
+use hallpass_program::ConditionArguments;
+
+use super::*;
+
+fn basic(client: bool) -> Asked {
+    Asked::Basic {
+        client,
+        conditions: ConditionArguments::default(),
+    }
+}
+
+fn external(concurrency: bool, client: bool) -> External {
+    External {
+        concurrency,
+        client,
+    }
+}
+
+fn line(bytes: &[u8]) -> Line {
+    Line {
+        bytes: Zeroizing::new(bytes.to_vec()),
+        whole: true,
+    }
+}
+
+/// Channel, and question or reason; `None` for what is malformed.
+fn read(asked: &Asked, bytes: &[u8]) -> (Option<u32>, Option<Result<Question, Reason>>) {
+    let line = line(bytes);
+    let Ok((channel, rest)) = channel(asked, &line) else {
+        return (None, None);
+    };
+    let input = Input::parse(asked, rest).ok();
+    (channel, input.map(|input| input.question("sessionid")))
+}
+
+#[test]
+fn passwords_come_with_and_without_channel() {
+    let alone = ConditionArguments::default();
+    for (client, bytes, channel, name, password) in [
+        (false, &b"alice secret"[..], None, "alice", &b"secret"[..]),
+        (false, b"0 alice secret", Some(0), "alice", b"secret"),
+        (false, b"17 alice ", Some(17), "alice", b""),
+        (false, b"alice ", None, "alice", b""),
+        (false, b"7 8", None, "7", b"8"),
+        (false, b"7 ", None, "7", b""),
+        (false, b"7 8 9", Some(7), "8", b"9"),
+        (false, b"a%20b p%0Aw", None, "a b", b"p\nw"),
+        (
+            false,
+            b"zo%EB p%E4ss",
+            None,
+            "zo\u{eb}",
+            "p\u{e4}ss".as_bytes(),
+        ),
+        (
+            false,
+            b"zo%C3%AB p%C3%A4ss",
+            None,
+            "zo\u{eb}",
+            "p\u{e4}ss".as_bytes(),
+        ),
+        (true, b"alice secret 192.0.2.1", None, "alice", b"secret"),
+        (
+            true,
+            b"5 alice secret 192.0.2.1",
+            Some(5),
+            "alice",
+            b"secret",
+        ),
+        (true, b"7 8 192.0.2.1", None, "7", b"8"),
+    ] {
+        let (found, question) = read(&basic(client), bytes);
+        assert_eq!(found, channel, "{}", bytes.escape_ascii());
+        let question = question.unwrap().unwrap();
+        assert_eq!(question.client.address.is_some(), client);
+        assert_eq!(question.conditions, alone.clone().into());
+        let Credential::Password {
+            name: user,
+            password: typed,
+        } = question.credential
+        else {
+            panic!("{:?}", question.credential)
+        };
+        assert_eq!((user.as_str(), typed.expose()), (name, password));
+    }
+}
+
+#[test]
+fn what_is_no_line_of_squids_is_malformed() {
+    for (asked, bytes, channel) in [
+        (basic(false), &b""[..], None),
+        (basic(false), b"alice", None),
+        (basic(false), b"alice secret more", None),
+        (basic(false), b"1 alice secret more", Some(1)),
+        (basic(false), b"alice\tsecret", None),
+        (basic(true), b"alice secret", None),
+        (basic(true), b"1 alice secret", None),
+        (basic(true), b"alice secret localhost", None),
+        (basic(true), b"alice secret 192.0.2.1 more", None),
+        (Asked::Group(external(false, false)), b"", None),
+        (Asked::Group(external(false, false)), b" editors", None),
+        (Asked::Group(external(true, false)), b"alice editors", None),
+        (Asked::Group(external(true, false)), b"7", None),
+        (Asked::Session(external(true, false)), b"sessionid=x", None),
+        (Asked::Group(external(false, true)), b"alice", None),
+        (Asked::Group(external(true, true)), b"3 alice", Some(3)),
+        (Asked::Session(external(false, true)), b"sessionid=x", None),
+    ] {
+        let (found, question) = read(&asked, bytes);
+        assert!(question.is_none(), "{}", bytes.escape_ascii());
+        assert_eq!(found, channel, "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn groups_are_the_words_of_the_acl() {
+    for (concurrency, bytes, channel, user) in [
+        (
+            false,
+            &b"alice editors two%20words is:staff"[..],
+            None,
+            "alice",
+        ),
+        (false, b"7 editors two%20words is:staff", None, "7"),
+        (
+            true,
+            b"7 alice editors two%20words is:staff",
+            Some(7),
+            "alice",
+        ),
+        (true, b"7 8 editors two%20words is:staff", Some(7), "8"),
+    ] {
+        let (found, question) = read(&Asked::Group(external(concurrency, false)), bytes);
+        assert_eq!(found, channel);
+        let question = question.unwrap().unwrap();
+        assert_eq!(question.credential.name(), Some(user));
+        let group = |name: &str| Requirement::Group(name.to_owned());
+        let expected = [group("editors"), group("two words"), Requirement::Staff];
+        assert_eq!(question.conditions.any, expected);
+    }
+}
+
+#[test]
+fn nobody_is_in_no_group() {
+    for (bytes, reason) in [
+        (&b"-"[..], Reason::UnknownUser),
+        (b"- editors", Reason::UnknownUser),
+        (b"alice", Reason::NotPermitted),
+        (b"alice -", Reason::NotPermitted),
+    ] {
+        let (_, question) = read(&Asked::Group(external(false, false)), bytes);
+        assert_eq!(question.unwrap().err(), Some(reason));
+    }
+}
+
+#[test]
+fn sessions_are_found_among_the_cookies() {
+    let asked = Asked::Session(external(false, true));
+    let (_, question) = read(&asked, b"a=b;%20sessionid=x%2Cy 2001:db8::1 editors");
+    let question = question.unwrap().unwrap();
+    let Credential::Session { token, owner: None } = question.credential else {
+        panic!("{:?}", question.credential)
+    };
+    assert_eq!(token.expose(), b"x,y");
+    assert_eq!(question.client.address, "2001:db8::1".parse().ok());
+    assert_eq!(question.conditions.any.len(), 1);
+    let asked = Asked::Session(external(false, false));
+    for bytes in [&b"sessionid=x"[..], b"sessionid=x -"] {
+        let (_, question) = read(&asked, bytes);
+        assert_eq!(question.unwrap().unwrap().conditions, Conditions::default());
+    }
+    for bytes in [&b"- -"[..], b" -", b"sessionid -", b"other=x -", b"7 -"] {
+        let (_, question) = read(&asked, bytes);
+        assert_eq!(question.unwrap().err(), Some(Reason::NoSession));
+    }
+}

@@ -1,0 +1,22 @@
+//! Any site with SQL tables: the statements of `[custom]`.
+
+mod accounts;
+mod rows;
+mod sessions;
+
+use hallpass_passwords::Rules;
+
+pub(super) use self::accounts::Accounts;
+use self::sessions::Sessions;
+use super::Site;
+use crate::configuration::Custom;
+
+/// The site that `custom` describes.
+pub(super) fn site(custom: &Custom) -> Site {
+    Site {
+        directory: Box::new(Accounts::new(custom)),
+        sessions: Box::new(Sessions::new(custom)),
+        rules: Rules::Django,
+        algorithms: None,
+    }
+}

@@ -1,0 +1,262 @@
+//! Accounts and groups, as Joomla's own login sees them (plugins/authentication/joomla/joomla.php
+//! and libraries/src/User/User.php of 4.4).
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Queries, Row, Value, fold_case};
+
+use super::integer;
+use super::second_factor::SecondFactor;
+use super::statements::{SOME_HASHES, Statements};
+use crate::account::{Account, Id};
+use crate::configuration::{Access, Joomla, LoginField};
+use crate::site::Directory;
+
+/// How many accounts a name is compared with, where the database's collation takes several for
+/// the same.
+const MOST_ALIKE: usize = 16;
+
+/// The accounts of a Joomla site.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    prefix: String,
+    login: Vec<LoginField>,
+    ignore_case: bool,
+    allow_require_reset: bool,
+    allow_missing_second_factor: bool,
+    statements: Option<Statements>,
+}
+
+/// An account, and what else its row says.
+struct Found {
+    account: Account,
+    otp_key: Option<String>,
+}
+
+impl Accounts {
+    pub(super) fn new(joomla: &Joomla, access: &Access) -> Self {
+        Self {
+            prefix: joomla.prefix.clone(),
+            login: access.login.clone(),
+            ignore_case: access.ignore_case,
+            allow_require_reset: joomla.allow_require_reset,
+            allow_missing_second_factor: joomla.allow_missing_second_factor,
+            statements: None,
+        }
+    }
+
+    fn statements(&mut self, queries: &mut Queries<'_>) -> Result<&Statements, Unavailable> {
+        if self.statements.is_none() {
+            self.statements = Some(Statements::new(&self.prefix, queries)?);
+        }
+        self.statements
+            .as_ref()
+            .ok_or_else(|| Unavailable::new("no statements were made"))
+    }
+
+    fn accounts(
+        &self,
+        queries: &mut Queries<'_>,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Found>, Unavailable> {
+        let rows = queries.rows(statement, parameters, limit)?;
+        let found = rows.into_iter().filter_map(|row| self.found(row));
+        Ok(found.collect())
+    }
+
+    /// `None` for a row without a key or a name, which is nobody's.
+    fn found(&self, mut row: Row) -> Option<Found> {
+        let id = integer(&row.take(0)).filter(|id| *id > 0)?;
+        let name = row.text(1).filter(|name| !name.is_empty())?;
+        let encoded = row.text(2);
+        let block = integer(&row.take(3));
+        let email = row.text(4).unwrap_or_default();
+        let full_name = row.text(5).unwrap_or_default();
+        let must_reset = integer(&row.take(6)).is_some_and(|reset| reset != 0);
+        let account = Account {
+            id: Id {
+                value: Value::Integer(id),
+                text: id.to_string(),
+            },
+            name,
+            encoded,
+            active: block == Some(0) && (self.allow_require_reset || !must_reset),
+            staff: false,
+            superuser: false,
+            email,
+            full_name: full_name.trim().to_owned(),
+        };
+        Some(Found {
+            account,
+            otp_key: row.text(7),
+        })
+    }
+
+    /// Those whom `name` means by `field`: first as the database compares, which in MySQL ignores
+    /// case as Joomla's own login does there.
+    fn alike(
+        &mut self,
+        queries: &mut Queries<'_>,
+        field: LoginField,
+        name: &str,
+    ) -> Result<Vec<Found>, Unavailable> {
+        let ignore_case = self.ignore_case;
+        let statements = self.statements(queries)?;
+        let (exact, column) = match field {
+            LoginField::Username => (statements.by_username.clone(), "\"username\""),
+            LoginField::Email => (statements.by_email.clone(), "\"email\""),
+        };
+        let select = statements.select.clone();
+        let parameters = [(":name", Value::from(name))];
+        let found = self.accounts(queries, &exact, &parameters, MOST_ALIKE)?;
+        if !found.is_empty() || !ignore_case {
+            return Ok(found);
+        }
+        let condition = queries.same_but_for_case(column, name);
+        let folded = format!("{select} WHERE {condition}");
+        let mut found = self.accounts(queries, &folded, &parameters, MOST_ALIKE)?;
+        found.retain(|found| fold_case(field_of(&found.account, field)) == fold_case(name));
+        Ok(found)
+    }
+}
+
+fn field_of(account: &Account, field: LoginField) -> &str {
+    match field {
+        LoginField::Username => &account.name,
+        LoginField::Email => &account.email,
+    }
+}
+
+impl Directory for Accounts {
+    fn by_name(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        for field in self.login.clone() {
+            let mut alike = self.alike(queries, field, name)?;
+            let exactly = |found: &Found| field_of(&found.account, field) == name;
+            if alike.len() > 1 && alike.iter().filter(|found| exactly(found)).count() == 1 {
+                alike.retain(exactly);
+            }
+            let Found {
+                mut account,
+                otp_key,
+            } = match (alike.len(), alike.pop()) {
+                (1, Some(found)) => found,
+                (0, _) => continue,
+                _ => return Ok(None),
+            };
+            if !self.allow_missing_second_factor {
+                let second_factor = &self.statements(queries)?.second_factor;
+                let id = &account.id.value;
+                if second_factor.is_set(queries, id, otp_key.as_deref())? {
+                    // No password is enough for it.
+                    account.encoded = None;
+                }
+            }
+            return Ok(Some(account));
+        }
+        Ok(None)
+    }
+
+    fn by_key(
+        &mut self,
+        queries: &mut Queries<'_>,
+        key: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        let Ok(key) = key.parse::<i64>() else {
+            return Ok(None);
+        };
+        let statement = self.statements(queries)?.by_id.clone();
+        let parameters = [(":id", Value::Integer(key))];
+        let mut found = self.accounts(queries, &statement, &parameters, 2)?;
+        Ok(match (found.len(), found.pop()) {
+            (1, Some(found)) => Some(found.account),
+            _ => None,
+        })
+    }
+
+    fn groups(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+    ) -> Result<Vec<String>, Unavailable> {
+        let groups = &self.statements(queries)?.groups;
+        let groups = groups.of(queries, &account.id.value)?;
+        let mut titles: Vec<String> = groups.into_iter().map(|group| group.title).collect();
+        titles.sort();
+        titles.dedup();
+        Ok(titles)
+    }
+
+    /// A group is called by its title or, since titles are translated, by its id.
+    fn is_in(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+        groups: &[String],
+        name: &str,
+    ) -> Result<bool, Unavailable> {
+        if groups.iter().any(|group| group == name) {
+            return Ok(true);
+        }
+        let Ok(id) = name.parse::<i64>() else {
+            return Ok(false);
+        };
+        let groups = &self.statements(queries)?.groups;
+        let groups = groups.of(queries, &account.id.value)?;
+        Ok(groups.iter().any(|group| group.id == id))
+    }
+
+    /// Joomla's permissions are actions on assets, which are not looked into.
+    fn holds(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+        _permission: &str,
+    ) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
+
+    fn tables(&self) -> Vec<String> {
+        let prefix = &self.prefix;
+        let mut tables = vec![format!("{prefix}users")];
+        match &self.statements {
+            Some(statements) => {
+                tables.extend(statements.groups.tables(prefix));
+                if matches!(statements.second_factor, SecondFactor::Table(_)) {
+                    tables.push(format!("{prefix}user_mfa"));
+                }
+            }
+            None => {
+                for name in ["usergroups", "user_usergroup_map", "user_mfa"] {
+                    tables.push(format!("{prefix}{name}"));
+                }
+            }
+        }
+        tables
+    }
+
+    fn after(
+        &mut self,
+        queries: &mut Queries<'_>,
+        last: Option<&Id>,
+    ) -> Result<Vec<Account>, Unavailable> {
+        let statements = self.statements(queries)?;
+        let (statement, parameters) = match last {
+            None => (statements.first.clone(), Vec::new()),
+            Some(id) => (statements.after.clone(), vec![(":id", id.value.clone())]),
+        };
+        let found = self.accounts(queries, &statement, &parameters, usize::MAX)?;
+        Ok(found.into_iter().map(|found| found.account).collect())
+    }
+
+    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+        let statement = &self.statements(queries)?.some_hashes;
+        let rows = queries.rows(statement, &[], SOME_HASHES)?;
+        let hashes = rows.into_iter().filter_map(|mut row| row.text(0));
+        Ok(hashes.filter(|hash| !hash.is_empty()).collect())
+    }
+}

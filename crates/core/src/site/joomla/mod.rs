@@ -1,0 +1,44 @@
+//! Joomla: `#__users` for accounts, `#__session` and what the session handler keeps for sessions.
+
+mod directory;
+mod groups;
+mod second_factor;
+mod sessions;
+mod statements;
+
+use hallpass_passwords::Rules;
+use hallpass_stores::sql::{Value, identifier};
+
+use self::directory::Accounts;
+use self::sessions::Sessions;
+use super::Site;
+use crate::configuration::{Access, Joomla};
+
+/// The site that `joomla` describes.
+pub(super) fn site(joomla: &Joomla, access: &Access) -> Site {
+    Site {
+        directory: Box::new(Accounts::new(joomla, access)),
+        sessions: Box::new(Sessions::new(joomla)),
+        rules: if joomla.before_4 {
+            Rules::Joomla3
+        } else {
+            Rules::Joomla
+        },
+        algorithms: None,
+    }
+}
+
+/// The table that Joomla calls `#__name`, quoted.
+fn table(prefix: &str, name: &str) -> String {
+    identifier(&format!("{prefix}{name}")).unwrap_or_else(|| "\"\"".to_owned())
+}
+
+/// A number, which old tables keep as text.
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(number) => Some(*number),
+        Value::Text(text) => text.trim().parse().ok(),
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.trim().parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,303 @@
+//! Sessions: what the rows of `#__session` prove, and what the session's own data must say beside.
+//!
+//! | | the row | the data |
+//! |---|---|---|
+//! | handler `database` | must be there, live, no guest's, the right client's | in the row; must name the same user where there is any |
+//! | `redis`, `memcached`, `filesystem` | the same, unless `session_metadata` is off | must be there and name the same user: the row outlives a logout, the data does not |
+//!
+//! Joomla renews `time` in the row at every request, whatever the handler.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hallpass_sessions::php::joomla as format;
+use hallpass_stores::sql::{Queries, Value};
+use hallpass_stores::{Files, Unavailable, cache::Cache};
+use zeroize::Zeroizing;
+
+use super::second_factor::SecondFactor;
+use super::{integer, table};
+use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
+use crate::site::{Login, SessionSource};
+use crate::{Account, Client, Decoding, Reason};
+
+/// The longest session id (`session_id` of `#__session`).
+const LONGEST_ID: usize = 192;
+/// The longest file of a session that is read, in bytes.
+const LONGEST_FILE: usize = 1 << 20;
+/// What leads the keys of Joomla's caches (`SessionFactory` of 4.4).
+const CACHE_PREFIX: &str = "jfw";
+
+/// The sessions of a Joomla site.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    prefix: String,
+    client: JoomlaClient,
+    shared: bool,
+    metadata: bool,
+    lifetime: Duration,
+    store: Store,
+    allow_missing_second_factor: bool,
+    second_factor: Option<SecondFactor>,
+}
+
+/// Where the data is.
+#[derive(Debug)]
+enum Store {
+    Row,
+    Files(Files),
+    Cache(Box<Cache>),
+    Unreachable(String),
+}
+
+/// What the row of a session says.
+struct Metadata {
+    user: i64,
+    end: SystemTime,
+    data: Zeroizing<Vec<u8>>,
+}
+
+impl Sessions {
+    pub(super) fn new(joomla: &Joomla) -> Self {
+        Self {
+            prefix: joomla.prefix.clone(),
+            client: joomla.client,
+            shared: joomla.shared_session,
+            // Without rows there would be no sessions in the database.
+            metadata: joomla.session_metadata
+                || matches!(joomla.sessions, JoomlaSessions::Database),
+            lifetime: joomla.lifetime,
+            store: match &joomla.sessions {
+                JoomlaSessions::Database => Store::Row,
+                JoomlaSessions::Files(path) => Store::Files(Files::new(path)),
+                JoomlaSessions::Cache(settings) => Store::Cache(Box::new(Cache::new(settings))),
+                JoomlaSessions::Unreachable(what) => Store::Unreachable(what.clone()),
+            },
+            allow_missing_second_factor: joomla.allow_missing_second_factor,
+            second_factor: None,
+        }
+    }
+
+    /// What the row of the session `id` says; why it lets nobody in, where it does not.
+    fn metadata(
+        &self,
+        queries: &mut Queries<'_>,
+        id: &str,
+        now: SystemTime,
+    ) -> Result<Result<Metadata, Reason>, Unavailable> {
+        let statement = format!(
+            "SELECT \"session_id\", \"client_id\", \"guest\", \"time\", \"userid\", \"data\" FROM \
+             {} WHERE \"session_id\" = :id",
+            table(&self.prefix, "session")
+        );
+        let rows = queries.rows(&statement, &[(":id", id.into())], 16)?;
+        // A collation may take several for the same; PHP's ids have case.
+        let row = rows.into_iter().find_map(|mut row| {
+            let same = match row.take(0) {
+                Value::Text(stored) => stored.as_bytes() == id.as_bytes(),
+                Value::Bytes(stored) => stored == id.as_bytes(),
+                _ => false,
+            };
+            same.then_some(row)
+        });
+        let Some(mut row) = row else {
+            return Ok(Err(Reason::NoSession));
+        };
+        let (client, guest) = (row.take(1), integer(&row.take(2)));
+        let ours = match integer(&client) {
+            None => self.shared && client == Value::Null,
+            Some(_) if self.shared => true,
+            Some(client) => client == client_id(self.client),
+        };
+        if !ours {
+            return Ok(Err(Reason::InvalidSession));
+        }
+        let time = integer(&row.take(3)).and_then(|time| u64::try_from(time).ok());
+        let end = time.and_then(|time| {
+            UNIX_EPOCH.checked_add(Duration::from_secs(time).checked_add(self.lifetime)?)
+        });
+        let Some(end) = end else {
+            return Ok(Err(Reason::InvalidSession));
+        };
+        // Joomla counts whole seconds, and the last of them is the session's.
+        if end < whole_seconds(now) {
+            return Ok(Err(Reason::ExpiredSession));
+        }
+        let user = integer(&row.take(4)).filter(|user| *user > 0);
+        let Some(user) = user.filter(|_| guest == Some(0)) else {
+            return Ok(Err(Reason::AnonymousSession));
+        };
+        let data = match row.take(5) {
+            Value::Text(text) => text.into_bytes(),
+            Value::Bytes(bytes) => bytes,
+            _ => Vec::new(),
+        };
+        Ok(Ok(Metadata {
+            user,
+            end,
+            data: Zeroizing::new(data),
+        }))
+    }
+
+    /// The session's data where another handler than the database's has it; `None` where it is
+    /// not.
+    fn stored(
+        &mut self,
+        queries: &Queries<'_>,
+        id: &str,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Unavailable> {
+        let deadline = queries.deadline();
+        match &mut self.store {
+            Store::Row => Ok(None),
+            Store::Cache(cache) => {
+                let key = format!("{CACHE_PREFIX}{id}");
+                Ok(cache.get(key.as_bytes(), deadline)?.map(|entry| entry.bytes))
+            }
+            Store::Files(files) => {
+                let name = format!("sess_{id}");
+                let file = files.read(name.as_bytes(), LONGEST_FILE, deadline)?;
+                Ok(file.map(|file| file.bytes))
+            }
+            Store::Unreachable(what) => Err(Unavailable::new(format!(
+                "sessions cannot be read: the site keeps them in {what}"
+            ))),
+        }
+    }
+
+    fn needs_second_factor(
+        &mut self,
+        queries: &mut Queries<'_>,
+        user: i64,
+    ) -> Result<bool, Unavailable> {
+        if self.allow_missing_second_factor {
+            return Ok(false);
+        }
+        // The column of older versions is asked for before there is a session.
+        let second_factor = match self.second_factor.take() {
+            Some(known) => known,
+            None => SecondFactor::new(&self.prefix, false, queries)?,
+        };
+        let needed = second_factor.is_set(queries, &Value::Integer(user), None);
+        self.second_factor = Some(second_factor);
+        needed
+    }
+}
+
+impl SessionSource for Sessions {
+    fn read(
+        &mut self,
+        queries: &mut Queries<'_>,
+        token: &[u8],
+        _client: &Client,
+        now: SystemTime,
+    ) -> Result<Result<Login, Reason>, Unavailable> {
+        let Some(id) = session_id(token) else {
+            return Ok(Err(Reason::NoSession));
+        };
+        let metadata = if self.metadata {
+            match self.metadata(queries, id, now)? {
+                Ok(metadata) => Some(metadata),
+                Err(reason) => return Ok(Err(reason)),
+            }
+        } else {
+            None
+        };
+        let (data, decoded) = match (&self.store, &metadata) {
+            (Store::Row, Some(metadata)) if metadata.data.is_empty() => (None, ROW),
+            (Store::Row, Some(metadata)) => (Some(metadata.data.clone()), ROW_WITH_DATA),
+            _ => match self.stored(queries, id)? {
+                Some(data) => (Some(data), STORE),
+                None => return Ok(Err(Reason::NoSession)),
+            },
+        };
+        let data = match data.map(|data| format::read(&data, None)).transpose() {
+            Ok(data) => data,
+            Err(_) => return Ok(Err(Reason::InvalidSession)),
+        };
+        let (user, end) = match (&metadata, &data) {
+            (Some(metadata), None) => (metadata.user, metadata.end),
+            (Some(metadata), Some(data)) => match data.user_id {
+                None => return Ok(Err(Reason::AnonymousSession)),
+                // Two who say different things are believed neither.
+                Some(user) if user != metadata.user => return Ok(Err(Reason::InvalidSession)),
+                Some(user) => (user, metadata.end),
+            },
+            (None, Some(data)) => {
+                let Some(user) = data.user_id else {
+                    return Ok(Err(Reason::AnonymousSession));
+                };
+                let last = data.last_request.and_then(|last| u64::try_from(last).ok());
+                let end = last.and_then(|last| {
+                    UNIX_EPOCH.checked_add(Duration::from_secs(last).checked_add(self.lifetime)?)
+                });
+                match end {
+                    None => return Ok(Err(Reason::InvalidSession)),
+                    Some(end) if end < whole_seconds(now) => {
+                        return Ok(Err(Reason::ExpiredSession));
+                    }
+                    Some(end) => (user, end),
+                }
+            }
+            (None, None) => return Ok(Err(Reason::NoSession)),
+        };
+        let passed = data.is_some_and(|data| data.mfa_checked);
+        if !passed && self.needs_second_factor(queries, user)? {
+            return Ok(Err(Reason::InvalidSession));
+        }
+        Ok(Ok(Login {
+            key: user.to_string(),
+            auth_hash: None,
+            expires: Some(end),
+            decoded,
+        }))
+    }
+
+    fn tables(&self) -> Vec<String> {
+        let names: &[&str] = if self.metadata {
+            &["session", "user_mfa"]
+        } else {
+            &["user_mfa"]
+        };
+        let full = |name: &&str| format!("{}{name}", self.prefix);
+        names.iter().map(full).collect()
+    }
+
+    /// Joomla's sessions say nothing of the password.
+    fn confirms(&self, _login: &Login, _account: &Account) -> bool {
+        true
+    }
+}
+
+const ROW: Decoding = Decoding {
+    store: "the row of #__session",
+    container: "",
+    format: "",
+};
+const ROW_WITH_DATA: Decoding = Decoding {
+    store: "the row of #__session",
+    container: "",
+    format: "Joomla's data",
+};
+const STORE: Decoding = Decoding {
+    store: "the session handler's store",
+    container: "",
+    format: "Joomla's data",
+};
+
+fn client_id(client: JoomlaClient) -> i64 {
+    match client {
+        JoomlaClient::Site => 0,
+        JoomlaClient::Administrator => 1,
+    }
+}
+
+/// A session id as PHP makes them; nothing else reaches a statement, a key or a path.
+fn session_id(token: &[u8]) -> Option<&str> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b',' | b'-');
+    let whole = !token.is_empty() && token.len() <= LONGEST_ID && token.iter().all(plain);
+    whole.then(|| std::str::from_utf8(token).ok()).flatten()
+}
+
+fn whole_seconds(now: SystemTime) -> SystemTime {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}

@@ -1,0 +1,24 @@
+//! Plain PHP: sessions as PHP's save handlers keep them. Accounts, where there are any to look up,
+//! are `[custom]`'s.
+
+mod cached;
+mod file;
+mod sessions;
+mod table;
+
+use hallpass_passwords::Rules;
+
+use self::sessions::Sessions;
+use super::Site;
+use super::custom::Accounts;
+use crate::configuration::{Custom, Php};
+
+/// The site that `php` describes, with the accounts of `custom`.
+pub(super) fn site(php: &Php, custom: &Custom) -> Site {
+    Site {
+        directory: Box::new(Accounts::new(custom)),
+        sessions: Box::new(Sessions::new(php)),
+        rules: Rules::Django,
+        algorithms: None,
+    }
+}

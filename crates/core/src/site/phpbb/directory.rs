@@ -1,0 +1,244 @@
+//! Users and groups, as phpBB's own login finds them (phpbb/auth/provider/db.php of 3.3).
+
+use std::time::SystemTime;
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Queries, Row, Value, fold_case};
+
+use super::bans::is_banned;
+use super::escape::escape;
+use super::username::clean;
+use super::{integer, table};
+use crate::account::{Account, Id};
+use crate::configuration::{Access, LoginField, Phpbb};
+use crate::site::Directory;
+use crate::Client;
+
+/// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
+/// anonymous.
+const NORMAL: i64 = 0;
+const FOUNDER: i64 = 3;
+const IGNORED: i64 = 2;
+
+/// How many hashes are looked at to learn what a check costs on this site.
+const SOME_HASHES: usize = 64;
+/// How many accounts are listed at a time.
+const PAGE: usize = 500;
+/// How many accounts a name is compared with.
+const MOST_ALIKE: usize = 16;
+
+/// The users of a board.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    prefix: String,
+    login: Vec<LoginField>,
+    select: String,
+}
+
+/// An account, and the form of its name by which it is known.
+struct Found {
+    account: Account,
+    clean: String,
+}
+
+impl Accounts {
+    pub(super) fn new(phpbb: &Phpbb, access: &Access) -> Self {
+        Self {
+            prefix: phpbb.prefix.clone(),
+            login: access.login.clone(),
+            select: format!(
+                "SELECT \"user_id\", \"username\", \"username_clean\", \"user_password\", \
+                 \"user_type\", \"user_email\" FROM {}",
+                table(&phpbb.prefix, "users")
+            ),
+        }
+    }
+
+    fn accounts(
+        &self,
+        queries: &mut Queries<'_>,
+        rest: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Found>, Unavailable> {
+        let statement = format!("{} {rest}", self.select);
+        let rows = queries.rows(&statement, parameters, limit)?;
+        Ok(rows.into_iter().filter_map(found).collect())
+    }
+
+    /// The account of the name `escaped`. Names are known by their clean form, and there are no
+    /// two of one. Where that is not found for a name beyond ASCII, of which the clean form may
+    /// not be known, those count that differ in case alone, since their clean form is the same.
+    fn by_username(
+        &self,
+        queries: &mut Queries<'_>,
+        escaped: &str,
+    ) -> Result<Vec<Found>, Unavailable> {
+        let clean = clean(escaped);
+        if clean.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parameters = [(":name", Value::from(&*clean))];
+        let condition = "WHERE \"username_clean\" = :name";
+        let mut found = self.accounts(queries, condition, &parameters, MOST_ALIKE)?;
+        found.retain(|found| found.clean == clean);
+        if !found.is_empty() || escaped.is_ascii() {
+            return Ok(found);
+        }
+        let same = queries.same_but_for_case("\"username\"", escaped);
+        let parameters = [(":name", Value::from(escaped))];
+        let mut found =
+            self.accounts(queries, &format!("WHERE {same}"), &parameters, MOST_ALIKE)?;
+        found.retain(|found| fold_case(&found.account.name) == fold_case(escaped));
+        Ok(found)
+    }
+
+    fn by_email(
+        &self,
+        queries: &mut Queries<'_>,
+        email: &str,
+    ) -> Result<Vec<Found>, Unavailable> {
+        let same = queries.same_but_for_case("\"user_email\"", email);
+        let parameters = [(":name", Value::from(email))];
+        let mut found =
+            self.accounts(queries, &format!("WHERE {same}"), &parameters, MOST_ALIKE)?;
+        found.retain(|found| fold_case(&found.account.email) == fold_case(email));
+        Ok(found)
+    }
+}
+
+/// `None` for a row without a key or a name, which is nobody's.
+fn found(mut row: Row) -> Option<Found> {
+    let id = integer(&row.take(0)).filter(|id| *id > 0)?;
+    let name = row.text(1).filter(|name| !name.is_empty())?;
+    let clean = row.text(2).unwrap_or_default();
+    let encoded = row.text(3);
+    let kind = integer(&row.take(4));
+    let email = row.text(5).unwrap_or_default();
+    let founder = kind == Some(FOUNDER);
+    let account = Account {
+        id: Id {
+            value: Value::Integer(id),
+            text: id.to_string(),
+        },
+        name,
+        encoded,
+        active: founder || kind == Some(NORMAL),
+        staff: founder,
+        superuser: founder,
+        email,
+        full_name: String::new(),
+    };
+    Some(Found { account, clean })
+}
+
+fn only(mut found: Vec<Found>) -> Option<Account> {
+    let one = found.pop()?;
+    found.is_empty().then_some(one.account)
+}
+
+impl Directory for Accounts {
+    fn by_name(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        let escaped = escape(name);
+        // Other programs may know a name as it is stored.
+        let as_stored = Some(name).filter(|name| *name != escaped);
+        for field in self.login.clone() {
+            for name in [Some(escaped.as_str()), as_stored].into_iter().flatten() {
+                let found = match field {
+                    LoginField::Username => self.by_username(queries, name)?,
+                    LoginField::Email => self.by_email(queries, name)?,
+                };
+                if !found.is_empty() {
+                    return Ok(only(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn by_key(
+        &mut self,
+        queries: &mut Queries<'_>,
+        key: &str,
+    ) -> Result<Option<Account>, Unavailable> {
+        let Ok(key) = key.parse::<i64>() else {
+            return Ok(None);
+        };
+        let parameters = [(":id", Value::Integer(key))];
+        let found = self.accounts(queries, "WHERE \"user_id\" = :id", &parameters, 2)?;
+        Ok(only(found))
+    }
+
+    /// Founders cannot be banned.
+    fn bars(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+        client: &Client,
+        now: SystemTime,
+    ) -> Result<bool, Unavailable> {
+        Ok(!account.superuser && is_banned(&self.prefix, queries, account, client, now)?)
+    }
+
+    /// Groups that came with the board are called by their constant names, as `ADMINISTRATORS`.
+    fn groups(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+    ) -> Result<Vec<String>, Unavailable> {
+        let statement = format!(
+            "SELECT g.\"group_name\" FROM {} m JOIN {} g ON g.\"group_id\" = m.\"group_id\" WHERE \
+             m.\"user_id\" = :id AND m.\"user_pending\" = 0",
+            table(&self.prefix, "user_group"),
+            table(&self.prefix, "groups"),
+        );
+        let parameters = [(":id", account.id.value.clone())];
+        let rows = queries.rows(&statement, &parameters, usize::MAX)?;
+        let mut names: Vec<String> = rows.into_iter().filter_map(|mut row| row.text(0)).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// phpBB's permissions are for its forums, and are not looked into.
+    fn holds(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+        _permission: &str,
+    ) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
+
+    fn tables(&self) -> Vec<String> {
+        let full = |name| format!("{}{name}", self.prefix);
+        ["users", "groups", "user_group", "banlist"].map(full).to_vec()
+    }
+
+    fn after(
+        &mut self,
+        queries: &mut Queries<'_>,
+        last: Option<&Id>,
+    ) -> Result<Vec<Account>, Unavailable> {
+        let last = last.map_or(Value::Integer(0), |id| id.value.clone());
+        let rest = format!(
+            "WHERE \"user_id\" > :id AND \"user_type\" <> {IGNORED} ORDER BY \"user_id\" LIMIT {PAGE}"
+        );
+        let found = self.accounts(queries, &rest, &[(":id", last)], usize::MAX)?;
+        Ok(found.into_iter().map(|found| found.account).collect())
+    }
+
+    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+        let statement = format!(
+            "SELECT \"user_password\" FROM {} WHERE \"user_password\" <> '' ORDER BY \"user_id\" \
+             DESC LIMIT {SOME_HASHES}",
+            table(&self.prefix, "users")
+        );
+        let rows = queries.rows(&statement, &[], SOME_HASHES)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+    }
+}

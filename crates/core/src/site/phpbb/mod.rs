@@ -1,0 +1,41 @@
+//! phpBB 3.0 to 3.3: its users, groups and bans, and the sessions of its own pages.
+
+mod bans;
+mod checks;
+mod cookies;
+mod directory;
+mod escape;
+mod sessions;
+mod settings;
+mod username;
+
+use hallpass_passwords::Rules;
+use hallpass_stores::sql::{Value, identifier};
+
+use self::directory::Accounts;
+use self::sessions::Sessions;
+use super::Site;
+use crate::configuration::{Access, Phpbb};
+
+/// The board that `phpbb` describes.
+pub(super) fn site(phpbb: &Phpbb, access: &Access) -> Site {
+    Site {
+        directory: Box::new(Accounts::new(phpbb, access)),
+        sessions: Box::new(Sessions::new(phpbb)),
+        rules: Rules::Phpbb,
+        algorithms: None,
+    }
+}
+
+/// The table that phpBB calls `name` behind its prefix, quoted.
+fn table(prefix: &str, name: &str) -> String {
+    identifier(&format!("{prefix}{name}")).unwrap_or_else(|| "\"\"".to_owned())
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(number) => Some(*number),
+        Value::Text(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,336 @@
+//! Sites of `[custom]`: any tables, by the site's own SQL.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail so")]
+
+mod shared;
+
+use hallpass_core::{Authenticator, Credential, Question, Requirement, Secret, Verdict};
+use shared::{Site, ask, ask_at, granted, password, session, vouched};
+
+/// Alice's hash is what `password_hash("secret", PASSWORD_BCRYPT, ["cost" => 4])` of PHP 8.2 gave.
+const TABLES: &str = "
+    CREATE TABLE people (nr INTEGER PRIMARY KEY, login TEXT, hash TEXT, mail TEXT, live INTEGER);
+    CREATE TABLE clubs (person INTEGER, club TEXT);
+    CREATE TABLE rights (person INTEGER, rights TEXT);
+    CREATE TABLE logins (token TEXT, person INTEGER, until INTEGER);
+    INSERT INTO people VALUES
+        (1, 'alice', '$2y$04$4xtdyTmFH9cAh1SBRITfCOrHTvOcVqcXnZo1aiBiUx5Am.8rBTcly',
+         'alice@example.org', 1),
+        (2, 'bob', '5f4dcc3b5aa765d61d8327deb882cf99', NULL, 1),
+        (3, 'carol', NULL, '', 0),
+        (4, 'Dave', 'nonsense', '', 1),
+        (5, 'dave', '', '', 1);
+    INSERT INTO clubs VALUES (1, 'staff'), (1, 'chess'), (1, 'chess'), (2, 'go'), (3, 'staff');
+    INSERT INTO rights VALUES (1, 'wiki.edit'), (3, 'wiki.edit');
+    INSERT INTO logins VALUES ('token-of-alice', 1, 1000), ('token-of-bob', 2, 1000),
+        ('token-of-carol', 3, 1000), ('token-of-nobody', NULL, 1000), ('token-of-a-ghost', 9, 1000),
+        ('token-of-two', 1, 1000), ('token-of-two', 2, 1000);
+";
+
+const CUSTOM: &str = r#"
+    framework = "custom"
+    database = "sqlite:site.db"
+    [custom]
+    user = "SELECT nr AS id, login AS username, hash AS password, live AS is_active, mail AS email FROM people WHERE login = :username"
+    user_by_id = "SELECT mail AS email, live AS is_active, hash AS password, login AS username, nr AS id FROM people WHERE nr = :id"
+    groups = "SELECT club FROM clubs WHERE person = :id"
+    permissions = "SELECT rights AS name, person FROM rights WHERE person = :id"
+    session = "SELECT person AS user_id, until FROM logins WHERE token = :session AND until > :now"
+    cookie = "login"
+    [passwords]
+    dummy = "pbkdf2_sha256$1"
+"#;
+
+fn site() -> Site {
+    let site = Site::new(CUSTOM);
+    site.database("site.db").execute_batch(TABLES).unwrap();
+    site
+}
+
+fn authenticator(site: &Site) -> Authenticator {
+    site.authenticator("")
+}
+
+#[test]
+fn hashes_of_any_software_are_checked() {
+    let mut asked = authenticator(&site());
+    assert_eq!(ask(&mut asked, &password("alice", "secret")), "alice");
+    // MD5, as old sites have it and Django knows it.
+    assert_eq!(ask(&mut asked, &password("bob", "password")), "bob");
+    for (name, typed, reason) in [
+        ("alice", "Secret", "wrong-password"),
+        ("alice", "", "wrong-password"),
+        ("bob", "passwort", "wrong-password"),
+        ("nobody", "password", "unknown-user"),
+        ("Alice", "secret", "unknown-user"),
+        ("alice'--", "secret", "unknown-user"),
+        ("' OR '1'='1", "secret", "unknown-user"),
+        ("carol", "", "unusable-password"),
+        ("Dave", "nonsense", "unsupported-hash"),
+        ("dave", "", "unusable-password"),
+        ("", "secret", "malformed"),
+        ("a\0", "secret", "malformed"),
+    ] {
+        assert_eq!(ask(&mut asked, &password(name, typed)), reason, "{name:?}");
+    }
+}
+
+#[test]
+fn columns_are_read_by_name() {
+    let mut asked = authenticator(&site());
+    let question = Question {
+        wants_groups: true,
+        ..vouched("alice")
+    };
+    let identity = granted(&mut asked, &question);
+    assert_eq!(
+        (&*identity.id, &*identity.email),
+        ("1", "alice@example.org")
+    );
+    assert_eq!(identity.groups, ["chess", "staff"]);
+    let bob = granted(&mut asked, &vouched("bob"));
+    assert_eq!((&*bob.id, &*bob.email), ("2", ""));
+    assert_eq!(ask(&mut asked, &vouched("carol")), "inactive");
+}
+
+#[test]
+fn absent_columns_mean_active_and_without_address() {
+    let site = site();
+    let mut asked = site.authenticator_of(
+        "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
+         [custom]\nuser = \"SELECT nr AS ID, login AS UserName FROM people WHERE login=:username\"",
+    );
+    let carol = granted(&mut asked, &vouched("carol"));
+    assert_eq!((&*carol.id, &*carol.email), ("3", ""));
+    assert_eq!(
+        ask(&mut asked, &password("carol", "x")),
+        "unusable-password"
+    );
+    let verdict = ask(&mut asked, &session("token-of-alice", None));
+    assert!(verdict.contains("[custom] session"), "{verdict}");
+}
+
+#[test]
+fn statements_that_do_not_say_enough_say_so() {
+    for (columns, word) in [
+        ("login AS username", "called id"),
+        ("nr AS id", "called username"),
+        (
+            "nr AS id, login AS username, mail AS username",
+            "two columns",
+        ),
+        (
+            "nr AS id, login AS username, hash AS password, mail AS Password",
+            "two columns",
+        ),
+    ] {
+        let mut asked = site().authenticator_of(&format!(
+            "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
+             [custom]\nuser = \"SELECT {columns} FROM people WHERE login = :username\""
+        ));
+        let verdict = ask(&mut asked, &vouched("alice"));
+        assert!(verdict.starts_with("unavailable"), "{columns}: {verdict}");
+        assert!(verdict.contains(word), "{columns}: {verdict}");
+    }
+}
+
+#[test]
+fn of_namesakes_the_exact_one_counts() {
+    let site = site();
+    let mut asked = site.authenticator_of(
+        "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
+         [custom]\nuser = \"SELECT nr AS id, login AS username FROM people WHERE lower(login) = \
+         lower(:username)\"",
+    );
+    assert_eq!(ask(&mut asked, &vouched("ALICE")), "alice");
+    assert_eq!(ask(&mut asked, &vouched("Dave")), "Dave");
+    assert_eq!(ask(&mut asked, &vouched("dave")), "dave");
+    assert_eq!(ask(&mut asked, &vouched("DAVE")), "unknown-user");
+}
+
+#[test]
+fn groups_and_permissions_are_conditions() {
+    let mut asked = authenticator(&site());
+    let mut with = |name: &str, requirement: Requirement| {
+        let mut question = vouched(name);
+        question.conditions.any.push(requirement);
+        ask(&mut asked, &question)
+    };
+    let group = |name: &str| Requirement::Group(name.to_owned());
+    let right = |name: &str| Requirement::Permission(name.to_owned());
+    assert_eq!(with("alice", group("staff")), "alice");
+    assert_eq!(with("alice", right("wiki.edit")), "alice");
+    for (name, requirement) in [
+        ("alice", group("Staff")),
+        ("alice", group("go")),
+        ("bob", group("staff")),
+        ("bob", right("wiki.edit")),
+        ("alice", right("wiki")),
+        ("alice", right("edit")),
+        ("alice", Requirement::Staff),
+        ("alice", Requirement::Superuser),
+    ] {
+        assert_eq!(
+            with(name, requirement.clone()),
+            "not-permitted",
+            "{requirement:?}"
+        );
+    }
+    assert_eq!(with("carol", group("staff")), "inactive");
+}
+
+#[test]
+fn sessions_are_rows() {
+    let mut asked = authenticator(&site());
+    let mut at = |token: &str, owner, now| ask_at(&mut asked, &session(token, owner), now);
+    assert_eq!(at("token-of-alice", None, 999), "alice");
+    assert_eq!(at("token-of-bob", None, 999), "bob");
+    for (token, reason) in [
+        ("token-of-carol", "inactive"),
+        ("token-of-nobody", "anonymous-session"),
+        ("token-of-a-ghost", "unknown-user"),
+        ("token-of-two", "invalid-session"),
+        ("token-of-alic", "no-session"),
+        ("TOKEN-OF-ALICE", "no-session"),
+        ("", "no-session"),
+        ("token-of-alice\0", "no-session"),
+        ("x' OR '1'='1", "no-session"),
+        ("%", "no-session"),
+    ] {
+        assert_eq!(at(token, None, 999), reason, "{token:?}");
+    }
+    // The statement says until when.
+    assert_eq!(at("token-of-alice", None, 1000), "no-session");
+}
+
+#[test]
+fn a_session_lets_in_its_owner_alone() {
+    let mut asked = authenticator(&site());
+    let names = [
+        "alice", "bob", "carol", "Dave", "dave", "nobody", "", "Alice",
+    ];
+    for (token, owner) in [("token-of-alice", "alice"), ("token-of-bob", "bob")] {
+        for name in names {
+            let verdict = ask_at(&mut asked, &session(token, Some(name)), 999);
+            let expected = if name == owner { owner } else { "wrong-user" };
+            assert_eq!(verdict, expected, "{token} of {name:?}");
+        }
+    }
+}
+
+#[test]
+fn the_cookie_is_found_by_its_name() {
+    let mut asked = authenticator(&site());
+    let mut of = |header: &str| {
+        let (header, owner) = (Secret::new(header), None);
+        let question = Question::new(Credential::Cookies { header, owner });
+        ask_at(&mut asked, &question, 999)
+    };
+    assert_eq!(of("a=1; login=token-of-alice"), "alice");
+    assert_eq!(of("Login=token-of-alice"), "no-session");
+    assert_eq!(of("logins=token-of-alice"), "no-session");
+    assert_eq!(of(""), "no-session");
+}
+
+#[test]
+fn a_missing_table_is_not_a_wrong_password() {
+    let site = Site::new(CUSTOM);
+    site.database("site.db")
+        .execute_batch("CREATE TABLE x (y)")
+        .unwrap();
+    let mut asked = authenticator(&site);
+    for question in [
+        password("alice", "x"),
+        session("token-of-alice", None),
+        vouched("alice"),
+    ] {
+        let verdict = ask(&mut asked, &question);
+        assert!(verdict.starts_with("unavailable"), "{verdict}");
+        assert!(!verdict.contains("token-of-alice"), "{verdict}");
+    }
+}
+
+#[test]
+fn a_changed_table_is_read_as_it_is_now() {
+    let site = site();
+    let mut asked = site.authenticator_of(
+        "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
+         [custom]\nuser = \"SELECT * FROM v WHERE username = :username\"",
+    );
+    let database = site.database("site.db");
+    let one = "CREATE VIEW v AS SELECT nr AS id, login AS username, mail AS email FROM people";
+    let other = "DROP VIEW v; CREATE VIEW v AS SELECT mail AS email, live AS is_active, \
+                 login AS username, nr AS id FROM people";
+    database.execute_batch(one).unwrap();
+    assert_eq!(
+        granted(&mut asked, &vouched("alice")).email,
+        "alice@example.org"
+    );
+    database.execute_batch(other).unwrap();
+    assert_eq!(
+        granted(&mut asked, &vouched("alice")).email,
+        "alice@example.org"
+    );
+    assert_eq!(ask(&mut asked, &vouched("carol")), "inactive");
+}
+
+#[test]
+fn only_statements_that_read_by_what_is_known_are_taken() {
+    let site = site();
+    for (line, word) in [
+        (
+            "user = \"DELETE FROM people WHERE login = :username\"",
+            "SELECT",
+        ),
+        ("user = \"\"", "SELECT"),
+        ("user = \"SELECT 1 FROM people\"", ":username"),
+        (
+            "user = \"SELECT 1 FROM people WHERE login = ':username'\"",
+            ":username",
+        ),
+        (
+            "user = \"SELECT 1 FROM people WHERE login = :name\"",
+            ":name",
+        ),
+        (
+            "user = \"SELECT 1 WHERE login = :username AND hash = :password\"",
+            ":password",
+        ),
+        (
+            "user = \"SELECT 1 WHERE login = :username AND x = 'open\"",
+            "does not end",
+        ),
+        ("user_by_id = \"SELECT 1\"", ":id"),
+        ("groups = \"SELECT 1\"", ":id"),
+        ("session = \"SELECT 1 WHERE :now > 1\"", ":session"),
+        (
+            "session = \"SELECT 1 WHERE token = :session\"",
+            "user_by_id",
+        ),
+        ("cookie = \"a b\"", "cookie"),
+        ("usr = \"\"", "user"),
+        ("", "custom.user"),
+    ] {
+        let text = format!("framework = \"custom\"\ndatabase = \"sqlite:x\"\n[custom]\n{line}\n");
+        let error = site.parse(&text).unwrap_err().to_string();
+        assert!(error.contains(word), "{line}: {error}");
+    }
+    for text in [
+        "framework = \"custom\"\n[custom]\nuser = \"SELECT 1 WHERE 1 = :username\"",
+        "framework = \"django\"\ndatabase = \"sqlite:x\"\n[custom]\nuser = \"SELECT :username\"",
+        "framework = \"custom\"\ndatabase = \"sqlite:x\"\nsession_source = \"htp\"",
+        "framework = \"custom\"\ndatabase = \"sqlite:x\"\nsession_source = \"http\"",
+    ] {
+        assert!(site.parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn nothing_shows_a_hash() {
+    let mut asked = authenticator(&site());
+    let verdict = format!(
+        "{:?}",
+        Verdict::Granted(Box::new(granted(&mut asked, &vouched("bob"))))
+    );
+    assert!(!verdict.contains("5f4dcc3b"), "{verdict}");
+    assert!(!format!("{asked:?}").contains("5f4dcc3b"));
+}

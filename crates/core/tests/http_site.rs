@@ -1,0 +1,318 @@
+//! Sites that are asked by HTTP who is logged in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
+
+mod shared;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use hallpass_core::Authenticator;
+use shared::{Site, ask, password, session, vouched};
+
+const OK: &str = "200 OK\r\nContent-Type: application/json";
+
+/// A page on the loopback that answers all alike, and remembers what it was asked.
+struct Page {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Page {
+    fn answering(head: &str, body: &str) -> Self {
+        let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        Self::sending(answer)
+    }
+
+    fn sending(answer: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (answer, heard) = (answer.clone(), Arc::clone(&heard));
+                thread::spawn(move || serve(stream.unwrap(), &answer, &heard));
+            }
+        });
+        Self { address, asked }
+    }
+
+    fn site(&self, more: &str) -> Site {
+        Site::new(&format!(
+            "framework = \"custom\"\nsession_source = \"http\"\n[http]\n\
+             url = \"http://{}/whoami\"\ncookie = \"sid\"\nusername = \"/user/username\"\n\
+             timeout = \"20s\"\n{more}",
+            self.address
+        ))
+    }
+
+    fn authenticator(&self) -> Authenticator {
+        self.site("").authenticator("")
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// Answers on a connection until it ends.
+fn serve(mut stream: TcpStream, answer: &str, heard: &Mutex<Vec<String>>) {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(length @ 1..) = stream.read(&mut chunk) {
+        request.extend_from_slice(&chunk[..length]);
+        if request.ends_with(b"\r\n\r\n") {
+            let text = String::from_utf8_lossy(&request).into_owned();
+            heard.lock().unwrap().push(text);
+            request.clear();
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+const ALICE: &str = r#"{"user":{"username":"alice"},"sid":"abc"}"#;
+
+#[test]
+fn the_page_says_who_it_is() {
+    let page = Page::answering(OK, ALICE);
+    let mut asked = page.authenticator();
+    assert_eq!(ask(&mut asked, &session("abc", None)), "alice");
+    assert_eq!(ask(&mut asked, &session("abc", Some("alice"))), "alice");
+    for other in ["Alice", "bob", "alice ", ""] {
+        assert_eq!(ask(&mut asked, &session("abc", Some(other))), "wrong-user");
+    }
+    let requests = page.requests();
+    assert!(requests[0].starts_with("GET /whoami HTTP/1.1\r\n"), "{}", requests[0]);
+    let cookies = |request: &String| {
+        let lines = request.lines();
+        let cookies = lines.filter(|line| line.to_ascii_lowercase().starts_with("cookie:"));
+        cookies.map(|line| line[7..].trim().to_owned()).collect::<Vec<_>>()
+    };
+    for request in &requests {
+        assert_eq!(cookies(request), ["sid=abc"], "{request}");
+        assert!(!request.to_ascii_lowercase().contains("authorization"));
+    }
+}
+
+#[test]
+fn what_is_no_cookie_is_never_sent() {
+    let page = Page::answering(OK, ALICE);
+    let mut asked = page.authenticator();
+    for token in ["", "a; admin=1", "a\r\nX-User: root", "a b", "a\0", "\"a\"", "ä", " a"] {
+        assert_eq!(ask(&mut asked, &session(token, None)), "no-session", "{token:?}");
+    }
+    assert!(page.requests().is_empty());
+}
+
+#[test]
+fn a_status_is_an_answer_or_none() {
+    for (head, expected) in [
+        ("201 Created", "alice"),
+        ("401 Unauthorized", "no-session"),
+        ("403 Forbidden", "no-session"),
+        ("302 Found\r\nLocation: http://127.0.0.1:1/login", "no-session"),
+        ("304 Not Modified", "no-session"),
+        ("307 Temporary Redirect\r\nLocation: /whoami", "no-session"),
+    ] {
+        let page = Page::answering(head, if head.starts_with("304") { "" } else { ALICE });
+        let verdict = ask(&mut page.authenticator(), &session("abc", None));
+        assert_eq!(verdict, expected, "{head}");
+        assert_eq!(page.requests().len(), 1, "{head}");
+    }
+    for head in [
+        "400 Bad Request",
+        "402 Payment Required",
+        "404 Not Found",
+        "407 Proxy Authentication Required",
+        "429 Too Many Requests",
+        "500 Internal Server Error",
+        "502 Bad Gateway",
+        "503 Service Unavailable",
+    ] {
+        let page = Page::answering(head, ALICE);
+        let verdict = ask(&mut page.authenticator(), &session("s3cr3t", None));
+        assert!(verdict.starts_with("unavailable"), "{head}: {verdict}");
+        assert!(!verdict.contains("s3cr3t"), "{verdict}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_name_is_unavailable() {
+    for body in [
+        "",
+        "{}",
+        "null",
+        "alice",
+        "[\"alice\"]",
+        "{\"user\":\"alice\"}",
+        "{\"user\":{\"username\":null}}",
+        "{\"user\":{\"username\":\"\"}}",
+        "{\"user\":{\"username\":true}}",
+        "{\"user\":{\"username\":{\"x\":1}}}",
+        "{\"user\":{\"username\":\"al\\u0000ice\"}}",
+        "{\"user\":{\"username\":\"al\\nice\"}}",
+        "{\"user\":{\"username\":\"alice\"}",
+        "{\"user\":{\"username\":\"alice\"}} x",
+        "<html>alice</html>",
+    ] {
+        let page = Page::answering(OK, body);
+        let verdict = ask(&mut page.authenticator(), &session("abc", None));
+        assert!(verdict.starts_with("unavailable"), "{body}: {verdict}");
+        assert!(!verdict.contains("alice"), "{verdict}");
+    }
+    let long = format!("{{\"user\":{{\"username\":\"{}\"}}}}", "a".repeat(1025));
+    let deep = "[".repeat(60_000);
+    let big = format!("{{\"user\":{{\"username\":\"alice\"}},\"x\":\"{}\"}}", "x".repeat(70_000));
+    for body in [long, deep, big] {
+        let page = Page::answering(OK, &body);
+        let verdict = ask(&mut page.authenticator(), &session("abc", None));
+        assert!(verdict.starts_with("unavailable"), "{verdict}");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = Arc::default();
+    // It takes connections, and says nothing.
+    let silent = Page { address, asked };
+    let site = silent.site("").directory;
+    drop(site);
+    let quick = Site::new(&format!(
+        "framework = \"custom\"\nsession_source = \"http\"\n[http]\nurl = \"http://{}/\"\n\
+         cookie = \"sid\"\nusername = \"/u\"\ntimeout = \"200ms\"",
+        silent.address
+    ));
+    let verdict = ask(&mut quick.authenticator(""), &session("abc", None));
+    assert!(verdict.starts_with("unavailable"), "{verdict}");
+    drop(listener);
+    let verdict = ask(&mut quick.authenticator(""), &session("abc", None));
+    assert!(verdict.starts_with("unavailable"), "{verdict}");
+    for answer in ["", "garbage\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"] {
+        let page = Page::sending(answer.to_owned());
+        let text = format!(
+            "framework = \"custom\"\nsession_source = \"http\"\n[http]\nurl = \"http://{}/\"\n\
+             cookie = \"sid\"\nusername = \"/u\"\ntimeout = \"300ms\"",
+            page.address
+        );
+        let verdict = ask(&mut Site::new(&text).authenticator(""), &session("abc", None));
+        assert!(verdict.starts_with("unavailable"), "{answer}: {verdict}");
+    }
+}
+
+#[test]
+fn the_answer_is_about_the_session_that_was_asked_about() {
+    let page = Page::answering(OK, ALICE);
+    let mut asked = page.site("session_id = \"/sid\"").authenticator("");
+    assert_eq!(ask(&mut asked, &session("abc", None)), "alice");
+    for token in ["abd", "ab", "abcd", "ABC"] {
+        assert_eq!(ask(&mut asked, &session(token, None)), "invalid-session");
+    }
+    let mut asked = page.site("session_id = \"/none\"").authenticator("");
+    assert_eq!(ask(&mut asked, &session("abc", None)), "invalid-session");
+}
+
+#[test]
+fn a_header_may_say_it() {
+    let by_header = |page: &Page| {
+        Site::new(&format!(
+            "framework = \"custom\"\nsession_source = \"http\"\n[http]\nurl = \"http://{}/\"\n\
+             cookie = \"sid\"\nusername = {{ header = \"X-User\" }}\ntimeout = \"20s\"",
+            page.address
+        ))
+        .authenticator("")
+    };
+    let page = Page::answering("204 No Content\r\nX-User: alice", "");
+    assert_eq!(ask(&mut by_header(&page), &session("abc", None)), "alice");
+    for head in [
+        "200 OK",
+        "200 OK\r\nX-User:",
+        "200 OK\r\nX-User: alice\r\nX-User: bob",
+        "200 OK\r\nX-Users: alice",
+        "200 OK\r\nX-User: \u{e9}\u{7f}",
+    ] {
+        let page = Page::answering(head, "alice");
+        let verdict = ask(&mut by_header(&page), &session("abc", None));
+        assert!(verdict.starts_with("unavailable"), "{head}: {verdict}");
+    }
+}
+
+#[test]
+fn without_accounts_there_are_sessions_alone() {
+    let page = Page::answering(OK, ALICE);
+    let mut asked = page.authenticator();
+    for question in [password("alice", "x"), vouched("alice")] {
+        assert!(ask(&mut asked, &question).starts_with("unavailable"));
+    }
+    assert!(page.requests().is_empty());
+}
+
+#[test]
+fn accounts_are_looked_up_where_there_are_any() {
+    let tables = include_str!("../../../bin/hallpass/src/demo/tables.sql");
+    for (name, expected) in [
+        ("alice", "alice"),
+        ("bob", "inactive"),
+        ("carol", "unknown-user"),
+        // Somebody who calls themself like another's address.
+        ("alice@example.com", "unknown-user"),
+        ("ALICE", "unknown-user"),
+    ] {
+        let page = Page::answering(OK, &ALICE.replace("alice", name));
+        let site = Site::new(&format!(
+            "framework = \"django\"\nsession_source = \"http\"\ndatabase = \"sqlite:db\"\n\
+             [access]\nlogin = [\"email\", \"username\"]\nignore_case = true\n\
+             [http]\nurl = \"http://{}/\"\nusername = \"/user/username\"\ntimeout = \"20s\"",
+            page.address
+        ));
+        let database = site.database("db");
+        database.execute_batch(tables).unwrap();
+        for (id, user, active) in [(1, "alice", 1), (2, "bob", 0)] {
+            let insert = "INSERT INTO auth_user VALUES (?1, '!', NULL, 0, ?2, '', ?2 || \
+                          '@example.com', 0, ?3, '2026-01-01 00:00:00', '')";
+            database.execute(insert, (id, user, active)).unwrap();
+        }
+        let mut asked = site.authenticator("");
+        assert_eq!(ask(&mut asked, &session("abc", None)), expected, "{name}");
+        if expected == "alice" {
+            assert_eq!(ask(&mut asked, &session("abc", Some("bob"))), "wrong-user");
+            // The cookie has Django's name where nothing else is said.
+            assert!(page.requests()[0].to_ascii_lowercase().contains("cookie: sessionid=abc"));
+        }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let site = Site::new("");
+    let start = "framework = \"custom\"\nsession_source = \"http\"\n[http]\n";
+    for (lines, word) in [
+        ("cookie = \"c\"\nusername = \"/u\"", "http.url"),
+        ("url = \"ftp://h/\"\ncookie = \"c\"\nusername = \"/u\"", "http.url"),
+        ("url = \"http://a:b@h/\"\ncookie = \"c\"\nusername = \"/u\"", "http.url"),
+        ("url = \"http://h/\"\nusername = \"/u\"", "http.cookie"),
+        ("url = \"http://h/\"\ncookie = \"a;b\"\nusername = \"/u\"", "http.cookie"),
+        ("url = \"http://h/\"\ncookie = \"c\"", "http.username"),
+        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"user\"", "http.username"),
+        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"/a~2\"", "http.username"),
+        ("url = \"http://h/\"\ncookie = \"c\"\nusername = 7", "http.username"),
+        ("url = \"http://h/\"\ncookie = \"c\"\nusername = { header = \"a b\" }", "header"),
+        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\ntimeout = \"0s\"", "http.timeout"),
+        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nsession_id = \"x\"", "session_id"),
+    ] {
+        let error = site.parse(&format!("{start}{lines}")).unwrap_err().to_string();
+        assert!(error.contains(word), "{lines}: {error}");
+    }
+    let unused = "framework = \"django\"\ndatabase = \"sqlite:x\"\n[http]\nurl = \"http://h/\"";
+    assert!(site.parse(unused).unwrap_err().to_string().contains("session_source"));
+}

@@ -1,0 +1,92 @@
+//! Sites that a configuration alone describes, in a temporary directory.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may fail so"
+)]
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use hallpass_core::configuration::Error;
+use hallpass_core::{
+    Authenticator, Configuration, Credential, Deadline, Identity, Question, Secret, Verdict,
+};
+use rusqlite::Connection;
+
+pub struct Site {
+    pub directory: tempfile::TempDir,
+    text: String,
+}
+
+impl Site {
+    pub fn new(text: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let text = text.to_owned();
+        Self { directory, text }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn database(&self, name: &str) -> Connection {
+        Connection::open(self.path(name)).unwrap()
+    }
+
+    pub fn parse(&self, text: &str) -> Result<Configuration, Error> {
+        Configuration::parse(&self.path("hallpass.toml"), text)
+    }
+
+    /// With `more` at the end of the configuration.
+    pub fn authenticator(&self, more: &str) -> Authenticator {
+        self.authenticator_of(&format!("{}\n{more}", self.text))
+    }
+
+    pub fn authenticator_of(&self, text: &str) -> Authenticator {
+        Authenticator::new(&self.parse(text).unwrap())
+    }
+}
+
+pub fn password(name: &str, password: &str) -> Question {
+    let (name, password) = (name.to_owned(), Secret::new(password));
+    Question::new(Credential::Password { name, password })
+}
+
+pub fn session(token: &str, owner: Option<&str>) -> Question {
+    let (token, owner) = (Secret::new(token), owner.map(str::to_owned));
+    Question::new(Credential::Session { token, owner })
+}
+
+pub fn vouched(name: &str) -> Question {
+    let name = name.to_owned();
+    Question::new(Credential::Vouched { name })
+}
+
+/// The verdict now: the name, or the reason.
+pub fn ask(authenticator: &mut Authenticator, question: &Question) -> String {
+    word(authenticator, question, SystemTime::now())
+}
+
+pub fn ask_at(authenticator: &mut Authenticator, question: &Question, seconds: u64) -> String {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    word(authenticator, question, now)
+}
+
+fn word(authenticator: &mut Authenticator, question: &Question, now: SystemTime) -> String {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    match authenticator.answer(question, now, deadline) {
+        Verdict::Granted(identity) => identity.name,
+        Verdict::Denied(reason) => reason.word().to_owned(),
+        Verdict::Unavailable(cause) => format!("unavailable: {cause}"),
+    }
+}
+
+pub fn granted(authenticator: &mut Authenticator, question: &Question) -> Identity {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    match authenticator.answer(question, SystemTime::now(), deadline) {
+        Verdict::Granted(identity) => *identity,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,121 @@
+"""Redis: TCP, TLS and the unix socket, with and without a password, and Sentinel."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from processes import LOOPBACK, free_port, give_away
+
+from .certificates import make_certificates
+from .server import Server, ToolFailed
+
+# Characters with a meaning in URLs, which a password may have all the same.
+PASSWORD = "p@ss/w:rd?'#&=%41"
+
+
+class Redis(Server):
+    """A server without a disk. With `protected`, the default user has PASSWORD, and so has the
+    user `hallpass`, who may read alone."""
+
+    def __init__(self, directory: Path, protected: bool = False, replica_of: int | None = None):
+        super().__init__(directory)
+        self.tls_port = free_port()
+        self.protected = protected
+        self.replica_of = replica_of
+
+    def prepare(self) -> None:
+        self.certificates = make_certificates(self.directory / "tls")
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "redis.sock"
+
+    def command(self) -> list:
+        settings = {
+            "bind": LOOPBACK,
+            "port": self.port,
+            "unixsocket": self.socket,
+            "tls-port": self.tls_port,
+            "tls-cert-file": self.certificates.certificate,
+            "tls-key-file": self.certificates.key,
+            "tls-ca-cert-file": self.certificates.authority,
+            "tls-auth-clients": "no",
+            "dir": self.directory,
+            "repl-diskless-sync-delay": 0,
+        }
+        lines = [f"{key} {value}" for key, value in settings.items()] + ['save ""']
+        if self.protected:
+            # The file's syntax: quoted, with backslashes. The ">" stands for "this password".
+            lines += [f'requirepass "{PASSWORD}"']
+            lines += [f'user hallpass on ">{PASSWORD}" ~* +@read +@connection']
+        if self.replica_of:
+            lines += [f"replicaof {LOOPBACK} {self.replica_of}"]
+        file = self.directory / "redis.conf"
+        file.write_text("\n".join(lines) + "\n")
+        return ["/usr/bin/redis-server", give_away(file)]
+
+    def ready(self) -> bool:
+        try:
+            return self.execute("PING") == b"PONG"
+        except ToolFailed:
+            return False
+
+    def execute(self, *words: str, input: bytes | None = None, database: int = 0) -> bytes:
+        """What redis-cli prints of a command, whose last word may be given as `input`."""
+        command = ["redis-cli", "--raw", "-e", "-s", self.socket, "-n", str(database)]
+        environment = {"PATH": "/usr/bin"}
+        if self.protected:
+            environment["REDISCLI_AUTH"] = PASSWORD
+        command += ["-x"] if input is not None else []
+        return self.run([*command, *words], input or b"", env=environment).removesuffix(b"\n")
+
+    def read(self, key: str, database: int = 0) -> bytes:
+        return self.execute("GET", key, database=database)
+
+    def write(self, key: str, value: bytes, database: int = 0) -> None:
+        """Replaces a value; how long it lives stays."""
+        script = "return redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')"
+        self.execute("EVAL", script, "1", key, input=value, database=database)
+
+    def url(self, database: int = 0, user: str | None = None, tls: bool = False) -> str:
+        """As Django's CACHES has it."""
+        scheme, port = ("rediss", self.tls_port) if tls else ("redis", self.port)
+        login = f"{user or ''}:{quote(PASSWORD, safe='')}@" if self.protected else ""
+        return f"{scheme}://{login}{LOOPBACK}:{port}/{database}"
+
+
+class Sentinel(Server):
+    """A sentinel that watches one primary under the name `shop`, and is content with its own
+    opinion of it."""
+
+    NAME = "shop"
+
+    def __init__(self, directory: Path, primary: Redis):
+        super().__init__(directory)
+        self.primary = primary
+
+    def command(self) -> list:
+        lines = [f"bind {LOOPBACK}", f"port {self.port}", f"dir {self.directory}"]
+        lines += [f"sentinel monitor {self.NAME} {LOOPBACK} {self.primary.port} 1"]
+        lines += [f"sentinel down-after-milliseconds {self.NAME} 500"]
+        lines += [f"sentinel failover-timeout {self.NAME} 3000"]
+        file = self.directory / "sentinel.conf"
+        file.write_text("\n".join(lines) + "\n")
+        return ["/usr/bin/redis-sentinel", give_away(file)]
+
+    def ready(self) -> bool:
+        try:
+            return bool(self.master_port())
+        except ToolFailed:
+            return False
+
+    def execute(self, *words: str) -> bytes:
+        command = ["redis-cli", "--raw", "-e", "-h", LOOPBACK, "-p", str(self.port)]
+        return self.run([*command, *words], env={"PATH": "/usr/bin"}).removesuffix(b"\n")
+
+    def master_port(self) -> int:
+        """The port of the server that is the primary now."""
+        return int(self.execute("SENTINEL", "get-master-addr-by-name", self.NAME).split()[1])
+
+    def replicas(self) -> int:
+        """How many replicas of the primary it has seen."""
+        return self.execute("SENTINEL", "replicas", self.NAME).split(b"\n").count(b"name")
