@@ -25,7 +25,7 @@ encoded = make_password(password, "pbkdf2_sha256", iterations=1)
 User.objects.bulk_create(User(username=f"user{n}", password=encoded) for n in range(count))
 data = sign(login_keys(user))
 expires = timezone.now() + timedelta(days=1)
-Session = SessionStore.get_model_class()
+Session = session_store().model
 Session.objects.bulk_create(
     Session(session_key=f"{n:032}", session_data=data, expire_date=expires) for n in range(count)
 )

@@ -88,5 +88,6 @@ _TABLE_WRITE = """
 from django.db import connection
 with connection.cursor() as cursor:
     table = connection.ops.quote_name("cache table")
-    cursor.execute(f"UPDATE {table} SET value = %s WHERE cache_key = %s", [value, stored_key(token)])
+    update = f"UPDATE {table} SET value = %s WHERE cache_key = %s"
+    cursor.execute(update, [value, stored_key(token)])
 """

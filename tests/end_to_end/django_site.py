@@ -188,10 +188,13 @@ class DjangoSite:
     def configuration(self, **tables) -> dict:
         """The tables of a hallpass.toml for this site; `tables` are laid over them."""
         setting = self.settings.get
-        server = self.server
+        if self.server:
+            database = self.server.hallpass(self.database_name)
+        else:
+            database = f"sqlite:{self.database}"
         result = {
             "framework": "django",
-            "database": server.hallpass(self.database_name) if server else f"sqlite:{self.database}",
+            "database": database,
             "django": {
                 "version": self.version,
                 "secret_key": self.shell("answer = settings.SECRET_KEY"),

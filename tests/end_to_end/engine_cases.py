@@ -406,7 +406,10 @@ FILES = {
     # A number of seconds is taken for what is left of them, for ever.
     "over-in-a-second": (in_a_moment, GRANTED),
     "own-expiry-in-an-old-file": (lambda s: aged_file(s, AGE * 5, expires_in=60), GRANTED),
-    "browser-length-in-an-old-file": (lambda s: aged_file(s, AGE * 5, expires_in=0), DJANGO_DECIDES),
+    "browser-length-in-an-old-file": (
+        lambda s: aged_file(s, AGE * 5, expires_in=0),
+        DJANGO_DECIDES,
+    ),
     "time-to-come-in-an-old-file": (
         lambda s: aged_file(s, AGE * 5, expires_at=time.time() + 60),
         GRANTED,

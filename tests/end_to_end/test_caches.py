@@ -56,7 +56,7 @@ def protected(new_directory):
 def ways(redis, protected, memcached, memcached_on_a_socket):
     """Entries of CACHES, and Hallpass's `cache` where it is not as Django has it."""
     authority = str(protected.certificates.authority)
-    tls = {"BACKEND": BUILT_IN, "LOCATION": f"{protected.url(1, tls=True)}?ssl_ca_certs={authority}"}
+    tls_url = f"{protected.url(1, tls=True)}?ssl_ca_certs={authority}"
     plain_url = f"redis://{LOOPBACK}:{protected.port}/1"
     socket = f"unix://{redis.socket}?db=5"
     built_in = lambda location: {"BACKEND": BUILT_IN, "LOCATION": location}
@@ -75,7 +75,7 @@ def ways(redis, protected, memcached, memcached_on_a_socket):
             {"url": plain_url, "username": "hallpass", "password": PASSWORD},
         ),
         "redis-tls": (
-            tls,
+            built_in(tls_url),
             {
                 "url": f"rediss://localhost:{protected.tls_port}/1",
                 "password": PASSWORD,
@@ -132,7 +132,9 @@ def site(request, new_site, ways, redis):
     }
     site = new_site(
         request.param,
-        CACHES={"default": ways["redis"][0]} | {name: way[0] for name, way in ways.items()} | shapes,
+        CACHES=shapes
+        | {name: settings for name, (settings, _) in ways.items()}
+        | {"default": ways["redis"][0]},
         SESSION_ENGINE="django.contrib.sessions.backends.cache",
     )
     site.make_accounts(

@@ -44,7 +44,7 @@ def sites(new_site, new_directory, request):
                 SESSION_COOKIE_AGE=AGE,
                 SESSION_FILE_PATH=str(new_directory()),
             )
-            site.shell("from django.core.management import call_command as c; c('createcachetable')")
+            site.manage("createcachetable")
             site.make_accounts(
                 {"username": "alice", "password": SECRET, "groups": ["editors"]},
                 {"username": "bob", "password": SECRET},

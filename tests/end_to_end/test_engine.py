@@ -129,7 +129,7 @@ def test_wrong_passwords_are_not(make):
 
 
 def test_a_remembered_password_costs_nothing(make):
-    world = make()
+    world = make(limits={"failures": 0, "deadline": "30s"})
     with world.running() as world.daemon:
         world.give_slow_hash("alice", "slow")
         pid = world.daemon.process.pid

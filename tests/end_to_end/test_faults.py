@@ -576,7 +576,8 @@ def test_role_that_may_not_read(scene, directory):
         take = "REVOKE SELECT ON auth_user, django_session FROM hallpass"
         give = "GRANT SELECT ON auth_user, django_session TO hallpass"
     else:
-        take, give = f"REVOKE ALL ON {name}.* FROM hallpass", f"GRANT SELECT ON {name}.* TO hallpass"
+        take = f"REVOKE ALL ON {name}.* FROM hallpass"
+        give = f"GRANT SELECT ON {name}.* TO hallpass"
     with scene.programs_running(directory, config) as asked:
         assert asked.works()
         server.execute(take, name)

@@ -111,9 +111,9 @@ impl Authenticator {
                 }
             }
             Credential::Token { token, owner } => {
-                self.token(token, owner.as_deref(), question, deadline)
+                self.token(token, owner.as_deref(), question, now, deadline)
             }
-            Credential::Vouched { name } => self.vouched(name, question, deadline),
+            Credential::Vouched { name } => self.vouched(name, question, now, deadline),
         };
         verdict.map_or_else(Verdict::from, |answer| match answer {
             Ok(identity) => Verdict::Granted(Box::new(identity)),
@@ -268,7 +268,7 @@ impl Authenticator {
             let Some(account) = directory.by_name(queries, name)? else {
                 return Ok(None);
             };
-            let admitted = admit(directory, queries, &account, &self.access, question)?;
+            let admitted = admit(directory, queries, &account, &self.access, question, now)?;
             Ok(Some((account, admitted)))
         })?;
         let (encoded, admitted) = match found {
@@ -433,7 +433,7 @@ impl Authenticator {
                 return Ok(Err(Reason::WrongUser));
             }
             let directory = &mut **directory;
-            let admitted = admit(directory, queries, &account, &self.access, question)?;
+            let admitted = admit(directory, queries, &account, &self.access, question, now)?;
             Ok(admitted.map(|identity| Identity {
                 session: Some(Session {
                     digest: digest(token.expose()),
@@ -450,6 +450,7 @@ impl Authenticator {
         token: &Secret,
         owner: Option<&str>,
         question: &Question,
+        now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
         let token = match std::str::from_utf8(token.expose()) {
@@ -464,7 +465,7 @@ impl Authenticator {
             if !belongs(directory, queries, &account, owner)? {
                 return Ok(Err(Reason::WrongUser));
             }
-            admit(directory, queries, &account, &self.access, question)
+            admit(directory, queries, &account, &self.access, question, now)
         })
     }
 
@@ -472,6 +473,7 @@ impl Authenticator {
         &mut self,
         name: &str,
         question: &Question,
+        now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
         if malformed_name(name) {
@@ -482,7 +484,7 @@ impl Authenticator {
             let Some(account) = directory.by_name(queries, name)? else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            admit(directory, queries, &account, &self.access, question)
+            admit(directory, queries, &account, &self.access, question, now)
         })
     }
 }
@@ -510,8 +512,9 @@ fn admit(
     account: &Account,
     access: &Access,
     question: &Question,
+    now: SystemTime,
 ) -> Result<Result<Identity, Reason>, Unavailable> {
-    if !account.active {
+    if !account.active || directory.bars(queries, account, &question.client, now)? {
         return Ok(Err(Reason::Inactive));
     }
     let conditions = [&access.conditions, &question.conditions];
@@ -523,7 +526,7 @@ fn admit(
     for conditions in conditions {
         let mut met = |requirement: &Requirement| -> Result<bool, Unavailable> {
             Ok(match requirement {
-                Requirement::Group(name) => groups.contains(name),
+                Requirement::Group(name) => directory.is_in(queries, account, &groups, name)?,
                 Requirement::Permission(permission) => {
                     account.superuser || directory.holds(queries, account, permission)?
                 }

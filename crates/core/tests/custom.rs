@@ -52,7 +52,8 @@ fn authenticator(site: &Site) -> Authenticator {
 
 #[test]
 fn hashes_of_any_software_are_checked() {
-    let mut asked = authenticator(&site());
+    let site = site();
+    let mut asked = authenticator(&site);
     assert_eq!(ask(&mut asked, &password("alice", "secret")), "alice");
     // MD5, as old sites have it and Django knows it.
     assert_eq!(ask(&mut asked, &password("bob", "password")), "bob");
@@ -76,7 +77,8 @@ fn hashes_of_any_software_are_checked() {
 
 #[test]
 fn columns_are_read_by_name() {
-    let mut asked = authenticator(&site());
+    let site = site();
+    let mut asked = authenticator(&site);
     let question = Question {
         wants_groups: true,
         ..vouched("alice")
@@ -123,7 +125,8 @@ fn statements_that_do_not_say_enough_say_so() {
             "two columns",
         ),
     ] {
-        let mut asked = site().authenticator_of(&format!(
+        let site = site();
+        let mut asked = site.authenticator_of(&format!(
             "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
              [custom]\nuser = \"SELECT {columns} FROM people WHERE login = :username\""
         ));
@@ -149,7 +152,8 @@ fn of_namesakes_the_exact_one_counts() {
 
 #[test]
 fn groups_and_permissions_are_conditions() {
-    let mut asked = authenticator(&site());
+    let site = site();
+    let mut asked = authenticator(&site);
     let mut with = |name: &str, requirement: Requirement| {
         let mut question = vouched(name);
         question.conditions.any.push(requirement);
@@ -180,7 +184,8 @@ fn groups_and_permissions_are_conditions() {
 
 #[test]
 fn sessions_are_rows() {
-    let mut asked = authenticator(&site());
+    let site = site();
+    let mut asked = authenticator(&site);
     let mut at = |token: &str, owner, now| ask_at(&mut asked, &session(token, owner), now);
     assert_eq!(at("token-of-alice", None, 999), "alice");
     assert_eq!(at("token-of-bob", None, 999), "bob");
@@ -204,7 +209,8 @@ fn sessions_are_rows() {
 
 #[test]
 fn a_session_lets_in_its_owner_alone() {
-    let mut asked = authenticator(&site());
+    let site = site();
+    let mut asked = authenticator(&site);
     let names = [
         "alice", "bob", "carol", "Dave", "dave", "nobody", "", "Alice",
     ];
@@ -219,7 +225,8 @@ fn a_session_lets_in_its_owner_alone() {
 
 #[test]
 fn the_cookie_is_found_by_its_name() {
-    let mut asked = authenticator(&site());
+    let site = site();
+    let mut asked = authenticator(&site);
     let mut of = |header: &str| {
         let (header, owner) = (Secret::new(header), None);
         let question = Question::new(Credential::Cookies { header, owner });
@@ -326,7 +333,8 @@ fn only_statements_that_read_by_what_is_known_are_taken() {
 
 #[test]
 fn nothing_shows_a_hash() {
-    let mut asked = authenticator(&site());
+    let site = site();
+    let mut asked = authenticator(&site);
     let verdict = format!(
         "{:?}",
         Verdict::Granted(Box::new(granted(&mut asked, &vouched("bob"))))

@@ -26,7 +26,10 @@ struct Page {
 
 impl Page {
     fn answering(head: &str, body: &str) -> Self {
-        let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let answer = format!(
+            "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         Self::sending(answer)
     }
 
@@ -91,11 +94,17 @@ fn the_page_says_who_it_is() {
         assert_eq!(ask(&mut asked, &session("abc", Some(other))), "wrong-user");
     }
     let requests = page.requests();
-    assert!(requests[0].starts_with("GET /whoami HTTP/1.1\r\n"), "{}", requests[0]);
+    assert!(
+        requests[0].starts_with("GET /whoami HTTP/1.1\r\n"),
+        "{}",
+        requests[0]
+    );
     let cookies = |request: &String| {
         let lines = request.lines();
         let cookies = lines.filter(|line| line.to_ascii_lowercase().starts_with("cookie:"));
-        cookies.map(|line| line[7..].trim().to_owned()).collect::<Vec<_>>()
+        cookies
+            .map(|line| line[7..].trim().to_owned())
+            .collect::<Vec<_>>()
     };
     for request in &requests {
         assert_eq!(cookies(request), ["sid=abc"], "{request}");
@@ -107,8 +116,21 @@ fn the_page_says_who_it_is() {
 fn what_is_no_cookie_is_never_sent() {
     let page = Page::answering(OK, ALICE);
     let mut asked = page.authenticator();
-    for token in ["", "a; admin=1", "a\r\nX-User: root", "a b", "a\0", "\"a\"", "ä", " a"] {
-        assert_eq!(ask(&mut asked, &session(token, None)), "no-session", "{token:?}");
+    for token in [
+        "",
+        "a; admin=1",
+        "a\r\nX-User: root",
+        "a b",
+        "a\0",
+        "\"a\"",
+        "ä",
+        " a",
+    ] {
+        assert_eq!(
+            ask(&mut asked, &session(token, None)),
+            "no-session",
+            "{token:?}"
+        );
     }
     assert!(page.requests().is_empty());
 }
@@ -119,7 +141,10 @@ fn a_status_is_an_answer_or_none() {
         ("201 Created", "alice"),
         ("401 Unauthorized", "no-session"),
         ("403 Forbidden", "no-session"),
-        ("302 Found\r\nLocation: http://127.0.0.1:1/login", "no-session"),
+        (
+            "302 Found\r\nLocation: http://127.0.0.1:1/login",
+            "no-session",
+        ),
         ("304 Not Modified", "no-session"),
         ("307 Temporary Redirect\r\nLocation: /whoami", "no-session"),
     ] {
@@ -171,7 +196,10 @@ fn an_answer_without_a_name_is_unavailable() {
     }
     let long = format!("{{\"user\":{{\"username\":\"{}\"}}}}", "a".repeat(1025));
     let deep = "[".repeat(60_000);
-    let big = format!("{{\"user\":{{\"username\":\"alice\"}},\"x\":\"{}\"}}", "x".repeat(70_000));
+    let big = format!(
+        "{{\"user\":{{\"username\":\"alice\"}},\"x\":\"{}\"}}",
+        "x".repeat(70_000)
+    );
     for body in [long, deep, big] {
         let page = Page::answering(OK, &body);
         let verdict = ask(&mut page.authenticator(), &session("abc", None));
@@ -198,14 +226,21 @@ fn a_server_that_does_not_answer_is_unavailable() {
     drop(listener);
     let verdict = ask(&mut quick.authenticator(""), &session("abc", None));
     assert!(verdict.starts_with("unavailable"), "{verdict}");
-    for answer in ["", "garbage\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"] {
+    for answer in [
+        "",
+        "garbage\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
+    ] {
         let page = Page::sending(answer.to_owned());
         let text = format!(
             "framework = \"custom\"\nsession_source = \"http\"\n[http]\nurl = \"http://{}/\"\n\
              cookie = \"sid\"\nusername = \"/u\"\ntimeout = \"300ms\"",
             page.address
         );
-        let verdict = ask(&mut Site::new(&text).authenticator(""), &session("abc", None));
+        let verdict = ask(
+            &mut Site::new(&text).authenticator(""),
+            &session("abc", None),
+        );
         assert!(verdict.starts_with("unavailable"), "{answer}: {verdict}");
     }
 }
@@ -287,7 +322,11 @@ fn accounts_are_looked_up_where_there_are_any() {
         if expected == "alice" {
             assert_eq!(ask(&mut asked, &session("abc", Some("bob"))), "wrong-user");
             // The cookie has Django's name where nothing else is said.
-            assert!(page.requests()[0].to_ascii_lowercase().contains("cookie: sessionid=abc"));
+            assert!(
+                page.requests()[0]
+                    .to_ascii_lowercase()
+                    .contains("cookie: sessionid=abc")
+            );
         }
     }
 }
@@ -298,21 +337,56 @@ fn what_makes_no_sense_is_refused() {
     let start = "framework = \"custom\"\nsession_source = \"http\"\n[http]\n";
     for (lines, word) in [
         ("cookie = \"c\"\nusername = \"/u\"", "http.url"),
-        ("url = \"ftp://h/\"\ncookie = \"c\"\nusername = \"/u\"", "http.url"),
-        ("url = \"http://a:b@h/\"\ncookie = \"c\"\nusername = \"/u\"", "http.url"),
+        (
+            "url = \"ftp://h/\"\ncookie = \"c\"\nusername = \"/u\"",
+            "http.url",
+        ),
+        (
+            "url = \"http://a:b@h/\"\ncookie = \"c\"\nusername = \"/u\"",
+            "http.url",
+        ),
         ("url = \"http://h/\"\nusername = \"/u\"", "http.cookie"),
-        ("url = \"http://h/\"\ncookie = \"a;b\"\nusername = \"/u\"", "http.cookie"),
+        (
+            "url = \"http://h/\"\ncookie = \"a;b\"\nusername = \"/u\"",
+            "http.cookie",
+        ),
         ("url = \"http://h/\"\ncookie = \"c\"", "http.username"),
-        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"user\"", "http.username"),
-        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"/a~2\"", "http.username"),
-        ("url = \"http://h/\"\ncookie = \"c\"\nusername = 7", "http.username"),
-        ("url = \"http://h/\"\ncookie = \"c\"\nusername = { header = \"a b\" }", "header"),
-        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\ntimeout = \"0s\"", "http.timeout"),
-        ("url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nsession_id = \"x\"", "session_id"),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"user\"",
+            "http.username",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/a~2\"",
+            "http.username",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = 7",
+            "http.username",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = { header = \"a b\" }",
+            "header",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\ntimeout = \"0s\"",
+            "http.timeout",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nsession_id = \"x\"",
+            "session_id",
+        ),
     ] {
-        let error = site.parse(&format!("{start}{lines}")).unwrap_err().to_string();
+        let error = site
+            .parse(&format!("{start}{lines}"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(word), "{lines}: {error}");
     }
     let unused = "framework = \"django\"\ndatabase = \"sqlite:x\"\n[http]\nurl = \"http://h/\"";
-    assert!(site.parse(unused).unwrap_err().to_string().contains("session_source"));
+    assert!(
+        site.parse(unused)
+            .unwrap_err()
+            .to_string()
+            .contains("session_source")
+    );
 }

@@ -81,7 +81,11 @@ fn what_is_no_id_reaches_no_file() {
         &"a".repeat(257),
         &"a".repeat(256),
     ] {
-        assert_eq!(ask(&mut asked, &session(token, None)), "no-session", "{token:?}");
+        assert_eq!(
+            ask(&mut asked, &session(token, None)),
+            "no-session",
+            "{token:?}"
+        );
     }
 }
 
@@ -92,7 +96,12 @@ fn a_session_lives_as_long_as_its_last_use() {
     let path = site.path("sessions").join(format!("sess_{ID}"));
     let used = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000);
     let times = FileTimes::new().set_modified(used);
-    File::options().write(true).open(path).unwrap().set_times(times).unwrap();
+    File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_times(times)
+        .unwrap();
     for (more, last) in [("", 11_440), ("gc_maxlifetime = 60", 10_060)] {
         let mut asked = site.authenticator(more);
         assert_eq!(ask_at(&mut asked, &session(ID, None), last), "alice");
@@ -109,12 +118,21 @@ fn what_is_no_session_lets_nobody_in() {
         (&b""[..], "anonymous-session"),
         (b"cart|a:0:{}", "anonymous-session"),
         (b"user|a:1:{s:8:\"username\";N;}", "anonymous-session"),
-        (b"user|a:1:{s:8:\"username\";s:0:\"\";}", "anonymous-session"),
+        (
+            b"user|a:1:{s:8:\"username\";s:0:\"\";}",
+            "anonymous-session",
+        ),
         (b"user|s:5:\"alice\";", "anonymous-session"),
         (b"user|a:1:{s:8:\"username\";b:1;}", "invalid-session"),
-        (b"user|a:1:{s:8:\"username\";s:5:\"al\nce\";}", "invalid-session"),
+        (
+            b"user|a:1:{s:8:\"username\";s:5:\"al\nce\";}",
+            "invalid-session",
+        ),
         (&ALICE[..ALICE.len() - 1], "invalid-session"),
-        (b"user|a:2:{s:8:\"username\";s:5:\"alice\";}", "invalid-session"),
+        (
+            b"user|a:2:{s:8:\"username\";s:5:\"alice\";}",
+            "invalid-session",
+        ),
         (b"\0\0\0\x02\x14", "invalid-session"),
         (b"<?php exit;", "invalid-session"),
     ] {
@@ -156,7 +174,10 @@ fn directories_lie_in_between() {
     symlink("/dev/null", deep.join(format!("sess_{ID}"))).unwrap();
     let verdict = ask(&mut asked, &session(ID, None));
     assert!(verdict.starts_with("unavailable"), "{verdict}");
-    assert!(verdict.contains("sess_") && !verdict.contains("443rg"), "{verdict}");
+    assert!(
+        verdict.contains("sess_") && !verdict.contains("443rg"),
+        "{verdict}"
+    );
     assert!(!verdict.contains("b/4"), "{verdict}");
 }
 
@@ -166,7 +187,10 @@ fn where_everybody_may_put_files_their_owners_count() {
     put(&site, ID, ALICE);
     let directory = site.path("sessions");
     fs::set_permissions(&directory, Permissions::from_mode(0o1733)).unwrap();
-    assert_eq!(ask(&mut site.authenticator(""), &session(ID, None)), "alice");
+    assert_eq!(
+        ask(&mut site.authenticator(""), &session(ID, None)),
+        "alice"
+    );
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -215,7 +239,11 @@ fn without_accounts_there_are_sessions_alone() {
         let verdict = ask(&mut asked, &question);
         assert!(verdict.contains("[custom] user"), "{verdict}");
     }
-    for (owner, expected) in [("alice", "alice"), ("Alice", "wrong-user"), ("bob", "wrong-user")] {
+    for (owner, expected) in [
+        ("alice", "alice"),
+        ("Alice", "wrong-user"),
+        ("bob", "wrong-user"),
+    ] {
         assert_eq!(ask(&mut asked, &session(ID, Some(owner))), expected);
     }
     let mut question = session(ID, None);
@@ -254,9 +282,15 @@ fn accounts_are_looked_up_where_there_are_any() {
     let mut question = session(ID, None);
     question.wants_groups = true;
     let identity = granted(&mut asked, &question);
-    assert_eq!((&*identity.id, &*identity.groups), ("1", &["staff".to_owned()][..]));
+    assert_eq!(
+        (&*identity.id, &*identity.groups),
+        ("1", &["staff".to_owned()][..])
+    );
     assert_eq!(ask(&mut asked, &password("alice", "secret")), "alice");
-    assert_eq!(ask(&mut asked, &password("alice", "Secret")), "wrong-password");
+    assert_eq!(
+        ask(&mut asked, &password("alice", "Secret")),
+        "wrong-password"
+    );
     assert_eq!(ask(&mut asked, &session(ID, Some("bob"))), "wrong-user");
     put(&site, ID, BOB);
     assert_eq!(ask(&mut asked, &session(ID, None)), "inactive");
@@ -284,7 +318,11 @@ fn ids_are_looked_up() {
         ("d:1", "invalid-session"),
         ("b:1", "invalid-session"),
     ] {
-        put(&site, ID, format!("user|a:1:{{s:2:\"id\";{id};}}").as_bytes());
+        put(
+            &site,
+            ID,
+            format!("user|a:1:{{s:2:\"id\";{id};}}").as_bytes(),
+        );
         assert_eq!(ask(&mut asked, &session(ID, None)), reason, "{id}");
     }
 }
@@ -296,11 +334,19 @@ fn the_cookie_is_decoded_once() {
     let mut asked = site.authenticator("");
     let mut of = |header: &str| {
         let (header, owner) = (Secret::new(header), None);
-        ask(&mut asked, &Question::new(Credential::Cookies { header, owner }))
+        ask(
+            &mut asked,
+            &Question::new(Credential::Cookies { header, owner }),
+        )
     };
     assert_eq!(of("PHPSESSID=a%2Cb-c"), "alice");
     assert_eq!(of("PHPSESSID=a,b-c; x=y"), "alice");
-    for none in ["PHPSESSID=a%252Cb-c", "PHPSESSID=a%2Cb%2Dc", "phpsessid=a,b-c", "SID=a,b-c"] {
+    for none in [
+        "PHPSESSID=a%252Cb-c",
+        "PHPSESSID=a%2Cb%2Dc",
+        "phpsessid=a,b-c",
+        "SID=a,b-c",
+    ] {
         assert_eq!(of(none), "no-session", "{none}");
     }
 }
@@ -332,12 +378,16 @@ fn symfonys_table_has_two_meanings_of_lifetime() {
         (i64::MIN, i64::MIN, "expired-session"),
     ] {
         let insert = "REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4)";
-        database.execute(insert, (ID, ALICE, lifetime, time)).unwrap();
+        database
+            .execute(insert, (ID, ALICE, lifetime, time))
+            .unwrap();
         let verdict = ask_at(&mut asked, &session(ID, None), 1_700_000_000);
         assert_eq!(verdict, reason, "{lifetime} from {time}");
     }
     // The row that a page puts there before it writes.
-    database.execute("UPDATE sessions SET sess_data = '', sess_lifetime = 0", ()).unwrap();
+    database
+        .execute("UPDATE sessions SET sess_data = '', sess_lifetime = 0", ())
+        .unwrap();
     let verdict = ask_at(&mut asked, &session(ID, None), 0);
     assert_eq!(verdict, "no-session");
     for wrong in ["sess_lifetime = 'x'", "sess_time = NULL", "sess_data = 7"] {
@@ -350,39 +400,44 @@ fn symfonys_table_has_two_meanings_of_lifetime() {
     assert_eq!(ask_at(&mut asked, &session(ID, None), 0), "no-session");
     database.execute("DROP TABLE sessions", ()).unwrap();
     let verdict = ask_at(&mut asked, &session(ID, None), 0);
-    assert!(verdict.starts_with("unavailable") && !verdict.contains(ID), "{verdict}");
+    assert!(
+        verdict.starts_with("unavailable") && !verdict.contains(ID),
+        "{verdict}"
+    );
 }
 
-/// Every session that Symfony wrote, in every format, found by itself; as a row and as a file.
+/// Every session that Symfony wrote, in every format, which is found by itself.
 #[test]
 fn symfonys_own_sessions_name_their_users() {
     let recorded: Vec<Value> = serde_json::from_str(SYMFONY).unwrap();
-    let site = files(
-        &FILES.replace("user.username", "_sf2_attributes._security_main"),
-    );
+    let site = files(&FILES.replace("user.username", "_sf2_attributes._security_main"));
     let mut asked = site.authenticator("");
     let mut somebody = 0;
     for row in &recorded {
-        let identifier = row["identifier"].as_str();
-        let expected = identifier.filter(|_| row["email"] != Value::Null || identifier.is_some());
+        let case = row["case"].as_str().unwrap();
+        // Of these the token does not tell which property is the name.
+        let unclear = [
+            "two names",
+            "an entity that writes itself",
+            "an entity of its own form",
+            "a second factor",
+        ];
+        let expected = match row["identifier"].as_str() {
+            _ if unclear.contains(&case) => "invalid-session",
+            Some(name) => name,
+            None => "anonymous-session",
+        };
         for handler in ["php", "php_binary", "php_serialize", "igbinary"] {
             let Some(bytes) = row[handler].as_str() else {
                 continue;
             };
             put(&site, ID, &STANDARD.decode(bytes).unwrap());
             let verdict = ask(&mut asked, &session(ID, None));
-            match expected {
-                Some(name) if verdict == name => somebody += 1,
-                Some(name) => assert!(
-                    verdict == "anonymous-session",
-                    "{handler}, {}: {verdict}, not {name}",
-                    row["case"]
-                ),
-                None => assert!(verdict.ends_with("-session"), "{}: {verdict}", row["case"]),
-            }
+            assert_eq!(verdict, expected, "{handler}, {case}");
+            somebody += usize::from(!verdict.ends_with("-session"));
         }
     }
-    assert!(somebody >= 100, "{somebody}");
+    assert!(somebody >= 80, "{somebody}");
 }
 
 #[test]
@@ -393,22 +448,36 @@ fn what_makes_no_sense_is_refused() {
         ("user = \"\"", "php.user"),
         ("user = \"a\"\nuser_id = \"b\"", "php.user_id"),
         ("user_id = \"b\"", "custom.user_by_id"),
-        ("user = \"a\"\nsave_handler = \"sqlite\"", "php.save_handler"),
+        (
+            "user = \"a\"\nsave_handler = \"sqlite\"",
+            "php.save_handler",
+        ),
         ("user = \"a\"\nsave_handler = \"redis\"", "php.save_path"),
-        ("user = \"a\"\nsave_handler = \"redis\"\nsave_path = \"x\"", "php.save_path"),
-        ("user = \"a\"\nsave_handler = \"memcached\"\nsave_path = \"a:b\"", "php.save_path"),
+        (
+            "user = \"a\"\nsave_handler = \"redis\"\nsave_path = \"x\"",
+            "php.save_path",
+        ),
+        (
+            "user = \"a\"\nsave_handler = \"memcached\"\nsave_path = \"a:b\"",
+            "php.save_path",
+        ),
         ("user = \"a\"\nsave_path = \"x;/tmp\"", "php.save_path"),
         ("user = \"a\"\nsave_handler = \"pdo\"", "database"),
         ("user = \"a\"\ntable = \"sessions\"", "php.table"),
         ("user = \"a\"\nprefix = \"x\"", "php.prefix"),
         ("user = \"a\"\nowner = \"nobody at all\"", "php.owner"),
-        ("user = \"a\"\nserialize_handler = \"wddx\"", "php.serialize_handler"),
+        (
+            "user = \"a\"\nserialize_handler = \"wddx\"",
+            "php.serialize_handler",
+        ),
         ("user = \"a\"\nname = \"a b\"", "php.name"),
         ("user = \"a\"\ngc_maxlifetime = -1", "php.gc_maxlifetime"),
         ("user = \"a\"\nsavepath = \"x\"", "save_path"),
         ("user = \"a\"\n[django]\nversion = \"5.2\"", "django"),
     ] {
-        let error = site.parse(&format!("framework = \"php\"\n[php]\n{lines}")).unwrap_err();
+        let error = site
+            .parse(&format!("framework = \"php\"\n[php]\n{lines}"))
+            .unwrap_err();
         assert!(error.to_string().contains(word), "{lines}: {error}");
     }
 }
@@ -426,5 +495,8 @@ fn no_secret_is_shown() {
     let mut asked = hallpass_core::Authenticator::new(&configuration);
     let verdict = ask(&mut asked, &session(ID, None));
     assert!(verdict.starts_with("unavailable"), "{verdict}");
-    assert!(!verdict.contains("hunter2") && !verdict.contains(ID), "{verdict}");
+    assert!(
+        !verdict.contains("hunter2") && !verdict.contains(ID),
+        "{verdict}"
+    );
 }

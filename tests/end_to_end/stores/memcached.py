@@ -20,7 +20,9 @@ class Memcached(Server):
         return self.directory / "memcached.sock"
 
     def command(self) -> list:
-        where = ["-s", self.socket, "-a", "0666"] if self.unix else ["-l", LOOPBACK, "-p", self.port]
+        where = ["-l", LOOPBACK, "-p", self.port]
+        if self.unix:
+            where = ["-s", self.socket, "-a", "0666"]
         return ["/usr/bin/memcached", *map(str, where), "-U", "0", "-m", "32", "-c", "256"]
 
     def ready(self) -> bool:

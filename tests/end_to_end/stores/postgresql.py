@@ -11,7 +11,9 @@ from .server import Server, ToolFailed
 
 # Debian keeps the programs of each version apart, and none of them in PATH.
 PROGRAMS = max(
-    Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), default=None
+    Path("/usr/lib/postgresql").glob("*/bin"),
+    key=lambda path: float(path.parent.name),
+    default=None,
 )
 
 # Characters with a meaning in URLs and SQL, which a password may have all the same.
@@ -122,7 +124,8 @@ class PostgreSQL(Server):
     def hallpass(self, name: str, user: str = "hallpass", socket: bool = False, **more) -> dict:
         """The table `database` of hallpass.toml."""
         if socket:
-            where = f"/{name}?host={quote(str(self.directory), safe='')}&port={self.port}&user={user}"
+            socket = f"host={quote(str(self.directory), safe='')}&port={self.port}"
+            where = f"/{name}?{socket}&user={user}"
         else:
             where = f"{user}@{LOOPBACK}:{self.port}/{name}"
         return {"url": f"postgres://{where}", "password": PASSWORD} | more

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from datetime import timezone as datetime_timezone
 from functools import lru_cache, wraps
+from importlib import import_module
 from unittest import mock
 
 import django
@@ -320,12 +321,18 @@ def put_session(data, expires_in=3600, key=None):
     key = key or store._get_new_session_key()
     expire_date = timezone.now() + timedelta(seconds=expires_in)
     row = {"session_data": data, "expire_date": expire_date}
-    store.model.objects.update_or_create(session_key=key, defaults=row)
+    session_model().objects.update_or_create(session_key=key, defaults=row)
     return key
 
 
+def session_model():
+    """That of Django, or of django-user-sessions."""
+    store = session_store()
+    return getattr(store, "model", None) or import_module(type(store).__module__).Session
+
+
 def session_row(token):
-    return session_store().model.objects.filter(session_key=token)
+    return session_model().objects.filter(session_key=token)
 
 
 def session_data(token):

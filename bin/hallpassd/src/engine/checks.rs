@@ -134,7 +134,10 @@ impl Checks {
             return Err(Box::new((waiter, "the queue is full")));
         }
         if self.pace.after(state.load, work) > deadline.remaining() {
-            return Err(Box::new((waiter, "the checks that wait take all of `deadline`")));
+            return Err(Box::new((
+                waiter,
+                "the checks that wait take all of `deadline`",
+            )));
         }
         let number = state.next;
         state.next += 1;

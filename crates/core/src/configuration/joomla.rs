@@ -109,7 +109,10 @@ impl Joomla {
         let before_4 = match file.section.string("version")? {
             None => false,
             Some(version) => {
-                let major = version.split('.').next().and_then(|it| it.parse::<u32>().ok());
+                let major = version
+                    .split('.')
+                    .next()
+                    .and_then(|it| it.parse::<u32>().ok());
                 let message = "is not a version, as in \"4.4\"";
                 major.ok_or_else(|| file.section.wrong("version", message))? < 4
             }
@@ -123,7 +126,10 @@ impl Joomla {
             session_metadata: file.truth("session_metadata")?.unwrap_or(true),
             shared_session: file.truth("shared_session")?.unwrap_or(false),
             before_4,
-            allow_require_reset: file.section.boolean("allow_require_reset")?.unwrap_or(false),
+            allow_require_reset: file
+                .section
+                .boolean("allow_require_reset")?
+                .unwrap_or(false),
             allow_missing_second_factor: file
                 .section
                 .boolean("allow_missing_second_factor")?
@@ -161,7 +167,9 @@ fn cookie_name_of(secret: &Secret, session_name: &str) -> String {
 /// matter.
 fn database(file: &mut SiteFile<'_>) -> Result<Result<Settings, Error>, Error> {
     let dbtype = file.filled("dbtype")?;
-    let host = file.filled("host")?.unwrap_or_else(|| "localhost".to_owned());
+    let host = file
+        .filled("host")?
+        .unwrap_or_else(|| "localhost".to_owned());
     let (name, user) = (file.filled("db")?, file.filled("user")?);
     let password = file.secret("password")?;
     let encryption = file.number("dbencryption")?.unwrap_or(0);
@@ -188,9 +196,12 @@ fn database(file: &mut SiteFile<'_>) -> Result<Result<Settings, Error>, Error> {
     let mut settings = site_file::settings(kind, addresses, name, user, password);
     if encryption > 0 {
         settings.tls = Tls {
-            mode: if verify { TlsMode::VerifyFull } else { TlsMode::Require },
+            mode: if verify {
+                TlsMode::VerifyFull
+            } else {
+                TlsMode::Require
+            },
             ca: ca.map(PathBuf::from),
-            ..Tls::default()
         };
     }
     Ok(Ok(settings))
@@ -211,10 +222,7 @@ fn split_host(host: &str) -> (&str, Option<&str>) {
     }
     if host.starts_with('[') {
         return match host.split_once(']') {
-            Some((address, rest)) => (
-                address.trim_start_matches('['),
-                rest.strip_prefix(':'),
-            ),
+            Some((address, rest)) => (address.trim_start_matches('['), rest.strip_prefix(':')),
             None => (host, None),
         };
     }
@@ -275,10 +283,9 @@ fn sessions(file: &mut SiteFile<'_>) -> Result<JoomlaSessions, Error> {
                     .to_owned(),
             ),
         },
-        Some(other) => JoomlaSessions::Unreachable(format!(
-            "the session handler {}",
-            other.escape_default()
-        )),
+        Some(other) => {
+            JoomlaSessions::Unreachable(format!("the session handler {}", other.escape_default()))
+        }
     })
 }
 

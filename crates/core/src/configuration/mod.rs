@@ -12,12 +12,15 @@ mod django;
 mod ejabberd;
 mod error;
 mod http;
+mod joomla;
 mod limits;
 mod log;
 mod passwords;
 mod php;
+mod phpbb;
 mod secret;
 mod section;
+mod site_file;
 mod tickets;
 mod values;
 mod via;
@@ -39,10 +42,12 @@ pub use self::django::{
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
 pub use self::error::Error;
 pub use self::http::{Http, NameIn};
+pub use self::joomla::{Joomla, JoomlaClient, JoomlaSessions};
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
 pub use self::php::{Php, PhpStore, PhpUser};
+pub use self::phpbb::Phpbb;
 use self::section::{Document, Section};
 pub use self::tickets::TicketSettings;
 pub use self::via::Via;
@@ -51,7 +56,7 @@ pub use self::via::Via;
 pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
 
 /// The keys outside any table, and the tables.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "name",
     "framework",
     "session_source",
@@ -61,7 +66,9 @@ const KEYS: [&str; 17] = [
     "custom",
     "django",
     "http",
+    "joomla",
     "php",
+    "phpbb",
     "access",
     "passwords",
     "limits",
@@ -113,6 +120,10 @@ pub enum Framework {
     Django(Box<Django>),
     /// Plain PHP, with the SQL that reads its accounts.
     Php(Box<Php>, Box<Custom>),
+    /// Joomla.
+    Joomla(Box<Joomla>),
+    /// phpBB.
+    Phpbb(Box<Phpbb>),
 }
 
 impl Configuration {
@@ -158,7 +169,8 @@ impl Configuration {
             _ if self.http.is_some() => None,
             Framework::Custom(custom) => custom.session.is_none().then_some("custom.session"),
             Framework::Django(django) => (!django.reads_sessions()).then_some("django.secret_key"),
-            Framework::Php(..) => None,
+            Framework::Joomla(joomla) => joomla.missing_for_sessions(),
+            Framework::Php(..) | Framework::Phpbb(_) => None,
         }
     }
 
@@ -167,7 +179,10 @@ impl Configuration {
     pub fn reads_tokens(&self) -> bool {
         match &self.framework {
             Framework::Django(django) => django.authtoken,
-            Framework::Custom(_) | Framework::Php(..) => false,
+            Framework::Custom(_)
+            | Framework::Joomla(_)
+            | Framework::Php(..)
+            | Framework::Phpbb(_) => false,
         }
     }
 
@@ -208,7 +223,7 @@ impl Configuration {
             }
         };
         only_its_own(&mut top, &word)?;
-        let database = database::read(&mut top)?;
+        let mut database = database::read(&mut top)?;
         let framework = match word.as_str() {
             "custom" => {
                 let custom = Custom::read(top.section("custom")?, &database.location)?;
@@ -228,8 +243,17 @@ impl Configuration {
                 }
                 Framework::Php(Box::new(php), Box::new(custom))
             }
-            "joomla" | "phpbb" => {
-                return Err(top.wrong("framework", "is not known to this version"));
+            "joomla" => {
+                let given = given(&database);
+                let (joomla, its_own) = Joomla::read(top.section("joomla")?, given)?;
+                database = its_own;
+                Framework::Joomla(Box::new(joomla))
+            }
+            "phpbb" => {
+                let given = given(&database);
+                let (phpbb, its_own) = Phpbb::read(top.section("phpbb")?, given)?;
+                database = its_own;
+                Framework::Phpbb(Box::new(phpbb))
             }
             _ => {
                 let frameworks =
@@ -277,7 +301,9 @@ impl Framework {
         match self {
             Self::Custom(custom) => custom.cookie.as_deref(),
             Self::Django(django) => Some(&django.sessions.cookie_name),
+            Self::Joomla(joomla) => joomla.session_cookie_name.as_deref(),
             Self::Php(php, _) => Some(&php.cookie_name),
+            Self::Phpbb(_) => None,
         }
     }
 
@@ -286,9 +312,16 @@ impl Framework {
         match self {
             Self::Custom(custom) => custom.asks(),
             Self::Django(_) => !asks_the_site,
+            Self::Joomla(_) | Self::Phpbb(_) => true,
             Self::Php(php, custom) => custom.asks() || (php.in_database() && !asks_the_site),
         }
     }
+}
+
+/// The database at the top, where there is one: it replaces what the site's own file says.
+fn given(database: &sql::Settings) -> Option<sql::Settings> {
+    let nowhere = matches!(database.location, sql::Location::Nowhere);
+    (!nowhere).then(|| database.clone())
 }
 
 /// An error for a table that is for another framework than `framework`.

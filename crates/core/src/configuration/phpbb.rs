@@ -68,7 +68,9 @@ fn database(file: &mut SiteFile<'_>) -> Result<Result<Settings, Error>, Error> {
         file.section.wrong(key, message)
     };
     // A class since 3.1, a word before.
-    let driver = dbms.as_deref().map(|dbms| dbms.rsplit('\\').next().unwrap_or(dbms));
+    let driver = dbms
+        .as_deref()
+        .map(|dbms| dbms.rsplit('\\').next().unwrap_or(dbms));
     let kind = match driver {
         Some("mysqli" | "mysql" | "mysql4") => Kind::Mysql,
         Some("postgres") => Kind::Postgres,
@@ -93,10 +95,8 @@ fn database(file: &mut SiteFile<'_>) -> Result<Result<Settings, Error>, Error> {
         }
         _ => (host, port),
     };
-    Ok(
-        match site_file::addresses(kind, &host, port.as_deref()) {
-            Ok(addresses) => Ok(site_file::settings(kind, addresses, name, user, password)),
-            Err(message) => Err(file.section.wrong("dbport", message)),
-        },
-    )
+    Ok(match site_file::addresses(kind, &host, port.as_deref()) {
+        Ok(addresses) => Ok(site_file::settings(kind, addresses, name, user, password)),
+        Err(message) => Err(file.section.wrong("dbport", message)),
+    })
 }

@@ -37,8 +37,9 @@ impl<'document> SiteFile<'document> {
             None => None,
             Some(path) => {
                 let path = beside(section.path(), &path);
-                let wrong =
-                    |message: String| section.wrong("configuration", &format!("cannot be read: {message}"));
+                let wrong = |message: String| {
+                    section.wrong("configuration", &format!("cannot be read: {message}"))
+                };
                 let source = std::fs::read(&path)
                     .map(zeroize::Zeroizing::new)
                     .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
@@ -87,9 +88,7 @@ impl<'document> SiteFile<'document> {
                 let number = self.section.integer(key, 0..u64::from(u32::MAX))?;
                 number.map(|number| number.to_string())
             }
-            Some(DeValue::Boolean(boolean)) => {
-                Some(if *boolean { "1" } else { "" }.to_owned())
-            }
+            Some(DeValue::Boolean(boolean)) => Some(if *boolean { "1" } else { "" }.to_owned()),
             Some(_) => return Err(self.section.wrong(key, "is not a string")),
         };
         if given.is_some() {
@@ -103,8 +102,10 @@ impl<'document> SiteFile<'document> {
             Some(Literal::Boolean(false) | Literal::Null) => Some(String::new()),
             Some(Literal::Float(_) | Literal::Array(_)) => None,
         };
-        text.map(Some)
-            .ok_or_else(|| self.section.wrong(key, "is not text in the site's own file"))
+        text.map(Some).ok_or_else(|| {
+            self.section
+                .wrong(key, "is not text in the site's own file")
+        })
     }
 
     /// The text of the setting `key`, where it is not empty.
@@ -126,9 +127,7 @@ impl<'document> SiteFile<'document> {
             return Ok(Some(secret));
         }
         Ok(match self.literal(key)? {
-            Some(Literal::Text(bytes)) if !bytes.is_empty() => {
-                Some(Secret::new(bytes.as_slice()))
-            }
+            Some(Literal::Text(bytes)) if !bytes.is_empty() => Some(Secret::new(bytes.as_slice())),
             Some(Literal::Integer(number)) => Some(Secret::new(number.to_string())),
             _ => None,
         })

@@ -5,7 +5,9 @@
 mod custom;
 mod django;
 mod http;
+mod joomla;
 mod php;
+mod phpbb;
 
 use std::time::SystemTime;
 
@@ -33,7 +35,9 @@ impl Site {
         let site = match &configuration.framework {
             Framework::Custom(custom) => custom::site(custom),
             Framework::Django(django) => django::site(django, access),
+            Framework::Joomla(joomla) => joomla::site(joomla, access),
             Framework::Php(php, custom) => php::site(php, custom),
+            Framework::Phpbb(phpbb) => phpbb::site(phpbb, access),
         };
         let Some(http) = &configuration.http else {
             return site;
@@ -108,6 +112,29 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         queries: &mut Queries<'_>,
         account: &Account,
     ) -> Result<Vec<String>, Unavailable>;
+
+    /// Whether `account` is in the group called `name`; `groups` are the names of those it is in.
+    fn is_in(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+        groups: &[String],
+        name: &str,
+    ) -> Result<bool, Unavailable> {
+        Ok(groups.iter().any(|group| group == name))
+    }
+
+    /// Whether `account`, which is active, is kept out at the time `now`, or from where `client`
+    /// is.
+    fn bars(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+        _client: &Client,
+        _now: SystemTime,
+    ) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
 
     /// Whether `account`, which is active and no superuser, holds `permission`.
     fn holds(

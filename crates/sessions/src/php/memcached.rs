@@ -167,7 +167,10 @@ mod tests {
             \xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\xe0\xfd\x15\
             \xe0\xe1\x15\x0b0123456789\";";
         let plain = unwrap_memcached(fastlz, 80, Client::Memcached).unwrap();
-        assert_eq!(plain.escape_ascii().to_string(), session.escape_ascii().to_string());
+        assert_eq!(
+            plain.escape_ascii().to_string(),
+            session.escape_ascii().to_string()
+        );
         for end in 0..fastlz.len() {
             assert!(unwrap_memcached(&fastlz[..end], 80, Client::Memcached).is_err());
         }

@@ -175,9 +175,7 @@ impl Queries<'_> {
     #[must_use]
     pub fn same_but_for_case(&self, column: &str, name: &str) -> String {
         match self.connection {
-            Connection::Nowhere | Connection::Sqlite(_) => {
-                sqlite::same_but_for_case(column, name)
-            }
+            Connection::Nowhere | Connection::Sqlite(_) => sqlite::same_but_for_case(column, name),
             Connection::Postgres(_) => postgres::same_but_for_case(column, name),
             Connection::Mysql(_) => mysql::same_but_for_case(column),
         }

@@ -39,13 +39,18 @@ impl Groups {
                 one: None,
             });
         }
-        let (groups, map) = (table(prefix, "usergroups"), table(prefix, "user_usergroup_map"));
+        let (groups, map) = (
+            table(prefix, "usergroups"),
+            table(prefix, "user_usergroup_map"),
+        );
         Ok(Self {
             of_user: format!(
                 "SELECT DISTINCT b.\"id\", b.\"title\" FROM {map} m JOIN {groups} a ON a.\"id\" \
                  = m.\"group_id\" JOIN {groups} b ON {above} WHERE m.\"user_id\" = :id"
             ),
-            one: Some(format!("SELECT \"id\", \"title\" FROM {groups} WHERE \"id\" = :id")),
+            one: Some(format!(
+                "SELECT \"id\", \"title\" FROM {groups} WHERE \"id\" = :id"
+            )),
         })
     }
 

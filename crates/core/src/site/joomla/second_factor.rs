@@ -45,9 +45,9 @@ impl SecondFactor {
         match self {
             Self::None => Ok(false),
             Self::Column => Ok(otp_key.is_some_and(|key| !key.is_empty())),
-            Self::Table(statement) => {
-                Ok(!queries.rows(statement, &[(":id", id.clone())], 1)?.is_empty())
-            }
+            Self::Table(statement) => Ok(!queries
+                .rows(statement, &[(":id", id.clone())], 1)?
+                .is_empty()),
         }
     }
 }

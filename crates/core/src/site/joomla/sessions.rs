@@ -150,7 +150,9 @@ impl Sessions {
             Store::Row => Ok(None),
             Store::Cache(cache) => {
                 let key = format!("{CACHE_PREFIX}{id}");
-                Ok(cache.get(key.as_bytes(), deadline)?.map(|entry| entry.bytes))
+                Ok(cache
+                    .get(key.as_bytes(), deadline)?
+                    .map(|entry| entry.bytes))
             }
             Store::Files(files) => {
                 let name = format!("sess_{id}");

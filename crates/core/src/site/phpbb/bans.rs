@@ -32,7 +32,9 @@ pub(super) fn is_banned(
     if rows.len() == MOST {
         return Err(Unavailable::new("the board's list of bans is too long"));
     }
-    let address = client.address.map(|address| address.to_canonical().to_string());
+    let address = client
+        .address
+        .map(|address| address.to_canonical().to_string());
     let mut banned = false;
     for mut row in rows {
         let user = integer(&row.take(0)).unwrap_or_default();
@@ -45,7 +47,9 @@ pub(super) fn is_banned(
             continue;
         }
         let theirs = (user != 0 && account.id.value == Value::Integer(user))
-            || address.as_deref().is_some_and(|address| matches(&ip, address))
+            || address
+                .as_deref()
+                .is_some_and(|address| matches(&ip, address))
             || matches(&email, &account.email);
         if theirs && excepted {
             return Ok(false);

@@ -36,7 +36,9 @@ pub(super) fn token(cookie_name: &str, header: &[u8]) -> Option<Secret> {
     let value = |suffix: &str| {
         let name = format!("{cookie_name}_{suffix}");
         let value = cookie::value([header], &name)?;
-        String::from_utf8(value).ok().filter(|value| !value.is_empty())
+        String::from_utf8(value)
+            .ok()
+            .filter(|value| !value.is_empty())
     };
     let session_id = value("sid")?;
     let text = match (value("u"), value("k")) {

@@ -9,10 +9,10 @@ use super::bans::is_banned;
 use super::escape::escape;
 use super::username::clean;
 use super::{integer, table};
+use crate::Client;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, LoginField, Phpbb};
 use crate::site::Directory;
-use crate::Client;
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
 /// anonymous.
@@ -93,11 +93,7 @@ impl Accounts {
         Ok(found)
     }
 
-    fn by_email(
-        &self,
-        queries: &mut Queries<'_>,
-        email: &str,
-    ) -> Result<Vec<Found>, Unavailable> {
+    fn by_email(&self, queries: &mut Queries<'_>, email: &str) -> Result<Vec<Found>, Unavailable> {
         let same = queries.same_but_for_case("\"user_email\"", email);
         let parameters = [(":name", Value::from(email))];
         let mut found =
@@ -216,7 +212,9 @@ impl Directory for Accounts {
 
     fn tables(&self) -> Vec<String> {
         let full = |name| format!("{}{name}", self.prefix);
-        ["users", "groups", "user_group", "banlist"].map(full).to_vec()
+        ["users", "groups", "user_group", "banlist"]
+            .map(full)
+            .to_vec()
     }
 
     fn after(

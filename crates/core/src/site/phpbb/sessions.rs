@@ -110,7 +110,10 @@ impl Sessions {
         );
         let digest: [u8; 16] = Md5::digest(login.key).into();
         let digest = format!("{:032x}", u128::from_be_bytes(digest));
-        let parameters = [(":key", Value::from(&*digest)), (":user", login.user.into())];
+        let parameters = [
+            (":key", Value::from(&*digest)),
+            (":user", login.user.into()),
+        ];
         let mut rows = queries.rows(&statement, &parameters, 1)?;
         let last = rows.pop().and_then(|mut row| seconds(&row.take(0)));
         let Some(last) = last else {

@@ -1,0 +1,505 @@
+//! A recorded phpBB 3.3.10, and each of its sessions and accounts with something wrong.
+#![allow(clippy::unwrap_used)]
+
+mod recorded;
+
+use hallpass_core::{Authenticator, Credential, Question, Secret};
+
+use self::recorded::{Site, ask, from, identity, in_group, password, session, session_of, vouched};
+
+const DUMP: &str = include_str!("data/phpbb-3.3.10.sql");
+const CONFIGURATION: &str = r"<?php
+// phpBB 3.3.x auto-generated configuration file
+$dbms = 'phpbb\\db\\driver\\sqlite3';
+$dbhost = 'db.sqlite3';
+$dbport = '';
+$dbname = '';
+$dbuser = '';
+$dbpasswd = '';
+$table_prefix = 'phpbb_';
+$phpbb_adm_relative_path = 'adm/';
+$acm_type = 'phpbb\\cache\\driver\\file';
+
+@define('PHPBB_INSTALLED', true);
+";
+
+/// What the browsers held, and what phpBB wrote beside.
+const ALICE: &str = "c4d605fdc47da2e95572818c37c41c93";
+const ALICE_KEY: &str = "zsw3gq8030r5qxtc";
+const ALICE_TIME: u64 = 1_795_296_488;
+const ZOE: &str = "7f114e1da471c2d44d08673d4fb4f2ec";
+const ZOE_NAME: &str = "Zoë Ünïcode";
+const ZOE_TIME: u64 = 1_795_296_489;
+const NOBODY: &str = "bb3d5c626d200f324fca4b3bdc176e57";
+const BROWSER: &str = "rig/1.0 (weblogin)";
+const PASSWORD: &str = "pässw0rd-ä";
+
+fn site() -> Site {
+    let site = Site::load(DUMP);
+    site.write("config.php", CONFIGURATION);
+    site
+}
+
+fn authenticator(site: &Site, more: &str) -> Authenticator {
+    site.authenticator(&format!(
+        "framework = \"phpbb\"\npasswords.dummy = \"pbkdf2_sha256$1\"\n[phpbb]\n\
+         configuration = \"config.php\"\n{more}"
+    ))
+}
+
+fn cookies(header: &str) -> Question {
+    let (header, owner) = (Secret::new(header), None);
+    Question::new(Credential::Cookies { header, owner })
+}
+
+fn alices_cookies() -> String {
+    format!("phpbb3_57hpu_u=58; phpbb3_57hpu_k={ALICE_KEY}; phpbb3_57hpu_sid={ALICE}")
+}
+
+#[test]
+fn passwords_are_right_or_wrong_as_phpbb_said() {
+    let site = site();
+    site.run(
+        "UPDATE phpbb_users SET user_type = 1 WHERE username = 'bob';
+         UPDATE phpbb_users SET user_type = 2 WHERE username = 'carol'",
+    );
+    let mut phpbb = authenticator(&site, "");
+    for (name, typed, expected) in [
+        ("alice", PASSWORD, "alice"),
+        ("ALICE ", PASSWORD, "alice"),
+        ("zoë ünïcode", PASSWORD, ZOE_NAME),
+        ("alice", "wrong", "wrong-password"),
+        ("bob", PASSWORD, "inactive"),
+        ("carol", PASSWORD, "inactive"),
+        ("nobody", PASSWORD, "unknown-user"),
+        ("Anonymous", "", "unusable-password"),
+        ("Yahoo [Bot]", "", "unusable-password"),
+        ("newbie", "", "unusable-password"),
+    ] {
+        let question = password(name, typed);
+        assert_eq!(ask(&mut phpbb, &question, ALICE_TIME), expected, "{name}");
+    }
+}
+
+#[test]
+fn recorded_hashes_that_were_typed_have_phpbbs_verdict() {
+    let vectors = include_str!("data/php_site_hashes.json");
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(vectors).unwrap();
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    let mut seen = 0;
+    for vector in vectors {
+        let note = vector["note"].as_str().unwrap();
+        if !vector["system"].as_str().unwrap().starts_with("phpbb")
+            || !note.contains("through the real login page")
+        {
+            continue;
+        }
+        seen += 1;
+        let encoded = vector["encoded"].as_str().unwrap();
+        let typed = vector["plaintext"].as_str().unwrap();
+        site.run(&format!(
+            "UPDATE phpbb_users SET user_password = '{encoded}' WHERE username = 'bob'"
+        ));
+        let right = vector["should_verify"].as_bool().unwrap();
+        let expected = if right { "bob" } else { "wrong-password" };
+        assert_eq!(
+            ask(&mut phpbb, &password("bob", typed), ALICE_TIME),
+            expected,
+            "{note}"
+        );
+        let wrong = password("bob", &format!("{typed}x"));
+        assert_eq!(
+            ask(&mut phpbb, &wrong, ALICE_TIME),
+            "wrong-password",
+            "{note}"
+        );
+    }
+    assert_eq!(seen, 4);
+}
+
+#[test]
+fn names_are_found_by_their_clean_form() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    for (name, expected) in [
+        ("ALICE", "alice"),
+        (" alice ", "alice"),
+        ("\u{430}lice", "alice"),
+        ("ａｌｉｃｅ", "alice"),
+        ("GRÖSSE", "Größe"),
+        ("größe", "Größe"),
+        ("zoe unicode", "unknown-user"),
+        ("al ice", "unknown-user"),
+        ("a&b", "a&amp;b"),
+        ("A&AMP;B", "a&amp;b"),
+        ("a&amp;b", "a&amp;b"),
+        ("a&b;", "unknown-user"),
+        ("' OR 1=1 --", "unknown-user"),
+        ("%", "unknown-user"),
+        ("\u{200b}", "unknown-user"),
+    ] {
+        assert_eq!(
+            ask(&mut phpbb, &vouched(name), ALICE_TIME),
+            expected,
+            "{name}"
+        );
+    }
+    // Letters that phpBB takes for others, and this does not know: by the name itself.
+    site.run(
+        "UPDATE phpbb_users SET username = 'Иван', username_clean = 'what phpBB makes of it'
+         WHERE username = 'erin'",
+    );
+    assert_eq!(ask(&mut phpbb, &vouched("иван"), ALICE_TIME), "Иван");
+    assert_eq!(
+        ask(&mut phpbb, &vouched("иванн"), ALICE_TIME),
+        "unknown-user"
+    );
+}
+
+#[test]
+fn recorded_sessions_have_phpbbs_verdict() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    let found = identity(&mut phpbb, session(ALICE), ALICE_TIME);
+    assert_eq!((&*found.name, &*found.id), ("alice", "58"));
+    assert_eq!(found.email, "u29921@example.org");
+    assert!(
+        found.groups.contains(&"REGISTERED".to_owned()),
+        "{:?}",
+        found.groups
+    );
+    for (token, expected) in [
+        (ZOE, ZOE_NAME),
+        (NOBODY, "anonymous-session"),
+        ("dd4d165bc5f5006758508222adab4ed0", "no-session"),
+        ("", "no-session"),
+        ("C4D605FDC47DA2E95572818C37C41C93", "no-session"),
+        ("c4d605fdc47da2e95572818c37c41c9", "no-session"),
+        ("c4d605fdc47da2e95572818c37c41c93 ", "no-session"),
+        ("c4d605fdc47da2e95572818c37c41c9%", "no-session"),
+    ] {
+        assert_eq!(
+            ask(&mut phpbb, &session(token), ZOE_TIME),
+            expected,
+            "{token}"
+        );
+    }
+}
+
+#[test]
+fn a_session_ends_a_minute_after_its_length() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    assert_eq!(ask(&mut phpbb, &session(ZOE), ZOE_TIME + 3660), ZOE_NAME);
+    assert_eq!(
+        ask(&mut phpbb, &session(ZOE), ZOE_TIME + 3661),
+        "expired-session"
+    );
+    let length =
+        "UPDATE phpbb_config SET config_value = '600' WHERE config_name = 'session_length'";
+    site.run(length);
+    assert_eq!(ask(&mut phpbb, &session(ZOE), ZOE_TIME + 660), ZOE_NAME);
+    assert_eq!(
+        ask(&mut phpbb, &session(ZOE), ZOE_TIME + 661),
+        "expired-session"
+    );
+    // Alice stays logged in until the board says otherwise.
+    let year = ALICE_TIME + 365 * 86_400;
+    assert_eq!(ask(&mut phpbb, &session(ALICE), year), "alice");
+    set(&site, "max_autologin_time", "2");
+    let end = ALICE_TIME + 2 * 86_400 - 60;
+    assert_eq!(ask(&mut phpbb, &session(ALICE), end), "alice");
+    assert_eq!(ask(&mut phpbb, &session(ALICE), end + 1), "expired-session");
+    set(&site, "allow_autologin", "0");
+    assert_eq!(
+        ask(&mut phpbb, &session(ALICE), ALICE_TIME),
+        "expired-session"
+    );
+}
+
+fn set(site: &Site, name: &str, value: &str) {
+    site.run(&format!(
+        "UPDATE phpbb_config SET config_value = '{value}' WHERE config_name = '{name}'"
+    ));
+}
+
+#[test]
+fn a_session_is_bound_to_where_it_was_made() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    for (address, browser, expected) in [
+        ("127.0.0.1", Some(BROWSER), ZOE_NAME),
+        ("127.0.0.99", Some("RIG/1.0 (WebLogin)"), ZOE_NAME),
+        ("127.0.0.1", None, ZOE_NAME),
+        ("127.0.1.1", Some(BROWSER), "invalid-session"),
+        ("::1", Some(BROWSER), "invalid-session"),
+        ("127.0.0.1", Some("rig/1.0"), "invalid-session"),
+        ("127.0.0.1", Some(""), "invalid-session"),
+    ] {
+        let question = from(session(ZOE), address, browser);
+        assert_eq!(
+            ask(&mut phpbb, &question, ZOE_TIME),
+            expected,
+            "{address} {browser:?}"
+        );
+    }
+    let elsewhere = || from(session(ZOE), "192.0.2.1", Some("another"));
+    let mut lenient = authenticator(&site, "ip_check = 0\nbrowser_check = false");
+    assert_eq!(ask(&mut lenient, &elsewhere(), ZOE_TIME), ZOE_NAME);
+    set(&site, "ip_check", "0");
+    set(&site, "browser_check", "0");
+    assert_eq!(ask(&mut phpbb, &elsewhere(), ZOE_TIME), ZOE_NAME);
+    set(&site, "ip_check", "4");
+    let near = from(session(ZOE), "127.0.0.2", Some(BROWSER));
+    assert_eq!(ask(&mut phpbb, &near, ZOE_TIME), "invalid-session");
+    // What proxies say counts where the board wants it to, and the host passes it.
+    set(&site, "forwarded_for_check", "1");
+    let mut through = from(session(ZOE), "127.0.0.1", Some(BROWSER));
+    assert_eq!(ask(&mut phpbb, &through, ZOE_TIME), ZOE_NAME);
+    through.client.forwarded_for = Some("192.0.2.1".to_owned());
+    assert_eq!(ask(&mut phpbb, &through, ZOE_TIME), "invalid-session");
+    site.run("UPDATE phpbb_sessions SET session_forwarded_for = '192.0.2.1'");
+    assert_eq!(ask(&mut phpbb, &through, ZOE_TIME), ZOE_NAME);
+}
+
+#[test]
+fn cookies_are_the_boards() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    let sid = |sid: &str| format!("phpbb3_57hpu_u=62; phpbb3_57hpu_k=; phpbb3_57hpu_sid={sid}");
+    for (header, expected) in [
+        (alices_cookies(), "alice"),
+        (sid(ZOE), ZOE_NAME),
+        (sid(NOBODY), "anonymous-session"),
+        (sid(""), "no-session"),
+        (String::new(), "no-session"),
+        (format!("phpbb3_other_sid={ZOE}"), "no-session"),
+        (format!("_sid={ZOE}; sid={ZOE}"), "no-session"),
+        // Without a session id, the rest counts for nothing.
+        (
+            format!("phpbb3_57hpu_u=58; phpbb3_57hpu_k={ALICE_KEY}"),
+            "no-session",
+        ),
+    ] {
+        assert_eq!(
+            ask(&mut phpbb, &cookies(&header), ZOE_TIME),
+            expected,
+            "{header}"
+        );
+    }
+    let mut named = authenticator(&site, "cookie_name = \"mine\"");
+    let header = format!("mine_sid={ZOE}");
+    assert_eq!(ask(&mut named, &cookies(&header), ZOE_TIME), ZOE_NAME);
+    assert_eq!(
+        ask(&mut named, &cookies(&alices_cookies()), ZOE_TIME),
+        "no-session"
+    );
+}
+
+#[test]
+fn a_persistent_login_outlives_its_session() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    site.run("DELETE FROM phpbb_sessions");
+    let with = |user: &str, key: &str| {
+        cookies(&format!(
+            "phpbb3_57hpu_u={user}; phpbb3_57hpu_k={key}; phpbb3_57hpu_sid={ALICE}"
+        ))
+    };
+    assert_eq!(ask(&mut phpbb, &with("58", ALICE_KEY), ALICE_TIME), "alice");
+    for (user, key) in [
+        ("62", ALICE_KEY),
+        ("1", ALICE_KEY),
+        ("0", ALICE_KEY),
+        ("-58", ALICE_KEY),
+        ("58", "zsw3gq8030r5qxtd"),
+        ("58", ""),
+        // What is stored is no key.
+        ("58", "c8a4bdba78cc08f3e532d195242494e0"),
+    ] {
+        assert_eq!(
+            ask(&mut phpbb, &with(user, key), ALICE_TIME),
+            "no-session",
+            "{user} {key}"
+        );
+    }
+    assert_eq!(ask(&mut phpbb, &session(ALICE), ALICE_TIME), "no-session");
+    set(&site, "max_autologin_time", "1");
+    let end = ALICE_TIME + 86_400;
+    assert_eq!(ask(&mut phpbb, &with("58", ALICE_KEY), end), "alice");
+    assert_eq!(
+        ask(&mut phpbb, &with("58", ALICE_KEY), end + 1),
+        "no-session"
+    );
+    site.run("UPDATE phpbb_users SET user_type = 1 WHERE user_id = 58");
+    assert_eq!(
+        ask(&mut phpbb, &with("58", ALICE_KEY), ALICE_TIME),
+        "inactive"
+    );
+    set(&site, "allow_autologin", "0");
+    assert_eq!(
+        ask(&mut phpbb, &with("58", ALICE_KEY), ALICE_TIME),
+        "no-session"
+    );
+}
+
+#[test]
+fn a_session_lets_in_nobody_but_its_owner() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    for (token, owner) in [(ALICE, "alice"), (ZOE, ZOE_NAME)] {
+        for name in [
+            "alice",
+            ZOE_NAME,
+            "bob",
+            "nobody",
+            "58",
+            "62",
+            "",
+            "Anonymous",
+        ] {
+            let expected = if name == owner { owner } else { "wrong-user" };
+            let question = session_of(token, name);
+            assert_eq!(
+                ask(&mut phpbb, &question, ZOE_TIME),
+                expected,
+                "{owner} {name}"
+            );
+        }
+    }
+    assert_eq!(
+        ask(&mut phpbb, &session_of(ALICE, "Alice"), ZOE_TIME),
+        "alice"
+    );
+}
+
+#[test]
+fn whatever_is_wrong_with_a_row_lets_nobody_in() {
+    for (change, expected) in [
+        ("DELETE FROM phpbb_sessions", "no-session"),
+        (
+            "UPDATE phpbb_sessions SET session_user_id = 1",
+            "anonymous-session",
+        ),
+        (
+            "UPDATE phpbb_sessions SET session_user_id = 0",
+            "anonymous-session",
+        ),
+        (
+            "UPDATE phpbb_sessions SET session_user_id = 9999",
+            "unknown-user",
+        ),
+        // A bot's.
+        ("UPDATE phpbb_sessions SET session_user_id = 55", "inactive"),
+        (
+            "UPDATE phpbb_sessions SET session_time = NULL",
+            "no-session",
+        ),
+        ("UPDATE phpbb_users SET user_type = 1", "inactive"),
+        ("UPDATE phpbb_users SET user_type = 2", "inactive"),
+        ("UPDATE phpbb_users SET user_type = NULL", "inactive"),
+        ("UPDATE phpbb_users SET user_type = 3", ZOE_NAME),
+        ("DELETE FROM phpbb_users", "unknown-user"),
+    ] {
+        let site = site();
+        site.run(change);
+        let mut phpbb = authenticator(&site, "");
+        assert_eq!(
+            ask(&mut phpbb, &session(ZOE), ZOE_TIME),
+            expected,
+            "{change}"
+        );
+    }
+}
+
+#[test]
+fn the_banned_stay_out_for_as_long_as_they_are_banned() {
+    let ban = |columns: &str, values: &str| {
+        format!(
+            "INSERT INTO phpbb_banlist (ban_userid, ban_ip, ban_email, ban_end, ban_exclude{columns}) \
+             VALUES {values}"
+        )
+    };
+    let until = ZOE_TIME + 100;
+    for (values, at, expected) in [
+        ("(62, '', '', 0, 0)".to_owned(), ZOE_TIME, "inactive"),
+        ("(58, '', '', 0, 0)".to_owned(), ZOE_TIME, ZOE_NAME),
+        (format!("(62, '', '', {until}, 0)"), until, "inactive"),
+        (format!("(62, '', '', {until}, 0)"), until + 1, ZOE_NAME),
+        ("(0, '127.0.*', '', 0, 0)".to_owned(), ZOE_TIME, "inactive"),
+        ("(0, '127.0.0.2', '', 0, 0)".to_owned(), ZOE_TIME, ZOE_NAME),
+        (
+            "(0, '', '*@example.org', 0, 0)".to_owned(),
+            ZOE_TIME,
+            "inactive",
+        ),
+        (
+            "(0, '', '*@example.com', 0, 0)".to_owned(),
+            ZOE_TIME,
+            ZOE_NAME,
+        ),
+        (
+            "(0, '127.*', '', 0, 0), (62, '', '', 0, 1)".to_owned(),
+            ZOE_TIME,
+            ZOE_NAME,
+        ),
+        (
+            "(62, '', '', 0, 1), (62, '', '', 0, 0)".to_owned(),
+            ZOE_TIME,
+            ZOE_NAME,
+        ),
+    ] {
+        let site = site();
+        site.run(&ban("", &values));
+        let mut phpbb = authenticator(&site, "");
+        for question in [session(ZOE), vouched(ZOE_NAME)] {
+            let question = from(question, "127.0.0.1", None);
+            assert_eq!(ask(&mut phpbb, &question, at), expected, "{values}");
+        }
+        // Founders cannot be banned.
+        site.run("UPDATE phpbb_users SET user_type = 3 WHERE user_id = 62");
+        assert_eq!(ask(&mut phpbb, &session(ZOE), at), ZOE_NAME, "{values}");
+    }
+}
+
+#[test]
+fn groups_are_those_one_is_admitted_to() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    let groups = identity(&mut phpbb, vouched("admin"), ZOE_TIME).groups;
+    assert_eq!(
+        groups,
+        ["ADMINISTRATORS", "GLOBAL_MODERATORS", "REGISTERED"]
+    );
+    for (name, group, expected) in [
+        ("admin", "ADMINISTRATORS", "Admin"),
+        ("alice", "ADMINISTRATORS", "not-permitted"),
+        ("alice", "registered", "not-permitted"),
+        ("alice", "REGISTERED", "alice"),
+        ("alice", "2", "not-permitted"),
+    ] {
+        let question = in_group(vouched(name), group);
+        assert_eq!(
+            ask(&mut phpbb, &question, ZOE_TIME),
+            expected,
+            "{name} {group}"
+        );
+    }
+    site.run(
+        "INSERT INTO phpbb_user_group (group_id, user_id, group_leader, user_pending)
+         VALUES (5, 58, 0, 1)",
+    );
+    let question = in_group(vouched("alice"), "ADMINISTRATORS");
+    assert_eq!(ask(&mut phpbb, &question, ZOE_TIME), "not-permitted");
+}
+
+#[test]
+fn another_prefix_is_another_board() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "table_prefix = \"other_\"");
+    for question in [session(ALICE), vouched("alice"), cookies(&alices_cookies())] {
+        let verdict = ask(&mut phpbb, &question, ZOE_TIME);
+        assert!(verdict.starts_with("unavailable"), "{verdict}");
+    }
+}
