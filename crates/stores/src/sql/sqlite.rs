@@ -127,7 +127,6 @@ impl Sqlite {
         };
         let run = || -> rusqlite::Result<Result<Vec<Row>, String>> {
             let mut statement = open.connection.prepare_cached(statement)?;
-            let columns = statement.column_count();
             for index in 1..=statement.parameter_count() {
                 let name = statement.parameter_name(index).unwrap_or("?");
                 let Some((_, value)) = parameters.iter().find(|(given, _)| *given == name) else {
@@ -138,6 +137,8 @@ impl Sqlite {
             let mut found = statement.raw_query();
             let mut rows = Vec::new();
             while let Some(row) = found.next()? {
+                // Not known before: a table that has changed shows when the statement is run.
+                let columns = row.as_ref().column_count();
                 let values = (0..columns).map(|index| row.get_ref(index).map(Value::from));
                 rows.push(Row(values.collect::<rusqlite::Result<_>>()?));
                 if rows.len() >= limit {

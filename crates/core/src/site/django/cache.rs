@@ -50,7 +50,7 @@ impl Cached {
                 CacheLocation::Server(settings) => Store::Server(cache::Cache::new(settings)),
                 CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
                 CacheLocation::Table(table) => Store::Table(format!(
-                    "SELECT \"value\", \"expires\" FROM {table} WHERE \"cache_key\" = :key"
+                    "SELECT \"value\", \"expires\", \"cache_key\" FROM {table} WHERE \"cache_key\" = :key"
                 )),
             },
             prefix: format!("{}:{}:", cache.key_prefix, cache.version),
@@ -94,6 +94,10 @@ fn from_table(
     let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
         return Ok(None);
     };
+    // A collation may have found the row of another key.
+    if row.text(2).as_deref() != Some(key) {
+        return Ok(None);
+    }
     let value = row.take(0);
     let expires = clock.read(&row.take(1));
     let login = match (&value, &expires) {

@@ -9,6 +9,9 @@ use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
 use crate::site::Directory;
 
+/// How many permissions are looked at whose names differ at most in what a collation ignores.
+const LIKE_NAMED: usize = 64;
+
 /// The accounts of a Django site.
 #[derive(Debug)]
 pub(super) struct Accounts {
@@ -162,7 +165,12 @@ impl Directory for Accounts {
             (":application", application.into()),
             (":codename", codename.into()),
         ];
-        Ok(!queries.rows(statement, &parameters, 1)?.is_empty())
+        let rows = queries.rows(statement, &parameters, LIKE_NAMED)?;
+        // Collations of MySQL and MariaDB find what differs in case and accents; Django compares
+        // the names themselves.
+        Ok(rows.into_iter().any(|mut row| {
+            row.text(0).as_deref() == Some(application) && row.text(1).as_deref() == Some(codename)
+        }))
     }
 
     fn after(

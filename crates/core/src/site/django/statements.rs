@@ -176,7 +176,7 @@ fn permission(groups: Option<&str>, direct: Option<&str>, key: &str) -> Option<S
     let either: Vec<String> = direct.into_iter().chain(by_group).collect();
     (!either.is_empty()).then(|| {
         format!(
-            "SELECT 1 FROM \"auth_permission\" p JOIN \"django_content_type\" c ON c.\"id\" = \
+            "SELECT c.\"app_label\", p.\"codename\" FROM \"auth_permission\" p JOIN \"django_content_type\" c ON c.\"id\" = \
              p.\"content_type_id\" WHERE c.\"app_label\" = :application AND p.\"codename\" = \
              :codename AND ({})",
             either.join(" OR ")
