@@ -182,7 +182,8 @@ mod tests {
     fn no_more_streams_are_begun_than_pays() {
         assert_eq!(width(&X86_64, zen5_sha256), 32);
         assert_eq!(width(&X86_64, golden_cove_sha256), 16);
-        assert_eq!(width(&X86_64[..6], golden_cove_sha256), 3);
+        // A third stream gains nothing there: the instruction starts as seldom as two need it.
+        assert_eq!(width(&X86_64[..6], golden_cove_sha256), 2);
         assert_eq!(width(&X86_64[..1], golden_cove_sha256), 1);
         assert_eq!(width(&[], golden_cove_sha256), 1);
     }
