@@ -106,6 +106,11 @@ impl Sessions {
         let (containers, clock) = (&mut self.containers, &self.clock);
         match &mut self.engine {
             Engine::Database(table) => table.find(queries, key, containers, clock, now),
+            Engine::CachedDatabase(..) if key.contains(char::is_whitespace) => {
+                // memcached refuses such a key, at which Django fails, whatever row a collation
+                // would have found.
+                Ok(Err(Reason::NoSession))
+            }
             // The cache's copy wins, whatever the row says (`SessionStore.load` in
             // contrib/sessions/backends/cached_db.py, 5.2).
             Engine::CachedDatabase(cache, table) => match cache.find(queries, key, clock, now)? {
