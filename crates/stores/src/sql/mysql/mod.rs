@@ -67,14 +67,16 @@ impl Mysql {
     /// The driver makes its own of what the other stores do by [`Tls::client`].
     fn tls(&self) -> Result<SslOpts, String> {
         let full = self.tls.mode == TlsMode::VerifyFull;
-        let options = SslOpts::default().with_disable_built_in_roots(true);
+        let options = SslOpts::default();
         let trusted = match &self.tls.ca {
+            // The driver wants some roots, though it looks at none of them then.
             None if !full => return Ok(options.with_danger_accept_invalid_certs(true)),
             _ => self.tls.trusted().map_err(|error| error.to_string())?,
         };
         let trusted = trusted.into_iter();
         let trusted = trusted.map(|root| root.as_ref().to_vec().into());
         Ok(options
+            .with_disable_built_in_roots(true)
             .with_root_certs(trusted.collect())
             .with_danger_skip_domain_validation(!full))
     }
