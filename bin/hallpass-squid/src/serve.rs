@@ -134,12 +134,10 @@ impl Server {
                 let message = "sessions cannot be read without secret_key in the configuration";
                 Unavailable::new(message).into()
             }
-            (Ok(input), Ok(site)) => {
-                match input.question(site.configuration.session_cookie_name()) {
-                    Ok(question) => site.ask(question, arrived),
-                    Err(reason) => Verdict::Denied(reason),
-                }
-            }
+            (Ok(input), Ok(site)) => match input.question(site.configuration.session_cookie()) {
+                Ok(question) => site.ask(question, arrived),
+                Err(reason) => Verdict::Denied(reason),
+            },
         };
         self.site.log.decision(&Decision {
             user: user.as_deref(),
