@@ -4,19 +4,20 @@
 //! value of the session cookie, and the value `u:NAME`. Source: mod_rewrite.c of Apache 2.4,
 //! `lookup_map_program`.
 
-use hallpass_core::{Credential, Reason, Secret, Verdict, cookie};
+use hallpass_core::cookie::{self, Cookie};
+use hallpass_core::{Credential, Reason, Secret, Verdict};
 
 /// What mod_rewrite takes for no value.
 const NOTHING: &[u8] = b"NULL\n";
 
-/// What `line` shows, where the site's session cookie is called `name`, if that is known.
+/// What `line` shows, where `cookie` is the site's session cookie, if that is known.
 ///
 /// A line with an equals sign is a Cookie header where that cookie is in it. Else a line that could
 /// be the cookie's value is taken for one: Base64 may end in equals signs, too.
 ///
 /// # Errors
 /// The reason, where there is nothing to ask about.
-pub fn credential(line: &[u8], name: Option<&str>) -> Result<Credential, Reason> {
+pub fn credential(line: &[u8], cookie: Option<Cookie<'_>>) -> Result<Credential, Reason> {
     if line.is_empty() {
         return Err(Reason::NoSession);
     }
@@ -24,7 +25,7 @@ pub fn credential(line: &[u8], name: Option<&str>) -> Result<Credential, Reason>
         return Err(Reason::Malformed);
     }
     if line.contains(&b'=')
-        && let Some(credential) = cookie::credential([line], name)
+        && let Some(credential) = cookie::credential([line], cookie)
     {
         return Ok(credential);
     }
@@ -56,13 +57,16 @@ fn stands_in_a_line(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hallpass_core::cookie::Reader;
     use hallpass_core::{Identity, Unavailable};
 
     use super::*;
 
     /// The token or header that a line shows.
     fn shown(line: &[u8], name: Option<&str>) -> Result<(&'static str, Vec<u8>), Reason> {
-        credential(line, name).map(|credential| match credential {
+        let reader = Reader::Django;
+        let cookie = name.map(|name| Cookie { name, reader });
+        credential(line, cookie).map(|credential| match credential {
             Credential::Session { token, owner: None } => ("token", token.expose().to_vec()),
             Credential::Cookies {
                 header,

@@ -66,7 +66,7 @@ impl Server {
         if let Some(unavailable) = site.no_sessions() {
             return unavailable.into();
         }
-        match map::credential(&line.bytes, site.configuration.session_cookie_name()) {
+        match map::credential(&line.bytes, site.configuration.session_cookie()) {
             Ok(credential) => {
                 let deadline = site.deadline(started);
                 let question = Question {

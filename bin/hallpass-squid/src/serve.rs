@@ -91,7 +91,7 @@ fn ask(site: &mut Open, asked: &Asked, input: Input, arrived: Instant) -> Verdic
     {
         return unavailable.into();
     }
-    match input.question(site.configuration.session_cookie_name()) {
+    match input.question(site.configuration.session_cookie()) {
         Ok(question) => {
             let deadline = site.deadline(arrived);
             site.ask(question, deadline)

@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod cache;
 mod demo;
+mod doctor;
 mod hash;
 mod options;
 mod output;

@@ -82,6 +82,15 @@ pub enum Command {
     /// Issue and verify tickets, which stand for a session for a short while
     #[command(subcommand)]
     Ticket(TicketCommand),
+    /// Check every assumption about the site, its stores and its hosts, one line each
+    ///
+    /// Exit codes: 0 all is well, but for warnings; 1 there are problems; 2 the configuration is
+    /// wrong; 75 a store cannot be reached.
+    #[command(after_help = "Examples:
+  hallpass doctor
+  hallpass doctor --as-user ejabberd --host ejabberd
+  hallpass doctor --host nginx --host-config /srv/nginx/nginx.conf --json")]
+    Doctor(DoctorOptions),
     /// Count all accounts by how their passwords are stored
     #[command(after_help = "Examples:\n  hallpass audit\n  hallpass audit --csv > audit.csv")]
     Audit(AuditOptions),
@@ -132,6 +141,33 @@ pub enum TicketCommand {
         #[arg(allow_hyphen_values = true)]
         ticket: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    /// Look at it as this user of the system, in the environment that a server gives; needs root
+    #[arg(long, value_name = "NAME")]
+    pub as_user: Option<String>,
+    /// Look at this server's configuration, which must point here
+    #[arg(long, value_enum)]
+    pub host: Option<HostKind>,
+    /// Where that server's configuration is [default: where the system has it]
+    #[arg(long, value_name = "FILE", requires = "host")]
+    pub host_config: Option<PathBuf>,
+    /// What `--as-user` starts
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+/// A server whose configuration can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum HostKind {
+    /// Apache 2.4
+    Apache,
+    /// ejabberd
+    Ejabberd,
+    /// nginx
+    Nginx,
 }
 
 #[derive(Debug, Args)]

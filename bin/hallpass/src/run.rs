@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use crate::ask::Asker;
 use crate::options::{Command, Options};
 use crate::output::{USAGE, complain};
-use crate::{audit, bench, cache, demo, hash, pages, ticket};
+use crate::{audit, bench, cache, demo, doctor, hash, pages, ticket};
 
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
@@ -57,6 +57,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Hash(command)) => hash::run(command, json),
         Some(Command::Cache(command)) => cache::run(&common, command, json),
         Some(Command::Ticket(command)) => ticket::run(&common, command, json),
+        Some(Command::Doctor(options)) => doctor::run(&common, &options, json),
         Some(Command::Audit(options)) => audit::run(&common, &options, json),
         Some(Command::Completions { shell }) => pages::completions(shell),
         Some(Command::Man { directory }) => pages::manual(&directory),

@@ -35,6 +35,44 @@ pub struct Settings {
     pub query_timeout: Duration,
 }
 
+impl Settings {
+    /// The servers by themselves, so that each can be asked, with the name of each. Those that
+    /// Sentinels name are asked through them.
+    #[must_use]
+    pub fn one_by_one(&self) -> Vec<(String, Self)> {
+        let each = |kind: &str, places: &[Address], store: &dyn Fn(Address) -> Store| {
+            let one = |place: &Address| {
+                let settings = Self {
+                    store: store(place.clone()),
+                    ..self.clone()
+                };
+                (format!("{kind} at {place}"), settings)
+            };
+            places.iter().map(one).collect()
+        };
+        match &self.store {
+            Store::Memcached(places) => {
+                each("memcached", places, &|place| Store::Memcached(vec![place]))
+            }
+            Store::Redis {
+                servers: RedisServers::Sentinel { service, .. },
+                ..
+            } => vec![(format!("Redis, the master {service}"), self.clone())],
+            Store::Redis {
+                servers: RedisServers::Replicated(places) | RedisServers::Sharded(places),
+                login,
+                database,
+                tls,
+            } => each("Redis", places, &|place| Store::Redis {
+                servers: RedisServers::Replicated(vec![place]),
+                login: login.clone(),
+                database: *database,
+                tls: tls.clone(),
+            }),
+        }
+    }
+}
+
 /// A cache.
 #[derive(Clone, Debug)]
 pub enum Store {

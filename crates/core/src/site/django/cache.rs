@@ -70,6 +70,14 @@ impl Cached {
         match &mut self.store {
             Store::Server(cache) => {
                 let entry = cache.get(key.as_bytes(), queries.deadline())?;
+                queries.witness().read("cache", || {
+                    let found = if entry.is_some() {
+                        "has"
+                    } else {
+                        "does not have"
+                    };
+                    format!("the cache {found} the session's key")
+                });
                 Ok(entry.map(|entry| CachedSession {
                     login: read_cache_value(&entry.bytes, entry.flags),
                     expires: None,

@@ -39,6 +39,12 @@ impl SessionCache {
         let Some(value) = self.cache.get(queries, &key, clock, now)? else {
             return Ok(None);
         };
+        let witness = queries.witness();
+        match &value.login {
+            Err(invalid) => witness.decided("payload", false, || invalid.to_string()),
+            Ok(None) => witness.decided("payload", false, || "nobody is logged in".to_owned()),
+            Ok(Some(_)) => witness.decided("payload", true, || "somebody is logged in".to_owned()),
+        };
         Ok(Some(match value.login {
             Err(_) => Err(Reason::InvalidSession),
             Ok(None) => Err(Reason::AnonymousSession),

@@ -1,0 +1,89 @@
+//! The command by which a host starts one of our programs.
+
+use std::path::{Path, PathBuf};
+
+use hallpass_core::Configuration;
+use hallpass_core::configuration::DEFAULT_PATH;
+use hallpass_core::examination::Finding;
+use rustix::fs::{Access, access};
+
+/// A command, its words as the host splits them.
+pub struct Command<'a> {
+    /// The name of what is checked.
+    pub check: &'static str,
+    /// Where it stands.
+    pub at: String,
+    pub words: &'a [String],
+}
+
+impl Command<'_> {
+    /// Whether it is one of ours that is meant.
+    pub fn is_ours(words: &[String]) -> bool {
+        words.iter().any(|word| word.contains("hallpass"))
+    }
+
+    /// What is wrong with it.
+    pub fn examine(&self, configuration: &Configuration) -> Vec<Finding> {
+        let problem = |seen: String, mend: String| {
+            vec![Finding::problem(self.check, self.at.clone(), seen, mend)]
+        };
+        let Some(program) = self.words.first() else {
+            return problem(
+                "it names no program".to_owned(),
+                "name it by its whole path".to_owned(),
+            );
+        };
+        let path = Path::new(program);
+        if !path.is_absolute() {
+            return problem(
+                format!("{program} is no whole path: a server has no PATH to look in"),
+                format!("write /usr/bin/{program}"),
+            );
+        }
+        if let Err(error) = access(path, Access::EXEC_OK) {
+            let quoted = program.contains(['\'', '"']);
+            let mend = if quoted {
+                "take the quotes away: this line is split at blanks alone".to_owned()
+            } else if self.words.len() > 1 && !path.exists() {
+                "write the program's whole path; one with a blank in it cannot stand there"
+                    .to_owned()
+            } else {
+                format!("see that {program} is there, and that the server's user may run it")
+            };
+            return problem(format!("{program} cannot be run: {error}"), mend);
+        }
+        self.configuration_file(configuration)
+    }
+
+    fn configuration_file(&self, configuration: &Configuration) -> Vec<Finding> {
+        let mut given: Option<PathBuf> = None;
+        let mut words = self.words.iter();
+        while let Some(word) = words.next() {
+            if word == "--config" {
+                given = words.next().map(PathBuf::from);
+            } else if let Some(path) = word.strip_prefix("--config=") {
+                given = Some(path.into());
+            }
+        }
+        let asks = given.clone().unwrap_or_else(|| DEFAULT_PATH.into());
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let ours =
+            std::path::absolute(&configuration.path).unwrap_or_else(|_| configuration.path.clone());
+        if real(&asks) == real(&ours) {
+            return Vec::new();
+        }
+        let mend = format!("write --config {}", ours.display());
+        let seen = match given {
+            None => format!("without --config it reads {DEFAULT_PATH}"),
+            Some(given) if !given.is_absolute() => {
+                format!(
+                    "{} is no whole path: servers start programs anywhere",
+                    given.display()
+                )
+            }
+            Some(given) if !given.exists() => format!("{} is not there", given.display()),
+            Some(given) => format!("it asks another site, that of {}", given.display()),
+        };
+        vec![Finding::problem(self.check, self.at.clone(), seen, mend)]
+    }
+}
