@@ -265,7 +265,7 @@ impl Directory for Accounts {
     }
 
     fn needs(&self) -> Vec<Needed> {
-        let full = |name| format!("{}{name}", self.prefix);
+        let full = |name| format!("{}{name}", self.phpbb.prefix);
         let key = "phpbb.table_prefix";
         let users = [
             "username_clean",
@@ -293,7 +293,7 @@ impl Directory for Accounts {
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
         let condition = format!(" WHERE \"user_type\" <> {IGNORED}");
-        site::count(queries, &table(&self.prefix, "users"), &condition)
+        site::count(queries, &table(&self.phpbb.prefix, "users"), &condition)
     }
 
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
