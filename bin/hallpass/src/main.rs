@@ -7,6 +7,7 @@ mod bench;
 mod cache;
 mod demo;
 mod doctor;
+mod explain;
 mod hash;
 mod options;
 mod output;

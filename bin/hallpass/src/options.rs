@@ -31,6 +31,9 @@ pub enum Command {
         user: String,
         #[command(flatten)]
         conditions: ConditionOptions,
+        /// Say every step on the way to the verdict
+        #[arg(long)]
+        explain: bool,
     },
     /// Say whose session a session cookie's value is
     #[command(after_help = "Examples:
@@ -51,7 +54,13 @@ pub enum Command {
         cookie: Option<String>,
         #[command(flatten)]
         conditions: ConditionOptions,
+        /// Say every step on the way to the verdict
+        #[arg(long)]
+        explain: bool,
     },
+    /// Say every step from a credential to its verdict: what was read, and what was decided
+    #[command(subcommand)]
+    Explain(ExplainCommand),
     /// Describe an account
     #[command(after_help = "Example:\n  hallpass user alice --json")]
     User {
@@ -123,6 +132,49 @@ pub enum Command {
     /// Make a small Django site and put each host's question to it through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ExplainCommand {
+    /// Explain a password's verdict
+    #[command(after_help = "Example:\n  hallpass explain check alice --groups editors < password")]
+    Check {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of a session
+    #[command(after_help = "Example:\n  hallpass explain session - < token")]
+    Session {
+        /// The cookie's value; - reads it from standard input
+        #[arg(required_unless_present = "cookie")]
+        token: Option<String>,
+        /// A whole Cookie header, in place of the cookie's value
+        #[arg(
+            long,
+            value_name = "HEADER",
+            conflicts_with = "token",
+            allow_hyphen_values = true
+        )]
+        cookie: Option<String>,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an account, whoever vouches for it
+    #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
+    User {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an HTTP request, whose headers are on standard input
+    #[command(after_help = "Example:\n  hallpass explain request < headers")]
+    Request {
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -58,7 +58,11 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
         }
         let place = match &options.host_config {
             Some(path) => Some(path.clone()),
-            None => host.places.iter().map(PathBuf::from).find(|it| it.exists()),
+            None => host
+                .places
+                .iter()
+                .map(PathBuf::from) // One that may not be looked at is there, as far as anybody can tell.
+                .find(|it| it.try_exists().unwrap_or(true)),
         };
         findings.extend(match place {
             Some(path) => host.at(&path, configuration, asked),
@@ -83,7 +87,14 @@ impl Host {
     fn at(&self, path: &Path, configuration: &Configuration, asked: bool) -> Vec<Finding> {
         let tried = format!("read {}, of {}", path.display(), self.name);
         match (self.look)(path, configuration) {
-            Err(error) => vec![Finding::warning(
+            Err(error) if !asked => {
+                vec![Finding::ok(
+                    "host",
+                    tried,
+                    format!("this user cannot: {error}"),
+                )]
+            }
+            Err(error) => vec![Finding::problem(
                 "host-configuration",
                 tried,
                 error,
