@@ -7,6 +7,7 @@ mod bench;
 mod cache;
 mod demo;
 mod hash;
+mod init;
 mod options;
 mod output;
 mod pages;
