@@ -217,12 +217,26 @@ impl Authenticator {
     /// The SQL that makes a database user who may read what is read, and nothing else.
     #[must_use]
     pub fn grants(&self) -> String {
+        self.grants_at(&self.location)
+    }
+
+    /// The same for a user called `hallpass`, whomever the configuration names.
+    #[must_use]
+    pub fn grants_to_its_own(&self) -> String {
+        let mut location = self.location.clone();
+        if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
+            servers.user = None;
+        }
+        self.grants_at(&location)
+    }
+
+    fn grants_at(&self, location: &Location) -> String {
         let mut tables = self.site.directory.tables();
         tables.extend(self.site.sessions.tables());
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        sql::grants(&self.location, &tables, &[])
+        sql::grants(location, &tables, &[])
     }
 
     /// What the stored hash of `account` says of itself.
