@@ -1,5 +1,6 @@
 //! The way from a question to its verdict.
 
+mod change;
 mod check;
 mod costliest;
 mod told;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hallpass_passwords::{Description, Outcome, Rules, identify};
-use hallpass_stores::sql::{self, Database, Location, Queries};
+use hallpass_stores::sql::{self, Database, Queries};
 use hallpass_stores::{Deadline, Unavailable, Witness};
 use sha2::{Digest, Sha256};
 
@@ -35,7 +36,7 @@ const LONGEST_NAME: usize = 1024;
 pub struct Authenticator {
     site: Site,
     database: Database,
-    location: Location,
+    settings: sql::Settings,
     cookie: Option<(String, cookie::Reader)>,
     access: Access,
     passwords: Passwords,
@@ -65,7 +66,7 @@ impl Authenticator {
         Self {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
-            location: configuration.database.location.clone(),
+            settings: configuration.database.clone(),
             cookie: configuration
                 .session_cookie()
                 .map(|cookie| (cookie.name.to_owned(), cookie.reader)),
@@ -222,7 +223,7 @@ impl Authenticator {
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        sql::grants(&self.location, &tables, &[])
+        sql::grants(&self.settings.location, &tables, &[])
     }
 
     /// What the stored hash of `account` says of itself.
