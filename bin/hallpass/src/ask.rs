@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use hallpass_core::{
     Account, Authenticator, Client, Conditions, Configuration, Credential, Deadline, Question,
@@ -196,7 +196,7 @@ impl Asker {
             Verdict::from(Unavailable::new(format!("cannot set an alarm: {error}")))
         })?;
         let mut authenticator = Authenticator::new(&self.configuration);
-        let found = authenticator.account(user, deadline);
+        let found = authenticator.account(user, SystemTime::now(), deadline);
         let Some((account, groups)) = found? else {
             return Ok(Found::default());
         };

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod hash;
+mod init;
 mod options;
 mod output;
 mod pages;

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use crate::ask::Asker;
 use crate::options::{Command, Options};
 use crate::output::{USAGE, complain};
-use crate::{audit, bench, cache, demo, doctor, hash, pages, ticket};
+use crate::{audit, bench, cache, demo, doctor, hash, init, pages, ticket};
 
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
@@ -71,6 +71,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Man { directory }) => pages::manual(&directory),
         Some(Command::Grants) => Ok(asker()?.grants()),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
+        Some(Command::Init(command)) => init::run(&common, command, json),
         Some(Command::Demo) => demo::run(),
     }
 }

@@ -15,11 +15,13 @@ use sha2::{Digest, Sha256};
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
 use self::check::{Known, Stage};
 use self::costliest::Costliest;
+use crate::account::Beside;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
+use crate::cookie::Cookie;
 use crate::site::{Directory, Site};
 use crate::{
-    Account, Conditions, Credential, Id, Identity, Question, Reason, Requirement, Secret, Session,
-    Shared, Tickets, Verdict, cookie,
+    Account, Client, Conditions, Credential, Id, Identity, Question, Reason, Requirement, Secret,
+    Session, Shared, Tickets, Verdict, cookie,
 };
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
@@ -34,7 +36,7 @@ pub struct Authenticator {
     site: Site,
     database: Database,
     location: Location,
-    cookie_name: Option<String>,
+    cookie: Option<(String, cookie::Reader)>,
     access: Access,
     passwords: Passwords,
     longest_password: usize,
@@ -64,7 +66,9 @@ impl Authenticator {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
             location: configuration.database.location.clone(),
-            cookie_name: configuration.session_cookie_name().map(str::to_owned),
+            cookie: configuration
+                .session_cookie()
+                .map(|cookie| (cookie.name.to_owned(), cookie.reader)),
             access,
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
@@ -147,13 +151,15 @@ impl Authenticator {
         })
     }
 
-    /// The account that `name` means, and the groups it is in, whatever may be wrong with it.
+    /// The account that `name` means, and the groups it is in, whatever may be wrong with it. One
+    /// that is kept out at the time `now`, wherever its owner is, is inactive.
     ///
     /// # Errors
     /// [`Unavailable`] when the site's database cannot be asked.
     pub fn account(
         &mut self,
         name: &str,
+        now: SystemTime,
         deadline: Deadline,
     ) -> Result<Option<(Account, Vec<String>)>, Unavailable> {
         if malformed_name(name) {
@@ -161,9 +167,13 @@ impl Authenticator {
         }
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_name(queries, name)? else {
+            let Some(mut account) = directory.by_name(queries, name)? else {
                 return Ok(None);
             };
+            if account.active {
+                let anywhere = Client::default();
+                account.active = !directory.bars(queries, &account, &anywhere, now)?;
+            }
             let groups = groups(directory, queries, &account)?;
             Ok(Some((account, groups)))
         })
@@ -217,12 +227,26 @@ impl Authenticator {
     /// The SQL that makes a database user who may read what is read, and nothing else.
     #[must_use]
     pub fn grants(&self) -> String {
+        self.grants_at(&self.location)
+    }
+
+    /// The same for a user called `hallpass`, whomever the configuration names.
+    #[must_use]
+    pub fn grants_to_its_own(&self) -> String {
+        let mut location = self.location.clone();
+        if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
+            servers.user = None;
+        }
+        self.grants_at(&location)
+    }
+
+    fn grants_at(&self, location: &Location) -> String {
         let mut tables = self.site.directory.tables();
         tables.extend(self.site.sessions.tables());
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        sql::grants(&self.location, &tables, &[])
+        sql::grants(location, &tables, &[])
     }
 
     /// What the stored hash of `account` says of itself.
@@ -317,11 +341,14 @@ impl Authenticator {
                 return Ok(None);
             };
             let admitted = admit(directory, queries, &account, &self.access, question, now)?;
-            Ok(Some((account, admitted)))
+            let beside = directory.beside(queries, &account)?;
+            Ok(Some((account, beside, admitted)))
         })?;
-        let (encoded, admitted) = match found {
-            Some((account, admitted)) => (Some(account.encoded.unwrap_or_default()), admitted),
-            None => (None, Err(Reason::UnknownUser)),
+        let (encoded, beside, admitted) = match found {
+            Some((account, beside, admitted)) => {
+                (Some(account.encoded.unwrap_or_default()), beside, admitted)
+            }
+            None => (None, Beside::default(), Err(Reason::UnknownUser)),
         };
         let fingerprint = shared.as_ref().and_then(|shared| {
             let stored = encoded.as_deref().map_or(name.as_bytes(), str::as_bytes);
@@ -331,7 +358,10 @@ impl Authenticator {
                 (Some(_), Err(_)) => b"in vain",
             };
             let fingerprints = shared.fingerprints.as_ref()?;
-            Some(fingerprints.of(&[kind, stored, password.expose()]))
+            let beside = beside.context();
+            let [login_name, salt] =
+                [beside.login_name, beside.salt].map(|text| text.unwrap_or_default().as_bytes());
+            Some(fingerprints.of(&[kind, stored, login_name, salt, password.expose()]))
         });
         let conclusion = Conclusion {
             name: name.to_owned(),
@@ -364,6 +394,7 @@ impl Authenticator {
                 .is_none_or(|encoded| self.allows(encoded)),
             in_vain: conclusion.admitted.is_err(),
             encoded,
+            beside,
             costliest: None,
             fingerprint,
             shared,
@@ -431,8 +462,14 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let token = match &self.cookie_name {
-            Some(name) => cookie::value([header.expose()], name).map(Secret::new),
+        let token = match &self.cookie {
+            Some((name, reader)) => {
+                let cookie = Cookie {
+                    name,
+                    reader: *reader,
+                };
+                cookie::value([header.expose()], cookie).map(Secret::new)
+            }
             None => {
                 let sessions = &mut *self.site.sessions;
                 let ask = |queries: &mut Queries<'_>| sessions.token(queries, header.expose());

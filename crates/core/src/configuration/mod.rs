@@ -31,7 +31,8 @@ use std::path::{Path, PathBuf};
 use hallpass_stores::sql;
 use zeroize::Zeroizing;
 
-use crate::{Credential, cookie};
+use crate::Credential;
+use crate::cookie::{self, Cookie, Reader};
 
 pub use self::access::{Access, LoginField};
 pub use self::cache::CacheLocation;
@@ -157,7 +158,18 @@ impl Configuration {
         &self,
         headers: impl IntoIterator<Item = &'a [u8]>,
     ) -> Option<Credential> {
-        cookie::credential(headers, self.session_cookie_name())
+        cookie::credential(headers, self.session_cookie())
+    }
+
+    /// The site's session cookie, where its name is known, and how the site reads it.
+    #[must_use]
+    pub fn session_cookie(&self) -> Option<Cookie<'_>> {
+        let reader = match self.framework {
+            Framework::Custom(_) | Framework::Django(_) => Reader::Django,
+            Framework::Joomla(_) | Framework::Php(..) | Framework::Phpbb(_) => Reader::Php,
+        };
+        let name = self.session_cookie_name()?;
+        Some(Cookie { name, reader })
     }
 
     /// Whether it says enough to read the site's sessions.

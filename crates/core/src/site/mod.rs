@@ -17,6 +17,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Location, Queries, Row, Value};
 
 pub(crate) use self::needed::{Needed, Table};
+use crate::account::Beside;
 use crate::configuration::{Access, Configuration, Custom, Framework};
 use crate::{Account, Client, Decoding, Id, Reason, Secret};
 
@@ -166,6 +167,15 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         Err(Unavailable::new(
             "the accounts of this site cannot be listed",
         ))
+    }
+
+    /// What the row of `account` keeps beside its hash, where the hash wants it.
+    fn beside(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+    ) -> Result<Beside, Unavailable> {
+        Ok(Beside::default())
     }
 
     /// The encoded hashes of a few accounts, newest first.

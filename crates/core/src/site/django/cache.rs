@@ -57,6 +57,15 @@ impl Cached {
         }
     }
 
+    /// Whether the clients of memcached raise at `key` (`memcache_key_warnings` in
+    /// core/cache/backends/base.py, 5.2). The other backends warn of it, and go on.
+    pub(super) fn refuses(&self, key: &str) -> bool {
+        let Store::Server(cache) = &self.store else {
+            return false;
+        };
+        cache.refuses(format!("{}{key}", self.prefix).as_bytes())
+    }
+
     /// The session that is cached under `key`; `None` where there is none.
     pub(super) fn get(
         &mut self,

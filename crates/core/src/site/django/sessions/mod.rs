@@ -111,13 +111,11 @@ impl Sessions {
         let (containers, clock) = (&mut self.containers, &self.clock);
         match &mut self.engine {
             Engine::Database(table) => table.find(queries, key, containers, clock, now),
-            Engine::CachedDatabase(..) if key.contains(char::is_whitespace) => {
-                // memcached refuses such a key, at which Django fails, whatever row a collation
-                // would have found.
-                Ok(Err(Reason::NoSession))
-            }
+            // Django raises when it puts the row that it found, by whatever collation, into a cache
+            // that takes no such key.
+            Engine::CachedDatabase(cache, _) if cache.refuses(key) => Ok(Err(Reason::NoSession)),
             // The cache's copy wins, whatever the row says (`SessionStore.load` in
-            // contrib/sessions/backends/cached_db.py, 5.2).
+            // contrib/sessions/backends/cached_db.py, 4.2 and 5.2).
             Engine::CachedDatabase(cache, table) => match cache.find(queries, key, clock, now)? {
                 None => table.find(queries, key, containers, clock, now),
                 Some(found) => Ok(found),
