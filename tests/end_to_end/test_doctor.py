@@ -914,6 +914,48 @@ def test_nginxs_user_cannot_open_the_socket(nginx):
     assert "http.sock has the mode 0660" in doctor.complaints[0]["seen"]
 
 
+# Hosts of which the lines are looked at that name Hallpass
+
+
+OTHERS = [
+    ("squid", "squid-django/hallpass.conf", "hallpass-squid"),
+    ("dovecot", "dovecot-django/hallpass.conf", "hallpass-checkpassword"),
+    ("pam", "pam-django/shop", "hallpass-pam"),
+]
+
+
+@pytest.mark.parametrize(("host", "file", "program"), OTHERS)
+def test_programs_of_other_hosts(patient, hallpass_programs, host, file, program):
+    directory, _, name = file.partition("/")
+    etc = example.install(
+        directory,
+        patient.directory / "etc",
+        {
+            f"/usr/bin/{program}": str(hallpass_programs[program]),
+            "/etc/hallpass/hallpass.toml": str(patient.config),
+        },
+    )
+    it = HostFile(patient, host, etc / name)
+    it.doctor().is_silent()
+    it.edit("hallpass.toml", "other.toml")
+    it.doctor().names("host-program", f"write --config {patient.config}", "problem", 1)
+    it.edit("other.toml", "hallpass.toml")
+    it.edit(str(hallpass_programs[program]), f"/usr/lib/{program}")
+    it.doctor().names("host-program", "see that", "problem", 1)
+
+
+def test_socket_of_caddy(patient, hallpass_programs):
+    path = patient.directory / "http.sock"
+    etc = example.install("caddy-django", patient.directory / "etc", {"/run/hallpass/http.sock": str(path)})
+    it = HostFile(patient, "caddy", etc / "Caddyfile")
+    patient.configure(daemon={"listen": [f"unix:{path}?mode=0660"]})
+    patient.doctor()
+    with hallpassd(hallpass_programs["hallpassd"], patient.config, path):
+        it.doctor().is_silent()
+        it.edit(str(path), "/run/hallpass/other.sock")
+        it.doctor().names("host-socket", "same socket", "problem", 1)
+
+
 # Other frameworks
 
 

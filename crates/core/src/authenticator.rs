@@ -209,10 +209,20 @@ impl Authenticator {
             .ask(deadline, |queries| directory.after(queries, last))
     }
 
-    /// The rules by which the site's hashes are read.
+    /// How many accounts there are; `None` where that cannot be counted.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn count(&mut self, deadline: Deadline) -> Result<Option<u64>, Unavailable> {
+        let directory = &mut *self.site.directory;
+        self.database
+            .ask(deadline, |queries| directory.count(queries))
+    }
+
+    /// The rules by which the stored hash `encoded` is read.
     #[must_use]
-    pub fn rules(&self) -> Rules {
-        self.site.rules
+    pub fn rules_of(&self, encoded: &str) -> Rules {
+        self.site.rules_of(encoded)
     }
 
     /// The SQL that makes a database user who may read what is read, and nothing else.

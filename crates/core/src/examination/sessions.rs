@@ -19,10 +19,9 @@ struct Failed(Mutex<Option<&'static str>>);
 
 impl Observer for Failed {
     fn step(&self, step: Step) {
-        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match step.holds {
-            Some(false) => *failed = Some(step.subject),
-            Some(true) | None => {}
+        if step.holds == Some(false) {
+            let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some(step.subject);
         }
     }
 }

@@ -23,7 +23,7 @@ struct Host {
     look: fn(&Path, &Configuration) -> Result<Vec<Finding>, String>,
 }
 
-const HOSTS: [Host; 3] = [
+const HOSTS: [Host; 9] = [
     Host {
         kind: HostKind::Ejabberd,
         name: "ejabberd",
@@ -46,6 +46,12 @@ const HOSTS: [Host; 3] = [
         places: &["/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"],
         look: nginx::look,
     },
+    Host::other(HostKind::Caddy, "Caddy", &["/etc/caddy/Caddyfile"]),
+    Host::other(HostKind::Dovecot, "Dovecot", &["/etc/dovecot"]),
+    Host::other(HostKind::Lighttpd, "lighttpd", &["/etc/lighttpd"]),
+    Host::other(HostKind::Pam, "PAM", &["/etc/pam.d"]),
+    Host::other(HostKind::Prosody, "Prosody", &["/etc/prosody"]),
+    Host::other(HostKind::Squid, "Squid", &["/etc/squid"]),
 ];
 
 /// Looks at the server that `options` names, or at all that this machine has.
@@ -75,13 +81,20 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
             None => Vec::new(),
         });
     }
-    if options.host.is_none() {
-        findings.extend(others::look());
-    }
     findings
 }
 
 impl Host {
+    /// One of which only the lines that name Hallpass are looked at.
+    const fn other(kind: HostKind, name: &'static str, places: &'static [&'static str]) -> Self {
+        Self {
+            kind,
+            name,
+            places,
+            look: others::look,
+        }
+    }
+
     /// What its configuration at `path` comes to. One that does not point here is a problem where
     /// it was `asked` for.
     fn at(&self, path: &Path, configuration: &Configuration, asked: bool) -> Vec<Finding> {

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::second_factor::SecondFactor;
 use super::{integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{self, Login, Needed, SAMPLE, SessionSource, Table};
+use crate::site::{self, Login, Needed, SAMPLE, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest session id (`session_id` of `#__session`).
@@ -267,7 +267,7 @@ impl SessionSource for Sessions {
     fn needs(&self) -> Vec<Needed> {
         let columns = ["session_id", "client_id", "guest", "time", "userid", "data"];
         let name = format!("{}session", self.prefix);
-        vec![Table::new(name, "joomla.dbprefix", &columns)]
+        vec![Needed::table(name, "joomla.dbprefix", &columns)]
     }
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {

@@ -12,7 +12,7 @@ use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{self, Login, Needed, SAMPLE, SessionSource, Table};
+use crate::site::{self, Login, Needed, SAMPLE, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
@@ -79,7 +79,7 @@ impl Sessions {
                         SessionTable::new(table, id, data, lifetime, time, php.gc_maxlifetime);
                     let mut columns = vec![&**id, data, time];
                     columns.extend(lifetime);
-                    let needed = Table::new(table, "php.table", &columns);
+                    let needed = Needed::table(table, "php.table", &columns);
                     let quoted = |name: &str| sql::identifier(name).unwrap_or_default();
                     let newest = format!(
                         "SELECT {} FROM {} ORDER BY {} DESC LIMIT {SAMPLE}",
