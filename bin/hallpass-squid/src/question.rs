@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use hallpass_core::cookie::{self, Cookie};
 use hallpass_core::{Client, Conditions, Credential, Question, Reason, Requirement, Secret};
+use hallpass_program::lines::Line;
 use hallpass_program::requirement;
 use zeroize::Zeroizing;
 
-use crate::line::{self, Line};
+use crate::line;
 use crate::options::{Asked, External};
 
 /// What Squid writes where there is nothing, also for an acl line that has no words.

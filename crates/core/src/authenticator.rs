@@ -2,13 +2,14 @@
 
 mod check;
 mod costliest;
+mod told;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use hallpass_passwords::{Description, Outcome, Rules, identify};
 use hallpass_stores::sql::{self, Database, Location, Queries};
-use hallpass_stores::{Deadline, Unavailable};
+use hallpass_stores::{Deadline, Unavailable, Witness};
 use sha2::{Digest, Sha256};
 
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
@@ -42,6 +43,7 @@ pub struct Authenticator {
     tickets: Option<Tickets>,
     costliest: Costliest,
     shared: Option<Arc<Shared>>,
+    witness: Witness,
 }
 
 impl Authenticator {
@@ -73,6 +75,17 @@ impl Authenticator {
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
             costliest: Costliest::default(),
             shared: None,
+            witness: Witness::default(),
+        }
+    }
+
+    /// Has `witness` told of every step on the way to a verdict.
+    #[must_use]
+    pub fn witnessed(self, witness: Witness) -> Self {
+        Self {
+            database: self.database.witnessed(witness.clone()),
+            witness,
+            ..self
         }
     }
 
@@ -88,6 +101,14 @@ impl Authenticator {
     /// The verdict on `question`, at the time `now`. Stores give up at `deadline`; a hash that has
     /// been started is finished.
     pub fn answer(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
+        let verdict = self.verdict(question, now, deadline);
+        let granted = matches!(verdict, Verdict::Granted(_));
+        self.witness
+            .decided("verdict", granted, || told::verdict(&verdict));
+        verdict
+    }
+
+    fn verdict(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
         let verdict = match &question.credential {
             Credential::Password { name, password } => {
                 let verdict = self.password(name, password, question, now, deadline);
@@ -104,6 +125,11 @@ impl Authenticator {
                     Some(tickets) => tickets.open(ticket.expose(), now),
                     None => Err(Reason::InvalidSession),
                 };
+                self.witness
+                    .decided("ticket", opened.is_ok(), || match &opened {
+                        Ok(_) => "it is one of ours, and young enough".to_owned(),
+                        Err(reason) => told::reason(*reason).to_owned(),
+                    });
                 match opened {
                     Ok(token) => match cookie::header_in(&token) {
                         Some(header) => {
@@ -191,12 +217,26 @@ impl Authenticator {
     /// The SQL that makes a database user who may read what is read, and nothing else.
     #[must_use]
     pub fn grants(&self) -> String {
+        self.grants_at(&self.location)
+    }
+
+    /// The same for a user called `hallpass`, whomever the configuration names.
+    #[must_use]
+    pub fn grants_to_its_own(&self) -> String {
+        let mut location = self.location.clone();
+        if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
+            servers.user = None;
+        }
+        self.grants_at(&location)
+    }
+
+    fn grants_at(&self, location: &Location) -> String {
         let mut tables = self.site.directory.tables();
         tables.extend(self.site.sessions.tables());
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        sql::grants(&self.location, &tables, &[])
+        sql::grants(location, &tables, &[])
     }
 
     /// What the stored hash of `account` says of itself.
@@ -237,6 +277,8 @@ impl Authenticator {
                 Begun::Answered(verdict) => return Ok(verdict),
                 Begun::Check(check) => (check.computation, check.conclusion),
             };
+        told::hash(&self.witness, &computation);
+        let started = Instant::now();
         let checked = loop {
             // Whoever is let in costs no look at what others would cost.
             if computation.misses_a_cost() {
@@ -248,7 +290,13 @@ impl Authenticator {
                 Next::Derivation(_) | Next::Run => computation.run(deadline)?,
             }
         };
+        told::password(&self.witness, checked, started.elapsed());
         Ok(conclusion.conclude(checked, now))
+    }
+
+    fn refuses(&self, subject: &'static str, reason: Reason) {
+        self.witness
+            .decided(subject, false, || told::reason(reason).to_owned());
     }
 
     /// Asks the stores all there is to ask about a name and a password.
@@ -266,16 +314,20 @@ impl Authenticator {
         if let Some(shared) = &shared
             && !shared.throttle.admits(name, client, now)
         {
+            self.refuses("throttle", Reason::Throttled);
             return refused(Reason::Throttled);
         }
         if malformed_name(name) || self.malformed_password(password.expose()) {
+            self.refuses("question", Reason::Malformed);
             return refused(Reason::Malformed);
         }
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
         let found = self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_name(queries, name)? else {
+            let account = directory.by_name(queries, name)?;
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
                 return Ok(None);
             };
             let admitted = admit(directory, queries, &account, &self.access, question, now)?;
@@ -416,7 +468,10 @@ impl Authenticator {
         };
         match token {
             Some(token) => self.session(&token, owner, question, now, deadline),
-            None => Ok(Err(Reason::NoSession)),
+            None => {
+                self.refuses("cookie", Reason::NoSession);
+                Ok(Err(Reason::NoSession))
+            }
         }
     }
 
@@ -434,7 +489,9 @@ impl Authenticator {
             ..
         } = &mut self.site;
         self.database.ask(deadline, |queries| {
-            let login = match sessions.read(queries, token.expose(), &question.client, now)? {
+            let login = sessions.read(queries, token.expose(), &question.client, now)?;
+            told::session(queries.witness(), &login);
+            let login = match login {
                 Ok(login) => login,
                 Err(reason) => return Ok(Err(reason)),
             };
@@ -443,16 +500,19 @@ impl Authenticator {
             } else {
                 directory.by_key(queries, &login.key)?
             };
+            told::account(queries.witness(), account.as_ref());
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            if !account.active {
+            if !told::active(queries.witness(), account.active) {
                 return Ok(Err(Reason::Inactive));
             }
-            if !sessions.confirms(&login, &account) {
+            let confirmed = sessions.confirms(&login, &account);
+            if !told::confirmed(queries.witness(), confirmed) {
                 return Ok(Err(Reason::StaleSession));
             }
-            if !belongs(&mut **directory, queries, &account, owner)? {
+            let theirs = belongs(&mut **directory, queries, &account, owner)?;
+            if !told::belongs(queries.witness(), theirs, owner, &account) {
                 return Ok(Err(Reason::WrongUser));
             }
             let directory = &mut **directory;
@@ -482,10 +542,13 @@ impl Authenticator {
         };
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_token(queries, token)? else {
+            let account = directory.by_token(queries, token)?;
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
                 return Ok(Err(Reason::NoSession));
             };
-            if !belongs(directory, queries, &account, owner)? {
+            let theirs = belongs(directory, queries, &account, owner)?;
+            if !told::belongs(queries.witness(), theirs, owner, &account) {
                 return Ok(Err(Reason::WrongUser));
             }
             admit(directory, queries, &account, &self.access, question, now)
@@ -500,11 +563,14 @@ impl Authenticator {
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
         if malformed_name(name) {
+            self.refuses("question", Reason::Malformed);
             return Ok(Err(Reason::Malformed));
         }
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_name(queries, name)? else {
+            let account = directory.by_name(queries, name)?;
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
             admit(directory, queries, &account, &self.access, question, now)
@@ -537,7 +603,13 @@ fn admit(
     question: &Question,
     now: SystemTime,
 ) -> Result<Result<Identity, Reason>, Unavailable> {
-    if !account.active || directory.bars(queries, account, &question.client, now)? {
+    if !told::active(queries.witness(), account.active) {
+        return Ok(Err(Reason::Inactive));
+    }
+    if directory.bars(queries, account, &question.client, now)? {
+        queries.witness().decided("ban", false, || {
+            "the account or the address is banned".to_owned()
+        });
         return Ok(Err(Reason::Inactive));
     }
     let conditions = [&access.conditions, &question.conditions];
@@ -548,14 +620,20 @@ fn admit(
     };
     for conditions in conditions {
         let mut met = |requirement: &Requirement| -> Result<bool, Unavailable> {
-            Ok(match requirement {
+            let met = match requirement {
                 Requirement::Group(name) => directory.is_in(queries, account, &groups, name)?,
                 Requirement::Permission(permission) => {
                     account.superuser || directory.holds(queries, account, permission)?
                 }
                 Requirement::Staff => account.staff,
                 Requirement::Superuser => account.superuser,
-            })
+            };
+            Ok(told::requirement(
+                queries.witness(),
+                requirement,
+                met,
+                &groups,
+            ))
         };
         let mut permitted = conditions.any.is_empty();
         for requirement in &conditions.any {

@@ -18,6 +18,7 @@ mod log;
 mod passwords;
 mod php;
 mod phpbb;
+mod places;
 mod secret;
 mod section;
 mod site_file;
@@ -49,6 +50,7 @@ pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
 pub use self::php::{Php, PhpStore, PhpUser};
 pub use self::phpbb::Phpbb;
+pub use self::secret::SecretPlace;
 use self::section::{Document, Section};
 pub use self::tickets::TicketSettings;
 pub use self::via::Via;
@@ -108,6 +110,8 @@ pub struct Configuration {
     pub daemon: Daemon,
     /// `[log]`
     pub log: Log,
+    /// Where its secrets are.
+    pub secrets: Vec<SecretPlace>,
     /// What is worth a warning in the log, though nothing is wrong with it.
     pub warnings: Vec<String>,
 }
@@ -301,6 +305,7 @@ impl Configuration {
             ejabberd: Ejabberd::read(top.section("ejabberd")?)?,
             daemon: Daemon::read(top.section("daemon")?)?,
             log: Log::read(top.section("log")?)?,
+            secrets: document.secrets(),
             warnings: document.warnings(),
         };
         Ok(configuration)

@@ -12,7 +12,7 @@ use super::{integer, table};
 use crate::Client;
 use crate::account::{Account, Beside, Id};
 use crate::configuration::{Access, LoginField, Phpbb};
-use crate::site::Directory;
+use crate::site::{self, Directory, Needed, Table};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
 /// anonymous.
@@ -262,6 +262,38 @@ impl Directory for Accounts {
         );
         let found = self.accounts(queries, &rest, &[(":id", last)], usize::MAX)?;
         Ok(found.into_iter().map(|found| found.account).collect())
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        let full = |name| format!("{}{name}", self.phpbb.prefix);
+        let key = "phpbb.table_prefix";
+        let users = [
+            "username_clean",
+            "user_id",
+            "username",
+            "user_password",
+            "user_type",
+            "user_email",
+        ];
+        vec![
+            Table::new(full("users"), key, &users),
+            Table::new(full("groups"), key, &["group_id", "group_name"]),
+            Table::new(
+                full("user_group"),
+                key,
+                &["user_id", "group_id", "user_pending"],
+            ),
+            Table::small(
+                full("banlist"),
+                key,
+                &["ban_userid", "ban_ip", "ban_email", "ban_end"],
+            ),
+        ]
+    }
+
+    fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
+        let condition = format!(" WHERE \"user_type\" <> {IGNORED}");
+        site::count(queries, &table(&self.phpbb.prefix, "users"), &condition)
     }
 
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
