@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -453,6 +454,66 @@ def test_apaches_program_asks_the_daemon(make):
         assert " door=via " in line and 'host="hallpass-apache"' in line
     # Without the daemon there is nobody left to ask.
     assert apache(world, config, "alice", PASSWORDS["alice"]).code == 53
+
+
+def test_every_program_asks_the_daemon(make, directory):
+    """The programs that answer once, and those that a host keeps running."""
+    world = make()
+    alice = world.session("alice")
+    config = asking(world, "via.toml", via_only=True)
+    programs = world.programs
+
+    def checkpassword(user, password):
+        read, write = os.pipe()
+        os.write(write, f"{user}\0{password}\0\0".encode())
+        os.close(write)
+        command = [programs["hallpass-checkpassword"], "--config", config, "/bin/sh", "-c",
+                   'echo "$USER"']
+
+        def onto_descriptor_three():
+            os.dup2(read, 3)
+
+        try:
+            return run(command, pass_fds=[3], preexec_fn=onto_descriptor_three)
+        finally:
+            os.close(read)
+
+    def pam(user, password, kind="auth"):
+        command = [programs["hallpass-pam"], "--config", config]
+        return run(command, password, env={"PAM_TYPE": kind, "PAM_USER": user}).code
+
+    def squid(question, line):
+        return run([programs["hallpass-squid"], question, "--config", config], line + "\n").text
+
+    def rewritemap(line):
+        command = [programs["hallpass-apache"], "rewritemap", "--config", config]
+        return run(command, line + "\n").text
+
+    right = PASSWORDS["alice"]
+    with world.running() as world.daemon:
+        assert pam("alice", right) == 0
+        assert pam("alice", "wrong") == 1
+        assert pam("alice", "", "account") == 0
+        assert pam("nobody", "", "account") == 1
+        assert squid("basic", f"alice {urllib.parse.quote(right)}") == "OK user=alice\n"
+        assert squid("basic", "alice wrong") == "ERR\n"
+        assert squid("group", "alice editors") == "OK\n"
+        assert squid("group", "bob editors") == "ERR\n"
+        assert squid("session", urllib.parse.quote(alice)) == "OK user=alice\n"
+        assert squid("session", "sessionid%3Dx") == "ERR\n"
+        assert rewritemap(alice) == "u:alice\n"
+        assert rewritemap("sessionid=x") == "NULL\n"
+        assert checkpassword("alice", right).text == "alice\n"
+        assert checkpassword("alice", "wrong").code == 1
+        log = world.daemon.log()
+        for host in ("pam", "squid", "apache", "checkpassword"):
+            assert f'host="hallpass-{host}"' in log
+        assert right not in log and alice.partition("=")[2] not in log
+    # Without the daemon there is nobody left to ask.
+    assert pam("alice", right) == 75
+    assert checkpassword("alice", right).code == 111
+    assert squid("basic", "alice x").startswith("BH ")
+    assert rewritemap(alice) == "NULL\n"
 
 
 def test_without_the_daemon_the_stores_are_asked(make):

@@ -8,15 +8,17 @@ use std::ffi::{OsStr, OsString};
 
 use hallpass_program::CommandLine;
 
-use crate::options::{Asked, Handed, Method, Options};
+use crate::options::{AlsoAccepted, Asked, Handed, Method, Options};
 
 /// Reads `arguments`, without the program's name, if they are `auth` or `group`, with `--config`
-/// before or after and `--method` after it, each at most once; `None` for anything else.
+/// before or after, and `--method` and for `auth` `--accept` after it, each at most once; `None` for
+/// anything else.
 pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Options> {
     let mut arguments = arguments.into_iter();
     let mut config = None;
-    let mut asked: Option<fn(Handed) -> Asked> = None;
+    let mut password = None;
     let mut method = None;
+    let mut accept = None;
     while let Some(argument) = arguments.next() {
         let argument = argument.to_str()?;
         let (option, given) = match argument.split_once('=') {
@@ -24,31 +26,37 @@ pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Options> {
             _ => (argument, None),
         };
         match option {
-            "auth" | "group" if asked.is_none() => {
-                asked = Some(if option == "auth" {
-                    Asked::Auth
-                } else {
-                    Asked::Group
-                });
-            }
+            "auth" | "group" if password.is_none() => password = Some(option == "auth"),
             "--config" if config.is_none() => config = Some(value(given, &mut arguments)?),
-            "--method" if asked.is_some() && method.is_none() => {
+            "--method" if password.is_some() && method.is_none() => {
                 method = Some(match value(given, &mut arguments)?.to_str()? {
                     "pipe" => Method::Pipe,
                     "environment" => Method::Environment,
                     _ => return None,
                 });
             }
+            "--accept" if password == Some(true) && accept.is_none() => {
+                accept = Some(match value(given, &mut arguments)?.to_str()? {
+                    "session" => AlsoAccepted::Session,
+                    _ => return None,
+                });
+            }
             _ => return None,
         }
     }
-    let method = method.unwrap_or(Method::Pipe);
+    let handed = Handed {
+        method: method.unwrap_or(Method::Pipe),
+    };
+    let asked = match password? {
+        true => Asked::Auth { handed, accept },
+        false => Asked::Group(handed),
+    };
     Some(Options {
         common: CommandLine {
             config: config.map(Into::into),
             check_config: false,
         },
-        question: Some(asked?(Handed { method })),
+        question: Some(asked),
     })
 }
 
@@ -92,6 +100,8 @@ mod tests {
             "auth --method pipe",
             "auth --method environment --config /a.toml",
             "--config /a.toml group --method=environment",
+            "auth --accept session",
+            "auth --accept=session --method pipe --config /a.toml",
         ] {
             let (plain, whole) = both(line);
             assert!(plain.is_some(), "{line}");
@@ -108,6 +118,13 @@ mod tests {
             "--version",
             "auth --check-config",
             "auth group",
+            "auth --accept password",
+            "auth --accept session --accept session",
+            "auth --accept",
+            "group --accept session",
+            "--accept session auth",
+            "rewritemap",
+            "rewritemap --config /a.toml",
             "auth auth",
             "--method pipe auth",
             "auth --method",

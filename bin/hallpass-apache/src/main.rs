@@ -1,11 +1,13 @@
-//! Apache's mod_authnz_external asks, the web site's accounts answer.
+//! Apache asks, by mod_authnz_external or by a map of mod_rewrite, the web site's accounts answer.
 #![forbid(unsafe_code)]
 
 mod answer;
 mod arguments;
 mod input;
+mod map;
 mod options;
 mod requirements;
+mod rewritemap;
 mod run;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use hallpass_program::CommandLine;
+use hallpass_program::{CommandLine, ConditionArguments};
 
 /// Answers Apache's mod_authnz_external by the accounts of a web site
 #[derive(Debug, clap::Parser)]
@@ -13,18 +13,40 @@ pub struct Options {
 }
 
 /// What Apache asks.
-#[derive(Clone, Copy, Debug, clap::Subcommand)]
+#[derive(Clone, Debug, clap::Subcommand)]
 pub enum Asked {
     /// Is this the user's password?
     ///
     /// Exit codes: 0 granted, 1 unknown user, 2 wrong password, 3 inactive or not permitted,
-    /// 51 malformed input, 52 configuration, 53 unavailable.
-    Auth(Handed),
+    /// 7 throttled, 51 malformed input, 52 configuration, 53 unavailable.
+    Auth {
+        #[command(flatten)]
+        handed: Handed,
+        /// Let in by this as well as by the password: the session of the site whose cookie the
+        /// browser sent, if it is the user's
+        #[arg(long, value_enum)]
+        accept: Option<AlsoAccepted>,
+    },
     /// Is the user in any of these groups?
     ///
     /// `perm:app.codename`, `is:staff` and `is:superuser` may stand where a group's name does.
     /// Exit codes as for auth.
     Group(Handed),
+    /// RewriteMap prg: whose session of the site is it?
+    ///
+    /// A line in: a Cookie header, or the value of the session cookie. A line out: u:NAME, or NULL.
+    /// Runs for as long as Apache does.
+    Rewritemap {
+        #[command(flatten)]
+        conditions: ConditionArguments,
+    },
+}
+
+/// What lets in beside the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum AlsoAccepted {
+    /// The session that the variable COOKIE shows
+    Session,
 }
 
 /// How the question is handed over.
@@ -58,6 +80,9 @@ Examples:
       Require external-group editors \"chief editors\" is:superuser
     </Location>
 
+    RewriteMap session \"prg:/usr/bin/hallpass-apache rewritemap\" www-data:www-data
+
   By hand:
     printf 'alice\\nsecret\\n' | hallpass-apache auth; echo $?
-    printf 'alice\\neditors\\n' | hallpass-apache group; echo $?";
+    printf 'alice\\neditors\\n' | hallpass-apache group; echo $?
+    echo 'sessionid=…' | hallpass-apache rewritemap";

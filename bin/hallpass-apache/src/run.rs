@@ -12,14 +12,14 @@ use hallpass_core::{
     Conditions, Configuration, Credential, Deadline, Question, Reason, Secret, Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, ask_once, exit_after, read_until};
+use hallpass_program::{Log, Source, ask_once, exit_after, no_sessions, read_until};
 use zeroize::Zeroizing;
 
 use crate::answer::{CONFIGURATION, UNAVAILABLE, exit_code};
 use crate::arguments;
 use crate::input::{self, Input, Malformed};
-use crate::options::{Asked, Method, Options};
-use crate::requirements;
+use crate::options::{AlsoAccepted, Asked, Method, Options};
+use crate::{requirements, rewritemap};
 
 const PROGRAM: &str = "hallpass-apache";
 
@@ -28,6 +28,10 @@ pub fn main() -> ExitCode {
     let plain = arguments::plain(std::env::args_os().skip(1));
     let options = match plain.map_or_else(Options::try_parse, Ok) {
         Ok(options) => options,
+        Err(error) if asks_for_a_map() => {
+            let source = Source::unusable(&error);
+            return rewritemap::serve(PROGRAM, source, Conditions::default());
+        }
         Err(error) => {
             // What cannot be printed cannot be printed.
             drop(error.print());
@@ -44,8 +48,14 @@ pub fn main() -> ExitCode {
         Log::new(PROGRAM, configuration::Log::default()).error(message);
         CONFIGURATION.into()
     };
-    let Some(asked) = options.question else {
-        return failed("say `auth` or `group`; --help says more");
+    let asked = match options.question {
+        Some(Asked::Rewritemap { conditions }) => {
+            let source = Source::File(options.common);
+            return rewritemap::serve(PROGRAM, source, conditions.into());
+        }
+        Some(Asked::Auth { handed, accept }) => OneQuestion::Auth(handed.method, accept),
+        Some(Asked::Group(handed)) => OneQuestion::Group(handed.method),
+        None => return failed("say `auth`, `group` or `rewritemap`; --help says more"),
     };
     let configuration = match options.common.configuration() {
         Ok(configuration) => configuration,
@@ -70,26 +80,53 @@ pub fn main() -> ExitCode {
     exit_code(&verdict).into()
 }
 
+/// What is asked once.
+#[derive(Clone, Copy)]
+enum OneQuestion {
+    Auth(Method, Option<AlsoAccepted>),
+    Group(Method),
+}
+
+/// Whether the command line, which cannot be read, is that of a program that must not end.
+fn asks_for_a_map() -> bool {
+    std::env::args_os().skip(1).any(|word| word == "rewritemap")
+}
+
 fn answer(
-    asked: Asked,
+    asked: OneQuestion,
     configuration: &Configuration,
     deadline: Deadline,
 ) -> (Option<String>, Verdict) {
     let input = match asked {
-        Asked::Auth(handed) => read(handed.method, "PASS", deadline),
-        Asked::Group(handed) => read(handed.method, "GROUP", deadline),
+        OneQuestion::Auth(method, _) => read(method, "PASS", deadline),
+        OneQuestion::Group(method) => read(method, "GROUP", deadline),
     };
     let Input { name, rest } = match input {
         Ok(input) => input,
         Err(verdict) => return (None, verdict),
     };
     let user = Some(name.clone());
-    let question = match asked {
-        Asked::Auth(_) => {
-            let password = Secret::new(rest.as_slice());
-            Question::new(Credential::Password { name, password })
+    let ask = |question| ask_once(configuration, PROGRAM, &question, deadline);
+    let verdict = match asked {
+        OneQuestion::Auth(_, accept) => {
+            let session = accept.and_then(|AlsoAccepted::Session| {
+                session(configuration, name.clone())
+                    .map(|question| question.map_or_else(Verdict::from, ask))
+            });
+            match session {
+                Some(granted @ Verdict::Granted(_)) => granted,
+                session => {
+                    let password = Secret::new(rest.as_slice());
+                    let verdict = ask(Question::new(Credential::Password { name, password }));
+                    match (session, verdict) {
+                        // Nobody knows what the session would have said.
+                        (Some(unknown @ Verdict::Unavailable(_)), Verdict::Denied(_)) => unknown,
+                        (_, verdict) => verdict,
+                    }
+                }
+            }
         }
-        Asked::Group(_) => {
+        OneQuestion::Group(_) => {
             let any = requirements::parse(&String::from_utf8_lossy(&rest));
             if any.is_empty() {
                 // In any of no groups is nobody.
@@ -99,14 +136,34 @@ fn answer(
                 any,
                 all: Vec::new(),
             };
-            Question {
+            ask(Question {
                 conditions,
                 ..Question::new(Credential::Vouched { name })
-            }
+            })
         }
     };
-    let verdict = ask_once(configuration, PROGRAM, &question, deadline);
     (user, verdict)
+}
+
+/// The question whether the session that the browser's cookies show is `name`'s; none where they
+/// show no session.
+fn session(configuration: &Configuration, name: String) -> Option<Result<Question, Unavailable>> {
+    let cookies = Zeroizing::new(variable("COOKIE")?);
+    if let Some(unavailable) = no_sessions(configuration) {
+        return Some(Err(unavailable));
+    }
+    let credential = match configuration.session_in([cookies.as_slice()])? {
+        Credential::Session { token, .. } => Credential::Session {
+            token,
+            owner: Some(name),
+        },
+        Credential::Cookies { header, .. } => Credential::Cookies {
+            header,
+            owner: Some(name),
+        },
+        _ => return None,
+    };
+    Some(Ok(Question::new(credential)))
 }
 
 fn read(method: Method, rest: &str, deadline: Deadline) -> Result<Input, Verdict> {

@@ -2,21 +2,19 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    Authenticator, Client, Credential, Deadline, Identity, Question, Reason, Secret, Unavailable,
-    Verdict,
+    Client, Credential, Deadline, Identity, Question, Reason, Secret, Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, exit_after, read_from_until};
+use hallpass_program::{Log, ask_once, exit_after, read_from_until};
 use zeroize::Zeroizing;
 
 use crate::answer::{Asked, MISUSED, UNAVAILABLE, exit_code};
@@ -76,10 +74,7 @@ pub fn main() -> ExitCode {
                     client: Client::at(client),
                     ..Question::new(credential)
                 };
-                // The process ends now, and whatever is open ends with it: to close it first
-                // takes time.
-                let mut authenticator = ManuallyDrop::new(Authenticator::new(&configuration));
-                authenticator.answer(&question, SystemTime::now(), deadline)
+                ask_once(&configuration, PROGRAM, &question, deadline)
             })
         }
         Ok(Err(wrong)) => {

@@ -4,6 +4,7 @@
 //! are `command:user:server` and, for some commands, `:password`. Source: extauth.erl and
 //! ejabberd_auth_external.erl of ejabberd 23.01; unchanged from 16.01 to 26.07.
 
+use hallpass_program::Framing;
 use zeroize::Zeroizing;
 
 /// One request, its fields as they came.
@@ -89,9 +90,22 @@ pub struct Decoder {
     buffer: Zeroizing<Vec<u8>>,
 }
 
+impl Framing for Decoder {
+    type Message = Zeroizing<Vec<u8>>;
+
+    fn push(&mut self, bytes: &[u8], found: &mut dyn FnMut(Self::Message) -> bool) -> bool {
+        self.keep(bytes);
+        while let Some(message) = self.next() {
+            if !found(message) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
 impl Decoder {
-    /// Takes the bytes that were read.
-    pub fn push(&mut self, bytes: &[u8]) {
+    fn keep(&mut self, bytes: &[u8]) {
         let needed = self.buffer.len() + bytes.len();
         if needed > self.buffer.capacity() {
             // Growing in place would leave a copy with passwords in it behind.
@@ -103,7 +117,7 @@ impl Decoder {
     }
 
     /// The next whole message, if there is one.
-    pub fn next(&mut self) -> Option<Zeroizing<Vec<u8>>> {
+    fn next(&mut self) -> Option<Zeroizing<Vec<u8>>> {
         let (length, rest) = self.buffer.split_first_chunk()?;
         let length = usize::from(u16::from_be_bytes(*length));
         let message = Zeroizing::new(rest.get(..length)?.to_vec());
@@ -182,7 +196,7 @@ mod tests {
             let mut decoder = Decoder::default();
             let mut found = Vec::new();
             for piece in bytes.chunks(piece) {
-                decoder.push(piece);
+                decoder.keep(piece);
                 while let Some(message) = decoder.next() {
                     found.push(message.to_vec());
                 }
@@ -195,7 +209,7 @@ mod tests {
     #[test]
     fn a_message_that_is_not_whole_is_none() {
         let mut decoder = Decoder::default();
-        decoder.push(&frame(b"isuser:bob:h.tld")[..17]);
+        decoder.keep(&frame(b"isuser:bob:h.tld")[..17]);
         assert!(decoder.next().is_none());
     }
 

@@ -1,18 +1,16 @@
 //! One question in, one exit code out.
 
-use std::mem::ManuallyDrop;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    Authenticator, Client, Configuration, Credential, Deadline, Question, Reason, Secret,
-    Unavailable, Verdict,
+    Client, Configuration, Credential, Deadline, Question, Reason, Secret, Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, exit_after, read_until};
+use hallpass_program::{Log, ask_once, exit_after, read_until};
 use zeroize::Zeroizing;
 
 use crate::input::{self, Asked};
@@ -77,10 +75,7 @@ pub fn main() -> ExitCode {
                 client: Client::at(client),
                 ..Question::new(credential)
             };
-            // The process ends now, and whatever is open ends with it: to close it first takes
-            // time.
-            let mut authenticator = ManuallyDrop::new(Authenticator::new(&configuration));
-            authenticator.answer(&question, SystemTime::now(), deadline)
+            ask_once(&configuration, PROGRAM, &question, deadline)
         }
         Err(verdict) => verdict,
     };

@@ -4,68 +4,6 @@
 
 use zeroize::Zeroizing;
 
-/// The longest line that is kept, in bytes: more than Squid makes of the largest Cookie header that
-/// it takes, all of it escaped.
-pub const LONGEST: usize = 256 * 1024;
-
-/// A line, without its end.
-pub struct Line {
-    /// Its bytes, or the first [`LONGEST`] of them.
-    pub bytes: Zeroizing<Vec<u8>>,
-    /// Whether these are all.
-    pub whole: bool,
-}
-
-/// Puts lines together from bytes that come in pieces of any size.
-#[derive(Default)]
-pub struct Decoder {
-    line: Zeroizing<Vec<u8>>,
-    cut: bool,
-}
-
-impl Decoder {
-    /// Takes the bytes that were read, and gives each line that they end to `found`, which says
-    /// whether to go on.
-    pub fn push(&mut self, bytes: &[u8], mut found: impl FnMut(Line) -> bool) -> bool {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (piece, ends) = match piece.strip_suffix(b"\n") {
-                Some(piece) => (piece, true),
-                None => (piece, false),
-            };
-            self.keep(piece);
-            if ends && !found(self.end()) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn keep(&mut self, piece: &[u8]) {
-        let room = LONGEST - self.line.len();
-        let kept = piece.get(..room).unwrap_or(piece);
-        self.cut |= kept.len() < piece.len();
-        let needed = self.line.len() + kept.len();
-        if needed > self.line.capacity() {
-            // Growing in place would leave a copy with passwords in it behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
-            larger.extend_from_slice(&self.line);
-            self.line = larger;
-        }
-        self.line.extend_from_slice(kept);
-    }
-
-    fn end(&mut self) -> Line {
-        let mut bytes = std::mem::take(&mut self.line);
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
-        Line {
-            bytes,
-            whole: !std::mem::take(&mut self.cut),
-        }
-    }
-}
-
 /// Takes the channel id off the words of a line: a number, which Squid writes before each line
 /// when it is told `concurrency=`, and wants back before its answer.
 pub fn split_channel(line: &[u8]) -> Option<(u32, &[u8])> {
@@ -113,65 +51,6 @@ fn digit(character: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn lines(decoder: &mut Decoder, bytes: &[u8]) -> Vec<(Vec<u8>, bool)> {
-        let mut found = Vec::new();
-        decoder.push(bytes, |line| {
-            found.push((line.bytes.to_vec(), line.whole));
-            true
-        });
-        found
-    }
-
-    #[test]
-    fn lines_come_whole_however_they_are_split() {
-        let bytes = b"alice secret\n\n0 bob pw\r\n \n\r\r\nx\ny\nhalf a li";
-        let expected: Vec<_> = [
-            &b"alice secret"[..],
-            b"",
-            b"0 bob pw",
-            b" ",
-            b"\r",
-            b"x",
-            b"y",
-        ]
-        .map(|line| (line.to_vec(), true))
-        .into();
-        for size in [1, 2, 3, 7, 4096] {
-            let mut decoder = Decoder::default();
-            let pieces = bytes.chunks(size);
-            let found: Vec<_> = pieces
-                .flat_map(|piece| lines(&mut decoder, piece))
-                .collect();
-            assert_eq!(found, expected, "{size}");
-        }
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_cut_and_the_next_one_is_not() {
-        let mut decoder = Decoder::default();
-        for extra in [0, 1, 2, 100_000] {
-            let long = vec![b'x'; LONGEST + extra];
-            let mut found = Vec::new();
-            for piece in long.chunks(5000) {
-                found.extend(lines(&mut decoder, piece));
-            }
-            assert!(found.is_empty());
-            found.extend(lines(&mut decoder, b"\nalice secret\n"));
-            let kept = vec![b'x'; LONGEST];
-            assert!(found == [(kept, extra == 0), (b"alice secret".to_vec(), true)]);
-        }
-    }
-
-    #[test]
-    fn nothing_is_read_on_when_nobody_wants_it() {
-        let mut found = 0;
-        let went_on = Decoder::default().push(b"a\nb\n", |_| {
-            found += 1;
-            false
-        });
-        assert_eq!((found, went_on), (1, false));
-    }
 
     #[test]
     fn channels_are_numbers() {

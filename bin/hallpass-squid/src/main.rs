@@ -7,7 +7,6 @@ mod line;
 mod options;
 mod question;
 mod serve;
-mod site;
 
 use std::process::ExitCode;
 

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use hallpass_core::{
-    Client, Conditions, Credential, Question, Reason, Requirement, Secret, cookie,
-};
+use hallpass_core::cookie::{self, Cookie};
+use hallpass_core::{Client, Conditions, Credential, Question, Reason, Requirement, Secret};
+use hallpass_program::lines::Line;
 use hallpass_program::requirement;
 use zeroize::Zeroizing;
 
-use crate::line::{self, Line};
+use crate::line;
 use crate::options::{Asked, External};
 
 /// What Squid writes where there is nothing, also for an acl line that has no words.
@@ -105,14 +105,11 @@ impl Input {
         }
     }
 
-    /// The question, by the name of the site's session cookie, where it has one.
+    /// The question, by the site's session cookie, where its name is known.
     ///
     /// # Errors
     /// The reason, where the answer is no without a question.
-    pub fn question<'a>(
-        self,
-        session_cookie: impl Into<Option<&'a str>>,
-    ) -> Result<Question, Reason> {
+    pub fn question(self, session_cookie: Option<Cookie<'_>>) -> Result<Question, Reason> {
         let credential = match self.subject {
             Subject::Password { name, password } => Credential::Password { name, password },
             // Nobody has logged in.
@@ -121,7 +118,7 @@ impl Input {
             Subject::Name(_) if self.conditions.any.is_empty() => return Err(Reason::NotPermitted),
             Subject::Name(name) => Credential::Vouched { name },
             Subject::Visitor(cookies) => {
-                let found = cookie::credential([cookies.as_slice()], session_cookie.into());
+                let found = cookie::credential([cookies.as_slice()], session_cookie);
                 found.ok_or(Reason::NoSession)?
             }
         };

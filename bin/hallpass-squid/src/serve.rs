@@ -1,32 +1,20 @@
-//! The loop: a line in, a line out, one at a time and in order, until the input ends.
+//! A line in, a line out.
 
-use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use clap::error::ErrorKind;
-use hallpass_core::{Reason, Unavailable, Verdict};
+use hallpass_core::{Reason, Verdict};
+use hallpass_program::lines::{Decoder, Line};
 use hallpass_program::log::Decision;
-use hallpass_program::{ConditionArguments, on_terminate};
-use zeroize::Zeroizing;
+use hallpass_program::{ConditionArguments, Helper, Log, Open, Site, Source, converse};
 
 use crate::answer::Answer;
-use crate::line::{Decoder, Line, split_channel};
+use crate::line::split_channel;
 use crate::options::{Asked, Options};
 use crate::question::{self, Input, Malformed};
-use crate::site::{Site, Source};
 
-/// How many lines are read ahead. With `concurrency=`, Squid does not wait for answers.
-const MOST_WAITING: usize = 64;
-
-/// What the loop waits for.
-enum Event {
-    Line(Line, Instant),
-    End,
-}
+const PROGRAM: &str = "hallpass-squid";
 
 pub fn main() -> ExitCode {
     let mut server = match Options::try_parse() {
@@ -36,71 +24,15 @@ pub fn main() -> ExitCode {
                 client: false,
                 conditions: ConditionArguments::default(),
             })),
-            site: Site::new(Source::File(options.common)),
+            site: Site::new(PROGRAM, Source::File(options.common), |_| {}),
         },
-        Err(error) => {
-            let asked = matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            );
-            if asked || std::io::stdin().is_terminal() {
-                error.exit();
-            }
-            // Helpers that end at once, again and again, end Squid.
-            Server {
-                asked: None,
-                site: Site::new(Source::Unusable(error.kind().to_string())),
-            }
-        }
+        // Helpers that end at once, again and again, end Squid.
+        Err(error) => Server {
+            asked: None,
+            site: Site::new(PROGRAM, Source::unusable(&error), |_| {}),
+        },
     };
-    let (events, received) = mpsc::sync_channel(MOST_WAITING);
-    let terminate = events.clone();
-    let log = &server.site.log;
-    if let Err(error) = on_terminate(move || drop(terminate.send(Event::End))) {
-        log.warning(&format!("cannot catch SIGTERM: {error}"));
-    }
-    let reader = thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(move || read(&events));
-    if let Err(error) = reader {
-        log.error(&format!("cannot start a thread: {error}"));
-        return ExitCode::FAILURE;
-    }
-    for event in received {
-        let Event::Line(line, arrived) = event else {
-            break;
-        };
-        let answer = server.answer(&line, arrived);
-        let mut output = std::io::stdout();
-        let written = output.write_all(answer.as_bytes());
-        if let Err(error) = written.and_then(|()| output.flush()) {
-            let log = &server.site.log;
-            log.error(&format!("cannot write the answer: {error}"));
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-/// Reads lines until the input ends. What is left of a line then was never asked.
-fn read(events: &SyncSender<Event>) {
-    let mut decoder = Decoder::default();
-    let mut input = std::io::stdin().lock();
-    let mut bytes = Zeroizing::new([0; 16 * 1024]);
-    loop {
-        let read = match input.read(&mut *bytes) {
-            Ok(0) => break,
-            Ok(count) => bytes.get(..count).unwrap_or_default(),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => break,
-        };
-        let send = |line| events.send(Event::Line(line, Instant::now())).is_ok();
-        if !decoder.push(read, send) {
-            return;
-        }
-    }
-    // The loop may have ended already.
-    drop(events.send(Event::End));
+    converse(Decoder::default(), &mut server)
 }
 
 struct Server {
@@ -109,9 +41,22 @@ struct Server {
     site: Site,
 }
 
+impl Helper for Server {
+    type Message = Line;
+
+    fn answer(&mut self, mut line: Line, arrived: Instant) -> Vec<u8> {
+        line.drop_return();
+        self.answer_to(&line, arrived).into_bytes()
+    }
+
+    fn log(&self) -> &Log {
+        &self.site.log
+    }
+}
+
 impl Server {
     /// The answer to `line`, its end included.
-    fn answer(&mut self, line: &Line, arrived: Instant) -> String {
+    fn answer_to(&mut self, line: &Line, arrived: Instant) -> String {
         let Some(asked) = &self.asked else {
             let channel = split_channel(&line.bytes).map(|(channel, _)| channel);
             return Answer::Unknown.encode(channel);
@@ -128,18 +73,7 @@ impl Server {
         let verdict = match (input, self.site.open()) {
             (Err(Malformed), _) => Verdict::Denied(Reason::Malformed),
             (Ok(_), Err(unavailable)) => unavailable.into(),
-            (Ok(_), Ok(site))
-                if matches!(asked, Asked::Session(_)) && !site.configuration.reads_sessions() =>
-            {
-                let message = "sessions cannot be read without secret_key in the configuration";
-                Unavailable::new(message).into()
-            }
-            (Ok(input), Ok(site)) => {
-                match input.question(site.configuration.session_cookie_name()) {
-                    Ok(question) => site.ask(question, arrived),
-                    Err(reason) => Verdict::Denied(reason),
-                }
-            }
+            (Ok(input), Ok(site)) => ask(site, asked, input, arrived),
         };
         self.site.log.decision(&Decision {
             user: user.as_deref(),
@@ -148,5 +82,20 @@ impl Server {
             took: arrived.elapsed(),
         });
         Answer::new(asked, &verdict).encode(channel)
+    }
+}
+
+fn ask(site: &mut Open, asked: &Asked, input: Input, arrived: Instant) -> Verdict {
+    if matches!(asked, Asked::Session(_))
+        && let Some(unavailable) = site.no_sessions()
+    {
+        return unavailable.into();
+    }
+    match input.question(site.configuration.session_cookie()) {
+        Ok(question) => {
+            let deadline = site.deadline(arrived);
+            site.ask(question, deadline)
+        }
+        Err(reason) => Verdict::Denied(reason),
     }
 }

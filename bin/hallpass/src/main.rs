@@ -6,6 +6,8 @@ mod audit;
 mod bench;
 mod cache;
 mod demo;
+mod doctor;
+mod explain;
 mod hash;
 mod init;
 mod options;

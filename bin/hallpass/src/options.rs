@@ -31,6 +31,9 @@ pub enum Command {
         user: String,
         #[command(flatten)]
         conditions: ConditionOptions,
+        /// Say every step on the way to the verdict
+        #[arg(long)]
+        explain: bool,
     },
     /// Say whose session a session cookie's value is
     #[command(after_help = "Examples:
@@ -51,7 +54,13 @@ pub enum Command {
         cookie: Option<String>,
         #[command(flatten)]
         conditions: ConditionOptions,
+        /// Say every step on the way to the verdict
+        #[arg(long)]
+        explain: bool,
     },
+    /// Say every step from a credential to its verdict: what was read, and what was decided
+    #[command(subcommand)]
+    Explain(ExplainCommand),
     /// Describe an account
     #[command(after_help = "Example:\n  hallpass user alice --json")]
     User {
@@ -82,6 +91,15 @@ pub enum Command {
     /// Issue and verify tickets, which stand for a session for a short while
     #[command(subcommand)]
     Ticket(TicketCommand),
+    /// Check every assumption about the site, its stores and its hosts, one line each
+    ///
+    /// Exit codes: 0 all is well, but for warnings; 1 there are problems; 2 the configuration is
+    /// wrong; 75 a store cannot be reached.
+    #[command(after_help = "Examples:
+  hallpass doctor
+  hallpass doctor --as-user ejabberd --host ejabberd
+  hallpass doctor --host nginx --host-config /srv/nginx/nginx.conf --json")]
+    Doctor(DoctorOptions),
     /// Count all accounts by how their passwords are stored
     #[command(after_help = "Examples:\n  hallpass audit\n  hallpass audit --csv > audit.csv")]
     Audit(AuditOptions),
@@ -120,6 +138,49 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum ExplainCommand {
+    /// Explain a password's verdict
+    #[command(after_help = "Example:\n  hallpass explain check alice --groups editors < password")]
+    Check {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of a session
+    #[command(after_help = "Example:\n  hallpass explain session - < token")]
+    Session {
+        /// The cookie's value; - reads it from standard input
+        #[arg(required_unless_present = "cookie")]
+        token: Option<String>,
+        /// A whole Cookie header, in place of the cookie's value
+        #[arg(
+            long,
+            value_name = "HEADER",
+            conflicts_with = "token",
+            allow_hyphen_values = true
+        )]
+        cookie: Option<String>,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an account, whoever vouches for it
+    #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
+    User {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an HTTP request, whose headers are on standard input
+    #[command(after_help = "Example:\n  hallpass explain request < headers")]
+    Request {
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum TicketCommand {
     /// Issue a ticket for a session that is live
     #[command(after_help = "Example:\n  hallpass ticket issue --session - < token")]
@@ -135,6 +196,33 @@ pub enum TicketCommand {
         #[arg(allow_hyphen_values = true)]
         ticket: String,
     },
+}
+
+#[derive(Debug, Default, Args)]
+pub struct DoctorOptions {
+    /// Look at it as this user of the system, in the environment that a server gives; needs root
+    #[arg(long, value_name = "NAME")]
+    pub as_user: Option<String>,
+    /// Look at this server's configuration, which must point here
+    #[arg(long, value_enum)]
+    pub host: Option<HostKind>,
+    /// Where that server's configuration is [default: where the system has it]
+    #[arg(long, value_name = "FILE", requires = "host")]
+    pub host_config: Option<PathBuf>,
+    /// What `--as-user` starts
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+/// A server whose configuration can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum HostKind {
+    /// Apache 2.4
+    Apache,
+    /// ejabberd
+    Ejabberd,
+    /// nginx
+    Nginx,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use crate::ask::Asker;
 use crate::options::{Command, Options};
 use crate::output::{USAGE, complain};
-use crate::{audit, bench, cache, demo, hash, init, pages, ticket};
+use crate::{audit, bench, cache, demo, doctor, hash, init, pages, ticket};
 
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
@@ -45,18 +45,27 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
     let asker = || Asker::new(&common, json);
     match command {
         None => anyhow::bail!("say what to ask; --help says more"),
-        Some(Command::Check { user, conditions }) => asker()?.check(user, conditions),
+        Some(Command::Check {
+            user,
+            conditions,
+            explain,
+        }) => asker()?.explaining(explain).check(user, conditions),
         Some(Command::Session {
             token,
             cookie,
             conditions,
-        }) => asker()?.session(token.as_deref(), cookie.as_deref(), conditions),
+            explain,
+        }) => asker()?
+            .explaining(explain)
+            .session(token.as_deref(), cookie.as_deref(), conditions),
+        Some(Command::Explain(command)) => asker()?.explaining(true).explain(command),
         Some(Command::User { user }) => Ok(asker()?.user(&user)),
         Some(Command::Groups { user }) => Ok(asker()?.groups(&user)),
         Some(Command::Can { user, permissions }) => Ok(asker()?.can(user, permissions)),
         Some(Command::Hash(command)) => hash::run(command, json),
         Some(Command::Cache(command)) => cache::run(&common, command, json),
         Some(Command::Ticket(command)) => ticket::run(&common, command, json),
+        Some(Command::Doctor(options)) => doctor::run(&common, &options, json),
         Some(Command::Audit(options)) => audit::run(&common, &options, json),
         Some(Command::Completions { shell }) => pages::completions(shell),
         Some(Command::Man { directory }) => pages::manual(&directory),

@@ -1,5 +1,6 @@
 //! An account, as a site's directory describes it.
 
+use hallpass_passwords::Context;
 use hallpass_stores::sql::Value;
 
 use crate::Identity;
@@ -23,6 +24,22 @@ pub struct Account {
     pub email: String,
     /// The person's full name; empty where there is none.
     pub full_name: String,
+}
+
+/// What the row of an account keeps beside the hash, where the hash wants it.
+#[derive(Clone, Default)]
+pub(crate) struct Beside {
+    pub(crate) login_name: Option<String>,
+    pub(crate) salt: Option<String>,
+}
+
+impl Beside {
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context {
+            login_name: self.login_name.as_deref(),
+            salt: self.salt.as_deref(),
+        }
+    }
 }
 
 /// A primary key: its value in the database, and its text as the site writes it.

@@ -2,23 +2,26 @@
 
 mod check;
 mod costliest;
+mod told;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use hallpass_passwords::{Description, Outcome, Rules, identify};
 use hallpass_stores::sql::{self, Database, Location, Queries};
-use hallpass_stores::{Deadline, Unavailable};
+use hallpass_stores::{Deadline, Unavailable, Witness};
 use sha2::{Digest, Sha256};
 
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
 use self::check::{Known, Stage};
 use self::costliest::Costliest;
+use crate::account::Beside;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
+use crate::cookie::Cookie;
 use crate::site::{Directory, Site};
 use crate::{
-    Account, Conditions, Credential, Id, Identity, Question, Reason, Requirement, Secret, Session,
-    Shared, Tickets, Verdict, cookie,
+    Account, Client, Conditions, Credential, Id, Identity, Question, Reason, Requirement, Secret,
+    Session, Shared, Tickets, Verdict, cookie,
 };
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
@@ -33,13 +36,14 @@ pub struct Authenticator {
     site: Site,
     database: Database,
     location: Location,
-    cookie_name: Option<String>,
+    cookie: Option<(String, cookie::Reader)>,
     access: Access,
     passwords: Passwords,
     longest_password: usize,
     tickets: Option<Tickets>,
     costliest: Costliest,
     shared: Option<Arc<Shared>>,
+    witness: Witness,
 }
 
 impl Authenticator {
@@ -62,13 +66,26 @@ impl Authenticator {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
             location: configuration.database.location.clone(),
-            cookie_name: configuration.session_cookie_name().map(str::to_owned),
+            cookie: configuration
+                .session_cookie()
+                .map(|cookie| (cookie.name.to_owned(), cookie.reader)),
             access,
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
             costliest: Costliest::default(),
             shared: None,
+            witness: Witness::default(),
+        }
+    }
+
+    /// Has `witness` told of every step on the way to a verdict.
+    #[must_use]
+    pub fn witnessed(self, witness: Witness) -> Self {
+        Self {
+            database: self.database.witnessed(witness.clone()),
+            witness,
+            ..self
         }
     }
 
@@ -84,6 +101,14 @@ impl Authenticator {
     /// The verdict on `question`, at the time `now`. Stores give up at `deadline`; a hash that has
     /// been started is finished.
     pub fn answer(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
+        let verdict = self.verdict(question, now, deadline);
+        let granted = matches!(verdict, Verdict::Granted(_));
+        self.witness
+            .decided("verdict", granted, || told::verdict(&verdict));
+        verdict
+    }
+
+    fn verdict(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
         let verdict = match &question.credential {
             Credential::Password { name, password } => {
                 let verdict = self.password(name, password, question, now, deadline);
@@ -100,6 +125,11 @@ impl Authenticator {
                     Some(tickets) => tickets.open(ticket.expose(), now),
                     None => Err(Reason::InvalidSession),
                 };
+                self.witness
+                    .decided("ticket", opened.is_ok(), || match &opened {
+                        Ok(_) => "it is one of ours, and young enough".to_owned(),
+                        Err(reason) => told::reason(*reason).to_owned(),
+                    });
                 match opened {
                     Ok(token) => match cookie::header_in(&token) {
                         Some(header) => {
@@ -121,13 +151,15 @@ impl Authenticator {
         })
     }
 
-    /// The account that `name` means, and the groups it is in, whatever may be wrong with it.
+    /// The account that `name` means, and the groups it is in, whatever may be wrong with it. One
+    /// that is kept out at the time `now`, wherever its owner is, is inactive.
     ///
     /// # Errors
     /// [`Unavailable`] when the site's database cannot be asked.
     pub fn account(
         &mut self,
         name: &str,
+        now: SystemTime,
         deadline: Deadline,
     ) -> Result<Option<(Account, Vec<String>)>, Unavailable> {
         if malformed_name(name) {
@@ -135,9 +167,13 @@ impl Authenticator {
         }
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_name(queries, name)? else {
+            let Some(mut account) = directory.by_name(queries, name)? else {
                 return Ok(None);
             };
+            if account.active {
+                let anywhere = Client::default();
+                account.active = !directory.bars(queries, &account, &anywhere, now)?;
+            }
             let groups = groups(directory, queries, &account)?;
             Ok(Some((account, groups)))
         })
@@ -241,6 +277,8 @@ impl Authenticator {
                 Begun::Answered(verdict) => return Ok(verdict),
                 Begun::Check(check) => (check.computation, check.conclusion),
             };
+        told::hash(&self.witness, &computation);
+        let started = Instant::now();
         let checked = loop {
             // Whoever is let in costs no look at what others would cost.
             if computation.misses_a_cost() {
@@ -252,7 +290,13 @@ impl Authenticator {
                 Next::Derivation(_) | Next::Run => computation.run(deadline)?,
             }
         };
+        told::password(&self.witness, checked, started.elapsed());
         Ok(conclusion.conclude(checked, now))
+    }
+
+    fn refuses(&self, subject: &'static str, reason: Reason) {
+        self.witness
+            .decided(subject, false, || told::reason(reason).to_owned());
     }
 
     /// Asks the stores all there is to ask about a name and a password.
@@ -270,24 +314,31 @@ impl Authenticator {
         if let Some(shared) = &shared
             && !shared.throttle.admits(name, client, now)
         {
+            self.refuses("throttle", Reason::Throttled);
             return refused(Reason::Throttled);
         }
         if malformed_name(name) || self.malformed_password(password.expose()) {
+            self.refuses("question", Reason::Malformed);
             return refused(Reason::Malformed);
         }
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
         let found = self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_name(queries, name)? else {
+            let account = directory.by_name(queries, name)?;
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
                 return Ok(None);
             };
             let admitted = admit(directory, queries, &account, &self.access, question, now)?;
-            Ok(Some((account, admitted)))
+            let beside = directory.beside(queries, &account)?;
+            Ok(Some((account, beside, admitted)))
         })?;
-        let (encoded, admitted) = match found {
-            Some((account, admitted)) => (Some(account.encoded.unwrap_or_default()), admitted),
-            None => (None, Err(Reason::UnknownUser)),
+        let (encoded, beside, admitted) = match found {
+            Some((account, beside, admitted)) => {
+                (Some(account.encoded.unwrap_or_default()), beside, admitted)
+            }
+            None => (None, Beside::default(), Err(Reason::UnknownUser)),
         };
         let fingerprint = shared.as_ref().and_then(|shared| {
             let stored = encoded.as_deref().map_or(name.as_bytes(), str::as_bytes);
@@ -297,7 +348,10 @@ impl Authenticator {
                 (Some(_), Err(_)) => b"in vain",
             };
             let fingerprints = shared.fingerprints.as_ref()?;
-            Some(fingerprints.of(&[kind, stored, password.expose()]))
+            let beside = beside.context();
+            let [login_name, salt] =
+                [beside.login_name, beside.salt].map(|text| text.unwrap_or_default().as_bytes());
+            Some(fingerprints.of(&[kind, stored, login_name, salt, password.expose()]))
         });
         let conclusion = Conclusion {
             name: name.to_owned(),
@@ -330,6 +384,7 @@ impl Authenticator {
                 .is_none_or(|encoded| self.allows(encoded)),
             in_vain: conclusion.admitted.is_err(),
             encoded,
+            beside,
             costliest: None,
             fingerprint,
             shared,
@@ -397,8 +452,14 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let token = match &self.cookie_name {
-            Some(name) => cookie::value([header.expose()], name).map(Secret::new),
+        let token = match &self.cookie {
+            Some((name, reader)) => {
+                let cookie = Cookie {
+                    name,
+                    reader: *reader,
+                };
+                cookie::value([header.expose()], cookie).map(Secret::new)
+            }
             None => {
                 let sessions = &mut *self.site.sessions;
                 let ask = |queries: &mut Queries<'_>| sessions.token(queries, header.expose());
@@ -407,7 +468,10 @@ impl Authenticator {
         };
         match token {
             Some(token) => self.session(&token, owner, question, now, deadline),
-            None => Ok(Err(Reason::NoSession)),
+            None => {
+                self.refuses("cookie", Reason::NoSession);
+                Ok(Err(Reason::NoSession))
+            }
         }
     }
 
@@ -425,7 +489,9 @@ impl Authenticator {
             ..
         } = &mut self.site;
         self.database.ask(deadline, |queries| {
-            let login = match sessions.read(queries, token.expose(), &question.client, now)? {
+            let login = sessions.read(queries, token.expose(), &question.client, now)?;
+            told::session(queries.witness(), &login);
+            let login = match login {
                 Ok(login) => login,
                 Err(reason) => return Ok(Err(reason)),
             };
@@ -434,16 +500,19 @@ impl Authenticator {
             } else {
                 directory.by_key(queries, &login.key)?
             };
+            told::account(queries.witness(), account.as_ref());
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            if !account.active {
+            if !told::active(queries.witness(), account.active) {
                 return Ok(Err(Reason::Inactive));
             }
-            if !sessions.confirms(&login, &account) {
+            let confirmed = sessions.confirms(&login, &account);
+            if !told::confirmed(queries.witness(), confirmed) {
                 return Ok(Err(Reason::StaleSession));
             }
-            if !belongs(&mut **directory, queries, &account, owner)? {
+            let theirs = belongs(&mut **directory, queries, &account, owner)?;
+            if !told::belongs(queries.witness(), theirs, owner, &account) {
                 return Ok(Err(Reason::WrongUser));
             }
             let directory = &mut **directory;
@@ -473,10 +542,13 @@ impl Authenticator {
         };
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_token(queries, token)? else {
+            let account = directory.by_token(queries, token)?;
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
                 return Ok(Err(Reason::NoSession));
             };
-            if !belongs(directory, queries, &account, owner)? {
+            let theirs = belongs(directory, queries, &account, owner)?;
+            if !told::belongs(queries.witness(), theirs, owner, &account) {
                 return Ok(Err(Reason::WrongUser));
             }
             admit(directory, queries, &account, &self.access, question, now)
@@ -491,11 +563,14 @@ impl Authenticator {
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
         if malformed_name(name) {
+            self.refuses("question", Reason::Malformed);
             return Ok(Err(Reason::Malformed));
         }
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
-            let Some(account) = directory.by_name(queries, name)? else {
+            let account = directory.by_name(queries, name)?;
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
             admit(directory, queries, &account, &self.access, question, now)
@@ -528,7 +603,13 @@ fn admit(
     question: &Question,
     now: SystemTime,
 ) -> Result<Result<Identity, Reason>, Unavailable> {
-    if !account.active || directory.bars(queries, account, &question.client, now)? {
+    if !told::active(queries.witness(), account.active) {
+        return Ok(Err(Reason::Inactive));
+    }
+    if directory.bars(queries, account, &question.client, now)? {
+        queries.witness().decided("ban", false, || {
+            "the account or the address is banned".to_owned()
+        });
         return Ok(Err(Reason::Inactive));
     }
     let conditions = [&access.conditions, &question.conditions];
@@ -539,14 +620,20 @@ fn admit(
     };
     for conditions in conditions {
         let mut met = |requirement: &Requirement| -> Result<bool, Unavailable> {
-            Ok(match requirement {
+            let met = match requirement {
                 Requirement::Group(name) => directory.is_in(queries, account, &groups, name)?,
                 Requirement::Permission(permission) => {
                     account.superuser || directory.holds(queries, account, permission)?
                 }
                 Requirement::Staff => account.staff,
                 Requirement::Superuser => account.superuser,
-            })
+            };
+            Ok(told::requirement(
+                queries.witness(),
+                requirement,
+                met,
+                &groups,
+            ))
         };
         let mut permitted = conditions.any.is_empty();
         for requirement in &conditions.any {

@@ -6,17 +6,41 @@ use crate::{Credential, Secret};
 /// sends it.
 const WHOLE: &[u8] = b"\0cookies\0";
 
-/// The session that the Cookie headers of a request hold, in the cookie called `name`; where its
-/// name is not known, the headers themselves.
+/// A cookie, by its name, and who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cookie<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// How the site would read it.
+    pub reader: Reader,
+}
+
+/// Whose rules say what a Cookie header holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Django's `parse_cookie` (http/cookie.py, 5.2): pairs end at semicolons, a pair without an
+    /// equals sign has an empty name, white space around names and values does not count, of two
+    /// cookies of one name the last counts, and a value in double quotes is taken out of them with
+    /// its backslash escapes undone.
+    Django,
+    /// `php_default_treat_data` (main/php_variables.c, PHP 8.2): of two cookies of one name the
+    /// first counts, white space counts but for that before a name, and quotes are part of a
+    /// value. A pair without an equals sign has an empty value. What is percent-encoded is left so
+    /// here.
+    Php,
+}
+
+/// The session that the Cookie headers of a request hold, in `cookie`; where that is not known, the
+/// headers themselves.
 #[must_use]
 pub fn credential<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
-    name: Option<&str>,
+    cookie: Option<Cookie<'_>>,
 ) -> Option<Credential> {
     let owner = None;
-    match name {
-        Some(name) => {
-            let token = Secret::new(value(headers, name)?);
+    match cookie {
+        Some(cookie) => {
+            let token = Secret::new(value(headers, cookie)?);
             Some(Credential::Session { token, owner })
         }
         None => {
@@ -26,15 +50,14 @@ pub fn credential<'a>(
     }
 }
 
-/// What a ticket stands for: the token in the cookie called `name` or, where its name is not known,
-/// all cookies.
+/// What a ticket stands for: the token in `cookie` or, where that is not known, all cookies.
 #[must_use]
 pub fn token<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
-    name: Option<&str>,
+    cookie: Option<Cookie<'_>>,
 ) -> Option<Secret> {
-    match name {
-        Some(name) => value(headers, name).map(Secret::new),
+    match cookie {
+        Some(cookie) => value(headers, cookie).map(Secret::new),
         None => joined(headers).map(|header| Secret::new([WHOLE, header.expose()].concat())),
     }
 }
@@ -56,28 +79,50 @@ fn joined<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Secret> {
     (!whole.is_empty()).then(|| Secret::new(whole))
 }
 
-/// The value of the cookie called `name` in the Cookie headers of a request, in their order.
-///
-/// Read as Django's `parse_cookie` reads them (http/cookie.py, 5.2): pairs end at semicolons, a
-/// pair without an equals sign has an empty name, white space around names and values does not
-/// count, of two cookies of one name the last counts, and a value in double quotes is taken out
-/// of them with its backslash escapes undone. `None` when there is no such cookie.
+/// The value of `cookie` in the Cookie headers of a request, in their order. `None` when it is not
+/// there.
 #[must_use]
-pub fn value<'a>(headers: impl IntoIterator<Item = &'a [u8]>, name: &str) -> Option<Vec<u8>> {
-    let mut found = None;
-    for pair in headers
+pub fn value<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+    cookie: Cookie<'_>,
+) -> Option<Vec<u8>> {
+    let mut pairs = headers
         .into_iter()
-        .flat_map(|header| header.split(|byte| *byte == b';'))
-    {
-        let (key, value) = match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
-            None => (&b""[..], pair),
-        };
-        if key.trim_ascii() == name.as_bytes() {
-            found = Some(value.trim_ascii());
+        .flat_map(|header| header.split(|byte| *byte == b';'));
+    match cookie.reader {
+        Reader::Django => {
+            let named =
+                |pair| django_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
+            pairs
+                .filter_map(named)
+                .last()
+                .map(|(_, value)| unquote(value))
+        }
+        Reader::Php => {
+            let named = |pair| php_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
+            pairs.find_map(named).map(|(_, value)| value.to_vec())
         }
     }
-    found.map(unquote)
+}
+
+fn django_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
+        None => (&b""[..], pair),
+    };
+    Some((name.trim_ascii(), value.trim_ascii()))
+}
+
+fn php_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    // C's isspace.
+    let start = pair
+        .iter()
+        .position(|byte| !b" \t\n\x0b\x0c\r".contains(byte))?;
+    let pair = pair.get(start..)?;
+    match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => Some((pair.get(..at)?, pair.get(at + 1..)?)),
+        None => Some((pair, b"")),
+    }
 }
 
 /// `http.cookies._unquote` of Python: `"a\"b\054c"` is `a"b,c`.
@@ -122,16 +167,51 @@ mod tests {
         assert_eq!(header_in(&token).unwrap().expose(), b"a=1; b=2; c=3");
         assert!(credential([], None).is_none());
         assert!(super::token([], None).is_none());
-        let Some(Credential::Session { token, .. }) = credential(headers, Some("b")) else {
+        let named = |name| Some(of(name, Reader::Django));
+        let Some(Credential::Session { token, .. }) = credential(headers, named("b")) else {
             panic!("this is a session");
         };
         assert_eq!(token.expose(), b"2");
         assert!(header_in(&token).is_none());
-        assert!(credential(headers, Some("d")).is_none());
+        assert!(credential(headers, named("d")).is_none());
+    }
+
+    fn of(name: &str, reader: Reader) -> Cookie<'_> {
+        Cookie { name, reader }
     }
 
     fn find(header: &str) -> Option<String> {
-        value([header.as_bytes()], "sessionid").map(|value| String::from_utf8(value).unwrap())
+        let value = value([header.as_bytes()], of("sessionid", Reader::Django));
+        value.map(|value| String::from_utf8(value).unwrap())
+    }
+
+    /// As PHP 8.2 itself read these.
+    #[test]
+    fn php_reads_cookies_its_own_way() {
+        for (header, expected) in [
+            ("SID=abc", Some("abc")),
+            ("a=1; SID=abc; b=2", Some("abc")),
+            ("a=1;SID=abc;", Some("abc")),
+            ("\tSID=abc", Some("abc")),
+            ("SID=first; SID=abc", Some("first")),
+            ("SID; SID=abc", Some("")),
+            ("SID=; SID=abc", Some("")),
+            (" SID = abc ", None),
+            ("SID = abc; SID=b", Some("b")),
+            ("SID= abc ", Some(" abc ")),
+            ("SID=\"abc\"", Some("\"abc\"")),
+            ("SID=a=b", Some("a=b")),
+            ("SID=a%2Cb", Some("a%2Cb")),
+            ("sid=abc", None),
+            ("=SID", None),
+            ("=SID=abc", None),
+            ("", None),
+            ("; ;", None),
+        ] {
+            let value = value([header.as_bytes()], of("SID", Reader::Php));
+            let expected = expected.map(|value| value.as_bytes().to_vec());
+            assert_eq!(value, expected, "{header}");
+        }
     }
 
     #[test]
@@ -181,6 +261,8 @@ mod tests {
     #[test]
     fn several_headers_are_one() {
         let headers = [&b"sessionid=a"[..], b"x=1", b"sessionid=b"];
-        assert_eq!(value(headers, "sessionid").as_deref(), Some(&b"b"[..]));
+        let by = |reader| value(headers, of("sessionid", reader));
+        assert_eq!(by(Reader::Django).as_deref(), Some(&b"b"[..]));
+        assert_eq!(by(Reader::Php).as_deref(), Some(&b"a"[..]));
     }
 }

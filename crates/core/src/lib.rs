@@ -9,6 +9,7 @@ mod account;
 mod authenticator;
 pub mod configuration;
 pub mod cookie;
+pub mod examination;
 mod memory;
 pub mod php_literals;
 mod question;
@@ -19,7 +20,7 @@ mod ticket;
 mod verdict;
 mod verified;
 
-pub use hallpass_stores::{Deadline, Secret, Unavailable};
+pub use hallpass_stores::{Deadline, Observer, Secret, Step, Unavailable, Witness};
 
 pub use self::account::{Account, Id};
 pub use self::authenticator::{Authenticator, Begun, Check, Computation, Conclusion, Next};

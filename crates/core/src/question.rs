@@ -35,9 +35,11 @@ impl Question {
 pub struct Client {
     /// The address.
     pub address: Option<IpAddr>,
-    /// The browser, as it names itself in `User-Agent`.
+    /// The browser, as it names itself in `User-Agent`: empty where it does not, or not in UTF-8,
+    /// which PHP's `htmlspecialchars` makes the same. `None` where the host knows nothing of it.
     pub browser: Option<String>,
-    /// What proxies on the way said in `X-Forwarded-For`.
+    /// All of `X-Forwarded-For`, empty where there is none; its last address is that of `address`
+    /// where the proxy in front of Hallpass added it. `None` where the host knows nothing of it.
     pub forwarded_for: Option<String>,
 }
 

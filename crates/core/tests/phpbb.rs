@@ -3,7 +3,9 @@
 
 mod recorded;
 
-use hallpass_core::{Authenticator, Credential, Question, Secret};
+use std::time::{Duration, UNIX_EPOCH};
+
+use hallpass_core::{Authenticator, Credential, Deadline, Question, Secret};
 
 use self::recorded::{Site, ask, from, identity, in_group, password, session, session_of, vouched};
 
@@ -261,6 +263,129 @@ fn a_session_is_bound_to_where_it_was_made() {
     assert_eq!(ask(&mut phpbb, &through, ZOE_TIME), "invalid-session");
     site.run("UPDATE phpbb_sessions SET session_forwarded_for = '192.0.2.1'");
     assert_eq!(ask(&mut phpbb, &through, ZOE_TIME), ZOE_NAME);
+}
+
+#[test]
+fn proxies_are_compared_where_the_board_compares_them() {
+    let site = site();
+    set(&site, "forwarded_for_check", "1");
+    let mut phpbb = authenticator(&site, "");
+    let mut anywhere = authenticator(&site, "ip_check = 0");
+    // The board may be behind the proxy that adds the client's address, or beside Hallpass.
+    for (stored, header, expected, without_address) in [
+        ("", "", true, true),
+        ("", "127.0.0.1", true, false),
+        ("192.0.2.1", "192.0.2.1, 127.0.0.1", true, false),
+        ("192.0.2.1 127.0.0.1", "192.0.2.1, 127.0.0.1", true, true),
+        ("192.0.2.1", "192.0.2.1", true, true),
+        ("192.0.2.1", "", false, false),
+        ("192.0.2.1", "127.0.0.1", false, false),
+        ("192.0.2.1", "192.0.2.2, 127.0.0.1", false, false),
+        ("192.0.2.1", "192.0.2.1, 127.0.0.2", false, false),
+        ("192.0.2.1", "192.0.2.1, 127.0.0.1, 127.0.0.1", false, false),
+        ("192.0.2.1", "192.0.2.1, unknown", false, false),
+        ("", "unknown", true, true),
+        ("", "192.0.2.1", false, false),
+    ] {
+        site.run(&format!(
+            "UPDATE phpbb_sessions SET session_forwarded_for = '{stored}'"
+        ));
+        let mut question = from(session(ZOE), "127.0.0.1", Some(BROWSER));
+        question.client.forwarded_for = Some(header.to_owned());
+        for (site, expected) in [(&mut phpbb, expected), (&mut anywhere, without_address)] {
+            let expected = if expected {
+                ZOE_NAME
+            } else {
+                "invalid-session"
+            };
+            assert_eq!(
+                ask(site, &question, ZOE_TIME),
+                expected,
+                "{stored} {header}"
+            );
+        }
+    }
+    // Those who are banned are banned behind a proxy as well.
+    site.run("UPDATE phpbb_sessions SET session_forwarded_for = '192.0.2.1'");
+    let mut question = from(session(ZOE), "127.0.0.1", Some(BROWSER));
+    question.client.forwarded_for = Some("192.0.2.1, 127.0.0.1".to_owned());
+    site.run(
+        "INSERT INTO phpbb_banlist (ban_userid, ban_ip, ban_email, ban_end, ban_exclude)
+              VALUES (0, '192.0.2.*', '', 0, 0)",
+    );
+    assert_eq!(ask(&mut phpbb, &question, ZOE_TIME), "inactive");
+    set(&site, "forwarded_for_check", "0");
+    assert_eq!(ask(&mut phpbb, &question, ZOE_TIME), ZOE_NAME);
+}
+
+#[test]
+fn the_account_of_the_banned_is_inactive() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    let mut account = |at: u64| {
+        let now = UNIX_EPOCH + Duration::from_secs(at);
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let (account, groups) = phpbb.account(ZOE_NAME, now, deadline).unwrap().unwrap();
+        (account.active, groups.is_empty())
+    };
+    assert_eq!(account(ZOE_TIME), (true, false));
+    site.run(&format!(
+        "INSERT INTO phpbb_banlist (ban_userid, ban_ip, ban_email, ban_end, ban_exclude)
+         VALUES (62, '', '', {ZOE_TIME}, 0), (0, '*', '', 0, 0)"
+    ));
+    assert_eq!(account(ZOE_TIME), (false, true));
+    assert_eq!(account(ZOE_TIME + 1), (true, false));
+}
+
+/// Verdicts of phpBB's own password manager, and the rows that it was given.
+#[test]
+fn converted_hashes_are_of_what_stands_beside_them() {
+    let vectors = include_str!("../../passwords/tests/data/phpbb.json");
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(vectors).unwrap();
+    let vectors = vectors.iter().filter(|vector| {
+        let note = vector["note"].as_str().unwrap();
+        vector["context"].is_object() && (note.contains(": plain") || !note.contains(':'))
+    });
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    let mut verdict = |vector: &serde_json::Value| {
+        let (encoded, typed) = (&vector["encoded"], &vector["password"]);
+        site.run(&format!(
+            "UPDATE phpbb_users SET user_password = '{}' WHERE username = 'bob'",
+            encoded.as_str().unwrap()
+        ));
+        let question = password("bob", typed.as_str().unwrap());
+        ask(&mut phpbb, &question, ALICE_TIME)
+    };
+    // A board that was never converted has no such columns.
+    let mut right = 0;
+    for vector in vectors.clone() {
+        assert_ne!(verdict(vector), "bob", "{vector}");
+        right += usize::from(vector["verdict"] == true);
+    }
+    assert!(right > 6, "{right}");
+    site.run(
+        "ALTER TABLE phpbb_users ADD login_name TEXT;
+         ALTER TABLE phpbb_users ADD user_passwd_salt TEXT",
+    );
+    for vector in vectors {
+        for name in ["login_name", "user_passwd_salt"] {
+            let value = match vector["context"][name].as_str() {
+                Some(text) => format!("'{text}'"),
+                None => "NULL".to_owned(),
+            };
+            site.run(&format!("UPDATE phpbb_users SET {name} = {value}"));
+        }
+        let found = verdict(vector);
+        assert_eq!(
+            found == "bob",
+            vector["verdict"] == true,
+            "{vector}: {found}"
+        );
+        // Beside another's name and salt, it is nobody's password.
+        site.run("UPDATE phpbb_users SET login_name = 'x', user_passwd_salt = 'y'");
+        assert_ne!(verdict(vector), "bob", "{vector}");
+    }
 }
 
 #[test]

@@ -25,6 +25,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// the change.
 const SETTLED: Duration = Duration::from_millis(100);
 
+/// How many files of a directory are looked at for the newest of them.
+const MOST_ENTRIES: usize = 100_000;
+
 /// A directory of files.
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -79,6 +82,29 @@ impl Files {
         let metadata =
             fs::metadata(&self.directory).map_err(|error| failed(&self.directory, &error))?;
         Ok(metadata.mode() & 0o002 != 0)
+    }
+
+    /// The names of the regular files that begin with `prefix`, the newest first, `most` at most.
+    /// A hundred thousand files are looked at, not more.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the directory is not there, or cannot be read.
+    pub fn newest(&self, prefix: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Unavailable> {
+        let entries =
+            fs::read_dir(&self.directory).map_err(|error| failed(&self.directory, &error))?;
+        let mut found: Vec<(SystemTime, Vec<u8>)> = entries
+            .take(MOST_ENTRIES)
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let name = entry.file_name().as_bytes().to_vec();
+                let metadata = entry.metadata().ok()?;
+                let wanted = name.starts_with(prefix) && metadata.is_file();
+                Some((metadata.modified().ok()?, name)).filter(|_| wanted)
+            })
+            .collect();
+        found.sort_by(|one, other| other.cmp(one));
+        found.truncate(most);
+        Ok(found.into_iter().map(|(_, name)| name).collect())
     }
 
     /// Reads the file called `name` in the directory itself: as [`read_below`](Self::read_below).

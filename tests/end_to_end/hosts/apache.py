@@ -98,7 +98,7 @@ def apache(
         }
         | replacements,
     )
-    for location in ("members", "editors", "reports", "staff", "superusers", "environment"):
+    for location in ("members", "editors", "reports", "staff", "superusers", "environment", "session"):
         page = directory / "www" / location / "page.txt"
         page.parent.mkdir(parents=True)
         page.write_text(f"the page of /{location}/\n")

@@ -30,7 +30,11 @@ fn read(asked: &Asked, bytes: &[u8]) -> (Option<u32>, Option<Result<Question, Re
         return (None, None);
     };
     let input = Input::parse(asked, rest).ok();
-    (channel, input.map(|input| input.question("sessionid")))
+    let cookie = Cookie {
+        name: "sessionid",
+        reader: cookie::Reader::Django,
+    };
+    (channel, input.map(|input| input.question(Some(cookie))))
 }
 
 #[test]

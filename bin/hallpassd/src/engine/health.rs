@@ -30,7 +30,7 @@ impl Health {
         authenticator: &mut Authenticator,
         deadline: Deadline,
     ) -> Self {
-        let database = authenticator.account("hallpass readiness", deadline);
+        let database = authenticator.account("hallpass readiness", SystemTime::now(), deadline);
         let sessions = configuration.reads_sessions().then(|| {
             let token = Secret::new([b'0'; 32]);
             let session = Question::new(Credential::Session { token, owner: None });

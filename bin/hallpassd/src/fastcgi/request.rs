@@ -61,15 +61,16 @@ impl<'a> Request<'a> {
         self.one("REMOTE_PASSWD").is_some() || self.one("HTTP_AUTHORIZATION").is_some()
     }
 
-    /// The client, as the server sees it; of a server that is not `trusted`, nothing is known.
+    /// The client, as the server sees it, and as it would tell PHP; of a server that is not
+    /// `trusted`, the address is not known.
     pub fn client(&self, trusted: bool) -> Client {
-        if !trusted {
-            return Client::default();
-        }
-        let address = self.text("REMOTE_ADDR").and_then(|text| text.parse().ok());
+        let address = self.text("REMOTE_ADDR").filter(|_| trusted);
+        let address = address.and_then(|text| text.parse().ok());
+        let header = |name| Some(self.text(name).unwrap_or_default().to_owned());
         Client {
-            browser: self.text("HTTP_USER_AGENT").map(str::to_owned),
-            ..Client::at(address.map(|address: IpAddr| address.to_canonical()))
+            address: address.map(|address: IpAddr| address.to_canonical()),
+            browser: header("HTTP_USER_AGENT"),
+            forwarded_for: header("HTTP_X_FORWARDED_FOR"),
         }
     }
 
@@ -106,6 +107,7 @@ impl<'a> Request<'a> {
 #[cfg(test)]
 mod tests {
     use hallpass_core::configuration::Accepted;
+    use hallpass_core::cookie::{Cookie, Reader};
 
     use super::*;
 
@@ -126,7 +128,11 @@ mod tests {
     fn credentials(accept: Accepted, parameters: &[(&str, &str)]) -> Vec<String> {
         let bytes = bytes(parameters);
         let request = Request::parse(&bytes).unwrap();
-        let accepting = Accepting::new(accept, "sessionid", false);
+        let cookie = Cookie {
+            name: "sessionid",
+            reader: Reader::Django,
+        };
+        let accepting = Accepting::new(accept, Some(cookie), false);
         let text = |secret: &Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
         let show = |credential| match credential {
             Credential::Password { name, password } => format!("{name}:{}", text(&password)),
@@ -186,6 +192,41 @@ mod tests {
         assert!(credentials(EVERYTHING, &[role, ("HTTP_COOKIE", "sessionid=abc")]).is_empty());
         let password = [role, ("REMOTE_USER", "alice"), ("REMOTE_PASSWD", "x")];
         assert_eq!(credentials(EVERYTHING, &password), ["alice:x"]);
+    }
+
+    #[test]
+    fn the_client_is_what_php_would_find() {
+        let client = |parameters: &[(&str, &[u8])], trusted| {
+            let mut bytes = Vec::new();
+            for (name, value) in parameters {
+                pairs::write(&mut bytes, name.as_bytes(), value);
+            }
+            Request::parse(&bytes).unwrap().client(trusted)
+        };
+        let nothing = Client {
+            address: None,
+            browser: Some(String::new()),
+            forwarded_for: Some(String::new()),
+        };
+        assert_eq!(client(&[], true), nothing);
+        let latin = ("HTTP_USER_AGENT", &b"Zo\xeb"[..]);
+        assert_eq!(client(&[latin], true), nothing);
+        let said = [
+            ("REMOTE_ADDR", &b"::ffff:192.0.2.1"[..]),
+            ("HTTP_USER_AGENT", "Zoë".as_bytes()),
+            ("HTTP_X_FORWARDED_FOR", b"192.0.2.7"),
+        ];
+        let expected = Client {
+            address: "192.0.2.1".parse().ok(),
+            browser: Some("Zoë".to_owned()),
+            forwarded_for: Some("192.0.2.7".to_owned()),
+        };
+        assert_eq!(client(&said, true), expected);
+        let untrusted = Client {
+            address: None,
+            ..expected
+        };
+        assert_eq!(client(&said, false), untrusted);
     }
 
     #[test]

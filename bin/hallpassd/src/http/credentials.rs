@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hallpass_core::configuration::Accepted;
-use hallpass_core::{Credential, Secret, cookie};
+use hallpass_core::cookie::{self, Cookie};
+use hallpass_core::{Credential, Secret};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE};
 use zeroize::Zeroizing;
@@ -20,18 +21,17 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, Copy, Debug)]
 pub struct Accepting<'a> {
     accept: Accepted,
-    cookie_name: Option<&'a str>,
+    cookie: Option<Cookie<'a>>,
     /// Whether the site gives out tokens to programs.
     tokens: bool,
 }
 
 impl<'a> Accepting<'a> {
-    /// What `accept` says, sessions being in the cookie called `cookie_name`, and the site's
-    /// `tokens`.
-    pub fn new(accept: Accepted, cookie_name: impl Into<Option<&'a str>>, tokens: bool) -> Self {
+    /// What `accept` says, sessions being in `cookie`, and the site's `tokens`.
+    pub fn new(accept: Accepted, cookie: Option<Cookie<'a>>, tokens: bool) -> Self {
         Self {
             accept,
-            cookie_name: cookie_name.into(),
+            cookie,
             tokens,
         }
     }
@@ -44,8 +44,8 @@ impl<'a> Accepting<'a> {
             ticket: accept.ticket && site.gives_tickets(),
             ..accept
         };
-        let cookie_name = configuration.session_cookie_name();
-        Self::new(accept, cookie_name, configuration.reads_tokens())
+        let cookie = configuration.session_cookie();
+        Self::new(accept, cookie, configuration.reads_tokens())
     }
 
     /// Whether a name and a password are among them.
@@ -97,7 +97,7 @@ fn token_of<'a>(
     if !accepting.accept.session {
         return None;
     }
-    cookie::token(cookies, accepting.cookie_name)
+    cookie::token(cookies, accepting.cookie)
 }
 
 /// The session that these Cookie headers hold, where sessions are accepted.
@@ -108,7 +108,7 @@ pub fn session_credential<'a>(
     if !accepting.accept.session {
         return None;
     }
-    cookie::credential(cookies, accepting.cookie_name)
+    cookie::credential(cookies, accepting.cookie)
 }
 
 /// What the value of an Authorization header holds: a ticket, a token, or a name and a password.
@@ -207,7 +207,11 @@ mod tests {
             Credential::Cookies { .. } => panic!("the cookie has a name"),
             Credential::Vouched { .. } => panic!("nobody vouches"),
         };
-        let accepting = Accepting::new(accept, "sessionid", true);
+        let cookie = Cookie {
+            name: "sessionid",
+            reader: cookie::Reader::Django,
+        };
+        let accepting = Accepting::new(accept, Some(cookie), true);
         credentials(&headers, &accepting)
             .into_iter()
             .map(show)

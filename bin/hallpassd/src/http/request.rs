@@ -4,30 +4,44 @@ use std::net::IpAddr;
 
 use hallpass_core::Client;
 use hyper::HeaderMap;
-use hyper::header::USER_AGENT;
+use hyper::header::{HeaderName, HeaderValue, USER_AGENT};
 
 use crate::sockets::Peer;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client of a request that `peer` passed on. Its address, for the log and for counting wrong
 /// passwords, is what a trusted proxy added last to `X-Forwarded-For`, else the peer. `X-Real-IP`
 /// is not believed: a proxy that does not set it passes on whatever the client wrote there.
+///
+/// The browser and all of `X-Forwarded-For` are what a PHP site would find of them: always
+/// something, so that a client that leaves them out gets around nothing.
 pub fn client(headers: &HeaderMap, peer: Peer, trusted: bool) -> Client {
     let said = || -> Option<IpAddr> {
-        let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+        let last = headers.get_all(&X_FORWARDED_FOR).iter().next_back()?;
         last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
     };
     let address = if trusted { said() } else { None };
-    let browser = headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
     Client {
-        browser: browser.map(str::to_owned),
-        ..Client::at(address.or(peer.address()))
+        address: address.or(peer.address()),
+        browser: Some(text(headers, &USER_AGENT)),
+        forwarded_for: Some(text(headers, &X_FORWARDED_FOR)),
     }
+}
+
+/// The lines of a header as one (RFC 9110, section 5.2), as web servers hand it to PHP; nothing
+/// where they are not UTF-8, which PHP escapes to nothing.
+fn text(headers: &HeaderMap, name: &HeaderName) -> String {
+    let lines: Vec<&[u8]> = headers
+        .get_all(name)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    String::from_utf8(lines.join(&b", "[..])).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -50,5 +64,34 @@ mod tests {
         headers.remove("x-forwarded-for");
         assert_eq!(of(&headers, peer, true), address("198.51.100.1"));
         assert_eq!(of(&headers, Peer::Unix, true), None);
+    }
+
+    #[test]
+    fn browsers_and_proxies_are_what_php_would_find() {
+        for (lines, browser, forwarded_for) in [
+            (&[][..], "", ""),
+            (&[("user-agent", &b""[..])], "", ""),
+            (&[("user-agent", b"rig/1.0 \"x\"")], "rig/1.0 \"x\"", ""),
+            (&[("user-agent", "Zoë".as_bytes())], "Zoë", ""),
+            (&[("user-agent", b"Zo\xeb")], "", ""),
+            (&[("user-agent", b"a"), ("user-agent", b"b")], "a, b", ""),
+            (&[("x-forwarded-for", b"192.0.2.1")], "", "192.0.2.1"),
+            (
+                &[("x-forwarded-for", b"::1, x"), ("x-forwarded-for", b"::2")],
+                "",
+                "::1, x, ::2",
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+            }
+            for trusted in [true, false] {
+                let client = client(&headers, Peer::Unix, trusted);
+                assert_eq!(client.browser.as_deref(), Some(browser), "{lines:?}");
+                let hops = client.forwarded_for.as_deref();
+                assert_eq!(hops, Some(forwarded_for), "{lines:?}");
+            }
+        }
     }
 }

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use hallpass_passwords::{
     Derivation, Limits, Outcome, Request, Rules, Spending, describe_cost, identify, is_affordable,
-    spend_with, spending, verify,
+    spend_with, spending, verify_with,
 };
 use hallpass_stores::{Deadline, Unavailable};
 
+use crate::account::Beside;
 use crate::memory::Held;
 use crate::verified::Fingerprint;
 use crate::{Identity, Reason, Secret, Shared, Verdict};
@@ -42,6 +43,8 @@ pub struct Computation {
     pub(super) password: Secret,
     /// The stored hash; `None` where there is no such account.
     pub(super) encoded: Option<String>,
+    /// What the account's row keeps beside it.
+    pub(super) beside: Beside,
     /// Whether the stored hash is of an algorithm that is allowed.
     pub(super) allowed: bool,
     /// Whether even the right password lets nobody in, and must take as long as a wrong one.
@@ -157,7 +160,8 @@ impl Computation {
                     affordable.then_some(encoded),
                     deadline,
                 )?;
-                let outcome = verify(self.rules, self.password.expose(), encoded, &self.limits);
+                let (password, context) = (self.password.expose(), self.beside.context());
+                let outcome = verify_with(self.rules, password, encoded, &context, &self.limits);
                 drop(held);
                 self.verified(outcome);
             }

@@ -18,6 +18,7 @@ mod log;
 mod passwords;
 mod php;
 mod phpbb;
+mod places;
 mod secret;
 mod section;
 mod site_file;
@@ -30,7 +31,8 @@ use std::path::{Path, PathBuf};
 use hallpass_stores::sql;
 use zeroize::Zeroizing;
 
-use crate::{Credential, cookie};
+use crate::Credential;
+use crate::cookie::{self, Cookie, Reader};
 
 pub use self::access::{Access, LoginField};
 pub use self::cache::CacheLocation;
@@ -48,6 +50,7 @@ pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
 pub use self::php::{Php, PhpStore, PhpUser};
 pub use self::phpbb::Phpbb;
+pub use self::secret::SecretPlace;
 use self::section::{Document, Section};
 pub use self::tickets::TicketSettings;
 pub use self::via::Via;
@@ -107,6 +110,8 @@ pub struct Configuration {
     pub daemon: Daemon,
     /// `[log]`
     pub log: Log,
+    /// Where its secrets are.
+    pub secrets: Vec<SecretPlace>,
     /// What is worth a warning in the log, though nothing is wrong with it.
     pub warnings: Vec<String>,
 }
@@ -153,7 +158,18 @@ impl Configuration {
         &self,
         headers: impl IntoIterator<Item = &'a [u8]>,
     ) -> Option<Credential> {
-        cookie::credential(headers, self.session_cookie_name())
+        cookie::credential(headers, self.session_cookie())
+    }
+
+    /// The site's session cookie, where its name is known, and how the site reads it.
+    #[must_use]
+    pub fn session_cookie(&self) -> Option<Cookie<'_>> {
+        let reader = match self.framework {
+            Framework::Custom(_) | Framework::Django(_) => Reader::Django,
+            Framework::Joomla(_) | Framework::Php(..) | Framework::Phpbb(_) => Reader::Php,
+        };
+        let name = self.session_cookie_name()?;
+        Some(Cookie { name, reader })
     }
 
     /// Whether it says enough to read the site's sessions.
@@ -289,6 +305,7 @@ impl Configuration {
             ejabberd: Ejabberd::read(top.section("ejabberd")?)?,
             daemon: Daemon::read(top.section("daemon")?)?,
             log: Log::read(top.section("log")?)?,
+            secrets: document.secrets(),
             warnings: document.warnings(),
         };
         Ok(configuration)

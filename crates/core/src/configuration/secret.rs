@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 use zeroize::Zeroizing;
@@ -11,6 +11,15 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::section::Section;
 use crate::Secret;
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretPlace {
+    /// The key that it is the value of.
+    pub key: String,
+    /// The file that it is in; `None` for the configuration itself.
+    pub file: Option<PathBuf>,
+}
 
 const SHAPE: &str = "is neither a string nor one of { file = \"…\" }, { env = \"NAME\" }, \
                      { credential = \"NAME\" }";
@@ -84,6 +93,7 @@ impl Section<'_> {
 
     /// Warns where everybody can read the file, in which a secret stands at `key`.
     pub(super) fn warn_of_secret(&self, key: &str) {
+        self.note_secret(key, None);
         if readable_by_other(self.path()) {
             self.warn(
                 key,
@@ -93,6 +103,7 @@ impl Section<'_> {
     }
 
     fn secret_in(&self, key: &str, path: &Path) -> Result<Secret, Error> {
+        self.note_secret(key, Some(path));
         let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
             self.wrong(
                 key,
@@ -105,7 +116,7 @@ impl Section<'_> {
 }
 
 /// `path` as it stands in the file `configuration`: relative to it, unless absolute.
-pub(super) fn beside(configuration: &Path, path: &str) -> std::path::PathBuf {
+pub(super) fn beside(configuration: &Path, path: &str) -> PathBuf {
     configuration.parent().unwrap_or(Path::new("")).join(path)
 }
 

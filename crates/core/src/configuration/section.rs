@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Error;
+use super::{Error, SecretPlace};
 
 /// A parsed file.
 pub(super) struct Document<'text> {
@@ -15,6 +15,7 @@ pub(super) struct Document<'text> {
     text: &'text str,
     table: Spanned<DeTable<'text>>,
     warnings: RefCell<Vec<String>>,
+    secrets: RefCell<Vec<SecretPlace>>,
 }
 
 impl<'text> Document<'text> {
@@ -29,6 +30,7 @@ impl<'text> Document<'text> {
             text,
             table,
             warnings: RefCell::default(),
+            secrets: RefCell::default(),
         })
     }
 
@@ -40,6 +42,10 @@ impl<'text> Document<'text> {
             table: Some(self.table.get_ref()),
             asked: Vec::new(),
         }
+    }
+
+    pub(super) fn secrets(&self) -> Vec<SecretPlace> {
+        self.secrets.borrow().clone()
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
@@ -169,6 +175,14 @@ impl<'document> Section<'document> {
     pub(super) fn warn(&self, key: &str, message: &str) {
         let warning = self.wrong(key, message).to_string();
         self.document.warnings.borrow_mut().push(warning);
+    }
+
+    /// Takes note of where the secret `key` is: in `file`, or in the configuration itself.
+    pub(super) fn note_secret(&self, key: &str, file: Option<&Path>) {
+        self.document.secrets.borrow_mut().push(SecretPlace {
+            key: self.full(key),
+            file: file.map(Path::to_path_buf),
+        });
     }
 
     /// The file, for what is relative to it.

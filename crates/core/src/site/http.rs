@@ -9,7 +9,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Login, SessionSource};
+use super::{Login, Needed, SessionSource};
 use crate::configuration::{self, NameIn};
 use crate::{Account, Client, Decoding, Reason};
 
@@ -113,6 +113,10 @@ impl SessionSource for Page {
     }
 
     fn tables(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn needs(&self) -> Vec<Needed> {
         Vec::new()
     }
 

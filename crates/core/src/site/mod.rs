@@ -6,6 +6,7 @@ mod custom;
 mod django;
 mod http;
 mod joomla;
+mod needed;
 mod php;
 mod phpbb;
 
@@ -13,8 +14,10 @@ use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Location, Queries};
+use hallpass_stores::sql::{Location, Queries, Row, Value};
 
+pub(crate) use self::needed::{Needed, Table};
+use crate::account::Beside;
 use crate::configuration::{Access, Configuration, Custom, Framework};
 use crate::{Account, Client, Decoding, Id, Reason, Secret};
 
@@ -147,6 +150,14 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     /// The tables that are read.
     fn tables(&self) -> Vec<String>;
 
+    /// What the database must have, column by column.
+    fn needs(&self) -> Vec<Needed>;
+
+    /// How many accounts there are, where that can be counted.
+    fn count(&mut self, _queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
+        Ok(None)
+    }
+
     /// The next accounts after the one whose primary key is `last`, by their primary keys.
     fn after(
         &mut self,
@@ -156,6 +167,15 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         Err(Unavailable::new(
             "the accounts of this site cannot be listed",
         ))
+    }
+
+    /// What the row of `account` keeps beside its hash, where the hash wants it.
+    fn beside(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+    ) -> Result<Beside, Unavailable> {
+        Ok(Beside::default())
     }
 
     /// The encoded hashes of a few accounts, newest first.
@@ -197,8 +217,54 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
     /// The tables that are read.
     fn tables(&self) -> Vec<String>;
 
+    /// What the database must have, column by column.
+    fn needs(&self) -> Vec<Needed>;
+
+    /// The tokens of a few sessions, the newest first; `None` where they cannot be listed.
+    fn sample(&mut self, _queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {
+        Ok(None)
+    }
+
     /// Whether the session still holds for `account`, as it is now.
     fn confirms(&self, login: &Login, account: &Account) -> bool;
+}
+
+/// When a session ends, for the administrator.
+pub(crate) fn until(time: SystemTime) -> String {
+    match jiff::Timestamp::try_from(time) {
+        Ok(time) => format!("the session lives until {time:.0}"),
+        Err(_) => "the session lives until some other age".to_owned(),
+    }
+}
+
+/// How many sessions are a sample.
+pub(crate) const SAMPLE: usize = 20;
+
+/// The tokens that `statement` gives in its first column.
+pub(crate) fn tokens(
+    queries: &mut Queries<'_>,
+    statement: &str,
+) -> Result<Option<Vec<Secret>>, Unavailable> {
+    let rows = queries.rows(statement, &[], SAMPLE)?;
+    let token = |mut row: Row| match row.take(0) {
+        Value::Text(text) => Some(Secret::new(text)),
+        Value::Bytes(bytes) => Some(Secret::new(bytes)),
+        _ => None,
+    };
+    Ok(Some(rows.into_iter().filter_map(token).collect()))
+}
+
+/// How many rows `table`, a quoted identifier, has where `condition` holds.
+pub(crate) fn count(
+    queries: &mut Queries<'_>,
+    table: &str,
+    condition: &str,
+) -> Result<Option<u64>, Unavailable> {
+    let mut rows = queries.rows(&format!("SELECT COUNT(*) FROM {table}{condition}"), &[], 1)?;
+    Ok(match rows.pop().map(|mut row| row.take(0)) {
+        Some(Value::Integer(count)) => u64::try_from(count).ok(),
+        _ => None,
+    })
 }
 
 /// Who is logged in to a session.

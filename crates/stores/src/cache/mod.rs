@@ -35,6 +35,44 @@ pub struct Settings {
     pub query_timeout: Duration,
 }
 
+impl Settings {
+    /// The servers by themselves, so that each can be asked, with the name of each. Those that
+    /// Sentinels name are asked through them.
+    #[must_use]
+    pub fn one_by_one(&self) -> Vec<(String, Self)> {
+        let each = |kind: &str, places: &[Address], store: &dyn Fn(Address) -> Store| {
+            let one = |place: &Address| {
+                let settings = Self {
+                    store: store(place.clone()),
+                    ..self.clone()
+                };
+                (format!("{kind} at {place}"), settings)
+            };
+            places.iter().map(one).collect()
+        };
+        match &self.store {
+            Store::Memcached(places) => {
+                each("memcached", places, &|place| Store::Memcached(vec![place]))
+            }
+            Store::Redis {
+                servers: RedisServers::Sentinel { service, .. },
+                ..
+            } => vec![(format!("Redis, the master {service}"), self.clone())],
+            Store::Redis {
+                servers: RedisServers::Replicated(places) | RedisServers::Sharded(places),
+                login,
+                database,
+                tls,
+            } => each("Redis", places, &|place| Store::Redis {
+                servers: RedisServers::Replicated(vec![place]),
+                login: login.clone(),
+                database: *database,
+                tls: tls.clone(),
+            }),
+        }
+    }
+}
+
 /// A cache.
 #[derive(Clone, Debug)]
 pub enum Store {
@@ -176,17 +214,23 @@ impl Cache {
         }
     }
 
+    /// Whether there can be no value under `key`, and clients raise where they are asked for it.
+    #[must_use]
+    pub fn refuses(&self, key: &[u8]) -> bool {
+        matches!(self.servers, Servers::Memcached(_)) && !memcached::may_be_key(key)
+    }
+
     /// The value of `key`; `None` where there is none.
     ///
     /// # Errors
     /// [`Unavailable`] when no server that could have it answers by `deadline`, or when what it
     /// has is no string of at most [`LONGEST_VALUE`] bytes.
     pub fn get(&mut self, key: &[u8], deadline: Deadline) -> Result<Option<Entry>, Unavailable> {
+        if self.refuses(key) {
+            return Ok(None);
+        }
         match &mut self.servers {
             Servers::Memcached(servers) => {
-                if !memcached::may_be_key(key) {
-                    return Ok(None);
-                }
                 ask(servers, self.spread, key, self.query_timeout, deadline)
             }
             Servers::Redis(servers) => ask(servers, self.spread, key, self.query_timeout, deadline),

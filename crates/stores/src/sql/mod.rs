@@ -13,7 +13,7 @@ mod sqlite;
 mod statement;
 mod value;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use self::grants::grants;
 use self::mysql::Mysql;
@@ -22,7 +22,7 @@ use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
 use self::statement::{Dialect, Statement};
 pub use self::value::{Row, Value};
-use crate::{Deadline, Unavailable};
+use crate::{Deadline, Unavailable, Witness};
 
 /// A column of a table, as the database describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub struct Column {
 pub struct Database {
     connection: Connection,
     query_timeout: Duration,
+    witness: Witness,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,14 @@ impl Database {
         Self {
             connection,
             query_timeout: settings.query_timeout,
+            witness: Witness::default(),
         }
+    }
+
+    /// Has `witness` told of what is asked, and of what comes of it.
+    #[must_use]
+    pub fn witnessed(self, witness: Witness) -> Self {
+        Self { witness, ..self }
     }
 
     /// Runs `ask`, whose queries must all be answered by `deadline`. A local database is locked at
@@ -88,6 +96,7 @@ impl Database {
             connection: &mut self.connection,
             query_timeout: self.query_timeout,
             deadline,
+            witness: self.witness.clone(),
         });
         if let Connection::Sqlite(sqlite) = &mut self.connection {
             sqlite.end(answer.is_ok());
@@ -102,6 +111,7 @@ pub struct Queries<'a> {
     connection: &'a mut Connection,
     query_timeout: Duration,
     deadline: Deadline,
+    witness: Witness,
 }
 
 impl Queries<'_> {
@@ -120,7 +130,7 @@ impl Queries<'_> {
         limit: usize,
     ) -> Result<Vec<Row>, Unavailable> {
         let deadline = self.deadline;
-        match self.connection {
+        let answer = match self.connection {
             Connection::Nowhere => Err(nowhere()),
             Connection::Sqlite(sqlite) => {
                 let deadline = deadline.at_most(self.query_timeout);
@@ -128,7 +138,56 @@ impl Queries<'_> {
             }
             Connection::Postgres(server) => server.rows(statement, parameters, limit, deadline),
             Connection::Mysql(server) => server.rows(statement, parameters, limit, deadline),
+        };
+        self.witness
+            .read("database", || told(statement, parameters, &answer));
+        answer
+    }
+
+    /// Whoever looks on.
+    #[must_use]
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// The columns of `table` that an index begins with, by which rows are found without reading
+    /// all of them.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn indexed(&mut self, table: &str) -> Result<Vec<String>, Unavailable> {
+        let deadline = self.deadline;
+        match self.connection {
+            Connection::Nowhere => Err(nowhere()),
+            Connection::Sqlite(sqlite) => {
+                sqlite.indexed(table, deadline.at_most(self.query_timeout))
+            }
+            Connection::Postgres(server) => server.indexed(table, deadline),
+            Connection::Mysql(server) => server.indexed(table, deadline),
         }
+    }
+
+    /// What time it is by the server's clock; `None` where there is no server.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn clock(&mut self) -> Result<Option<SystemTime>, Unavailable> {
+        let statement = match self.connection {
+            Connection::Nowhere | Connection::Sqlite(_) => return Ok(None),
+            Connection::Postgres(_) => {
+                "SELECT CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
+            }
+            Connection::Mysql(_) => "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)",
+        };
+        let mut rows = self.rows(statement, &[], 1)?;
+        let seconds = rows.pop().map_or(Value::Null, |mut row| row.take(0));
+        let Value::Integer(seconds) = seconds else {
+            return Err(Unavailable::new(
+                "the database does not say what time it is",
+            ));
+        };
+        let since_1970 = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        Ok(UNIX_EPOCH.checked_add(since_1970))
     }
 
     /// The names of the columns that `statement` gives. It is not run.
@@ -180,6 +239,28 @@ impl Queries<'_> {
             Connection::Mysql(_) => mysql::same_but_for_case(column),
         }
     }
+}
+
+/// A statement and what came of it, for the administrator. Of what was bound, names alone are
+/// shown: all else may be as good as a password.
+fn told(
+    statement: &str,
+    parameters: &[(&str, Value)],
+    answer: &Result<Vec<Row>, Unavailable>,
+) -> String {
+    let shown = |(name, value): &(&str, Value)| match (*name, value) {
+        (":name" | ":username", Value::Text(text)) => format!("{name} = {text:?}"),
+        (_, Value::Integer(number)) => format!("{name} = {number}"),
+        _ => format!("{name} = …"),
+    };
+    let bound: Vec<String> = parameters.iter().map(shown).collect();
+    let with = if bound.is_empty() { "" } else { ", with " };
+    let came = match answer {
+        Ok(rows) if rows.len() == 1 => "1 row".to_owned(),
+        Ok(rows) => format!("{} rows", rows.len()),
+        Err(cause) => cause.to_string(),
+    };
+    format!("{statement}{with}{}: {came}", bound.join(", "))
 }
 
 fn nowhere() -> Unavailable {

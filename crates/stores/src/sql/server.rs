@@ -70,7 +70,10 @@ pub(super) trait Driver {
     /// database writes it.
     const COLUMNS: &'static str;
 
-    /// `table` as [`COLUMNS`](Self::COLUMNS) wants it.
+    /// The statement that names the columns that the indexes of the table `:table` begin with.
+    const INDEXED: &'static str;
+
+    /// `table` as [`COLUMNS`](Self::COLUMNS) and [`INDEXED`](Self::INDEXED) want it.
     fn table(table: &str) -> String;
 
     /// A type in the words that all databases share.
@@ -148,6 +151,16 @@ impl<D: Driver> Server<D> {
             })
         };
         Ok(rows.into_iter().filter_map(column).collect())
+    }
+
+    pub(super) fn indexed(
+        &mut self,
+        table: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, Unavailable> {
+        let table = [(":table", Value::from(&*D::table(table)))];
+        let rows = self.rows(D::INDEXED, &table, usize::MAX, deadline)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 
     /// Puts one question, and once more where the connection was lost: servers are restarted, and

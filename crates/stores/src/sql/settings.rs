@@ -23,6 +23,28 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The servers by themselves, so that each can be asked; a file is one.
+    #[must_use]
+    pub fn one_by_one(&self) -> Vec<Self> {
+        let only = |servers: &Servers, place: &Address| Servers {
+            addresses: vec![place.clone()],
+            ..servers.clone()
+        };
+        let each = |servers: &Servers, location: fn(Servers) -> Location| {
+            let settings = |place| Self {
+                location: location(only(servers, place)),
+                ..self.clone()
+            };
+            servers.addresses.iter().map(settings).collect()
+        };
+        match &self.location {
+            Location::Nowhere => Vec::new(),
+            Location::Sqlite(_) => vec![self.clone()],
+            Location::Postgres(servers) => each(servers, Location::Postgres),
+            Location::Mysql(servers) => each(servers, Location::Mysql),
+        }
+    }
+
     /// The database at `location`, and for all else what is usual.
     #[must_use]
     pub fn new(location: Location) -> Self {
@@ -47,6 +69,24 @@ pub enum Location {
     Postgres(Servers),
     /// MySQL 5.6 or later, or MariaDB 10.0 or later.
     Mysql(Servers),
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, servers) = match self {
+            Self::Nowhere => return formatter.write_str("no database"),
+            Self::Sqlite(path) => return write!(formatter, "SQLite, {}", path.display()),
+            Self::Postgres(servers) => ("PostgreSQL", servers),
+            Self::Mysql(servers) => ("MySQL", servers),
+        };
+        let places: Vec<String> = servers.addresses.iter().map(Address::to_string).collect();
+        write!(
+            formatter,
+            "{kind} at {}, {}",
+            places.join(" or "),
+            servers.database
+        )
+    }
 }
 
 /// The servers that have a database, and who asks them.

@@ -195,6 +195,20 @@ impl Sqlite {
         Ok(rows.into_iter().filter_map(column).collect())
     }
 
+    /// The rowid, where a column is one, is an index by itself.
+    pub(super) fn indexed(
+        &mut self,
+        table: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, Unavailable> {
+        let statement = "SELECT i.name FROM pragma_index_list(:table) l, \
+                         pragma_index_info(l.name) i WHERE i.seqno = 0 AND l.partial = 0 UNION \
+                         SELECT name FROM pragma_table_info(:table) WHERE pk = 1";
+        let table = [(":table", Value::from(table))];
+        let rows = self.rows(statement, &table, usize::MAX, deadline)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+    }
+
     fn closed(&self) -> Unavailable {
         Unavailable::new(format!(
             "the SQLite database {} is not open",

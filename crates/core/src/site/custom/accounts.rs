@@ -7,7 +7,7 @@ use hallpass_stores::sql::{Queries, Value};
 use super::rows::{Rows, key_text, key_value, truth};
 use crate::account::{Account, Id};
 use crate::configuration::Custom;
-use crate::site::Directory;
+use crate::site::{Directory, Needed};
 
 /// How many accounts of one name are looked at.
 const NAMESAKES: usize = 16;
@@ -149,6 +149,33 @@ impl Directory for Accounts {
     /// Only the statements know.
     fn tables(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        let Custom {
+            user,
+            user_by_id,
+            groups,
+            permissions,
+            ..
+        } = &self.custom;
+        let account = &["id", "username"];
+        let statements: [(&'static str, _, &'static [&'static str]); 4] = [
+            ("user", user, account),
+            ("user_by_id", user_by_id, account),
+            ("groups", groups, &["name"]),
+            ("permissions", permissions, &["name"]),
+        ];
+        statements
+            .into_iter()
+            .filter_map(|(key, statement, columns)| {
+                Some(Needed::Statement {
+                    key,
+                    statement: statement.clone()?,
+                    columns,
+                })
+            })
+            .collect()
     }
 
     /// No statement gives the hashes of others.

@@ -7,7 +7,7 @@ use hallpass_stores::sql::Queries;
 
 use super::rows::{Rows, key_text};
 use crate::configuration::Custom;
-use crate::site::{Login, SessionSource};
+use crate::site::{Login, Needed, SessionSource};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -84,6 +84,15 @@ impl SessionSource for Sessions {
     /// Only the statements know.
     fn tables(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        let needed = |statement: &String| Needed::Statement {
+            key: "session",
+            statement: statement.clone(),
+            columns: &["user_id"],
+        };
+        self.statement.iter().map(needed).collect()
     }
 
     fn confirms(&self, _login: &Login, _account: &Account) -> bool {

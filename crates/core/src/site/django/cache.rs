@@ -57,6 +57,15 @@ impl Cached {
         }
     }
 
+    /// Whether the clients of memcached raise at `key` (`memcache_key_warnings` in
+    /// core/cache/backends/base.py, 5.2). The other backends warn of it, and go on.
+    pub(super) fn refuses(&self, key: &str) -> bool {
+        let Store::Server(cache) = &self.store else {
+            return false;
+        };
+        cache.refuses(format!("{}{key}", self.prefix).as_bytes())
+    }
+
     /// The session that is cached under `key`; `None` where there is none.
     pub(super) fn get(
         &mut self,
@@ -70,6 +79,14 @@ impl Cached {
         match &mut self.store {
             Store::Server(cache) => {
                 let entry = cache.get(key.as_bytes(), queries.deadline())?;
+                queries.witness().read("cache", || {
+                    let found = if entry.is_some() {
+                        "has"
+                    } else {
+                        "does not have"
+                    };
+                    format!("the cache {found} the session's key")
+                });
                 Ok(entry.map(|entry| CachedSession {
                     login: read_cache_value(&entry.bytes, entry.flags),
                     expires: None,

@@ -1,13 +1,13 @@
 //! Accounts, groups and permissions, as `ModelBackend` sees them.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Queries, Row, Value, fold_case};
+use hallpass_stores::sql::{Queries, Row, Value, fold_case, identifier};
 use unicode_normalization::UnicodeNormalization;
 
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
-use crate::site::Directory;
+use crate::site::{self, Directory, Needed, Table};
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;
@@ -211,6 +211,81 @@ impl Directory for Accounts {
             tables.push(statements::TOKENS.to_owned());
         }
         tables
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        let user = &self.user;
+        let own = *user == UserTable::contrib();
+        let mut columns = vec![&*user.id, &user.username, &user.password];
+        columns.extend(user.active.as_deref());
+        columns.extend(user.email.as_deref());
+        if own {
+            columns.extend([
+                "is_superuser",
+                "is_staff",
+                "email",
+                "first_name",
+                "last_name",
+            ]);
+        }
+        let mut sought = vec![user.id.clone(), user.username.clone()];
+        if self.login.contains(&LoginField::Email) {
+            sought.extend(
+                user.email
+                    .clone()
+                    .or_else(|| own.then(|| "email".to_owned())),
+            );
+        }
+        let mut needs = vec![Needed::Table(Table {
+            name: user.table.clone(),
+            columns: columns.into_iter().map(str::to_owned).collect(),
+            sought,
+            key: "django.user_table",
+            optional: false,
+        })];
+        for (configured, suffix, column, key) in [
+            (
+                &user.groups_table,
+                "groups",
+                "group_id",
+                "django.groups_table",
+            ),
+            (
+                &user.permissions_table,
+                "user_permissions",
+                "permission_id",
+                "django.permissions_table",
+            ),
+        ] {
+            needs.push(Needed::Table(Table {
+                name: configured
+                    .clone()
+                    .unwrap_or_else(|| format!("{}_{suffix}", user.table)),
+                columns: vec![user.foreign_key.clone(), column.to_owned()],
+                sought: vec![user.foreign_key.clone()],
+                key,
+                // A user model need have neither groups nor permissions.
+                optional: !own && configured.is_none(),
+            }));
+        }
+        let [groups, group_permissions, permissions, content_types] = statements::TABLES;
+        for (table, columns) in [
+            (groups, &["id", "name"][..]),
+            (group_permissions, &["group_id", "permission_id"]),
+            (permissions, &["id", "content_type_id", "codename"]),
+            (content_types, &["id", "app_label"]),
+        ] {
+            needs.push(Table::new(table, "", columns));
+        }
+        if self.authtoken {
+            needs.push(Table::new(statements::TOKENS, "", &["key", "user_id"]));
+        }
+        needs
+    }
+
+    fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
+        let table = identifier(&self.user.table).unwrap_or_default();
+        site::count(queries, &table, "")
     }
 
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {

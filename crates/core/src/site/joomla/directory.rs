@@ -9,7 +9,7 @@ use super::second_factor::SecondFactor;
 use super::statements::{SOME_HASHES, Statements};
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Joomla, LoginField};
-use crate::site::Directory;
+use crate::site::{self, Directory, Needed, Table};
 
 /// How many accounts a name is compared with, where the database's collation takes several for
 /// the same.
@@ -251,6 +251,27 @@ impl Directory for Accounts {
         };
         let found = self.accounts(queries, &statement, &parameters, usize::MAX)?;
         Ok(found.into_iter().map(|found| found.account).collect())
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        let full = |name| format!("{}{name}", self.prefix);
+        let key = "joomla.dbprefix";
+        let users = ["id", "username", "password", "block", "email", "name"];
+        vec![
+            Needed::Table(Table {
+                name: full("users"),
+                columns: users.map(str::to_owned).to_vec(),
+                sought: vec!["id".to_owned(), "username".to_owned()],
+                key,
+                optional: false,
+            }),
+            Table::new(full("user_usergroup_map"), key, &["user_id", "group_id"]),
+            Table::new(full("usergroups"), key, &["id", "title"]),
+        ]
+    }
+
+    fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
+        site::count(queries, &super::table(&self.prefix, "users"), "")
     }
 
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::second_factor::SecondFactor;
 use super::{integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{Login, SessionSource};
-use crate::{Account, Client, Decoding, Reason};
+use crate::site::{self, Login, Needed, SAMPLE, SessionSource, Table};
+use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest session id (`session_id` of `#__session`).
 const LONGEST_ID: usize = 192;
@@ -264,6 +264,20 @@ impl SessionSource for Sessions {
     }
 
     /// Joomla's sessions say nothing of the password.
+    fn needs(&self) -> Vec<Needed> {
+        let columns = ["session_id", "client_id", "guest", "time", "userid", "data"];
+        let name = format!("{}session", self.prefix);
+        vec![Table::new(name, "joomla.dbprefix", &columns)]
+    }
+
+    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {
+        let newest = format!(
+            "SELECT \"session_id\" FROM {} WHERE \"guest\" = 0 ORDER BY \"time\" DESC LIMIT {SAMPLE}",
+            table(&self.prefix, "session")
+        );
+        site::tokens(queries, &newest)
+    }
+
     fn confirms(&self, _login: &Login, _account: &Account) -> bool {
         true
     }

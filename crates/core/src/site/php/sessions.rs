@@ -12,8 +12,8 @@ use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{Login, SessionSource};
-use crate::{Account, Client, Decoding, Reason};
+use crate::site::{self, Login, Needed, SAMPLE, SessionSource, Table};
+use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
 const LONGEST_ID: usize = 256;
@@ -32,7 +32,7 @@ pub(super) struct Sessions {
 enum Store {
     Cache(CachedSessions),
     Files(SessionFiles),
-    Table(SessionTable, String),
+    Table(SessionTable, Box<Needed>, String),
 }
 
 /// A session that is alive.
@@ -77,7 +77,17 @@ impl Sessions {
                     let lifetime = lifetime.as_deref();
                     let statement =
                         SessionTable::new(table, id, data, lifetime, time, php.gc_maxlifetime);
-                    Store::Table(statement, table.clone())
+                    let mut columns = vec![&**id, data, time];
+                    columns.extend(lifetime);
+                    let needed = Table::new(table, "php.table", &columns);
+                    let quoted = |name: &str| sql::identifier(name).unwrap_or_default();
+                    let newest = format!(
+                        "SELECT {} FROM {} ORDER BY {} DESC LIMIT {SAMPLE}",
+                        quoted(id),
+                        quoted(table),
+                        quoted(time)
+                    );
+                    Store::Table(statement, Box::new(needed), newest)
                 }
             },
             reader: Reader {
@@ -108,7 +118,7 @@ impl SessionSource for Sessions {
                 let whole = |bytes: &[u8]| reader.login(bytes).is_ok();
                 files.find(&id, whole, queries.deadline(), now)?
             }
-            Store::Table(table, _) => table.find(queries, &id, now)?,
+            Store::Table(table, ..) => table.find(queries, &id, now)?,
         };
         let found = match found {
             Ok(found) => found,
@@ -136,7 +146,25 @@ impl SessionSource for Sessions {
     fn tables(&self) -> Vec<String> {
         match &self.store {
             Store::Cache(_) | Store::Files(_) => Vec::new(),
-            Store::Table(_, table) => vec![sql::unquoted(table)],
+            Store::Table(_, needed, _) => match &**needed {
+                Needed::Table(table) => vec![table.name.clone()],
+                Needed::Statement { .. } => Vec::new(),
+            },
+        }
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        match &self.store {
+            Store::Cache(_) | Store::Files(_) => Vec::new(),
+            Store::Table(_, needed, _) => vec![(**needed).clone()],
+        }
+    }
+
+    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {
+        match &self.store {
+            Store::Cache(_) => Ok(None),
+            Store::Files(files) => files.sample(),
+            Store::Table(_, _, newest) => site::tokens(queries, newest),
         }
     }
 

@@ -5,16 +5,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
+use super::checks::hops_of;
+use super::settings::Settings;
 use super::{integer, table};
+use crate::configuration::Phpbb;
 use crate::{Account, Client};
 
 /// The most bans that are looked at.
 const MOST: usize = 100_000;
 
 /// Whether `account` is banned at the time `now`: by its id, its e-mail address, or the address of
-/// `client`, where that is known. One entry that excepts it is stronger than all bans.
+/// `client`, where that is known, and those of the proxies before it where the board looks at them.
+/// One entry that excepts it is stronger than all bans.
 pub(super) fn is_banned(
-    prefix: &str,
+    phpbb: &Phpbb,
     queries: &mut Queries<'_>,
     account: &Account,
     client: &Client,
@@ -23,7 +27,7 @@ pub(super) fn is_banned(
     let statement = format!(
         "SELECT \"ban_userid\", \"ban_ip\", \"ban_email\", \"ban_exclude\", \"ban_end\" FROM {} \
          WHERE \"ban_userid\" = :id OR \"ban_ip\" <> '' OR \"ban_email\" <> ''",
-        table(prefix, "banlist")
+        table(&phpbb.prefix, "banlist")
     );
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
@@ -32,9 +36,15 @@ pub(super) fn is_banned(
     if rows.len() == MOST {
         return Err(Unavailable::new("the board's list of bans is too long"));
     }
-    let address = client
+    let mut addresses: Vec<String> = client
         .address
-        .map(|address| address.to_canonical().to_string());
+        .map(|address| address.to_canonical().to_string())
+        .into_iter()
+        .collect();
+    let hops = hops_of(client.forwarded_for.as_deref().unwrap_or_default());
+    if !hops.is_empty() && !rows.is_empty() && Settings::read(phpbb, queries)?.forwarded_for_check {
+        addresses.extend(hops.into_iter().map(str::to_owned));
+    }
     let mut banned = false;
     for mut row in rows {
         let user = integer(&row.take(0)).unwrap_or_default();
@@ -47,9 +57,7 @@ pub(super) fn is_banned(
             continue;
         }
         let theirs = (user != 0 && account.id.value == Value::Integer(user))
-            || address
-                .as_deref()
-                .is_some_and(|address| matches(&ip, address))
+            || addresses.iter().any(|address| matches(&ip, address))
             || matches(&email, &account.email);
         if theirs && excepted {
             return Ok(false);

@@ -34,9 +34,14 @@ impl Made {
             !settings.browser_check
                 || head(&self.browser, BROWSER) == head(&escape(browser), BROWSER)
         });
-        let forwarded_for = client.forwarded_for.as_deref().is_none_or(|hops| {
+        let forwarded_for = client.forwarded_for.as_deref().is_none_or(|header| {
+            let stored = cut(&self.forwarded_for, FORWARDED_FOR);
+            let same = |hops: &[&str]| stored == cut(&hops.join(" "), FORWARDED_FOR);
+            let hops = hops_of(header);
             !settings.forwarded_for_check
-                || cut(&self.forwarded_for, FORWARDED_FOR) == cut(&hops_of(hops), FORWARDED_FOR)
+                || same(&hops)
+                || (settings.ip_check > 0
+                    && before_the_proxy(&hops, client.address).is_some_and(same))
         });
         address && browser && forwarded_for
     }
@@ -73,18 +78,32 @@ fn head(text: &str, length: usize) -> Vec<u8> {
     }
 }
 
-/// `X-Forwarded-For` as phpBB stores it: addresses with one space between them; nothing where
-/// anything else is among them.
-fn hops_of(header: &str) -> String {
-    let hops: Vec<&str> = header
-        .split([',', ' '])
-        .filter(|hop| !hop.is_empty())
-        .collect();
-    if hops.iter().all(|hop| hop.parse::<IpAddr>().is_ok()) {
-        hops.join(" ")
-    } else {
-        String::new()
+/// The addresses in `X-Forwarded-For`, which phpBB stores with one space between them; none where
+/// anything else is among them, a comma at either end included.
+pub(super) fn hops_of(header: &str) -> Vec<&str> {
+    let mut hops = Vec::new();
+    let mut pieces = trim(header).split([',', ' ']).peekable();
+    let mut first = true;
+    while let Some(hop) = pieces.next() {
+        let between = hop.is_empty() && !first && pieces.peek().is_some();
+        if !between && hop.parse::<IpAddr>().is_err() {
+            return Vec::new();
+        }
+        if !between {
+            hops.push(hop);
+        }
+        first = false;
     }
+    hops
+}
+
+/// What a board sees that the proxy hands its requests to by CGI's parameters: not the address of
+/// the client, which the proxy adds for Hallpass. That one is compared as the address, and stands
+/// for nothing where the board does not compare it.
+fn before_the_proxy<'a, 'b>(hops: &'a [&'b str], client: Option<IpAddr>) -> Option<&'a [&'b str]> {
+    let (last, before) = hops.split_last()?;
+    let last: IpAddr = last.parse().ok()?;
+    (Some(last.to_canonical()) == client.map(|client| client.to_canonical())).then_some(before)
 }
 
 #[cfg(test)]
@@ -126,8 +145,20 @@ mod tests {
 
     #[test]
     fn hops_are_addresses_or_nothing() {
-        assert_eq!(hops_of("192.0.2.1,  ::1"), "192.0.2.1 ::1");
-        assert_eq!(hops_of("192.0.2.1, unknown"), "");
-        assert_eq!(hops_of(""), "");
+        for (header, expected) in [
+            ("192.0.2.1,  ::1", &["192.0.2.1", "::1"][..]),
+            (" 192.0.2.1 ", &["192.0.2.1"]),
+            ("192.0.2.1,,::1", &["192.0.2.1", "::1"]),
+            ("192.0.2.1, unknown", &[]),
+            ("192.0.2.1:80", &[]),
+            ("192.0.2.1,", &[]),
+            (",192.0.2.1", &[]),
+            ("192.0.2.01", &[]),
+            ("192.0.2.1\t::1", &[]),
+            (",", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(hops_of(header), expected, "{header}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The cookies of a board, and the one token that stands for them here.
 
 use crate::Secret;
-use crate::cookie;
+use crate::cookie::{self, Cookie, Reader};
 
 /// The length of a session id: an MD5 in hexadecimal.
 const SESSION_ID: usize = 32;
@@ -35,7 +35,14 @@ impl std::fmt::Debug for Persistent<'_> {
 pub(super) fn token(cookie_name: &str, header: &[u8]) -> Option<Secret> {
     let value = |suffix: &str| {
         let name = format!("{cookie_name}_{suffix}");
-        let value = cookie::value([header], &name)?;
+        let reader = Reader::Php;
+        let value = cookie::value(
+            [header],
+            Cookie {
+                name: &name,
+                reader,
+            },
+        )?;
         String::from_utf8(value)
             .ok()
             .filter(|value| !value.is_empty())

@@ -10,9 +10,9 @@ use super::escape::escape;
 use super::username::clean;
 use super::{integer, table};
 use crate::Client;
-use crate::account::{Account, Id};
+use crate::account::{Account, Beside, Id};
 use crate::configuration::{Access, LoginField, Phpbb};
-use crate::site::Directory;
+use crate::site::{self, Directory, Needed, Table};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
 /// anonymous.
@@ -30,7 +30,7 @@ const MOST_ALIKE: usize = 16;
 /// The users of a board.
 #[derive(Debug)]
 pub(super) struct Accounts {
-    prefix: String,
+    phpbb: Phpbb,
     login: Vec<LoginField>,
     select: String,
 }
@@ -44,7 +44,7 @@ struct Found {
 impl Accounts {
     pub(super) fn new(phpbb: &Phpbb, access: &Access) -> Self {
         Self {
-            prefix: phpbb.prefix.clone(),
+            phpbb: phpbb.clone(),
             login: access.login.clone(),
             select: format!(
                 "SELECT \"user_id\", \"username\", \"username_clean\", \"user_password\", \
@@ -128,6 +128,11 @@ fn found(mut row: Row) -> Option<Found> {
     Some(Found { account, clean })
 }
 
+/// Whether a hash is of the board before phpBB.
+fn converted(encoded: &str) -> bool {
+    encoded.starts_with("$CP$")
+}
+
 fn only(mut found: Vec<Found>) -> Option<Account> {
     let one = found.pop()?;
     found.is_empty().then_some(one.account)
@@ -169,6 +174,35 @@ impl Directory for Accounts {
         Ok(only(found))
     }
 
+    /// The old board's salt and login name, for hashes that were converted. Their columns are there
+    /// where a converter added them.
+    fn beside(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+    ) -> Result<Beside, Unavailable> {
+        if !account.encoded.as_deref().is_some_and(converted) {
+            return Ok(Beside::default());
+        }
+        let there = queries.columns(&format!("{}users", self.phpbb.prefix))?;
+        let mut column = |name: &str| -> Result<Option<String>, Unavailable> {
+            if there.iter().all(|column| column.name != name) {
+                return Ok(None);
+            }
+            let statement = format!(
+                "SELECT \"{name}\" FROM {} WHERE \"user_id\" = :id",
+                table(&self.phpbb.prefix, "users")
+            );
+            let parameters = [(":id", account.id.value.clone())];
+            let mut rows = queries.rows(&statement, &parameters, 1)?;
+            Ok(rows.pop().and_then(|mut row| row.text(0)))
+        };
+        Ok(Beside {
+            login_name: column("login_name")?,
+            salt: column("user_passwd_salt")?,
+        })
+    }
+
     /// Founders cannot be banned.
     fn bars(
         &mut self,
@@ -177,7 +211,7 @@ impl Directory for Accounts {
         client: &Client,
         now: SystemTime,
     ) -> Result<bool, Unavailable> {
-        Ok(!account.superuser && is_banned(&self.prefix, queries, account, client, now)?)
+        Ok(!account.superuser && is_banned(&self.phpbb, queries, account, client, now)?)
     }
 
     /// Groups that came with the board are called by their constant names, as `ADMINISTRATORS`.
@@ -189,8 +223,8 @@ impl Directory for Accounts {
         let statement = format!(
             "SELECT g.\"group_name\" FROM {} m JOIN {} g ON g.\"group_id\" = m.\"group_id\" WHERE \
              m.\"user_id\" = :id AND m.\"user_pending\" = 0",
-            table(&self.prefix, "user_group"),
-            table(&self.prefix, "groups"),
+            table(&self.phpbb.prefix, "user_group"),
+            table(&self.phpbb.prefix, "groups"),
         );
         let parameters = [(":id", account.id.value.clone())];
         let rows = queries.rows(&statement, &parameters, usize::MAX)?;
@@ -211,7 +245,7 @@ impl Directory for Accounts {
     }
 
     fn tables(&self) -> Vec<String> {
-        let full = |name| format!("{}{name}", self.prefix);
+        let full = |name| format!("{}{name}", self.phpbb.prefix);
         ["users", "groups", "user_group", "banlist"]
             .map(full)
             .to_vec()
@@ -230,11 +264,43 @@ impl Directory for Accounts {
         Ok(found.into_iter().map(|found| found.account).collect())
     }
 
+    fn needs(&self) -> Vec<Needed> {
+        let full = |name| format!("{}{name}", self.phpbb.prefix);
+        let key = "phpbb.table_prefix";
+        let users = [
+            "username_clean",
+            "user_id",
+            "username",
+            "user_password",
+            "user_type",
+            "user_email",
+        ];
+        vec![
+            Table::new(full("users"), key, &users),
+            Table::new(full("groups"), key, &["group_id", "group_name"]),
+            Table::new(
+                full("user_group"),
+                key,
+                &["user_id", "group_id", "user_pending"],
+            ),
+            Table::small(
+                full("banlist"),
+                key,
+                &["ban_userid", "ban_ip", "ban_email", "ban_end"],
+            ),
+        ]
+    }
+
+    fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
+        let condition = format!(" WHERE \"user_type\" <> {IGNORED}");
+        site::count(queries, &table(&self.phpbb.prefix, "users"), &condition)
+    }
+
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
         let statement = format!(
             "SELECT \"user_password\" FROM {} WHERE \"user_password\" <> '' ORDER BY \"user_id\" \
              DESC LIMIT {SOME_HASHES}",
-            table(&self.prefix, "users")
+            table(&self.phpbb.prefix, "users")
         );
         let rows = queries.rows(&statement, &[], SOME_HASHES)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())

@@ -13,7 +13,7 @@ use super::cookies::{self, Persistent, Token};
 use super::settings::Settings;
 use super::{integer, table};
 use crate::configuration::Phpbb;
-use crate::site::{Login, SessionSource};
+use crate::site::{Login, Needed, SessionSource, Table};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The account of everybody who is not logged in.
@@ -204,6 +204,29 @@ impl SessionSource for Sessions {
     fn tables(&self) -> Vec<String> {
         let full = |name| format!("{}{name}", self.phpbb.prefix);
         ["config", "sessions", "sessions_keys"].map(full).to_vec()
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        let full = |name| format!("{}{name}", self.phpbb.prefix);
+        let key = "phpbb.table_prefix";
+        let sessions = [
+            "session_id",
+            "session_user_id",
+            "session_time",
+            "session_ip",
+            "session_browser",
+            "session_forwarded_for",
+            "session_autologin",
+        ];
+        vec![
+            Table::new(full("config"), key, &["config_name", "config_value"]),
+            Table::new(full("sessions"), key, &sessions),
+            Table::new(
+                full("sessions_keys"),
+                key,
+                &["key_id", "user_id", "last_login"],
+            ),
+        ]
     }
 
     /// phpBB's sessions say nothing of the password: a new one ends them by deleting them.

@@ -67,7 +67,10 @@ impl Settings {
             session_length: number("session_length")?,
             ip_check: match phpbb.ip_check {
                 Some(parts) => parts,
-                None => u32::try_from(number("ip_check")?).unwrap_or(u32::MAX),
+                // What is no number of parts is all of them.
+                None => integer(required("ip_check")?)
+                    .and_then(|parts| u32::try_from(parts).ok())
+                    .unwrap_or(u32::MAX),
             },
             browser_check: match phpbb.browser_check {
                 Some(check) => check,

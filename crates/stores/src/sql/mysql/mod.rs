@@ -100,6 +100,9 @@ impl Driver for Mysql {
         information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table \
         ORDER BY ordinal_position";
 
+    const INDEXED: &'static str = "SELECT column_name FROM information_schema.statistics WHERE \
+        table_schema = DATABASE() AND table_name = :table AND seq_in_index = 1";
+
     fn name(&self) -> String {
         format!("the MySQL database {}", self.servers.database)
     }

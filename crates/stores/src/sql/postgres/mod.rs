@@ -108,6 +108,10 @@ impl Driver for Postgres {
         pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass(:table::text) AND \
         attnum > 0 AND NOT attisdropped ORDER BY attnum";
 
+    const INDEXED: &'static str = "SELECT a.attname FROM pg_catalog.pg_index i JOIN \
+        pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE \
+        i.indrelid = pg_catalog.to_regclass(:table::text) AND i.indisvalid AND i.indpred IS NULL";
+
     fn name(&self) -> String {
         format!("the PostgreSQL database {}", self.servers.database)
     }

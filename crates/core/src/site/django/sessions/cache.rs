@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use hallpass_sessions::Invalid;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
@@ -27,7 +28,13 @@ impl SessionCache {
         }
     }
 
-    /// `None` where the cache does not have it.
+    /// Whether the cache's own client raises at such a key.
+    pub(super) fn refuses(&self, key: &str) -> bool {
+        self.cache.refuses(&format!("{}{key}", self.prefix))
+    }
+
+    /// `None` where the cache does not have it, or has what its client could not read or would
+    /// read as `None`.
     pub(super) fn find(
         &mut self,
         queries: &mut Queries<'_>,
@@ -39,7 +46,14 @@ impl SessionCache {
         let Some(value) = self.cache.get(queries, &key, clock, now)? else {
             return Ok(None);
         };
+        let witness = queries.witness();
+        match &value.login {
+            Err(invalid) => witness.decided("payload", false, || invalid.to_string()),
+            Ok(None) => witness.decided("payload", false, || "nobody is logged in".to_owned()),
+            Ok(Some(_)) => witness.decided("payload", true, || "somebody is logged in".to_owned()),
+        };
         Ok(Some(match value.login {
+            Err(Invalid::Format(_)) => return Ok(None),
             Err(_) => Err(Reason::InvalidSession),
             Ok(None) => Err(Reason::AnonymousSession),
             Ok(Some(login)) => Ok(Found {

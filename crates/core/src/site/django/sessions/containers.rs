@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
+use hallpass_stores::Witness;
 use sha2::{Digest, Sha256};
 
 use super::Found;
@@ -78,15 +79,39 @@ impl Containers {
         self.trust_store && self.secret_keys.is_empty()
     }
 
-    /// Opens one.
-    pub(super) fn open(&mut self, container: &[u8]) -> Result<Opened, Reason> {
+    /// Opens one, and tells `witness` how.
+    pub(super) fn open(&mut self, container: &[u8], witness: &Witness) -> Result<Opened, Reason> {
+        let opened = self.open_or_remember(container);
+        match &opened {
+            Err(Invalid::Signature) => {
+                witness.decided("signature", false, || {
+                    let keys = self.secret_keys.len();
+                    format!("it is by none of the {keys} keys of secret_key and its fallbacks")
+                });
+            }
+            Err(invalid) => {
+                witness.decided("payload", false, || invalid.to_string());
+            }
+            Ok(opened) => {
+                witness.decided("signature", true, || opened.container.to_owned());
+                witness.decided("payload", opened.login.is_some(), || {
+                    let found = match &opened.login {
+                        None => "nobody is logged in",
+                        Some(_) => "somebody is logged in",
+                    };
+                    format!("{}: {found}", opened.format)
+                });
+            }
+        }
+        opened.map_err(|_| Reason::InvalidSession)
+    }
+
+    fn open_or_remember(&mut self, container: &[u8]) -> Result<Opened, Invalid> {
         let digest: [u8; 32] = Sha256::digest(container).into();
         if let Some(opened) = self.opened.get(&digest) {
             return Ok(opened.clone());
         }
-        let opened = self
-            .open_anew(container)
-            .map_err(|_| Reason::InvalidSession)?;
+        let opened = self.open_anew(container)?;
         if self.opened.len() >= MOST_OPENED {
             self.opened.clear();
         }

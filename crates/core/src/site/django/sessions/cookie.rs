@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hallpass_stores::Witness;
+
 use super::{Containers, Found};
 use crate::Reason;
 
@@ -12,10 +14,18 @@ pub(super) fn find(
     age: u64,
     containers: &mut Containers,
     now: SystemTime,
+    witness: &Witness,
 ) -> Result<Found, Reason> {
-    let opened = containers.open(cookie.as_bytes())?;
+    let opened = containers.open(cookie.as_bytes(), witness)?;
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    if opened.seal.is_older_than(age, since_1970.as_secs_f64()) {
+    let young = !opened.seal.is_older_than(age, since_1970.as_secs_f64());
+    let told = || {
+        format!(
+            "signed at {:?}, in Unix seconds, and good for {age} s",
+            opened.seal.signed_at
+        )
+    };
+    if !witness.decided("expiry", young, told) {
         return Err(Reason::ExpiredSession);
     }
     let expires = opened

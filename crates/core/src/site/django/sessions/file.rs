@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use hallpass_sessions::django::Expiry;
-use hallpass_stores::{Deadline, Files};
+use hallpass_stores::sql::Queries;
+use hallpass_stores::{Files, Unavailable};
 
 use super::{Containers, Lookup};
-use crate::Reason;
 use crate::site::django::datetime::Clock;
+use crate::site::{SAMPLE, until};
+use crate::{Reason, Secret};
 
 /// The longest file that is read, in bytes: as long as a container can be.
 const LONGEST_FILE: usize = 1 << 20;
@@ -32,10 +34,17 @@ impl SessionFiles {
         }
     }
 
+    /// The keys of the newest sessions.
+    pub(super) fn sample(&self) -> Result<Vec<Secret>, Unavailable> {
+        let names = self.files.newest(self.prefix.as_bytes(), SAMPLE)?;
+        let key = |name: &Vec<u8>| name.get(self.prefix.len()..).map(Secret::new);
+        Ok(names.iter().filter_map(key).collect())
+    }
+
     /// As `SessionStore.load` in contrib/sessions/backends/file.py, 5.2.
     pub(super) fn find(
         &self,
-        deadline: Deadline,
+        queries: &Queries<'_>,
         key: &str,
         containers: &mut Containers,
         clock: &Clock,
@@ -49,14 +58,26 @@ impl SessionFiles {
             return Ok(Err(Reason::NoSession));
         }
         let name = format!("{}{key}", self.prefix);
-        let Some(file) = self.files.read(name.as_bytes(), LONGEST_FILE, deadline)? else {
+        let witness = queries.witness();
+        let read = self
+            .files
+            .read(name.as_bytes(), LONGEST_FILE, queries.deadline())?;
+        witness.read("file", || {
+            let found = if read.is_some() {
+                "is there"
+            } else {
+                "is not there"
+            };
+            format!("the session's file {found}")
+        });
+        let Some(file) = read else {
             return Ok(Err(Reason::NoSession));
         };
         if file.bytes.is_empty() {
             // Django's placeholder for a session that it is about to write.
             return Ok(Err(Reason::AnonymousSession));
         }
-        let opened = match containers.open(&file.bytes) {
+        let opened = match containers.open(&file.bytes, witness) {
             Ok(opened) => opened,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -78,7 +99,9 @@ impl SessionFiles {
             end.duration_since(now)
                 .map_or(true, |left| left < Duration::from_secs(1))
         };
-        if end.is_some_and(ended) {
+        let lives = !end.is_some_and(ended);
+        let told = || end.map_or("it has no end".to_owned(), until);
+        if !witness.decided("expiry", lives, told) {
             return Ok(Err(Reason::ExpiredSession));
         }
         Ok(opened.found("the session file", end))

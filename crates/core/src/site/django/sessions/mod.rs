@@ -20,7 +20,7 @@ use self::profile::Profile;
 use self::table::SessionTable;
 use super::datetime::Clock;
 use crate::configuration::{CacheLocation, Django, DjangoCache, DjangoSessions, SessionEngine};
-use crate::site::{Login, SessionSource};
+use crate::site::{self, Login, Needed, SAMPLE, SessionSource, Table};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -38,6 +38,9 @@ pub(super) struct Sessions {
     backends: Option<Vec<String>>,
     clock: Clock,
     tables: Vec<String>,
+    needs: Vec<Needed>,
+    /// The statement that gives the keys of the newest sessions, where there is one.
+    newest: Option<String>,
 }
 
 /// Where sessions are.
@@ -98,7 +101,9 @@ impl Sessions {
             version: django.version,
             backends: django.authentication_backends.clone(),
             clock: Clock::new(django.time_zone.clone()),
-            tables: tables(&django.sessions),
+            tables: tables(settings),
+            needs: needs(settings),
+            newest: newest(settings),
         }
     }
 
@@ -106,13 +111,11 @@ impl Sessions {
         let (containers, clock) = (&mut self.containers, &self.clock);
         match &mut self.engine {
             Engine::Database(table) => table.find(queries, key, containers, clock, now),
-            Engine::CachedDatabase(..) if key.contains(char::is_whitespace) => {
-                // memcached refuses such a key, at which Django fails, whatever row a collation
-                // would have found.
-                Ok(Err(Reason::NoSession))
-            }
+            // Django raises when it puts the row that it found, by whatever collation, into a cache
+            // that takes no such key.
+            Engine::CachedDatabase(cache, _) if cache.refuses(key) => Ok(Err(Reason::NoSession)),
             // The cache's copy wins, whatever the row says (`SessionStore.load` in
-            // contrib/sessions/backends/cached_db.py, 5.2).
+            // contrib/sessions/backends/cached_db.py, 4.2 and 5.2).
             Engine::CachedDatabase(cache, table) => match cache.find(queries, key, clock, now)? {
                 None => table.find(queries, key, containers, clock, now),
                 Some(found) => Ok(found),
@@ -121,8 +124,10 @@ impl Sessions {
                 let found = cache.find(queries, key, clock, now)?;
                 Ok(found.unwrap_or(Err(Reason::NoSession)))
             }
-            Engine::Cookies { age } => Ok(cookie::find(key, *age, containers, now)),
-            Engine::Files(files) => files.find(queries.deadline(), key, containers, clock, now),
+            Engine::Cookies { age } => {
+                Ok(cookie::find(key, *age, containers, now, queries.witness()))
+            }
+            Engine::Files(files) => files.find(queries, key, containers, clock, now),
             Engine::Profile(profile) => profile.find(queries, key, clock, now),
         }
     }
@@ -146,6 +151,61 @@ fn tables(settings: &DjangoSessions) -> Vec<String> {
         SessionEngine::Cache(cache) => cached(cache).into_iter().collect(),
         SessionEngine::File { .. } | SessionEngine::SignedCookies { .. } => Vec::new(),
     }
+}
+
+/// The same, column by column.
+fn needs(settings: &DjangoSessions) -> Vec<Needed> {
+    let sessions = |columns: &[&str]| {
+        Table::new(
+            sql::unquoted(&settings.table),
+            "django.session_table",
+            columns,
+        )
+    };
+    let whole = || sessions(&["session_key", "session_data", "expire_date"]);
+    let cached = |cache: &DjangoCache| match &cache.location {
+        CacheLocation::Table(table) => Some(Table::new(
+            sql::unquoted(table),
+            "django.cache",
+            &["cache_key", "value", "expires"],
+        )),
+        CacheLocation::Directory(_) | CacheLocation::Server(_) => None,
+    };
+    if let Some(profile) = &settings.profile {
+        let columns = [&profile.session_column, &profile.user_column];
+        let columns = columns.map(|column| sql::unquoted(column));
+        let table = sql::unquoted(&profile.table);
+        return vec![
+            Table::new(
+                table,
+                "django.session_profile",
+                &columns.each_ref().map(String::as_str),
+            ),
+            sessions(&["session_key", "expire_date"]),
+        ];
+    }
+    match &settings.engine {
+        SessionEngine::Database => vec![whole()],
+        SessionEngine::CachedDatabase(cache) => {
+            cached(cache).into_iter().chain([whole()]).collect()
+        }
+        SessionEngine::Cache(cache) => cached(cache).into_iter().collect(),
+        SessionEngine::File { .. } | SessionEngine::SignedCookies { .. } => Vec::new(),
+    }
+}
+
+fn newest(settings: &DjangoSessions) -> Option<String> {
+    let in_table = settings.profile.is_some()
+        || matches!(
+            settings.engine,
+            SessionEngine::Database | SessionEngine::CachedDatabase(_)
+        );
+    in_table.then(|| {
+        format!(
+            "SELECT \"session_key\" FROM {} ORDER BY \"expire_date\" DESC LIMIT {SAMPLE}",
+            settings.table
+        )
+    })
 }
 
 impl SessionSource for Sessions {
@@ -177,7 +237,9 @@ impl SessionSource for Sessions {
             Err(reason) => return Ok(Err(reason)),
         };
         let listed = |listed: &Vec<String>| listed.contains(&found.login.backend);
-        if !vouched && !self.backends.as_ref().is_none_or(listed) {
+        let known = vouched || self.backends.as_ref().is_none_or(listed);
+        let told = || format!("the session was made by {:?}", found.login.backend);
+        if !queries.witness().decided("backend", known, told) {
             return Ok(Err(Reason::InvalidSession));
         }
         Ok(Ok(Login {
@@ -193,6 +255,18 @@ impl SessionSource for Sessions {
 
     fn tables(&self) -> Vec<String> {
         self.tables.clone()
+    }
+
+    fn needs(&self) -> Vec<Needed> {
+        self.needs.clone()
+    }
+
+    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {
+        match (&self.newest, &self.engine) {
+            (Some(newest), _) => site::tokens(queries, newest),
+            (None, Engine::Files(files)) => files.sample().map(Some),
+            (None, _) => Ok(None),
+        }
     }
 
     /// The session's hash of the password, under any of the keys (`get_user` in

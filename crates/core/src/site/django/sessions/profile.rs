@@ -12,6 +12,7 @@ use hallpass_stores::sql::{Queries, Value};
 use super::{Found, Lookup};
 use crate::configuration::{DjangoSessions, SessionProfile};
 use crate::site::django::datetime::Clock;
+use crate::site::until;
 use crate::{Decoding, Reason};
 
 /// The table, beside the one of sessions.
@@ -56,7 +57,11 @@ impl Profile {
         let Some(expires) = clock.read(&row.take(1)) else {
             return Ok(Err(Reason::InvalidSession));
         };
-        if clock.ended(&expires, now) {
+        let lives = !clock.ended(&expires, now);
+        if !queries
+            .witness()
+            .decided("expiry", lives, || until(expires.time))
+        {
             return Ok(Err(Reason::ExpiredSession));
         }
         Ok(Ok(Found {

@@ -8,6 +8,7 @@ use super::{Containers, Lookup};
 use crate::Reason;
 use crate::configuration::DjangoSessions;
 use crate::site::django::datetime::Clock;
+use crate::site::until;
 
 /// A table with the columns of `AbstractBaseSession`.
 #[derive(Debug)]
@@ -44,10 +45,14 @@ impl SessionTable {
         let Some(expires) = clock.read(&row.take(1)) else {
             return Ok(Err(Reason::InvalidSession));
         };
-        if clock.ended(&expires, now) {
+        let lives = !clock.ended(&expires, now);
+        if !queries
+            .witness()
+            .decided("expiry", lives, || until(expires.time))
+        {
             return Ok(Err(Reason::ExpiredSession));
         }
-        let opened = containers.open(container.as_bytes());
+        let opened = containers.open(container.as_bytes(), queries.witness());
         Ok(opened.and_then(|opened| opened.found("the database's row", Some(expires.time))))
     }
 }

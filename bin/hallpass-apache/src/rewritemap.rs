@@ -1,0 +1,81 @@
+//! A line in, a line out, for as long as Apache runs.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use hallpass_core::{Conditions, Question, Reason, Verdict};
+use hallpass_program::lines::{Decoder, Line};
+use hallpass_program::log::Decision;
+use hallpass_program::{Helper, Log, Site, Source, converse};
+
+use crate::map;
+
+/// Answers until Apache ends. Apache starts the program with itself and never again, so that
+/// nothing but the end of its input ends it.
+pub fn serve(program: &'static str, source: Source, conditions: Conditions) -> ExitCode {
+    let mut server = Server {
+        site: Site::new(program, source, |_| {}),
+        conditions,
+    };
+    converse(Decoder::default(), &mut server)
+}
+
+struct Server {
+    site: Site,
+    /// What the session's owner must be, on top of it.
+    conditions: Conditions,
+}
+
+impl Helper for Server {
+    type Message = Line;
+
+    fn answer(&mut self, line: Line, _: Instant) -> Vec<u8> {
+        let started = Instant::now();
+        if line.bytes.is_empty() && line.whole {
+            // Most visitors of most sites: not worth a line in the log.
+            return map::answer(&Verdict::Denied(Reason::NoSession));
+        }
+        let verdict = self.verdict(&line, started);
+        let user = match &verdict {
+            Verdict::Granted(identity) => Some(identity.name.as_str()),
+            _ => None,
+        };
+        self.site.log.decision(&Decision {
+            user,
+            client: None,
+            verdict: &verdict,
+            took: started.elapsed(),
+        });
+        map::answer(&verdict)
+    }
+
+    fn log(&self) -> &Log {
+        &self.site.log
+    }
+}
+
+impl Server {
+    fn verdict(&mut self, line: &Line, started: Instant) -> Verdict {
+        if !line.whole {
+            return Verdict::Denied(Reason::Malformed);
+        }
+        let site = match self.site.open() {
+            Ok(site) => site,
+            Err(unavailable) => return unavailable.into(),
+        };
+        if let Some(unavailable) = site.no_sessions() {
+            return unavailable.into();
+        }
+        match map::credential(&line.bytes, site.configuration.session_cookie()) {
+            Ok(credential) => {
+                let deadline = site.deadline(started);
+                let question = Question {
+                    conditions: self.conditions.clone(),
+                    ..Question::new(credential)
+                };
+                site.ask(question, deadline)
+            }
+            Err(reason) => Verdict::Denied(reason),
+        }
+    }
+}

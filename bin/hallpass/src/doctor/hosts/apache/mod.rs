@@ -1,0 +1,306 @@
+//! Apache 2.4: mod_authnz_external, `RewriteMap` and mod_authnz_fcgi.
+
+mod file;
+mod modules;
+
+use std::path::Path;
+
+use hallpass_core::Configuration;
+use hallpass_core::configuration::Listener;
+use hallpass_core::examination::Finding;
+
+use self::modules::Modules;
+use super::command::Command;
+use super::configuration_file::{Directive, each};
+
+/// A directive, and where it stands: the lines of the sections around it.
+struct Placed<'a> {
+    directive: &'a Directive,
+    around: Vec<&'a Directive>,
+}
+
+impl<'a> Placed<'a> {
+    /// The virtual host that it is in.
+    fn virtual_host(&self) -> Option<&'a Directive> {
+        self.around.iter().copied().find(|it| it.is("VirtualHost"))
+    }
+
+    /// The directives that stand beside it, and in sections in the same place.
+    fn beside(&self) -> &'a [Directive] {
+        self.around.last().map_or(&[], |section| &section.inside)
+    }
+}
+
+/// What of the file at `path` does not fit; nothing where it does not point here.
+pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
+    let directives = file::read(path)?;
+    let modules = Modules::of(&directives);
+    let mut placed = Vec::new();
+    each(&directives, &mut Vec::new(), &mut |directive, around| {
+        if around.iter().all(|section| modules.admit(section)) {
+            let around = around.to_vec();
+            placed.push(Placed { directive, around });
+        }
+    });
+    let ours = |it: &&Placed<'_>| points_here(it.directive, configuration);
+    if !placed.iter().any(|it| ours(&it)) {
+        return Ok(Vec::new());
+    }
+    let mut findings = Vec::new();
+    for it in placed.iter().filter(ours) {
+        findings.extend(program(it.directive, configuration));
+    }
+    for it in &placed {
+        findings.extend(provider(it, &placed));
+        findings.extend(groups(it));
+        findings.extend(cache(it));
+    }
+    findings.extend(modules.examine(&placed));
+    if findings.is_empty() {
+        findings.push(Finding::ok(
+            "host",
+            "read Apache's configuration",
+            "it fits",
+        ));
+    }
+    Ok(findings)
+}
+
+fn points_here(directive: &Directive, configuration: &Configuration) -> bool {
+    if directive.is("AuthnzFcgiDefineProvider") {
+        let named = directive.words.iter().any(|word| word.contains("hallpass"));
+        return named || fcgi_is_ours(directive.word(2), configuration);
+    }
+    let programs = [
+        "DefineExternalAuth",
+        "DefineExternalGroup",
+        "AddExternalAuth",
+        "RewriteMap",
+    ];
+    programs.iter().any(|name| directive.is(name))
+        && directive
+            .words
+            .iter()
+            .skip(1)
+            .any(|word| word.contains("hallpass"))
+}
+
+fn fcgi_is_ours(url: &str, configuration: &Configuration) -> bool {
+    let address = url.trim_start_matches("fcgi://").trim_end_matches('/');
+    configuration
+        .daemon
+        .fastcgi
+        .iter()
+        .any(|listener| match listener {
+            Listener::Tcp(ours) => {
+                let port = address
+                    .rsplit(':')
+                    .next()
+                    .and_then(|port| port.parse().ok());
+                let local = address.starts_with("localhost:");
+                ours.to_string() == address || (local && port == Some(ours.port()))
+            }
+            Listener::Unix { .. } => false,
+        })
+}
+
+/// The program that a directive starts, or the server that it asks.
+fn program(directive: &Directive, configuration: &Configuration) -> Vec<Finding> {
+    let at = directive.at();
+    if directive.is("AuthnzFcgiDefineProvider") {
+        if fcgi_is_ours(directive.word(2), configuration) {
+            return Vec::new();
+        }
+        return vec![Finding::problem(
+            "apache-fcgi",
+            at,
+            format!("hallpassd does not listen at {}", directive.word(2)),
+            "give [daemon] fastcgi = [\"tcp:127.0.0.1:9010\"], and the same address here",
+        )];
+    }
+    if directive.is("RewriteMap") {
+        let command = directive.word(1).trim_start_matches("prg:");
+        let mut findings = examine("apache-program", directive, command, configuration);
+        if directive.words.len() < 3 {
+            findings.push(Finding::warning(
+                "apache-rewritemap-user",
+                at,
+                "the program runs as root: no user is named",
+                "add a user and group as the third word, as in hallpass:hallpass",
+            ));
+        }
+        return findings;
+    }
+    let (method, command) = match directive.is("AddExternalAuth") {
+        true => ("pipe", directive.word(1)),
+        false => (directive.word(1), directive.word(2)),
+    };
+    let mut findings = examine("apache-program", directive, command, configuration);
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let mut problem = |seen: String, mend: &str| {
+        findings.push(Finding::problem("apache-method", at.clone(), seen, mend));
+    };
+    let given = words
+        .iter()
+        .zip(words.iter().skip(1))
+        .find_map(|(option, value)| (*option == "--method").then_some(*value))
+        .or_else(|| words.iter().find_map(|word| word.strip_prefix("--method=")))
+        .unwrap_or("pipe");
+    match method {
+        "pipe" | "environment" if method == given => {}
+        "pipe" | "environment" => problem(
+            format!(
+                "Apache hands name and password over by {method}, and the program waits for \
+                     them by {given}"
+            ),
+            "give the program --method environment with environment, and none with pipe",
+        ),
+        other => problem(
+            format!("the method {other} is none that works (checkpassword is broken in 3.2)"),
+            "write pipe in its place",
+        ),
+    }
+    let wanted = if directive.is("DefineExternalGroup") {
+        "group"
+    } else {
+        "auth"
+    };
+    if words
+        .first()
+        .is_some_and(|it| it.ends_with("hallpass-apache"))
+        && !words.contains(&wanted)
+    {
+        problem(
+            format!("this asks about {wanted}, and the program is not called so"),
+            "write hallpass-apache auth for users, hallpass-apache group for groups",
+        );
+    }
+    findings
+}
+
+/// A command, which mod_authnz_external splits at blanks, without quoting.
+fn examine(
+    check: &'static str,
+    directive: &Directive,
+    command: &str,
+    configuration: &Configuration,
+) -> Vec<Finding> {
+    let words: Vec<String> = match directive.is("RewriteMap") {
+        true => file::words(command),
+        false => command.split_whitespace().map(str::to_owned).collect(),
+    };
+    let command = Command {
+        check,
+        at: directive.at(),
+        words: &words,
+    };
+    if Command::is_ours(&words) {
+        command.examine(configuration)
+    } else {
+        Vec::new()
+    }
+}
+
+/// Names of programs that are defined nowhere, or in another virtual host: they are not inherited.
+fn provider(it: &Placed<'_>, all: &[Placed<'_>]) -> Vec<Finding> {
+    let directive = it.directive;
+    let definitions = match () {
+        () if directive.is("AuthExternal") => ["DefineExternalAuth", "AddExternalAuth"],
+        () if directive.is("GroupExternal") => ["DefineExternalGroup", "AddExternalGroup"],
+        () => return missing_name(it),
+    };
+    let mut findings = Vec::new();
+    for name in &directive.words {
+        let defined: Vec<&Placed<'_>> = all
+            .iter()
+            .filter(|other| definitions.iter().any(|it| other.directive.is(it)))
+            .filter(|other| other.directive.word(0) == name)
+            .collect();
+        let home = it.virtual_host().map(std::ptr::from_ref);
+        let here = |other: &&Placed<'_>| other.virtual_host().map(std::ptr::from_ref) == home;
+        if defined.iter().any(here) {
+            continue;
+        }
+        let seen = match defined.first() {
+            None => format!("{name} is defined nowhere"),
+            Some(other) => format!(
+                "{name} is defined in {}:{}, which this virtual host does not inherit",
+                other.directive.file.display(),
+                other.directive.line
+            ),
+        };
+        findings.push(Finding::problem(
+            "apache-definition",
+            directive.at(),
+            seen,
+            format!(
+                "write {} {name} … inside the same <VirtualHost>",
+                definitions[0]
+            ),
+        ));
+    }
+    findings
+}
+
+/// `AuthBasicProvider external` without saying which.
+fn missing_name(it: &Placed<'_>) -> Vec<Finding> {
+    let external = it.directive.is("AuthBasicProvider")
+        && it.directive.words.iter().any(|word| word == "external");
+    if !external || it.beside().iter().any(|other| other.is("AuthExternal")) {
+        return Vec::new();
+    }
+    vec![Finding::problem(
+        "apache-definition",
+        it.directive.at(),
+        "AuthBasicProvider external, and no AuthExternal beside it: nobody gets in",
+        "write AuthExternal with the name that DefineExternalAuth gives",
+    )]
+}
+
+/// `Require group` is another module's.
+fn groups(it: &Placed<'_>) -> Option<Finding> {
+    let group = it.directive.is("Require") && it.directive.word(0) == "group";
+    let external = it
+        .around
+        .iter()
+        .flat_map(|section| &section.inside)
+        .any(|other| other.is("GroupExternal"));
+    (group && external).then(|| {
+        Finding::problem(
+            "apache-group",
+            it.directive.at(),
+            "Require group asks mod_authz_groupfile, and never GroupExternal",
+            "write Require external-group",
+        )
+    })
+}
+
+/// mod_authn_socache in front of the program.
+fn cache(it: &Placed<'_>) -> Option<Finding> {
+    let words = &it.directive.words;
+    let cached = it.directive.is("AuthBasicProvider")
+        && words.iter().any(|word| word == "socache")
+        && words.iter().any(|word| word == "external");
+    if !cached {
+        return None;
+    }
+    let provides = it.beside().iter().any(|other| {
+        other.is("AuthExternalProvideCache") && other.word(0).eq_ignore_ascii_case("on")
+    });
+    Some(match provides {
+        true => Finding::warning(
+            "apache-cache",
+            it.directive.at(),
+            "socache accepts an old password, and refuses a new one, for AuthnCacheTimeout (5 \
+             minutes)",
+            "take socache away; hallpassd remembers passwords without that (`via`)",
+        ),
+        false => Finding::warning(
+            "apache-cache",
+            it.directive.at(),
+            "socache without AuthExternalProvideCache On caches nothing: the program is started \
+             for each request all the same",
+            "take socache away; hallpassd remembers passwords (`via`)",
+        ),
+    })
+}

@@ -1,0 +1,98 @@
+//! The modules that Apache loads, and those that its directives need.
+
+use hallpass_core::examination::Finding;
+
+use super::super::configuration_file::{Directive, each};
+use super::Placed;
+
+/// Which module has a directive.
+const DIRECTIVES: [(&str, &str); 12] = [
+    ("AuthBasicProvider", "auth_basic"),
+    ("AuthExternal", "authnz_external"),
+    ("AuthExternalProvideCache", "authnz_external"),
+    ("AuthName", "authn_core"),
+    ("AuthnCacheProvideFor", "authn_socache"),
+    ("AuthnzFcgiCheckAuthnProvider", "authnz_fcgi"),
+    ("AuthnzFcgiDefineProvider", "authnz_fcgi"),
+    ("DefineExternalAuth", "authnz_external"),
+    ("DefineExternalGroup", "authnz_external"),
+    ("Require", "authz_core"),
+    ("RewriteMap", "rewrite"),
+    ("RewriteRule", "rewrite"),
+];
+
+/// The modules that are loaded, by their names without `_module`.
+pub struct Modules(Vec<String>);
+
+impl Modules {
+    pub fn of(directives: &[Directive]) -> Self {
+        let mut loaded = Vec::new();
+        each(directives, &mut Vec::new(), &mut |directive, _| {
+            if directive.is("LoadModule") {
+                loaded.push(directive.word(0).trim_end_matches("_module").to_owned());
+            }
+        });
+        Self(loaded)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|loaded| loaded == name)
+    }
+
+    /// Whether what is inside `section` counts: `<IfModule>` asks for a module.
+    pub fn admit(&self, section: &Directive) -> bool {
+        if !section.is("IfModule") {
+            return true;
+        }
+        let wanted = section.word(0);
+        let (wanted, without) = match wanted.strip_prefix('!') {
+            Some(wanted) => (wanted, true),
+            None => (wanted, false),
+        };
+        let name = wanted.trim_start_matches("mod_").trim_end_matches(".c");
+        self.has(name.trim_end_matches("_module")) != without
+    }
+
+    /// Modules that are missing, and those that hurt each other.
+    pub fn examine(&self, placed: &[Placed<'_>]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut missed: Vec<&str> = Vec::new();
+        for it in placed {
+            let directive = it.directive;
+            let by_name = DIRECTIVES.iter().find(|(name, _)| directive.is(name));
+            let valid_user =
+                directive.is("Require") && matches!(directive.word(0), "valid-user" | "user");
+            let needed = match valid_user {
+                true => Some("authz_user"),
+                false => by_name.map(|(_, module)| *module),
+            };
+            let Some(module) = needed else { continue };
+            if self.has(module) || missed.contains(&module) {
+                continue;
+            }
+            missed.push(module);
+            findings.push(Finding::problem(
+                "apache-module",
+                directive.at(),
+                format!("{} needs mod_{module}, which is not loaded", directive.name),
+                format!("a2enmod {module}"),
+            ));
+        }
+        let uses = |name: &str| placed.iter().find(|it| it.directive.is(name));
+        let threads = ["mpm_event", "mpm_worker"]
+            .into_iter()
+            .find(|it| self.has(it));
+        if let (Some(threads), Some(define)) = (threads, uses("DefineExternalAuth")) {
+            findings.push(Finding::problem(
+                "apache-mpm",
+                define.directive.at(),
+                format!(
+                    "mod_{threads} with mod_authnz_external up to 3.3.3: now and then a request \
+                     stops the whole Apache"
+                ),
+                format!("a2dismod {threads} && a2enmod mpm_prefork, or use mod_authnz_fcgi"),
+            ));
+        }
+        findings
+    }
+}

@@ -1,0 +1,103 @@
+//! The command by which a host starts one of our programs.
+
+use std::path::{Path, PathBuf};
+
+use hallpass_core::Configuration;
+use hallpass_core::configuration::DEFAULT_PATH;
+use hallpass_core::examination::Finding;
+use rustix::fs::{Access, access};
+
+/// A command, its words as the host splits them.
+pub struct Command<'a> {
+    /// The name of what is checked.
+    pub check: &'static str,
+    /// Where it stands.
+    pub at: String,
+    pub words: &'a [String],
+}
+
+impl Command<'_> {
+    /// Whether it is one of ours that is meant.
+    pub fn is_ours(words: &[String]) -> bool {
+        words.iter().any(|word| word.contains("hallpass"))
+    }
+
+    /// What is wrong with it.
+    pub fn examine(&self, configuration: &Configuration) -> Vec<Finding> {
+        let problem = |seen: String, mend: String| {
+            vec![Finding::problem(self.check, self.at.clone(), seen, mend)]
+        };
+        let Some(program) = self.words.first() else {
+            return problem(
+                "it names no program".to_owned(),
+                "name it by its whole path".to_owned(),
+            );
+        };
+        let path = Path::new(program);
+        if program.contains(['\'', '"']) {
+            return problem(
+                format!("{program} cannot be run: the quotes are a part of its name"),
+                "take the quotes away: this line is split at blanks alone".to_owned(),
+            );
+        }
+        if !path.is_absolute() {
+            return problem(
+                format!("{program} is no whole path: a server has no PATH to look in"),
+                format!("write /usr/bin/{program}"),
+            );
+        }
+        if let Err(error) = access(path, Access::EXEC_OK) {
+            let mend = match self.blank_in_path() {
+                true => "have no blank in the program's path: the line is split there".to_owned(),
+                false => {
+                    format!("see that {program} is there, and that the server's user may run it")
+                }
+            };
+            return problem(format!("{program} cannot be run: {error}"), mend);
+        }
+        self.configuration_file(configuration)
+    }
+
+    /// Whether the words are halves of a path.
+    fn blank_in_path(&self) -> bool {
+        let mut path = String::new();
+        self.words.iter().any(|word| {
+            let more = !path.is_empty();
+            path.push_str(if more { " " } else { "" });
+            path.push_str(word);
+            more && Path::new(&path).is_file()
+        })
+    }
+
+    fn configuration_file(&self, configuration: &Configuration) -> Vec<Finding> {
+        let mut given: Option<PathBuf> = None;
+        let mut words = self.words.iter();
+        while let Some(word) = words.next() {
+            if word == "--config" {
+                given = words.next().map(PathBuf::from);
+            } else if let Some(path) = word.strip_prefix("--config=") {
+                given = Some(path.into());
+            }
+        }
+        let asks = given.clone().unwrap_or_else(|| DEFAULT_PATH.into());
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let ours =
+            std::path::absolute(&configuration.path).unwrap_or_else(|_| configuration.path.clone());
+        if real(&asks) == real(&ours) {
+            return Vec::new();
+        }
+        let mend = format!("write --config {}", ours.display());
+        let seen = match given {
+            None => format!("without --config it reads {DEFAULT_PATH}"),
+            Some(given) if !given.is_absolute() => {
+                format!(
+                    "{} is no whole path: servers start programs anywhere",
+                    given.display()
+                )
+            }
+            Some(given) if !given.exists() => format!("{} is not there", given.display()),
+            Some(given) => format!("it asks another site, that of {}", given.display()),
+        };
+        vec![Finding::problem(self.check, self.at.clone(), seen, mend)]
+    }
+}

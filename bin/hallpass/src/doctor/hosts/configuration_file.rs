@@ -1,0 +1,127 @@
+//! What the files of Apache and nginx have in common: directives, some of which hold others.
+
+use std::path::{Path, PathBuf};
+
+/// How many files may be included, and how deep directives may be nested.
+pub const MOST_FILES: usize = 4096;
+pub const DEEPEST: usize = 64;
+
+/// A directive, with its words and what stands inside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directive {
+    pub name: String,
+    pub words: Vec<String>,
+    pub file: PathBuf,
+    pub line: usize,
+    pub inside: Vec<Self>,
+}
+
+impl Directive {
+    pub fn at(&self) -> String {
+        super::at(&self.file, self.line)
+    }
+
+    pub fn word(&self, index: usize) -> &str {
+        self.words.get(index).map_or("", String::as_str)
+    }
+
+    /// Whether it is called `name`, in whatever case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// This directive and all inside it, with those that each is inside of.
+pub fn each<'a>(
+    directives: &'a [Directive],
+    around: &mut Vec<&'a Directive>,
+    look: &mut dyn FnMut(&'a Directive, &[&'a Directive]),
+) {
+    for directive in directives {
+        look(directive, around);
+        around.push(directive);
+        each(&directive.inside, around, look);
+        around.pop();
+    }
+}
+
+/// The files that `pattern`, with `*` and `?` in it, means, in alphabetical order.
+pub fn included(directory: &Path, pattern: &str) -> Vec<PathBuf> {
+    let mut found = vec![directory.join("")];
+    let mut rest = Path::new(pattern).components().peekable();
+    if Path::new(pattern).is_absolute() {
+        found = vec![PathBuf::from("/")];
+        rest.next();
+    }
+    for component in rest {
+        let name = component.as_os_str().to_string_lossy();
+        found = found
+            .into_iter()
+            .flat_map(|base| {
+                if !name.contains(['*', '?', '[']) {
+                    return vec![base.join(&*name)];
+                }
+                let entries = std::fs::read_dir(&base).into_iter().flatten().flatten();
+                let mut names: Vec<PathBuf> = entries
+                    .filter(|entry| is_like(&entry.file_name().to_string_lossy(), &name))
+                    .map(|entry| entry.path())
+                    .collect();
+                names.sort();
+                names
+            })
+            .collect();
+    }
+    found.retain(|path| path.exists());
+    found
+}
+
+/// Whether `name` is like `pattern`, in which `*` is anything and `?` one character.
+fn is_like(name: &str, pattern: &str) -> bool {
+    if name.starts_with('.') && !pattern.starts_with('.') {
+        return false;
+    }
+    let (name, pattern): (Vec<char>, Vec<char>) =
+        (name.chars().collect(), pattern.chars().collect());
+    // For each length of the beginning of the name: is it like the pattern so far?
+    let mut like: Vec<bool> = (0..=name.len()).map(|length| length == 0).collect();
+    for wanted in pattern {
+        let before = like.clone();
+        for (length, now) in like.iter_mut().enumerate() {
+            let shorter = length.checked_sub(1);
+            let at = |list: &[bool]| {
+                shorter
+                    .and_then(|it| list.get(it).copied())
+                    .unwrap_or(false)
+            };
+            let letter = shorter.and_then(|it| name.get(it));
+            *now = match wanted {
+                '*' => before.iter().take(length + 1).any(|it| *it),
+                '?' => at(&before),
+                wanted => at(&before) && letter == Some(&wanted),
+            };
+        }
+    }
+    like.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_files() {
+        for (name, pattern, like) in [
+            ("a.conf", "*.conf", true),
+            ("a.conf", "?.conf", true),
+            ("ab.conf", "?.conf", false),
+            (".a.conf", "*.conf", false),
+            ("a.conf~", "*.conf", false),
+            ("abc", "a*c", true),
+            ("ac", "a*c", true),
+            ("abcb", "a*c", false),
+            ("", "*", true),
+        ] {
+            assert_eq!(is_like(name, pattern), like, "{name} {pattern}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `hallpass doctor`: every assumption checked against the real site and its hosts.
+
+mod as_user;
+mod hosts;
+mod permissions;
+mod report;
+mod sockets;
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use hallpass_core::examination::{Finding, examine};
+use hallpass_program::CommandLine;
+
+use self::report::Report;
+use crate::options::DoctorOptions;
+
+/// Looks at everything, and says how it is.
+pub fn run(
+    common: &CommandLine,
+    options: &DoctorOptions,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    let report = match &options.as_user {
+        Some(user) => as_user::run(common, options, user)?,
+        None => {
+            if options.detached {
+                as_user::detach();
+            }
+            look(common, options)
+        }
+    };
+    report.print(as_json);
+    Ok(report.exit_code())
+}
+
+fn look(common: &CommandLine, options: &DoctorOptions) -> Report {
+    let configuration = match common.configuration() {
+        Ok(configuration) => configuration,
+        Err(error) => {
+            let path = common.path();
+            let mend = match hallpass_core::examination::barrier(&path) {
+                Some(directory) => format!("let this user enter {}", directory.display()),
+                None => "mend the file; docs/configuration.md has every key".to_owned(),
+            };
+            let tried = format!("read {}", path.display());
+            let finding = Finding::problem("configuration", tried, error.to_string(), mend);
+            return Report::misconfigured(finding);
+        }
+    };
+    let mut findings = examine(&configuration, SystemTime::now());
+    findings.extend(sockets::look(&configuration));
+    findings.extend(hosts::look(&configuration, options));
+    Report::new(findings)
+}

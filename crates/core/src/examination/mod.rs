@@ -1,0 +1,84 @@
+//! Every assumption about a site, checked against the site itself.
+//!
+//! Nothing is changed, and whatever cannot be looked at is a finding like any other.
+
+mod accounts;
+mod caches;
+mod configured;
+mod database;
+mod finding;
+mod passwords;
+mod paths;
+mod sessions;
+mod sqlite;
+mod tables;
+
+use std::time::SystemTime;
+
+use hallpass_stores::sql::{Database, Location};
+use hallpass_stores::{Deadline, Unavailable};
+
+pub use self::finding::{Finding, Status};
+pub use self::paths::barrier;
+use crate::configuration::Configuration;
+use crate::site::Site;
+
+/// What is examined, and what has been found.
+struct Examination<'a> {
+    configuration: &'a Configuration,
+    site: Site,
+    database: Database,
+    now: SystemTime,
+    findings: Vec<Finding>,
+}
+
+/// Examines the site that `configuration` describes, at the time `now`: the files, the database
+/// and what is in it, the caches and the sessions.
+#[must_use]
+pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
+    let mut examination = Examination {
+        configuration,
+        site: Site::new(configuration, &configuration.access),
+        database: Database::new(&configuration.database),
+        now,
+        findings: Vec::new(),
+    };
+    examination.configured();
+    if let Location::Sqlite(path) = &configuration.database.location {
+        examination.sqlite(path);
+    }
+    let mut complete = matches!(configuration.database.location, Location::Nowhere);
+    if examination.servers() {
+        examination.clock();
+        complete = examination.tables();
+        if complete {
+            examination.accounts();
+            examination.passwords();
+        }
+    }
+    let before = examination.findings.len();
+    examination.caches();
+    examination.directories();
+    let kept = examination.findings.get(before..).unwrap_or_default();
+    // What keeps sessions from being read is said, and said once.
+    if complete && !kept.iter().any(|finding| finding.unreachable) {
+        examination.sessions();
+    }
+    examination.findings
+}
+
+impl Examination<'_> {
+    fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// When what is asked now must be answered.
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.configuration.limits.deadline)
+    }
+
+    /// Finds that a store could not be asked.
+    fn unavailable(&mut self, check: &'static str, tried: &str, cause: &Unavailable, mend: &str) {
+        self.add(Finding::problem(check, tried, cause.to_string(), mend).unreachable());
+    }
+}

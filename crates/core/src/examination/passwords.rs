@@ -1,0 +1,106 @@
+//! The hashes of the newest accounts: whether they can be checked, and what that costs here.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use hallpass_passwords::{identify, is_affordable, verify};
+
+use super::{Examination, Finding};
+
+impl Examination<'_> {
+    /// Looks at the algorithms in use, and times the costliest.
+    pub(super) fn passwords(&mut self) {
+        let deadline = self.deadline();
+        let directory = &mut *self.site.directory;
+        let asked = self
+            .database
+            .ask(deadline, |queries| directory.some_hashes(queries));
+        let Ok(hashes) = asked else {
+            return;
+        };
+        let limits = &self.configuration.passwords.limits;
+        let tried = format!("look at the hashes of the {} newest accounts", hashes.len());
+        let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+        let (mut unknown, mut costly, mut refused) = (0, 0, BTreeMap::new());
+        let mut costliest: Option<(u64, &String)> = None;
+        for encoded in hashes
+            .iter()
+            .filter(|it| !it.is_empty() && !it.starts_with('!'))
+        {
+            let rules = self.site.rules_of(encoded);
+            let Some(hash) = identify(rules, encoded) else {
+                unknown += 1;
+                continue;
+            };
+            let allowed = self.site.algorithms.as_ref();
+            if allowed.is_some_and(|allowed| !allowed.iter().any(|it| it == hash.algorithm)) {
+                *refused.entry(hash.algorithm).or_insert(0) += 1;
+            } else if !is_affordable(rules, encoded, limits) {
+                costly += 1;
+            } else {
+                if costliest.is_none_or(|(work, _)| hash.work > work) {
+                    costliest = Some((hash.work, encoded));
+                }
+                let cost = if hash.cost.is_empty() { "" } else { ", " };
+                *kinds
+                    .entry(format!("{}{cost}{}", hash.algorithm, hash.cost))
+                    .or_insert(0) += 1;
+            }
+        }
+        let cost = costliest.map(|(_, encoded)| {
+            let started = Instant::now();
+            verify(
+                self.site.rules_of(encoded),
+                b"hallpass doctor",
+                encoded,
+                limits,
+            );
+            started.elapsed()
+        });
+        let mut found = Vec::new();
+        if unknown > 0 {
+            found.push(Finding::warning(
+                "password-hashes",
+                &tried,
+                format!("{unknown} are of no algorithm that is known: their owners cannot log in"),
+                "have them choose new passwords; `hallpass hash identify` looks at one hash",
+            ));
+        }
+        for (algorithm, count) in refused {
+            found.push(Finding::warning(
+                "password-hashers",
+                &tried,
+                format!("{count} are of {algorithm}, which is not allowed"),
+                format!("add \"{algorithm}\" to [django] password_hashers"),
+            ));
+        }
+        if costly > 0 {
+            found.push(Finding::problem(
+                "password-limits",
+                &tried,
+                format!("{costly} cost more than [passwords] lets be computed"),
+                "raise [passwords] max_iterations, max_memory or max_cost",
+            ));
+        }
+        if found.is_empty() && !kinds.is_empty() {
+            let kinds: Vec<String> = kinds
+                .into_iter()
+                .map(|(kind, count)| format!("{count} of {kind}"))
+                .collect();
+            found.push(Finding::ok("password-hashes", tried, kinds.join("; ")));
+        }
+        if let Some(cost) = cost {
+            let tried = "check one password of the costliest kind";
+            let seen = format!("takes {} ms here", cost.as_millis());
+            let limit = self.configuration.limits.deadline;
+            found.push(if cost >= limit {
+                let mend = "raise [limits] deadline, or have the site's hashes made cheaper";
+                let seen = format!("{seen}, longer than the deadline");
+                Finding::problem("password-cost", tried, seen, mend)
+            } else {
+                Finding::ok("password-cost", tried, seen)
+            });
+        }
+        self.findings.extend(found);
+    }
+}

@@ -1,0 +1,232 @@
+//! A sample of sessions, each read to the end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hallpass_stores::sql::{Database, Queries};
+use hallpass_stores::{Observer, Step, Unavailable, Witness};
+
+use super::{Examination, Finding};
+use crate::site::Site;
+use crate::{Client, Reason, Secret};
+
+/// A token that no site has given out.
+const NOBODYS: &str = "hallpassdoctorhallpassdoctor0000";
+
+/// Remembers why the last session was no good.
+#[derive(Default)]
+struct Failed(Mutex<Option<&'static str>>);
+
+impl Observer for Failed {
+    fn step(&self, step: Step) {
+        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match step.holds {
+            Some(false) => *failed = Some(step.subject),
+            Some(true) | None => {}
+        }
+    }
+}
+
+impl Failed {
+    fn take(&self) -> Option<&'static str> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Examination<'_> {
+    /// Reads a few of the newest sessions, as if somebody had shown them.
+    pub(super) fn sessions(&mut self) {
+        if self.configuration.missing_for_sessions().is_some() {
+            return;
+        }
+        let failed = Arc::new(Failed::default());
+        let observer: Arc<dyn Observer> = failed.clone();
+        let mut database =
+            Database::new(&self.configuration.database).witnessed(Witness::new(observer));
+        let (deadline, now) = (self.deadline(), self.now);
+        if self.configuration.http.is_some() {
+            self.page();
+            return;
+        }
+        let sessions = &mut *self.site.sessions;
+        let tokens = match database.ask(deadline, |queries| sessions.sample(queries)) {
+            Ok(Some(tokens)) => tokens,
+            Ok(None) => {
+                self.add(Finding::ok(
+                    "sessions",
+                    "sample sessions",
+                    "they cannot be listed where they are; `hallpass session -` reads one",
+                ));
+                return;
+            }
+            // What is wrong with the tables is said already.
+            Err(_) => return,
+        };
+        let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for token in &tokens {
+            failed.take();
+            let site = &mut self.site;
+            let read = database.ask(deadline, |queries| read(site, queries, token, now));
+            let word = match read {
+                Ok(Ok(())) => "live",
+                Ok(Err(Reason::InvalidSession)) => match failed.take() {
+                    Some("signature") => "signature",
+                    Some("backend") => "backend",
+                    _ => "undecodable",
+                },
+                Ok(Err(reason)) => reason.word(),
+                Err(cause) => {
+                    let mend = "see what the store's log says";
+                    self.unavailable("sessions", "read a session", &cause, mend);
+                    return;
+                }
+            };
+            *counts.entry(word).or_insert(0) += 1;
+        }
+        self.judge(tokens.len(), &counts);
+    }
+
+    /// What a sample says about the configuration.
+    fn judge(&mut self, all: usize, counts: &BTreeMap<&'static str, usize>) {
+        let of = |word| counts.get(word).copied().unwrap_or_default();
+        let tried = format!("read the {all} newest sessions");
+        let opened = of("live") + of("anonymous-session") + of("stale-session") + of("inactive");
+        let mut found = Vec::new();
+        match (of("signature"), opened) {
+            (0, _) => {}
+            (bad, 0) => found.push(Finding::problem(
+                "session-signature",
+                &tried,
+                format!("{bad} are signed with another key: secret_key is not the site's"),
+                "put the site's SECRET_KEY into [django] secret_key (and its Django into version)",
+            )),
+            (bad, _) => found.push(Finding::warning(
+                "session-signature",
+                &tried,
+                format!("{bad} are signed with another key, {opened} with this one"),
+                "put the site's older keys into [django] secret_key_fallbacks, if it still \
+                 accepts them",
+            )),
+        }
+        if of("undecodable") > 0 {
+            let seen = format!("{} cannot be decoded", of("undecodable"));
+            let mend = "name the site's own version or serialize_handler in the configuration";
+            found.push(if opened == 0 {
+                Finding::problem("session-format", &tried, seen, mend)
+            } else {
+                Finding::warning("session-format", &tried, seen, mend)
+            });
+        }
+        if of("backend") > 0 {
+            found.push(Finding::warning(
+                "session-backend",
+                &tried,
+                format!(
+                    "{} were made by a backend that is not listed",
+                    of("backend")
+                ),
+                "put all of the site's AUTHENTICATION_BACKENDS into [django] \
+                 authentication_backends",
+            ));
+        }
+        if of("stale-session") > 0 && of("live") == 0 {
+            found.push(Finding::warning(
+                "session-stale",
+                &tried,
+                format!(
+                    "all {} of people are of other passwords",
+                    of("stale-session")
+                ),
+                "see that secret_key and version are the site's, and that its user model does not \
+                 make the auth hash in a way of its own",
+            ));
+        }
+        if of("unknown-user") > 0 && of("live") == 0 {
+            found.push(Finding::problem(
+                "session-user",
+                &tried,
+                format!(
+                    "{} belong to accounts that are not there",
+                    of("unknown-user")
+                ),
+                "set the user table right, or [custom] user_by_id",
+            ));
+        }
+        if found.is_empty() && all > 0 && of("anonymous-session") == all {
+            found.push(Finding::warning(
+                "session-user",
+                &tried,
+                "nobody is logged in to any of them",
+                "see that the configuration says where in a session its user is; with none \
+                 logged in, log in once and look again",
+            ));
+        }
+        if found.is_empty() {
+            let counts: Vec<String> = counts
+                .iter()
+                .map(|(word, count)| format!("{count} {}", word.trim_end_matches("-session")))
+                .collect();
+            let seen = if all == 0 {
+                "there are none yet; look again once somebody has logged in".to_owned()
+            } else {
+                counts.join(", ")
+            };
+            found.push(Finding::ok("sessions", tried, seen));
+        }
+        self.findings.extend(found);
+    }
+
+    /// The site's own page must know a session of nobody's for what it is.
+    fn page(&mut self) {
+        let tried = "ask the site's page about a session of nobody's";
+        let (deadline, now) = (self.deadline(), self.now);
+        let sessions = &mut *self.site.sessions;
+        let asked = self.database.ask(deadline, |queries| {
+            sessions.read(queries, NOBODYS.as_bytes(), &Client::default(), now)
+        });
+        match asked {
+            Ok(Err(_)) => self.add(Finding::ok("session-page", tried, "nobody, it says")),
+            Ok(Ok(_)) => self.add(Finding::problem(
+                "session-page",
+                tried,
+                "it says that somebody is logged in to it",
+                "have the page look at the session that it is asked about, or name another in \
+                 [http] url",
+            )),
+            Err(cause) => {
+                let mend = "put the page that says who is logged in into [http] url; it answers \
+                            401 where nobody is";
+                self.unavailable("session-page", tried, &cause, mend);
+            }
+        }
+    }
+}
+
+/// Whether the session is somebody's, as far as any question goes.
+fn read(
+    site: &mut Site,
+    queries: &mut Queries<'_>,
+    token: &Secret,
+    now: std::time::SystemTime,
+) -> Result<Result<(), Reason>, Unavailable> {
+    let Site {
+        directory,
+        sessions,
+        ..
+    } = site;
+    let login = match sessions.read(queries, token.expose(), &Client::default(), now)? {
+        Ok(login) => login,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let account = if sessions.names_users() {
+        directory.by_session_name(queries, &login.key)?
+    } else {
+        directory.by_key(queries, &login.key)?
+    };
+    Ok(match account {
+        None => Err(Reason::UnknownUser),
+        Some(account) if !account.active => Err(Reason::Inactive),
+        Some(account) if !sessions.confirms(&login, &account) => Err(Reason::StaleSession),
+        Some(_) => Ok(()),
+    })
+}

@@ -1,0 +1,184 @@
+//! What is read of the database: whether it is there, may be read, and is found by an index.
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Queries, identifier};
+
+use super::{Examination, Finding};
+use crate::site::{Needed, Table};
+
+impl Examination<'_> {
+    /// Whether all that is read is there.
+    pub(super) fn tables(&mut self) -> bool {
+        let mut needs = self.site.directory.needs();
+        needs.extend(self.site.sessions.needs());
+        let deadline = self.deadline();
+        let (before, mut tables, mut statements) = (self.findings.len(), 0, 0);
+        let mut missing: Vec<&Table> = Vec::new();
+        for needed in &needs {
+            let ask = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
+                match needed {
+                    Needed::Table(table) => table.examine(queries),
+                    Needed::Statement {
+                        key,
+                        statement,
+                        columns,
+                    } => Ok(Some(examine_statement(queries, key, statement, columns))),
+                }
+            };
+            match needed {
+                Needed::Table(_) => tables += 1,
+                Needed::Statement { .. } => statements += 1,
+            }
+            match self.database.ask(deadline, ask) {
+                Ok(Some(found)) => self.findings.extend(found),
+                Ok(None) => {
+                    if let Needed::Table(table) = needed {
+                        missing.push(table);
+                    }
+                }
+                Err(cause) => {
+                    let mend = "see what the database's log says";
+                    self.unavailable("tables", "look at the tables", &cause, mend);
+                    return false;
+                }
+            }
+        }
+        if !missing.is_empty() {
+            self.findings.push(absent(&missing));
+        }
+        let found = self.findings.get(before..).unwrap_or_default();
+        let good = found
+            .iter()
+            .all(|finding| finding.status < super::Status::Problem);
+        if found.is_empty() && tables > 0 {
+            let seen = format!("all {tables} tables have the columns that are read, and indexes");
+            self.add(Finding::ok(
+                "tables",
+                "look at tables, columns and indexes",
+                seen,
+            ));
+        }
+        if good && statements > 0 {
+            let seen = format!("the database understands all {statements}");
+            self.add(Finding::ok(
+                "statements",
+                "prepare the SQL of [custom]",
+                seen,
+            ));
+        }
+        good
+    }
+}
+
+impl Table {
+    /// What is wrong with the table; `None` where it is missing.
+    fn examine(&self, queries: &mut Queries<'_>) -> Result<Option<Vec<Finding>>, Unavailable> {
+        let tried = format!("look at the table {}", self.name);
+        let columns = queries.columns(&self.name)?;
+        if columns.is_empty() {
+            return Ok(self.optional.then(Vec::new));
+        }
+        let missing: Vec<&str> = self
+            .columns
+            .iter()
+            .filter(|needed| !columns.iter().any(|column| column.name == **needed))
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            return Ok(Some(vec![Finding::problem(
+                "columns",
+                tried,
+                format!("it has no column {}", missing.join(", ")),
+                "name the columns as the site does, or run the site's migrations",
+            )]));
+        }
+        let quoted = |name: &String| identifier(name).unwrap_or_default();
+        let list: Vec<String> = self.columns.iter().map(quoted).collect();
+        let statement = format!(
+            "SELECT {} FROM {} LIMIT 1",
+            list.join(", "),
+            quoted(&self.name)
+        );
+        if let Err(cause) = queries.rows(&statement, &[], 1) {
+            return Ok(Some(vec![Finding::problem(
+                "rights",
+                tried,
+                cause.to_string(),
+                "run what `hallpass grants` prints, as the database's administrator",
+            )]));
+        }
+        let indexed = queries.indexed(&self.name)?;
+        let without = self
+            .sought
+            .iter()
+            .filter(|sought| !indexed.contains(sought));
+        let slow = without.map(|column| {
+            Finding::warning(
+                "index",
+                format!("look for an index on {} ({column})", self.name),
+                "there is none: every question reads the whole table",
+                format!(
+                    "CREATE INDEX {0}_{column} ON {0} ({column});",
+                    self.name.replace('"', "")
+                ),
+            )
+        });
+        Ok(Some(slow.collect()))
+    }
+}
+
+/// Tables that are not there.
+fn absent(tables: &[&Table]) -> Finding {
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let key = tables.iter().find_map(|table| table.key.split_once('.'));
+    let named = key.map_or(String::new(), |(section, key)| {
+        format!(", and [{section}] {key}")
+    });
+    Finding::problem(
+        "tables",
+        "look at the tables",
+        format!(
+            "there is no {}, or this user may not know of it",
+            names.join(", ")
+        ),
+        format!("set `database` right{named}; `hallpass grants` prints what a user needs"),
+    )
+}
+
+fn examine_statement(
+    queries: &mut Queries<'_>,
+    key: &str,
+    statement: &str,
+    needed: &[&str],
+) -> Vec<Finding> {
+    let tried = format!("prepare [custom] {key}");
+    let given = match queries.names(statement) {
+        Ok(given) => given,
+        Err(cause) => {
+            let mend = format!("mend the SQL of [custom] {key}");
+            return vec![Finding::problem(
+                "statements",
+                tried,
+                cause.to_string(),
+                mend,
+            )];
+        }
+    };
+    let has = |name: &str| given.iter().any(|column| column.eq_ignore_ascii_case(name));
+    // The only column is what is looked for, whatever it is called.
+    if needed.len() == 1 && given.len() == 1 {
+        return Vec::new();
+    }
+    needed
+        .iter()
+        .filter(|name| !has(name))
+        .map(|name| {
+            Finding::problem(
+                "statements",
+                &tried,
+                format!("it gives no column called {name}, but {}", given.join(", ")),
+                format!("name it so in [custom] {key}: `… AS {name}`"),
+            )
+        })
+        .collect()
+}

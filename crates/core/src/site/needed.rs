@@ -1,0 +1,60 @@
+//! What a site's database must have, for the doctor.
+
+/// Something that is read of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Needed {
+    /// Columns of a table.
+    Table(Table),
+    /// A statement of the configuration.
+    Statement {
+        /// Its key.
+        key: &'static str,
+        /// The SQL.
+        statement: String,
+        /// The columns that it must give, by name.
+        columns: &'static [&'static str],
+    },
+}
+
+/// A table, and what of it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// Its name, without quotes.
+    pub(crate) name: String,
+    /// The columns that are read.
+    pub(crate) columns: Vec<String>,
+    /// Those by which rows are found.
+    pub(crate) sought: Vec<String>,
+    /// The key of the configuration that names it, or its prefix; empty where none does.
+    pub(crate) key: &'static str,
+    /// Whether the site may do without it.
+    pub(crate) optional: bool,
+}
+
+impl Table {
+    /// The table `name` with `columns`, the first of which finds rows.
+    pub(crate) fn new(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Needed {
+        Needed::Table(Self {
+            name: name.into(),
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            sought: columns
+                .first()
+                .map(|&column| column.to_owned())
+                .into_iter()
+                .collect(),
+            key,
+            optional: false,
+        })
+    }
+
+    /// The same, where no row is found by a column that needs an index.
+    pub(crate) fn small(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Needed {
+        match Self::new(name, key, columns) {
+            Needed::Table(table) => Needed::Table(Self {
+                sought: Vec::new(),
+                ..table
+            }),
+            statement @ Needed::Statement { .. } => statement,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+"""A Subversion client's requests through Apache, whose helper asks hallpassd or the stores itself.
+
+    via.py HALLPASSD HALLPASS-APACHE YES
+
+One user, one connection, a password at each request, and a hash of a million iterations. YES is a
+helper that says yes to everything: what mod_authnz_external itself costs.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+from hosts import web
+from hosts.apache import BASE, MODULES
+from hosts.web import basic
+from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from scene import USER, scene
+
+ITERATIONS = 1_000_000
+PASSWORD = "of a million iterations"
+ROUNDS = 5
+# One round takes a share of these; the slow one need not be asked as often.
+REQUESTS = {"via": 200, "yes": 200, "alone": 2}
+GOALS = "goals: via hallpassd at least 100 x the helper alone, and 0.6 x the helper that says yes"
+LOADED = (
+    "mpm_prefork authn_core authz_core authz_user auth_basic authnz_external dir mime dav dav_svn"
+).split()
+
+HOST = """
+<VirtualHost *:{port}>
+    DocumentRoot {directory}/www
+    DefineExternalAuth via pipe "{directory}/hallpass-apache auth --config {via}"
+    DefineExternalAuth alone pipe "{directory}/hallpass-apache auth --config {alone}"
+    DefineExternalAuth yes pipe "{directory}/yes"
+    {locations}
+</VirtualHost>
+"""
+LOCATION = """
+    <Location "/{name}">
+        DAV svn
+        SVNPath {directory}/repository
+        AuthType Basic
+        AuthName "Shop account"
+        AuthBasicProvider external
+        AuthExternal {name}
+        Require valid-user
+    </Location>
+"""
+
+
+def requests_a_second(connection: web.Connection, name: str, count: int) -> float:
+    """As a Subversion client begins: what is there, and which revision is the youngest."""
+    headers = {"Authorization": basic(USER, PASSWORD), "Depth": "0"}
+    request = web.request(f"/{name}/", headers, "PROPFIND")
+    began = time.monotonic()
+    for _ in range(count):
+        connection.send(request)
+        status = connection.answer("PROPFIND").status
+        if status != 207:
+            sys.exit(f"{name}: status {status}")
+    return count / (time.monotonic() - began)
+
+
+def measure(port: int) -> None:
+    rates: dict[str, list[float]] = {name: [] for name in REQUESTS}
+    with web.Connection((LOOPBACK, port)) as connection:
+        for name in REQUESTS:
+            requests_a_second(connection, name, 1)  # To warm up.
+        for _ in range(ROUNDS):
+            for name, count in REQUESTS.items():
+                rates[name].append(requests_a_second(connection, name, count))
+    via, yes, alone = (rates[name] for name in ("via", "yes", "alone"))
+    print(f"\n{ITERATIONS} iterations, {ROUNDS} rounds, medians      requests/s")
+    print(f"helper that asks hallpassd              {median(via):15.1f}")
+    print(f"helper that opens the database itself   {median(alone):15.1f}   ratio", end=" ")
+    print(f"{median(a / b for a, b in zip(via, alone, strict=True)):.0f}")
+    print(f"helper that says yes                    {median(yes):15.1f}   ratio", end=" ")
+    print(f"{median(a / b for a, b in zip(via, yes, strict=True)):.2f}")
+    print(GOALS)
+
+
+def main(daemon: str, helper: str, yes: str) -> None:
+    with scene() as (directory, site):
+        encoded = site.ask("make_password", PASSWORD, "pbkdf2_sha256", iterations=ITERATIONS)
+        site.ask("update", USER, password=encoded)
+        for name, program in {"hallpassd": daemon, "hallpass-apache": helper, "yes": yes}.items():
+            copy = directory / name
+            copy.write_bytes(Path(program).read_bytes())
+            copy.chmod(0o755)
+        socket = directory / "http.sock"
+        quiet = {"log": {"level": "warning"}}
+        listens = site.write_configuration(
+            "daemon.toml", daemon={"listen": [f"unix:{socket}"]}, **quiet
+        )
+        via = site.write_configuration(
+            "via.toml", via=f"unix:{socket}", via_only=True, **quiet
+        )
+        alone = site.write_configuration("alone.toml", **quiet)
+        port = free_port()
+        (directory / "www").mkdir()
+        subprocess.run(["svnadmin", "create", directory / "repository"], check=True)
+        give_away(directory)
+        for path in (directory / "repository", *(directory / "repository").rglob("*")):
+            give_away(path)
+        host = HOST.format(
+            directory=directory,
+            port=port,
+            via=via,
+            alone=alone,
+            locations="".join(LOCATION.format(name=n, directory=directory) for n in REQUESTS),
+        )
+        (directory / "etc").mkdir()
+        (directory / "etc/hallpass.conf").write_text(host)
+        modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
+        (directory / "httpd.conf").write_text(
+            BASE.format(
+                directory=directory, loopback=LOOPBACK, port=port, modules="\n".join(modules)
+            )
+            + "MaxKeepAliveRequests 0\n"
+        )
+        with (
+            running(
+                [directory / "hallpassd", "--config", listens],
+                directory / "log",
+                socket.exists,
+                **unprivileged(),
+            ),
+            running(
+                ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
+                directory / "console.log",
+                lambda: listening(port),
+                cwd="/",
+                **unprivileged(),
+            ),
+        ):
+            measure(port)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
