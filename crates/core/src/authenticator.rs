@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hallpass_passwords::{Description, Outcome, Rules, identify};
-use hallpass_stores::sql::{self, Database, Queries};
+use hallpass_stores::sql::{self, Database, Location, Queries};
 use hallpass_stores::{Deadline, Unavailable, Witness};
 use sha2::{Digest, Sha256};
 
