@@ -889,7 +889,7 @@ QUESTION = "proxy_pass http://hallpass/auth;"
          "nginx-body", 'Content-Length ""', "warning"),
         ("snippets/hallpass-question.conf", "proxy_set_header X-Original-URI $request_uri;", "",
          "nginx-original-uri", "X-Original-URI", "warning"),
-        ("hallpass.conf", "auth_request /", "# auth_request /", "host", "docs/nginx.md",
+        ("hallpass.conf", "auth_request /", "# auth_request /", "host", "docs/http.md",
          "problem"),
     ],
 )  # fmt: skip
