@@ -147,10 +147,7 @@ impl Host {
                 "host",
                 tried,
                 "nothing in it points to Hallpass",
-                format!(
-                    "docs/{}.md has what belongs there",
-                    self.name.to_lowercase()
-                ),
+                format!("docs/{}.md has what belongs there", self.page),
             ),
             Ok(_) => return None,
         };
