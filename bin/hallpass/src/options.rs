@@ -198,7 +198,7 @@ pub enum TicketCommand {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct DoctorOptions {
     /// Look at it as this user of the system, in the environment that a server gives; needs root
     #[arg(long, value_name = "NAME")]

@@ -1,5 +1,6 @@
 //! The way from a question to its verdict.
 
+mod change;
 mod check;
 mod costliest;
 mod told;
@@ -35,7 +36,7 @@ const LONGEST_NAME: usize = 1024;
 pub struct Authenticator {
     site: Site,
     database: Database,
-    location: Location,
+    settings: sql::Settings,
     cookie: Option<(String, cookie::Reader)>,
     access: Access,
     passwords: Passwords,
@@ -65,7 +66,7 @@ impl Authenticator {
         Self {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
-            location: configuration.database.location.clone(),
+            settings: configuration.database.clone(),
             cookie: configuration
                 .session_cookie()
                 .map(|cookie| (cookie.name.to_owned(), cookie.reader)),
@@ -227,13 +228,13 @@ impl Authenticator {
     /// The SQL that makes a database user who may read what is read, and nothing else.
     #[must_use]
     pub fn grants(&self) -> String {
-        self.grants_at(&self.location)
+        self.grants_at(&self.settings.location)
     }
 
     /// The same for a user called `hallpass`, whomever the configuration names.
     #[must_use]
     pub fn grants_to_its_own(&self) -> String {
-        let mut location = self.location.clone();
+        let mut location = self.settings.location.clone();
         if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
             servers.user = None;
         }

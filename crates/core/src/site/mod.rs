@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Location, Queries, Row, Value};
+use hallpass_stores::sql::{Changes, Location, Queries, Row, Value};
 
 pub(crate) use self::needed::{Needed, Table};
 use crate::account::Beside;
@@ -176,6 +176,42 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         _account: &Account,
     ) -> Result<Beside, Unavailable> {
         Ok(Beside::default())
+    }
+
+    /// `password` as the site would keep it.
+    fn encode(&self, _password: &[u8]) -> Result<Result<String, Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
+    }
+
+    /// Gives `account` the password that `encoded` keeps.
+    fn set_password(
+        &mut self,
+        _changes: &mut Changes<'_>,
+        _account: &Account,
+        _encoded: &str,
+    ) -> Result<Result<(), Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
+    }
+
+    /// Makes an active account called `name`, unless there is one that the name could mean; returns
+    /// what it is called then.
+    fn register(
+        &mut self,
+        _changes: &mut Changes<'_>,
+        _name: &str,
+        _encoded: &str,
+        _now: SystemTime,
+    ) -> Result<Result<String, Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
+    }
+
+    /// Switches `account` off.
+    fn deactivate(
+        &mut self,
+        _changes: &mut Changes<'_>,
+        _account: &Account,
+    ) -> Result<Result<(), Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
     }
 
     /// The encoded hashes of a few accounts, newest first.
