@@ -566,6 +566,33 @@ def test_redis_wants_a_password(patient, new_directory):
     assert doctor.result.code == 75
 
 
+@pytest.mark.parametrize("engine", ["cache", "cached_db"])
+def test_sessions_in_redis(new_site, new_directory, directory, shell, engine):
+    from stores.redis import Redis
+
+    with Redis(new_directory()) as redis:
+        site = new_site(
+            SESSION_ENGINE=f"django.contrib.sessions.backends.{engine}",
+            CACHES={
+                "default": {
+                    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                    "LOCATION": f"redis://{LOOPBACK}:{redis.port}/1",
+                    "KEY_PREFIX": "the:shop",
+                    "VERSION": 7,
+                }
+            },
+        )
+        site.make_accounts({"username": "alice", "password": SECRET})
+        site.login("alice", SECRET)
+        it = Patient(site, directory, shell)
+        doctor = it.doctor()
+        doctor.is_silent()
+        assert {it["check"]: it["seen"] for it in doctor.findings}["sessions"] == "1 live"
+        it.configure(django={"cache_key_prefix": "shop", "cache_version": None})
+        mend = 'cache_key_prefix = "the:shop" and cache_version = 7'
+        it.doctor().names("session-cache-key", mend, "problem", 1)
+
+
 # hallpassd
 
 
@@ -889,7 +916,7 @@ QUESTION = "proxy_pass http://hallpass/auth;"
          "nginx-body", 'Content-Length ""', "warning"),
         ("snippets/hallpass-question.conf", "proxy_set_header X-Original-URI $request_uri;", "",
          "nginx-original-uri", "X-Original-URI", "warning"),
-        ("hallpass.conf", "auth_request /", "# auth_request /", "host", "docs/nginx.md",
+        ("hallpass.conf", "auth_request /", "# auth_request /", "host", "docs/http.md",
          "problem"),
     ],
 )  # fmt: skip
@@ -998,6 +1025,26 @@ def test_sessions_of_php(patient):
     php["user"] = "user"
     (sessions / f"sess_{'b' * 26}").write_bytes(b'user|s:99:"cut')
     patient.doctor().names("session-format", "serialize_handler", "problem", 1)
+
+
+def test_sessions_of_php_in_redis(patient, redis):
+    where = f"tcp://{LOOPBACK}:{redis.port}?database=5&prefix=DOCTOR:"
+    store = "session_save_path($argv[1]); session_id($argv[2]); session_start();"
+    for number, user in enumerate(["alice", ""]):
+        code = f"ini_set('session.save_handler', 'redis'); {store} $_SESSION['user'] = '{user}';"
+        done = subprocess.run(
+            ["php", "-r", code, "--", where, str(number) * 26],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0 and not done.stdout, done.stdout
+    php = {"save_handler": "redis", "save_path": where, "user": "user"}
+    patient.tables = {"framework": "php", "php": php}
+    doctor = patient.doctor()
+    doctor.is_silent()
+    seen = {it["check"]: it["seen"] for it in doctor.findings}["sessions"]
+    assert seen == "1 anonymous, 1 live"
 
 
 @pytest.mark.parametrize(

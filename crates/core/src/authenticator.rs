@@ -515,7 +515,8 @@ impl Authenticator {
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            if !told::active(queries.witness(), account.active) {
+            if !account.active {
+                told::active(queries.witness(), false);
                 return Ok(Err(Reason::Inactive));
             }
             let confirmed = sessions.confirms(&login, &account);
