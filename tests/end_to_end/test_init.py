@@ -60,8 +60,9 @@ class Init:
         text = ENVIRONMENT.format(directory=self.directory, path=WEBSITE)
         self.environment.write_text(text)
 
-    def __call__(self, *options, path=None, force=True, **more):
+    def __call__(self, *options, path=None, force=True, json=True, **more):
         return self.shell()(
+            *(["--json"] if json else []),
             *["init", "django", path or self.directory, "--output", self.output],
             *["--python", python_of(self.version), "--env-file", self.environment],
             *(["--force"] if force else []),
@@ -582,13 +583,16 @@ def test_nothing_is_left_of_what_would_not_load(init):
 
 
 def test_what_is_said(init):
-    result = init("--json")
+    result = init()
     assert result.json["configuration"] == str(init.output)
     assert result.json["secrets"] == [str(init.directory / "hallpass.secret_key")]
     assert result.json["warnings"] == []
-    text = init().text
+    text = init(json=False).text
     assert f"hallpass --config {init.output} doctor" in text
     assert "SQLite has no users" in text
+    # It ends by asking the doctor, to whom it is all right.
+    said = text.partition("What the doctor says:")[2]
+    assert "ok" in said and "problem" not in said.splitlines()[-1], said
 
 
 def test_the_configuration_that_the_environment_names(init):

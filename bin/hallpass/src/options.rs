@@ -198,7 +198,7 @@ pub enum TicketCommand {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct DoctorOptions {
     /// Look at it as this user of the system, in the environment that a server gives; needs root
     #[arg(long, value_name = "NAME")]
@@ -219,10 +219,22 @@ pub struct DoctorOptions {
 pub enum HostKind {
     /// Apache 2.4
     Apache,
+    /// Caddy
+    Caddy,
+    /// Dovecot
+    Dovecot,
     /// ejabberd
     Ejabberd,
+    /// lighttpd
+    Lighttpd,
     /// nginx
     Nginx,
+    /// PAM
+    Pam,
+    /// Prosody
+    Prosody,
+    /// Squid
+    Squid,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,8 @@ use serde_json::json;
 
 use self::destination::Destination;
 use self::page::Page;
-use crate::options::{InitCommand, InitOutput};
+use crate::doctor;
+use crate::options::{DoctorOptions, InitCommand, InitOutput};
 use crate::output::{complain, line, plain};
 
 /// Where the configuration goes when nothing else is said.
@@ -58,6 +59,13 @@ pub fn run(common: &CommandLine, command: InitCommand, as_json: bool) -> anyhow:
         line(&object.to_string());
     } else {
         tell(&destination.path, &secrets, &configuration, &grants);
+        line("\nWhat the doctor says:\n");
+        let common = CommandLine {
+            config: Some(destination.path),
+            ..common.clone()
+        };
+        // The file is written, whatever is still to be mended.
+        doctor::run(&common, &DoctorOptions::default(), false)?;
     }
     Ok(ExitCode::SUCCESS)
 }
