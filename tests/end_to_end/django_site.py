@@ -126,10 +126,23 @@ class DjangoSite:
             self.server.create_database(self._template)
             self.settings["DATABASES"] = {"default": self.server.django(self._template)}
             self._write_settings()
+            self._make_migrations()
             self.manage("migrate", "--run-syncdb")
         self.server.copy_database(self._template, self.database_name)
         self.settings["DATABASES"] = {"default": self.server.django(self.database_name)}
         self._write_settings()
+
+    def _make_migrations(self):
+        """Migrations of the site's own models: without, their tables are made before those that
+        they refer to, which servers refuse."""
+        if "website.people" in self.settings.get("INSTALLED_APPS", []):
+            modules = {"MIGRATION_MODULES": {"people": "people_migrations"}}
+            self.settings |= modules
+            self._write_settings()
+            package = self.directory / "people_migrations"
+            package.mkdir()
+            (package / "__init__.py").touch()
+            self.manage("makemigrations", "people")
 
     def use(self, **settings):
         """Changes settings of the running site."""

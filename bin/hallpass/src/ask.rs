@@ -10,7 +10,8 @@ use hallpass_core::{
 };
 use hallpass_program::{CommandLine, Worker, exit_after};
 
-use crate::options::ConditionOptions;
+use crate::explain;
+use crate::options::{ConditionOptions, ExplainCommand};
 use crate::output::{self, add, complain, line, plain};
 use crate::password;
 
@@ -18,6 +19,8 @@ use crate::password;
 pub struct Asker {
     configuration: Arc<Configuration>,
     json: bool,
+    /// Whether every step is said.
+    explain: bool,
 }
 
 impl Asker {
@@ -29,7 +32,32 @@ impl Asker {
         Ok(Self {
             configuration: Arc::new(configuration),
             json,
+            explain: false,
         })
+    }
+
+    /// Whether to say every step on the way to a verdict.
+    pub fn explaining(self, explain: bool) -> Self {
+        Self { explain, ..self }
+    }
+
+    /// Says every step of an answer.
+    pub fn explain(&self, command: ExplainCommand) -> anyhow::Result<ExitCode> {
+        match command {
+            ExplainCommand::Check { user, conditions } => self.check(user, conditions),
+            ExplainCommand::Session {
+                token,
+                cookie,
+                conditions,
+            } => self.session(token.as_deref(), cookie.as_deref(), conditions),
+            ExplainCommand::User { user, conditions } => {
+                Ok(self.ask(Credential::Vouched { name: user }, conditions))
+            }
+            ExplainCommand::Request { conditions } => {
+                let credential = explain::credential_of_request(&self.configuration)?;
+                Ok(self.ask(credential, conditions))
+            }
+        }
     }
 
     pub fn check(&self, user: String, conditions: ConditionOptions) -> anyhow::Result<ExitCode> {
@@ -97,6 +125,9 @@ impl Asker {
             wants_groups: true,
             client: Client::default(),
         };
+        if self.explain {
+            return explain::answer(&self.configuration, &question, self.json);
+        }
         let mut worker = Worker::new(Arc::clone(&self.configuration));
         let verdict = worker.ask(question, worker.deadline());
         output::verdict(&verdict, started.elapsed(), self.json)

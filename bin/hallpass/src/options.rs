@@ -31,6 +31,9 @@ pub enum Command {
         user: String,
         #[command(flatten)]
         conditions: ConditionOptions,
+        /// Say every step on the way to the verdict
+        #[arg(long)]
+        explain: bool,
     },
     /// Say whose session a session cookie's value is
     #[command(after_help = "Examples:
@@ -51,7 +54,13 @@ pub enum Command {
         cookie: Option<String>,
         #[command(flatten)]
         conditions: ConditionOptions,
+        /// Say every step on the way to the verdict
+        #[arg(long)]
+        explain: bool,
     },
+    /// Say every step from a credential to its verdict: what was read, and what was decided
+    #[command(subcommand)]
+    Explain(ExplainCommand),
     /// Describe an account
     #[command(after_help = "Example:\n  hallpass user alice --json")]
     User {
@@ -120,9 +129,55 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Write a configuration file from the site itself, of which nothing is changed
+    #[command(subcommand)]
+    Init(InitCommand),
     /// Make a small Django site and put each host's question to it through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ExplainCommand {
+    /// Explain a password's verdict
+    #[command(after_help = "Example:\n  hallpass explain check alice --groups editors < password")]
+    Check {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of a session
+    #[command(after_help = "Example:\n  hallpass explain session - < token")]
+    Session {
+        /// The cookie's value; - reads it from standard input
+        #[arg(required_unless_present = "cookie")]
+        token: Option<String>,
+        /// A whole Cookie header, in place of the cookie's value
+        #[arg(
+            long,
+            value_name = "HEADER",
+            conflicts_with = "token",
+            allow_hyphen_values = true
+        )]
+        cookie: Option<String>,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an account, whoever vouches for it
+    #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
+    User {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an HTTP request, whose headers are on standard input
+    #[command(after_help = "Example:\n  hallpass explain request < headers")]
+    Request {
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -143,7 +198,7 @@ pub enum TicketCommand {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct DoctorOptions {
     /// Look at it as this user of the system, in the environment that a server gives; needs root
     #[arg(long, value_name = "NAME")]
@@ -164,10 +219,22 @@ pub struct DoctorOptions {
 pub enum HostKind {
     /// Apache 2.4
     Apache,
+    /// Caddy
+    Caddy,
+    /// Dovecot
+    Dovecot,
     /// ejabberd
     Ejabberd,
+    /// lighttpd
+    Lighttpd,
     /// nginx
     Nginx,
+    /// PAM
+    Pam,
+    /// Prosody
+    Prosody,
+    /// Squid
+    Squid,
 }
 
 #[derive(Debug, Args)]
@@ -192,6 +259,88 @@ pub struct CacheOptions {
     /// hallpassd's unix socket [default: as `via` or [daemon] `listen` says]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum InitCommand {
+    /// Of a Django site, by asking its own Python
+    #[command(after_help = "Examples:
+  hallpass init django /srv/shop
+  hallpass init django /srv/shop --settings shop.settings.production --env-file /etc/shop.env \\
+      --output /etc/hallpass/hallpass.toml")]
+    Django(InitDjango),
+    /// Of a Joomla site, by reading its configuration.php
+    #[command(after_help = "Example:\n  hallpass init joomla /var/www/joomla")]
+    Joomla(InitJoomla),
+    /// Of a phpBB board, by reading its config.php
+    #[command(after_help = "Example:\n  hallpass init phpbb /var/www/phpbb")]
+    Phpbb(InitPhpbb),
+    /// Of a site in plain PHP, by reading php.ini and what stands beside it
+    #[command(after_help = "Examples:
+  hallpass init php /etc/php/8.2/fpm --user user.username
+  hallpass init php /etc/php/8.2/fpm /var/www/site/.user.ini --user _sf2_attributes._security_main")]
+    Php(InitPhp),
+}
+
+#[derive(Debug, Args)]
+pub struct InitDjango {
+    /// The site's manage.py, or a directory that has it, itself or further below
+    pub path: PathBuf,
+    /// The site's own Python [default: that of its virtual environment, else python3]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
+    /// The settings module [default: as manage.py says]
+    #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
+    pub settings: Option<String>,
+    /// A file of environment variables that the settings read; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// How long the site may take to load
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    pub timeout: humantime::Duration,
+    #[command(flatten)]
+    pub output: InitOutput,
+}
+
+#[derive(Debug, Args)]
+pub struct InitJoomla {
+    /// The site's directory, or its configuration.php
+    pub path: PathBuf,
+    /// Count the sessions of the back end, not those of the site
+    #[arg(long)]
+    pub administrator: bool,
+    #[command(flatten)]
+    pub output: InitOutput,
+}
+
+#[derive(Debug, Args)]
+pub struct InitPhpbb {
+    /// The board's directory, or its config.php
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub output: InitOutput,
+}
+
+#[derive(Debug, Args)]
+pub struct InitPhp {
+    /// php.ini, a directory that has it, .user.ini, a pool's file: later ones win
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The login name's place in $_SESSION, as in user.username
+    #[arg(long, value_name = "KEYS")]
+    pub user: Option<String>,
+    #[command(flatten)]
+    pub output: InitOutput,
+}
+
+#[derive(Debug, Args)]
+pub struct InitOutput {
+    /// The file to write [default: --config, else hallpass.toml in the current directory]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

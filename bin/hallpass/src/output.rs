@@ -12,6 +12,9 @@ pub const USAGE: u8 = 2;
 /// A store could not be asked: `EX_TEMPFAIL` of sysexits.h.
 pub const UNAVAILABLE: u8 = 75;
 
+/// How wide lines are at most, where that can be helped.
+pub const WIDTH: usize = 80;
+
 /// Prints `verdict`, and gives its exit code.
 pub fn verdict(verdict: &Verdict, took: Duration, as_json: bool) -> ExitCode {
     if as_json {
@@ -74,7 +77,11 @@ fn text(verdict: &Verdict) -> String {
 }
 
 fn describe(identity: &Identity) -> String {
-    let mut text = format!("{} (id {})", plain(&identity.name), plain(&identity.id));
+    let mut text = plain(&identity.name);
+    // A session that has the name alone tells no id.
+    if !identity.id.is_empty() {
+        text.push_str(&format!(" (id {})", plain(&identity.id)));
+    }
     if !identity.groups.is_empty() {
         let groups: Vec<String> = identity.groups.iter().map(|group| plain(group)).collect();
         text.push_str(&format!(", in {}", groups.join(", ")));
@@ -112,4 +119,35 @@ pub fn line(text: &str) {
 /// Prints a line to standard error.
 pub fn complain(text: &str) {
     drop(writeln!(std::io::stderr(), "hallpass: {text}"));
+}
+
+/// `text` in rows of `width` characters at most; a longer word has a row of its own.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match rows.last_mut() {
+            Some(row) if row.chars().count() + 1 + word.chars().count() <= width => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_as_wide_as_they_may_be() {
+        assert_eq!(wrap("a bb ccc dddd", 4), ["a bb", "ccc", "dddd"]);
+        assert_eq!(wrap("äöü ß", 5), ["äöü ß"]);
+        assert_eq!(
+            wrap("longer than it may", 4),
+            ["longer", "than", "it", "may"]
+        );
+        assert!(wrap("", 4).is_empty());
+    }
 }

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use crate::ask::Asker;
 use crate::options::{Command, Options};
 use crate::output::{USAGE, complain};
-use crate::{audit, bench, cache, demo, doctor, hash, pages, ticket};
+use crate::{audit, bench, cache, demo, doctor, hash, init, pages, ticket};
 
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
@@ -45,12 +45,20 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
     let asker = || Asker::new(&common, json);
     match command {
         None => anyhow::bail!("say what to ask; --help says more"),
-        Some(Command::Check { user, conditions }) => asker()?.check(user, conditions),
+        Some(Command::Check {
+            user,
+            conditions,
+            explain,
+        }) => asker()?.explaining(explain).check(user, conditions),
         Some(Command::Session {
             token,
             cookie,
             conditions,
-        }) => asker()?.session(token.as_deref(), cookie.as_deref(), conditions),
+            explain,
+        }) => asker()?
+            .explaining(explain)
+            .session(token.as_deref(), cookie.as_deref(), conditions),
+        Some(Command::Explain(command)) => asker()?.explaining(true).explain(command),
         Some(Command::User { user }) => Ok(asker()?.user(&user)),
         Some(Command::Groups { user }) => Ok(asker()?.groups(&user)),
         Some(Command::Can { user, permissions }) => Ok(asker()?.can(user, permissions)),
@@ -63,6 +71,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Man { directory }) => pages::manual(&directory),
         Some(Command::Grants) => Ok(asker()?.grants()),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
+        Some(Command::Init(command)) => init::run(&common, command, json),
         Some(Command::Demo) => demo::run(),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hallpass_passwords::{Description, Outcome, Rules, identify};
-use hallpass_stores::sql::{self, Database, Queries};
+use hallpass_stores::sql::{self, Database, Location, Queries};
 use hallpass_stores::{Deadline, Unavailable, Witness};
 use sha2::{Digest, Sha256};
 
@@ -209,21 +209,45 @@ impl Authenticator {
             .ask(deadline, |queries| directory.after(queries, last))
     }
 
-    /// The rules by which the site's hashes are read.
+    /// How many accounts there are; `None` where that cannot be counted.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn count(&mut self, deadline: Deadline) -> Result<Option<u64>, Unavailable> {
+        let directory = &mut *self.site.directory;
+        self.database
+            .ask(deadline, |queries| directory.count(queries))
+    }
+
+    /// The rules by which the stored hash `encoded` is read.
     #[must_use]
-    pub fn rules(&self) -> Rules {
-        self.site.rules
+    pub fn rules_of(&self, encoded: &str) -> Rules {
+        self.site.rules_of(encoded)
     }
 
     /// The SQL that makes a database user who may read what is read, and nothing else.
     #[must_use]
     pub fn grants(&self) -> String {
+        self.grants_at(&self.settings.location)
+    }
+
+    /// The same for a user called `hallpass`, whomever the configuration names.
+    #[must_use]
+    pub fn grants_to_its_own(&self) -> String {
+        let mut location = self.settings.location.clone();
+        if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
+            servers.user = None;
+        }
+        self.grants_at(&location)
+    }
+
+    fn grants_at(&self, location: &Location) -> String {
         let mut tables = self.site.directory.tables();
         tables.extend(self.site.sessions.tables());
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        sql::grants(&self.settings.location, &tables, &[])
+        sql::grants(location, &tables, &[])
     }
 
     /// What the stored hash of `account` says of itself.
@@ -491,7 +515,8 @@ impl Authenticator {
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            if !told::active(queries.witness(), account.active) {
+            if !account.active {
+                told::active(queries.witness(), false);
                 return Ok(Err(Reason::Inactive));
             }
             let confirmed = sessions.confirms(&login, &account);

@@ -61,6 +61,15 @@ pub(crate) fn members<const N: usize>(
     reader.rest.is_empty().then_some(found)
 }
 
+/// Whether `text` is JSON, of whatever kind but `null`.
+pub(crate) fn is_value(text: &[u8]) -> bool {
+    let mut reader = Reader { rest: text };
+    let value = reader.value();
+    reader.space();
+    let whole = reader.rest.is_empty() && std::str::from_utf8(text).is_ok();
+    whole && value.is_some_and(|value| !matches!(value, Written::Other(Value::Null)))
+}
+
 struct Reader<'a> {
     rest: &'a [u8],
 }

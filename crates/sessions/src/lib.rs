@@ -32,6 +32,10 @@ pub enum Invalid {
     /// The bytes are not of the format that the framework writes.
     #[error("the session data is not of the expected format: {0}")]
     Format(&'static str),
+    /// The bytes are well-formed, and no session: a list, say, or a login without a text where
+    /// the framework writes one.
+    #[error("the session data is no session: {0}")]
+    Kind(&'static str),
     /// The data is larger than any session that this reader takes.
     #[error("the session data is larger than {0} bytes")]
     TooLarge(usize),

@@ -60,6 +60,13 @@ pub(crate) fn members<const N: usize>(
     Ok(found)
 }
 
+/// Whether `bytes` are one MessagePack value, of whatever kind but nil.
+pub(crate) fn is_value(bytes: &[u8]) -> bool {
+    let mut reader = Reader(bytes);
+    let value = reader.whole();
+    reader.0.is_empty() && value.is_ok_and(|value| !matches!(value, Item::Null))
+}
+
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -86,6 +86,48 @@ fn every_value_is_read_as_its_client_reads_it() {
     );
 }
 
+/// Django's cached_db goes by the row where its cache raises or says `None`, and by no row where
+/// its cache has anything else.
+#[test]
+fn what_clients_cannot_read_is_told_from_what_is_no_session() {
+    let rows: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for row in &rows {
+        let (note, codec) = (
+            row["note"].as_str().unwrap(),
+            row["codec"].as_str().unwrap(),
+        );
+        let name = format!("{note} by {codec} ({})", row["by"]);
+        let found = read(row);
+        // Two of the clients log what they cannot load, and say `None`.
+        let unread = row["reading"][0] == "raises" || note == "nothing";
+        let values = [
+            "a number",
+            "a negative number",
+            "a text",
+            "a list",
+            "a boolean",
+        ];
+        let outcome = match found {
+            Err(Invalid::Format(_)) if unread => "not there",
+            Err(Invalid::Kind(_)) if values.contains(&note) => "no session",
+            Err(_) if unread => "denied, where Django reads the row",
+            Err(_) if codec.contains("memcache") || codec.contains("pylibmc") => "either",
+            Err(Invalid::Kind(_)) if row["reading"] == "no session" => "no session",
+            Err(invalid) => panic!("{name}: {invalid:?} is not {}", row["reading"]),
+            Ok(_) => "read",
+        };
+        *counts.entry(outcome).or_default() += 1;
+    }
+    let count = |outcome| counts.get(outcome).copied().unwrap_or(0);
+    assert!(
+        count("not there") > 500
+            && count("no session") > 100
+            && count("denied, where Django reads the row") < 100,
+        "{counts:?}"
+    );
+}
+
 /// Whether the value is damaged where only Python itself looks: at the encoding of text, at the
 /// number of a protocol or an extension; or cut down to what MessagePack calls an empty map.
 fn is_harmless(row: &Value) -> bool {

@@ -7,10 +7,8 @@ use anyhow::Context;
 use hallpass_core::examination::{Finding, Status};
 use serde_json::{Value, json};
 
-use crate::output::{UNAVAILABLE, USAGE, line, plain};
+use crate::output::{UNAVAILABLE, USAGE, WIDTH, line, plain, wrap};
 
-/// How wide lines are at most.
-const WIDTH: usize = 80;
 /// Where what is said begins.
 const INDENT: usize = 9;
 
@@ -169,36 +167,5 @@ fn coloured(text: &str, status: &str, colourful: bool) -> String {
         format!("\x1b[{colour}m{text}\x1b[0m")
     } else {
         text.to_owned()
-    }
-}
-
-/// `text` in rows of `width` characters at most; a longer word has a row of its own.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut rows: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match rows.last_mut() {
-            Some(row) if row.chars().count() + 1 + word.chars().count() <= width => {
-                row.push(' ');
-                row.push_str(word);
-            }
-            _ => rows.push(word.to_owned()),
-        }
-    }
-    rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_as_wide_as_they_may_be() {
-        assert_eq!(wrap("a bb ccc dddd", 4), ["a bb", "ccc", "dddd"]);
-        assert_eq!(wrap("äöü ß", 5), ["äöü ß"]);
-        assert_eq!(
-            wrap("longer than it may", 4),
-            ["longer", "than", "it", "may"]
-        );
-        assert!(wrap("", 4).is_empty());
     }
 }

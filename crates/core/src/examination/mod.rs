@@ -47,17 +47,21 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
     if let Location::Sqlite(path) = &configuration.database.location {
         examination.sqlite(path);
     }
-    let reached = examination.servers();
-    if reached {
+    let mut complete = matches!(configuration.database.location, Location::Nowhere);
+    if examination.servers() {
         examination.clock();
-        if examination.tables() {
+        complete = examination.tables();
+        if complete {
             examination.accounts();
             examination.passwords();
         }
     }
+    let before = examination.findings.len();
     examination.caches();
     examination.directories();
-    if reached || matches!(configuration.database.location, Location::Nowhere) {
+    let kept = examination.findings.get(before..).unwrap_or_default();
+    // What keeps sessions from being read is said, and said once.
+    if complete && !kept.iter().any(|finding| finding.unreachable) {
         examination.sessions();
     }
     examination.findings

@@ -13,15 +13,16 @@ impl Examination<'_> {
         needs.extend(self.site.sessions.needs());
         let deadline = self.deadline();
         let (before, mut tables, mut statements) = (self.findings.len(), 0, 0);
+        let mut missing: Vec<&Table> = Vec::new();
         for needed in &needs {
-            let ask = |queries: &mut Queries<'_>| -> Result<Vec<Finding>, Unavailable> {
+            let ask = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
                 match needed {
                     Needed::Table(table) => table.examine(queries),
                     Needed::Statement {
                         key,
                         statement,
                         columns,
-                    } => Ok(examine_statement(queries, key, statement, columns)),
+                    } => Ok(Some(examine_statement(queries, key, statement, columns))),
                 }
             };
             match needed {
@@ -29,13 +30,21 @@ impl Examination<'_> {
                 Needed::Statement { .. } => statements += 1,
             }
             match self.database.ask(deadline, ask) {
-                Ok(found) => self.findings.extend(found),
+                Ok(Some(found)) => self.findings.extend(found),
+                Ok(None) => {
+                    if let Needed::Table(table) = needed {
+                        missing.push(table);
+                    }
+                }
                 Err(cause) => {
                     let mend = "see what the database's log says";
                     self.unavailable("tables", "look at the tables", &cause, mend);
                     return false;
                 }
             }
+        }
+        if !missing.is_empty() {
+            self.findings.push(absent(&missing));
         }
         let found = self.findings.get(before..).unwrap_or_default();
         let good = found
@@ -62,27 +71,12 @@ impl Examination<'_> {
 }
 
 impl Table {
-    /// What is wrong with the table.
-    fn examine(&self, queries: &mut Queries<'_>) -> Result<Vec<Finding>, Unavailable> {
+    /// What is wrong with the table; `None` where it is missing.
+    fn examine(&self, queries: &mut Queries<'_>) -> Result<Option<Vec<Finding>>, Unavailable> {
         let tried = format!("look at the table {}", self.name);
         let columns = queries.columns(&self.name)?;
         if columns.is_empty() {
-            if self.optional {
-                return Ok(Vec::new());
-            }
-            let named = match self.key {
-                "" => String::new(),
-                key => format!(
-                    ", or [{}]",
-                    key.replacen('.', "] ", 1).trim_end_matches(']')
-                ),
-            };
-            return Ok(vec![Finding::problem(
-                "tables",
-                tried,
-                "there is no such table, or this user may not know of it",
-                format!("set `database` right{named}; `hallpass grants` prints what a user needs"),
-            )]);
+            return Ok(self.optional.then(Vec::new));
         }
         let missing: Vec<&str> = self
             .columns
@@ -91,12 +85,12 @@ impl Table {
             .map(String::as_str)
             .collect();
         if !missing.is_empty() {
-            return Ok(vec![Finding::problem(
+            return Ok(Some(vec![Finding::problem(
                 "columns",
                 tried,
                 format!("it has no column {}", missing.join(", ")),
                 "name the columns as the site does, or run the site's migrations",
-            )]);
+            )]));
         }
         let quoted = |name: &String| identifier(name).unwrap_or_default();
         let list: Vec<String> = self.columns.iter().map(quoted).collect();
@@ -106,12 +100,12 @@ impl Table {
             quoted(&self.name)
         );
         if let Err(cause) = queries.rows(&statement, &[], 1) {
-            return Ok(vec![Finding::problem(
+            return Ok(Some(vec![Finding::problem(
                 "rights",
                 tried,
                 cause.to_string(),
                 "run what `hallpass grants` prints, as the database's administrator",
-            )]);
+            )]));
         }
         let indexed = queries.indexed(&self.name)?;
         let without = self
@@ -129,8 +123,26 @@ impl Table {
                 ),
             )
         });
-        Ok(slow.collect())
+        Ok(Some(slow.collect()))
     }
+}
+
+/// Tables that are not there.
+fn absent(tables: &[&Table]) -> Finding {
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let key = tables.iter().find_map(|table| table.key.split_once('.'));
+    let named = key.map_or(String::new(), |(section, key)| {
+        format!(", and [{section}] {key}")
+    });
+    Finding::problem(
+        "tables",
+        "look at the tables",
+        format!(
+            "there is no {}, or this user may not know of it",
+            names.join(", ")
+        ),
+        format!("set `database` right{named}; `hallpass grants` prints what a user needs"),
+    )
 }
 
 fn examine_statement(

@@ -10,7 +10,7 @@ use super::payload::{read_encoded_json, read_msgpack, read_pickle};
 use crate::base64::{self, Alphabet};
 use crate::json::Encoding;
 use crate::value::Value;
-use crate::{Invalid, MAX_INPUT, compression, pickle};
+use crate::{Invalid, MAX_INPUT, compression, json, msgpack, pickle};
 
 /// The flag of a pickled value in memcached; the same in every client.
 const PICKLED: u32 = 1;
@@ -34,7 +34,9 @@ pub struct CacheFile {
 /// nothing else says how a value was made: it is known by its first bytes.
 ///
 /// # Errors
-/// [`Invalid`] when the value is not a session, or too large.
+/// [`Invalid::Format`] where the client could not read the value either, or read it as `None`: the
+/// session is not there then, to Django's engines. Where it might have read something else, which
+/// is no session, [`Invalid::Kind`]; [`Invalid::TooLarge`].
 pub fn read_cache_value(value: &[u8], flags: Option<u32>) -> Result<Option<Login>, Invalid> {
     if value.len() > MAX_INPUT {
         return Err(Invalid::TooLarge(MAX_INPUT));
@@ -46,7 +48,7 @@ pub fn read_cache_value(value: &[u8], flags: Option<u32>) -> Result<Option<Login
         },
         Some(PICKLED) => read_pickle(value),
         Some(flags) if flags == PICKLED | COMPRESSED => read_pickle(&compression::zlib(value)?),
-        Some(_) => Err(Invalid::Format("the cache's value is not pickled")),
+        Some(_) => Err(Invalid::Kind("the cache's value is not pickled")),
     }
 }
 
@@ -91,10 +93,27 @@ pub fn read_cache_file(file: &[u8]) -> Result<CacheFile, Invalid> {
 
 /// Reads what django-redis serializes to: a pickle, JSON or MessagePack.
 fn read_serialized(value: &[u8]) -> Result<Option<Login>, Invalid> {
-    match value {
+    let read = match value {
         [b'{' | b' ' | b'\t' | b'\n' | b'\r', ..] => read_encoded_json(value, Encoding::Utf8),
         // A map of up to 15 members, of which a pickle's first byte is the empty one; or a larger.
         [0x80] | [0x81..=0x8f | 0xde | 0xdf, ..] => read_msgpack(value),
         _ => read_pickle(value),
+    };
+    match read {
+        // What one serializer cannot read, another takes for a list.
+        Err(Invalid::Format(_)) if is_something_else(value) => {
+            Err(Invalid::Kind("the cache's value is not a dict"))
+        }
+        read => read,
     }
+}
+
+/// Whether some serializer reads a value that is no pickle of a session, and not `None`. Both
+/// clients keep integers as Python writes them, and read them as leniently.
+fn is_something_else(value: &[u8]) -> bool {
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let of_integers = |byte: &u8| {
+        byte.is_ascii_digit() || byte.is_ascii_whitespace() || b"+-_\x0b".contains(byte)
+    };
+    (digits && value.iter().all(of_integers)) || json::is_value(value) || msgpack::is_value(value)
 }

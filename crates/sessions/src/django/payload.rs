@@ -58,8 +58,9 @@ const LARGEST: f64 = (1_u64 << 53) as f64;
 /// session in which nobody is logged in.
 ///
 /// # Errors
-/// [`Invalid`] when `payload` is neither a JSON object nor the pickle of a dict, when its login
-/// members are not of the types that Django writes, or when it is too large.
+/// [`Invalid::Format`] when `payload` is neither JSON nor a pickle; [`Invalid::Kind`] when it is
+/// not that of a dict, or its login members are not of the types that Django writes;
+/// [`Invalid::TooLarge`].
 pub fn read(payload: &[u8]) -> Result<Option<Login>, Invalid> {
     // No pickle begins with a brace or a blank, and no JSON object with anything else.
     match payload.first() {
@@ -71,8 +72,8 @@ pub fn read(payload: &[u8]) -> Result<Option<Login>, Invalid> {
 /// Reads a JSON payload. `Ok(None)` is an ordinary session in which nobody is logged in.
 ///
 /// # Errors
-/// [`Invalid::Format`] when `payload` is not a JSON object, or its login members are not of the
-/// types that Django writes; [`Invalid::TooLarge`].
+/// [`Invalid::Format`] when `payload` is not a JSON object; [`Invalid::Kind`] when its login
+/// members are not of the types that Django writes; [`Invalid::TooLarge`].
 pub fn read_json(payload: &[u8]) -> Result<Option<Login>, Invalid> {
     read_encoded_json(payload, Encoding::Latin1)
 }
@@ -107,18 +108,18 @@ fn login(members: [Option<Value>; 4]) -> Result<Option<Login>, Invalid> {
             PrimaryKey::Integer(number.trunc() as i64)
         }
         Some(Value::Fraction(_) | Value::DateTime(_) | Value::Other) => {
-            return Err(Invalid::Format("the user id is not text or a number"));
+            return Err(Invalid::Kind("the user id is not text or a number"));
         }
     };
     let backend = match backend {
         None => return Ok(None),
         Some(Value::Text(text)) => text,
-        Some(_) => return Err(Invalid::Format("the backend is not text")),
+        Some(_) => return Err(Invalid::Kind("the backend is not text")),
     };
     let hash = match hash {
         None | Some(Value::Null) => None,
         Some(Value::Text(text)) => Some(text),
-        Some(_) => return Err(Invalid::Format("the session's auth hash is not text")),
+        Some(_) => return Err(Invalid::Kind("the session's auth hash is not text")),
     };
     Ok(Some(Login {
         user,

@@ -17,7 +17,7 @@ mod object;
 mod scalar;
 mod stream;
 
-use crate::value::{LONGEST_TEXT, Value};
+use crate::value::{LONGEST_TEXT, NONE, Value};
 use crate::{Invalid, MAX_PAYLOAD};
 
 use self::machine::Machine;
@@ -74,7 +74,10 @@ pub(crate) fn members<const N: usize>(
 ) -> Result<[Option<Value>; N], Invalid> {
     let (top, machine) = run(stream, &wanted)?;
     let Slot::Dict(dict) = top else {
-        return Err(Invalid::Format("the pickle is not a dict"));
+        return Err(match value(stream, &machine.objects, top) {
+            Value::Null => NONE,
+            _ => Invalid::Kind("the pickle is not a dict"),
+        });
     };
     let mut found = [const { None }; N];
     for (name, slot) in found.iter_mut().enumerate() {

@@ -214,17 +214,38 @@ impl Cache {
         }
     }
 
+    /// Whether there can be no value under `key`, and clients raise where they are asked for it.
+    #[must_use]
+    pub fn refuses(&self, key: &[u8]) -> bool {
+        matches!(self.servers, Servers::Memcached(_)) && !memcached::may_be_key(key)
+    }
+
+    /// Some of the keys there are, `most` of each server; `None` where they cannot be told: in
+    /// memcached, and where this user may not ask for them.
+    pub fn some_keys(&mut self, most: usize, deadline: Deadline) -> Option<Vec<Vec<u8>>> {
+        let Servers::Redis(servers) = &mut self.servers else {
+            return None;
+        };
+        let mut keys = Vec::new();
+        for server in servers {
+            keys.extend(server.some_keys(most, deadline).ok()?);
+        }
+        keys.sort();
+        keys.dedup();
+        Some(keys)
+    }
+
     /// The value of `key`; `None` where there is none.
     ///
     /// # Errors
     /// [`Unavailable`] when no server that could have it answers by `deadline`, or when what it
     /// has is no string of at most [`LONGEST_VALUE`] bytes.
     pub fn get(&mut self, key: &[u8], deadline: Deadline) -> Result<Option<Entry>, Unavailable> {
+        if self.refuses(key) {
+            return Ok(None);
+        }
         match &mut self.servers {
             Servers::Memcached(servers) => {
-                if !memcached::may_be_key(key) {
-                    return Ok(None);
-                }
                 ask(servers, self.spread, key, self.query_timeout, deadline)
             }
             Servers::Redis(servers) => ask(servers, self.spread, key, self.query_timeout, deadline),

@@ -46,15 +46,7 @@ fn postgres(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> Str
 
 fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> String {
     let quote = |name: &str| format!("`{}`", printable(name).replace('`', "``"));
-    let is_here = |address: &Address| match address {
-        Address::Unix(_) => true,
-        Address::Tcp { host, .. } => matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1"),
-    };
-    let from = if servers.addresses.iter().all(is_here) {
-        "localhost"
-    } else {
-        "%"
-    };
+    let from = visible_from(&servers.addresses);
     let name = quote(servers.user.as_deref().unwrap_or("hallpass"));
     let user = format!("{name}@{}", quote(from));
     let mut sql = format!(
@@ -72,6 +64,25 @@ fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> String
         sql += &format!("GRANT UPDATE ({columns}) ON {database}.{table} TO {user};\n");
     }
     sql
+}
+
+/// Where the server sees somebody come from who connects to `addresses`. A server that resolves no
+/// names takes `localhost` for its socket alone.
+fn visible_from(addresses: &[Address]) -> &str {
+    let from = |address| match address {
+        &Address::Unix(_) => "localhost",
+        Address::Tcp { host, .. } => match host.as_str() {
+            here @ ("localhost" | "127.0.0.1" | "::1") => here,
+            _ => "%",
+        },
+    };
+    let mut all = addresses.iter().map(from);
+    let first = all.next().unwrap_or("%");
+    if all.all(|other| other == first) {
+        first
+    } else {
+        "%"
+    }
 }
 
 /// A name must not end the comment that it stands in.
@@ -123,6 +134,12 @@ mod tests {
             "GRANT SELECT ON `sh\"o``p`.`auth_user` TO `hallpass`@`localhost`;",
         ];
         assert_eq!(lines, expected);
+        let sql = grants(&Location::Mysql(servers("127.0.0.1")), &["auth_user"], &[]);
+        assert!(sql.contains("TO `hallpass`@`127.0.0.1`;"), "{sql}");
+        let mut both = servers("localhost");
+        both.addresses.extend(servers("127.0.0.1").addresses);
+        let sql = grants(&Location::Mysql(both), &["auth_user"], &[]);
+        assert!(sql.contains("TO `hallpass`@`%`;"), "{sql}");
         let sql = grants(&Location::Mysql(servers("db")), &[], &[("t", &["a", "b"])]);
         let grant = "GRANT UPDATE (`a`, `b`) ON `sh\"o``p`.`t` TO `hallpass`@`%`;";
         assert!(sql.contains(grant), "{sql}");

@@ -34,6 +34,12 @@ impl Command<'_> {
             );
         };
         let path = Path::new(program);
+        if program.contains(['\'', '"']) {
+            return problem(
+                format!("{program} cannot be run: the quotes are a part of its name"),
+                "take the quotes away: this line is split at blanks alone".to_owned(),
+            );
+        }
         if !path.is_absolute() {
             return problem(
                 format!("{program} is no whole path: a server has no PATH to look in"),
@@ -41,18 +47,26 @@ impl Command<'_> {
             );
         }
         if let Err(error) = access(path, Access::EXEC_OK) {
-            let quoted = program.contains(['\'', '"']);
-            let mend = if quoted {
-                "take the quotes away: this line is split at blanks alone".to_owned()
-            } else if self.words.len() > 1 && !path.exists() {
-                "write the program's whole path; one with a blank in it cannot stand there"
-                    .to_owned()
-            } else {
-                format!("see that {program} is there, and that the server's user may run it")
+            let mend = match self.blank_in_path() {
+                true => "have no blank in the program's path: the line is split there".to_owned(),
+                false => {
+                    format!("see that {program} is there, and that the server's user may run it")
+                }
             };
             return problem(format!("{program} cannot be run: {error}"), mend);
         }
         self.configuration_file(configuration)
+    }
+
+    /// Whether the words are halves of a path.
+    fn blank_in_path(&self) -> bool {
+        let mut path = String::new();
+        self.words.iter().any(|word| {
+            let more = !path.is_empty();
+            path.push_str(if more { " " } else { "" });
+            path.push_str(word);
+            more && Path::new(&path).is_file()
+        })
     }
 
     fn configuration_file(&self, configuration: &Configuration) -> Vec<Finding> {

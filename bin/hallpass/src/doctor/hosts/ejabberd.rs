@@ -82,10 +82,13 @@ impl File<'_> {
                 "put quotes around whole words, inside those of YAML",
             )];
         };
-        let other = words
-            .first()
-            .is_some_and(|it| !it.ends_with("hallpass-ejabberd"));
-        if other && words.first().is_some_and(|it| it.contains("hallpass-")) {
+        let others = ["apache", "checkpassword", "pam", "squid"];
+        let is_other = |it: &String| {
+            others
+                .iter()
+                .any(|other| it.ends_with(&format!("hallpass-{other}")))
+        };
+        if words.first().is_some_and(is_other) {
             return vec![Finding::problem(
                 check,
                 at,

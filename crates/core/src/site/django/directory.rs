@@ -340,10 +340,10 @@ impl Directory for Accounts {
             (permissions, &["id", "content_type_id", "codename"]),
             (content_types, &["id", "app_label"]),
         ] {
-            needs.push(Table::new(table, "", columns));
+            needs.push(Needed::table(table, "", columns));
         }
         if self.authtoken {
-            needs.push(Table::new(statements::TOKENS, "", &["key", "user_id"]));
+            needs.push(Needed::table(statements::TOKENS, "", &["key", "user_id"]));
         }
         needs
     }

@@ -1,0 +1,110 @@
+//! Every step from a credential to its verdict: what was read, and what was decided.
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use anyhow::bail;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hallpass_core::{
+    Authenticator, Configuration, Credential, Deadline, Observer, Question, Secret, Step,
+    Unavailable, Witness,
+};
+use hallpass_program::exit_after;
+use serde_json::{Value, json};
+
+use crate::output::{self, add, line, plain, wrap};
+use crate::password;
+
+/// Where what is said begins on a line.
+const INDENT: usize = 24;
+
+/// Keeps steps in the order that they are taken.
+#[derive(Default)]
+struct Steps(Mutex<Vec<Step>>);
+
+impl Observer for Steps {
+    fn step(&self, step: Step) {
+        let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.push(step);
+    }
+}
+
+/// Answers `question`, and prints every step before the verdict.
+pub fn answer(configuration: &Configuration, question: &Question, as_json: bool) -> ExitCode {
+    let started = Instant::now();
+    let steps = Arc::new(Steps::default());
+    let deadline = Deadline::after(configuration.limits.deadline);
+    let verdict = match exit_after(deadline, output::UNAVAILABLE) {
+        Ok(()) => Authenticator::new(configuration)
+            .witnessed(Witness::new(steps.clone()))
+            .answer(question, SystemTime::now(), deadline),
+        Err(error) => Unavailable::new(format!("cannot set an alarm: {error}")).into(),
+    };
+    let steps = std::mem::take(&mut *steps.0.lock().unwrap_or_else(PoisonError::into_inner));
+    if as_json {
+        let mut object = output::object(&verdict, started.elapsed());
+        add(&mut object, "steps", steps.iter().map(value).collect());
+        line(&object.to_string());
+        return output::exit_code(&verdict);
+    }
+    // The verdict is printed by itself.
+    for step in steps.iter().filter(|step| step.subject != "verdict") {
+        let mark = match step.holds {
+            None => "",
+            Some(true) => "yes",
+            Some(false) => "no",
+        };
+        let head = format!("{mark:<5}{:<19}", step.subject);
+        let mut rows = wrap(&plain(&step.said), output::WIDTH - INDENT).into_iter();
+        line(&format!("{head}{}", rows.next().unwrap_or_default()));
+        rows.for_each(|row| line(&format!("{:INDENT$}{row}", "")));
+    }
+    output::verdict(&verdict, started.elapsed(), false)
+}
+
+fn value(step: &Step) -> Value {
+    json!({ "step": step.subject, "holds": step.holds, "said": step.said })
+}
+
+/// The credential of an HTTP request, whose headers are on standard input: the site's cookie, else
+/// what `Authorization: Basic` has, as `hallpassd` looks for it.
+///
+/// # Errors
+/// When there is neither.
+pub fn credential_of_request(configuration: &Configuration) -> anyhow::Result<Credential> {
+    let request = password::standard_input()?;
+    let (mut cookies, mut basic): (Vec<&[u8]>, Option<&[u8]>) = (Vec::new(), None);
+    for line in request.expose().split(|byte| *byte == b'\n') {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            continue;
+        };
+        let (name, value) = line.split_at(colon);
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        if name.eq_ignore_ascii_case(b"cookie") {
+            cookies.push(value);
+        } else if name.eq_ignore_ascii_case(b"authorization") {
+            basic = value
+                .split_at_checked(6)
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"basic "))
+                .map(|(_, encoded)| encoded.trim_ascii());
+        }
+    }
+    if let Some(credential) = configuration.session_in(cookies) {
+        return Ok(credential);
+    }
+    let Some(encoded) = basic else {
+        bail!("the request has neither the site's cookie nor Authorization: Basic");
+    };
+    let decoded = STANDARD.decode(encoded).map(zeroize::Zeroizing::new);
+    let Ok(decoded) = decoded else {
+        bail!("what follows Basic is not in base64");
+    };
+    let colon = decoded.iter().position(|byte| *byte == b':');
+    let (name, password) = decoded.split_at(colon.unwrap_or(decoded.len()));
+    Ok(Credential::Password {
+        name: String::from_utf8_lossy(name).into_owned(),
+        password: Secret::new(password.get(1..).unwrap_or_default()),
+    })
+}

@@ -1,0 +1,135 @@
+//! Where a new configuration goes, with the files of its secrets.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use hallpass_core::Configuration;
+
+use super::page::Page;
+
+/// Where a new configuration goes.
+pub struct Destination {
+    /// The file, absolute.
+    pub path: PathBuf,
+    directory: PathBuf,
+    /// Whether files that are there are replaced.
+    force: bool,
+}
+
+impl Destination {
+    /// # Errors
+    /// When the file is there and is not to be replaced, or there is no place for it.
+    pub fn new(path: &Path, force: bool) -> anyhow::Result<Self> {
+        let path = std::path::absolute(path).context("cannot tell where the output goes")?;
+        let directory = path
+            .parent()
+            .filter(|_| path.file_name().is_some())
+            .with_context(|| format!("{} is no name for a file", path.display()))?
+            .to_owned();
+        if !directory.is_dir() {
+            bail!("there is no directory {}", directory.display());
+        }
+        let destination = Self {
+            directory,
+            path,
+            force,
+        };
+        destination.allow(&destination.path)?;
+        Ok(destination)
+    }
+
+    /// What the names of the files of secrets begin with.
+    pub fn stem(&self) -> String {
+        let stem = self.path.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    }
+
+    /// Writes all of `page`, or nothing, and gives the paths of the files of secrets. What is
+    /// written is a configuration that loads: it is read once before it goes to its place.
+    pub fn write(&self, page: &Page) -> anyhow::Result<(Configuration, Vec<PathBuf>)> {
+        let name = self.path.file_name().unwrap_or_default();
+        let secrets: Vec<PathBuf> = page
+            .secrets
+            .iter()
+            .map(|(name, _)| self.directory.join(name))
+            .collect();
+        for path in &secrets {
+            self.allow(path)?;
+        }
+        let workshop = tempfile::Builder::new()
+            .prefix(".hallpass-")
+            .tempdir_in(&self.directory)
+            .with_context(|| format!("cannot write into {}", self.directory.display()))?;
+        for (name, content) in &page.secrets {
+            create(&workshop.path().join(name), 0o600, content)?;
+        }
+        let mode = if page.private { 0o600 } else { 0o644 };
+        let draft = workshop.path().join(name);
+        create(&draft, mode, page.text().as_bytes())?;
+        let mut configuration = Configuration::load(&draft).map_err(|error| {
+            let (from, to) = (workshop.path(), &self.directory);
+            let error = error
+                .to_string()
+                .replace(&*from.to_string_lossy(), &to.to_string_lossy());
+            anyhow::anyhow!("nothing is written, since it could not be used: {error}")
+        })?;
+        for path in secrets.iter().chain([&self.path]) {
+            let name = path.file_name().unwrap_or_default();
+            self.place(&workshop.path().join(name), path)?;
+        }
+        configuration.path.clone_from(&self.path);
+        Ok((configuration, secrets))
+    }
+
+    /// Puts a finished file into its place. One that it replaces leaves it its owner, and whom it
+    /// was readable by.
+    fn place(&self, from: &Path, to: &Path) -> anyhow::Result<()> {
+        let placed = if self.force {
+            if let Ok(before) = fs::symlink_metadata(to)
+                && before.is_file()
+            {
+                // Others than root may give nothing away, and need not: it is theirs.
+                drop(std::os::unix::fs::chown(
+                    from,
+                    Some(before.uid()),
+                    Some(before.gid()),
+                ));
+                let now = fs::metadata(from)?.mode() & 0o777;
+                let group = before.mode() & 0o060;
+                let mode = if now == 0o600 {
+                    now | group
+                } else {
+                    before.mode() & 0o777
+                };
+                fs::set_permissions(from, fs::Permissions::from_mode(mode))?;
+            }
+            fs::rename(from, to)
+        } else {
+            // Unlike renaming, this replaces nothing.
+            fs::hard_link(from, to)
+        };
+        placed.with_context(|| format!("cannot write {}", to.display()))
+    }
+
+    fn allow(&self, path: &Path) -> anyhow::Result<()> {
+        if !self.force && fs::symlink_metadata(path).is_ok() {
+            bail!("{} is there already; --force replaces it", path.display());
+        }
+        Ok(())
+    }
+}
+
+fn create(path: &Path, mode: u32, content: &[u8]) -> anyhow::Result<()> {
+    let doing = || format!("cannot write {}", path.display());
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .with_context(doing)?;
+    file.write_all(content).with_context(doing)?;
+    file.sync_all().with_context(doing)
+}

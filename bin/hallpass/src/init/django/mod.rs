@@ -1,0 +1,126 @@
+//! A configuration of a Django site, from what the site's own Python says.
+
+mod cache;
+mod database;
+mod environment;
+mod found;
+mod interpreter;
+mod manage;
+mod sessions;
+mod user;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use anyhow::Context;
+
+use self::found::Found;
+use self::interpreter::Interpreter;
+use super::page::Page;
+use crate::options::InitDjango;
+use crate::output::{complain, plain};
+
+/// Algorithms of password hashes that are known here.
+const ALGORITHMS: [&str; 11] = [
+    "argon2",
+    "bcrypt",
+    "bcrypt_sha256",
+    "crypt",
+    "md5",
+    "pbkdf2_sha1",
+    "pbkdf2_sha256",
+    "scrypt",
+    "sha1",
+    "unsalted_md5",
+    "unsalted_sha1",
+];
+
+/// Asks the site, and writes what it says.
+pub fn write(page: &mut Page, path: &Path, options: &InitDjango) -> anyhow::Result<()> {
+    let settings = options.settings.clone();
+    let site = manage::find(path, settings.is_some())?;
+    let mut environment = Vec::new();
+    for file in &options.env_file {
+        environment.extend(environment::read(file)?);
+    }
+    let interpreter = Interpreter {
+        python: match &options.python {
+            Some(python) => python.clone(),
+            None => interpreter::find(&site.directory),
+        },
+        environment,
+        settings,
+        timeout: options.timeout.into(),
+    };
+    warn_of_root(site.manage.as_deref().unwrap_or(&site.directory));
+    let answer = interpreter.ask(&site.directory, site.manage.as_deref())?;
+    let found: Found = serde_json::from_slice(&answer).with_context(|| {
+        format!(
+            "what {} says cannot be understood",
+            interpreter.python.display()
+        )
+    })?;
+    page.note(&format!("The Django site in {}.", site.directory.display()));
+    page.note(&format!(
+        "Its settings are {}, its Python is {}.",
+        found.settings,
+        interpreter.python.display()
+    ));
+    page.blank();
+    page.string("framework", "django", "see docs/django.md for all keys");
+    database::write(page, &found.database, &site.directory)?;
+    django(page, &found, &site.directory)
+}
+
+/// Whoever may write to the site's code could have root run it.
+fn warn_of_root(code: &Path) {
+    let owner = std::fs::metadata(code).map(|metadata| metadata.uid());
+    if rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0) {
+        complain(&format!(
+            "warning: {} is not root's, and root runs it now; `sudo -u` lets its owner do that",
+            plain(&code.display().to_string())
+        ));
+    }
+}
+
+fn django(page: &mut Page, found: &Found, directory: &Path) -> anyhow::Result<()> {
+    page.table("django", "Django's own settings, in lower case");
+    page.string("version", &found.version, "what of old sessions is legal");
+    let cache = sessions::write(page, found, directory);
+    let backends = found.backends.iter().map(|backend| backend.path.as_str());
+    let comment = "AUTHENTICATION_BACKENDS";
+    page.strings("authentication_backends", backends, comment);
+    for backend in found
+        .backends
+        .iter()
+        .filter(|backend| backend.own_passwords)
+    {
+        page.warn(&format!(
+            "{} checks passwords in a way of its own, which is not known here; if it takes e-mail \
+             addresses for names, so does `login = [\"username\", \"email\"]` of [access]",
+            backend.path
+        ));
+    }
+    let hashers = found.hashers.iter().map(String::as_str);
+    page.strings("password_hashers", hashers.clone(), "PASSWORD_HASHERS");
+    for unknown in hashers.filter(|name| !ALGORITHMS.contains(name)) {
+        page.warn(&format!(
+            "the hasher {unknown} is not known here: accounts with such passwords are denied"
+        ));
+    }
+    if found.database.zone != "UTC" {
+        page.string(
+            "time_zone",
+            &found.database.zone,
+            "of datetimes without one",
+        );
+    }
+    if found.authtoken {
+        page.note("authtoken = true  # would take the tokens of Django REST framework, too");
+    }
+    user::write(page, found)?;
+    if let Some((place, alias)) = cache {
+        place.write(page, &alias);
+    }
+    Ok(())
+}

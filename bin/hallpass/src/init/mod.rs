@@ -1,0 +1,119 @@
+//! `hallpass init`: a configuration from the site itself. Nothing of the site is changed.
+
+mod destination;
+mod django;
+mod joomla;
+mod page;
+mod php;
+mod phpbb;
+mod site_file;
+mod url;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use hallpass_core::{Authenticator, Configuration};
+use hallpass_program::CommandLine;
+use serde_json::json;
+
+use self::destination::Destination;
+use self::page::Page;
+use crate::doctor;
+use crate::options::{DoctorOptions, InitCommand, InitOutput};
+use crate::output::{complain, line, plain};
+
+/// Where the configuration goes when nothing else is said.
+const DEFAULT_OUTPUT: &str = "hallpass.toml";
+
+/// Writes a configuration of the site, and says what to do next.
+pub fn run(common: &CommandLine, command: InitCommand, as_json: bool) -> anyhow::Result<ExitCode> {
+    let output = match &command {
+        InitCommand::Django(options) => &options.output,
+        InitCommand::Joomla(options) => &options.output,
+        InitCommand::Phpbb(options) => &options.output,
+        InitCommand::Php(options) => &options.output,
+    };
+    let destination = destination(common, output)?;
+    let mut page = Page::new(&destination.stem());
+    match &command {
+        InitCommand::Django(options) => django::write(&mut page, &options.path, options)?,
+        InitCommand::Joomla(options) => joomla::write(&mut page, &options.path, options)?,
+        InitCommand::Phpbb(options) => phpbb::write(&mut page, &options.path)?,
+        InitCommand::Php(options) => php::write(&mut page, options)?,
+    }
+    let (configuration, secrets) = destination.write(&page)?;
+    for warning in &page.warnings {
+        complain(&format!("warning: {}", plain(warning)));
+    }
+    for warning in &configuration.warnings {
+        complain(&format!("warning: {}", plain(warning)));
+    }
+    let grants = Authenticator::new(&configuration).grants_to_its_own();
+    if as_json {
+        let object = json!({
+            "configuration": destination.path,
+            "secrets": secrets,
+            "warnings": page.warnings,
+            "grants": grants,
+        });
+        line(&object.to_string());
+    } else {
+        tell(&destination.path, &secrets, &configuration, &grants);
+        line("\nWhat the doctor says:\n");
+        let common = CommandLine {
+            config: Some(destination.path),
+            ..common.clone()
+        };
+        // The file is written, whatever is still to be mended.
+        doctor::run(&common, &DoctorOptions::default(), false)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn destination(common: &CommandLine, output: &InitOutput) -> anyhow::Result<Destination> {
+    let path = output.output.as_ref().or(common.config.as_ref());
+    let path = path.map_or(Path::new(DEFAULT_OUTPUT), PathBuf::as_path);
+    Destination::new(path, output.force)
+}
+
+/// Says what was written, and what comes next.
+fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants: &str) {
+    line(&format!("written: {}", path.display()));
+    for secret in secrets {
+        line(&format!(
+            "written: {} (a secret: its owner's alone)",
+            secret.display()
+        ));
+    }
+    if !secrets.is_empty() {
+        line("The user that the programs run as must be able to read them.");
+    }
+    line(
+        "\nThe database user of the site may do more than is needed. This makes one who may not:\n",
+    );
+    for sql in grants.trim_end().lines() {
+        line(&format!("    {sql}"));
+    }
+    let config = quoted(path);
+    line("\nNext:\n");
+    line(&format!("    hallpass --config {config} doctor"));
+    line(&format!("    hallpass --config {config} check NAME"));
+    if configuration.reads_sessions() {
+        line(&format!(
+            "    hallpass --config {config} session -  # with a cookie's value"
+        ));
+    } else {
+        line(&format!("    hallpass --config {config} user NAME"));
+    }
+}
+
+/// `path` as a word of a shell's command.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    if text.bytes().all(known) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

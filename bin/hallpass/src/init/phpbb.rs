@@ -1,0 +1,30 @@
+//! A configuration of a phpBB board, from its own file. PHP is not run.
+
+use std::path::Path;
+
+use anyhow::Context;
+use hallpass_core::php_literals;
+
+use super::page::Page;
+use super::site_file;
+
+/// Reads the board at `path`, and writes what it is.
+pub fn write(page: &mut Page, path: &Path) -> anyhow::Result<()> {
+    let file = site_file::find(path, "config.php")?;
+    let source = site_file::read(&file)?;
+    let literals =
+        php_literals::read(&source).with_context(|| format!("cannot read {}", file.display()))?;
+    site_file::must_say(&file, literals.variable("table_prefix"), "$table_prefix")?;
+    site_file::must_say(&file, literals.variable("dbms"), "$dbms")?;
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    page.note(&format!("The phpBB board in {}.", directory.display()));
+    page.blank();
+    page.string("framework", "phpbb", "see docs/phpbb.md for all keys");
+    page.table(
+        "phpbb",
+        "the rest stands in the board's own file, and in its table of settings",
+    );
+    let comment = "read at every start; PHP is not run";
+    page.string("configuration", site_file::text(&file)?, comment);
+    Ok(())
+}

@@ -1,0 +1,269 @@
+"""The Debian package: built, installed, started, upgraded, removed, in a root of its own."""
+
+import gzip
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hosts import web
+from people import SECRET, fill
+from processes import eventually, give_away, running
+from programs import run
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = [path.name for path in (ROOT / "bin").iterdir() if path.is_dir()]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="dpkg wants root, in any root")
+
+
+def succeed(command, **options) -> str:
+    options = {"timeout": 600} | options
+    done = subprocess.run(
+        [os.fspath(word) for word in command], capture_output=True, text=True, **options
+    )
+    assert done.returncode == 0, (command, done.stdout[-3000:], done.stderr[-3000:])
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def build(base_directory, hallpass_programs):
+    """Builds the package as bin/hallpass/debian/build does, of the programs under test."""
+    work = base_directory / "package"
+    source, target = work / "source", work / "target"
+    source.mkdir(parents=True)
+    for name in ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "CHANGELOG.md"]:
+        shutil.copy(ROOT / name, source)
+    for name in ["bin", "crates", "docs", "examples"]:
+        shutil.copytree(ROOT / name, source / name)
+    # The one of the tests has not heard of this resolver and edition. It compiles nothing.
+    manifest = source / "Cargo.toml"
+    text = manifest.read_text().replace('resolver = "3"', 'resolver = "2"')
+    manifest.write_text(text.replace('edition = "2024"', 'edition = "2021"'))
+    (target / "release").mkdir(parents=True)
+    for name in PROGRAMS:
+        program = target / "release" / name
+        succeed(["strip", "-o", program, hallpass_programs[name]])
+
+    def build(name: str) -> Path:
+        environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "CARGO_TARGET_DIR": str(target),
+            "SOURCE_DATE_EPOCH": "1767225600",
+        }
+        package = work / name
+        script = source / "bin" / "hallpass" / "debian" / "build"
+        options = ["--no-build", "-Z", "gz", "--fast", "--output", package]
+        succeed([script, *options], env=environment)
+        return package
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def package(build):
+    return build("first.deb")
+
+
+@pytest.fixture(scope="module")
+def later(base_directory, package):
+    """The same, but for its number."""
+    tree = base_directory / "later"
+    succeed(["dpkg-deb", "--raw-extract", package, tree])
+    control = tree / "DEBIAN" / "control"
+    text, changed = re.subn(r"(?m)^Version: .*$", "Version: 99.0-1", control.read_text())
+    assert changed == 1
+    control.write_text(text)
+    succeed(["dpkg-deb", "-Znone", "--build", tree, f"{tree}.deb"])
+    shutil.rmtree(tree)
+    return Path(f"{tree}.deb")
+
+
+class Machine:
+    """A directory that dpkg takes for a whole machine."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for name in ["info", "updates", "parts", "triggers"]:
+            (root / "var/lib/dpkg" / name).mkdir(parents=True)
+        for name in ["status", "available"]:
+            (root / "var/lib/dpkg" / name).touch()
+        (root / "etc").mkdir()
+
+    def dpkg(self, *words) -> str:
+        return succeed(
+            ["dpkg", f"--root={self.root}", f"--log={self.root}/dpkg.log"]
+            + ["--force-depends", "--force-script-chrootless", "--force-confold", *words],
+            env=os.environ | {"PATH": f"/usr/sbin:/sbin:{os.environ['PATH']}"},
+        )
+
+    def __truediv__(self, path: str) -> Path:
+        return self.root / path
+
+
+@pytest.fixture(scope="module")
+def installed(base_directory, package):
+    """The machine after the first installation."""
+    machine = Machine(base_directory / "machine")
+    machine.dpkg("--install", package)
+    return machine
+
+
+def test_everything_is_in_it(installed, hallpass_programs):
+    for name in PROGRAMS:
+        program = installed / "usr/bin" / name
+        assert stat.S_IMODE(program.stat().st_mode) == 0o755
+        assert run([program, "--version"]).stdout == run([hallpass_programs[name], "--version"]).stdout
+    page = gzip.decompress((installed / "usr/share/man/man1/hallpass-check.1.gz").read_bytes())
+    assert b"hallpass" in page and page.startswith(b".ie")
+    # What the shells are taught is what the program says.
+    for path, name in [
+        ("usr/share/bash-completion/completions/hallpass", "bash"),
+        ("usr/share/zsh/vendor-completions/_hallpass", "zsh"),
+        ("usr/share/fish/vendor_completions.d/hallpass.fish", "fish"),
+    ]:
+        expected = run([hallpass_programs["hallpass"], "completions", name]).stdout
+        assert (installed / path).read_bytes() == expected
+    documents = installed / "usr/share/doc/hallpass"
+    for folder in ["docs", "examples"]:
+        files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+        assert files
+        for path in files:
+            if path.suffix == ".toml" and folder == "docs":
+                continue
+            copy = documents / path.relative_to(ROOT)
+            assert copy.read_bytes() == path.read_bytes(), f"{copy} is not in the package"
+
+
+def test_the_user_and_the_directory(installed):
+    accounts = (installed / "etc/passwd").read_text()
+    uid, gid = re.search(r"^hallpass:x:(\d+):(\d+):.*:/usr/sbin/nologin$", accounts, re.M).groups()
+    assert 0 < int(uid) < 1000
+    directory = (installed / "etc/hallpass").stat()
+    assert stat.S_IMODE(directory.st_mode) == 0o750
+    assert (directory.st_uid, directory.st_gid) == (0, int(gid))
+    # Nobody is let in, and nothing started, before there is a site.
+    assert not list((installed / "etc/hallpass").iterdir())
+    for unit in ["hallpassd.service", "hallpassd.socket"]:
+        text = (installed / "lib/systemd/system" / unit).read_text()
+        assert "ConditionPathExists=/etc/hallpass/hallpass.toml" in text
+
+
+def test_systemd_finds_nothing_wrong(installed):
+    where = f"--root={installed.root}"
+    for unit in ["hallpassd.service", "hallpassd.socket"]:
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", where, unit],
+            capture_output=True,
+            text=True,
+        )
+        # Other packages' units are not there.
+        complaints = [line for line in done.stderr.splitlines() if "hallpassd" in line]
+        assert not complaints, done.stderr
+    exposure = succeed(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", where]
+        + ["--threshold=25", "hallpassd.service"]
+    )
+    assert "hallpassd.service" in exposure
+    succeed(["systemd-tmpfiles", where, "--create", "hallpass.conf"])
+    assert stat.S_IMODE((installed / "run/hallpass").stat().st_mode) == 0o755
+
+
+def test_apparmor_finds_nothing_wrong(installed):
+    profile = installed / "etc/apparmor.d/usr.bin.hallpassd"
+    succeed(["/usr/sbin/apparmor_parser", "--skip-kernel-load", "--skip-cache", profile])
+
+
+def test_fail2ban_has_the_filter(installed):
+    line = (
+        "2026-11-21T22:07:15.204Z info hallpassd: verdict=denied reason=wrong-password "
+        'user="bob" client=192.0.2.7 door=auth ms=87.1'
+    )
+    found = succeed(["fail2ban-regex", line, installed / "etc/fail2ban/filter.d/hallpass.conf"])
+    assert "1 matched" in found
+
+
+class Manager:
+    """The end of systemd that services report to."""
+
+    def __init__(self, directory: Path):
+        self.path = directory / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        give_away(self.path)
+        self.socket.settimeout(30)
+        self.told = b""
+
+    def is_told(self, state: bytes):
+        while state not in self.told:
+            self.told += self.socket.recv(4096) + b"\n"
+
+
+def test_started_by_its_sockets(installed, new_site, directory):
+    """As its units say: the socket is made by another, the daemon says when it is ready, and
+    that it lives."""
+    site = new_site()
+    fill(site, {"alice": {"groups": ["editors"]}})
+    browser = site.login("alice", SECRET)
+    config = site.write_configuration(daemon={"listen": []})
+    door = directory / "http.sock"
+    manager = Manager(directory)
+    service = (installed / "lib/systemd/system/hallpassd.service").read_text()
+    program = re.search(r"^ExecStart=/(\S+)$", service, re.M).group(1)
+    environment = os.environ | {
+        "NOTIFY_SOCKET": str(manager.path),
+        "WATCHDOG_USEC": "300000",
+        "HALLPASS_CONFIG": str(config),
+    }
+    keep = [word for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "HALLPASS_CONFIG"] for word in ["-E", name]]
+    command = ["systemd-socket-activate", "-l", door, "--fdname=http", *keep, installed / program]
+    with running(command, directory / "log", door.exists, env=environment):
+        cookie = [("Cookie", browser.cookie_header)]
+        answer = eventually(lambda: web.ask(door, "/auth", cookie), "an answer")
+        assert answer.status == 200 and answer.headers["Remote-User"] == "alice"
+        assert web.ask(door, "/auth", [("Cookie", "sessionid=" + "x" * 32)]).status == 401
+        manager.is_told(b"READY=1")
+        manager.is_told(b"WATCHDOG=1")
+    manager.is_told(b"STOPPING=1")
+
+
+def test_upgraded_and_removed(base_directory, package, later):
+    machine = Machine(base_directory / "another-machine")
+    machine.dpkg("--install", package)
+    config = machine / "etc/hallpass/hallpass.toml"
+    config.write_text('framework = "django"\n')
+    (machine / "etc/hallpass").chmod(0o700)
+    filter = machine / "etc/fail2ban/filter.d/hallpass.conf"
+    filter.write_text("# Changed by hand.\n")
+    accounts = (machine / "etc/passwd").read_text()
+
+    machine.dpkg("--install", later)
+    assert "Version: 99.0-1" in machine.dpkg("--status", "hallpass")
+    assert config.read_text() == 'framework = "django"\n'
+    assert stat.S_IMODE((machine / "etc/hallpass").stat().st_mode) == 0o700
+    assert filter.read_text() == "# Changed by hand.\n"
+    assert (machine / "etc/passwd").read_text() == accounts
+
+    machine.dpkg("--remove", "hallpass")
+    for name in ["usr/bin/hallpass", "lib/systemd/system/hallpassd.service", "usr/share/doc/hallpass"]:
+        assert not (machine / name).exists()
+    assert config.exists() and filter.exists()
+
+    machine.dpkg("--purge", "hallpass")
+    assert not filter.exists()
+    # A site's secrets are not the package's to destroy.
+    assert config.exists()
+    config.unlink()
+    machine.dpkg("--install", package)
+    machine.dpkg("--purge", "hallpass")
+    assert not (machine / "etc/hallpass").exists()
+
+
+def test_the_same_sources_make_the_same_bytes(package, build):
+    assert build("again.deb").read_bytes() == package.read_bytes()

@@ -1,0 +1,312 @@
+"""A recorded Joomla 4.4.0 in MariaDB and PostgreSQL: its passwords and sessions as Joomla itself
+found them, and each of them with something wrong."""
+
+import hashlib
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from hosts.daemon import hallpassd
+from php_doors import Site, said, write_configuration
+from processes import LOOPBACK, give_away
+from recorded import HASHES, Recorded, literal, php_literal
+from stores.mariadb import PASSWORD as DATABASE_PASSWORD
+
+PASSWORD = "pässw0rd-ä"
+SECRET = "TK0JI2K0m4hXPWcE"
+RECORDED = 1_795_296_485
+LIFETIME = 15 * 60
+SESSIONS = {
+    "alice": "4c7qc9vb79uef402kj974gqs1j",
+    "zoë": "pndbq8o91shr291s62gss42j0r",
+    "carol": "ggg4j7d5jpmg7c3d6itidqutrn",
+    "admin": "7i4liqttiu6864fg3lllldc0ko",
+    None: "mhhh9v3o58hmo6bo2fs7soba2l",
+}
+COOKIE, ADMIN_COOKIE = "40702c4b0b5df7e9e0ca13edb2943794", "8884afe0780c608d73aa691684eef803"
+
+
+def configuration_php(recorded: Recorded, **more) -> str:
+    settings = {
+        "offline": False,
+        "dbtype": "mysqli" if recorded.mysql else "pgsql",
+        "host": f"{LOOPBACK}:{recorded.server.port}",
+        "user": "hallpass",
+        "password": DATABASE_PASSWORD,
+        "db": recorded.name,
+        "dbprefix": "jos_",
+        "secret": SECRET,
+        "lifetime": 15,
+        "session_handler": "database",
+        "shared_session": False,
+        "session_metadata": True,
+    } | more
+    lines = [f"\tpublic ${key} = {php_literal(value)};\n" for key, value in settings.items()]
+    return "<?php\nclass JConfig {\n" + "".join(lines) + "}\n"
+
+
+class Joomla:
+    """The recorded site, and ways to ask Hallpass about it."""
+
+    def __init__(self, recorded, directory, shell, daemon=None):
+        self.recorded, self.directory, self.make_shell = recorded, directory, shell
+        self.run, self.changed = recorded.run, recorded.changed
+        config = self.write("site", {"name": recorded.name})
+        self.site = Site(recorded.name, config, shell(config), daemon, COOKIE)
+
+    def write(self, name: str, tables: dict = {}, joomla: dict = {}, **settings):
+        php = self.directory / f"{self.recorded.name}-{name}.php"
+        php.write_text(configuration_php(self.recorded, **settings))
+        give_away(php)
+        tables = {
+            "framework": "joomla",
+            "joomla": {"configuration": php.name} | joomla,
+            "limits": {"failures": 0},
+            # What a denial costs is for others to prove.
+            "passwords": {"dummy": "pbkdf2_sha256$1"},
+        } | tables
+        return write_configuration(self.directory / f"{self.recorded.name}-{name}.toml", tables)
+
+    def asked(self, joomla: dict = {}, **settings):
+        """The shell by another configuration."""
+        return self.make_shell(self.write("changed", {}, joomla, **settings))
+
+
+@pytest.fixture(scope="module")
+def joomlas(new_directory, mariadb, postgresql, hallpass_programs, shell):
+    directory = new_directory()
+    socket = directory / "http.sock"
+    found = {}
+    for kind, server in [("mariadb", mariadb), ("postgresql", postgresql)]:
+        tables = ["jos_users", "jos_session", "jos_user_usergroup_map"]
+        recorded = Recorded(server, f"joomla_{kind}", "joomla-4.4.0.sql", tables)
+        recorded.shift("jos_session", "time", recorded=RECORDED)
+        recorded.keep()
+        found[kind] = Joomla(recorded, directory, shell)
+    with ExitStack() as open_:
+        first = directory / "daemon.toml"
+        text = found["mariadb"].site.config.read_text()
+        first.write_text(f'daemon.listen = ["unix:{socket}?mode=0660"]\n{text}')
+        give_away(first)
+        configs = [first, found["postgresql"].site.config]
+        daemon = open_.enter_context(hallpassd(hallpass_programs["hallpassd"], configs, socket))
+        for joomla in found.values():
+            object.__setattr__(joomla.site, "daemon", daemon)
+        yield found
+
+
+@pytest.fixture(params=["mariadb", "postgresql"])
+def joomla(joomlas, request):
+    found = joomlas[request.param]
+    # However long the tests before took.
+    found.run(f'UPDATE "jos_session" SET "time" = {int(time.time())}')
+    found.recorded.keep()
+    return found
+
+
+def test_passwords_are_right_or_wrong_as_joomla_said(joomla):
+    shell = joomla.site.shell
+    for name, typed, expected in [
+        ("admin", "Correct-Horse-9", "admin"),
+        ("alice", PASSWORD, "alice"),
+        ("zoë", PASSWORD, "zoë"),
+        ("erin", PASSWORD, "erin"),
+        ("actonly", PASSWORD, "actonly"),
+        ("alice", "pässw0rd-a", "wrong-password"),
+        ("alice", PASSWORD + " ", "wrong-password"),
+        ("alice", "", "wrong-password"),
+        ("admin", PASSWORD, "wrong-password"),
+        ("nobody", PASSWORD, "unknown-user"),
+        ("' OR 1=1 -- ", PASSWORD, "unknown-user"),
+        ("%", PASSWORD, "unknown-user"),
+        ("277", PASSWORD, "unknown-user"),
+        ("bob", PASSWORD, "inactive"),
+        ("dave", PASSWORD, "inactive"),
+        ("bob", "wrong", "wrong-password"),
+        ("carol", PASSWORD, "inactive"),
+    ]:
+        assert said(shell.check(name, typed)) == expected, name
+    # MariaDB's collation of the column knows no case, no accents and no blanks at the end, and so
+    # Joomla there; PostgreSQL knows all of them. The name is always the one that is stored.
+    for name, stored in [("ALICE", "alice"), ("alice ", "alice"), ("zoe", "zoë"), ("ZOË", "zoë")]:
+        expected = stored if joomla.recorded.mysql else "unknown-user"
+        assert said(shell.check(name, PASSWORD)) == expected, name
+
+
+@pytest.mark.parametrize("joomla", ["mariadb"], indirect=True)
+def test_every_recorded_hash_has_joomlas_verdict(joomla):
+    seen = 0
+    for vector in HASHES:
+        if not vector["system"].startswith("joomla"):
+            continue
+        seen += 1
+        encoded, typed = vector["encoded"], vector["plaintext"]
+        change = f'UPDATE "jos_users" SET "password" = {literal(encoded)} WHERE "id" = 282'
+        with joomla.changed(change):
+            right = said(joomla.site.shell.check("erin", typed))
+            assert (right == "erin") == vector["should_verify"], (vector["note"], right)
+            assert said(joomla.site.shell.check("erin", "y" + typed)) != "erin"
+    assert seen > 20
+
+
+def test_recorded_sessions_have_joomlas_verdict(joomla):
+    site = joomla.site
+    for name, token in SESSIONS.items():
+        expected = {
+            "alice": "alice",
+            "zoë": "zoë",
+            # She must choose a new password first.
+            "carol": "inactive",
+            # His is a session of the other application.
+            "admin": "invalid-session",
+            None: "anonymous-session",
+        }[name]
+        if name == "admin" or expected in ("alice", "zoë", "inactive", "anonymous-session"):
+            assert site.reason(token) == expected, name
+    alice = SESSIONS["alice"]
+    for token in [alice[:-1], alice.upper(), f"{alice}0", f"{alice} ", "", "%", "' OR 1=1 -- ", "_" * 26]:
+        assert said(site.shell.session(token)) == "no-session", token
+    # The cookies are called as Joomla derives it from its secret.
+    for name, kind in [(COOKIE, "site"), (ADMIN_COOKIE, "administrator")]:
+        inner = hashlib.md5(f"{SECRET}{kind}".encode()).hexdigest()
+        assert hashlib.md5(inner.encode()).hexdigest() == name or inner == name
+    for name in [ADMIN_COOKIE, "PHPSESSID", COOKIE[:-1], COOKIE.upper(), "joomla_user_state"]:
+        assert site.by_header(f"{name}={alice}") is None, name
+    remember = "joomla_remember_me_e105567325c9d330b956adc4614a225e"
+    value = "cHtwQ837W236SMRp.k4p99pBhxzle40fv4dnG"
+    assert site.by_header(f"{remember}={value}; joomla_user_state=logged_in") is None
+    assert site.by_header(f"{remember}={value}; {COOKIE}={alice}") == "alice"
+    administrators = joomla.asked({"client": "administrator"})
+    assert said(administrators.session(SESSIONS["admin"])) == "admin"
+    assert said(administrators.session(alice)) == "invalid-session"
+    header = f"{ADMIN_COOKIE}={SESSIONS['admin']}"
+    assert said(administrators("session", "--json", "--cookie", header)) == "admin"
+
+
+def test_a_session_ends_fifteen_minutes_after_its_last_request(joomla):
+    alice = SESSIONS["alice"]
+    for age, expected in [(LIFETIME - 60, "alice"), (LIFETIME + 1, "expired-session")]:
+        with joomla.changed(f'UPDATE "jos_session" SET "time" = {int(time.time()) - age}'):
+            assert joomla.site.reason(alice) == expected
+    with joomla.changed(f'UPDATE "jos_session" SET "time" = {int(time.time()) - 61}'):
+        assert said(joomla.asked(lifetime=1).session(alice)) == "expired-session"
+        assert said(joomla.asked({"lifetime": 2}, lifetime=1).session(alice)) == "alice"
+
+
+def test_whatever_is_wrong_with_a_row_lets_nobody_in(joomla):
+    alice = SESSIONS["alice"]
+    for change, expected in [
+        ('DELETE FROM "jos_session"', "no-session"),
+        ('UPDATE "jos_session" SET "guest" = 1', "anonymous-session"),
+        ('UPDATE "jos_session" SET "guest" = NULL', "anonymous-session"),
+        ('UPDATE "jos_session" SET "userid" = 0', "anonymous-session"),
+        ('UPDATE "jos_session" SET "userid" = NULL', "anonymous-session"),
+        ('UPDATE "jos_session" SET "client_id" = 1', "invalid-session"),
+        ('UPDATE "jos_session" SET "client_id" = NULL', "invalid-session"),
+        ('UPDATE "jos_session" SET "time" = -1', "invalid-session"),
+        # Somebody else's id beside alice's data.
+        ('UPDATE "jos_session" SET "userid" = 276', "invalid-session"),
+        ("UPDATE \"jos_session\" SET \"data\" = 'joomla|s:4:\"AAAA\";'", "anonymous-session"),
+        ('UPDATE "jos_session" SET "data" = substr("data", 1, 500)', "invalid-session"),
+        ('UPDATE "jos_users" SET "block" = 1', "inactive"),
+        ('UPDATE "jos_users" SET "requireReset" = 1', "inactive"),
+        ('DELETE FROM "jos_users"', "unknown-user"),
+        # The name in the row is of no account.
+        ("UPDATE \"jos_session\" SET \"username\" = 'admin'", "alice"),
+        ('UPDATE "jos_session" SET "data" = NULL', "alice"),
+    ]:
+        with joomla.changed(change):
+            assert joomla.site.reason(alice) == expected, change
+    assert joomla.site.reason(alice) == "alice"
+
+
+def test_another_prefix_is_another_site(joomla):
+    other = joomla.asked(dbprefix="other_")
+    assert said(other.session(SESSIONS["alice"])) == "unavailable"
+    assert said(other.check("alice", PASSWORD)) == "unavailable"
+    wrong = joomla.asked(password="wrong")
+    assert said(wrong.session(SESSIONS["alice"])) == "unavailable"
+
+
+def test_groups_are_inherited(joomla):
+    shell = joomla.site.shell
+    groups = shell("groups", "admin").text.splitlines()
+    assert groups[0] and "Super Users" in groups and "Public" in groups, groups
+    assert "Super Users" not in shell("groups", "alice").text
+    for name, typed, group, expected in [
+        ("admin", "Correct-Horse-9", "8", "admin"),
+        ("admin", "Correct-Horse-9", "Super Users", "admin"),
+        ("admin", "Correct-Horse-9", "1", "admin"),
+        ("alice", PASSWORD, "8", "not-permitted"),
+        ("alice", PASSWORD, "Super Users", "not-permitted"),
+        ("alice", PASSWORD, "2", "alice"),
+    ]:
+        assert said(shell.check(name, typed, "--groups", group)) == expected, (name, group)
+
+
+def test_a_second_factor_that_was_not_shown_keeps_out(joomla):
+    alice = SESSIONS["alice"]
+    table = 'CREATE TABLE "jos_user_mfa" ("id" int, "user_id" int, "method" varchar(100))'
+    joomla.run(table, "INSERT INTO \"jos_user_mfa\" VALUES (1, 277, 'totp')")
+    try:
+        assert said(joomla.site.shell.check("alice", PASSWORD)) == "unusable-password"
+        # What was recorded says that it was shown; without data nobody knows.
+        assert said(joomla.site.shell.session(alice)) == "alice"
+        with joomla.changed('UPDATE "jos_session" SET "data" = NULL'):
+            assert said(joomla.site.shell.session(alice)) == "invalid-session"
+    finally:
+        joomla.run('DROP TABLE "jos_user_mfa"')
+
+
+@pytest.mark.parametrize("handler", ["redis", "memcached", "filesystem"])
+def test_the_data_of_other_handlers_must_be_there(joomla, redis, memcached, handler, directory):
+    select = 'SELECT "data" FROM "jos_session" WHERE "session_id" ='
+    data = {token: joomla.run(f"{select} {literal(token)}") for token in SESSIONS.values()}
+    redis.execute("FLUSHDB", database=6)
+    for token in SESSIONS.values():
+        memcached.execute(f"delete jfw{token}\r\n".encode())
+    settings = {
+        "redis": {
+            "session_redis_server_host": LOOPBACK,
+            "session_redis_server_port": redis.port,
+            "session_redis_server_db": 6,
+        },
+        "memcached": {
+            "session_memcached_server_host": LOOPBACK,
+            "session_memcached_server_port": memcached.port,
+        },
+        "filesystem": {"session_filesystem_path": str(directory)},
+    }[handler]
+
+    def put(token: str, text: str) -> None:
+        if handler == "redis":
+            redis.execute("SET", f"jfw{token}", input=text.encode(), database=6)
+        elif handler == "memcached":
+            memcached.write(f"jfw{token}", 0, text.encode())
+        else:
+            (directory / f"sess_{token}").write_text(text)
+            give_away(directory / f"sess_{token}")
+
+    asked = joomla.asked(session_handler=handler, **settings)
+    alice, zoe = SESSIONS["alice"], SESSIONS["zoë"]
+    with joomla.changed('UPDATE "jos_session" SET "data" = NULL'):
+        assert said(asked.session(alice)) == "no-session"
+        for token, text in data.items():
+            put(token, text)
+        assert said(asked.session(alice)) == "alice"
+        assert said(asked.session(zoe)) == "zoë"
+        assert said(asked.session(SESSIONS[None])) == "anonymous-session"
+        put(alice, data[zoe])
+        assert said(asked.session(alice)) == "invalid-session"
+        put(alice, data[alice][:300])
+        assert said(asked.session(alice)) == "invalid-session"
+        put(alice, data[alice])
+    with joomla.changed('UPDATE "jos_session" SET "guest" = 1'):
+        assert said(asked.session(alice)) == "anonymous-session"
+    with joomla.changed('DELETE FROM "jos_session"'):
+        assert said(asked.session(alice)) == "no-session"
+        metadata = joomla.asked(session_handler=handler, session_metadata=False, **settings)
+        # Joomla's own clock in the data says when the last request was: the day of recording.
+        assert said(metadata.session(alice)) in ("expired-session", "alice")
+        assert said(metadata.session(SESSIONS[None])) != "alice"
