@@ -35,6 +35,10 @@ MaxKeepAliveRequests 0
 {modules}
 LoadModule wsgi_module {wsgi}
 WSGIPythonHome {home}
+# Before the first request, and not within it.
+WSGIImportScript {directory}/handler.py process-group=%{{GLOBAL}} application-group=%{{GLOBAL}}
+StartServers 8
+MinSpareServers 8
 <Directory "/">
     AllowOverride None
     Require all denied
