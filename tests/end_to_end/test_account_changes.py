@@ -9,6 +9,7 @@ from hosts.accounts import PASSWORDS
 from hosts.ejabberd import DOMAIN, ejabberd
 from hosts.extauth import FAILED, NO, YES, helper
 from hosts.fixtures import UNTHROTTLED, site_replacements, site_with_accounts
+from processes import give_away
 
 ACCOUNT = """
 user = User.objects.get_by_natural_key(name)
@@ -27,6 +28,8 @@ def server(request):
 
 def new_site_with(new_site, server, **settings):
     site = new_site(server=server, **settings) if server else new_site(**settings)
+    # Names of MariaDB have no case, so that it has no twins.
+    twins = [] if site.server and "mysql" in site.server.django("x")["ENGINE"] else ["TWIN"]
     site.make_accounts(
         {"username": "alice", "password": "old"},
         {"username": "bob", "password": "bob's", "is_superuser": True},
@@ -34,7 +37,7 @@ def new_site_with(new_site, server, **settings):
         {"username": "erin", "password": "e", "is_active": False},
         {"username": "frank", "password": None},
         {"username": "Twin", "password": "t"},
-        {"username": "TWIN", "password": "t"},
+        *({"username": name, "password": "t"} for name in twins),
     )
     return site
 
@@ -80,11 +83,11 @@ def test_a_password_is_set_as_django_sets_it(new_site, server, hallpass_programs
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"alice", "Walter"} and after.keys() == before.keys()
     algorithm, iterations, salt, _ = after["alice"][0].split("$")
-    hasher = "from django.contrib.auth.hashers import get_hasher; "
-    expected = site.shell(hasher + "answer = [get_hasher().algorithm, get_hasher().salt()]")
-    assert [algorithm, len(salt)] == [expected[0], len(expected[1])]
-    assert site.shell(hasher + "answer = get_hasher('pbkdf2_sha256').must_update(encoded)",
-                      encoded=after["alice"][0]) is False, "iterations and salt are Django's own"
+    hasher = "from django.contrib.auth.hashers import PBKDF2PasswordHasher as P; "
+    expected = site.shell(hasher + "answer = [P.algorithm, P.iterations, len(P().salt())]")
+    assert [algorithm, int(iterations), len(salt)] == expected
+    must_update = site.shell(hasher + "answer = P().must_update(e)", e=after["alice"][0])
+    assert must_update is False, "iterations and salt are Django's own"
     log = (directory / "log").read_text()
     assert "pässwörd" not in log and "pbkdf2" not in log
 
@@ -135,6 +138,7 @@ def test_what_must_not_change_anything(new_site, server, hallpass_programs, dire
     site = new_site_with(new_site, server)
     config = configured(site, ejabberd={"account_changes": True, "domains": [DOMAIN]})
     before = rows(site)
+    twins = "TWIN" in before
     with asking(hallpass_programs, config, directory) as asked:
         for command, user, *password in (
             ("setpass", "nobody", "x"),
@@ -142,12 +146,11 @@ def test_what_must_not_change_anything(new_site, server, hallpass_programs, dire
             ("setpass", "alice", "l" * 5000),
             ("setpass", "alice", "nul\0"),
             ("setpass", "erin", "x"),
-            ("setpass", "twin", "x"),
+            *([("setpass", "twin", "x"), ("removeuser", "twin")] if twins else []),
             ("setpass", "' OR 1=1 --", "x"),
             ("setpass", "%", "x"),
             ("setpass", "", "x"),
             ("removeuser", "nobody"),
-            ("removeuser", "twin"),
             ("removeuser", "%"),
             ("removeuser3", "alice", "wrong"),
             ("removeuser3", "frank", "!"),
@@ -225,7 +228,8 @@ def test_groups_of_access_guard_changes_too(new_site, hallpass_programs, directo
 
 @pytest.mark.parametrize("model", ["people.Member", "people.Subscriber", "people.Customer"])
 def test_custom_user_models(new_site, hallpass_programs, directory, model):
-    site = new_site(AUTH_USER_MODEL=model)
+    apps = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+    site = new_site(AUTH_USER_MODEL=model, INSTALLED_APPS=[*apps, "website.people"])
     site.make_accounts({"username": "a@example.org", "password": "old"})
     user = site.shell("""answer = {
         "user_table": User._meta.db_table, "user_id_column": User._meta.pk.column,
@@ -259,6 +263,11 @@ def test_hashes_are_those_of_the_version(new_site, hallpass_programs, directory,
 def test_real_ejabberd(new_site, directory, hallpass_programs):
     site = site_with_accounts(new_site)
     replacements = site_replacements(site) | UNTHROTTLED
+    more = ["register", "change_password", "unregister"]
+    replacements["- check_password"] = "\n      - ".join(["- check_password", *more])
+    # ejabberd's user must be able to write the file, and beside it.
+    give_away(site.directory)
+    give_away(site.database)
     replacements['accept = ["password"]'] = 'accept = ["password"]\naccount_changes = true'
     with ejabberd(directory, hallpass_programs, replacements) as server:
         assert server.api("register", user="newcomer", host=DOMAIN, password="x1") is not None

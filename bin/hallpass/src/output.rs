@@ -77,7 +77,11 @@ fn text(verdict: &Verdict) -> String {
 }
 
 fn describe(identity: &Identity) -> String {
-    let mut text = format!("{} (id {})", plain(&identity.name), plain(&identity.id));
+    let mut text = plain(&identity.name);
+    // A session that has the name alone tells no id.
+    if !identity.id.is_empty() {
+        text.push_str(&format!(" (id {})", plain(&identity.id)));
+    }
     if !identity.groups.is_empty() {
         let groups: Vec<String> = identity.groups.iter().map(|group| plain(group)).collect();
         text.push_str(&format!(", in {}", groups.join(", ")));

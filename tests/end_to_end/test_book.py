@@ -1,0 +1,163 @@
+"""The pages of docs/: their links lead somewhere, and what they say there is, there is."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import book
+from book import DOCS
+
+ROOT = DOCS.parent
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *(ROOT / ".github").glob("*.md")])
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def without_code(text: str) -> str:
+    """Markdown without its blocks of code and what stands between backticks."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    return re.sub(r"`[^`\n]*`", "code", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called, by GitHub and mdBook alike."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+    found = set()
+    for heading in re.findall(r"^#+ +(.+)$", text, re.M):
+        words = re.sub(r"[^\w\- ]", "", heading.lower())
+        found.add(words.strip().replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for link in LINK.findall(without_code(page.read_text())):
+        if re.match(r"https?://|mailto:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert ROOT in [target, *target.parents], f"{page.name}: {link} leaves the project"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link}: {sorted(anchors(target))}"
+
+
+def test_links_to_our_own_repository():
+    """Written out where a page is read outside of the tree."""
+    ours = re.compile(r"https://github\.com/hallpass/hallpass/(?:tree|blob)/main/([\w./-]+)")
+    for page in PAGES:
+        for path in ours.findall(page.read_text()):
+            assert (ROOT / path.rstrip(".")).exists(), f"{page.name}: {path}"
+
+
+def test_every_page_is_in_the_book():
+    listed = LINK.findall((DOCS / "SUMMARY.md").read_text())
+    assert len(listed) == len(set(listed))
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"SUMMARY.md"}
+    assert set(listed) == pages
+
+
+@pytest.mark.skipif(not shutil.which("mdbook"), reason="mdbook is not installed")
+def test_the_book_is_made(tmp_path):
+    made = subprocess.run(
+        ["mdbook", "build", DOCS, "--dest-dir", tmp_path], capture_output=True, text=True
+    )
+    assert made.returncode == 0 and "ERROR" not in made.stderr, made.stderr
+    assert (tmp_path / "index.html").exists()
+
+
+def test_the_command_line_is_as_the_programs_say(hallpass_programs):
+    expected = book.page(hallpass_programs.directory)
+    assert expected.count("\n## ") == len(book.PROGRAMS)
+    assert book.PAGE.read_text() == expected, "python tests/end_to_end/book.py writes it anew"
+
+
+# The keys of the configuration
+
+
+ASKED = re.compile(
+    r"\b(?:string|required_string|strings|boolean|integer|seconds|duration|bytes|secret|secrets"
+    r"|value|filled|text|truth|number|required|prefix|name|optional|column|statement|section"
+    r'|optional_section|path|listeners|words)\(\s*(?:&mut \w+,\s*|&\w+,\s*)?"([a-z][a-z_]+)"'
+)
+
+
+def test_every_key_that_is_read_is_on_a_page():
+    read = set()
+    for source in (ROOT / "crates/core/src/configuration").rglob("*.rs"):
+        code = source.read_text().partition("#[cfg(test)]")[0]
+        read |= set(ASKED.findall(code))
+    # That this finds them, and not words of something else.
+    assert {"secret_key", "user_table", "login_url", "dbprefix", "groups", "cookie"} <= read
+    assert len(read) > 100
+    text = "\n".join(page.read_text() for page in DOCS.glob("*.md"))
+    words = set(re.findall(r"(?<![\w.])([a-z][a-z_]+)(?![\w])", text))
+    # Some are written with the part that they have in common left out: `…_host`, `_port`.
+    short = set(re.findall(r"`(_[a-z]+)`", text))
+    missing = {
+        key for key in read if key not in words and not any(key.endswith(end) for end in short)
+    }
+    assert not missing
+
+
+TABLES = {
+    "configuration.md": None,
+    "django.md": "django",
+    "joomla.md": "joomla",
+    "phpbb.md": "phpbb",
+    "php.md": "php",
+    "http-source.md": "http",
+}
+# Without which the other keys of a table are not looked at.
+URLS = {
+    "database": lambda _: "postgres://host/name",
+    "django.cache": lambda key: "redis+sentinel://host/m" if "sentinel" in key else "redis://host",
+}
+FRAMEWORK = {"joomla": "joomla", "phpbb": "phpbb", "php": "php"}
+
+
+def keys_on(page: str) -> list[tuple[str, str]]:
+    """The table and the key of each line of the page's tables of keys."""
+    found = []
+    table = TABLES[page]
+    keys = False
+    for line in (DOCS / page).read_text().splitlines():
+        heading = re.match(r"#+ .*?`\[(\w+)\]`", line)
+        if heading:
+            table = heading[1]
+        elif heading := re.match(r"A table `\[([\w.]+)\]`|### `(\w+)`", line):
+            table = heading[1] or heading[2]
+        elif line.startswith("## ") and page == "configuration.md":
+            table = "" if "site" in line.lower() else None
+        if line.startswith("|"):
+            cells = line.split("|")
+            if re.match(r"\s*key\s*$", cells[1]):
+                keys = True
+            elif keys and table is not None:
+                found += [(table, key) for key in re.findall(r"`([a-z][a-z_]+)`", cells[1])]
+        else:
+            keys = False
+    return found
+
+
+@pytest.mark.parametrize("page", TABLES)
+def test_every_key_on_a_page_is_known(page, shell, tmp_path):
+    keys = keys_on(page)
+    assert len(keys) > 3
+    config = tmp_path / "hallpass.toml"
+    for table, key in keys:
+        # A value of a type that no key has: what is known says so, or something before it does.
+        lines = [f'framework = "{FRAMEWORK.get(table, "django")}"'] if key != "framework" else []
+        if table == "http":
+            lines.append('session_source = "http"')
+        lines.append(f"{key} = 1979-05-27" if not table else f"[{table}]\n{key} = 1979-05-27")
+        if key != "url" and table in URLS:
+            lines.append(f'url = "{URLS[table](key)}"')
+        config.write_text("\n".join(lines) + "\n")
+        result = shell(config)("--check-config")
+        assert result.code == 2, (table, key, result)
+        assert b"no such key" not in result.stderr, (table, key, result.stderr)
+    config.write_text('framework = "django"\n[django]\nno_key_at_all_of_this_name = 1979-05-27\n')
+    assert b"no such key" in shell(config)("--check-config").stderr

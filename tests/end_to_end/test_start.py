@@ -1,0 +1,107 @@
+"""The ten-minute starts of docs/start, command by command, as they stand on the page.
+
+Only ports are others, and what a page says to install is there already. A comment above a block
+of the page says what becomes of it:
+
+<!-- run -->                  it is run, and must end well
+<!-- prints -->               what the block before has printed in the end, line by line
+<!-- keep running until X --> it is started, and X (an address, a socket) waited for
+<!-- already there -->        the tests have done it
+"""
+
+import re
+import socket
+import subprocess
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from django_site import LATEST, python_of
+from processes import LOOPBACK, free_port, listening, running, unprivileged
+
+START = Path(__file__).parents[2] / "docs" / "start"
+PAGES = sorted(path.name for path in START.glob("*.md") if path.name != "README.md")
+
+BLOCK = re.compile(r"^(?:<!-- (?P<marker>[^\n]*) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S)
+PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+|(?<=port: )\d+|(?<=listen\()\d+|(?<=127\.0\.0\.1%3A)\d+")
+
+
+@dataclass(frozen=True)
+class Block:
+    marker: str
+    code: str
+
+
+def blocks(page: str) -> list[Block]:
+    """The blocks of a page. Each must say what becomes of it."""
+    found = []
+    for match in BLOCK.finditer(page):
+        marker = match["marker"]
+        assert marker, f"nothing is said of the block {match['code']!r}"
+        assert (match["language"] == "") == (marker == "prints"), match["code"]
+        found.append(Block(marker, match["code"]))
+    assert page.count("\n```") == 2 * len(found), "a block is not seen"
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(name, directory, hallpass_programs):
+    page = (START / name).read_text()
+    ports = {port: str(free_port()) for port in sorted(set(PORT.findall(page)))}
+    page = PORT.sub(lambda match: ports[match[0]], page)
+    (directory / "venv").symlink_to(python_of(LATEST).parents[1])
+    environment = {
+        "PATH": f"{hallpass_programs.directory}:/usr/bin:/bin:/usr/sbin",
+        "HOME": str(directory),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    options = {"cwd": directory, "env": environment, **unprivileged()}
+    printed = None
+    commands = 0
+    with ExitStack() as stack:
+        for number, block in enumerate(blocks(page)):
+            until = re.fullmatch(r"keep running until (\S+)", block.marker)
+            if until:
+                log = directory / f"{number}.log"
+                command = ["/bin/bash", "-c", block.code]
+                stack.enter_context(
+                    running(command, log, lambda: is_there(until[1], directory), **options)
+                )
+                printed = None
+            elif block.marker == "run":
+                done = subprocess.run(
+                    ["/bin/bash", "-eu", "-o", "pipefail", "-c", block.code],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                    **options,
+                )
+                assert done.returncode == 0, (block.code, done.stdout, done.stderr)
+                printed = done.stdout
+            elif block.marker == "prints":
+                assert printed is not None, "nothing was run before"
+                lines = [line.rstrip() for line in printed.splitlines()]
+                expected = block.code.splitlines()
+                # What a first command says of itself goes before what a page is about.
+                assert lines[-len(expected) :] == expected, printed
+            else:
+                assert block.marker == "already there", block.marker
+            commands += 1
+    assert commands > 5
+
+
+def is_there(what: str, directory: Path) -> bool:
+    """Whether somebody listens at an address, or at a socket in `directory`."""
+    if what.startswith(LOOPBACK):
+        return listening(int(what.rpartition(":")[2]))
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(directory / what)) == 0
+
+
+def test_every_page_is_in_the_list():
+    text = (START / "README.md").read_text()
+    assert sorted(re.findall(r"\]\(([\w-]+\.md)\)", text)) == PAGES
