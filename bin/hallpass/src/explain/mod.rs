@@ -1,5 +1,7 @@
 //! Every step from a credential to its verdict: what was read, and what was decided.
 
+mod options;
+
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -14,6 +16,7 @@ use hallpass_core::{
 use hallpass_program::exit_after;
 use serde_json::{Value, json};
 
+pub use self::options::ExplainCommand;
 use crate::output::{self, add, line, plain, wrap};
 use crate::password;
 
