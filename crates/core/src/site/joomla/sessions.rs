@@ -19,7 +19,7 @@ use super::keys::{Keys, Lookup};
 use super::second_factor::SecondFactor;
 use super::{integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource};
+use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest session id (`session_id` of `#__session`).
@@ -115,7 +115,13 @@ impl Sessions {
             Some(_) if self.shared => true,
             Some(client) => client == client_id(self.client),
         };
-        if !ours {
+        let told = || {
+            format!(
+                "it is {} of the application that `client` names",
+                if ours { "one" } else { "none" }
+            )
+        };
+        if !queries.witness().decided("client", ours, told) {
             return Ok(Err(Reason::InvalidSession));
         }
         let time = integer(&row.take(3)).and_then(|time| u64::try_from(time).ok());
@@ -126,7 +132,8 @@ impl Sessions {
             return Ok(Err(Reason::InvalidSession));
         };
         // Joomla counts whole seconds, and the last of them is the session's.
-        if end < whole_seconds(now) {
+        let lives = end >= whole_seconds(now);
+        if !queries.witness().decided("expiry", lives, || until(end)) {
             return Ok(Err(Reason::ExpiredSession));
         }
         let user = integer(&row.take(4)).filter(|user| *user > 0);
@@ -226,8 +233,22 @@ impl SessionSource for Sessions {
         };
         let data = match data.map(|data| format::read(&data, None)).transpose() {
             Ok(data) => data,
-            Err(_) => return Ok(Err(Reason::InvalidSession)),
+            Err(invalid) => {
+                queries
+                    .witness()
+                    .decided("payload", false, || invalid.to_string());
+                return Ok(Err(Reason::InvalidSession));
+            }
         };
+        if let Some(data) = &data {
+            let user = data.user_id;
+            queries
+                .witness()
+                .decided("payload", user.is_some(), || match user {
+                    Some(user) => format!("the account {user} is logged in"),
+                    None => "nobody is logged in".to_owned(),
+                });
+        }
         let (user, end) = match (&metadata, &data) {
             (Some(metadata), None) => (metadata.user, metadata.end),
             (Some(metadata), Some(data)) => match data.user_id {
@@ -256,6 +277,9 @@ impl SessionSource for Sessions {
         };
         let passed = data.is_some_and(|data| data.mfa_checked);
         if !passed && self.needs_second_factor(queries, user)? {
+            queries.witness().decided("second-factor", false, || {
+                "the account has one, and the session has not passed it".to_owned()
+            });
             return Ok(Err(Reason::InvalidSession));
         }
         Ok(Ok(Login {
