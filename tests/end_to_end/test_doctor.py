@@ -566,6 +566,33 @@ def test_redis_wants_a_password(patient, new_directory):
     assert doctor.result.code == 75
 
 
+@pytest.mark.parametrize("engine", ["cache", "cached_db"])
+def test_sessions_in_redis(new_site, new_directory, directory, shell, engine):
+    from stores.redis import Redis
+
+    with Redis(new_directory()) as redis:
+        site = new_site(
+            SESSION_ENGINE=f"django.contrib.sessions.backends.{engine}",
+            CACHES={
+                "default": {
+                    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                    "LOCATION": f"redis://{LOOPBACK}:{redis.port}/1",
+                    "KEY_PREFIX": "the:shop",
+                    "VERSION": 7,
+                }
+            },
+        )
+        site.make_accounts({"username": "alice", "password": SECRET})
+        site.login("alice", SECRET)
+        it = Patient(site, directory, shell)
+        doctor = it.doctor()
+        doctor.is_silent()
+        assert {it["check"]: it["seen"] for it in doctor.findings}["sessions"] == "1 live"
+        it.configure(django={"cache_key_prefix": "shop", "cache_version": None})
+        mend = 'cache_key_prefix = "the:shop" and cache_version = 7'
+        it.doctor().names("session-cache-key", mend, "problem", 1)
+
+
 # hallpassd
 
 
@@ -889,7 +916,7 @@ QUESTION = "proxy_pass http://hallpass/auth;"
          "nginx-body", 'Content-Length ""', "warning"),
         ("snippets/hallpass-question.conf", "proxy_set_header X-Original-URI $request_uri;", "",
          "nginx-original-uri", "X-Original-URI", "warning"),
-        ("hallpass.conf", "auth_request /", "# auth_request /", "host", "docs/nginx.md",
+        ("hallpass.conf", "auth_request /", "# auth_request /", "host", "docs/http.md",
          "problem"),
     ],
 )  # fmt: skip
@@ -912,6 +939,48 @@ def test_nginxs_user_cannot_open_the_socket(nginx):
     doctor = nginx_doctor(nginx)
     doctor.names("nginx-socket", "usermod -aG hallpass www-data", "problem", 1)
     assert "http.sock has the mode 0660" in doctor.complaints[0]["seen"]
+
+
+# Hosts of which the lines are looked at that name Hallpass
+
+
+OTHERS = [
+    ("squid", "squid-django/hallpass.conf", "hallpass-squid"),
+    ("dovecot", "dovecot-django/hallpass.conf", "hallpass-checkpassword"),
+    ("pam", "pam-django/shop", "hallpass-pam"),
+]
+
+
+@pytest.mark.parametrize(("host", "file", "program"), OTHERS)
+def test_programs_of_other_hosts(patient, hallpass_programs, host, file, program):
+    directory, _, name = file.partition("/")
+    etc = example.install(
+        directory,
+        patient.directory / "etc",
+        {
+            f"/usr/bin/{program}": str(hallpass_programs[program]),
+            "/etc/hallpass/hallpass.toml": str(patient.config),
+        },
+    )
+    it = HostFile(patient, host, etc / name)
+    it.doctor().is_silent()
+    it.edit("hallpass.toml", "other.toml")
+    it.doctor().names("host-program", f"write --config {patient.config}", "problem", 1)
+    it.edit("other.toml", "hallpass.toml")
+    it.edit(str(hallpass_programs[program]), f"/usr/lib/{program}")
+    it.doctor().names("host-program", "see that", "problem", 1)
+
+
+def test_socket_of_caddy(patient, hallpass_programs):
+    path = patient.directory / "http.sock"
+    etc = example.install("caddy-django", patient.directory / "etc", {"/run/hallpass/http.sock": str(path)})
+    it = HostFile(patient, "caddy", etc / "Caddyfile")
+    patient.configure(daemon={"listen": [f"unix:{path}?mode=0660"]})
+    patient.doctor()
+    with hallpassd(hallpass_programs["hallpassd"], patient.config, path):
+        it.doctor().is_silent()
+        it.edit(str(path), "/run/hallpass/other.sock")
+        it.doctor().names("host-socket", "same socket", "problem", 1)
 
 
 # Other frameworks
@@ -956,6 +1025,26 @@ def test_sessions_of_php(patient):
     php["user"] = "user"
     (sessions / f"sess_{'b' * 26}").write_bytes(b'user|s:99:"cut')
     patient.doctor().names("session-format", "serialize_handler", "problem", 1)
+
+
+def test_sessions_of_php_in_redis(patient, redis):
+    where = f"tcp://{LOOPBACK}:{redis.port}?database=5&prefix=DOCTOR:"
+    store = "session_save_path($argv[1]); session_id($argv[2]); session_start();"
+    for number, user in enumerate(["alice", ""]):
+        code = f"ini_set('session.save_handler', 'redis'); {store} $_SESSION['user'] = '{user}';"
+        done = subprocess.run(
+            ["php", "-r", code, "--", where, str(number) * 26],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0 and not done.stdout, done.stdout
+    php = {"save_handler": "redis", "save_path": where, "user": "user"}
+    patient.tables = {"framework": "php", "php": php}
+    doctor = patient.doctor()
+    doctor.is_silent()
+    seen = {it["check"]: it["seen"] for it in doctor.findings}["sessions"]
+    assert seen == "1 anonymous, 1 live"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 //! output.
 #![forbid(unsafe_code)]
 
+mod credentials;
 mod jid;
 mod options;
 mod protocol;
 mod serve;
+mod terminal;
 
 use std::process::ExitCode;
 

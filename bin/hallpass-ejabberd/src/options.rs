@@ -12,6 +12,19 @@ use hallpass_program::CommandLine;
 pub struct Options {
     #[command(flatten)]
     pub common: CommandLine,
+    /// What is spoken on standard input and output
+    #[arg(long, value_enum, default_value_t = Protocol::Ejabberd)]
+    pub protocol: Protocol,
+}
+
+/// What is spoken on standard input and output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Protocol {
+    /// Frames with their length before them
+    Ejabberd,
+    /// Lines, for mod_auth_external of Prosody and Metronome. On a terminal, what goes to standard
+    /// error is dropped: let the log go to journald or syslog
+    Generic,
 }
 
 const EXAMPLES: &str = "\
@@ -20,6 +33,10 @@ Examples:
     auth_method: [external]
     extauth_program: \"/usr/bin/hallpass-ejabberd --config /etc/hallpass/hallpass.toml\"
     auth_use_cache: false
+
+  In prosody.cfg.lua, with mod_auth_external_insecure:
+    authentication = \"external_insecure\"
+    external_auth_command = \"/usr/bin/hallpass-ejabberd --protocol generic\"
 
   By hand, asking whether there is a user alice:
     printf '\\0\\031isuser:alice:example.com' | hallpass-ejabberd | xxd";

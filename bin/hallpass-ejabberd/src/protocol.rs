@@ -9,56 +9,77 @@ use zeroize::Zeroizing;
 
 /// One request, its fields as they came.
 #[derive(PartialEq, Eq)]
-pub enum Request<'a> {
+pub struct Request<'a> {
+    pub command: Command,
+    pub user: &'a [u8],
+    pub server: &'a [u8],
+    /// Empty for commands that have none.
+    pub password: &'a [u8],
+}
+
+/// What is asked of a user of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
     /// `auth`: is this the user's password?
-    Authenticate {
-        user: &'a [u8],
-        server: &'a [u8],
-        password: &'a [u8],
-    },
+    Authenticate,
     /// `isuser`: is there such a user?
-    Exists { user: &'a [u8], server: &'a [u8] },
-    /// A command that changes accounts, one that is not known, or nonsense.
-    Other,
+    Exists,
+    /// `setpass`: this is the password from now on.
+    SetPassword,
+    /// `tryregister`: there is to be such a user, with this password.
+    Register,
+    /// `removeuser`: there is to be no such user.
+    Remove,
+    /// `removeuser3`: the same, if this is the password.
+    RemoveWithPassword,
+}
+
+impl Command {
+    fn parse(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"auth" => Self::Authenticate,
+            b"isuser" => Self::Exists,
+            b"setpass" => Self::SetPassword,
+            b"tryregister" => Self::Register,
+            b"removeuser" => Self::Remove,
+            b"removeuser3" => Self::RemoveWithPassword,
+            _ => return None,
+        })
+    }
+
+    fn has_password(self) -> bool {
+        !matches!(self, Self::Exists | Self::Remove)
+    }
 }
 
 impl<'a> Request<'a> {
-    /// Reads one message. The first two colons after the command end the user and the server,
-    /// neither of which can hold one; a password may hold any number.
-    pub fn parse(message: &'a [u8]) -> Self {
+    /// Reads one message; `None` for a command that is not known, and for nonsense. The first two
+    /// colons after the command end the user and the server, neither of which can hold one; a
+    /// password may hold any number.
+    pub fn parse(message: &'a [u8]) -> Option<Self> {
         let mut parts = message.splitn(2, |byte| *byte == b':');
-        match (parts.next(), parts.next()) {
-            (Some(b"auth"), Some(rest)) => {
-                let mut fields = rest.splitn(3, |byte| *byte == b':');
-                match (fields.next(), fields.next(), fields.next()) {
-                    (Some(user), Some(server), Some(password)) => Self::Authenticate {
-                        user,
-                        server,
-                        password,
-                    },
-                    _ => Self::Other,
-                }
-            }
-            (Some(b"isuser"), Some(rest)) => {
-                let mut fields = rest.splitn(2, |byte| *byte == b':');
-                match (fields.next(), fields.next()) {
-                    (Some(user), Some(server)) => Self::Exists { user, server },
-                    _ => Self::Other,
-                }
-            }
-            _ => Self::Other,
-        }
+        let (command, rest) = (Command::parse(parts.next()?)?, parts.next()?);
+        let count = if command.has_password() { 3 } else { 2 };
+        let mut fields = rest.splitn(count, |byte| *byte == b':');
+        let (user, server) = (fields.next()?, fields.next()?);
+        let password = if command.has_password() {
+            fields.next()?
+        } else {
+            b""
+        };
+        Some(Self {
+            command,
+            user,
+            server,
+            password,
+        })
     }
 }
 
 /// Never shows the password.
 impl std::fmt::Debug for Request<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Authenticate { .. } => "Authenticate(…)",
-            Self::Exists { .. } => "Exists(…)",
-            Self::Other => "Other",
-        })
+        write!(formatter, "{:?}(…)", self.command)
     }
 }
 
@@ -80,6 +101,16 @@ impl Answer {
             Self::Yes => [0, 2, 0, 1],
             Self::No => [0, 2, 0, 0],
             Self::Failure => [0, 2, 0, 2],
+        }
+    }
+
+    /// The answer as a line of mod_auth_external's generic protocol, which takes anything but 0
+    /// and 1 for a failure of its own.
+    pub fn encode_line(self) -> &'static [u8] {
+        match self {
+            Self::Yes => b"1\n",
+            Self::No => b"0\n",
+            Self::Failure => b"unavailable\n",
         }
     }
 }
@@ -160,19 +191,18 @@ mod tests {
             (b" auth:bob:h.tld:pw", None),
             (b"", None),
             (b":", None),
-            (b"setpass:bob:h.tld:pw", None),
-            (b"tryregister:bob:h.tld:pw", None),
-            (b"removeuser:bob:h.tld", None),
-            (b"removeuser3:bob:h.tld:pw", None),
+            (b"setpass:bob:h.tld", None),
+            (b"tryregister:bob:h.tld", None),
+            (b"removeuser:bob", None),
+            (b"removeuser3:bob:h.tld", None),
             (b"certauth:bob:h.tld:pem", None),
             (b"\0\0\0", None),
         ] {
-            let expected = expected.map_or(Request::Other, |(user, server, password)| {
-                Request::Authenticate {
-                    user,
-                    server,
-                    password,
-                }
+            let expected = expected.map(|(user, server, password)| Request {
+                command: Command::Authenticate,
+                user,
+                server,
+                password,
             });
             assert!(
                 Request::parse(message) == expected,
@@ -180,12 +210,33 @@ mod tests {
                 message.escape_ascii()
             );
         }
-        let exists = Request::Exists {
-            user: b"bob",
-            server: b"h.tld",
-        };
-        assert_eq!(Request::parse(b"isuser:bob:h.tld"), exists);
-        assert_eq!(Request::parse(b"isuser:bob"), Request::Other);
+    }
+
+    #[test]
+    fn commands_are_told_apart() {
+        for (message, command, password) in [
+            (&b"isuser:bob:h.tld"[..], Command::Exists, &b""[..]),
+            (
+                b"setpass:bob:h.tld:new:pw1",
+                Command::SetPassword,
+                b"new:pw1",
+            ),
+            (b"tryregister:bob:h.tld:pw", Command::Register, b"pw"),
+            (b"removeuser:bob:h.tld", Command::Remove, b""),
+            (
+                b"removeuser3:bob:h.tld:pw",
+                Command::RemoveWithPassword,
+                b"pw",
+            ),
+        ] {
+            let expected = Request {
+                command,
+                user: b"bob",
+                server: b"h.tld",
+                password,
+            };
+            assert!(Request::parse(message) == Some(expected));
+        }
     }
 
     #[test]
@@ -216,6 +267,6 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         let request = Request::parse(b"auth:bob:h.tld:hunter2");
-        assert_eq!(format!("{request:?}"), "Authenticate(…)");
+        assert_eq!(format!("{request:?}"), "Some(Authenticate(…))");
     }
 }

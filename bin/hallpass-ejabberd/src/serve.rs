@@ -5,72 +5,100 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
-use hallpass_core::configuration::{EjabberdAccepted, WhenUnavailable};
-use hallpass_core::{Configuration, Credential, Deadline, Question, Reason, Secret, Verdict};
+use hallpass_core::configuration::WhenUnavailable;
+use hallpass_core::{Change, Configuration, Credential, Question, Reason, Secret, Verdict};
+use hallpass_program::lines::{self, Line};
 use hallpass_program::log::Decision;
 use hallpass_program::{Helper, Log, Open, Site, Source, converse};
 use zeroize::Zeroizing;
 
-use crate::jid;
-use crate::options::Options;
-use crate::protocol::{Answer, Decoder, Request};
+use crate::options::{Options, Protocol};
+use crate::protocol::{Answer, Command, Decoder, Request};
+use crate::{credentials, jid, terminal};
 
 const PROGRAM: &str = "hallpass-ejabberd";
 
 pub fn main() -> ExitCode {
-    let source = match Options::try_parse() {
+    let (source, protocol) = match Options::try_parse() {
         Ok(options) if options.common.check_config => return options.common.check(2),
-        Ok(options) => Source::File(options.common),
+        Ok(options) => (Source::File(options.common), options.protocol),
         // A helper that ends at once, again and again, makes ejabberd give up external
         // authentication until its own restart.
-        Err(error) => Source::unusable(&error),
+        Err(error) => (Source::unusable(&error), Protocol::Ejabberd),
     };
-    let mut server = Server {
+    let plain = match protocol {
+        Protocol::Ejabberd => Ok(()),
+        Protocol::Generic => terminal::make_plain(),
+    };
+    let server = Server {
         site: Site::new(PROGRAM, source, ignore_case),
     };
-    converse(Decoder::default(), &mut server)
+    if let Err(error) = plain {
+        let log = &server.site.log;
+        log.error(&format!(
+            "cannot make the terminal a plain channel: {error}"
+        ));
+        return ExitCode::FAILURE;
+    }
+    match protocol {
+        Protocol::Ejabberd => converse(Decoder::default(), &mut Frames(server)),
+        Protocol::Generic => converse(lines::Decoder::default(), &mut Lines(server)),
+    }
 }
 
 fn ignore_case(configuration: &mut Configuration) {
     configuration.access.ignore_case |= configuration.ejabberd.ignore_case;
 }
 
-struct Server {
-    site: Site,
-}
+/// Answers frames.
+struct Frames(Server);
 
-impl Helper for Server {
+impl Helper for Frames {
     type Message = Zeroizing<Vec<u8>>;
 
     fn answer(&mut self, message: Self::Message, _: Instant) -> Vec<u8> {
-        self.answer_to(&message).encode().to_vec()
+        self.0.answer_to(&message).encode().to_vec()
     }
 
     fn log(&self) -> &Log {
-        &self.site.log
+        &self.0.site.log
     }
+}
+
+/// Answers lines.
+struct Lines(Server);
+
+impl Helper for Lines {
+    type Message = Line;
+
+    fn answer(&mut self, line: Line, _: Instant) -> Vec<u8> {
+        let answer = match line.whole {
+            true => self.0.answer_to(&line.bytes),
+            false => Answer::No,
+        };
+        answer.encode_line().to_vec()
+    }
+
+    fn log(&self) -> &Log {
+        &self.0.site.log
+    }
+}
+
+struct Server {
+    site: Site,
 }
 
 impl Server {
     fn answer_to(&mut self, message: &[u8]) -> Answer {
         let started = Instant::now();
-        let (user, server, password) = match Request::parse(message) {
-            Request::Authenticate {
-                user,
-                server,
-                password,
-            } => (user, server, Some(password)),
-            Request::Exists { user, server } => (user, server, None),
-            Request::Other => {
-                self.site
-                    .log
-                    .debug("a request that is answered no: not auth, not isuser");
-                return Answer::No;
-            }
+        let Some(request) = Request::parse(message) else {
+            let log = &self.site.log;
+            log.debug("a request that is answered no: it is none of those that are known");
+            return Answer::No;
         };
-        let user = String::from_utf8_lossy(user);
+        let user = String::from_utf8_lossy(request.user);
         let verdict = match self.site.open() {
-            Ok(site) => ask(site, &user, server, password),
+            Ok(site) => verdict(site, &request, &user),
             Err(unavailable) => unavailable.into(),
         };
         self.site.log.decision(&Decision {
@@ -94,7 +122,7 @@ impl Server {
     }
 }
 
-fn ask(site: &mut Open, user: &str, server: &[u8], password: Option<&[u8]>) -> Verdict {
+fn verdict(site: &mut Open, request: &Request<'_>, user: &str) -> Verdict {
     let configuration = Arc::clone(&site.configuration);
     let ejabberd = &configuration.ejabberd;
     // Bytes that are no text are nobody's name; they came here as replacement characters.
@@ -102,7 +130,7 @@ fn ask(site: &mut Open, user: &str, server: &[u8], password: Option<&[u8]>) -> V
         return Verdict::Denied(Reason::Malformed);
     }
     let domains = &ejabberd.domains;
-    let known = |domain: &String| domain.as_bytes().eq_ignore_ascii_case(server);
+    let known = |domain: &String| domain.as_bytes().eq_ignore_ascii_case(request.server);
     if !domains.is_empty() && !domains.iter().any(known) {
         return Verdict::Denied(Reason::NotPermitted);
     }
@@ -113,47 +141,21 @@ fn ask(site: &mut Open, user: &str, server: &[u8], password: Option<&[u8]>) -> V
     };
     // One for all that may be tried: ejabberd waits for one answer.
     let deadline = site.deadline(Instant::now());
-    let Some(password) = password else {
-        let question = Question::new(Credential::Vouched { name });
-        return site.ask(question, deadline);
-    };
-    let mut verdict = Verdict::Denied(Reason::Malformed);
-    for accepted in ejabberd.accept.iter().copied() {
-        let (name, secret) = (name.clone(), Secret::new(password));
-        let credential = match accepted {
-            EjabberdAccepted::Password => {
-                if let Some(verdict) = token(site, &name, password, deadline) {
-                    return verdict;
-                }
-                Credential::Password {
-                    name,
-                    password: secret,
-                }
-            }
-            EjabberdAccepted::Session => Credential::Session {
-                token: secret,
-                owner: Some(name),
-            },
-        };
-        verdict = site.ask(Question::new(credential), deadline);
-        if !matches!(verdict, Verdict::Denied(_)) {
-            break;
+    let password = Secret::new(request.password);
+    let change = match request.command {
+        Command::Authenticate => return credentials::ask(site, &name, &password, deadline),
+        Command::Exists => {
+            let question = Question::new(Credential::Vouched { name });
+            return site.ask(question, deadline);
         }
-    }
-    verdict
-}
-
-/// The verdict on a password that is a token of the site's; `None` where it is none.
-fn token(site: &mut Open, name: &str, password: &[u8], deadline: Deadline) -> Option<Verdict> {
-    if !site.configuration.reads_tokens() {
-        return None;
-    }
-    let question = Question::new(Credential::Token {
-        token: Secret::new(password),
-        owner: Some(name.to_owned()),
-    });
-    match site.ask(question, deadline) {
-        Verdict::Denied(Reason::NoSession) => None,
-        verdict => Some(verdict),
-    }
+        _ if !ejabberd.account_changes => return Verdict::Denied(Reason::NotPermitted),
+        Command::SetPassword => Change::SetPassword { name, password },
+        Command::Register => Change::Register { name, password },
+        Command::Remove => Change::Deactivate { name },
+        Command::RemoveWithPassword => match credentials::ask(site, &name, &password, deadline) {
+            Verdict::Granted(_) => Change::Deactivate { name },
+            refused => return refused,
+        },
+    };
+    site.change(change, deadline)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use hallpass_core::{Account, Authenticator, Deadline, Id};
 use hallpass_passwords::{Limits, Rules, is_affordable};
@@ -11,6 +12,10 @@ use serde_json::json;
 
 use crate::options::AuditOptions;
 use crate::output::{UNAVAILABLE, complain, line};
+
+/// How many characters a bar has, and how long a look at it lasts.
+const BAR: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is counted. As many as there are accounts, as few as there are kinds of hashes: the
 /// memory does not grow with the site.
@@ -37,11 +42,12 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(account: &Account, rules: Rules, limits: &Limits) -> Self {
+    fn of(account: &Account, rules: impl Fn(&str) -> Rules, limits: &Limits) -> Self {
         let encoded = account.encoded.as_deref().unwrap_or_default();
         if encoded.is_empty() || encoded.starts_with('!') {
             return Self::Unusable;
         }
+        let rules = rules(encoded);
         match hallpass_passwords::identify(rules, encoded) {
             None => Self::Unknown,
             Some(it) if is_affordable(rules, encoded, limits) => {
@@ -71,8 +77,9 @@ pub fn run(
     let configuration = common.configuration()?;
     let limits = configuration.passwords.limits.clone();
     let mut authenticator = Authenticator::new(&configuration);
-    let rules = authenticator.rules();
-    let mut progress = Progress::new();
+    let total = authenticator.count(Deadline::after(configuration.limits.deadline));
+    // Without a total it is audited all the same.
+    let mut progress = Progress::new(total.ok().flatten());
     let mut count = Count::default();
     let mut last: Option<Id> = None;
     loop {
@@ -94,7 +101,7 @@ pub fn run(
             count.superusers += u64::from(account.superuser);
             *count
                 .hashes
-                .entry(Kind::of(account, rules, &limits))
+                .entry(Kind::of(account, |it| authenticator.rules_of(it), &limits))
                 .or_default() += 1;
         }
         progress.show(count.accounts);
@@ -162,24 +169,65 @@ impl Count {
 /// How far it is, on a terminal.
 struct Progress {
     shown: bool,
+    total: Option<u64>,
+    next: Instant,
 }
 
 impl Progress {
-    fn new() -> Self {
+    fn new(total: Option<u64>) -> Self {
         Self {
             shown: std::io::stderr().is_terminal(),
+            total: total.filter(|total| *total > 0),
+            next: Instant::now(),
         }
     }
 
-    fn show(&self, accounts: u64) {
-        if self.shown {
-            drop(write!(std::io::stderr(), "\r{accounts} accounts"));
+    fn show(&mut self, accounts: u64) {
+        if !self.shown || Instant::now() < self.next {
+            return;
         }
+        self.next = Instant::now() + PAUSE;
+        let far = match self.total {
+            Some(total) => bar(accounts, total),
+            None => format!("{accounts} accounts"),
+        };
+        drop(write!(std::io::stderr(), "\r{far}"));
     }
 
     fn end(&mut self) {
         if self.shown {
             drop(write!(std::io::stderr(), "\r\x1b[K"));
         }
+    }
+}
+
+/// A bar that is as full as the work is done. There may be more accounts than there were.
+fn bar(done: u64, total: u64) -> String {
+    let done = done.min(total);
+    let part = |whole: usize| {
+        let part = u128::from(done) * (whole as u128) / u128::from(total.max(1));
+        usize::try_from(part).unwrap_or(whole)
+    };
+    let full = part(BAR);
+    let (full, empty) = ("#".repeat(full), "-".repeat(BAR - full));
+    format!(
+        "[{full}{empty}] {:>3} %, {done} of {total} accounts",
+        part(100)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_full_as_the_work_is_done() {
+        let empty = format!("[{}]   0 %, 0 of 7 accounts", "-".repeat(BAR));
+        assert_eq!(bar(0, 7), empty);
+        let full = format!("[{}] 100 %, 7 of 7 accounts", "#".repeat(BAR));
+        assert_eq!(bar(7, 7), full);
+        assert_eq!(bar(8, 7), full);
+        assert!(bar(1, 2).contains(" 50 %, 1 of 2 "));
+        assert!(bar(u64::MAX, 1_000_000_000_000).len() <= 80);
     }
 }

@@ -219,10 +219,22 @@ pub struct DoctorOptions {
 pub enum HostKind {
     /// Apache 2.4
     Apache,
+    /// Caddy
+    Caddy,
+    /// Dovecot
+    Dovecot,
     /// ejabberd
     Ejabberd,
+    /// lighttpd
+    Lighttpd,
     /// nginx
     Nginx,
+    /// PAM
+    Pam,
+    /// Prosody
+    Prosody,
+    /// Squid
+    Squid,
 }
 
 #[derive(Debug, Args)]

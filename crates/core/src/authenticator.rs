@@ -1,5 +1,6 @@
 //! The way from a question to its verdict.
 
+mod change;
 mod check;
 mod costliest;
 mod told;
@@ -35,7 +36,7 @@ const LONGEST_NAME: usize = 1024;
 pub struct Authenticator {
     site: Site,
     database: Database,
-    location: Location,
+    settings: sql::Settings,
     cookie: Option<(String, cookie::Reader)>,
     access: Access,
     passwords: Passwords,
@@ -65,7 +66,7 @@ impl Authenticator {
         Self {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
-            location: configuration.database.location.clone(),
+            settings: configuration.database.clone(),
             cookie: configuration
                 .session_cookie()
                 .map(|cookie| (cookie.name.to_owned(), cookie.reader)),
@@ -208,22 +209,32 @@ impl Authenticator {
             .ask(deadline, |queries| directory.after(queries, last))
     }
 
-    /// The rules by which the site's hashes are read.
+    /// How many accounts there are; `None` where that cannot be counted.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn count(&mut self, deadline: Deadline) -> Result<Option<u64>, Unavailable> {
+        let directory = &mut *self.site.directory;
+        self.database
+            .ask(deadline, |queries| directory.count(queries))
+    }
+
+    /// The rules by which the stored hash `encoded` is read.
     #[must_use]
-    pub fn rules(&self) -> Rules {
-        self.site.rules
+    pub fn rules_of(&self, encoded: &str) -> Rules {
+        self.site.rules_of(encoded)
     }
 
     /// The SQL that makes a database user who may read what is read, and nothing else.
     #[must_use]
     pub fn grants(&self) -> String {
-        self.grants_at(&self.location)
+        self.grants_at(&self.settings.location)
     }
 
     /// The same for a user called `hallpass`, whomever the configuration names.
     #[must_use]
     pub fn grants_to_its_own(&self) -> String {
-        let mut location = self.location.clone();
+        let mut location = self.settings.location.clone();
         if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
             servers.user = None;
         }
@@ -504,7 +515,8 @@ impl Authenticator {
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            if !told::active(queries.witness(), account.active) {
+            if !account.active {
+                told::active(queries.witness(), false);
                 return Ok(Err(Reason::Inactive));
             }
             let confirmed = sessions.confirms(&login, &account);

@@ -7,6 +7,7 @@
 
 mod account;
 mod authenticator;
+mod change;
 pub mod configuration;
 pub mod cookie;
 pub mod examination;
@@ -24,6 +25,7 @@ pub use hallpass_stores::{Deadline, Observer, Secret, Step, Unavailable, Witness
 
 pub use self::account::{Account, Id};
 pub use self::authenticator::{Authenticator, Begun, Check, Computation, Conclusion, Next};
+pub use self::change::Change;
 pub use self::configuration::Configuration;
 pub use self::question::{Client, Conditions, Credential, Question, Requirement};
 pub use self::shared::Shared;

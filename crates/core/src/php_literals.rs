@@ -25,8 +25,8 @@ use std::collections::BTreeMap;
 
 pub use self::literal::{Key, Literal};
 
-/// The largest file that is read, in bytes.
-const MAX_FILE: usize = 1 << 20;
+/// The largest file that is read, in bytes. What is made of it takes up to 64 times as much.
+const MAX_FILE: usize = 128 << 10;
 
 /// What a PHP file says in literals.
 #[derive(Debug, Default)]
@@ -64,13 +64,13 @@ pub struct SyntaxError {
 /// Reads the literals in `source`, the bytes of a PHP file.
 ///
 /// # Errors
-/// [`SyntaxError`] when the file is larger than 1 MiB, or a string, a comment or a bracket in it
+/// [`SyntaxError`] when the file is larger than 128 KiB, or a string, a comment or a bracket in it
 /// does not end.
 pub fn read(source: &[u8]) -> Result<Literals, SyntaxError> {
     if source.len() > MAX_FILE {
         return Err(SyntaxError {
             line: 1,
-            reason: "the file is larger than 1 MiB",
+            reason: "the file is larger than 128 KiB",
         });
     }
     statements::read(&scanner::tokens(source)?)

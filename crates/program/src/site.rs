@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
-use hallpass_core::{Configuration, Deadline, Question, Unavailable, Verdict};
+use hallpass_core::{Change, Configuration, Deadline, Question, Unavailable, Verdict};
 
 use crate::{Asker, CommandLine, Log};
 
@@ -157,6 +157,13 @@ impl Open {
         } else {
             self.asker.ask(question, deadline)
         };
+        self.failing = matches!(verdict, Verdict::Unavailable(_));
+        verdict
+    }
+
+    /// Makes `change`; what came of it, by `deadline`.
+    pub fn change(&mut self, change: Change, deadline: Deadline) -> Verdict {
+        let verdict = self.asker.change(change, deadline);
         self.failing = matches!(verdict, Verdict::Unavailable(_));
         verdict
     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    Authenticator, Configuration, Deadline, Question, Shared, Unavailable, Verdict,
+    Authenticator, Change, Configuration, Deadline, Question, Shared, Unavailable, Verdict,
 };
 
 /// How many threads may be stuck in a store before no more are started.
@@ -25,8 +25,14 @@ pub struct Worker {
 }
 
 #[derive(Debug)]
+enum Task {
+    Answer(Question),
+    Change(Change),
+}
+
+#[derive(Debug)]
 struct Job {
-    question: Question,
+    task: Task,
     deadline: Deadline,
     answer: SyncSender<Verdict>,
 }
@@ -52,9 +58,19 @@ impl Worker {
 
     /// The verdict on `question`, by `deadline`.
     pub fn ask(&mut self, question: Question, deadline: Deadline) -> Verdict {
+        self.have_done(Task::Answer(question), deadline)
+    }
+
+    /// Makes `change`; what came of it, by `deadline`. After [`Verdict::Unavailable`], it may have
+    /// been made all the same.
+    pub fn change(&mut self, change: Change, deadline: Deadline) -> Verdict {
+        self.have_done(Task::Change(change), deadline)
+    }
+
+    fn have_done(&mut self, task: Task, deadline: Deadline) -> Verdict {
         let (answer, verdict) = mpsc::sync_channel(1);
         if let Err(unavailable) = self.hand_over(Job {
-            question,
+            task,
             deadline,
             answer,
         }) {
@@ -112,12 +128,16 @@ impl Worker {
 fn work(configuration: &Configuration, shared: Arc<Shared>, waiting: &Receiver<Job>) {
     let mut authenticator = Authenticator::new(configuration).sharing(shared);
     for Job {
-        question,
+        task,
         deadline,
         answer,
     } in waiting
     {
-        let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
+        let now = SystemTime::now();
+        let verdict = match task {
+            Task::Answer(question) => authenticator.answer(&question, now, deadline),
+            Task::Change(change) => authenticator.change(&change, now, deadline),
+        };
         if answer.send(verdict).is_err() {
             // Nobody waits any more: the worker has given this thread up.
             break;

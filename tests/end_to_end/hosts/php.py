@@ -55,6 +55,7 @@ http {{
             fastcgi_param REQUEST_URI     $request_uri;
             fastcgi_param SERVER_PROTOCOL $server_protocol;
             fastcgi_param REMOTE_ADDR     $remote_addr;
+            fastcgi_param REMOTE_PORT     $remote_port;
         }}
     }}
 }}

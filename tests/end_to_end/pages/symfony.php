@@ -12,7 +12,8 @@ use Symfony\Component\Security\Core\Authentication\Token\UsernamePasswordToken;
 use Symfony\Component\Security\Core\User\InMemoryUser;
 
 $store = json_decode(file_get_contents('store.json'), true);
-$options = ['ttl' => (int) ($_GET['ttl'] ?? 1440)];
+ini_set('session.gc_maxlifetime', $_GET['ttl'] ?? '1440');
+$options = [];
 if (isset($store['redis'])) {
     $client = new Redis();
     $client->connect(...$store['redis']);

@@ -11,6 +11,14 @@ def whoami(request):
     return JsonResponse({"user": name, "session": request.session.session_key})
 
 
+def identity(request):
+    """The same for programs, as `docs/http-source.md` wants it."""
+    if not request.user.is_authenticated:
+        return JsonResponse({}, status=401)
+    user = {"username": request.user.get_username()}
+    return JsonResponse({"user": user, "sid": request.session.session_key})
+
+
 form = {"template_name": "form.html"}
 
 urlpatterns = [
@@ -18,4 +26,5 @@ urlpatterns = [
     path("logout/", views.LogoutView.as_view(next_page="/whoami/")),
     path("password/", views.PasswordChangeView.as_view(**form, success_url="/whoami/")),
     path("whoami/", whoami),
+    path("identity/", identity),
 ]

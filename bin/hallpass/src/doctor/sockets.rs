@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use hallpass_core::configuration::Listener;
@@ -34,7 +33,7 @@ pub fn look(configuration: &Configuration) -> Vec<Finding> {
             Listener::Unix { path, mode } => {
                 findings.extend(unix(path, *mode));
                 let tried = format!("connect to unix:{}", path.display());
-                findings.push(match UnixStream::connect(path) {
+                findings.push(match http::connect(path, deadline()) {
                     Ok(_) => Finding::ok("socket", tried, "somebody is there"),
                     Err(error) => silent(tried, &error, path),
                 });

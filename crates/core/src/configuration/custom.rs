@@ -17,6 +17,8 @@ pub struct Custom {
     pub groups: Option<String>,
     /// The names of the permissions that the account `:id` has.
     pub permissions: Option<String>,
+    /// The accounts whose primary keys come after `:id`, by their keys.
+    pub accounts: Option<String>,
     /// The primary key of whoever is logged in to the session `:session` at `:now`, in Unix
     /// seconds.
     pub session: Option<String>,
@@ -40,6 +42,7 @@ impl Custom {
             user_by_id: statement("user_by_id", &[":id"], &[":id"])?,
             groups: statement("groups", of_account, of_account)?,
             permissions: statement("permissions", of_account, of_account)?,
+            accounts: statement("accounts", &[":id"], &[":id"])?,
             session: statement("session", &[":session"], &[":session", ":now"])?,
             cookie: section.string("cookie")?,
         };
@@ -61,6 +64,7 @@ impl Custom {
             &self.user_by_id,
             &self.groups,
             &self.permissions,
+            &self.accounts,
             &self.session,
         ];
         statements.into_iter().any(Option::is_some)

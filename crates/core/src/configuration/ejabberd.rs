@@ -14,6 +14,8 @@ pub struct Ejabberd {
     pub unescape_jid: bool,
     /// Whether names that differ in case alone are the same.
     pub ignore_case: bool,
+    /// Whether accounts can be registered, deactivated, and given other passwords.
+    pub account_changes: bool,
     /// What is said when nothing can be said.
     pub unavailable: WhenUnavailable,
 }
@@ -25,6 +27,8 @@ pub enum EjabberdAccepted {
     Password,
     /// The value of the site's session cookie, for a session of the account.
     Session,
+    /// A ticket for such a session.
+    Ticket,
 }
 
 /// What ejabberd is told when a store cannot be asked.
@@ -43,6 +47,7 @@ impl Default for Ejabberd {
             domains: Vec::new(),
             unescape_jid: true,
             ignore_case: true,
+            account_changes: false,
             unavailable: WhenUnavailable::Error,
         }
     }
@@ -57,7 +62,11 @@ impl Ejabberd {
                 let word = |word: String| match word.as_str() {
                     "password" => Ok(EjabberdAccepted::Password),
                     "session" => Ok(EjabberdAccepted::Session),
-                    _ => Err(section.wrong("accept", "may hold \"password\" and \"session\"")),
+                    "ticket" => Ok(EjabberdAccepted::Ticket),
+                    _ => {
+                        let may = "may hold \"password\", \"session\" and \"ticket\"";
+                        Err(section.wrong("accept", may))
+                    }
                 };
                 words.into_iter().map(word).collect::<Result<_, _>>()?
             }
@@ -70,10 +79,6 @@ impl Ejabberd {
                 return Err(section.wrong("unavailable", "is neither \"error\" nor \"no\""));
             }
         };
-        if section.boolean("account_changes")? == Some(true) {
-            let message = "this version answers no to every change of an account";
-            return Err(section.wrong("account_changes", message));
-        }
         let ejabberd = Self {
             accept,
             domains: section.strings("domains")?.unwrap_or_default(),
@@ -83,6 +88,9 @@ impl Ejabberd {
             ignore_case: section
                 .boolean("ignore_case")?
                 .unwrap_or(default.ignore_case),
+            account_changes: section
+                .boolean("account_changes")?
+                .unwrap_or(default.account_changes),
             unavailable,
         };
         section.finish()?;

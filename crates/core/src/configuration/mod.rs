@@ -308,7 +308,22 @@ impl Configuration {
             secrets: document.secrets(),
             warnings: document.warnings(),
         };
+        configuration.ejabberd_has_what_it_needs(&mut top)?;
         Ok(configuration)
+    }
+
+    fn ejabberd_has_what_it_needs(&self, top: &mut Section<'_>) -> Result<(), Error> {
+        let ejabberd = &self.ejabberd;
+        if ejabberd.account_changes && !matches!(self.framework, Framework::Django(_)) {
+            let message = "is for Django alone: nothing is changed in other software's tables";
+            return Err(top.wrong("ejabberd.account_changes", message));
+        }
+        let tickets = ejabberd.accept.contains(&EjabberdAccepted::Ticket);
+        if tickets && self.tickets.is_none() && self.via.is_none() {
+            let message = "has \"ticket\", and there are none without `key` in [tickets]";
+            return Err(top.wrong("ejabberd.accept", message));
+        }
+        Ok(())
     }
 }
 

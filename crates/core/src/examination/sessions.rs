@@ -7,7 +7,7 @@ use hallpass_stores::sql::{Database, Queries};
 use hallpass_stores::{Observer, Step, Unavailable, Witness};
 
 use super::{Examination, Finding};
-use crate::site::Site;
+use crate::site::{Sample, Site};
 use crate::{Client, Reason, Secret};
 
 /// A token that no site has given out.
@@ -19,10 +19,9 @@ struct Failed(Mutex<Option<&'static str>>);
 
 impl Observer for Failed {
     fn step(&self, step: Step) {
-        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match step.holds {
-            Some(false) => *failed = Some(step.subject),
-            Some(true) | None => {}
+        if step.holds == Some(false) {
+            let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some(step.subject);
         }
     }
 }
@@ -49,19 +48,35 @@ impl Examination<'_> {
             return;
         }
         let sessions = &mut *self.site.sessions;
-        let tokens = match database.ask(deadline, |queries| sessions.sample(queries)) {
-            Ok(Some(tokens)) => tokens,
-            Ok(None) => {
-                self.add(Finding::ok(
-                    "sessions",
-                    "sample sessions",
-                    "they cannot be listed where they are; `hallpass session -` reads one",
-                ));
-                return;
-            }
-            // What is wrong with the tables is said already.
-            Err(_) => return,
-        };
+        let Sample { tokens, elsewhere } =
+            match database.ask(deadline, |queries| sessions.sample(queries)) {
+                Ok(Some(sample)) => sample,
+                Ok(None) => {
+                    self.add(Finding::ok(
+                        "sessions",
+                        "sample sessions",
+                        "they cannot be listed where they are; `hallpass session -` reads one",
+                    ));
+                    return;
+                }
+                // What is wrong with the tables is said already.
+                Err(_) => return,
+            };
+        if let Some(elsewhere) = elsewhere {
+            let (prefix, version) = elsewhere
+                .trim_end_matches(':')
+                .rsplit_once(':')
+                .unwrap_or((elsewhere.as_str(), "1"));
+            self.add(Finding::problem(
+                "session-cache-key",
+                "look for sessions in the cache",
+                format!("there are none where they are looked for, but some under {elsewhere}…"),
+                format!(
+                    "write [django] cache_key_prefix = \"{prefix}\" and cache_version = {version}"
+                ),
+            ));
+            return;
+        }
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
         for token in &tokens {
             failed.take();

@@ -13,6 +13,14 @@ impl Examination<'_> {
     pub(super) fn sqlite(&mut self, path: &Path) {
         let tried = format!("open {}", path.display());
         let mut header = [0; 20];
+        // A pipe would be waited for.
+        let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+        if special {
+            let mend = "put into `database` where the site's file is";
+            let finding = Finding::problem("sqlite-file", tried, "it is no regular file", mend);
+            self.add(finding.unreachable());
+            return;
+        }
         let read = File::open(path).and_then(|mut file| {
             let read = file.read(&mut header)?;
             Ok((read, file.metadata()?.uid()))

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Location, Queries, Row, Value};
+use hallpass_stores::sql::{Changes, Location, Queries, Row, Value};
 
 pub(crate) use self::needed::{Needed, Table};
 use crate::account::Beside;
@@ -178,6 +178,42 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         Ok(Beside::default())
     }
 
+    /// `password` as the site would keep it.
+    fn encode(&self, _password: &[u8]) -> Result<Result<String, Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
+    }
+
+    /// Gives `account` the password that `encoded` keeps.
+    fn set_password(
+        &mut self,
+        _changes: &mut Changes<'_>,
+        _account: &Account,
+        _encoded: &str,
+    ) -> Result<Result<(), Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
+    }
+
+    /// Makes an active account called `name`, unless there is one that the name could mean; returns
+    /// what it is called then.
+    fn register(
+        &mut self,
+        _changes: &mut Changes<'_>,
+        _name: &str,
+        _encoded: &str,
+        _now: SystemTime,
+    ) -> Result<Result<String, Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
+    }
+
+    /// Switches `account` off.
+    fn deactivate(
+        &mut self,
+        _changes: &mut Changes<'_>,
+        _account: &Account,
+    ) -> Result<Result<(), Reason>, Unavailable> {
+        Ok(Err(Reason::NotPermitted))
+    }
+
     /// The encoded hashes of a few accounts, newest first.
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable>;
 
@@ -220,8 +256,8 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
     /// What the database must have, column by column.
     fn needs(&self) -> Vec<Needed>;
 
-    /// The tokens of a few sessions, the newest first; `None` where they cannot be listed.
-    fn sample(&mut self, _queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {
+    /// A few sessions; `None` where they cannot be listed.
+    fn sample(&mut self, _queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
         Ok(None)
     }
 
@@ -237,6 +273,27 @@ pub(crate) fn until(time: SystemTime) -> String {
     }
 }
 
+/// Some of a site's sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Sample {
+    /// Their tokens, the newest first where that is known.
+    pub(crate) tokens: Vec<Secret>,
+    /// How the keys of sessions begin that are looked for elsewhere, where there are none here.
+    pub(crate) elsewhere: Option<String>,
+}
+
+impl Sample {
+    pub(crate) fn of(tokens: Vec<Secret>) -> Self {
+        Self {
+            tokens,
+            elsewhere: None,
+        }
+    }
+}
+
+/// How many keys of a cache are looked at for sessions.
+pub(crate) const SOME_KEYS: usize = 128;
+
 /// How many sessions are a sample.
 pub(crate) const SAMPLE: usize = 20;
 
@@ -244,14 +301,16 @@ pub(crate) const SAMPLE: usize = 20;
 pub(crate) fn tokens(
     queries: &mut Queries<'_>,
     statement: &str,
-) -> Result<Option<Vec<Secret>>, Unavailable> {
+) -> Result<Option<Sample>, Unavailable> {
     let rows = queries.rows(statement, &[], SAMPLE)?;
     let token = |mut row: Row| match row.take(0) {
         Value::Text(text) => Some(Secret::new(text)),
         Value::Bytes(bytes) => Some(Secret::new(bytes)),
         _ => None,
     };
-    Ok(Some(rows.into_iter().filter_map(token).collect()))
+    Ok(Some(Sample::of(
+        rows.into_iter().filter_map(token).collect(),
+    )))
 }
 
 /// How many rows `table`, a quoted identifier, has where `condition` holds.

@@ -31,30 +31,36 @@ pub(crate) struct Table {
     pub(crate) optional: bool,
 }
 
-impl Table {
+impl Needed {
     /// The table `name` with `columns`, the first of which finds rows.
-    pub(crate) fn new(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Needed {
-        Needed::Table(Self {
-            name: name.into(),
-            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+    pub(crate) fn table(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Self {
+        Self::Table(Table {
             sought: columns
                 .first()
-                .map(|&column| column.to_owned())
+                .map(|&it| it.to_owned())
                 .into_iter()
                 .collect(),
-            key,
-            optional: false,
+            ..Table::whole(name.into(), key, columns)
         })
     }
 
     /// The same, where no row is found by a column that needs an index.
-    pub(crate) fn small(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Needed {
-        match Self::new(name, key, columns) {
-            Needed::Table(table) => Needed::Table(Self {
-                sought: Vec::new(),
-                ..table
-            }),
-            statement @ Needed::Statement { .. } => statement,
+    pub(crate) fn small_table(
+        name: impl Into<String>,
+        key: &'static str,
+        columns: &[&str],
+    ) -> Self {
+        Self::Table(Table::whole(name.into(), key, columns))
+    }
+}
+
+impl Table {
+    fn whole(name: String, key: &'static str, columns: &[&str]) -> Self {
+        Self {
+            name,
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            key,
+            ..Self::default()
         }
     }
 }

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_core::{Authenticator, Configuration, Deadline, Question, Verdict};
+use hallpass_core::{Authenticator, Change, Configuration, Deadline, Question, Verdict};
 
 use super::Daemon;
 use crate::Worker;
@@ -39,6 +39,12 @@ impl Asker {
         let daemon = self.daemon.as_ref();
         let verdict = daemon.and_then(|daemon| daemon.verdict(&question, deadline));
         verdict.unwrap_or_else(|| self.worker.ask(question, deadline))
+    }
+
+    /// Makes `change`; what came of it, by `deadline`. The daemon changes nothing: the database
+    /// itself must be within reach.
+    pub fn change(&mut self, change: Change, deadline: Deadline) -> Verdict {
+        self.worker.change(change, deadline)
     }
 }
 

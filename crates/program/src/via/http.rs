@@ -72,7 +72,10 @@ fn exchange(
 }
 
 /// Connects by `deadline`, which a socket whose queue is full would not do by itself.
-fn connect(socket: &Path, deadline: Deadline) -> io::Result<UnixStream> {
+///
+/// # Errors
+/// What keeps it from connecting.
+pub fn connect(socket: &Path, deadline: Deadline) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(socket)?;
     loop {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

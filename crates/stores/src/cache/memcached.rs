@@ -63,6 +63,15 @@ impl Protocol for Memcached {
             }
         }
     }
+
+    /// It has no command for that.
+    fn any_key(
+        &mut self,
+        _connection: &mut Connection,
+        _deadline: Deadline,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]

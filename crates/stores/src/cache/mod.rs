@@ -220,6 +220,21 @@ impl Cache {
         matches!(self.servers, Servers::Memcached(_)) && !memcached::may_be_key(key)
     }
 
+    /// Some of the keys there are, `most` of each server; `None` where they cannot be told: in
+    /// memcached, and where this user may not ask for them.
+    pub fn some_keys(&mut self, most: usize, deadline: Deadline) -> Option<Vec<Vec<u8>>> {
+        let Servers::Redis(servers) = &mut self.servers else {
+            return None;
+        };
+        let mut keys = Vec::new();
+        for server in servers {
+            keys.extend(server.some_keys(most, deadline).ok()?);
+        }
+        keys.sort();
+        keys.dedup();
+        Some(keys)
+    }
+
     /// The value of `key`; `None` where there is none.
     ///
     /// # Errors

@@ -86,6 +86,20 @@ impl Protocol for Redis {
             _ => Err(connection.malformed(Malformed::Garbage)),
         }
     }
+
+    /// `RANDOMKEY` (Redis 1.0).
+    fn any_key(
+        &mut self,
+        connection: &mut Connection,
+        deadline: Deadline,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        connection.send(&resp::command(&[b"RANDOMKEY"]), deadline)?;
+        match reply(connection, deadline)? {
+            Reply::Bulk(key) => Ok(key.map(|key| key.to_vec())),
+            Reply::Error(error) => Err(refused(connection, &error)),
+            _ => Err(connection.malformed(Malformed::Garbage)),
+        }
+    }
 }
 
 /// Connects to the server at `address`, a `kind` of server.

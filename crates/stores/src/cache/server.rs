@@ -19,6 +19,13 @@ pub(super) trait Protocol {
         key: &[u8],
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure>;
+
+    /// Asks for any key.
+    fn any_key(
+        &mut self,
+        connection: &mut Connection,
+        deadline: Deadline,
+    ) -> Result<Option<Vec<u8>>, Failure>;
 }
 
 #[derive(Debug)]
@@ -37,6 +44,25 @@ impl<P: Protocol> Server<P> {
             connection: None,
             backoff: Backoff::default(),
         }
+    }
+
+    /// `most` keys at most, on a connection of their own; several may be the same.
+    pub(super) fn some_keys(
+        &mut self,
+        most: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut connection = self
+            .protocol
+            .connect(deadline.at_most(self.connect_timeout))?;
+        let mut keys = Vec::new();
+        while keys.len() < most {
+            match self.protocol.any_key(&mut connection, deadline)? {
+                Some(key) => keys.push(key),
+                None => break,
+            }
+        }
+        Ok(keys)
     }
 
     /// Asks for the value of `key`. A connection that ended while nobody used it is replaced

@@ -3,6 +3,7 @@
 //! Statements name their parameters (`:name`), which are always bound, never pasted in;
 //! identifiers from a configuration go through [`identifier`].
 
+mod change;
 mod civil;
 mod grants;
 mod mysql;
@@ -15,6 +16,7 @@ mod value;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use self::change::{Changes, change};
 pub use self::grants::grants;
 use self::mysql::Mysql;
 use self::postgres::Postgres;
@@ -32,6 +34,8 @@ pub struct Column {
     /// The declared type in lower case and in the words of most databases, as in `integer`,
     /// `bigint`, `uuid`, `char(32)` or `varchar(128)`.
     pub kind: String,
+    /// Whether a new row must have a value for it: it may not be NULL, and there is no default.
+    pub required: bool,
 }
 
 /// A database, connected when it is first asked and again whenever the connection is lost.
@@ -56,16 +60,24 @@ impl Database {
     /// A database that nothing has been asked of yet: nothing is opened here.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
+        Self::with(settings, false)
+    }
+
+    fn with(settings: &Settings, writable: bool) -> Self {
         let connection = match &settings.location {
             Location::Nowhere => Connection::Nowhere,
-            Location::Sqlite(path) => Connection::Sqlite(sqlite::Sqlite::new(path.clone())),
+            Location::Sqlite(path) => {
+                Connection::Sqlite(sqlite::Sqlite::new(path.clone(), writable))
+            }
             Location::Postgres(servers) => {
-                let driver = Postgres::new(servers, settings);
-                Connection::Postgres(Box::new(Server::new(driver, &servers.addresses, settings)))
+                let driver = Postgres::new(servers, settings, writable);
+                let server = Server::new(driver, &servers.addresses, settings, writable);
+                Connection::Postgres(Box::new(server))
             }
             Location::Mysql(servers) => {
-                let driver = Mysql::new(servers, settings);
-                Connection::Mysql(Box::new(Server::new(driver, &servers.addresses, settings)))
+                let driver = Mysql::new(servers, settings, writable);
+                let server = Server::new(driver, &servers.addresses, settings, writable);
+                Connection::Mysql(Box::new(server))
             }
         };
         Self {

@@ -36,6 +36,13 @@ pub(super) enum Failure {
     Refused(String),
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Lost(cause) | Self::Refused(cause)) = self;
+        formatter.write_str(cause)
+    }
+}
+
 /// How one kind of database is spoken with.
 pub(super) trait Driver {
     /// What a connection is.
@@ -59,6 +66,17 @@ pub(super) trait Driver {
         limit: usize,
     ) -> Result<Vec<Row>, Failure>;
 
+    /// Runs `statement`; how many rows it changed.
+    async fn execute(
+        &self,
+        connection: &mut Self::Connection,
+        statement: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<u64, Failure>;
+
+    /// Ends the transaction that the connection has been in since it was made.
+    async fn commit(&self, connection: &mut Self::Connection) -> Result<(), Failure>;
+
     /// The names of the columns that `statement` gives, without running it.
     async fn names(
         &self,
@@ -66,8 +84,8 @@ pub(super) trait Driver {
         statement: &str,
     ) -> Result<Vec<String>, Failure>;
 
-    /// The statement that describes the columns of the table `:table`: name and type, as the
-    /// database writes it.
+    /// The statement that describes the columns of the table `:table`: name, type as the database
+    /// writes it, and whether a new row must have a value for it.
     const COLUMNS: &'static str;
 
     /// The statement that names the columns that the indexes of the table `:table` begin with.
@@ -89,6 +107,8 @@ pub(super) struct Server<D: Driver> {
     places: Vec<Place>,
     connect_timeout: Duration,
     query_timeout: Duration,
+    /// Whether a connection is a transaction that changes something, and cannot be replaced.
+    writable: bool,
     /// The connection, and which of the places it leads to.
     connection: Option<(D::Connection, usize)>,
     runtime: Option<Runtime>,
@@ -100,7 +120,12 @@ struct Place {
 }
 
 impl<D: Driver> Server<D> {
-    pub(super) fn new(driver: D, addresses: &[Address], settings: &Settings) -> Self {
+    pub(super) fn new(
+        driver: D,
+        addresses: &[Address],
+        settings: &Settings,
+        writable: bool,
+    ) -> Self {
         let place = |address: &Address| Place {
             address: address.clone(),
             health: Backoff::default(),
@@ -110,6 +135,7 @@ impl<D: Driver> Server<D> {
             places: addresses.iter().map(place).collect(),
             connect_timeout: settings.connect_timeout,
             query_timeout: settings.query_timeout,
+            writable,
             connection: None,
             runtime: None,
         }
@@ -124,6 +150,23 @@ impl<D: Driver> Server<D> {
     ) -> Result<Vec<Row>, Unavailable> {
         self.ask(deadline, async |driver, connection| {
             driver.rows(connection, statement, parameters, limit).await
+        })
+    }
+
+    pub(super) fn execute(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        deadline: Deadline,
+    ) -> Result<u64, Unavailable> {
+        self.ask(deadline, async |driver, connection| {
+            driver.execute(connection, statement, parameters).await
+        })
+    }
+
+    pub(super) fn commit(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+        self.ask(deadline, async |driver, connection| {
+            driver.commit(connection).await
         })
     }
 
@@ -148,6 +191,7 @@ impl<D: Driver> Server<D> {
             Some(Column {
                 name: row.text(0)?,
                 kind: D::kind(&row.text(1)?),
+                required: row.truth(2),
             })
         };
         Ok(rows.into_iter().filter_map(column).collect())
@@ -164,7 +208,7 @@ impl<D: Driver> Server<D> {
     }
 
     /// Puts one question, and once more where the connection was lost: servers are restarted, and
-    /// idle connections cut.
+    /// idle connections cut. A transaction ends with its connection, so that nothing is put twice.
     fn ask<T>(
         &mut self,
         deadline: Deadline,
@@ -175,7 +219,7 @@ impl<D: Driver> Server<D> {
                 "a database was asked by a thread that must not wait",
             ));
         }
-        let (mut again, mut silent) = (false, None);
+        let (mut again, mut silent) = (self.writable, None);
         loop {
             let (mut connection, place) = match self.connection.take() {
                 Some(connected) => connected,

@@ -1,4 +1,4 @@
-//! SQLite, opened for reading alone.
+//! SQLite, opened for reading alone unless something is to be changed.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ const STEPS_BETWEEN_LOOKS: i32 = 4096;
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
+    writable: bool,
     open: Option<Open>,
 }
 
@@ -35,8 +36,12 @@ struct Open {
 }
 
 impl Sqlite {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, open: None }
+    pub(super) fn new(path: PathBuf, writable: bool) -> Self {
+        Self {
+            path,
+            writable,
+            open: None,
+        }
     }
 
     /// Locks the file for the queries of one question, opening it first where needed.
@@ -63,6 +68,11 @@ impl Sqlite {
             self.open = None;
             self.open = Some(self.connect(file)?);
         }
+        // Whoever will write waits for others who do before reading, and not between the two.
+        let begin = match self.writable {
+            true => "BEGIN IMMEDIATE",
+            false => "BEGIN",
+        };
         let failed = {
             let Some(open) = &mut self.open else {
                 return Err(self.closed());
@@ -71,7 +81,7 @@ impl Sqlite {
             open.reading = true;
             open.connection
                 .busy_timeout(deadline.remaining())
-                .and_then(|()| open.connection.prepare_cached("BEGIN")?.execute([]))
+                .and_then(|()| open.connection.prepare_cached(begin)?.execute([]))
                 .err()
         };
         failed.map_or(Ok(()), |error| {
@@ -100,7 +110,11 @@ impl Sqlite {
     }
 
     fn connect(&self, file: (u64, u64)) -> Result<Open, Unavailable> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let access = match self.writable {
+            true => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            false => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)
             .map_err(|error| self.failed("opening it", &error))?;
         let deadline = Arc::new(Mutex::new(None::<Deadline>));
@@ -157,6 +171,25 @@ impl Sqlite {
         }
     }
 
+    pub(super) fn execute(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        deadline: Deadline,
+    ) -> Result<u64, Unavailable> {
+        self.rows(statement, parameters, usize::MAX, deadline)?;
+        let Some(open) = &self.open else {
+            return Err(self.closed());
+        };
+        Ok(open.connection.changes())
+    }
+
+    pub(super) fn commit(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+        self.rows("COMMIT", &[], 0, deadline)?;
+        self.open = None;
+        Ok(())
+    }
+
     pub(super) fn names(
         &mut self,
         statement: &str,
@@ -179,7 +212,8 @@ impl Sqlite {
         table: &str,
         deadline: Deadline,
     ) -> Result<Vec<Column>, Unavailable> {
-        let statement = "SELECT name, lower(type) FROM pragma_table_info(:table)";
+        let statement = "SELECT name, lower(type), \"notnull\" AND dflt_value IS NULL AND NOT (pk AND \
+                         lower(type) = 'integer') FROM pragma_table_info(:table)";
         let rows = self.rows(
             statement,
             &[(":table", Value::from(table))],
@@ -190,6 +224,7 @@ impl Sqlite {
             Some(Column {
                 name: row.text(0)?,
                 kind: row.text(1).unwrap_or_default(),
+                required: row.truth(2),
             })
         };
         Ok(rows.into_iter().filter_map(column).collect())

@@ -19,14 +19,17 @@ use crate::options::{DoctorOptions, HostKind};
 struct Host {
     kind: HostKind,
     name: &'static str,
+    /// The page of docs/ that says what belongs into it.
+    page: &'static str,
     places: &'static [&'static str],
     look: fn(&Path, &Configuration) -> Result<Vec<Finding>, String>,
 }
 
-const HOSTS: [Host; 3] = [
+const HOSTS: [Host; 9] = [
     Host {
         kind: HostKind::Ejabberd,
         name: "ejabberd",
+        page: "ejabberd",
         places: &[
             "/etc/ejabberd/ejabberd.yml",
             "/opt/ejabberd/conf/ejabberd.yml",
@@ -37,20 +40,39 @@ const HOSTS: [Host; 3] = [
     Host {
         kind: HostKind::Apache,
         name: "Apache",
+        page: "apache",
         places: &["/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf"],
         look: apache::look,
     },
     Host {
         kind: HostKind::Nginx,
         name: "nginx",
+        page: "http",
         places: &["/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"],
         look: nginx::look,
     },
+    Host::other(HostKind::Caddy, "Caddy", "http", &["/etc/caddy/Caddyfile"]),
+    Host::other(
+        HostKind::Dovecot,
+        "Dovecot",
+        "checkpassword",
+        &["/etc/dovecot"],
+    ),
+    Host::other(
+        HostKind::Lighttpd,
+        "lighttpd",
+        "fastcgi",
+        &["/etc/lighttpd"],
+    ),
+    Host::other(HostKind::Pam, "PAM", "pam", &["/etc/pam.d"]),
+    Host::other(HostKind::Prosody, "Prosody", "sasl", &["/etc/prosody"]),
+    Host::other(HostKind::Squid, "Squid", "squid", &["/etc/squid"]),
 ];
 
 /// Looks at the server that `options` names, or at all that this machine has.
 pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut strangers: Vec<&str> = Vec::new();
     for host in HOSTS {
         let asked = options.host == Some(host.kind);
         if options.host.is_some() && !asked {
@@ -61,68 +83,75 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
             None => host
                 .places
                 .iter()
-                .map(PathBuf::from) // One that may not be looked at is there, as far as anybody can tell.
+                .map(PathBuf::from)
+                // One that may not be looked at is there, as far as anybody can tell.
                 .find(|it| it.try_exists().unwrap_or(true)),
         };
-        findings.extend(match place {
-            Some(path) => host.at(&path, configuration, asked),
-            None if asked => vec![Finding::problem(
+        match place {
+            Some(path) => match host.at(&path, configuration, asked) {
+                Some(found) => findings.extend(found),
+                None => strangers.push(host.name),
+            },
+            None if asked => findings.push(Finding::problem(
                 "host",
                 format!("look for {}", host.name),
                 format!("its configuration is at none of {}", host.places.join(", ")),
                 "say where it is: --host-config FILE",
-            )],
-            None => Vec::new(),
-        });
+            )),
+            None => {}
+        }
     }
-    if options.host.is_none() {
-        findings.extend(others::look());
+    if !strangers.is_empty() {
+        let tried = format!("look at {}, which this machine has", strangers.join(", "));
+        findings.push(Finding::ok("host", tried, "they do not point to Hallpass"));
     }
     findings
 }
 
 impl Host {
-    /// What its configuration at `path` comes to. One that does not point here is a problem where
-    /// it was `asked` for.
-    fn at(&self, path: &Path, configuration: &Configuration, asked: bool) -> Vec<Finding> {
+    /// One of which only the lines that name Hallpass are looked at.
+    const fn other(
+        kind: HostKind,
+        name: &'static str,
+        page: &'static str,
+        places: &'static [&'static str],
+    ) -> Self {
+        Self {
+            kind,
+            name,
+            page,
+            places,
+            look: others::look,
+        }
+    }
+
+    /// What its configuration at `path` comes to; `None` where it does not point here, which is a
+    /// problem where it was `asked` for.
+    fn at(&self, path: &Path, configuration: &Configuration, asked: bool) -> Option<Vec<Finding>> {
         let tried = format!("read {}, of {}", path.display(), self.name);
-        match (self.look)(path, configuration) {
+        let finding = match (self.look)(path, configuration) {
             Err(error) if !asked => {
-                vec![Finding::ok(
-                    "host",
-                    tried,
-                    format!("this user cannot: {error}"),
-                )]
+                Finding::ok("host", tried, format!("this user cannot: {error}"))
             }
-            Err(error) => vec![Finding::problem(
+            Err(error) => Finding::problem(
                 "host-configuration",
                 tried,
                 error,
                 "look as a user who may read it, or name another: --host-config FILE",
-            )],
+            ),
+            Ok(found) if found.iter().any(|finding| finding.mend.is_some()) => return Some(found),
             Ok(found) if !found.is_empty() => {
-                let good = found.iter().all(|finding| finding.mend.is_none());
-                if good {
-                    vec![Finding::ok("host", tried, "it points here, and fits")]
-                } else {
-                    found
-                }
+                Finding::ok("host", tried, "it points here, and fits")
             }
-            Ok(_) if asked => vec![Finding::problem(
+            Ok(_) if asked => Finding::problem(
                 "host",
                 tried,
                 "nothing in it points to Hallpass",
-                format!(
-                    "docs/{}.md has what belongs there",
-                    self.name.to_lowercase()
-                ),
-            )],
-            Ok(_) => vec![Finding::ok(
-                "host",
-                tried,
-                "nothing in it points to Hallpass",
-            )],
-        }
+                format!("docs/{}.md has what belongs there", self.page),
+            ),
+            Ok(_) => return None,
+        };
+        Some(vec![finding])
     }
 }
 

@@ -1,53 +1,119 @@
-//! Servers that are only looked for: whether they name Hallpass anywhere.
+//! Servers of which only the lines are looked at that name Hallpass: the programs that they start,
+//! and the sockets that they ask.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use hallpass_core::Configuration;
+use hallpass_core::configuration::Listener;
 use hallpass_core::examination::Finding;
 
-const OTHERS: [(&str, &str); 6] = [
-    ("Caddy", "/etc/caddy/Caddyfile"),
-    ("Dovecot", "/etc/dovecot"),
-    ("lighttpd", "/etc/lighttpd"),
-    ("PAM", "/etc/pam.d"),
-    ("Prosody", "/etc/prosody"),
-    ("Squid", "/etc/squid"),
-];
+use super::at;
+use super::command::Command;
 
 /// How deep directories are looked into, and how large files may be.
 const DEPTH: u32 = 2;
 const LONGEST: u64 = 1 << 20;
 
-pub fn look() -> Vec<Finding> {
-    let there = OTHERS.iter().filter(|(_, place)| Path::new(place).exists());
-    there
-        .map(|(name, place)| {
-            let names = names_us(Path::new(place), DEPTH);
-            let seen = match names {
-                true => "it points to Hallpass",
-                false => "nothing in it points to Hallpass",
-            };
-            Finding::ok("host", format!("look into {place}, of {name}"), seen)
-        })
-        .collect()
+/// What of the file at `path`, or of the files in it, does not fit; nothing where none names us.
+pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
+    let mut files = Vec::new();
+    collect(path, DEPTH, &mut files).map_err(|error| error.to_string())?;
+    let (mut findings, mut ours) = (Vec::new(), false);
+    for file in files {
+        let Ok(text) = fs::read(&file) else { continue };
+        for (text, number) in String::from_utf8_lossy(&text).lines().zip(1..) {
+            let text = text.trim_start();
+            if text.starts_with(['#', '-']) || !text.contains("hallpass") {
+                continue;
+            }
+            ours = true;
+            findings.extend(program(text, at(&file, number), configuration));
+            findings.extend(socket(text, at(&file, number), configuration));
+        }
+    }
+    if ours && findings.is_empty() {
+        let tried = format!("read {}", path.display());
+        findings.push(Finding::ok("host", tried, "it fits"));
+    }
+    Ok(findings)
 }
 
-fn names_us(path: &Path, depth: u32) -> bool {
-    let Ok(metadata) = path.metadata() else {
-        return false;
-    };
-    if metadata.is_dir() {
-        let entries = fs::read_dir(path).into_iter().flatten().flatten();
-        return depth > 0
-            && entries
-                .into_iter()
-                .any(|it| names_us(&it.path(), depth - 1));
+fn collect(path: &Path, depth: u32, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let metadata = path.metadata()?;
+    if metadata.is_file() && metadata.len() <= LONGEST {
+        files.push(path.to_path_buf());
+    } else if metadata.is_dir() && depth > 0 {
+        let entries = fs::read_dir(path)?;
+        let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        entries.sort();
+        for entry in entries {
+            // Keys and the like, which are none of our business.
+            let _ = collect(&entry, depth - 1, files);
+        }
     }
-    metadata.is_file()
-        && metadata.len() <= LONGEST
-        && fs::read(path).is_ok_and(|text| {
-            String::from_utf8_lossy(&text)
-                .lines()
-                .any(|line| !line.trim_start().starts_with('#') && line.contains("hallpass"))
+    Ok(())
+}
+
+/// The program that a line starts, from its name to the end of the line.
+fn program(line: &str, at: String, configuration: &Configuration) -> Vec<Finding> {
+    let trimmed = |word: &str| {
+        word.trim_matches(['"', '\'', ';', ',', '[', ']'])
+            .to_owned()
+    };
+    let words: Vec<String> = line
+        .split_whitespace()
+        .map(trimmed)
+        .skip_while(|word| {
+            let name = word.rsplit('/').next().unwrap_or_default();
+            !(name.starts_with("hallpass-") && word.contains('/'))
         })
+        .collect();
+    if words.is_empty() {
+        return Vec::new();
+    }
+    let command = Command {
+        check: "host-program",
+        at,
+        words: &words,
+    };
+    command.examine(configuration)
+}
+
+/// The sockets that a line asks: `unix/` or `unix:` and a path.
+fn socket(line: &str, at: String, configuration: &Configuration) -> Option<Finding> {
+    let daemon = &configuration.daemon;
+    let listens = || {
+        let all = [
+            &daemon.listen,
+            &daemon.fastcgi,
+            &daemon.dovecot_auth,
+            &daemon.saslauthd,
+        ];
+        all.into_iter().flatten()
+    };
+    let asked = line.split_whitespace().find_map(|word| {
+        let word = word.trim_matches(['"', '\'', ';', ',']);
+        let path = word
+            .strip_prefix("unix/")
+            .or_else(|| word.strip_prefix("unix:"))
+            .filter(|path| path.starts_with('/'))?;
+        Some(Path::new(path))
+    })?;
+    let known = listens().any(|listener| match listener {
+        Listener::Unix { path, .. } => path == asked,
+        Listener::Tcp(_) => false,
+    });
+    let listens: Vec<String> = listens().map(ToString::to_string).collect();
+    (!known).then(|| {
+        Finding::problem(
+            "host-socket",
+            at,
+            format!(
+                "hallpassd does not listen there, but at {}",
+                listens.join(", ")
+            ),
+            "name the same socket here and in [daemon]",
+        )
+    })
 }

@@ -12,6 +12,11 @@ use crate::site::{Directory, Needed};
 /// How many accounts of one name are looked at.
 const NAMESAKES: usize = 16;
 
+/// How many accounts are listed at a time, and how many hashes are looked at to learn what a check
+/// costs on this site.
+const PAGE: usize = 1000;
+const SOME_HASHES: usize = 64;
+
 /// The accounts that `[custom]` describes. Without any statement there are none to look up, and an
 /// account is what a session calls it.
 #[derive(Debug)]
@@ -67,7 +72,7 @@ impl Directory for Accounts {
             ));
         };
         let parameters = [(":username", name.into())];
-        let mut found = accounts(queries, "user", statement, &parameters)?;
+        let mut found = accounts(queries, "user", statement, &parameters, NAMESAKES)?;
         if found.len() > 1 {
             found.retain(|account| account.name == name);
         }
@@ -85,7 +90,7 @@ impl Directory for Accounts {
             ));
         };
         let parameters = [(":id", key_value(key))];
-        let mut found = accounts(queries, "user_by_id", statement, &parameters)?;
+        let mut found = accounts(queries, "user_by_id", statement, &parameters, NAMESAKES)?;
         let found = if found.len() == 1 { found.pop() } else { None };
         // MySQL takes `7abc` for 7.
         Ok(found.filter(|account| account.id.text == key))
@@ -157,14 +162,16 @@ impl Directory for Accounts {
             user_by_id,
             groups,
             permissions,
+            accounts,
             ..
         } = &self.custom;
         let account = &["id", "username"];
-        let statements: [(&'static str, _, &'static [&'static str]); 4] = [
+        let statements: [(&'static str, _, &'static [&'static str]); 5] = [
             ("user", user, account),
             ("user_by_id", user_by_id, account),
             ("groups", groups, &["name"]),
             ("permissions", permissions, &["name"]),
+            ("accounts", accounts, account),
         ];
         statements
             .into_iter()
@@ -178,9 +185,28 @@ impl Directory for Accounts {
             .collect()
     }
 
-    /// No statement gives the hashes of others.
-    fn some_hashes(&mut self, _queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
-        Ok(Vec::new())
+    fn after(
+        &mut self,
+        queries: &mut Queries<'_>,
+        last: Option<&Id>,
+    ) -> Result<Vec<Account>, Unavailable> {
+        let Some(statement) = &self.custom.accounts else {
+            return Err(Unavailable::new(
+                "accounts cannot be listed: [custom] accounts is not configured",
+            ));
+        };
+        let last = last.map_or(Value::Integer(0), |id| id.value.clone());
+        accounts(queries, "accounts", statement, &[(":id", last)], PAGE)
+    }
+
+    /// Those of the first accounts; none where no statement lists them.
+    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+        let Some(statement) = &self.custom.accounts else {
+            return Ok(Vec::new());
+        };
+        let first = [(":id", Value::Integer(0))];
+        let found = accounts(queries, "accounts", statement, &first, SOME_HASHES)?;
+        Ok(found.into_iter().filter_map(|it| it.encoded).collect())
     }
 
     /// Django's rules, and PHP's for what Django does not know.
@@ -198,8 +224,9 @@ fn accounts(
     key: &'static str,
     statement: &str,
     parameters: &[(&str, Value)],
+    limit: usize,
 ) -> Result<Vec<Account>, Unavailable> {
-    let rows = Rows::read(queries, key, statement, parameters, NAMESAKES)?;
+    let rows = Rows::read(queries, key, statement, parameters, limit)?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{Login, read_cache_file, read_cache_row, read_cache_value};
 use hallpass_stores::sql::{Queries, Value};
-use hallpass_stores::{Files, Unavailable, cache};
+use hallpass_stores::{Deadline, Files, Unavailable, cache};
 use md5::{Digest, Md5};
 
 use super::datetime::Clock;
 use crate::configuration::{CacheLocation, DjangoCache};
+use crate::site::SOME_KEYS;
 
 /// The longest file of a cache that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;
@@ -64,6 +65,16 @@ impl Cached {
             return false;
         };
         cache.refuses(format!("{}{key}", self.prefix).as_bytes())
+    }
+
+    /// What leads every key, and some of the keys that there are, whatever leads them.
+    pub(super) fn some_keys(&mut self, deadline: Deadline) -> Option<(&str, Vec<String>)> {
+        let Store::Server(cache) = &mut self.store else {
+            return None;
+        };
+        let keys = cache.some_keys(SOME_KEYS, deadline)?.into_iter();
+        let keys = keys.filter_map(|key| String::from_utf8(key).ok()).collect();
+        Some((&self.prefix, keys))
     }
 
     /// The session that is cached under `key`; `None` where there is none.

@@ -61,6 +61,13 @@ impl Clock {
         })
     }
 
+    /// `time` as a database without a type for points in time keeps it; `None` at the end of time.
+    pub(super) fn write(&self, time: SystemTime) -> Option<String> {
+        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+        let civil = zone.to_datetime(Timestamp::try_from(time).ok()?);
+        Some(civil.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string())
+    }
+
     /// Whether `moment` is not after `now`.
     pub(super) fn ended(&self, moment: &Moment, now: SystemTime) -> bool {
         self.order(moment, now) != Some(Ordering::Greater)

@@ -1,10 +1,16 @@
 //! Accounts, groups and permissions, as `ModelBackend` sees them.
 
+use std::time::SystemTime;
+
+use hallpass_sessions::django::Version;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Queries, Row, Value, fold_case, identifier};
+use hallpass_stores::sql::{Changes, Queries, Row, Value, fold_case, identifier};
 use unicode_normalization::UnicodeNormalization;
 
+use super::changes;
+use super::datetime::Clock;
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
+use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
 use crate::site::{self, Directory, Needed, Table};
@@ -20,6 +26,9 @@ pub(super) struct Accounts {
     ignore_case: bool,
     normalize: Normalization,
     authtoken: bool,
+    version: Version,
+    password_hashers: Option<Vec<String>>,
+    clock: Clock,
     statements: Option<Statements>,
 }
 
@@ -31,6 +40,9 @@ impl Accounts {
             ignore_case: access.ignore_case,
             normalize: django.normalize,
             authtoken: django.authtoken,
+            version: django.version,
+            password_hashers: django.password_hashers.clone(),
+            clock: Clock::new(django.time_zone.clone()),
             statements: None,
         }
     }
@@ -45,7 +57,60 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// Whether anybody is called `name`, or is but for case, or logs in by it as an address.
+    fn is_taken(&mut self, queries: &mut Queries<'_>, name: &str) -> Result<bool, Unavailable> {
+        if self.by_name(queries, name)?.is_some() {
+            return Ok(true);
+        }
+        let statements = self.statements(queries)?;
+        let folded = statements.by_username_but_for_case(queries, name);
+        let parameters = [(":name", name.into())];
+        Ok(!accounts(queries, statements, &folded, &parameters)?.is_empty())
+    }
+}
+
 impl Directory for Accounts {
+    fn encode(&self, password: &[u8]) -> Result<Result<String, Reason>, Unavailable> {
+        changes::encode(password, self.version, self.password_hashers.as_deref())
+    }
+
+    fn set_password(
+        &mut self,
+        changes: &mut Changes<'_>,
+        account: &Account,
+        encoded: &str,
+    ) -> Result<Result<(), Reason>, Unavailable> {
+        changes::set_password(&self.user, changes, account, encoded)
+    }
+
+    fn register(
+        &mut self,
+        changes: &mut Changes<'_>,
+        name: &str,
+        encoded: &str,
+        now: SystemTime,
+    ) -> Result<Result<String, Reason>, Unavailable> {
+        let Some(name) = changes::normalized(name) else {
+            return Ok(Err(Reason::Malformed));
+        };
+        if self.is_taken(changes.queries(), &name)? {
+            return Ok(Err(Reason::NotPermitted));
+        }
+        let key = self.statements(changes.queries())?.key;
+        let (user, clock) = (&self.user, &self.clock);
+        let done = changes::register(user, key, clock, changes, &name, encoded, now)?;
+        Ok(done.map(|()| name))
+    }
+
+    fn deactivate(
+        &mut self,
+        changes: &mut Changes<'_>,
+        account: &Account,
+    ) -> Result<Result<(), Reason>, Unavailable> {
+        changes::deactivate(&self.user, changes, account)
+    }
+
     fn by_name(
         &mut self,
         queries: &mut Queries<'_>,
@@ -275,10 +340,10 @@ impl Directory for Accounts {
             (permissions, &["id", "content_type_id", "codename"]),
             (content_types, &["id", "app_label"]),
         ] {
-            needs.push(Table::new(table, "", columns));
+            needs.push(Needed::table(table, "", columns));
         }
         if self.authtoken {
-            needs.push(Table::new(statements::TOKENS, "", &["key", "user_id"]));
+            needs.push(Needed::table(statements::TOKENS, "", &["key", "user_id"]));
         }
         needs
     }

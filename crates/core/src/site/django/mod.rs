@@ -1,6 +1,7 @@
 //! Django: `django.contrib.auth` for accounts, `django.contrib.sessions` for sessions.
 
 mod cache;
+mod changes;
 mod datetime;
 mod directory;
 mod sessions;

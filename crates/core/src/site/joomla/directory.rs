@@ -265,8 +265,8 @@ impl Directory for Accounts {
                 key,
                 optional: false,
             }),
-            Table::new(full("user_usergroup_map"), key, &["user_id", "group_id"]),
-            Table::new(full("usergroups"), key, &["id", "title"]),
+            Needed::table(full("user_usergroup_map"), key, &["user_id", "group_id"]),
+            Needed::table(full("usergroups"), key, &["id", "title"]),
         ]
     }
 

@@ -5,7 +5,8 @@ use hallpass_stores::{Deadline, cache};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
-use crate::Reason;
+use crate::site::{SAMPLE, SOME_KEYS, Sample};
+use crate::{Reason, Secret};
 
 /// Sessions in a cache, which lets them go by itself.
 #[derive(Debug)]
@@ -26,6 +27,14 @@ impl CachedSessions {
             prefix: prefix.to_owned(),
             client,
         }
+    }
+
+    /// Some of the sessions; `None` where the cache does not tell its keys.
+    pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
+        let keys = self.cache.some_keys(SOME_KEYS, deadline)?;
+        let id = |key: &Vec<u8>| key.strip_prefix(self.prefix.as_bytes()).map(Secret::new);
+        let tokens = keys.iter().filter_map(id).take(SAMPLE).collect();
+        Some(Sample::of(tokens))
     }
 
     pub(super) fn find(&mut self, id: &str, deadline: Deadline) -> Lookup<Found> {

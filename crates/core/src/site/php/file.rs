@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use hallpass_stores::{Deadline, File, Files, Unavailable};
 
 use super::sessions::{Found, Lookup};
-use crate::site::SAMPLE;
+use crate::site::{SAMPLE, Sample};
 use crate::{Reason, Secret};
 
 /// The longest file that is read, in bytes.
@@ -52,13 +52,13 @@ impl SessionFiles {
     }
 
     /// The ids of the newest sessions; `None` where they lie in directories of directories.
-    pub(super) fn sample(&self) -> Result<Option<Vec<Secret>>, Unavailable> {
+    pub(super) fn sample(&self) -> Result<Option<Sample>, Unavailable> {
         if self.depth > 0 {
             return Ok(None);
         }
         let names = self.files.newest(b"sess_", SAMPLE)?;
         let id = |name: &Vec<u8>| name.strip_prefix(b"sess_").map(Secret::new);
-        Ok(Some(names.iter().filter_map(id).collect()))
+        Ok(Some(Sample::of(names.iter().filter_map(id).collect())))
     }
 
     /// The session called `id`. One that is not `whole` while a page holds it is read again.

@@ -12,8 +12,8 @@ use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{self, Login, Needed, SAMPLE, SessionSource, Table};
-use crate::{Account, Client, Decoding, Reason, Secret};
+use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource};
+use crate::{Account, Client, Decoding, Reason};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
 const LONGEST_ID: usize = 256;
@@ -79,7 +79,7 @@ impl Sessions {
                         SessionTable::new(table, id, data, lifetime, time, php.gc_maxlifetime);
                     let mut columns = vec![&**id, data, time];
                     columns.extend(lifetime);
-                    let needed = Table::new(table, "php.table", &columns);
+                    let needed = Needed::table(table, "php.table", &columns);
                     let quoted = |name: &str| sql::identifier(name).unwrap_or_default();
                     let newest = format!(
                         "SELECT {} FROM {} ORDER BY {} DESC LIMIT {SAMPLE}",
@@ -160,9 +160,9 @@ impl SessionSource for Sessions {
         }
     }
 
-    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {
-        match &self.store {
-            Store::Cache(_) => Ok(None),
+    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
+        match &mut self.store {
+            Store::Cache(cache) => Ok(cache.sample(queries.deadline())),
             Store::Files(files) => files.sample(),
             Store::Table(_, _, newest) => site::tokens(queries, newest),
         }

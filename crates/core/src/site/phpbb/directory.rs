@@ -12,7 +12,7 @@ use super::{integer, table};
 use crate::Client;
 use crate::account::{Account, Beside, Id};
 use crate::configuration::{Access, LoginField, Phpbb};
-use crate::site::{self, Directory, Needed, Table};
+use crate::site::{self, Directory, Needed};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
 /// anonymous.
@@ -276,14 +276,14 @@ impl Directory for Accounts {
             "user_email",
         ];
         vec![
-            Table::new(full("users"), key, &users),
-            Table::new(full("groups"), key, &["group_id", "group_name"]),
-            Table::new(
+            Needed::table(full("users"), key, &users),
+            Needed::table(full("groups"), key, &["group_id", "group_name"]),
+            Needed::table(
                 full("user_group"),
                 key,
                 &["user_id", "group_id", "user_pending"],
             ),
-            Table::small(
+            Needed::small_table(
                 full("banlist"),
                 key,
                 &["ban_userid", "ban_ip", "ban_email", "ban_end"],

@@ -13,7 +13,7 @@ use super::cookies::{self, Persistent, Token};
 use super::settings::Settings;
 use super::{integer, table};
 use crate::configuration::Phpbb;
-use crate::site::{Login, Needed, SessionSource, Table};
+use crate::site::{Login, Needed, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The account of everybody who is not logged in.
@@ -219,9 +219,9 @@ impl SessionSource for Sessions {
             "session_autologin",
         ];
         vec![
-            Table::new(full("config"), key, &["config_name", "config_value"]),
-            Table::new(full("sessions"), key, &sessions),
-            Table::new(
+            Needed::table(full("config"), key, &["config_name", "config_value"]),
+            Needed::table(full("sessions"), key, &sessions),
+            Needed::table(
                 full("sessions_keys"),
                 key,
                 &["key_id", "user_id", "last_login"],

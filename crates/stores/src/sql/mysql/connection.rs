@@ -19,17 +19,27 @@ pub(in super::super) struct Connection {
 }
 
 impl Connection {
-    /// Makes the session read alone, and read statements as all databases are given them:
+    /// Makes the session read alone, or one transaction that writes, strictly, and read statements as all databases are given them:
     /// identifiers in double quotes, and backslashes in strings that mean what the reader of
     /// [`Statement`] takes them for. Each server skips the comments that are for the other.
-    pub(super) async fn new(mut connection: Conn, query_timeout: Duration) -> Result<Self, Error> {
+    pub(super) async fn new(
+        mut connection: Conn,
+        query_timeout: Duration,
+        writable: bool,
+    ) -> Result<Self, Error> {
         let milliseconds = query_timeout.as_millis().clamp(1, 31_536_000_000);
         let seconds = query_timeout.as_secs_f64().clamp(0.001, 31_536_000.0);
+        let mode = match writable {
+            // Else what is too long for a column would be cut to fit.
+            true => {
+                "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'), autocommit = 0"
+            }
+            false => "SET SESSION TRANSACTION READ ONLY",
+        };
         let setup = format!(
             "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@SESSION.sql_mode, \
              'NO_BACKSLASH_ESCAPES', ''), ''), 'ANSI_QUOTES') /*M!100101 , max_statement_time = \
-             {seconds} */ /*!50708 , max_execution_time = {milliseconds} */; SET SESSION \
-             TRANSACTION READ ONLY"
+             {seconds} */ /*!50708 , max_execution_time = {milliseconds} */; {mode}"
         );
         connection.query_drop(setup).await?;
         Ok(Self {
@@ -135,6 +145,31 @@ impl Connection {
             Err(error) if is_no_value(&error) => Ok(Ok(Vec::new())),
             Err(error) => Ok(Err(error)),
         }
+    }
+
+    /// Runs a statement that changes something; how many rows it changed.
+    pub(super) async fn execute(
+        &mut self,
+        text: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<u64, Failure> {
+        self.prepare(text).await?;
+        let (Some((statement, prepared)), Some(connection)) =
+            (self.statements.get(text), &mut self.connection)
+        else {
+            return Err(lost());
+        };
+        let values = statement.values(parameters).map_err(refused)?;
+        let values = Params::Positional(values.into_iter().map(parameter).collect());
+        let done = connection.exec_drop(prepared, values).await;
+        done.map_err(|error| failure(&error))?;
+        Ok(connection.affected_rows())
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), Failure> {
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let done = connection.query_drop("COMMIT").await;
+        done.map_err(|error| failure(&error))
     }
 
     async fn prepare(&mut self, text: &str) -> Result<(), Failure> {

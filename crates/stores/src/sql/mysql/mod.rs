@@ -24,14 +24,16 @@ pub(super) struct Mysql {
     servers: Servers,
     tls: Tls,
     query_timeout: Duration,
+    writable: bool,
 }
 
 impl Mysql {
-    pub(super) fn new(servers: &Servers, settings: &Settings) -> Self {
+    pub(super) fn new(servers: &Servers, settings: &Settings, writable: bool) -> Self {
         Self {
             servers: servers.clone(),
             tls: settings.tls.clone(),
             query_timeout: settings.query_timeout,
+            writable,
         }
     }
 
@@ -83,7 +85,7 @@ impl Mysql {
 
     async fn log_in(&self, options: OptsBuilder) -> Result<Connection, mysql_async::Error> {
         let connection = mysql_async::Conn::new(Opts::from(options)).await?;
-        Connection::new(connection, self.query_timeout).await
+        Connection::new(connection, self.query_timeout, self.writable).await
     }
 }
 
@@ -96,7 +98,8 @@ pub(super) fn same_but_for_case(column: &str) -> String {
 impl Driver for Mysql {
     type Connection = Connection;
 
-    const COLUMNS: &'static str = "SELECT column_name, column_type FROM \
+    const COLUMNS: &'static str = "SELECT column_name, column_type, is_nullable = \
+        'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%' FROM \
         information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table \
         ORDER BY ordinal_position";
 
@@ -137,6 +140,19 @@ impl Driver for Mysql {
         limit: usize,
     ) -> Result<Vec<Row>, Failure> {
         connection.rows(statement, parameters, limit).await
+    }
+
+    async fn execute(
+        &self,
+        connection: &mut Connection,
+        statement: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<u64, Failure> {
+        connection.execute(statement, parameters).await
+    }
+
+    async fn commit(&self, connection: &mut Connection) -> Result<(), Failure> {
+        connection.commit().await
     }
 
     async fn names(

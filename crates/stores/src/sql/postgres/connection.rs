@@ -138,6 +138,31 @@ impl Connection {
         }
     }
 
+    /// Runs a statement that changes something; how many rows it changed.
+    pub(super) async fn execute(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<u64, Failure> {
+        let ready = self.prepare(statement).await?;
+        let values = ready.statement.values(parameters).map_err(refused)?;
+        let values = bind(&values, ready.prepared.params()).map_err(Failure::Refused)?;
+        let Some(values) = values else {
+            let cause = "a value is none of its column's type";
+            return Err(Failure::Refused(cause.to_owned()));
+        };
+        let prepared = ready.prepared.clone();
+        let work = self.client.execute_raw(&prepared, values);
+        let changed = drive(&mut self.traffic, work).await;
+        changed.map_err(|error| self.failure(&error))
+    }
+
+    /// Runs a statement without parameters, as `BEGIN`.
+    pub(super) async fn simple(&mut self, statement: &str) -> Result<(), Failure> {
+        let done = drive(&mut self.traffic, self.client.batch_execute(statement)).await;
+        done.map_err(|error| self.failure(&error))
+    }
+
     async fn prepare(&mut self, text: &str) -> Result<&Ready, Failure> {
         if !self.statements.contains_key(text) {
             let ready = self.make(text).await?;

@@ -26,14 +26,16 @@ pub(super) struct Postgres {
     servers: Servers,
     tls: Tls,
     query_timeout: Duration,
+    writable: bool,
 }
 
 impl Postgres {
-    pub(super) fn new(servers: &Servers, settings: &Settings) -> Self {
+    pub(super) fn new(servers: &Servers, settings: &Settings, writable: bool) -> Self {
         Self {
             servers: servers.clone(),
             tls: settings.tls.clone(),
             query_timeout: settings.query_timeout,
+            writable,
         }
     }
 
@@ -59,8 +61,9 @@ impl Postgres {
         }
         config.application_name("hallpass");
         config.options(format!(
-            "-c default_transaction_read_only=on -c standard_conforming_strings=on \
+            "-c default_transaction_read_only={} -c standard_conforming_strings=on \
              -c statement_timeout={}",
+            if self.writable { "off" } else { "on" },
             self.query_timeout.as_millis().clamp(1, 2_147_483_647)
         ));
         config
@@ -91,6 +94,27 @@ impl Postgres {
         let (client, connection) = config.connect(tls).await.map_err(failed)?;
         Ok(Connection::new(client, connection))
     }
+
+    async fn connect_as(
+        &self,
+        config: &mut Config,
+        address: &Address,
+    ) -> Result<Connection, String> {
+        let mode = match (address, self.tls.mode) {
+            (Address::Unix(_), _) | (_, TlsMode::Disable) => SslMode::Disable,
+            (_, TlsMode::Prefer) => SslMode::Prefer,
+            (_, TlsMode::Require | TlsMode::VerifyFull) => SslMode::Require,
+        };
+        match self.connect_with(config, mode).await {
+            Ok(connection) => Ok(connection),
+            // Nobody asked who the server is, so that nothing is lost.
+            Err((_, true)) if mode == SslMode::Prefer && self.tls.ca.is_none() => {
+                let plain = self.connect_with(config, SslMode::Disable).await;
+                plain.map_err(|(cause, _)| cause)
+            }
+            Err((cause, _)) => Err(cause),
+        }
+    }
 }
 
 /// As Django's `iexact` compares (db/backends/postgresql/operations.py, 5.2), so that the index
@@ -104,7 +128,8 @@ pub(super) fn same_but_for_case(column: &str, name: &str) -> String {
 impl Driver for Postgres {
     type Connection = Connection;
 
-    const COLUMNS: &'static str = "SELECT attname, format_type(atttypid, atttypmod) FROM \
+    const COLUMNS: &'static str = "SELECT attname, format_type(atttypid, atttypmod), attnotnull \
+        AND NOT atthasdef AND attidentity = '' FROM \
         pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass(:table::text) AND \
         attnum > 0 AND NOT attisdropped ORDER BY attnum";
 
@@ -118,20 +143,12 @@ impl Driver for Postgres {
 
     async fn connect(&self, address: &Address) -> Result<Connection, String> {
         let mut config = self.config(address);
-        let mode = match (address, self.tls.mode) {
-            (Address::Unix(_), _) | (_, TlsMode::Disable) => SslMode::Disable,
-            (_, TlsMode::Prefer) => SslMode::Prefer,
-            (_, TlsMode::Require | TlsMode::VerifyFull) => SslMode::Require,
-        };
-        match self.connect_with(&mut config, mode).await {
-            Ok(connection) => Ok(connection),
-            // Nobody asked who the server is, so that nothing is lost.
-            Err((_, true)) if mode == SslMode::Prefer && self.tls.ca.is_none() => {
-                let plain = self.connect_with(&mut config, SslMode::Disable).await;
-                plain.map_err(|(cause, _)| cause)
-            }
-            Err((cause, _)) => Err(cause),
+        let mut connection = self.connect_as(&mut config, address).await?;
+        if self.writable {
+            let begun = connection.simple("BEGIN").await;
+            begun.map_err(|failure| failure.to_string())?;
         }
+        Ok(connection)
     }
 
     async fn rows(
@@ -142,6 +159,19 @@ impl Driver for Postgres {
         limit: usize,
     ) -> Result<Vec<Row>, Failure> {
         connection.rows(statement, parameters, limit).await
+    }
+
+    async fn execute(
+        &self,
+        connection: &mut Connection,
+        statement: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<u64, Failure> {
+        connection.execute(statement, parameters).await
+    }
+
+    async fn commit(&self, connection: &mut Connection) -> Result<(), Failure> {
+        connection.simple("COMMIT").await
     }
 
     async fn names(

@@ -3,14 +3,19 @@
 use std::time::SystemTime;
 
 use hallpass_sessions::Invalid;
-use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
+use hallpass_stores::{Deadline, Unavailable};
 
 use super::Found;
 use crate::configuration::DjangoCache;
 use crate::site::django::cache::Cached;
 use crate::site::django::datetime::Clock;
-use crate::{Decoding, Reason};
+use crate::site::{SAMPLE, Sample};
+use crate::{Decoding, Reason, Secret};
+
+/// How long the keys of sessions are (`_get_new_session_key` in
+/// contrib/sessions/backends/base.py, 5.2).
+const KEY_LENGTH: usize = 32;
 
 /// The site's cache, and where in it the sessions are.
 #[derive(Debug)]
@@ -31,6 +36,31 @@ impl SessionCache {
     /// Whether the cache's own client raises at such a key.
     pub(super) fn refuses(&self, key: &str) -> bool {
         self.cache.refuses(&format!("{}{key}", self.prefix))
+    }
+
+    /// Some of the sessions that the cache has, and where it has some under other keys; `None`
+    /// where it does not tell its keys.
+    pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
+        let (here, keys) = self.cache.some_keys(deadline)?;
+        let mut sample = Sample::default();
+        for key in &keys {
+            let Some((before, token)) = key.rsplit_once(self.prefix) else {
+                continue;
+            };
+            if token.len() != KEY_LENGTH || !token.bytes().all(|it| it.is_ascii_alphanumeric()) {
+                continue;
+            }
+            if before == here {
+                sample.tokens.push(Secret::new(token));
+            } else {
+                sample.elsewhere = Some(before.to_owned());
+            }
+        }
+        if !sample.tokens.is_empty() {
+            sample.elsewhere = None;
+        }
+        sample.tokens.truncate(SAMPLE);
+        Some(sample)
     }
 
     /// `None` where the cache does not have it, or has what its client could not read or would

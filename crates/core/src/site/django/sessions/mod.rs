@@ -20,7 +20,7 @@ use self::profile::Profile;
 use self::table::SessionTable;
 use super::datetime::Clock;
 use crate::configuration::{CacheLocation, Django, DjangoCache, DjangoSessions, SessionEngine};
-use crate::site::{self, Login, Needed, SAMPLE, SessionSource, Table};
+use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -156,7 +156,7 @@ fn tables(settings: &DjangoSessions) -> Vec<String> {
 /// The same, column by column.
 fn needs(settings: &DjangoSessions) -> Vec<Needed> {
     let sessions = |columns: &[&str]| {
-        Table::new(
+        Needed::table(
             sql::unquoted(&settings.table),
             "django.session_table",
             columns,
@@ -164,7 +164,7 @@ fn needs(settings: &DjangoSessions) -> Vec<Needed> {
     };
     let whole = || sessions(&["session_key", "session_data", "expire_date"]);
     let cached = |cache: &DjangoCache| match &cache.location {
-        CacheLocation::Table(table) => Some(Table::new(
+        CacheLocation::Table(table) => Some(Needed::table(
             sql::unquoted(table),
             "django.cache",
             &["cache_key", "value", "expires"],
@@ -176,7 +176,7 @@ fn needs(settings: &DjangoSessions) -> Vec<Needed> {
         let columns = columns.map(|column| sql::unquoted(column));
         let table = sql::unquoted(&profile.table);
         return vec![
-            Table::new(
+            Needed::table(
                 table,
                 "django.session_profile",
                 &columns.each_ref().map(String::as_str),
@@ -261,12 +261,20 @@ impl SessionSource for Sessions {
         self.needs.clone()
     }
 
-    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Vec<Secret>>, Unavailable> {
-        match (&self.newest, &self.engine) {
-            (Some(newest), _) => site::tokens(queries, newest),
-            (None, Engine::Files(files)) => files.sample().map(Some),
-            (None, _) => Ok(None),
-        }
+    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
+        let listed = match &self.newest {
+            Some(newest) => site::tokens(queries, newest)?,
+            None => None,
+        };
+        Ok(match &mut self.engine {
+            Engine::Files(files) => Some(Sample::of(files.sample()?)),
+            Engine::Cache(cache) => cache.sample(queries.deadline()),
+            Engine::CachedDatabase(cache, _) => listed.map(|listed| Sample {
+                elsewhere: cache.sample(queries.deadline()).and_then(|it| it.elsewhere),
+                ..listed
+            }),
+            Engine::Cookies { .. } | Engine::Database(_) | Engine::Profile(_) => listed,
+        })
     }
 
     /// The session's hash of the password, under any of the keys (`get_user` in

@@ -1,0 +1,54 @@
+//! What the password field may hold.
+
+use hallpass_core::configuration::EjabberdAccepted;
+use hallpass_core::{Credential, Deadline, Question, Reason, Secret, Verdict};
+use hallpass_program::Open;
+
+/// The verdict on `password` for the user `name`: taken for each of what is accepted in turn, until
+/// it is granted, or nobody can say.
+pub fn ask(site: &mut Open, name: &str, password: &Secret, deadline: Deadline) -> Verdict {
+    let mut verdict = Verdict::Denied(Reason::Malformed);
+    for accepted in site.configuration.ejabberd.accept.clone() {
+        if accepted == EjabberdAccepted::Password
+            && let Some(verdict) = token(site, name, password, deadline)
+        {
+            return verdict;
+        }
+        let secret = Secret::new(password.expose());
+        let owner = Some(name.to_owned());
+        let credential = match accepted {
+            EjabberdAccepted::Password => Credential::Password {
+                name: name.to_owned(),
+                password: secret,
+            },
+            EjabberdAccepted::Session => Credential::Session {
+                token: secret,
+                owner,
+            },
+            EjabberdAccepted::Ticket => Credential::Ticket {
+                ticket: secret,
+                owner,
+            },
+        };
+        verdict = site.ask(Question::new(credential), deadline);
+        if !matches!(verdict, Verdict::Denied(_)) {
+            break;
+        }
+    }
+    verdict
+}
+
+/// The verdict on a password that is a token of the site's; `None` where it is none.
+fn token(site: &mut Open, name: &str, password: &Secret, deadline: Deadline) -> Option<Verdict> {
+    if !site.configuration.reads_tokens() {
+        return None;
+    }
+    let question = Question::new(Credential::Token {
+        token: Secret::new(password.expose()),
+        owner: Some(name.to_owned()),
+    });
+    match site.ask(question, deadline) {
+        Verdict::Denied(Reason::NoSession) => None,
+        verdict => Some(verdict),
+    }
+}

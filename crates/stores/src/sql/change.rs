@@ -1,0 +1,71 @@
+//! Changes: one transaction on a connection of its own, which is closed after it. All other
+//! connections only read.
+
+use super::{Connection, Database, Queries, Settings, Value, nowhere};
+use crate::{Deadline, Unavailable, Witness};
+
+/// What one change asks and does, all of it or none.
+#[derive(Debug)]
+pub struct Changes<'a> {
+    queries: Queries<'a>,
+}
+
+impl<'a> Changes<'a> {
+    /// What can be asked within the transaction.
+    pub fn queries(&mut self) -> &mut Queries<'a> {
+        &mut self.queries
+    }
+
+    /// Runs `statement`, whose parameters are given as those of [`Queries::rows`], and returns how
+    /// many rows it changed.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it cannot be run in time, or a value is none of its column's type.
+    pub fn execute(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<u64, Unavailable> {
+        let deadline = self.queries.deadline;
+        match self.queries.connection {
+            Connection::Nowhere => Err(nowhere()),
+            Connection::Sqlite(sqlite) => {
+                let deadline = deadline.at_most(self.queries.query_timeout);
+                sqlite.execute(statement, parameters, deadline)
+            }
+            Connection::Postgres(server) => server.execute(statement, parameters, deadline),
+            Connection::Mysql(server) => server.execute(statement, parameters, deadline),
+        }
+    }
+}
+
+/// Makes a change in the database that `settings` describe, by `deadline`. What `make` does stays
+/// done if it returns `Ok(Ok(…))`; else nothing of it has been.
+///
+/// # Errors
+/// [`Unavailable`] when the database cannot be reached in time or refuses, and what `make` returns.
+pub fn change<T, E>(
+    settings: &Settings,
+    deadline: Deadline,
+    make: impl FnOnce(&mut Changes<'_>) -> Result<Result<T, E>, Unavailable>,
+) -> Result<Result<T, E>, Unavailable> {
+    let mut database = Database::with(settings, true);
+    let made = make(&mut Changes {
+        queries: Queries {
+            connection: &mut database.connection,
+            query_timeout: database.query_timeout,
+            deadline,
+            witness: Witness::default(),
+        },
+    })?;
+    if made.is_ok() {
+        match &mut database.connection {
+            Connection::Nowhere => {}
+            Connection::Sqlite(sqlite) => sqlite.commit(deadline)?,
+            Connection::Postgres(server) => server.commit(deadline)?,
+            Connection::Mysql(server) => server.commit(deadline)?,
+        }
+    }
+    // A connection that is closed before it commits takes back what was done.
+    Ok(made)
+}

@@ -1,0 +1,255 @@
+"""The story of examples/phpbb-django: a phpBB forum accepts the sessions of a Django site, behind
+nginx and behind Apache. A page that reads what phpBB reads stands for the forum."""
+
+import json
+import os
+import shutil
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hosts import example, web
+from hosts.accounts import PASSWORDS
+from hosts.apache import MODULES
+from hosts.browser import chromium
+from hosts.daemon import hallpassd
+from hosts.fixtures import site_replacements, site_with_accounts
+from hosts.fpm import fpm
+from hosts.nginx import nginx
+from hosts.web import basic
+from processes import LOOPBACK, free_port, give_away, listening, running
+from programs import run
+
+FORUM = Path(__file__).with_name("stories") / "forum"
+GUEST = {"user": "guest", "absent": True}
+
+APACHE = """
+ServerRoot "{directory}"
+ServerName forum.example.org
+Listen {host}:{port}
+{user}
+PidFile "{directory}/apache.pid"
+DefaultRuntimeDir "{directory}"
+Mutex pthread
+ErrorLog "{directory}/apache-error.log"
+TypesConfig /etc/mime.types
+{modules}
+<Directory "/">
+    AllowOverride None
+    Require all denied
+</Directory>
+Include "{directory}/etc/apache.conf"
+"""
+LOADED = "mpm_event authn_core authz_core dir mime rewrite proxy proxy_fcgi".split()
+
+
+class World:
+    """The Django site, hallpassd, php-fpm, and the forum at two addresses."""
+
+    def __init__(self, site, daemon, directory, nginx_port, apache_port):
+        self.site, self.daemon, self.directory = site, daemon, directory
+        self.ports = {"nginx": nginx_port, "apache": apache_port}
+        self.seen: list[str] = []
+
+    def log_in(self, user: str) -> str:
+        browser = self.site.login(user, PASSWORDS[user])
+        assert browser.user == user
+        self.seen.append(browser.token)
+        return browser.cookie_header
+
+    def ask(self, server: str, cookie: str | None = None, path="/index.php", **options):
+        headers = options.pop("headers", {})
+        if cookie is not None:
+            headers["Cookie"] = cookie
+        return web.ask((LOOPBACK, self.ports[server]), path, headers, **options)
+
+    def forum(self, server: str, cookie: str | None = None, **options) -> dict:
+        """What the forum makes of a visitor."""
+        answer = self.ask(server, cookie, **options)
+        assert answer.status == 200, (answer, (self.directory / "fpm.log").read_text())
+        told = json.loads(answer.body)
+        return {"user": told["user"], "absent": told["absent"]}
+
+    def logs(self) -> str:
+        return "".join(
+            path.read_text(errors="backslashreplace") for path in self.directory.glob("*.log")
+        ) + self.daemon.log()
+
+
+@contextmanager
+def apache(directory: Path, port: int):
+    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
+    user = "User nobody\nGroup nogroup" if os.geteuid() == 0 else ""
+    names = {"directory": directory, "host": LOOPBACK, "port": port, "user": user}
+    (directory / "httpd.conf").write_text(APACHE.format(modules="\n".join(modules), **names))
+    with running(
+        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
+        directory / "apache-console.log",
+        lambda: listening(port),
+        cwd="/",
+    ):
+        yield
+
+
+@pytest.fixture
+def world(directory, new_site, hallpass_programs):
+    site = site_with_accounts(new_site)
+    ports = free_port(), free_port()
+    socket, pages = directory / "http.sock", directory / "forum"
+    example.install(
+        "phpbb-django",
+        directory / "etc",
+        site_replacements(site, directory)
+        | {
+            "listen 80;": f"listen {LOOPBACK}:{ports[0]};",
+            "*:80": f"{LOOPBACK}:{ports[1]}",
+            "include snippets/": f"include {directory}/etc/snippets/",
+            "/run/hallpass/http.sock": str(socket),
+            "/run/php/php8.2-fpm.sock": str(directory / "fpm.sock"),
+            "/srv/forum": str(pages),
+            "/usr/bin/hallpass-apache": str(hallpass_programs["hallpass-apache"]),
+            "/etc/hallpass/hallpass.toml": str(directory / "etc/hallpass.toml"),
+            " www-data:www-data": " nobody:nogroup" if os.geteuid() == 0 else "",
+        },
+    )
+    (directory / "etc/nginx.conf").rename(directory / "etc/hallpass.conf")
+    config = directory / "etc/hallpass.toml"
+    shutil.copytree(FORUM, pages)
+    for path in (directory, config, pages):
+        give_away(path)
+    with (
+        fpm(directory),
+        hallpassd(hallpass_programs["hallpassd"], config, socket) as daemon,
+        nginx(directory, ports[0]),
+        apache(directory, ports[1]),
+    ):
+        world = World(site, daemon, directory, *ports)
+        yield world
+        logs = world.logs()
+        for secret in world.seen:
+            assert secret not in logs
+
+
+SERVERS = pytest.mark.parametrize("server", ["nginx", "apache"])
+
+
+@SERVERS
+def test_whoever_is_logged_in_there_is_logged_in_here(world, server):
+    for user in ("alice", "zoë", "zoe smith", "joe@example.org", "Walter"):
+        expected = {"user": user, "absent": False}
+        told = world.forum(server, world.log_in(user))
+        # What cannot stand in a header is not passed on by nginx, and its owner is a guest.
+        assert told == expected or (server == "nginx" and user == "zoë" and told == GUEST), user
+    alice = world.log_in("alice")
+    answer = world.ask(server, alice, method="POST", body=b"a=1")
+    told = json.loads(answer.body)
+    assert (told["user"], told["method"], told["body"]) == ("alice", "POST", "a=1")
+
+
+@SERVERS
+def test_everybody_else_is_a_guest_and_can_read(world, server):
+    for cookie in (None, "", "sessionid=x", "sessionid=", "phpbb3_sid=1", "x" * 2000):
+        assert world.forum(server, cookie) == GUEST
+    told = json.loads(world.ask(server, "sessionid=x", method="POST", body=b"a=1").body)
+    assert (told["user"], told["method"], told["body"]) == ("guest", "POST", "a=1")
+
+
+@SERVERS
+def test_nobody_can_say_who_they_are(world, server):
+    forged = {
+        "Authorization": basic("ursula", "x"),
+        "PHP_AUTH_USER": "ursula",
+        "PHP-AUTH-USER": "ursula",
+        "Remote-User": "ursula",
+        "HALLPASS_USER": "ursula",
+    }
+    assert world.forum(server, headers=dict(forged)) == GUEST
+    alice = world.log_in("alice")
+    assert world.forum(server, alice, headers=dict(forged))["user"] == "alice"
+    for path in ("/config.php", "/includes/x.php", "/ext/hallpass/auth/config/services.yml"):
+        assert world.ask(server, path=path).status == 403
+
+
+@SERVERS
+def test_out_of_the_one_is_out_of_the_other_at_the_next_click(world, server):
+    browser = world.site.login("alice", PASSWORDS["alice"])
+    cookie = browser.cookie_header
+    assert world.forum(server, cookie)["user"] == "alice"
+    browser.logout()
+    assert world.forum(server, cookie) == GUEST
+    bob = world.log_in("bob")
+    assert world.forum(server, bob)["user"] == "bob"
+    world.site.deactivate("bob")
+    assert world.forum(server, bob) == GUEST
+    carol = world.log_in("carol")
+    world.site.ask("update", "carol", password=world.site.ask("make_password", "new"))
+    assert world.forum(server, carol) == GUEST
+
+
+def test_while_nobody_can_say_nobody_is_logged_in(world):
+    alice = world.log_in("alice")
+    away = world.site.database.rename(world.site.database.with_suffix(".away"))
+    assert world.ask("nginx", alice).status == 500
+    assert world.forum("apache", alice) == GUEST
+    away.rename(world.site.database)
+    world.daemon.process.send_signal(signal.SIGTERM)
+    world.daemon.process.wait()
+    assert world.ask("nginx", alice).status == 500
+
+
+def test_in_a_browser(world, directory):
+    forum = f"http://{LOOPBACK}:{world.ports['nginx']}/"
+    with chromium(directory) as browser:
+        browser.visit(forum)
+        assert '"user":"guest"' in browser.text
+        browser.visit(f"{world.site.url}/login/")
+        browser.fill_in(username="alice", password=PASSWORDS["alice"])
+        browser.wait_until(lambda: "alice" in browser.text, "nobody was logged in")
+        browser.visit(forum)
+        assert '"user":"alice"' in browser.text
+        browser.visit(f"{world.site.url}/whoami/")
+        browser.forget("sessionid")
+        browser.visit(forum)
+        assert '"user":"guest"' in browser.text
+
+
+# The extension
+
+
+OWNER = r"""
+require $argv[1];
+$session = new \hallpass\auth\auth\provider\session($argv[2], $argv[3]);
+echo json_encode($session->owner($argv[4], '127.0.0.1'));
+"""
+
+
+def test_the_extension_asks_hallpassd_itself(world):
+    file = world.directory / "etc/ext/hallpass/auth/auth/provider/session.php"
+    address = f"unix://{world.daemon.address}"
+
+    def owner(cookie: str, path: str = "/session", where: str = address):
+        done = run(["php", "-r", OWNER, "--", file, where, path, cookie])
+        assert done.code == 0, done
+        return json.loads(done.text)
+
+    alice = world.log_in("alice")
+    assert owner(alice)["user"] == "alice"
+    assert owner(alice)["email"] == "alice@example.org"
+    assert owner("") is False
+    assert owner("sessionid=x") is False
+    assert owner(f"{alice}\r\nX: y") is False
+    assert owner(alice, "/nowhere/session") is None, "another answer is none"
+    assert owner(alice, where="unix:///nowhere") is None
+    world.daemon.process.send_signal(signal.SIGSTOP)
+    assert owner(alice) is None
+    world.daemon.process.send_signal(signal.SIGCONT)
+
+
+def test_the_extension_is_whole():
+    folder = example.EXAMPLES / "phpbb-django/ext/hallpass/auth"
+    names = json.loads((folder / "composer.json").read_text())
+    assert (names["name"], names["type"]) == ("hallpass/auth", "phpbb-extension")
+    for file in folder.rglob("*.php"):
+        assert run(["php", "-l", file]).code == 0, file
