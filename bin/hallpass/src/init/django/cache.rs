@@ -292,7 +292,7 @@ mod tests {
 
     /// What is written, without comments; it loads.
     fn written(backend: &str, location: Value, options: Value) -> Vec<String> {
-        let place = place(backend, location, options).unwrap_or_else(|why| Place::at(why));
+        let place = place(backend, location, options).unwrap_or_else(Place::at);
         let mut page = Page::new("hallpass");
         place.write(&mut page, "default");
         let lines = page.text().lines().skip(2);
