@@ -266,4 +266,10 @@ def test_upgraded_and_removed(base_directory, package, later):
 
 
 def test_the_same_sources_make_the_same_bytes(package, build):
-    assert build("again.deb").read_bytes() == package.read_bytes()
+    again = build("again.deb")
+    for command in ["--info", "--contents"]:
+        both = [succeed(["dpkg-deb", command, path]).splitlines() for path in (package, again)]
+        assert both[0] == both[1]
+    sums = [succeed(["dpkg-deb", "--info", path, "md5sums"]) for path in (package, again)]
+    assert sums[0] == sums[1]
+    assert again.read_bytes() == package.read_bytes()

@@ -1,6 +1,6 @@
 """The ten-minute starts of docs/start, command by command, as they stand on the page.
 
-Only ports are others, and what a page says to install is there already. A comment above a block
+Only ports, and what stands for something of the reader's own, are others, and what a page says to install is there already. A comment above a block
 of the page says what becomes of it:
 
 <!-- run -->                  it is run, and must end well
@@ -12,6 +12,7 @@ of the page says what becomes of it:
 import re
 import socket
 import subprocess
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ import pytest
 
 from django_site import LATEST, python_of
 from processes import LOOPBACK, free_port, listening, running, unprivileged
+from recorded import Recorded, php_literal
+from stores.mariadb import PASSWORD
 
 START = Path(__file__).parents[2] / "docs" / "start"
 PAGES = sorted(path.name for path in START.glob("*.md") if path.name != "README.md")
@@ -46,9 +49,37 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
+@pytest.fixture
+def joomla(request, directory):
+    """What a page about a Joomla site takes for granted: the site, and somebody logged in."""
+    server = request.getfixturevalue("mariadb")
+    site = Recorded(server, "joomla_start", "joomla-4.4.0.sql", [])
+    site.run(f"UPDATE jos_session SET time = {int(time.time())}")
+    settings = {
+        "dbtype": "mysqli",
+        "host": f"{LOOPBACK}:{server.port}",
+        "user": "hallpass",
+        "password": PASSWORD,
+        "db": "joomla_start",
+        "dbprefix": "jos_",
+        "secret": "TK0JI2K0m4hXPWcE",
+    }
+    lines = [f"\tpublic ${key} = {php_literal(value)};\n" for key, value in settings.items()]
+    manifest = directory / "joomla" / "administrator" / "manifests" / "files" / "joomla.xml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("<extension><version>4.4.0</version></extension>")
+    file = directory / "joomla" / "configuration.php"
+    file.write_text(f"<?php\nclass JConfig {{\n{''.join(lines)}}}\n")
+    return {"/var/www/joomla": str(directory / "joomla"), "correct-horse": "pässw0rd-ä"}
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_page(name, directory, hallpass_programs):
+def test_page(request, name, directory, hallpass_programs):
     page = (START / name).read_text()
+    if name.startswith("joomla"):
+        for said, given in request.getfixturevalue("joomla").items():
+            assert said in page
+            page = page.replace(said, given)
     ports = {port: str(free_port()) for port in sorted(set(PORT.findall(page)))}
     page = PORT.sub(lambda match: ports[match[0]], page)
     (directory / "venv").symlink_to(python_of(LATEST).parents[1])

@@ -152,7 +152,8 @@ fn no_file_panics_or_hangs() {
             let _ = read(&damaged);
         }
     }
-    let fill = |part: &str| format!("<?php {}", part.repeat(((128 << 10) - 6) / part.len())).into_bytes();
+    let fill =
+        |part: &str| format!("<?php {}", part.repeat(((128 << 10) - 6) / part.len())).into_bytes();
     let parts = [
         "[",
         "(",
