@@ -280,6 +280,11 @@ pub enum InitCommand {
   hallpass init php /etc/php/8.2/fpm --user user.username
   hallpass init php /etc/php/8.2/fpm /var/www/site/.user.ini --user _sf2_attributes._security_main")]
     Php(InitPhp),
+    /// Of any other site, by its .env or SQLite file, and the names of its table and columns
+    #[command(after_help = "Examples:
+  hallpass init custom /srv/app --table users --username-column email
+  hallpass init custom /srv/app/db.sqlite3 --table members --password-column hash")]
+    Custom(InitCustom),
 }
 
 #[derive(Debug, Args)]
@@ -329,6 +334,32 @@ pub struct InitPhp {
     /// The login name's place in $_SESSION, as in user.username
     #[arg(long, value_name = "KEYS")]
     pub user: Option<String>,
+    #[command(flatten)]
+    pub output: InitOutput,
+}
+
+#[derive(Debug, Args)]
+pub struct InitCustom {
+    /// The site's .env, the directory that has it, or an SQLite file
+    pub path: PathBuf,
+    /// The table of accounts
+    #[arg(long, value_name = "NAME", default_value = "users")]
+    pub table: String,
+    /// Its primary key
+    #[arg(long, value_name = "NAME", default_value = "id")]
+    pub id_column: String,
+    /// The login name
+    #[arg(long, value_name = "NAME", default_value = "username")]
+    pub username_column: String,
+    /// The hash of the password
+    #[arg(long, value_name = "NAME", default_value = "password")]
+    pub password_column: String,
+    /// Whether an account may log in
+    #[arg(long, value_name = "NAME")]
+    pub active_column: Option<String>,
+    /// The e-mail address
+    #[arg(long, value_name = "NAME")]
+    pub email_column: Option<String>,
     #[command(flatten)]
     pub output: InitOutput,
 }

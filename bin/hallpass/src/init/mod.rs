@@ -1,7 +1,9 @@
 //! `hallpass init`: a configuration from the site itself. Nothing of the site is changed.
 
+mod custom;
 mod destination;
 mod django;
+mod environment;
 mod joomla;
 mod page;
 mod php;
@@ -32,6 +34,7 @@ pub fn run(common: &CommandLine, command: InitCommand, as_json: bool) -> anyhow:
         InitCommand::Joomla(options) => &options.output,
         InitCommand::Phpbb(options) => &options.output,
         InitCommand::Php(options) => &options.output,
+        InitCommand::Custom(options) => &options.output,
     };
     let destination = destination(common, output)?;
     let mut page = Page::new(&destination.stem());
@@ -40,6 +43,7 @@ pub fn run(common: &CommandLine, command: InitCommand, as_json: bool) -> anyhow:
         InitCommand::Joomla(options) => joomla::write(&mut page, &options.path, options)?,
         InitCommand::Phpbb(options) => phpbb::write(&mut page, &options.path)?,
         InitCommand::Php(options) => php::write(&mut page, options)?,
+        InitCommand::Custom(options) => custom::write(&mut page, options)?,
     }
     let (configuration, secrets) = destination.write(&page)?;
     for warning in &page.warnings {
