@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::page::Page;
 use super::url::{User, encode, without_user};
 use super::{environment, site_file};
-use crate::options::InitCustom;
+use crate::init::options::InitCustom;
 
 /// What an SQLite file begins with (the file format, 1.3).
 const SQLITE: &[u8] = b"SQLite format 3\0";

@@ -5,6 +5,7 @@ mod destination;
 mod django;
 mod environment;
 mod joomla;
+mod options;
 mod page;
 mod php;
 mod phpbb;
@@ -19,9 +20,11 @@ use hallpass_program::CommandLine;
 use serde_json::json;
 
 use self::destination::Destination;
+pub use self::options::InitCommand;
+use self::options::InitOutput;
 use self::page::Page;
 use crate::doctor;
-use crate::options::{DoctorOptions, InitCommand, InitOutput};
+use crate::options::DoctorOptions;
 use crate::output::{complain, line, plain};
 
 /// Where the configuration goes when nothing else is said.

@@ -17,7 +17,7 @@ use self::found::Found;
 use self::interpreter::Interpreter;
 use super::environment;
 use super::page::Page;
-use crate::options::InitDjango;
+use crate::init::options::InitDjango;
 use crate::output::{complain, plain};
 
 /// Algorithms of password hashes that are known here.
