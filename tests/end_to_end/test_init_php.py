@@ -64,6 +64,9 @@ class Site:
     def hallpass(self, *options):
         result = self.init(*options)
         assert result.code == 0, result.stderr.decode()
+        # Nothing but patience is added: the recorded hashes are costly, and machines are shared.
+        with self.output.open("a") as output:
+            output.write('\n[limits]\ndeadline = "50s"\n')
         return self.shell(self.output)
 
 
@@ -144,7 +147,7 @@ def test_php_in_the_file_is_not_run(joomla_site):
     result = joomla_site.init()
     assert not proof.exists()
     if result.code == 0:
-        answers_as_joomla_does(joomla_site.shell(joomla_site.output))
+        answers_as_joomla_does(joomla_site.hallpass("--force"))
 
 
 @pytest.mark.parametrize(
