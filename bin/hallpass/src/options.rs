@@ -7,6 +7,7 @@ use hallpass_program::CommandLine;
 
 pub use crate::doctor::{DoctorOptions, HostKind};
 pub use crate::explain::ExplainCommand;
+use crate::init::InitCommand;
 
 /// Asks a web site who its users are
 ///
@@ -180,88 +181,6 @@ pub struct CacheOptions {
     /// hallpassd's unix socket [default: as `via` or [daemon] `listen` says]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum InitCommand {
-    /// Of a Django site, by asking its own Python
-    #[command(after_help = "Examples:
-  hallpass init django /srv/shop
-  hallpass init django /srv/shop --settings shop.settings.production --env-file /etc/shop.env \\
-      --output /etc/hallpass/hallpass.toml")]
-    Django(InitDjango),
-    /// Of a Joomla site, by reading its configuration.php
-    #[command(after_help = "Example:\n  hallpass init joomla /var/www/joomla")]
-    Joomla(InitJoomla),
-    /// Of a phpBB board, by reading its config.php
-    #[command(after_help = "Example:\n  hallpass init phpbb /var/www/phpbb")]
-    Phpbb(InitPhpbb),
-    /// Of a site in plain PHP, by reading php.ini and what stands beside it
-    #[command(after_help = "Examples:
-  hallpass init php /etc/php/8.2/fpm --user user.username
-  hallpass init php /etc/php/8.2/fpm /var/www/site/.user.ini --user _sf2_attributes._security_main")]
-    Php(InitPhp),
-}
-
-#[derive(Debug, Args)]
-pub struct InitDjango {
-    /// The site's manage.py, or a directory that has it, itself or further below
-    pub path: PathBuf,
-    /// The site's own Python [default: that of its virtual environment, else python3]
-    #[arg(long, value_name = "PROGRAM")]
-    pub python: Option<PathBuf>,
-    /// The settings module [default: as manage.py says]
-    #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
-    pub settings: Option<String>,
-    /// A file of environment variables that the settings read; may be given several times
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Vec<PathBuf>,
-    /// How long the site may take to load
-    #[arg(long, value_name = "DURATION", default_value = "60s")]
-    pub timeout: humantime::Duration,
-    #[command(flatten)]
-    pub output: InitOutput,
-}
-
-#[derive(Debug, Args)]
-pub struct InitJoomla {
-    /// The site's directory, or its configuration.php
-    pub path: PathBuf,
-    /// Count the sessions of the back end, not those of the site
-    #[arg(long)]
-    pub administrator: bool,
-    #[command(flatten)]
-    pub output: InitOutput,
-}
-
-#[derive(Debug, Args)]
-pub struct InitPhpbb {
-    /// The board's directory, or its config.php
-    pub path: PathBuf,
-    #[command(flatten)]
-    pub output: InitOutput,
-}
-
-#[derive(Debug, Args)]
-pub struct InitPhp {
-    /// php.ini, a directory that has it, .user.ini, a pool's file: later ones win
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-    /// The login name's place in $_SESSION, as in user.username
-    #[arg(long, value_name = "KEYS")]
-    pub user: Option<String>,
-    #[command(flatten)]
-    pub output: InitOutput,
-}
-
-#[derive(Debug, Args)]
-pub struct InitOutput {
-    /// The file to write [default: --config, else hallpass.toml in the current directory]
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Replace files that are there
-    #[arg(long)]
-    pub force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use hallpass_core::php_literals::{self, Literal};
 
 use super::page::Page;
 use super::site_file;
-use crate::options::InitJoomla;
+use crate::init::options::InitJoomla;
 
 /// The list of files that Joomla was installed from, since 1.6: it names the version.
 const MANIFEST: &str = "administrator/manifests/files/joomla.xml";

@@ -1,8 +1,11 @@
 //! `hallpass init`: a configuration from the site itself. Nothing of the site is changed.
 
+mod custom;
 mod destination;
 mod django;
+mod environment;
 mod joomla;
+mod options;
 mod page;
 mod php;
 mod phpbb;
@@ -17,9 +20,11 @@ use hallpass_program::CommandLine;
 use serde_json::json;
 
 use self::destination::Destination;
+pub use self::options::InitCommand;
+use self::options::InitOutput;
 use self::page::Page;
 use crate::doctor;
-use crate::options::{DoctorOptions, InitCommand, InitOutput};
+use crate::options::DoctorOptions;
 use crate::output::{complain, line, plain};
 
 /// Where the configuration goes when nothing else is said.
@@ -32,6 +37,7 @@ pub fn run(common: &CommandLine, command: InitCommand, as_json: bool) -> anyhow:
         InitCommand::Joomla(options) => &options.output,
         InitCommand::Phpbb(options) => &options.output,
         InitCommand::Php(options) => &options.output,
+        InitCommand::Custom(options) => &options.output,
     };
     let destination = destination(common, output)?;
     let mut page = Page::new(&destination.stem());
@@ -40,6 +46,7 @@ pub fn run(common: &CommandLine, command: InitCommand, as_json: bool) -> anyhow:
         InitCommand::Joomla(options) => joomla::write(&mut page, &options.path, options)?,
         InitCommand::Phpbb(options) => phpbb::write(&mut page, &options.path)?,
         InitCommand::Php(options) => php::write(&mut page, options)?,
+        InitCommand::Custom(options) => custom::write(&mut page, options)?,
     }
     let (configuration, secrets) = destination.write(&page)?;
     for warning in &page.warnings {

@@ -2,7 +2,6 @@
 
 mod cache;
 mod database;
-mod environment;
 mod found;
 mod interpreter;
 mod manage;
@@ -16,8 +15,9 @@ use anyhow::Context;
 
 use self::found::Found;
 use self::interpreter::Interpreter;
+use super::environment;
 use super::page::Page;
-use crate::options::InitDjango;
+use crate::init::options::InitDjango;
 use crate::output::{complain, plain};
 
 /// Algorithms of password hashes that are known here.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use self::ini::Settings;
 use super::page::Page;
-use crate::options::InitPhp;
+use crate::init::options::InitPhp;
 
 /// Reads the files, later ones winning, and writes what they say.
 pub fn write(page: &mut Page, options: &InitPhp) -> anyhow::Result<()> {
