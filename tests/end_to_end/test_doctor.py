@@ -983,6 +983,51 @@ def test_socket_of_caddy(patient, hallpass_programs):
         it.doctor().names("host-socket", "same socket", "problem", 1)
 
 
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [
+        ("apache", 'Include "{itself}"\n'),
+        ("apache", "<Location /a>\n" * 100_000),
+        ("nginx", "include {itself};\n"),
+        ("nginx", "a {" * 100_000),
+        ("nginx", 'a "b;\n'),
+        ("ejabberd", "[" * 100_000),
+        ("ejabberd", "a: b: c"),
+        ("ejabberd", "\0\1\2"),
+    ],
+    ids=range(8),
+)
+def test_nonsense_is_said_to_be_some(patient, host, text):
+    itself = patient.directory / "nonsense.conf"
+    itself.write_text(text.replace("{itself}", str(itself)))
+    doctor = patient.doctor("--host", host, "--host-config", itself)
+    doctor.names("host-configuration", "--host-config", "problem", 1)
+
+
+@as_root
+def test_host_as_its_user(ejabberd):
+    options = ["--as-user", "nobody", "--host", "ejabberd", "--host-config", ejabberd.path]
+    ejabberd.patient.doctor(*options).is_silent()
+    os.chown(ejabberd.path, 0, 0)
+    ejabberd.path.chmod(0o600)
+    doctor = ejabberd.patient.doctor(*options)
+    doctor.names("host-configuration", "may read it", "problem", 1)
+
+
+@as_root
+def test_host_that_may_not_run_the_program(ejabberd, hallpass_programs):
+    closed = ejabberd.patient.directory / "closed"
+    closed.mkdir(mode=0o700)
+    os.chown(closed, 0, 0)
+    program = hallpass_programs["hallpass-ejabberd"]
+    shutil.copy(program, closed)
+    ejabberd.edit(str(program), f"{closed}/hallpass-ejabberd")
+    options = ["--host", "ejabberd", "--host-config", ejabberd.path]
+    ejabberd.patient.doctor(*options).is_silent()
+    doctor = ejabberd.patient.doctor("--as-user", "nobody", *options)
+    doctor.names("ejabberd-program", "the server's user may run it", "problem", 1)
+
+
 # Other frameworks
 
 

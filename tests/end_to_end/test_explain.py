@@ -6,6 +6,9 @@ import sqlite3
 
 import pytest
 
+from processes import give_away
+from programs import toml
+
 SECRET = "correct horse"
 KEY = "0123456789abcdefghijklmnopqrstuv"
 
@@ -221,6 +224,33 @@ def test_no_cookie_of_the_site(hallpass):
     answer = explained(hallpass, "session", "--cookie", "other=1")
     assert answer["reason"] == "no-session"
     assert deciding(answer) in ("session", "cookie")
+
+
+# Other sites
+
+
+@pytest.mark.parametrize(
+    ("session", "reason", "explains", "said"),
+    [
+        (b'login|a:1:{s:4:"name";s:5:"alice";}', None, "payload", "somebody is logged in"),
+        (b'login|a:1:{s:4:"name";s:0:"";}', "anonymous-session", "payload", "nothing that is true"),
+        (b'login|a:1:{s:4:"name";a:0:{}}', "anonymous-session", "payload", "nothing that is true"),
+        (b'login|a:1:{s:4:"name";a:1:{i:0;i:1;}}', "invalid-session", "payload", "neither a name"),
+        (b'login|a:1:{s:4:"na', "invalid-session", "payload", "format"),
+        (None, "no-session", "session", "no such session"),
+    ],
+)
+def test_sessions_of_php(directory, shell, session, reason, explains, said):
+    if session is not None:
+        (directory / f"sess_{KEY}").write_bytes(session)
+        give_away(directory / f"sess_{KEY}")
+    php = {"save_handler": "files", "save_path": directory, "user": "login.name"}
+    config = directory / "hallpass.toml"
+    config.write_text(toml({"framework": "php", "php": php}))
+    answer = explained(shell(config), "session", "-", input=KEY.encode(), secrets=[KEY])
+    assert answer["reason"] == reason
+    assert said in step(answer, explains)["said"]
+    assert shell(config).session(KEY).json["reason"] == reason
 
 
 # Users and requests

@@ -1,6 +1,7 @@
 //! One question in, one exit code out.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -9,7 +10,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    Conditions, Configuration, Credential, Deadline, Question, Reason, Secret, Unavailable, Verdict,
+    Client, Conditions, Configuration, Credential, Deadline, Question, Reason, Secret, Unavailable,
+    Verdict,
 };
 use hallpass_program::log::Decision;
 use hallpass_program::{Log, Source, ask_once, exit_after, no_sessions, read_until};
@@ -73,7 +75,7 @@ pub fn main() -> ExitCode {
     let (user, verdict) = answer(asked, &configuration, deadline);
     log.decision(&Decision {
         user: user.as_deref(),
-        client: variable("IP").and_then(|ip| String::from_utf8(ip).ok()?.parse().ok()),
+        client: address(),
         verdict: &verdict,
         took: started.elapsed(),
     });
@@ -106,7 +108,15 @@ fn answer(
         Err(verdict) => return (None, verdict),
     };
     let user = Some(name.clone());
-    let ask = |question| ask_once(configuration, PROGRAM, &question, deadline);
+    let ask = |question| {
+        let client = Client::at(address());
+        ask_once(
+            configuration,
+            PROGRAM,
+            &Question { client, ..question },
+            deadline,
+        )
+    };
     let verdict = match asked {
         OneQuestion::Auth(_, accept) => {
             let session = accept.and_then(|AlsoAccepted::Session| {
@@ -185,6 +195,11 @@ fn read(method: Method, rest: &str, deadline: Deadline) -> Result<Input, Verdict
         }
     };
     input.map_err(|Malformed| Verdict::Denied(Reason::Malformed))
+}
+
+/// Where the client is, as mod_authnz_external says.
+fn address() -> Option<IpAddr> {
+    String::from_utf8(variable("IP")?).ok()?.parse().ok()
 }
 
 fn variable(name: &str) -> Option<Vec<u8>> {

@@ -54,8 +54,8 @@ impl Asker {
                 Ok(self.ask(Credential::Vouched { name: user }, conditions))
             }
             ExplainCommand::Request { conditions } => {
-                let credential = explain::credential_of_request(&self.configuration)?;
-                Ok(self.ask(credential, conditions))
+                let (credential, client) = explain::of_request(&self.configuration)?;
+                Ok(self.ask_for(client, credential, conditions))
             }
         }
     }
@@ -110,6 +110,15 @@ impl Asker {
     }
 
     fn ask(&self, credential: Credential, options: ConditionOptions) -> ExitCode {
+        self.ask_for(Client::default(), credential, options)
+    }
+
+    fn ask_for(
+        &self,
+        client: Client,
+        credential: Credential,
+        options: ConditionOptions,
+    ) -> ExitCode {
         let started = Instant::now();
         let conditions = Conditions {
             any: options.groups.into_iter().map(Requirement::Group).collect(),
@@ -123,7 +132,7 @@ impl Asker {
             credential,
             conditions,
             wants_groups: true,
-            client: Client::default(),
+            client,
         };
         if self.explain {
             return explain::answer(&self.configuration, &question, self.json);

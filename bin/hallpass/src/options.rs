@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use hallpass_program::CommandLine;
 
-use crate::init::InitCommand;
+pub use crate::doctor::{DoctorOptions, HostKind};
+pub use crate::explain::ExplainCommand;
+pub use crate::init::InitCommand;
 
 /// Asks a web site who its users are
 ///
@@ -140,49 +142,6 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum ExplainCommand {
-    /// Explain a password's verdict
-    #[command(after_help = "Example:\n  hallpass explain check alice --groups editors < password")]
-    Check {
-        /// The login name
-        user: String,
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-    /// Explain that of a session
-    #[command(after_help = "Example:\n  hallpass explain session - < token")]
-    Session {
-        /// The cookie's value; - reads it from standard input
-        #[arg(required_unless_present = "cookie")]
-        token: Option<String>,
-        /// A whole Cookie header, in place of the cookie's value
-        #[arg(
-            long,
-            value_name = "HEADER",
-            conflicts_with = "token",
-            allow_hyphen_values = true
-        )]
-        cookie: Option<String>,
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-    /// Explain that of an account, whoever vouches for it
-    #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
-    User {
-        /// The login name
-        user: String,
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-    /// Explain that of an HTTP request, whose headers are on standard input
-    #[command(after_help = "Example:\n  hallpass explain request < headers")]
-    Request {
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub enum TicketCommand {
     /// Issue a ticket for a session that is live
     #[command(after_help = "Example:\n  hallpass ticket issue --session - < token")]
@@ -198,45 +157,6 @@ pub enum TicketCommand {
         #[arg(allow_hyphen_values = true)]
         ticket: String,
     },
-}
-
-#[derive(Debug, Default, Args)]
-pub struct DoctorOptions {
-    /// Look at it as this user of the system, in the environment that a server gives; needs root
-    #[arg(long, value_name = "NAME")]
-    pub as_user: Option<String>,
-    /// Look at this server's configuration, which must point here
-    #[arg(long, value_enum)]
-    pub host: Option<HostKind>,
-    /// Where that server's configuration is [default: where the system has it]
-    #[arg(long, value_name = "FILE", requires = "host")]
-    pub host_config: Option<PathBuf>,
-    /// What `--as-user` starts
-    #[arg(long, hide = true)]
-    pub detached: bool,
-}
-
-/// A server whose configuration can be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum HostKind {
-    /// Apache 2.4
-    Apache,
-    /// Caddy
-    Caddy,
-    /// Dovecot
-    Dovecot,
-    /// ejabberd
-    Ejabberd,
-    /// lighttpd
-    Lighttpd,
-    /// nginx
-    Nginx,
-    /// PAM
-    Pam,
-    /// Prosody
-    Prosody,
-    /// Squid
-    Squid,
 }
 
 #[derive(Debug, Args)]

@@ -31,6 +31,12 @@ impl Witness {
         Self(Some(observer))
     }
 
+    /// Whether anybody looks on.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Tells of a step that decides nothing.
     pub fn read(&self, subject: &'static str, said: impl FnOnce() -> String) {
         self.tell(subject, None, said);

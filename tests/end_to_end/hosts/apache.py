@@ -98,7 +98,9 @@ def apache(
         }
         | replacements,
     )
-    for location in ("members", "editors", "reports", "staff", "superusers", "environment", "session"):
+    for location in (
+        "members", "session", "editors", "agents", "reports", "staff", "superusers", "environment"
+    ):
         page = directory / "www" / location / "page.txt"
         page.parent.mkdir(parents=True)
         page.write_text(f"the page of /{location}/\n")

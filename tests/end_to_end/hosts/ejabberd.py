@@ -76,15 +76,16 @@ def ejabberd(
     replacements: dict[str, str],
     pool: int = 2,
     before_start: Callable[[Path], object] = lambda _: None,
+    name: str = "ejabberd-django",
 ) -> Iterator[Ejabberd]:
-    """Runs ejabberd in `directory`, as `examples/ejabberd-django` says.
+    """Runs ejabberd in `directory`, as `examples/NAME` says.
 
     `replacements` are those of the example's hallpass.toml; `before_start` is called with
     that file, in place.
     """
     client_port, api_port = free_port(), free_port()
     configuration = example.install(
-        "ejabberd-django",
+        name,
         directory / "etc",
         {
             "/etc/ejabberd/chat.example.org.pem": str(directory / "certificate.pem"),

@@ -14,7 +14,11 @@ PASSWORD = "p@ss/w:rd?'#&=%41"
 class MariaDB(Server):
     """A server whose administrator is `root`; the site's own user is `site`, and `hallpass`
     (mysql_native_password), `hallpass_tls` (the same, but never without TLS) and
-    `hallpass25519` (ed25519) may read. All have PASSWORD."""
+    `hallpass25519` (ed25519) may read. All have PASSWORD. It offers TLS, or does not."""
+
+    def __init__(self, directory: Path, tls: bool = True):
+        super().__init__(directory)
+        self.tls = tls
 
     def prepare(self) -> None:
         self.certificates = make_certificates(self.directory / "tls")
@@ -40,9 +44,6 @@ class MariaDB(Server):
             "bind-address": LOOPBACK,
             "port": self.port,
             "pid-file": self.directory / "mariadb.pid",
-            "ssl-cert": self.certificates.certificate,
-            "ssl-key": self.certificates.key,
-            "ssl-ca": self.certificates.authority,
             "plugin-load-add": "auth_ed25519",
             # Written at each commit, so that killing the server costs nothing.
             "innodb-flush-log-at-trx-commit": 2,
@@ -50,6 +51,12 @@ class MariaDB(Server):
             "innodb-buffer-pool-size": "32M",
             "max-connections": 60,
         }
+        if self.tls:
+            options |= {
+                "ssl-cert": self.certificates.certificate,
+                "ssl-key": self.certificates.key,
+                "ssl-ca": self.certificates.authority,
+            }
         return ["/usr/sbin/mariadbd", "--no-defaults", "--skip-name-resolve"] + [
             f"--{key}={value}" for key, value in options.items()
         ]

@@ -22,9 +22,14 @@ PASSWORD = "p@ss/w:rd?'#&=%41"
 
 class PostgreSQL(Server):
     """A cluster whose superuser is `postgres`; the site's own role is `site`, and `hallpass`
-    may read, as may `hallpass_tls`, but never without TLS. All of them have PASSWORD."""
+    may read, as may `hallpass_tls`, but never without TLS. All of them have PASSWORD. It offers
+    TLS, or does not."""
 
     ending = signal.SIGINT  # "fast shutdown": does not wait for clients
+
+    def __init__(self, directory: Path, tls: bool = True):
+        super().__init__(directory)
+        self.tls = tls
 
     def prepare(self) -> None:
         assert PROGRAMS, "PostgreSQL is missing: run tests/setup"
@@ -44,7 +49,7 @@ class PostgreSQL(Server):
 
     def command(self) -> list:
         settings = {
-            "ssl": "on",
+            "ssl": "on" if self.tls else "off",
             "ssl_cert_file": self.certificates.certificate,
             "ssl_key_file": self.certificates.key,
             "fsync": "off",

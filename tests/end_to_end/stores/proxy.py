@@ -11,7 +11,7 @@ from processes import LOOPBACK
 class Proxy:
     """Passes bytes between its own port and a server's, as long as it is let."""
 
-    def __init__(self, port_of_server: int):
+    def __init__(self, port_of_server: int, host: str):
         self.port_of_server = port_of_server
         # How many bytes of each new connection pass towards the server and towards the
         # client; None for all. What comes then is cut off, or waits for ever.
@@ -24,7 +24,8 @@ class Proxy:
         self._flowing = threading.Event()
         self._flowing.set()
         self._refusing = False
-        self._server = socket.create_server((LOOPBACK, 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._server = socket.create_server((host, 0), family=family)
         self.port = self._server.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -99,9 +100,9 @@ class Proxy:
 
 
 @contextmanager
-def proxy(port_of_server: int) -> Iterator[Proxy]:
+def proxy(port_of_server: int, host: str = LOOPBACK) -> Iterator[Proxy]:
     """A proxy of a server on this machine, until the end of the block."""
-    it = Proxy(port_of_server)
+    it = Proxy(port_of_server, host)
     try:
         yield it
     finally:

@@ -2,6 +2,7 @@
 
 mod as_user;
 mod hosts;
+mod options;
 mod permissions;
 mod report;
 mod sockets;
@@ -12,8 +13,8 @@ use std::time::SystemTime;
 use hallpass_core::examination::{Finding, examine};
 use hallpass_program::CommandLine;
 
+pub use self::options::{DoctorOptions, HostKind};
 use self::report::Report;
-use crate::options::DoctorOptions;
 
 /// Looks at everything, and says how it is.
 pub fn run(

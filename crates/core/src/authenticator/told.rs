@@ -73,6 +73,9 @@ pub(super) fn requirement(
 
 /// What is known of a stored hash before it is computed. Never the hash.
 pub(super) fn hash(witness: &Witness, computation: &Computation) {
+    if !witness.watches() {
+        return;
+    }
     let Some(encoded) = &computation.encoded else {
         witness.read("hash", || {
             "there is none; as much is computed as if there were".to_owned()

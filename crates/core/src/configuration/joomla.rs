@@ -11,6 +11,7 @@ use md5::{Digest, Md5};
 
 use super::Error;
 use super::http::is_token;
+use super::php::usual_owners;
 use super::section::Section;
 use super::site_file::{self, Kind, SiteFile};
 
@@ -36,8 +37,9 @@ pub struct Joomla {
     pub session_metadata: bool,
     /// `$shared_session`: whether both applications share their sessions.
     pub shared_session: bool,
-    /// Whether the site is a Joomla before 4, which knows other hashes.
-    pub before_4: bool,
+    /// The major version of the site's Joomla, where it is said. Before 4 it knows other hashes,
+    /// and has its sessions in caches under other keys.
+    pub major: Option<u32>,
     /// Whether accounts that must choose a new password are let in all the same.
     pub allow_require_reset: bool,
     /// Whether accounts with a second factor are let in without it.
@@ -58,13 +60,29 @@ pub enum JoomlaClient {
 pub enum JoomlaSessions {
     /// `#__session`.
     Database,
-    /// Files of PHP's, in a directory.
-    Files(PathBuf),
-    /// Redis or memcached.
-    Cache(Box<cache::Settings>),
+    /// Files of PHP's.
+    Files {
+        /// Their directory.
+        directory: PathBuf,
+        /// The ids of the users whose files are sessions, where everybody may write to it.
+        owners: Vec<u32>,
+    },
+    /// Redis or memcached, and what Joomla asks it by.
+    Cache(Box<cache::Settings>, JoomlaCache),
     /// Something that cannot be asked from outside PHP (APCu, `WinCache`, PHP's own handler with
     /// an unknown place): its name.
     Unreachable(String),
+}
+
+/// What Joomla asks a cache by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoomlaCache {
+    /// pecl/memcache; before 4 alone.
+    Memcache,
+    /// pecl/memcached.
+    Memcached,
+    /// phpredis.
+    Redis,
 }
 
 impl Joomla {
@@ -106,15 +124,15 @@ impl Joomla {
         });
         let lifetime = file.number("lifetime")?.filter(|minutes| *minutes > 0);
         let lifetime = Duration::from_secs(u64::from(lifetime.unwrap_or(LIFETIME)) * 60);
-        let before_4 = match file.section.string("version")? {
-            None => false,
+        let major = match file.section.string("version")? {
+            None => None,
             Some(version) => {
                 let major = version
                     .split('.')
                     .next()
                     .and_then(|it| it.parse::<u32>().ok());
                 let message = "is not a version, as in \"4.4\"";
-                major.ok_or_else(|| file.section.wrong("version", message))? < 4
+                Some(major.ok_or_else(|| file.section.wrong("version", message))?)
             }
         };
         let joomla = Self {
@@ -125,7 +143,7 @@ impl Joomla {
             sessions: sessions(&mut file)?,
             session_metadata: file.truth("session_metadata")?.unwrap_or(true),
             shared_session: file.truth("shared_session")?.unwrap_or(false),
-            before_4,
+            major,
             allow_require_reset: file
                 .section
                 .boolean("allow_require_reset")?
@@ -233,7 +251,8 @@ fn split_host(host: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What has the sessions' data (libraries/src/Session/SessionFactory.php of 4.4).
+/// What has the sessions' data (libraries/src/Session/SessionFactory.php of 4.4, and
+/// libraries/joomla/session/storage of 3.10).
 fn sessions(file: &mut SiteFile<'_>) -> Result<JoomlaSessions, Error> {
     let handler = file.filled("session_handler")?;
     let path = file.filled("session_filesystem_path")?;
@@ -251,32 +270,52 @@ fn sessions(file: &mut SiteFile<'_>) -> Result<JoomlaSessions, Error> {
         "session_memcached_server_port",
         11211,
     )?;
-    let cache = |store| {
-        JoomlaSessions::Cache(Box::new(cache::Settings {
+    let memcache = Server::read(
+        file,
+        "session_memcache_server_host",
+        "session_memcache_server_port",
+        11211,
+    )?;
+    let cache = |store, client| {
+        let settings = cache::Settings {
             store,
             connect_timeout: TIMEOUT,
             query_timeout: TIMEOUT,
-        }))
+        };
+        JoomlaSessions::Cache(Box::new(settings), client)
     };
     Ok(match handler.as_deref() {
         None | Some("database") => JoomlaSessions::Database,
-        Some("redis") => cache(Store::Redis {
-            servers: RedisServers::Replicated(vec![redis.address]),
-            login: redis_password.map(|password| {
-                Arc::new(Login {
-                    username: None,
-                    password,
-                })
-            }),
-            database: redis_database,
-            tls: Tls {
-                mode: TlsMode::Disable,
-                ..Tls::default()
+        Some("redis") => cache(
+            Store::Redis {
+                servers: RedisServers::Replicated(vec![redis.address]),
+                login: redis_password.map(|password| {
+                    Arc::new(Login {
+                        username: None,
+                        password,
+                    })
+                }),
+                database: redis_database,
+                tls: Tls {
+                    mode: TlsMode::Disable,
+                    ..Tls::default()
+                },
             },
-        }),
-        Some("memcached") => cache(Store::Memcached(vec![memcached.address])),
+            JoomlaCache::Redis,
+        ),
+        Some("memcached") => cache(
+            Store::Memcached(vec![memcached.address]),
+            JoomlaCache::Memcached,
+        ),
+        Some("memcache") => cache(
+            Store::Memcached(vec![memcache.address]),
+            JoomlaCache::Memcache,
+        ),
         Some("filesystem" | "none") => match path {
-            Some(path) => JoomlaSessions::Files(file.directory().join(path)),
+            Some(path) => JoomlaSessions::Files {
+                directory: file.directory().join(path),
+                owners: usual_owners(),
+            },
             None => JoomlaSessions::Unreachable(
                 "PHP's own files, whose place is known when `session_filesystem_path` is given \
                  here (as `session.save_path` of the site's php.ini)"

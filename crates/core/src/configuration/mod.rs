@@ -44,7 +44,7 @@ pub use self::django::{
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
 pub use self::error::Error;
 pub use self::http::{Http, NameIn};
-pub use self::joomla::{Joomla, JoomlaClient, JoomlaSessions};
+pub use self::joomla::{Joomla, JoomlaCache, JoomlaClient, JoomlaSessions};
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;

@@ -23,7 +23,7 @@ impl Configuration {
                 _ => None,
             },
             Framework::Joomla(joomla) => match &joomla.sessions {
-                JoomlaSessions::Cache(settings) => Some(&**settings),
+                JoomlaSessions::Cache(settings, _) => Some(&**settings),
                 _ => None,
             },
             Framework::Php(php, _) => match &php.store {
@@ -51,7 +51,7 @@ impl Configuration {
                 _ => None,
             },
             Framework::Joomla(joomla) => match &joomla.sessions {
-                JoomlaSessions::Files(directory) => Some(&**directory),
+                JoomlaSessions::Files { directory, .. } => Some(&**directory),
                 _ => None,
             },
             Framework::Php(php, _) => match &php.store {

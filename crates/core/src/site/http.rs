@@ -105,6 +105,9 @@ impl SessionSource for Page {
         }
         let cookie = Zeroizing::new([self.cookie.as_bytes(), b"=", token].concat());
         let answer = self.http.get(&cookie, queries.deadline())?;
+        queries.witness().read("page", || {
+            format!("{} answers {}", self.name, answer.status)
+        });
         match answer.status {
             200..=299 => self.login(&answer, token),
             300..=399 | 401 | 403 => Ok(Err(Reason::NoSession)),

@@ -195,10 +195,7 @@ impl PhpStore {
                     Some(owner) => vec![save_path::user(&owner).ok_or_else(|| {
                         section.wrong("owner", "is no user of this system, and no number of one")
                     })?],
-                    None => USUAL_OWNERS
-                        .into_iter()
-                        .filter_map(save_path::user)
-                        .collect(),
+                    None => usual_owners(),
                 };
                 Self::Files {
                     directory,
@@ -254,6 +251,14 @@ impl PhpStore {
             }
         })
     }
+}
+
+/// The ids of the users whom web servers and PHP run as on this system.
+pub(super) fn usual_owners() -> Vec<u32> {
+    USUAL_OWNERS
+        .into_iter()
+        .filter_map(save_path::user)
+        .collect()
 }
 
 /// Where PHP keeps its sessions when php.ini does not say: where Debian's does, else in the

@@ -18,7 +18,8 @@ const LONGEST_NAME: usize = 150;
 
 /// `PBKDF2PasswordHasher.iterations` (contrib/auth/hashers.py) of the first version that has them,
 /// newest first.
-const ITERATIONS: [(Version, u32); 19] = [
+const ITERATIONS: [(Version, u32); 20] = [
+    (Version::new(6, 1), 1_500_000),
     (Version::new(6, 0), 1_200_000),
     (Version::new(5, 2), 1_000_000),
     (Version::new(5, 1), 870_000),
@@ -239,10 +240,11 @@ mod tests {
             (4, 2, 600_000),
             (5, 2, 1_000_000),
             (6, 0, 1_200_000),
+            (6, 1, 1_500_000),
         ] {
             assert_eq!(iterations(Version::new(major, minor)), expected);
         }
-        assert_eq!(iterations(Version::NEWEST), 1_200_000);
+        assert_eq!(iterations(Version::NEWEST), 1_500_000);
     }
 
     #[test]

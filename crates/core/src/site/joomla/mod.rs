@@ -2,6 +2,7 @@
 
 mod directory;
 mod groups;
+mod keys;
 mod second_factor;
 mod sessions;
 mod statements;
@@ -19,7 +20,7 @@ pub(super) fn site(joomla: &Joomla, access: &Access) -> Site {
     Site {
         directory: Box::new(Accounts::new(joomla, access)),
         sessions: Box::new(Sessions::new(joomla)),
-        rules: if joomla.before_4 {
+        rules: if joomla.major.is_some_and(|major| major < 4) {
             Rules::Joomla3
         } else {
             Rules::Joomla

@@ -12,20 +12,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hallpass_sessions::php::joomla as format;
 use hallpass_stores::sql::{Queries, Value};
 use hallpass_stores::{Files, Unavailable, cache::Cache};
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
+use super::keys::{Keys, Lookup};
 use super::second_factor::SecondFactor;
 use super::{integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource};
+use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest session id (`session_id` of `#__session`).
 const LONGEST_ID: usize = 192;
 /// The longest file of a session that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;
-/// What leads the keys of Joomla's caches (`SessionFactory` of 4.4).
-const CACHE_PREFIX: &str = "jfw";
 
 /// The sessions of a Joomla site.
 #[derive(Debug)]
@@ -44,8 +44,8 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 enum Store {
     Row,
-    Files(Files),
-    Cache(Box<Cache>),
+    Files { files: Files, owners: Vec<u32> },
+    Cache { cache: Box<Cache>, keys: Vec<Keys> },
     Unreachable(String),
 }
 
@@ -68,8 +68,15 @@ impl Sessions {
             lifetime: joomla.lifetime,
             store: match &joomla.sessions {
                 JoomlaSessions::Database => Store::Row,
-                JoomlaSessions::Files(path) => Store::Files(Files::new(path)),
-                JoomlaSessions::Cache(settings) => Store::Cache(Box::new(Cache::new(settings))),
+                JoomlaSessions::Files { directory, owners } => Store::Files {
+                    files: Files::new(directory),
+                    // As PHP: root's and its own.
+                    owners: [owners, &[0, geteuid().as_raw()][..]].concat(),
+                },
+                JoomlaSessions::Cache(settings, client) => Store::Cache {
+                    cache: Box::new(Cache::new(settings)),
+                    keys: Keys::of(*client, joomla.major),
+                },
                 JoomlaSessions::Unreachable(what) => Store::Unreachable(what.clone()),
             },
             allow_missing_second_factor: joomla.allow_missing_second_factor,
@@ -108,7 +115,13 @@ impl Sessions {
             Some(_) if self.shared => true,
             Some(client) => client == client_id(self.client),
         };
-        if !ours {
+        let told = || {
+            format!(
+                "it is {} of the application that `client` names",
+                if ours { "one" } else { "none" }
+            )
+        };
+        if !queries.witness().decided("client", ours, told) {
             return Ok(Err(Reason::InvalidSession));
         }
         let time = integer(&row.take(3)).and_then(|time| u64::try_from(time).ok());
@@ -119,7 +132,8 @@ impl Sessions {
             return Ok(Err(Reason::InvalidSession));
         };
         // Joomla counts whole seconds, and the last of them is the session's.
-        if end < whole_seconds(now) {
+        let lives = end >= whole_seconds(now);
+        if !queries.witness().decided("expiry", lives, || until(end)) {
             return Ok(Err(Reason::ExpiredSession));
         }
         let user = integer(&row.take(4)).filter(|user| *user > 0);
@@ -134,30 +148,36 @@ impl Sessions {
         Ok(Ok(Metadata {
             user,
             end,
-            data: Zeroizing::new(data),
+            data: as_written(data),
         }))
     }
 
-    /// The session's data where another handler than the database's has it; `None` where it is
-    /// not.
-    fn stored(
-        &mut self,
-        queries: &Queries<'_>,
-        id: &str,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Unavailable> {
+    /// The session's data where another handler than the database's has it; why there is none,
+    /// where there is none.
+    fn stored(&mut self, queries: &Queries<'_>, id: &str) -> Lookup {
         let deadline = queries.deadline();
         match &mut self.store {
-            Store::Row => Ok(None),
-            Store::Cache(cache) => {
-                let key = format!("{CACHE_PREFIX}{id}");
-                Ok(cache
-                    .get(key.as_bytes(), deadline)?
-                    .map(|entry| entry.bytes))
+            Store::Row => Ok(Err(Reason::NoSession)),
+            Store::Cache { cache, keys } => {
+                for keys in keys {
+                    let key = Zeroizing::new(format!("{}{id}", keys.prefix));
+                    let Some(entry) = cache.get(key.as_bytes(), deadline)? else {
+                        continue;
+                    };
+                    return Ok(keys.data(entry));
+                }
+                Ok(Err(Reason::NoSession))
             }
-            Store::Files(files) => {
+            Store::Files { files, owners } => {
                 let name = format!("sess_{id}");
-                let file = files.read(name.as_bytes(), LONGEST_FILE, deadline)?;
-                Ok(file.map(|file| file.bytes))
+                let Some(file) = files.read(name.as_bytes(), LONGEST_FILE, deadline)? else {
+                    return Ok(Err(Reason::NoSession));
+                };
+                // Where everybody may put files, anybody could put a session.
+                if !owners.contains(&file.owner) && files.is_open_to_all()? {
+                    return Ok(Err(Reason::InvalidSession));
+                }
+                Ok(Ok(file.bytes))
             }
             Store::Unreachable(what) => Err(Unavailable::new(format!(
                 "sessions cannot be read: the site keeps them in {what}"
@@ -207,14 +227,28 @@ impl SessionSource for Sessions {
             (Store::Row, Some(metadata)) if metadata.data.is_empty() => (None, ROW),
             (Store::Row, Some(metadata)) => (Some(metadata.data.clone()), ROW_WITH_DATA),
             _ => match self.stored(queries, id)? {
-                Some(data) => (Some(data), STORE),
-                None => return Ok(Err(Reason::NoSession)),
+                Ok(data) => (Some(data), STORE),
+                Err(reason) => return Ok(Err(reason)),
             },
         };
         let data = match data.map(|data| format::read(&data, None)).transpose() {
             Ok(data) => data,
-            Err(_) => return Ok(Err(Reason::InvalidSession)),
+            Err(invalid) => {
+                queries
+                    .witness()
+                    .decided("payload", false, || invalid.to_string());
+                return Ok(Err(Reason::InvalidSession));
+            }
         };
+        if let Some(data) = &data {
+            let user = data.user_id;
+            queries
+                .witness()
+                .decided("payload", user.is_some(), || match user {
+                    Some(user) => format!("the account {user} is logged in"),
+                    None => "nobody is logged in".to_owned(),
+                });
+        }
         let (user, end) = match (&metadata, &data) {
             (Some(metadata), None) => (metadata.user, metadata.end),
             (Some(metadata), Some(data)) => match data.user_id {
@@ -243,6 +277,9 @@ impl SessionSource for Sessions {
         };
         let passed = data.is_some_and(|data| data.mfa_checked);
         if !passed && self.needs_second_factor(queries, user)? {
+            queries.witness().decided("second-factor", false, || {
+                "the account has one, and the session has not passed it".to_owned()
+            });
             return Ok(Err(Reason::InvalidSession));
         }
         Ok(Ok(Login {
@@ -299,6 +336,29 @@ const STORE: Decoding = Decoding {
     format: "Joomla's data",
 };
 
+/// Data as it was before it went into the row. Joomla 1.6 to 3.x puts `\0\0\0`, as text, in the place
+/// of what leads the names of protected properties (libraries/joomla/session/storage/database.php
+/// of 3.10); since 3.4.7 there are none.
+fn as_written(data: Vec<u8>) -> Zeroizing<Vec<u8>> {
+    const STANDS: &[u8] = br"\0\0\0";
+    let data = Zeroizing::new(data);
+    let mut written = Zeroizing::new(Vec::with_capacity(data.len()));
+    let mut rest = &data[..];
+    while let Some((first, after)) = rest.split_first() {
+        rest = match rest.strip_prefix(STANDS) {
+            Some(after) => {
+                written.extend_from_slice(b"\0*\0");
+                after
+            }
+            None => {
+                written.push(*first);
+                after
+            }
+        };
+    }
+    written
+}
+
 fn client_id(client: JoomlaClient) -> i64 {
     match client {
         JoomlaClient::Site => 0,
@@ -316,4 +376,25 @@ fn session_id(token: &[u8]) -> Option<&str> {
 fn whole_seconds(now: SystemTime) -> SystemTime {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_row_holds_is_what_php_wrote() {
+        for (stored, written) in [
+            (
+                &b"s:9:\"\\0\\0\\0_errors\";"[..],
+                &b"s:9:\"\0*\0_errors\";"[..],
+            ),
+            (b"\\0\\0\\0\\0\\0\\0", b"\0*\0\0*\0"),
+            (b"\\0\\0", b"\\0\\0"),
+            (b"\0*\0", b"\0*\0"),
+            (b"", b""),
+        ] {
+            assert_eq!(as_written(stored.to_vec()).as_slice(), written);
+        }
+    }
 }

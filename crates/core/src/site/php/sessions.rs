@@ -12,7 +12,7 @@ use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource};
+use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
@@ -120,12 +120,37 @@ impl SessionSource for Sessions {
             }
             Store::Table(table, ..) => table.find(queries, &id, now)?,
         };
+        let witness = queries.witness();
+        witness.read("store", || match &found {
+            Ok(found) => format!(
+                "{} has the session, {} bytes",
+                found.store,
+                found.bytes.len()
+            ),
+            Err(reason) => format!("no session to be read: {}", reason.word()),
+        });
         let found = match found {
             Ok(found) => found,
             Err(reason) => return Ok(Err(reason)),
         };
+        if let Some(end) = found.expires {
+            witness.decided("expiry", true, || until(end));
+        }
+        let login = reader.login(&found.bytes);
+        witness.decided(
+            "payload",
+            matches!(login, Ok(Whose::Of(_))),
+            || match &login {
+                Err(invalid) => invalid.to_string(),
+                Ok(Whose::Nobody) => {
+                    "nothing that is true stands at `user`, `user_id` or `authenticated`".to_owned()
+                }
+                Ok(Whose::Unclear) => "what stands there is neither a name nor an id".to_owned(),
+                Ok(Whose::Of(_)) => "somebody is logged in".to_owned(),
+            },
+        );
         // PHP takes an empty one for a session without variables.
-        let key = match reader.login(&found.bytes) {
+        let key = match login {
             Err(_) => return Ok(Err(Reason::InvalidSession)),
             Ok(Whose::Nobody) => return Ok(Err(Reason::AnonymousSession)),
             Ok(Whose::Unclear) => return Ok(Err(Reason::InvalidSession)),

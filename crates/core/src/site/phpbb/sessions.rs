@@ -13,7 +13,7 @@ use super::cookies::{self, Persistent, Token};
 use super::settings::Settings;
 use super::{integer, table};
 use crate::configuration::Phpbb;
-use crate::site::{Login, Needed, SessionSource};
+use crate::site::{Login, Needed, SessionSource, until};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The account of everybody who is not logged in.
@@ -62,7 +62,12 @@ impl Sessions {
         let Some(stored) = rows.into_iter().find_map(|row| stored(row, id)) else {
             return Ok(Err(Reason::NoSession));
         };
-        if !stored.made.admits(settings, client) {
+        let bound = stored.made.admits(settings, client);
+        let told = || {
+            let as_made = if bound { "as" } else { "not as" };
+            format!("address, browser and X-Forwarded-For are {as_made} the session was made with")
+        };
+        if !queries.witness().decided("client", bound, told) {
             return Ok(Err(Reason::InvalidSession));
         }
         let end = match (stored.autologin, settings.max_autologin_time) {
@@ -75,7 +80,12 @@ impl Sessions {
                 Some(stored.time.saturating_add(length))
             }
         };
-        if end.is_some_and(|end| end < now) {
+        let lives = end.is_none_or(|end| end >= now);
+        let told = || {
+            end.and_then(moment)
+                .map_or("it has no end".to_owned(), until)
+        };
+        if !queries.witness().decided("expiry", lives, told) {
             return Ok(Err(Reason::ExpiredSession));
         }
         if stored.user <= ANONYMOUS {

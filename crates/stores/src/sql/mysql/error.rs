@@ -2,6 +2,8 @@
 //! MariaDB's `mysqld_error.h`, and above 3000 those of MySQL.
 
 use mysql_async::{DriverError, Error, IoError, ServerError};
+use rustls::CertificateError;
+use rustls::pki_types::ServerName;
 
 /// What came of connecting.
 pub(super) fn connecting(error: &Error) -> String {
@@ -64,6 +66,29 @@ pub(super) fn goes_on_without_tls(error: &Error, verifies: bool) -> bool {
     }
 }
 
+/// A name of the server's certificate, where it is trusted, and has another than the one that was
+/// asked for.
+pub(super) fn name_of_trusted(error: &Error) -> Option<String> {
+    let Error::Io(IoError::Io(error)) = error else {
+        return None;
+    };
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        }) => presented.iter().find_map(|name| plain_name(name)),
+        _ => None,
+    }
+}
+
+/// The name in what webpki says of it: `DnsName("db.example.org")`, `IpAddress(192.0.2.1)`.
+fn plain_name(said: &str) -> Option<String> {
+    let (_, name) = said.strip_suffix(')')?.split_once('(')?;
+    let name = name.trim_matches('"').replace('*', "any");
+    ServerName::try_from(name.as_str()).ok()?;
+    Some(name)
+}
+
 fn is_tls(error: &std::io::Error) -> bool {
     let inner = error.get_ref();
     inner.is_some_and(|inner| inner.is::<rustls::Error>())
@@ -106,5 +131,26 @@ fn cause(error: &Error) -> String {
         Error::Io(IoError::Tls(error)) => format!("TLS: {error}"),
         Error::Driver(error) => error.to_string(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_out_of_what_webpki_says() {
+        for (said, name) in [
+            ("DnsName(\"db.example.org\")", Some("db.example.org")),
+            ("DnsName(\"*.example.org\")", Some("any.example.org")),
+            ("IpAddress(192.0.2.1)", Some("192.0.2.1")),
+            ("IpAddress(2001:db8::1)", Some("2001:db8::1")),
+            ("UniformResourceIdentifier(\"http://x/\")", None),
+            ("DnsName(\"\")", None),
+            ("db.example.org", None),
+            ("", None),
+        ] {
+            assert_eq!(plain_name(said).as_deref(), name, "{said}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use mysql_async::{Opts, OptsBuilder, SslOpts};
 use rustls::crypto::ring;
 
 use self::connection::Connection;
-use self::error::{connecting, goes_on_without_tls};
+use self::error::{connecting, goes_on_without_tls, name_of_trusted};
 use super::server::{Driver, Failure};
 use super::{Row, Servers, Settings, Value};
 use crate::{Address, Tls, TlsMode};
@@ -54,14 +54,7 @@ impl Mysql {
             .prefer_socket(false)
             .stmt_cache_size(0_usize);
         Ok(match address {
-            Address::Tcp { host, port } => {
-                // An IPv6 address stands in brackets here.
-                let host = match host.contains(':') {
-                    true => format!("[{host}]"),
-                    false => host.clone(),
-                };
-                options.ip_or_hostname(host).tcp_port(*port)
-            }
+            Address::Tcp { host, port } => options.ip_or_hostname(host.clone()).tcp_port(*port),
             Address::Unix(path) => options.socket(path.to_str()),
         })
     }
@@ -118,8 +111,15 @@ impl Driver for Mysql {
         }
         // The driver takes the one that the process has.
         let _ = ring::default_provider().install_default();
-        let secured = options.clone().ssl_opts(self.tls()?);
-        match self.log_in(secured).await {
+        let tls = self.tls()?;
+        let mut connected = self.log_in(options.clone().ssl_opts(tls.clone())).await;
+        // The driver, asked not to look at the name, looks at it all the same (up to 0.37.1).
+        let name = connected.as_ref().err().and_then(name_of_trusted);
+        if let (Some(name), true) = (name, self.tls.mode != TlsMode::VerifyFull) {
+            let tls = tls.with_danger_tls_hostname_override(Some(name));
+            connected = self.log_in(options.clone().ssl_opts(tls)).await;
+        }
+        match connected {
             Ok(connection) => Ok(connection),
             Err(error)
                 if self.tls.mode == TlsMode::Prefer

@@ -8,6 +8,8 @@ use super::super::configuration_file::{DEEPEST, Directive, MOST_FILES, included}
 struct Reading {
     server_root: PathBuf,
     files: usize,
+    /// How many files include each other on the way here.
+    depth: usize,
     /// The sections that are open, the outermost first; the first stands for the server.
     open: Vec<Directive>,
 }
@@ -20,6 +22,7 @@ pub fn read(path: &Path) -> Result<Vec<Directive>, String> {
     let mut reading = Reading {
         server_root: path.parent().unwrap_or(Path::new("/")).to_path_buf(),
         files: 0,
+        depth: 0,
         open: vec![Directive {
             name: String::new(),
             words: Vec::new(),
@@ -36,9 +39,10 @@ pub fn read(path: &Path) -> Result<Vec<Directive>, String> {
 impl Reading {
     fn file(&mut self, path: &Path) -> Result<(), String> {
         self.files += 1;
-        if self.files > MOST_FILES {
+        if self.files > MOST_FILES || self.depth > DEEPEST {
             return Err("it includes too many files".to_owned());
         }
+        self.depth += 1;
         let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let text = String::from_utf8_lossy(&bytes);
         let mut lines = text.lines().zip(1..);
@@ -53,6 +57,7 @@ impl Reading {
             }
             self.line(whole.trim(), path, line)?;
         }
+        self.depth -= 1;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Every step from a credential to its verdict: what was read, and what was decided.
 
+mod options;
+
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -8,12 +10,13 @@ use anyhow::bail;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_core::{
-    Authenticator, Configuration, Credential, Deadline, Observer, Question, Secret, Step,
+    Authenticator, Client, Configuration, Credential, Deadline, Observer, Question, Secret, Step,
     Unavailable, Witness,
 };
 use hallpass_program::exit_after;
 use serde_json::{Value, json};
 
+pub use self::options::ExplainCommand;
 use crate::output::{self, add, line, plain, wrap};
 use crate::password;
 
@@ -68,14 +71,16 @@ fn value(step: &Step) -> Value {
     json!({ "step": step.subject, "holds": step.holds, "said": step.said })
 }
 
-/// The credential of an HTTP request, whose headers are on standard input: the site's cookie, else
-/// what `Authorization: Basic` has, as `hallpassd` looks for it.
+/// The credential of an HTTP request, whose headers are on standard input, and what they say of the
+/// client: the site's cookie, else what `Authorization: Basic` has, as `hallpassd` looks for it.
 ///
 /// # Errors
 /// When there is neither.
-pub fn credential_of_request(configuration: &Configuration) -> anyhow::Result<Credential> {
+pub fn of_request(configuration: &Configuration) -> anyhow::Result<(Credential, Client)> {
     let request = password::standard_input()?;
     let (mut cookies, mut basic): (Vec<&[u8]>, Option<&[u8]>) = (Vec::new(), None);
+    let mut client = Client::default();
+    let text = |value: &[u8]| Some(String::from_utf8_lossy(value).into_owned());
     for line in request.expose().split(|byte| *byte == b'\n') {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             continue;
@@ -84,6 +89,10 @@ pub fn credential_of_request(configuration: &Configuration) -> anyhow::Result<Cr
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if name.eq_ignore_ascii_case(b"cookie") {
             cookies.push(value);
+        } else if name.eq_ignore_ascii_case(b"user-agent") {
+            client.browser = text(value);
+        } else if name.eq_ignore_ascii_case(b"x-forwarded-for") {
+            client.forwarded_for = text(value);
         } else if name.eq_ignore_ascii_case(b"authorization") {
             basic = value
                 .split_at_checked(6)
@@ -92,7 +101,7 @@ pub fn credential_of_request(configuration: &Configuration) -> anyhow::Result<Cr
         }
     }
     if let Some(credential) = configuration.session_in(cookies) {
-        return Ok(credential);
+        return Ok((credential, client));
     }
     let Some(encoded) = basic else {
         bail!("the request has neither the site's cookie nor Authorization: Basic");
@@ -103,8 +112,9 @@ pub fn credential_of_request(configuration: &Configuration) -> anyhow::Result<Cr
     };
     let colon = decoded.iter().position(|byte| *byte == b':');
     let (name, password) = decoded.split_at(colon.unwrap_or(decoded.len()));
-    Ok(Credential::Password {
+    let credential = Credential::Password {
         name: String::from_utf8_lossy(name).into_owned(),
         password: Secret::new(password.get(1..).unwrap_or_default()),
-    })
+    };
+    Ok((credential, client))
 }

@@ -1,0 +1,168 @@
+"""Apache asking Hallpass, beside Apache asking Django through mod_wsgi, and what else there is.
+
+    beside_mod_wsgi.py HALLPASSD HALLPASS-APACHE YES
+
+The same users, hashes of one iteration, the same page; all in one run, taking turns. YES is a static
+helper that says yes to everything: what mod_authnz_external itself costs.
+"""
+
+import re
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from django_site import python_of
+from hosts.apache import BASE, MODULES
+from hosts.mod_wsgi import mod_wsgi
+from hosts.web import basic
+from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from scene import PASSWORD, USER, scene
+
+ROUNDS = 5
+SECONDS = 2
+NAMES = {
+    "yes": "a static helper that says yes",
+    "helper": "hallpass-apache",
+    "script": "a script in Python",
+    "fcgi": "hallpassd by FastCGI",
+    "wsgi": "mod_wsgi and Django",
+}
+GOALS = [
+    ("helper", "yes", 0.55),
+    ("helper", "script", 25),
+    ("fcgi", "wsgi", 5),
+    ("fcgi", "helper", 6),
+]
+LOADED = (
+    "mpm_prefork authn_core authz_core authz_user auth_basic authnz_external authnz_fcgi dir mime"
+).split()
+
+HOST = """
+AuthnzFcgiDefineProvider authn fcgi fcgi://{loopback}:{fastcgi}/
+<VirtualHost *:{port}>
+    DocumentRoot {directory}/www
+    DefineExternalAuth yes pipe "{directory}/yes"
+    DefineExternalAuth helper pipe "{directory}/hallpass-apache auth --config {config}"
+    DefineExternalAuth script pipe "{python} -I {directory}/script.py {database}"
+    <Directory "{directory}/www">
+        Require all granted
+    </Directory>
+    {locations}
+</VirtualHost>
+MaxKeepAliveRequests 0
+StartServers 8
+MinSpareServers 8
+"""
+LOCATION = """
+    <Location "/{name}/">
+        AuthType Basic
+        AuthName "Shop account"
+        AuthBasicProvider {provider}
+        Require valid-user
+    </Location>
+"""
+
+
+def wrk(url: str) -> float:
+    """Requests a second, all of them answered 200."""
+    output = subprocess.run(
+        ["wrk", "-t1", "-c8", f"-d{SECONDS}s", "--timeout", "20s", "-H",
+         f"Authorization: {basic(USER, PASSWORD)}", url],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    answered = int(re.search(r"(\d+) requests in", output)[1])
+    # mod_authnz_external loses one in thousands where the machine is busy.
+    if "Socket errors" in output or (failed and int(failed[1]) * 100 > answered):
+        sys.exit(output)
+    if not answered:
+        sys.exit(f"{url}: no answer within {SECONDS} s")
+    return float(re.search(r"Requests/sec:\s*([\d.]+)", output)[1])
+
+
+def provider(name: str) -> str:
+    return "fcgi" if name == "fcgi" else f"external\n        AuthExternal {name}"
+
+
+def small_apache(directory: Path, config: Path, database: Path, fastcgi: int, port: int):
+    """An Apache without mod_wsgi: a large process takes longer to fork."""
+    names = [name for name in NAMES if name != "wsgi"]
+    for name in names:
+        page = directory / "www" / name / "page.txt"
+        page.parent.mkdir(parents=True)
+        page.write_text("x" * 1024)
+    (directory / "etc").mkdir()
+    (directory / "etc/hallpass.conf").write_text(
+        HOST.format(
+            directory=directory, loopback=LOOPBACK, port=port, fastcgi=fastcgi, config=config,
+            database=database, python=python_of("5.2").resolve(),
+            locations="".join(LOCATION.format(name=n, provider=provider(n)) for n in names),
+        )
+    )
+    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
+    (directory / "httpd.conf").write_text(
+        BASE.format(directory=directory, loopback=LOOPBACK, port=port, modules="\n".join(modules))
+    )
+    return running(
+        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
+        directory / "console.log", lambda: listening(port), cwd="/", **unprivileged(),
+    )
+
+
+def warm_up(url: str) -> None:
+    """Asks once, and sees that the answer is the page."""
+    command = ["curl", "-sS", "-u", f"{USER}:{PASSWORD}", "-o", "/dev/null", "-w", "%{http_code}"]
+    status = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
+    if status != "200":
+        sys.exit(f"{url}: {status}")
+
+
+def measure(urls: dict[str, str]) -> None:
+    for name in NAMES:
+        for _ in range(16):
+            warm_up(urls[name])
+    rates: dict[str, list[float]] = {name: [] for name in NAMES}
+    for round_number in range(ROUNDS + 1):
+        for name in NAMES:
+            rate = wrk(urls[name])
+            if round_number:  # The first is to warm up.
+                rates[name].append(rate)
+    print(f"\n{ROUNDS} rounds of {SECONDS} s, medians    requests/s")
+    for name, title in NAMES.items():
+        print(f"{title:31} {median(rates[name]):13.0f}")
+    for ours, other, goal in GOALS:
+        ratio = median(a / b for a, b in zip(rates[ours], rates[other], strict=True))
+        print(f"{NAMES[ours]} / {NAMES[other]}: {ratio:.2f} (goal: at least {goal})")
+
+
+def main(daemon: str, helper: str, yes: str) -> None:
+    with scene() as (directory, site), ExitStack() as stack:
+        script = Path(__file__).with_name("script.py")
+        for name, program in {"hallpassd": daemon, "hallpass-apache": helper, "yes": yes,
+                              "script.py": script}.items():
+            copy = directory / name
+            copy.write_bytes(Path(program).read_bytes())
+            copy.chmod(0o755)
+        fastcgi, port, socket = free_port(), free_port(), directory / "http.sock"
+        config = site.write_configuration(
+            daemon={"listen": [f"unix:{socket}"], "fastcgi": [f"tcp:{LOOPBACK}:{fastcgi}"]},
+            log={"level": "warning"},
+        )
+        for path in (directory, site.directory, site.database):
+            give_away(path)
+        stack.enter_context(
+            running([directory / "hallpassd", "--config", config], directory / "log",
+                    socket.exists, **unprivileged())
+        )
+        stack.enter_context(small_apache(directory, config, site.database, fastcgi, port))
+        big = directory / "big"
+        big.mkdir()
+        wsgi = stack.enter_context(mod_wsgi(big, site))
+        urls = {name: f"http://{LOOPBACK}:{port}/{name}/page.txt" for name in NAMES}
+        measure(urls | {"wsgi": f"{wsgi.url}/wsgi/page.txt"})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,161 @@
+"""The story of examples/ejabberd-php: a real ejabberd lets in whoever is logged in to a PHP site
+whose sessions are in memcached, by tickets and by the session itself."""
+
+import json
+import shutil
+import sqlite3
+import urllib.parse
+import urllib.request
+from contextlib import closing
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+
+from hosts.daemon import hallpassd
+from hosts.ejabberd import DOMAIN, ejabberd
+from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from stores.memcached import Memcached
+
+CLUB = Path(__file__).with_name("stories") / "club"
+MEMBERS = ["Gonzalo", "alice", "zoë", "joe@example.org"]
+
+
+class World:
+    """The PHP site, hallpassd, which gives out tickets, and ejabberd."""
+
+    def __init__(self, club: str, daemon, chat, database: Path, memcached):
+        self.club, self.daemon, self.chat = club, daemon, chat
+        self.database, self.memcached = database, memcached
+        self.seen: list[str] = []
+
+    def log_in(self, user: str) -> str:
+        """The session's id after a login on the site."""
+        jar = CookieJar()
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
+        )
+        with opener.open(f"{self.club}/login?username={urllib.parse.quote(user)}") as answer:
+            assert answer.read().decode() == user
+        [cookie] = jar
+        self.seen.append(cookie.value)
+        return cookie.value
+
+    def log_out(self, session: str) -> None:
+        headers = {"Cookie": f"PHPSESSID={session}"}
+        with urllib.request.urlopen(urllib.request.Request(f"{self.club}/logout", headers=headers)):
+            pass
+
+    def ticket(self, session: str, status: int = 200) -> str:
+        """What a page's script is given."""
+        headers = {"Cookie": f"PHPSESSID={session}"}
+        answer = self.daemon.ask("/ticket", headers, method="POST")
+        assert answer.status == status, answer
+        ticket = json.loads(answer.body)["ticket"] if status == 200 else ""
+        self.seen.append(ticket)
+        return ticket
+
+
+@pytest.fixture
+def world(directory, new_directory, hallpass_programs):
+    database, key = directory / "club.sqlite3", directory / "ticket_key"
+    with closing(sqlite3.connect(database)) as rows:
+        rows.execute("CREATE TABLE members (id INTEGER PRIMARY KEY, username, email, is_active)")
+        people = [(name, "", 1) for name in MEMBERS]
+        rows.executemany("INSERT INTO members (username, email, is_active) VALUES (?, ?, ?)", people)
+        rows.commit()
+    key.touch(mode=0o600)
+    key.write_text("k" * 40)
+    club_port, socket = free_port(), directory / "http.sock"
+    pages = directory / "club"
+    shutil.copytree(CLUB, pages)
+    with Memcached(new_directory()) as memcached:
+        replacements = {
+            "/srv/club/club.sqlite3": str(database),
+            "127.0.0.1:11211": f"{LOOPBACK}:{memcached.port}",
+            "/etc/hallpass/ticket_key": str(key),
+            "/run/hallpass/http.sock": str(socket),
+            "5443": str(free_port()),
+        }
+        for path in (database, key, pages):
+            give_away(path)
+        settings = ["session.save_handler=memcached", "memcached.sess_locking=0",
+                    f"session.save_path={LOOPBACK}:{memcached.port}"]
+        php = ["php", *(word for setting in settings for word in ("-d", setting))]
+        php += ["-S", f"{LOOPBACK}:{club_port}", pages / "router.php"]
+
+        def readable(config: Path) -> None:
+            config.chmod(0o600)
+            give_away(config)
+
+        with (
+            running(php, directory / "php.log", lambda: listening(club_port), **unprivileged()),
+            ejabberd(directory, hallpass_programs, replacements, before_start=readable,
+                     name="ejabberd-php") as chat,
+            hallpassd(hallpass_programs["hallpassd"], directory / "etc/hallpass.toml",
+                      socket) as daemon,
+        ):
+            club = f"http://{LOOPBACK}:{club_port}"
+            world = World(club, daemon, chat, database, memcached)
+            yield world
+            logs = daemon.log() + (directory / "ejabberd.log").read_text(errors="replace")
+            logs += (directory / "console.log").read_text(errors="replace")
+            for secret in filter(None, world.seen):
+                assert secret not in logs
+
+
+def test_tickets_and_sessions_of_the_right_person_and_nobody_else(world):
+    gonzalo, alice = world.log_in("Gonzalo"), world.log_in("alice")
+    ticket = world.ticket(gonzalo)
+    login = world.chat.login
+    for typed in ("gonzalo", "Gonzalo", "GONZALO"):
+        assert login(typed, ticket), "XMPP folds names, the site does not"
+    assert login("gonzalo", gonzalo)
+    assert login("alice", alice) and login("alice", world.ticket(alice))
+    assert login("zoë", world.ticket(world.log_in("zoë")))
+    assert login(r"joe\40example.org", world.ticket(world.log_in("joe@example.org")))
+    # Somebody else's.
+    assert not login("alice", ticket) and not login("alice", gonzalo)
+    assert not login("gonzalo", alice) and not login("nobody", alice)
+    # Tampered with, cut, invented.
+    for password in (ticket[:-1], ticket + "A", ticket.swapcase(), gonzalo[:-1], gonzalo + "a",
+                     gonzalo.upper(), "x", "../../x", "memc.sess.key." + gonzalo,
+                     "lock." + gonzalo, "get x\r\nget y", "l" * 5000):
+        assert not login("gonzalo", password), password
+    assert world.chat.account_exists("gonzalo") and not world.chat.account_exists("nobody")
+
+
+def test_logged_out_and_expired_sessions(world):
+    first, second = world.log_in("alice"), world.log_in("alice")
+    ticket, other = world.ticket(first), world.ticket(second)
+    assert world.chat.login("alice", ticket) and world.chat.login("alice", other)
+    world.log_out(first)
+    assert not world.chat.login("alice", ticket) and not world.chat.login("alice", first)
+    world.ticket(first, status=401)
+    assert world.chat.login("alice", other), "another session is another session"
+    world.memcached.execute(b"delete memc.sess.key.%b\r\n" % second.encode())
+    assert not world.chat.login("alice", other) and not world.chat.login("alice", second)
+
+
+def test_accounts_that_are_no_more(world):
+    alice = world.log_in("alice")
+    ticket = world.ticket(alice)
+    with closing(sqlite3.connect(world.database)) as rows:
+        rows.execute("UPDATE members SET is_active = 0 WHERE username = 'alice'")
+        rows.commit()
+    assert not world.chat.login("alice", ticket) and not world.chat.login("alice", alice)
+    stranger = world.log_in("stranger")
+    world.ticket(stranger, status=401)
+    assert not world.chat.login("stranger", stranger)
+
+
+def test_while_memcached_is_away_nobody_comes_in(world):
+    alice = world.log_in("alice")
+    ticket = world.ticket(alice)
+    world.memcached.stop()
+    assert not world.chat.login("alice", ticket) and not world.chat.login("alice", alice)
+    world.ticket(alice, status=503)
+    world.memcached.start()
+    alice = world.log_in("alice")
+    assert world.chat.login("alice", world.ticket(alice))
+    assert DOMAIN in world.chat.configuration.joinpath("ejabberd.yml").read_text()
