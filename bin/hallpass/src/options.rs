@@ -7,7 +7,7 @@ use hallpass_program::CommandLine;
 
 pub use crate::doctor::{DoctorOptions, HostKind};
 pub use crate::explain::ExplainCommand;
-use crate::init::InitCommand;
+pub use crate::init::InitCommand;
 
 /// Asks a web site who its users are
 ///
