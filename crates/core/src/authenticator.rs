@@ -37,6 +37,8 @@ pub struct Authenticator {
     site: Site,
     database: Database,
     settings: sql::Settings,
+    /// Whether accounts are to be changed, and not only looked at.
+    changes: bool,
     cookie: Option<(String, cookie::Reader)>,
     access: Access,
     passwords: Passwords,
@@ -67,6 +69,7 @@ impl Authenticator {
             site: Site::new(configuration, &access),
             database: Database::new(&configuration.database),
             settings: configuration.database.clone(),
+            changes: configuration.ejabberd.account_changes,
             cookie: configuration
                 .session_cookie()
                 .map(|cookie| (cookie.name.to_owned(), cookie.reader)),
@@ -247,7 +250,19 @@ impl Authenticator {
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        sql::grants(location, &tables, &[])
+        let changed = self.site.directory.changed().filter(|_| self.changes);
+        let (table, columns) = changed.unwrap_or_default();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let update = [(table.as_str(), columns.as_slice())];
+        let insert = [table.as_str()];
+        let count = usize::from(!columns.is_empty());
+        let (update, insert) = (update.get(..count), insert.get(..count));
+        sql::grants(
+            location,
+            &tables,
+            update.unwrap_or_default(),
+            insert.unwrap_or_default(),
+        )
     }
 
     /// What the stored hash of `account` says of itself.

@@ -178,6 +178,11 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         Ok(Beside::default())
     }
 
+    /// The table that changes of accounts are made in, and which columns of its rows.
+    fn changed(&self) -> Option<(String, Vec<String>)> {
+        None
+    }
+
     /// `password` as the site would keep it.
     fn encode(&self, _password: &[u8]) -> Result<Result<String, Reason>, Unavailable> {
         Ok(Err(Reason::NotPermitted))

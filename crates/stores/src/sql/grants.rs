@@ -4,12 +4,17 @@ use super::{Location, Servers};
 use crate::Address;
 
 /// The SQL that makes a user for the database at `location`, who may read the tables `read` and
-/// change the columns `update` (a table and its columns). The user is the one that `location`
+/// change the columns `update` (a table and its columns) and add rows to the tables `insert`. The user is the one that `location`
 /// names, or `hallpass`.
 ///
 /// There is no password in it. The user cannot log in before somebody gives one.
 #[must_use]
-pub fn grants(location: &Location, read: &[&str], update: &[(&str, &[&str])]) -> String {
+pub fn grants(
+    location: &Location,
+    read: &[&str],
+    update: &[(&str, &[&str])],
+    insert: &[&str],
+) -> String {
     match location {
         Location::Nowhere => "-- There is no database to read.\n".to_owned(),
         Location::Sqlite(path) => format!(
@@ -17,12 +22,17 @@ pub fn grants(location: &Location, read: &[&str], update: &[(&str, &[&str])]) ->
              read\n-- {}\n-- and to enter its directory.\n",
             path.display()
         ),
-        Location::Postgres(servers) => postgres(servers, read, update),
-        Location::Mysql(servers) => mysql(servers, read, update),
+        Location::Postgres(servers) => postgres(servers, read, update, insert),
+        Location::Mysql(servers) => mysql(servers, read, update, insert),
     }
 }
 
-fn postgres(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> String {
+fn postgres(
+    servers: &Servers,
+    read: &[&str],
+    update: &[(&str, &[&str])],
+    insert: &[&str],
+) -> String {
     let quote = |name: &str| format!("\"{}\"", printable(name).replace('"', "\"\""));
     let user = quote(servers.user.as_deref().unwrap_or("hallpass"));
     let mut sql = format!(
@@ -41,10 +51,13 @@ fn postgres(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> Str
         let (columns, table) = (columns.join(", "), quote(table));
         sql += &format!("GRANT UPDATE ({columns}) ON {table} TO {user};\n");
     }
+    for table in insert {
+        sql += &format!("GRANT INSERT ON {} TO {user};\n", quote(table));
+    }
     sql
 }
 
-fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> String {
+fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &[&str]) -> String {
     let quote = |name: &str| format!("`{}`", printable(name).replace('`', "``"));
     let from = visible_from(&servers.addresses);
     let name = quote(servers.user.as_deref().unwrap_or("hallpass"));
@@ -62,6 +75,9 @@ fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])]) -> String
         let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
         let (columns, table) = (columns.join(", "), quote(table));
         sql += &format!("GRANT UPDATE ({columns}) ON {database}.{table} TO {user};\n");
+    }
+    for table in insert {
+        sql += &format!("GRANT INSERT ON {database}.{} TO {user};\n", quote(table));
     }
     sql
 }
@@ -113,6 +129,7 @@ mod tests {
             &location,
             &["auth_user", "a\"b"],
             &[("auth_user", &["password"])],
+            &["auth_user"],
         );
         let lines: Vec<&str> = sql.lines().filter(|line| !line.starts_with("--")).collect();
         let expected = [
@@ -121,26 +138,42 @@ mod tests {
             "GRANT USAGE ON SCHEMA public TO \"hallpass\";",
             "GRANT SELECT ON \"auth_user\", \"a\"\"b\" TO \"hallpass\";",
             "GRANT UPDATE (\"password\") ON \"auth_user\" TO \"hallpass\";",
+            "GRANT INSERT ON \"auth_user\" TO \"hallpass\";",
         ];
         assert_eq!(lines, expected);
     }
 
     #[test]
     fn mysql_is_told_what_may_be_read() {
-        let sql = grants(&Location::Mysql(servers("localhost")), &["auth_user"], &[]);
+        let sql = grants(
+            &Location::Mysql(servers("localhost")),
+            &["auth_user"],
+            &[],
+            &[],
+        );
         let lines: Vec<&str> = sql.lines().filter(|line| !line.starts_with("--")).collect();
         let expected = [
             "CREATE USER `hallpass`@`localhost` ACCOUNT LOCK;",
             "GRANT SELECT ON `sh\"o``p`.`auth_user` TO `hallpass`@`localhost`;",
         ];
         assert_eq!(lines, expected);
-        let sql = grants(&Location::Mysql(servers("127.0.0.1")), &["auth_user"], &[]);
+        let sql = grants(
+            &Location::Mysql(servers("127.0.0.1")),
+            &["auth_user"],
+            &[],
+            &[],
+        );
         assert!(sql.contains("TO `hallpass`@`127.0.0.1`;"), "{sql}");
         let mut both = servers("localhost");
         both.addresses.extend(servers("127.0.0.1").addresses);
-        let sql = grants(&Location::Mysql(both), &["auth_user"], &[]);
+        let sql = grants(&Location::Mysql(both), &["auth_user"], &[], &[]);
         assert!(sql.contains("TO `hallpass`@`%`;"), "{sql}");
-        let sql = grants(&Location::Mysql(servers("db")), &[], &[("t", &["a", "b"])]);
+        let sql = grants(
+            &Location::Mysql(servers("db")),
+            &[],
+            &[("t", &["a", "b"])],
+            &[],
+        );
         let grant = "GRANT UPDATE (`a`, `b`) ON `sh\"o``p`.`t` TO `hallpass`@`%`;";
         assert!(sql.contains(grant), "{sql}");
     }
@@ -153,7 +186,7 @@ mod tests {
                 Location::Postgres(servers.clone()),
                 Location::Mysql(servers),
             ] {
-                let sql = grants(&location, &["t"], &[]);
+                let sql = grants(&location, &["t"], &[], &[]);
                 assert!(!sql.contains("hunter2"));
                 assert!(!sql.lines().any(|line| line.starts_with("DROP")), "{sql}");
             }

@@ -1,5 +1,6 @@
 //! Accounts, groups and permissions, as `ModelBackend` sees them.
 
+use std::iter;
 use std::time::SystemTime;
 
 use hallpass_sessions::django::Version;
@@ -71,6 +72,12 @@ impl Accounts {
 }
 
 impl Directory for Accounts {
+    fn changed(&self) -> Option<(String, Vec<String>)> {
+        let user = &self.user;
+        let columns = iter::once(user.password.clone()).chain(user.active.clone());
+        Some((user.table.clone(), columns.collect()))
+    }
+
     fn encode(&self, password: &[u8]) -> Result<Result<String, Reason>, Unavailable> {
         changes::encode(password, self.version, self.password_hashers.as_deref())
     }
