@@ -52,6 +52,19 @@ def test_links_to_our_own_repository():
             assert (ROOT / path.rstrip(".")).exists(), f"{page.name}: {path}"
 
 
+def test_tests_that_are_named_are_there():
+    """In security.md, beside what they keep from happening."""
+    section = (DOCS / "security.md").read_text().partition("## Mistakes of others\n")[2]
+    named = set(re.findall(r"`([a-z0-9_]{12,})`", section.partition("\n## ")[0])) - {"auth_use_cache"}
+    assert len(named) > 10
+    sources = [*ROOT.glob("tests/end_to_end/*.py"), *ROOT.glob("*/*/src/**/*.rs")]
+    sources += ROOT.glob("*/*/tests/**/*.rs")
+    found = set()
+    for source in sources:
+        found |= set(re.findall(r"^ *(?:def|fn) (\w+)\(", source.read_text(), re.M))
+    assert named <= found, named - found
+
+
 def test_every_page_is_in_the_book():
     listed = LINK.findall((DOCS / "SUMMARY.md").read_text())
     assert len(listed) == len(set(listed))
