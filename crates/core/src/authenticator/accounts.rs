@@ -1,0 +1,72 @@
+//! What can be asked of a site's accounts beside verdicts.
+
+use std::time::SystemTime;
+
+use hallpass_passwords::{Description, identify};
+use hallpass_stores::{Deadline, Unavailable};
+
+use super::admission::groups;
+use super::{Authenticator, malformed_name};
+use crate::{Account, Client, Id};
+
+impl Authenticator {
+    /// The account that `name` means, and the groups it is in, whatever may be wrong with it. One
+    /// that is kept out at the time `now`, wherever its owner is, is inactive.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn account(
+        &mut self,
+        name: &str,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Option<(Account, Vec<String>)>, Unavailable> {
+        if malformed_name(name) {
+            return Ok(None);
+        }
+        let directory = &mut *self.site.directory;
+        self.database.ask(deadline, |queries| {
+            let Some(mut account) = directory.by_name(queries, name)? else {
+                return Ok(None);
+            };
+            if account.active {
+                let anywhere = Client::default();
+                account.active = !directory.bars(queries, &account, &anywhere, now)?;
+            }
+            let groups = groups(directory, queries, &account)?;
+            Ok(Some((account, groups)))
+        })
+    }
+
+    /// The next accounts after the one whose primary key is `last`, by their primary keys; none
+    /// after the last one.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn accounts_after(
+        &mut self,
+        last: Option<&Id>,
+        deadline: Deadline,
+    ) -> Result<Vec<Account>, Unavailable> {
+        let directory = &mut *self.site.directory;
+        self.database
+            .ask(deadline, |queries| directory.after(queries, last))
+    }
+
+    /// How many accounts there are; `None` where that cannot be counted.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn count(&mut self, deadline: Deadline) -> Result<Option<u64>, Unavailable> {
+        let directory = &mut *self.site.directory;
+        self.database
+            .ask(deadline, |queries| directory.count(queries))
+    }
+
+    /// What the stored hash of `account` says of itself.
+    #[must_use]
+    pub fn describe(&self, account: &Account) -> Option<Description> {
+        let encoded = account.encoded.as_deref()?;
+        identify(self.site.rules_of(encoded), encoded)
+    }
+}

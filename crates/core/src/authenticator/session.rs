@@ -1,0 +1,138 @@
+//! The way from a session, or a token of a program's, to a verdict.
+
+use std::time::SystemTime;
+
+use hallpass_stores::sql::Queries;
+use hallpass_stores::{Deadline, Unavailable};
+use sha2::{Digest, Sha256};
+
+use super::admission::{admit, belongs};
+use super::{Authenticator, malformed_name, told};
+use crate::cookie::{self, Cookie};
+use crate::site::Site;
+use crate::{Identity, Question, Reason, Secret, Session};
+
+impl Authenticator {
+    pub(super) fn cookies(
+        &mut self,
+        header: &Secret,
+        owner: Option<&str>,
+        question: &Question,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let token = match &self.cookie {
+            Some((name, reader)) => {
+                let cookie = Cookie {
+                    name,
+                    reader: *reader,
+                };
+                cookie::value([header.expose()], cookie).map(Secret::new)
+            }
+            None => {
+                let sessions = &mut *self.site.sessions;
+                let ask = |queries: &mut Queries<'_>| sessions.token(queries, header.expose());
+                self.database.ask(deadline, ask)?
+            }
+        };
+        match token {
+            Some(token) => self.session(&token, owner, question, now, deadline),
+            None => {
+                self.refuses("cookie", Reason::NoSession);
+                Ok(Err(Reason::NoSession))
+            }
+        }
+    }
+
+    pub(super) fn session(
+        &mut self,
+        token: &Secret,
+        owner: Option<&str>,
+        question: &Question,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let Site {
+            directory,
+            sessions,
+            ..
+        } = &mut self.site;
+        self.database.ask(deadline, |queries| {
+            let login = sessions.read(queries, token.expose(), &question.client, now)?;
+            told::session(queries.witness(), &login);
+            let login = match login {
+                Ok(login) => login,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            let account = if sessions.names_users() {
+                directory.by_session_name(queries, &login.key)?
+            } else {
+                directory.by_key(queries, &login.key)?
+            };
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
+                return Ok(Err(Reason::UnknownUser));
+            };
+            if !account.active {
+                told::active(queries.witness(), false);
+                return Ok(Err(Reason::Inactive));
+            }
+            let confirmed = sessions.confirms(&login, &account);
+            if !told::confirmed(queries.witness(), confirmed) {
+                return Ok(Err(Reason::StaleSession));
+            }
+            let theirs = belongs(&mut **directory, queries, &account, owner)?;
+            if !told::belongs(queries.witness(), theirs, owner, &account) {
+                return Ok(Err(Reason::WrongUser));
+            }
+            let directory = &mut **directory;
+            let admitted = admit(directory, queries, &account, &self.access, question, now)?;
+            Ok(admitted.map(|identity| Identity {
+                session: Some(Session {
+                    digest: digest(token.expose()),
+                    expires: login.expires,
+                    decoded: login.decoded,
+                }),
+                ..identity
+            }))
+        })
+    }
+
+    pub(super) fn token(
+        &mut self,
+        token: &Secret,
+        owner: Option<&str>,
+        question: &Question,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let token = match std::str::from_utf8(token.expose()) {
+            Ok(token) if !malformed_name(token) => token,
+            _ => return Ok(Err(Reason::NoSession)),
+        };
+        let directory = &mut *self.site.directory;
+        self.database.ask(deadline, |queries| {
+            let account = directory.by_token(queries, token)?;
+            told::account(queries.witness(), account.as_ref());
+            let Some(account) = account else {
+                return Ok(Err(Reason::NoSession));
+            };
+            let theirs = belongs(directory, queries, &account, owner)?;
+            if !told::belongs(queries.witness(), theirs, owner, &account) {
+                return Ok(Err(Reason::WrongUser));
+            }
+            admit(directory, queries, &account, &self.access, question, now)
+        })
+    }
+}
+
+/// Names a session for others: half of a SHA-256, from which no token can be found.
+fn digest(token: &[u8]) -> String {
+    let hash: [u8; 32] = Sha256::new()
+        .chain_update(b"hallpass session\0")
+        .chain_update(token)
+        .finalize()
+        .into();
+    let half = hash.first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
+}
