@@ -59,6 +59,13 @@ pub fn change<T, E>(
         },
     })?;
     if made.is_ok() {
+        // Whoever asked has been told by now that nothing was changed: waiting for a lock may take
+        // longer than it was meant to.
+        if deadline.passed() {
+            return Err(Unavailable::new(
+                "the deadline had passed before the change was made",
+            ));
+        }
         match &mut database.connection {
             Connection::Nowhere => {}
             Connection::Sqlite(sqlite) => sqlite.commit(deadline)?,
