@@ -511,6 +511,33 @@ def test_the_virtual_environment_beside_the_site(init, verdicts):
         (init.directory / "venv").unlink()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give something away")
+def test_somebody_elses_environment_is_not_run(init):
+    """Beside a site in a directory that many share, anybody could have put one there."""
+    planted, ran = init.directory / "a-planted-one", init.directory / "it-ran"
+    (planted / "bin").mkdir(parents=True)
+    (planted / "pyvenv.cfg").touch()
+    (planted / "bin/python").write_text(f"#!/bin/sh\ntouch {ran}\n")
+    (planted / "bin/python").chmod(0o755)
+    os.chown(planted, 12345, 12345)
+    try:
+        run(
+            [init.shell().program, "init", "django", init.directory, "-o", init.output, "--force"],
+            env={key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"},
+        )
+        assert not ran.exists()
+        # Of an owner who is trusted, it would have been run.
+        os.chown(planted, 0, 0)
+        run(
+            [init.shell().program, "init", "django", init.directory, "-o", init.output, "--force"],
+            env={key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"},
+        )
+        assert ran.exists()
+    finally:
+        ran.unlink(missing_ok=True)
+        shutil.rmtree(planted)
+
+
 @pytest.mark.parametrize(
     "python, words",
     [("/no/such/python", b"--python"), ("/bin/false", b"cannot load the site"), (sys.executable, b"no Django")],

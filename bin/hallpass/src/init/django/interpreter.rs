@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -33,24 +34,38 @@ pub struct Interpreter {
     pub timeout: Duration,
 }
 
-/// The Python of the site in `directory`: the virtual environment that is in use, else the one
-/// beside or above the site, else `python3`.
+/// The Python of the site in `directory`: the virtual environment that is in use, else the one in
+/// that directory or beside it, else `python3`.
+///
+/// Somebody else's environment is not run: beside a site in a directory that many share, anybody
+/// could have put one there.
 pub fn find(directory: &Path) -> PathBuf {
     if let Some(environment) = std::env::var_os("VIRTUAL_ENV")
         && let Some(python) = python_in(Path::new(&environment))
     {
         return python;
     }
+    let theirs = std::fs::metadata(directory).map(|site| site.uid());
+    let trusted = |environment: &Path| {
+        let owner = std::fs::metadata(environment).map(|it| it.uid());
+        owner.is_ok_and(|owner| {
+            [0, rustix::process::geteuid().as_raw()].contains(&owner)
+                || theirs.as_ref().is_ok_and(|theirs| *theirs == owner)
+        })
+    };
     directory
         .ancestors()
-        .take(4)
+        .take(2)
         .find_map(|directory| {
             let mut below: Vec<PathBuf> = std::fs::read_dir(directory)
                 .ok()?
                 .filter_map(|entry| Some(entry.ok()?.path()))
                 .collect();
             below.sort();
-            below.iter().find_map(|directory| python_in(directory))
+            below
+                .iter()
+                .filter(|environment| trusted(environment))
+                .find_map(|environment| python_in(environment))
         })
         .unwrap_or_else(|| PathBuf::from("python3"))
 }
