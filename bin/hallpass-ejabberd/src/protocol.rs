@@ -4,7 +4,7 @@
 //! are `command:user:server` and, for some commands, `:password`. Source: extauth.erl and
 //! ejabberd_auth_external.erl of ejabberd 23.01; unchanged from 16.01 to 26.07.
 
-use hallpass_program::Framing;
+use hallpass_program::{Framing, append};
 use zeroize::Zeroizing;
 
 /// One request, its fields as they came.
@@ -125,7 +125,7 @@ impl Framing for Decoder {
     type Message = Zeroizing<Vec<u8>>;
 
     fn push(&mut self, bytes: &[u8], found: &mut dyn FnMut(Self::Message) -> bool) -> bool {
-        self.keep(bytes);
+        append(&mut self.buffer, bytes);
         while let Some(message) = self.next() {
             if !found(message) {
                 return false;
@@ -136,17 +136,6 @@ impl Framing for Decoder {
 }
 
 impl Decoder {
-    fn keep(&mut self, bytes: &[u8]) {
-        let needed = self.buffer.len() + bytes.len();
-        if needed > self.buffer.capacity() {
-            // Growing in place would leave a copy with passwords in it behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
-            larger.extend_from_slice(&self.buffer);
-            self.buffer = larger;
-        }
-        self.buffer.extend_from_slice(bytes);
-    }
-
     /// The next whole message, if there is one.
     fn next(&mut self) -> Option<Zeroizing<Vec<u8>>> {
         let (length, rest) = self.buffer.split_first_chunk()?;
@@ -247,7 +236,7 @@ mod tests {
             let mut decoder = Decoder::default();
             let mut found = Vec::new();
             for piece in bytes.chunks(piece) {
-                decoder.keep(piece);
+                append(&mut decoder.buffer, piece);
                 while let Some(message) = decoder.next() {
                     found.push(message.to_vec());
                 }
@@ -260,7 +249,7 @@ mod tests {
     #[test]
     fn a_message_that_is_not_whole_is_none() {
         let mut decoder = Decoder::default();
-        decoder.keep(&frame(b"isuser:bob:h.tld")[..17]);
+        append(&mut decoder.buffer, &frame(b"isuser:bob:h.tld")[..17]);
         assert!(decoder.next().is_none());
     }
 

@@ -11,7 +11,7 @@ use hallpass_core::{
 use hallpass_program::{CommandLine, Worker, exit_after};
 
 use crate::explain;
-use crate::options::{ConditionOptions, ExplainCommand};
+use crate::options::{ConditionOptions, ExplainCommand, ShownSession};
 use crate::output::{self, add, complain, line, plain};
 use crate::password;
 
@@ -45,11 +45,7 @@ impl Asker {
     pub fn explain(&self, command: ExplainCommand) -> anyhow::Result<ExitCode> {
         match command {
             ExplainCommand::Check { user, conditions } => self.check(user, conditions),
-            ExplainCommand::Session {
-                token,
-                cookie,
-                conditions,
-            } => self.session(token.as_deref(), cookie.as_deref(), conditions),
+            ExplainCommand::Session { shown, conditions } => self.session(&shown, conditions),
             ExplainCommand::User { user, conditions } => {
                 Ok(self.ask(Credential::Vouched { name: user }, conditions))
             }
@@ -68,13 +64,13 @@ impl Asker {
         Ok(self.ask(credential, conditions))
     }
 
-    /// The session that `token` names, or the site's cookie in `header`; `-` for standard input.
+    /// The session that was shown; `-` for standard input.
     pub fn session(
         &self,
-        token: Option<&str>,
-        header: Option<&str>,
+        shown: &ShownSession,
         conditions: ConditionOptions,
     ) -> anyhow::Result<ExitCode> {
+        let (token, header) = (shown.token.as_deref(), shown.cookie.as_deref());
         if let Some(key) = self.configuration.missing_for_sessions() {
             let path = self.configuration.path.display();
             anyhow::bail!("{path}: {key}: is missing; sessions need it");

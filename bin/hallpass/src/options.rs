@@ -45,17 +45,8 @@ pub enum Command {
   hallpass session --cookie 'csrftoken=x; sessionid=wx2jf0wyz4bp6qno41ijf9k1ueqqmv2t'
   hallpass session - < token")]
     Session {
-        /// The cookie's value; - reads it from standard input
-        #[arg(required_unless_present = "cookie")]
-        token: Option<String>,
-        /// A whole Cookie header, in place of the cookie's value
-        #[arg(
-            long,
-            value_name = "HEADER",
-            conflicts_with = "token",
-            allow_hyphen_values = true
-        )]
-        cookie: Option<String>,
+        #[command(flatten)]
+        shown: ShownSession,
         #[command(flatten)]
         conditions: ConditionOptions,
         /// Say every step on the way to the verdict
@@ -181,6 +172,22 @@ pub struct CacheOptions {
     /// hallpassd's unix socket [default: as `via` or [daemon] `listen` says]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+}
+
+/// A session, as somebody has shown it.
+#[derive(Debug, Args)]
+pub struct ShownSession {
+    /// The cookie's value; - reads it from standard input
+    #[arg(required_unless_present = "cookie")]
+    pub token: Option<String>,
+    /// A whole Cookie header, in place of the cookie's value
+    #[arg(
+        long,
+        value_name = "HEADER",
+        conflicts_with = "token",
+        allow_hyphen_values = true
+    )]
+    pub cookie: Option<String>,
 }
 
 #[derive(Debug, Args)]

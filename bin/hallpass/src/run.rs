@@ -51,13 +51,10 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
             explain,
         }) => asker()?.explaining(explain).check(user, conditions),
         Some(Command::Session {
-            token,
-            cookie,
+            shown,
             conditions,
             explain,
-        }) => asker()?
-            .explaining(explain)
-            .session(token.as_deref(), cookie.as_deref(), conditions),
+        }) => asker()?.explaining(explain).session(&shown, conditions),
         Some(Command::Explain(command)) => asker()?.explaining(true).explain(command),
         Some(Command::User { user }) => Ok(asker()?.user(&user)),
         Some(Command::Groups { user }) => Ok(asker()?.groups(&user)),

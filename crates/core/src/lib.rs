@@ -7,6 +7,7 @@
 
 mod account;
 mod authenticator;
+pub mod basic;
 mod change;
 pub mod configuration;
 pub mod cookie;

@@ -2,9 +2,10 @@
 //! or much of the stack. The files are as large as they may be; what is larger is not read.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "../../sessions/tests/allocations/mod.rs"]
+mod allocations;
 
+use allocations::most_at_a_time;
 use hallpass_core::cookie::{Cookie, Reader, value};
 use hallpass_core::php_literals::read;
 
@@ -13,36 +14,8 @@ const LIMIT: usize = 16 << 20;
 const FILE: usize = 128 << 10;
 const HEADER: usize = 1 << 20;
 
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-/// The system's allocator, with a count of the bytes that are taken.
-struct Counting;
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let taken = TAKEN.fetch_add(layout.size(), Ordering::SeqCst) + layout.size();
-        MOST.fetch_max(taken, Ordering::SeqCst);
-        // SAFETY: the caller's promises are those that are asked for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        TAKEN.fetch_sub(layout.size(), Ordering::SeqCst);
-        // SAFETY: the caller's promises are those that are asked for.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 fn measure(name: &str, read: impl FnOnce()) -> usize {
-    let before = TAKEN.load(Ordering::SeqCst);
-    MOST.store(before, Ordering::SeqCst);
-    read();
-    let taken = MOST.load(Ordering::SeqCst) - before;
+    let taken = most_at_a_time(read);
     assert!(taken <= LIMIT, "{name}: {taken} bytes");
     taken
 }

@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::append;
 use crate::conversation::Framing;
 
 /// The longest line that is kept, in bytes: more than Squid makes of the largest Cookie header that
@@ -55,14 +56,7 @@ impl Decoder {
         let room = LONGEST - self.line.len();
         let kept = piece.get(..room).unwrap_or(piece);
         self.cut |= kept.len() < piece.len();
-        let needed = self.line.len() + kept.len();
-        if needed > self.line.capacity() {
-            // Growing in place would leave a copy with passwords in it behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));
-            larger.extend_from_slice(&self.line);
-            self.line = larger;
-        }
-        self.line.extend_from_slice(kept);
+        append(&mut self.line, kept);
     }
 
     fn end(&mut self) -> Line {

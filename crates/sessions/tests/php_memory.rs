@@ -6,9 +6,9 @@
     reason = "a test may fail so"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod allocations;
 
+use allocations::most_at_a_time;
 use hallpass_sessions::php::{Handler, find, joomla};
 
 #[path = "php_bombs/mod.rs"]
@@ -17,36 +17,8 @@ mod bombs;
 /// What everything here may take at a time, beside the input.
 const LIMIT: usize = 16 << 20;
 
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-/// The system's allocator, with a count of the bytes that are taken.
-struct Counting;
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let taken = TAKEN.fetch_add(layout.size(), Ordering::SeqCst) + layout.size();
-        MOST.fetch_max(taken, Ordering::SeqCst);
-        // SAFETY: the caller's promises are those that are asked for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        TAKEN.fetch_sub(layout.size(), Ordering::SeqCst);
-        // SAFETY: the caller's promises are those that are asked for.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 fn measure(name: &str, what: &str, read: impl FnOnce()) -> usize {
-    let before = TAKEN.load(Ordering::SeqCst);
-    MOST.store(before, Ordering::SeqCst);
-    read();
-    let taken = MOST.load(Ordering::SeqCst) - before;
+    let taken = most_at_a_time(read);
     assert!(taken <= LIMIT, "{name}, {what}: {taken} bytes");
     taken
 }

@@ -7,11 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use anyhow::bail;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hallpass_core::{
-    Authenticator, Client, Configuration, Credential, Deadline, Observer, Question, Secret, Step,
-    Unavailable, Witness,
+    Authenticator, Client, Configuration, Credential, Deadline, Observer, Question, Step,
+    Unavailable, Witness, basic,
 };
 use hallpass_program::exit_after;
 use serde_json::{Value, json};
@@ -78,7 +76,7 @@ fn value(step: &Step) -> Value {
 /// When there is neither.
 pub fn of_request(configuration: &Configuration) -> anyhow::Result<(Credential, Client)> {
     let request = password::standard_input()?;
-    let (mut cookies, mut basic): (Vec<&[u8]>, Option<&[u8]>) = (Vec::new(), None);
+    let (mut cookies, mut authorizations): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     let mut client = Client::default();
     let text = |value: &[u8]| Some(String::from_utf8_lossy(value).into_owned());
     for line in request.expose().split(|byte| *byte == b'\n') {
@@ -94,27 +92,21 @@ pub fn of_request(configuration: &Configuration) -> anyhow::Result<(Credential, 
         } else if name.eq_ignore_ascii_case(b"x-forwarded-for") {
             client.forwarded_for = text(value);
         } else if name.eq_ignore_ascii_case(b"authorization") {
-            basic = value
-                .split_at_checked(6)
-                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"basic "))
-                .map(|(_, encoded)| encoded.trim_ascii());
+            authorizations.push(value);
         }
     }
     if let Some(credential) = configuration.session_in(cookies) {
         return Ok((credential, client));
     }
-    let Some(encoded) = basic else {
-        bail!("the request has neither the site's cookie nor Authorization: Basic");
+    // Two are none.
+    let credential = match authorizations.as_slice() {
+        [one] => basic::credential(one),
+        _ => None,
     };
-    let decoded = STANDARD.decode(encoded).map(zeroize::Zeroizing::new);
-    let Ok(decoded) = decoded else {
-        bail!("what follows Basic is not in base64");
-    };
-    let colon = decoded.iter().position(|byte| *byte == b':');
-    let (name, password) = decoded.split_at(colon.unwrap_or(decoded.len()));
-    let credential = Credential::Password {
-        name: String::from_utf8_lossy(name).into_owned(),
-        password: Secret::new(password.get(1..).unwrap_or_default()),
-    };
-    Ok((credential, client))
+    match credential {
+        Some(credential) => Ok((credential, client)),
+        None => {
+            bail!("the request has neither the site's cookie nor one good Authorization: Basic")
+        }
+    }
 }

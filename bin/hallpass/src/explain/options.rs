@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::options::ConditionOptions;
+use crate::options::{ConditionOptions, ShownSession};
 
 #[derive(Debug, Subcommand)]
 pub enum ExplainCommand {
@@ -17,17 +17,8 @@ pub enum ExplainCommand {
     /// Explain that of a session
     #[command(after_help = "Example:\n  hallpass explain session - < token")]
     Session {
-        /// The cookie's value; - reads it from standard input
-        #[arg(required_unless_present = "cookie")]
-        token: Option<String>,
-        /// A whole Cookie header, in place of the cookie's value
-        #[arg(
-            long,
-            value_name = "HEADER",
-            conflicts_with = "token",
-            allow_hyphen_values = true
-        )]
-        cookie: Option<String>,
+        #[command(flatten)]
+        shown: ShownSession,
         #[command(flatten)]
         conditions: ConditionOptions,
     },

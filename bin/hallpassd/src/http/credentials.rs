@@ -1,21 +1,12 @@
 //! The credentials that a request carries.
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hallpass_core::configuration::Accepted;
 use hallpass_core::cookie::{self, Cookie};
-use hallpass_core::{Credential, Secret};
+use hallpass_core::{Credential, Secret, basic};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE};
-use zeroize::Zeroizing;
 
 use crate::site::Site;
-
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Which credentials of a site are accepted.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +110,12 @@ pub fn authorization_credential(
     let Accepting { accept, tokens, .. } = accepting;
     let ticket = || accept.ticket.then(|| bearer(authorization)).flatten();
     let token = || tokens.then(|| token(authorization)).flatten();
-    let basic = || accept.password.then(|| basic(authorization)).flatten();
+    let basic = || {
+        accept
+            .password
+            .then(|| basic::credential(authorization))
+            .flatten()
+    };
     ticket().or_else(token).or_else(basic)
 }
 
@@ -157,25 +153,6 @@ fn one_word<'a>(authorization: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
         (Some(first), Some(word), None) if first.eq_ignore_ascii_case(scheme) => Some(word),
         _ => None,
     }
-}
-
-/// Basic authentication (RFC 7617), in UTF-8.
-fn basic(authorization: &[u8]) -> Option<Credential> {
-    let (scheme, encoded) = authorization.split_at_checked(6)?;
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return None;
-    }
-    let decoded = BASE64
-        .decode(encoded.trim_ascii())
-        .map(Zeroizing::new)
-        .ok()?;
-    let colon = decoded.iter().position(|byte| *byte == b':')?;
-    let (name, password) = decoded.split_at_checked(colon)?;
-    let name = std::str::from_utf8(name).ok()?.to_owned();
-    Some(Credential::Password {
-        name,
-        password: Secret::new(password.get(1..)?),
-    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use super::admission::{admit, belongs};
 use super::{Authenticator, malformed_name, told};
 use crate::cookie::{self, Cookie};
-use crate::site::Site;
 use crate::{Identity, Question, Reason, Secret, Session};
 
 impl Authenticator {
@@ -52,23 +51,17 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let Site {
-            directory,
-            sessions,
-            ..
-        } = &mut self.site;
+        let site = &mut self.site;
         self.database.ask(deadline, |queries| {
-            let login = sessions.read(queries, token.expose(), &question.client, now)?;
+            let login = site
+                .sessions
+                .read(queries, token.expose(), &question.client, now)?;
             told::session(queries.witness(), &login);
             let login = match login {
                 Ok(login) => login,
                 Err(reason) => return Ok(Err(reason)),
             };
-            let account = if sessions.names_users() {
-                directory.by_session_name(queries, &login.key)?
-            } else {
-                directory.by_key(queries, &login.key)?
-            };
+            let account = site.account_of(queries, &login)?;
             told::account(queries.witness(), account.as_ref());
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
@@ -77,15 +70,15 @@ impl Authenticator {
                 told::active(queries.witness(), false);
                 return Ok(Err(Reason::Inactive));
             }
-            let confirmed = sessions.confirms(&login, &account);
+            let confirmed = site.sessions.confirms(&login, &account);
             if !told::confirmed(queries.witness(), confirmed) {
                 return Ok(Err(Reason::StaleSession));
             }
-            let theirs = belongs(&mut **directory, queries, &account, owner)?;
+            let directory = &mut *site.directory;
+            let theirs = belongs(directory, queries, &account, owner)?;
             if !told::belongs(queries.witness(), theirs, owner, &account) {
                 return Ok(Err(Reason::WrongUser));
             }
-            let directory = &mut **directory;
             let admitted = admit(directory, queries, &account, &self.access, question, now)?;
             Ok(admitted.map(|identity| Identity {
                 session: Some(Session {

@@ -48,7 +48,7 @@ pub use self::joomla::{Joomla, JoomlaCache, JoomlaClient, JoomlaSessions};
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
-pub use self::php::{Php, PhpStore, PhpUser};
+pub use self::php::{Php, PhpStore, PhpTable, PhpUser};
 pub use self::phpbb::Phpbb;
 pub use self::secret::SecretPlace;
 use self::section::{Document, Section};

@@ -224,24 +224,17 @@ fn read(
     token: &Secret,
     now: std::time::SystemTime,
 ) -> Result<Result<(), Reason>, Unavailable> {
-    let Site {
-        directory,
-        sessions,
-        ..
-    } = site;
-    let login = match sessions.read(queries, token.expose(), &Client::default(), now)? {
+    let read = site
+        .sessions
+        .read(queries, token.expose(), &Client::default(), now)?;
+    let login = match read {
         Ok(login) => login,
         Err(reason) => return Ok(Err(reason)),
     };
-    let account = if sessions.names_users() {
-        directory.by_session_name(queries, &login.key)?
-    } else {
-        directory.by_key(queries, &login.key)?
-    };
-    Ok(match account {
+    Ok(match site.account_of(queries, &login)? {
         None => Err(Reason::UnknownUser),
         Some(account) if !account.active => Err(Reason::Inactive),
-        Some(account) if !sessions.confirms(&login, &account) => Err(Reason::StaleSession),
+        Some(account) if !site.sessions.confirms(&login, &account) => Err(Reason::StaleSession),
         Some(_) => Ok(()),
     })
 }

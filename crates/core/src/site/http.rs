@@ -115,10 +115,6 @@ impl SessionSource for Page {
         }
     }
 
-    fn tables(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn needs(&self) -> Vec<Needed> {
         Vec::new()
     }

@@ -56,6 +56,19 @@ impl Site {
         }
     }
 
+    /// The account that is logged in by `login`, if there is one.
+    pub(crate) fn account_of(
+        &mut self,
+        queries: &mut Queries<'_>,
+        login: &Login,
+    ) -> Result<Option<Account>, Unavailable> {
+        if self.sessions.names_users() {
+            self.directory.by_session_name(queries, &login.key)
+        } else {
+            self.directory.by_key(queries, &login.key)
+        }
+    }
+
     /// Whose rules say what the stored hash `encoded` means.
     pub(crate) fn rules_of(&self, encoded: &str) -> Rules {
         self.directory.rules(encoded).unwrap_or(self.rules)
@@ -147,11 +160,13 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         permission: &str,
     ) -> Result<bool, Unavailable>;
 
-    /// The tables that are read.
-    fn tables(&self) -> Vec<String>;
-
     /// What the database must have, column by column.
     fn needs(&self) -> Vec<Needed>;
+
+    /// The tables that are read.
+    fn tables(&self) -> Vec<String> {
+        needed::tables(self.needs())
+    }
 
     /// How many accounts there are, where that can be counted.
     fn count(&mut self, _queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
@@ -255,11 +270,13 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
         false
     }
 
-    /// The tables that are read.
-    fn tables(&self) -> Vec<String>;
-
     /// What the database must have, column by column.
     fn needs(&self) -> Vec<Needed>;
+
+    /// The tables that are read.
+    fn tables(&self) -> Vec<String> {
+        needed::tables(self.needs())
+    }
 
     /// A few sessions; `None` where they cannot be listed.
     fn sample(&mut self, _queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {

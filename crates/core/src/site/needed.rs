@@ -1,4 +1,4 @@
-//! What a site's database must have, for the doctor.
+//! What a site's database must have, for the doctor, and for those who grant rights.
 
 /// Something that is read of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub(crate) struct Table {
     pub(crate) key: &'static str,
     /// Whether the site may do without it.
     pub(crate) optional: bool,
+}
+
+/// The names of the tables among `needs`.
+pub(crate) fn tables(needs: Vec<Needed>) -> Vec<String> {
+    let name = |needed| match needed {
+        Needed::Table(table) => Some(table.name),
+        Needed::Statement { .. } => None,
+    };
+    needs.into_iter().filter_map(name).collect()
 }
 
 impl Needed {

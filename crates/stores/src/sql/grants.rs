@@ -3,9 +3,9 @@
 use super::{Location, Servers};
 use crate::Address;
 
-/// The SQL that makes a user for the database at `location`, who may read the tables `read` and
-/// change the columns `update` (a table and its columns) and add rows to the tables `insert`. The user is the one that `location`
-/// names, or `hallpass`.
+/// The SQL that makes a user for the database at `location`, who may read the tables `read`, change
+/// the columns `update` (a table and its columns), and add rows to the tables `insert`. The user is
+/// the one that `location` names, or `hallpass`.
 ///
 /// There is no password in it. The user cannot log in before somebody gives one.
 #[must_use]

@@ -63,18 +63,22 @@ pub enum PhpStore {
         always: bool,
     },
     /// `pdo`: Symfony's table. All as identifiers without quotes.
-    Table {
-        /// The table.
-        table: String,
-        /// Its column of ids.
-        id: String,
-        /// Its column of contents.
-        data: String,
-        /// Its column of lifetimes; `None` where there is none, and `gc_maxlifetime` holds.
-        lifetime: Option<String>,
-        /// Its column of the times of last use.
-        time: String,
-    },
+    Table(PhpTable),
+}
+
+/// A table of sessions, and its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhpTable {
+    /// The table.
+    pub table: String,
+    /// Its column of ids.
+    pub id: String,
+    /// Its column of contents.
+    pub data: String,
+    /// Its column of lifetimes; `None` where there is none, and `gc_maxlifetime` holds.
+    pub lifetime: Option<String>,
+    /// Its column of the times of the last writes, in Unix seconds.
+    pub time: String,
 }
 
 /// The place in a session of whoever is logged in.
@@ -129,7 +133,7 @@ impl Php {
 
     /// Whether sessions are in the site's database.
     pub(super) fn in_database(&self) -> bool {
-        matches!(self.store, PhpStore::Table { .. })
+        matches!(self.store, PhpStore::Table(_))
     }
 }
 
@@ -236,13 +240,13 @@ impl PhpStore {
                         "has no use: with pdo, sessions are in `database`",
                     );
                 }
-                Self::Table {
+                Self::Table(PhpTable {
                     table,
                     id,
                     data,
                     lifetime: Some(lifetime).filter(|name| !name.is_empty()),
                     time,
-                }
+                })
             }
             _ => {
                 let message =

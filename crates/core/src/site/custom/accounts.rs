@@ -151,11 +151,6 @@ impl Directory for Accounts {
         Ok(held.iter().any(|held| held == permission))
     }
 
-    /// Only the statements know.
-    fn tables(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn needs(&self) -> Vec<Needed> {
         let Custom {
             user,

@@ -81,11 +81,6 @@ impl SessionSource for Sessions {
         }))
     }
 
-    /// Only the statements know.
-    fn tables(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn needs(&self) -> Vec<Needed> {
         let needed = |statement: &String| Needed::Statement {
             key: "session",

@@ -262,29 +262,6 @@ impl Directory for Accounts {
         Ok(rows.into_iter().filter_map(account).collect())
     }
 
-    fn tables(&self) -> Vec<String> {
-        let UserTable {
-            table,
-            groups_table,
-            permissions_table,
-            ..
-        } = &self.user;
-        let related = |configured: &Option<String>, suffix| match configured {
-            Some(table) => table.clone(),
-            None => format!("{table}_{suffix}"),
-        };
-        let mut tables = vec![
-            table.clone(),
-            related(groups_table, "groups"),
-            related(permissions_table, "user_permissions"),
-        ];
-        tables.extend(statements::TABLES.map(str::to_owned));
-        if self.authtoken {
-            tables.push(statements::TOKENS.to_owned());
-        }
-        tables
-    }
-
     fn needs(&self) -> Vec<Needed> {
         let user = &self.user;
         let own = *user == UserTable::contrib();

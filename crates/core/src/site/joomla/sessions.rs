@@ -300,14 +300,20 @@ impl SessionSource for Sessions {
         names.iter().map(full).collect()
     }
 
-    /// Joomla's sessions say nothing of the password.
+    /// The row that says who is logged in, where sessions have one.
     fn needs(&self) -> Vec<Needed> {
+        if !self.metadata {
+            return Vec::new();
+        }
         let columns = ["session_id", "client_id", "guest", "time", "userid", "data"];
         let name = format!("{}session", self.prefix);
         vec![Needed::table(name, "joomla.dbprefix", &columns)]
     }
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
+        if !self.metadata {
+            return Ok(None);
+        }
         let newest = format!(
             "SELECT \"session_id\" FROM {} WHERE \"guest\" = 0 ORDER BY \"time\" DESC LIMIT {SAMPLE}",
             table(&self.prefix, "session")
@@ -315,6 +321,7 @@ impl SessionSource for Sessions {
         site::tokens(queries, &newest)
     }
 
+    /// Joomla's sessions say nothing of the password.
     fn confirms(&self, _login: &Login, _account: &Account) -> bool {
         true
     }

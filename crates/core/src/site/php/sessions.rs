@@ -5,14 +5,14 @@ use std::time::SystemTime;
 use hallpass_sessions::Invalid;
 use hallpass_sessions::php::{self, Handler, Scalar, find};
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{self, Queries};
+use hallpass_stores::sql::Queries;
 use zeroize::Zeroizing;
 
 use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, until};
+use crate::site::{self, Login, Needed, Sample, SessionSource, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
@@ -32,7 +32,7 @@ pub(super) struct Sessions {
 enum Store {
     Cache(CachedSessions),
     Files(SessionFiles),
-    Table(SessionTable, Box<Needed>, String),
+    Table(SessionTable),
 }
 
 /// A session that is alive.
@@ -67,27 +67,8 @@ impl Sessions {
                     *always,
                     php.gc_maxlifetime,
                 )),
-                PhpStore::Table {
-                    table,
-                    id,
-                    data,
-                    lifetime,
-                    time,
-                } => {
-                    let lifetime = lifetime.as_deref();
-                    let statement =
-                        SessionTable::new(table, id, data, lifetime, time, php.gc_maxlifetime);
-                    let mut columns = vec![&**id, data, time];
-                    columns.extend(lifetime);
-                    let needed = Needed::table(table, "php.table", &columns);
-                    let quoted = |name: &str| sql::identifier(name).unwrap_or_default();
-                    let newest = format!(
-                        "SELECT {} FROM {} ORDER BY {} DESC LIMIT {SAMPLE}",
-                        quoted(id),
-                        quoted(table),
-                        quoted(time)
-                    );
-                    Store::Table(statement, Box::new(needed), newest)
+                PhpStore::Table(table) => {
+                    Store::Table(SessionTable::new(table, php.gc_maxlifetime))
                 }
             },
             reader: Reader {
@@ -118,7 +99,7 @@ impl SessionSource for Sessions {
                 let whole = |bytes: &[u8]| reader.login(bytes).is_ok();
                 files.find(&id, whole, queries.deadline(), now)?
             }
-            Store::Table(table, ..) => table.find(queries, &id, now)?,
+            Store::Table(table) => table.find(queries, &id, now)?,
         };
         let witness = queries.witness();
         witness.read("store", || match &found {
@@ -168,20 +149,10 @@ impl SessionSource for Sessions {
         }))
     }
 
-    fn tables(&self) -> Vec<String> {
-        match &self.store {
-            Store::Cache(_) | Store::Files(_) => Vec::new(),
-            Store::Table(_, needed, _) => match &**needed {
-                Needed::Table(table) => vec![table.name.clone()],
-                Needed::Statement { .. } => Vec::new(),
-            },
-        }
-    }
-
     fn needs(&self) -> Vec<Needed> {
         match &self.store {
             Store::Cache(_) | Store::Files(_) => Vec::new(),
-            Store::Table(_, needed, _) => vec![(**needed).clone()],
+            Store::Table(table) => vec![table.needed()],
         }
     }
 
@@ -189,7 +160,7 @@ impl SessionSource for Sessions {
         match &mut self.store {
             Store::Cache(cache) => Ok(cache.sample(queries.deadline())),
             Store::Files(files) => files.sample(),
-            Store::Table(_, _, newest) => site::tokens(queries, newest),
+            Store::Table(table) => site::tokens(queries, &table.newest()),
         }
     }
 

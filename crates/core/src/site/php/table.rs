@@ -7,6 +7,8 @@ use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
 use crate::Reason;
+use crate::configuration::PhpTable;
+use crate::site::{Needed, SAMPLE};
 
 /// The longest lifetime that is one; more is the moment when the session ends (`MAX_LIFETIME` of
 /// PdoSessionHandler.php in Symfony 4.4 and 5.4).
@@ -15,33 +17,48 @@ const LONGEST_LIFETIME: i64 = 315_576_000;
 /// The table of sessions.
 #[derive(Debug)]
 pub(super) struct SessionTable {
+    names: PhpTable,
     statement: String,
     /// What a session's lifetime is where the table has none.
     gc_maxlifetime: i64,
 }
 
 impl SessionTable {
-    pub(super) fn new(
-        table: &str,
-        id: &str,
-        data: &str,
-        lifetime: Option<&str>,
-        time: &str,
-        gc_maxlifetime: u64,
-    ) -> Self {
-        // The configuration lets no name through that cannot be quoted.
-        let quoted = |name: &str| identifier(name).unwrap_or_else(|| "\"\"".to_owned());
+    pub(super) fn new(names: &PhpTable, gc_maxlifetime: u64) -> Self {
+        let lifetime = names.lifetime.as_deref();
         let lifetime = lifetime.map_or("NULL".to_owned(), quoted);
         Self {
             statement: format!(
                 "SELECT {}, {lifetime}, {} FROM {} WHERE {} = :id",
-                quoted(data),
-                quoted(time),
-                quoted(table),
-                quoted(id)
+                quoted(&names.data),
+                quoted(&names.time),
+                quoted(&names.table),
+                quoted(&names.id)
             ),
+            names: names.clone(),
             gc_maxlifetime: i64::try_from(gc_maxlifetime).unwrap_or(i64::MAX),
         }
+    }
+
+    /// What of the database is read.
+    pub(super) fn needed(&self) -> Needed {
+        let PhpTable { table, id, .. } = &self.names;
+        let mut columns = vec![&**id, &self.names.data, &self.names.time];
+        columns.extend(self.names.lifetime.as_deref());
+        Needed::table(table, "php.table", &columns)
+    }
+
+    /// The statement that gives the ids of the newest sessions.
+    pub(super) fn newest(&self) -> String {
+        let PhpTable {
+            table, id, time, ..
+        } = &self.names;
+        format!(
+            "SELECT {} FROM {} ORDER BY {} DESC LIMIT {SAMPLE}",
+            quoted(id),
+            quoted(table),
+            quoted(time)
+        )
     }
 
     /// As `PdoSessionHandler::doRead` in Symfony 2.6 to 7.1: by the rule of 4.4, which knows both
@@ -90,6 +107,11 @@ impl SessionTable {
             store: "the database's row",
         }))
     }
+}
+
+/// The configuration lets no name through that cannot be quoted.
+fn quoted(name: &str) -> String {
+    identifier(name).unwrap_or_else(|| "\"\"".to_owned())
 }
 
 fn integer(value: &Value) -> Option<i64> {

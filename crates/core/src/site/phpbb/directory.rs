@@ -244,13 +244,6 @@ impl Directory for Accounts {
         Ok(false)
     }
 
-    fn tables(&self) -> Vec<String> {
-        let full = |name| format!("{}{name}", self.phpbb.prefix);
-        ["users", "groups", "user_group", "banlist"]
-            .map(full)
-            .to_vec()
-    }
-
     fn after(
         &mut self,
         queries: &mut Queries<'_>,

@@ -211,11 +211,6 @@ impl SessionSource for Sessions {
         }
     }
 
-    fn tables(&self) -> Vec<String> {
-        let full = |name| format!("{}{name}", self.phpbb.prefix);
-        ["config", "sessions", "sessions_keys"].map(full).to_vec()
-    }
-
     fn needs(&self) -> Vec<Needed> {
         let full = |name| format!("{}{name}", self.phpbb.prefix);
         let key = "phpbb.table_prefix";

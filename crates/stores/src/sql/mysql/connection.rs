@@ -19,9 +19,10 @@ pub(in super::super) struct Connection {
 }
 
 impl Connection {
-    /// Makes the session read alone, or one transaction that writes, strictly, and read statements as all databases are given them:
-    /// identifiers in double quotes, and backslashes in strings that mean what the reader of
-    /// [`Statement`] takes them for. Each server skips the comments that are for the other.
+    /// Makes the session read alone, or be one transaction that writes, and strictly; and has it
+    /// read statements as all databases are given them: identifiers in double quotes, and
+    /// backslashes in strings that mean what the reader of [`Statement`] takes them for. Each
+    /// server skips the comments that are for the other.
     pub(super) async fn new(
         mut connection: Conn,
         query_timeout: Duration,

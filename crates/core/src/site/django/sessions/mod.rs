@@ -6,21 +6,23 @@ mod cookie;
 mod file;
 mod profile;
 mod table;
+mod tables;
 
 use std::time::SystemTime;
 
 use hallpass_sessions::django::{self as format, PrimaryKey, auth_hash_is_current};
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{self, Queries};
+use hallpass_stores::sql::Queries;
 
 use self::cache::SessionCache;
 use self::containers::Containers;
 use self::file::SessionFiles;
 use self::profile::Profile;
 use self::table::SessionTable;
+use self::tables::Tables;
 use super::datetime::Clock;
-use crate::configuration::{CacheLocation, Django, DjangoCache, DjangoSessions, SessionEngine};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource};
+use crate::configuration::{Django, SessionEngine};
+use crate::site::{self, Login, Needed, Sample, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -37,10 +39,7 @@ pub(super) struct Sessions {
     version: format::Version,
     backends: Option<Vec<String>>,
     clock: Clock,
-    tables: Vec<String>,
-    needs: Vec<Needed>,
-    /// The statement that gives the keys of the newest sessions, where there is one.
-    newest: Option<String>,
+    tables: Tables,
 }
 
 /// Where sessions are.
@@ -101,9 +100,7 @@ impl Sessions {
             version: django.version,
             backends: django.authentication_backends.clone(),
             clock: Clock::new(django.time_zone.clone()),
-            tables: tables(settings),
-            needs: needs(settings),
-            newest: newest(settings),
+            tables: Tables::new(settings),
         }
     }
 
@@ -131,81 +128,6 @@ impl Sessions {
             Engine::Profile(profile) => profile.find(queries, key, clock, now),
         }
     }
-}
-
-/// The tables that the engine reads.
-fn tables(settings: &DjangoSessions) -> Vec<String> {
-    let cached = |cache: &DjangoCache| match &cache.location {
-        CacheLocation::Table(table) => Some(sql::unquoted(table)),
-        CacheLocation::Directory(_) | CacheLocation::Server(_) => None,
-    };
-    let sessions = sql::unquoted(&settings.table);
-    if let Some(profile) = &settings.profile {
-        return vec![sql::unquoted(&profile.table), sessions];
-    }
-    match &settings.engine {
-        SessionEngine::Database => vec![sessions],
-        SessionEngine::CachedDatabase(cache) => {
-            cached(cache).into_iter().chain([sessions]).collect()
-        }
-        SessionEngine::Cache(cache) => cached(cache).into_iter().collect(),
-        SessionEngine::File { .. } | SessionEngine::SignedCookies { .. } => Vec::new(),
-    }
-}
-
-/// The same, column by column.
-fn needs(settings: &DjangoSessions) -> Vec<Needed> {
-    let sessions = |columns: &[&str]| {
-        Needed::table(
-            sql::unquoted(&settings.table),
-            "django.session_table",
-            columns,
-        )
-    };
-    let whole = || sessions(&["session_key", "session_data", "expire_date"]);
-    let cached = |cache: &DjangoCache| match &cache.location {
-        CacheLocation::Table(table) => Some(Needed::table(
-            sql::unquoted(table),
-            "django.cache",
-            &["cache_key", "value", "expires"],
-        )),
-        CacheLocation::Directory(_) | CacheLocation::Server(_) => None,
-    };
-    if let Some(profile) = &settings.profile {
-        let columns = [&profile.session_column, &profile.user_column];
-        let columns = columns.map(|column| sql::unquoted(column));
-        let table = sql::unquoted(&profile.table);
-        return vec![
-            Needed::table(
-                table,
-                "django.session_profile",
-                &columns.each_ref().map(String::as_str),
-            ),
-            sessions(&["session_key", "expire_date"]),
-        ];
-    }
-    match &settings.engine {
-        SessionEngine::Database => vec![whole()],
-        SessionEngine::CachedDatabase(cache) => {
-            cached(cache).into_iter().chain([whole()]).collect()
-        }
-        SessionEngine::Cache(cache) => cached(cache).into_iter().collect(),
-        SessionEngine::File { .. } | SessionEngine::SignedCookies { .. } => Vec::new(),
-    }
-}
-
-fn newest(settings: &DjangoSessions) -> Option<String> {
-    let in_table = settings.profile.is_some()
-        || matches!(
-            settings.engine,
-            SessionEngine::Database | SessionEngine::CachedDatabase(_)
-        );
-    in_table.then(|| {
-        format!(
-            "SELECT \"session_key\" FROM {} ORDER BY \"expire_date\" DESC LIMIT {SAMPLE}",
-            settings.table
-        )
-    })
 }
 
 impl SessionSource for Sessions {
@@ -253,17 +175,13 @@ impl SessionSource for Sessions {
         }))
     }
 
-    fn tables(&self) -> Vec<String> {
-        self.tables.clone()
-    }
-
     fn needs(&self) -> Vec<Needed> {
-        self.needs.clone()
+        self.tables.needs()
     }
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
-        let listed = match &self.newest {
-            Some(newest) => site::tokens(queries, newest)?,
+        let listed = match self.tables.newest() {
+            Some(newest) => site::tokens(queries, &newest)?,
             None => None,
         };
         Ok(match &mut self.engine {
