@@ -14,10 +14,11 @@ from pathlib import Path
 from statistics import median
 
 from django_site import python_of
-from hosts.apache import BASE, MODULES
+from hosts.apache import INCLUDE
+from hosts.httpd import configuration, httpd
 from hosts.mod_wsgi import mod_wsgi
 from hosts.web import basic
-from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from processes import LOOPBACK, free_port, give_away, running, unprivileged
 from scene import PASSWORD, USER, scene
 
 ROUNDS = 5
@@ -101,14 +102,7 @@ def small_apache(directory: Path, config: Path, database: Path, fastcgi: int, po
             locations="".join(LOCATION.format(name=n, provider=provider(n)) for n in names),
         )
     )
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
-    (directory / "httpd.conf").write_text(
-        BASE.format(directory=directory, loopback=LOOPBACK, port=port, modules="\n".join(modules))
-    )
-    return running(
-        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
-        directory / "console.log", lambda: listening(port), cwd="/", **unprivileged(),
-    )
+    return httpd(directory, port, configuration(directory, port, LOADED, INCLUDE))
 
 
 def warm_up(url: str) -> None:

@@ -25,7 +25,7 @@ from hosts.ejabberd import DOMAIN, ejabberd
 from hosts.web import Address
 from processes import LOOPBACK, give_away, running, unprivileged
 from programs import Programs
-from scene import USER, scene
+from scene import scene
 
 PEOPLE = 2_000
 CONNECTIONS = 64

@@ -13,9 +13,10 @@ from pathlib import Path
 from statistics import median
 
 from hosts import web
-from hosts.apache import BASE, MODULES
+from hosts.apache import INCLUDE
+from hosts.httpd import configuration, httpd
 from hosts.web import basic
-from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from processes import LOOPBACK, free_port, give_away, running, unprivileged
 from scene import USER, scene
 
 ITERATIONS = 1_000_000
@@ -113,13 +114,7 @@ def main(daemon: str, helper: str, yes: str) -> None:
         )
         (directory / "etc").mkdir()
         (directory / "etc/hallpass.conf").write_text(host)
-        modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
-        (directory / "httpd.conf").write_text(
-            BASE.format(
-                directory=directory, loopback=LOOPBACK, port=port, modules="\n".join(modules)
-            )
-            + "MaxKeepAliveRequests 0\n"
-        )
+        text = configuration(directory, port, LOADED, INCLUDE, "MaxKeepAliveRequests 0")
         with (
             running(
                 [directory / "hallpassd", "--config", listens],
@@ -127,13 +122,7 @@ def main(daemon: str, helper: str, yes: str) -> None:
                 socket.exists,
                 **unprivileged(),
             ),
-            running(
-                ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
-                directory / "console.log",
-                lambda: listening(port),
-                cwd="/",
-                **unprivileged(),
-            ),
+            httpd(directory, port, text),
         ):
             measure(port)
 

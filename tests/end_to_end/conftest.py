@@ -32,12 +32,14 @@ from stores.mariadb import MariaDB
 from stores.memcached import Memcached
 from stores.postgresql import PostgreSQL
 from stores.redis import Redis
-from verdicts import Verdicts
+from verdicts import Enough, Verdicts
 
 ROOT = Path(__file__).parents[2]
 
 
-def pytest_configure():
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Enough())
     # Ends the tests as Ctrl-C does: every fixture is torn down, every server stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
@@ -129,7 +131,9 @@ memcached = shared(Memcached)
 memcached_on_a_socket = shared(lambda directory: Memcached(directory, unix=True))
 
 
-@pytest.fixture(scope="session")
-def verdicts() -> Verdicts:
+@pytest.fixture
+def verdicts(record_property) -> Iterator[Verdicts]:
     """Compares our verdicts with Django's, and counts them."""
-    return Verdicts()
+    compared = Verdicts()
+    yield compared
+    record_property("verdicts", (compared.granted, compared.denied))

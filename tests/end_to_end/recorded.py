@@ -8,8 +8,11 @@ import json
 import re
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from hosts.daemon import hallpassd
+from processes import give_away
 from stores.mariadb import MariaDB
 from stores.postgresql import PASSWORD, PostgreSQL
 
@@ -118,3 +121,16 @@ def php_literal(value: object) -> str:
     if isinstance(value, bool | int):
         return json.dumps(value)
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@contextmanager
+def answered(found: dict, directory: Path, program: Path):
+    """One hallpassd for a recorded site in both databases, in which the first is MariaDB's."""
+    socket, first = directory / "http.sock", directory / "daemon.toml"
+    text = found["mariadb"].site.config.read_text()
+    first.write_text(f'daemon.listen = ["unix:{socket}?mode=0660"]\n{text}')
+    give_away(first)
+    with hallpassd(program, [first, found["postgresql"].site.config], socket) as daemon:
+        for each in found.values():
+            each.site = replace(each.site, daemon=daemon)
+        yield found

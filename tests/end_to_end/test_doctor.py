@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from hosts import example
-from hosts.apache import BASE as APACHE
-from hosts.apache import LOADED, MODULES
+from hosts.apache import INCLUDE, LOADED
+from hosts.httpd import configuration, load
 from hosts.nginx import BASE as NGINX
 from hosts.daemon import hallpassd
 from processes import LOOPBACK, free_port, give_away
@@ -744,12 +744,8 @@ def apache(patient, hallpass_programs):
             "/var/log/apache2": str(patient.directory),
         },
     )
-    modules = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
-    (patient.directory / "httpd.conf").write_text(
-        APACHE.format(
-            directory=patient.directory, loopback=LOOPBACK, port=free_port(), modules=modules
-        )
-    )
+    text = configuration(patient.directory, free_port(), LOADED, INCLUDE)
+    (patient.directory / "httpd.conf").write_text(text)
     return HostFile(patient, "apache", etc / "hallpass.conf")
 
 
@@ -839,10 +835,7 @@ def test_fastcgi_of_apache(patient):
     it = HostFile(patient, "apache", etc / "hallpass.conf")
     main = patient.directory / "httpd.conf"
     modules = [*LOADED, "authnz_fcgi"]
-    main.write_text(
-        "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in modules)
-        + f'\nInclude "{it.path}"\n'
-    )
+    main.write_text(f'{load(modules)}\nInclude "{it.path}"\n')
     port = free_port()
     with socket.create_server((LOOPBACK, port)):
         patient.configure(daemon={"fastcgi": [f"tcp:{LOOPBACK}:{port}"]})

@@ -4,7 +4,6 @@ PHP itself is the oracle: the page `whoami.php` says whose session it is, and ou
 the same, through the shell and through both doors of hallpassd.
 """
 
-import json
 import os
 import re
 import shutil

@@ -4,15 +4,13 @@ found them, and each of them with something wrong."""
 import hashlib
 import os
 import time
-from contextlib import ExitStack
 
 import pytest
 
-from hosts.daemon import hallpassd
 from php_doors import Site, said, write_configuration
 from processes import LOOPBACK, give_away
 from programs import run
-from recorded import HASHES, Recorded, literal, php_literal
+from recorded import HASHES, Recorded, answered, literal, php_literal
 from stores.mariadb import PASSWORD as DATABASE_PASSWORD
 
 PASSWORD = "pässw0rd-ä"
@@ -78,7 +76,6 @@ class Joomla:
 @pytest.fixture(scope="module")
 def joomlas(new_directory, mariadb, postgresql, hallpass_programs, shell):
     directory = new_directory()
-    socket = directory / "http.sock"
     found = {}
     for kind, server in [("mariadb", mariadb), ("postgresql", postgresql)]:
         tables = ["jos_users", "jos_session", "jos_user_usergroup_map"]
@@ -86,15 +83,7 @@ def joomlas(new_directory, mariadb, postgresql, hallpass_programs, shell):
         recorded.shift("jos_session", "time", recorded=RECORDED)
         recorded.keep()
         found[kind] = Joomla(recorded, directory, shell)
-    with ExitStack() as open_:
-        first = directory / "daemon.toml"
-        text = found["mariadb"].site.config.read_text()
-        first.write_text(f'daemon.listen = ["unix:{socket}?mode=0660"]\n{text}')
-        give_away(first)
-        configs = [first, found["postgresql"].site.config]
-        daemon = open_.enter_context(hallpassd(hallpass_programs["hallpassd"], configs, socket))
-        for joomla in found.values():
-            object.__setattr__(joomla.site, "daemon", daemon)
+    with answered(found, directory, hallpass_programs["hallpassd"]):
         yield found
 
 

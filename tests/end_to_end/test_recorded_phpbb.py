@@ -3,14 +3,12 @@ found them, and each of them with something wrong."""
 
 import json
 import time
-from contextlib import ExitStack
 
 import pytest
 
-from hosts.daemon import hallpassd
 from php_doors import REASONS, Site, said, write_configuration
 from processes import LOOPBACK, give_away
-from recorded import HASHES, Recorded, literal, php_literal
+from recorded import HASHES, Recorded, answered, literal, php_literal
 from stores.mariadb import PASSWORD as DATABASE_PASSWORD
 
 PASSWORD = "pässw0rd-ä"
@@ -94,7 +92,6 @@ class Board:
 @pytest.fixture(scope="module")
 def boards(new_directory, mariadb, postgresql, hallpass_programs, shell):
     directory = new_directory()
-    socket = directory / "http.sock"
     found = {}
     for kind, server in [("mariadb", mariadb), ("postgresql", postgresql)]:
         tables = ["phpbb_users", "phpbb_sessions", "phpbb_sessions_keys", "phpbb_config"]
@@ -102,15 +99,7 @@ def boards(new_directory, mariadb, postgresql, hallpass_programs, shell):
             server, f"phpbb_{kind}", "phpbb-3.3.10.sql", [*tables, "phpbb_banlist", "phpbb_user_group"]
         )
         found[kind] = Board(recorded, directory, shell)
-    with ExitStack() as open_:
-        first = directory / "daemon.toml"
-        text = found["mariadb"].site.config.read_text()
-        first.write_text(f'daemon.listen = ["unix:{socket}?mode=0660"]\n{text}')
-        give_away(first)
-        configs = [first, found["postgresql"].site.config]
-        daemon = open_.enter_context(hallpassd(hallpass_programs["hallpassd"], configs, socket))
-        for board in found.values():
-            object.__setattr__(board.site, "daemon", daemon)
+    with answered(found, directory, hallpass_programs["hallpassd"]):
         yield found
 
 

@@ -5,43 +5,25 @@ import json
 import os
 import shutil
 import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from hosts import example, web
 from hosts.accounts import PASSWORDS
-from hosts.apache import MODULES
 from hosts.browser import chromium
 from hosts.daemon import hallpassd
 from hosts.fixtures import site_replacements, site_with_accounts
 from hosts.fpm import fpm
+from hosts.httpd import configuration, httpd
 from hosts.nginx import nginx
 from hosts.web import basic
-from processes import LOOPBACK, free_port, give_away, listening, running
+from processes import LOOPBACK, free_port, give_away
 from programs import run
 
 FORUM = Path(__file__).with_name("stories") / "forum"
 GUEST = {"user": "guest", "absent": True}
 
-APACHE = """
-ServerRoot "{directory}"
-ServerName forum.example.org
-Listen {host}:{port}
-{user}
-PidFile "{directory}/apache.pid"
-DefaultRuntimeDir "{directory}"
-Mutex pthread
-ErrorLog "{directory}/apache-error.log"
-TypesConfig /etc/mime.types
-{modules}
-<Directory "/">
-    AllowOverride None
-    Require all denied
-</Directory>
-Include "{directory}/etc/apache.conf"
-"""
 LOADED = "mpm_event authn_core authz_core dir mime rewrite proxy proxy_fcgi".split()
 
 
@@ -74,23 +56,18 @@ class World:
 
     def logs(self) -> str:
         return "".join(
-            path.read_text(errors="backslashreplace") for path in self.directory.glob("*.log")
+            path.read_text(errors="backslashreplace") for path in self.directory.rglob("*.log")
         ) + self.daemon.log()
 
 
-@contextmanager
 def apache(directory: Path, port: int):
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
-    user = "User nobody\nGroup nogroup" if os.geteuid() == 0 else ""
-    names = {"directory": directory, "host": LOOPBACK, "port": port, "user": user}
-    (directory / "httpd.conf").write_text(APACHE.format(modules="\n".join(modules), **names))
-    with running(
-        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
-        directory / "apache-console.log",
-        lambda: listening(port),
-        cwd="/",
-    ):
-        yield
+    own = directory / "apache"
+    own.mkdir()
+    include = f'Include "{directory}/etc/apache.conf"'
+    text = configuration(
+        own, port, LOADED, include, name="forum.example.org", as_root=True
+    )
+    return httpd(own, port, text, as_root=True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from hosts.daemon import hallpassd
 from hosts.php import php as running_php
 from php_doors import Site, said, write_configuration
-from processes import LOOPBACK, give_away
+from processes import LOOPBACK
 from recorded import literal
 from stores.mariadb import PASSWORD
 

@@ -6,36 +6,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from processes import LOOPBACK, free_port, give_away
 from programs import Programs
 
 from . import example, web
+from .httpd import configuration, httpd
 from .web import Answer, basic
 
-MODULES = Path("/usr/lib/apache2/modules")
-
-# What Debian's own apache2.conf and `a2enmod` provide.
-BASE = """
-ServerRoot "{directory}"
-ServerName files.example.org
-Listen {loopback}:{port}
-PidFile "{directory}/apache.pid"
-DefaultRuntimeDir "{directory}"
-Mutex pthread
-ErrorLog "{directory}/server-error.log"
-TypesConfig /etc/mime.types
-{modules}
-<Directory "/">
-    AllowOverride None
-    Require all denied
-</Directory>
-Include "{directory}/etc/hallpass.conf"
-"""
 # With threads, mod_authnz_external 3.3.2 now and then stops the whole server: see the example.
 LOADED = (
     "mpm_prefork authn_core authz_core authz_user auth_basic authnz_external alias dir mime "
     "dav dav_fs dav_svn"
 ).split()
+INCLUDE = 'Include "{directory}/etc/hallpass.conf"'
 
 
 @dataclass(frozen=True)
@@ -109,23 +92,8 @@ def apache(
     subprocess.run(["svnadmin", "create", directory / "repository"], check=True)
     for path in (directory, directory / "repository", *(directory / "repository").rglob("*")):
         give_away(path)
-    (directory / "httpd.conf").write_text(
-        BASE.format(
-            directory=directory,
-            loopback=LOOPBACK,
-            port=port,
-            modules="\n".join(
-                f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED
-            ),
-        )
-    )
-    with running(
-        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
-        directory / "console.log",
-        lambda: listening(port),
-        cwd="/",
-        **unprivileged(),
-    ):
+    text = configuration(directory, port, LOADED, INCLUDE)
+    with httpd(directory, port, text):
         yield Apache(directory, port)
 
 

@@ -5,35 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from processes import LOOPBACK, free_port, give_away
 
 from . import example, web
-from .apache import MODULES
+from .apache import INCLUDE
 from .daemon import Daemon
+from .httpd import TELLS, configuration, httpd
 from .web import Answer, basic
 
-# What Debian's own apache2.conf and `a2enmod` provide, and a program that tells whom it serves.
-BASE = """
-ServerRoot "{directory}"
-ServerName files.example.org
-Listen {loopback}:{port}
-PidFile "{directory}/apache.pid"
-DefaultRuntimeDir "{directory}"
-Mutex pthread
-ErrorLog "{directory}/server-error.log"
-TypesConfig /etc/mime.types
-{modules}
-<Directory "/">
-    AllowOverride None
-    Require all denied
-</Directory>
-ScriptSock "{directory}/cgid.sock"
-<Files "user">
-    SetHandler cgi-script
-    Options +ExecCGI
-</Files>
-Include "{directory}/etc/hallpass.conf"
-"""
 LOADED = (
     "mpm_event authn_core authz_core authz_user auth_basic authnz_fcgi cgid dir mime"
 ).split()
@@ -78,15 +57,6 @@ def apache(directory: Path, replacements: dict[str, str]) -> Iterator[Apache]:
         program.write_text('#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n%s\\n" "$REMOTE_USER"\n')
         program.chmod(0o755)
     give_away(directory)
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
-    (directory / "httpd.conf").write_text(
-        BASE.format(directory=directory, loopback=LOOPBACK, port=port, modules="\n".join(modules))
-    )
-    with running(
-        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
-        directory / "console.log",
-        lambda: listening(port),
-        cwd="/",
-        **unprivileged(),
-    ):
+    text = configuration(directory, port, LOADED, TELLS, INCLUDE)
+    with httpd(directory, port, text):
         yield Apache(directory, port)

@@ -6,38 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import LOOPBACK, free_port, give_away, listening, running
+from processes import LOOPBACK, free_port, give_away
 from programs import Programs
 
 from . import example, web
-from .apache import MODULES
+from .apache import INCLUDE
+from .httpd import TELLS, configuration, httpd
 from .web import Answer
 
-# What Debian's own apache2.conf and `a2enmod` provide, and a program that tells whom it serves.
-BASE = """
-ServerRoot "{directory}"
-ServerName files.example.org
-Listen {loopback}:{port}
-{user}
-PidFile "{directory}/apache.pid"
-DefaultRuntimeDir "{directory}"
-Mutex pthread
-ErrorLog "{directory}/server-error.log"
-TypesConfig /etc/mime.types
-{modules}
-<Directory "/">
-    AllowOverride None
-    Require all denied
-</Directory>
-ScriptSock "{directory}/cgid.sock"
-<Files "user">
-    SetHandler cgi-script
-    Options +ExecCGI
-</Files>
-Include "{directory}/etc/hallpass.conf"
-"""
 LOADED = "mpm_event authn_core authz_core cgid dir mime headers rewrite".split()
-TELLS = """#!/bin/sh
+PROGRAM = """#!/bin/sh
 printf 'Content-Type: text/plain\\n\\n%s|%s\\n' "$HALLPASS_USER" "$HTTP_REMOTE_USER"
 """
 
@@ -98,24 +76,10 @@ def apache(
     for location in ("private", "quiet", "open"):
         program = directory / "www" / location / "user"
         program.parent.mkdir(parents=True)
-        program.write_text(TELLS)
+        program.write_text(PROGRAM)
         program.chmod(0o755)
     give_away(directory)
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
-    (directory / "httpd.conf").write_text(
-        BASE.format(
-            directory=directory,
-            loopback=LOOPBACK,
-            port=port,
-            modules="\n".join(modules),
-            user="User nobody\nGroup nogroup" if root else "",
-        )
-    )
     # Started by root where there is one, as Apache is: the program's user is to count.
-    with running(
-        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
-        directory / "console.log",
-        lambda: listening(port),
-        cwd="/",
-    ):
+    text = configuration(directory, port, LOADED, TELLS, INCLUDE, as_root=True)
+    with httpd(directory, port, text, as_root=True):
         yield Apache(directory, port)

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django_site import HERE, DjangoSite, python_of
-from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from processes import free_port, give_away
 
-from .apache import MODULES, Apache
+from .apache import Apache
+from .httpd import MODULES, configuration, httpd
 
 LOADED = "mpm_prefork authn_core authz_core authz_user auth_basic dir mime".split()
 
@@ -23,26 +24,13 @@ from django.contrib.auth.handlers.modwsgi import check_password, groups_for_user
 """
 
 CONFIGURATION = """
-ServerRoot "{directory}"
-ServerName files.example.org
-Listen {loopback}:{port}
-PidFile "{directory}/apache.pid"
-DefaultRuntimeDir "{directory}"
-Mutex pthread
-ErrorLog "{directory}/server-error.log"
-TypesConfig /etc/mime.types
 MaxKeepAliveRequests 0
-{modules}
 LoadModule wsgi_module {wsgi}
 WSGIPythonHome {home}
 # Before the first request, and not within it.
 WSGIImportScript {directory}/handler.py process-group=%{{GLOBAL}} application-group=%{{GLOBAL}}
 StartServers 8
 MinSpareServers 8
-<Directory "/">
-    AllowOverride None
-    Require all denied
-</Directory>
 DocumentRoot "{directory}/www"
 <Directory "{directory}/www">
     Require all granted
@@ -74,26 +62,15 @@ def mod_wsgi(directory: Path, site: DjangoSite) -> Iterator[Apache]:
     give_away(directory)
     names = {"tests": str(HERE), "directory": str(site.directory)}
     (directory / "handler.py").write_text(HANDLER.format(**names))
-    modules = (f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED)
-    (directory / "httpd.conf").write_text(
-        CONFIGURATION.format(
-            directory=directory,
-            loopback=LOOPBACK,
-            port=port,
-            modules="\n".join(modules),
-            wsgi=next(MODULES.glob("mod_wsgi.so-*"), MODULES / "mod_wsgi.so"),
-            home=python_of(site.version).parent.parent.resolve(),
-        )
+    wsgi = CONFIGURATION.format(
+        directory=directory,
+        wsgi=next(MODULES.glob("mod_wsgi.so-*"), MODULES / "mod_wsgi.so"),
+        home=python_of(site.version).parent.parent.resolve(),
     )
     for name in ("hallpass-error.log", "server-error.log"):
         (directory / name).touch()
         give_away(directory / name)
-    with running(
-        ["/usr/sbin/apache2", "-f", directory / "httpd.conf", "-DFOREGROUND"],
-        directory / "console.log",
-        lambda: listening(port),
-        cwd="/",
-        env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
-        **unprivileged(),
-    ):
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    text = configuration(directory, port, LOADED) + wsgi
+    with httpd(directory, port, text, env=environment):
         yield Apache(directory, port)
