@@ -9,7 +9,9 @@ from hosts.accounts import PASSWORDS
 from hosts.ejabberd import DOMAIN, ejabberd
 from hosts.extauth import FAILED, NO, YES, helper
 from hosts.fixtures import UNTHROTTLED, site_replacements, site_with_accounts
-from processes import give_away
+from processes import LOOPBACK, eventually, give_away
+from stores.mariadb import MariaDB
+from stores.postgresql import PostgreSQL, Standby
 
 ACCOUNT = """
 user = User.objects.get_by_natural_key(name)
@@ -258,6 +260,56 @@ def test_hashes_are_those_of_the_version(new_site, hallpass_programs, directory,
     hasher = "from django.contrib.auth.hashers import PBKDF2PasswordHasher as P; "
     iterations = site.shell(hasher + "answer = P.iterations")
     assert site.ask("encoded_password", "alice").split("$")[1] == str(iterations)
+
+
+@contextmanager
+def reader_and_writer(kind: str, new_directory, new_site):
+    """A server that only reads, one that writes, and a site on the second."""
+    make = PostgreSQL if kind == "postgresql" else MariaDB
+    with make(new_directory()) as writer:
+        site = new_site_with(new_site, writer)
+        if kind == "postgresql":
+            with Standby(new_directory(), writer) as reader:
+                eventually(reader.has_caught_up, "the standby has all of it")
+                yield reader, writer, site
+        else:
+            with MariaDB(new_directory()) as reader:
+                reader.create_database(site.database_name)
+                reader.execute("SET GLOBAL read_only = 1")
+                yield reader, writer, site
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_who_can_write_is_found(kind, new_directory, new_site, hallpass_programs, directory):
+    """The replica is named first, and reads are answered by it; a change goes past it."""
+    with reader_and_writer(kind, new_directory, new_site) as (reader, writer, site):
+        database = writer.hallpass(site.database_name, user="site")
+        one, both = f"{LOOPBACK}:{writer.port}", f"{LOOPBACK}:{reader.port},{LOOPBACK}:{writer.port}"
+        database["url"] = database["url"].replace(one, both)
+        config = site.write_configuration(
+            ejabberd={"account_changes": True}, limits={"failures": 0}, database=database
+        )
+        before = rows(site)
+        with asking(hallpass_programs, config, directory) as asked:
+            assert ask(asked, "setpass", "alice", "new") == YES
+            assert ask(asked, "tryregister", "newcomer", "n") == YES
+            assert login(site, "alice", "new") and login(site, "newcomer", "n")
+            changed = rows(site)
+            assert changed["bob"] == before["bob"]
+            writer.freeze()
+            try:
+                assert ask(asked, "setpass", "alice", "newer") == FAILED
+                assert ask(asked, "removeuser", "bob") == FAILED
+            finally:
+                writer.thaw()
+            assert rows(site) == changed
+            writer.kill()
+            assert ask(asked, "setpass", "alice", "newer") == FAILED
+            writer.start()
+            site.shell("from django.db import connection; connection.close()")  # the lost one
+            assert rows(site) == changed
+            eventually(lambda: ask(asked, "setpass", "alice", "newer") == YES, "it is back")
+        assert login(site, "alice", "newer")
 
 
 def test_real_ejabberd(new_site, directory, hallpass_programs):

@@ -59,4 +59,5 @@ class Enough:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter):
-        terminalreporter.write_line(self.message)
+        if self.all != Verdicts():
+            terminalreporter.write_line(self.message)

@@ -31,9 +31,11 @@ impl Connection {
         let milliseconds = query_timeout.as_millis().clamp(1, 31_536_000_000);
         let seconds = query_timeout.as_secs_f64().clamp(0.001, 31_536_000.0);
         let mode = match writable {
-            // Else what is too long for a column would be cut to fit.
+            // Strictly: else what is too long for a column would be cut to fit. A replica that is
+            // read only refuses it here, where another server can still be asked.
             true => {
-                "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'), autocommit = 0"
+                "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'), \
+                 autocommit = 0; START TRANSACTION READ WRITE"
             }
             false => "SET SESSION TRANSACTION READ ONLY",
         };

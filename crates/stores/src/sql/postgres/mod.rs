@@ -145,7 +145,8 @@ impl Driver for Postgres {
         let mut config = self.config(address);
         let mut connection = self.connect_as(&mut config, address).await?;
         if self.writable {
-            let begun = connection.simple("BEGIN").await;
+            // A hot standby refuses it here, where another server can still be asked.
+            let begun = connection.simple("BEGIN READ WRITE").await;
             begun.map_err(|failure| failure.to_string())?;
         }
         Ok(connection)
