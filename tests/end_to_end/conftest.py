@@ -97,13 +97,18 @@ def shell(hallpass_programs) -> Callable[..., Shell]:
 
 
 @pytest.fixture(scope="session")
-def new_site(base_directory) -> Iterator[Callable[..., DjangoSite]]:
-    """Makes real Django sites, which are closed after the last test."""
+def site_numbers() -> Iterator[int]:
+    """Sites have names of their own, and so have their databases on servers that are shared."""
+    return count(1)
+
+
+@pytest.fixture(scope="module")
+def new_site(base_directory, site_numbers) -> Iterator[Callable[..., DjangoSite]]:
+    """Makes real Django sites, which are closed after the last test of a file."""
     sites: list[DjangoSite] = []
-    numbers = count(1)
 
     def make(version: str = LATEST, server=None, **settings) -> DjangoSite:
-        where = base_directory / f"site-{next(numbers)}"
+        where = base_directory / f"site-{next(site_numbers)}"
         sites.append(DjangoSite(where, base_directory / "templates", version, settings, server))
         return sites[-1]
 
