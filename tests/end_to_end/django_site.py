@@ -14,7 +14,7 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 from processes import LOOPBACK, give_away, stop
-from programs import toml
+from programs import PATIENT, toml
 from stores.mariadb import MariaDB
 from stores.postgresql import PostgreSQL
 
@@ -221,6 +221,7 @@ class DjangoSite:
             },
             # What unknown accounts cost: as little as the tests' own passwords.
             "passwords": {"dummy": "pbkdf2_sha256$1000"},
+            "limits": {"deadline": PATIENT},
         }
         for name, table in tables.items():
             both = isinstance(table, dict) and isinstance(result.get(name), dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hosts.daemon import Daemon
 from hosts.web import Answer
 from processes import give_away
-from programs import Result, Shell, toml
+from programs import PATIENT, Result, Shell, toml
 
 
 @dataclass(frozen=True)
@@ -60,5 +60,6 @@ def said(result: Result) -> str:
 
 def write_configuration(path: Path, tables: dict) -> Path:
     path.touch(mode=0o600)
+    tables = tables | {"limits": {"deadline": PATIENT} | tables.get("limits", {})}
     path.write_text(toml(tables))
     return give_away(path)
