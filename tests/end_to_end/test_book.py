@@ -1,9 +1,13 @@
 """The pages of docs/: their links lead somewhere, and what they say there is, there is."""
 
 import re
-import shutil
+import runpy
 import subprocess
+import sys
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,7 +16,10 @@ from book import DOCS
 
 ROOT = DOCS.parent
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *(ROOT / ".github").glob("*.md")])
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+# Images are links, too.
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# A package of PyPI's that has mdBook's own program.
+MDBOOK = Path(sys.executable).with_name("mdbook")
 
 
 def without_code(text: str) -> str:
@@ -72,13 +79,60 @@ def test_every_page_is_in_the_book():
     assert set(listed) == pages
 
 
-@pytest.mark.skipif(not shutil.which("mdbook"), reason="mdbook is not installed")
-def test_the_book_is_made(tmp_path):
-    made = subprocess.run(
-        ["mdbook", "build", DOCS, "--dest-dir", tmp_path], capture_output=True, text=True
+def test_every_picture_is_drawn_of_its_figures():
+    assert [path.name for path in DOCS.rglob("*.svg")] == ["sizing.svg"]
+    drawing = runpy.run_path(str(ROOT / "tests/benchmarks/plot.py"))
+    picture = (DOCS / "sizing.svg").read_text()
+    assert picture == drawing["svg"](), "python tests/benchmarks/plot.py writes it anew"
+    ElementTree.fromstring(picture)
+
+
+@pytest.fixture(scope="module")
+def built(new_directory):
+    """The book, as its readers get it."""
+    made = new_directory() / "book"
+    done = subprocess.run(
+        [MDBOOK, "build", DOCS, "--dest-dir", made], capture_output=True, text=True, timeout=300
     )
-    assert made.returncode == 0 and "ERROR" not in made.stderr, made.stderr
-    assert (tmp_path / "index.html").exists()
+    assert done.returncode == 0, done.stderr
+    assert not re.search("WARN|ERROR", done.stderr + done.stdout), done.stderr
+    return made
+
+
+class Links(HTMLParser):
+    """What an HTML page leads to, and where in it others may lead."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.to, self.names = set(), set()
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("href", "src") and value:
+                self.to.add(value)
+            elif name == "id":
+                self.names.add(value)
+
+
+def test_links_of_the_book_lead_somewhere(built):
+    # The pages as they are read one by one: not all in one, and not the one for what is missing.
+    pages = [path for path in built.rglob("*.html") if path.name not in ("print.html", "404.html")]
+    links = {page.resolve(): Links(page) for page in pages}
+    expected = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md")}
+    expected = expected - {Path("SUMMARY.html"), Path("README.html")} | {Path("index.html")}
+    assert expected <= {page.relative_to(built) for page in pages}
+    pictures = 0
+    for page, found in links.items():
+        for link in found.to:
+            if re.match("[a-z]+:", link):
+                continue
+            path, _, anchor = link.partition("#")
+            target = (page.parent / unquote(path)).resolve() if path else page
+            assert target.exists(), f"{page}: {link}"
+            assert not anchor or unquote(anchor) in links[target].names, f"{page}: {link}"
+            pictures += path == "sizing.svg"
+    assert pictures == 1
 
 
 def test_the_command_line_is_as_the_programs_say(hallpass_programs):

@@ -213,6 +213,15 @@ def costly_hash(it: Patient):
     )
 
 
+def dear_hash(it: Patient):
+    # As many iterations as may be computed at all take longer than this anywhere.
+    it.configure(limits={"deadline": "300ms"})
+    it.sql(
+        "UPDATE auth_user SET password = 'pbkdf2_sha256$20000000$salt$' || "
+        "'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' WHERE username = 'bob'"
+    )
+
+
 def other_key(it: Patient):
     it.configure(django={"secret_key": OTHER_KEY})
 
@@ -308,6 +317,7 @@ FAULTS = [
     (unknown_hash, "password-hashes", "choose new passwords", "warning", 0),
     (refused_hash, "password-hashers", 'add "pbkdf2_sha256"', "warning", 0),
     (costly_hash, "password-limits", "max_iterations", "problem", 1),
+    (dear_hash, "password-cost", "[limits] deadline", "problem", 1),
     (other_key, "session-signature", "[django] secret_key", "problem", 1),
     (forgotten_fallback, "session-signature", "secret_key_fallbacks", "warning", 0),
     (other_backend, "session-backend", "authentication_backends", "warning", 0),
@@ -339,6 +349,16 @@ def test_fault_is_named(patient, plant, checks, mend, status, code):
     assert any(mend in it["mend"] for it in complaints), complaints
     assert {it["status"] for it in complaints} == {status}, complaints
     assert doctor.result.code == code
+
+
+def test_daemon_that_everybody_can_ask(patient):
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port = server.getsockname()[1]
+        patient.configure(daemon={"listen": [f"tcp:{LOOPBACK}:{port}"]})
+        patient.doctor().is_silent()
+        # All addresses of this machine: what is asked is the loopback's all the same.
+        patient.configure(daemon={"listen": [f"tcp:0.0.0.0:{port}"]})
+        patient.doctor().names("socket-open", "127.0.0.1", "warning", 0)
 
 
 # What only the host's user is kept from
@@ -828,6 +848,74 @@ def test_definition_in_another_virtual_host(apache):
     doctor = apache_doctor(apache)
     doctor.names("apache-definition", "inside the same <VirtualHost>", "problem", 1)
     assert "does not inherit" in doctor.complaints[0]["seen"]
+
+
+SECTIONS = [
+    "<IfDefine A>",
+    "<IfDefine !A>",
+    "<ifdefine STARTED>",
+    "<IfDefine !STARTED_TOO>",
+    "<IfDefine COMMENT>",
+    "Define A\n<IfDefine A>",
+    "Define A\n<IfDefine a>",
+    "Define A\nUnDefine A\n<IfDefine A>",
+    "<IfDefine A>\nDefine B\n</IfDefine>\n<IfDefine B>",
+    "<IfDefine !A>\nDefine B\n</IfDefine>\n<IfDefine B>",
+    "<IfDefine A>\n<IfModule mod_alias.c>\n</IfModule>\n</IfDefine>\n<IfDefine !A>",
+    "<IfDefine A>\n<IfDefine !A>\n</IfDefine>",
+    "<IfModule mod_alias.c>",
+    "<IfModule !alias_module>",
+    "<IfModule mod_so.c>",
+    "<IfModule mod_nothing.c>",
+    "<IfModule !mod_nothing.c>",
+    "Define MODULE alias_module\n<IfModule ${MODULE}>",
+    "<IfModule ${FROM_THE_ENVIRONMENT}>",
+    "<IfVersion >= 2.4>",
+    "<IfVersion < 2.4>",
+    "<IfVersion !>= 2.4.1>",
+    "<IfVersion <= 2.3.99>",
+    "<IfFile /nowhere/at/all>",
+    "<IfFile /etc/passwd>",
+]
+ENVVARS = """\
+# export APACHE_ARGUMENTS='-D COMMENT'
+unset HOME
+export APACHE_ARGUMENTS='-D STARTED -DSTARTED_TOO'
+export FROM_THE_ENVIRONMENT=alias_module
+"""
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_sections_count_where_apache_reads_them(apache, section):
+    directory = apache.patient.directory
+    (directory / "www").mkdir()
+    (directory / "envvars").write_text(ENVVARS)
+    text = apache.path.read_text()
+    end = f"</{re.findall(r'<([a-zA-Z]+)', section)[-1]}>\n"
+    start = ". ./envvars && exec /usr/sbin/apache2 -f $PWD/httpd.conf $APACHE_ARGUMENTS -t"
+    apache.path.write_text(f"{section}\nNoSuchDirective\n{end}{text}")
+    asked = ["sh", "-c", start]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, cwd=directory)
+    reads = "NoSuchDirective" in done.stderr
+    assert reads == (done.returncode != 0), done.stderr
+
+    apache.path.write_text(f"{section}\n{text}\n{end}")
+    doctor = apache_doctor(apache)
+    if reads:
+        doctor.is_silent()
+    else:
+        doctor.names("host", "docs/apache.md", "problem", 1)
+        assert "nothing in it points to Hallpass" in doctor.complaints[0]["seen"]
+
+
+def test_variables_of_apache(apache, hallpass_programs):
+    helper = str(hallpass_programs["hallpass-apache"])
+    text = apache.path.read_text().replace(helper, "${HELPER}")
+    assert "${HELPER} auth" in text
+    apache.path.write_text(f"Define HELPER {helper}\n{text}")
+    apache_doctor(apache).is_silent()
+    apache.path.write_text(f"Define HELPER {helper}e\n{text}")
+    apache_doctor(apache).names("apache-program", "is there", "problem", 1)
 
 
 def test_fastcgi_of_apache(patient):

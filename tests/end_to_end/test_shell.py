@@ -15,7 +15,9 @@ from programs import HANGS, run
 
 SECRET = "s3cret-pässwörd"
 HOSTILE = "\x1b]0;title\x07\nnewline"
-PROGRAMS = ["hallpass", "hallpass-ejabberd", "hallpass-apache", "hallpassd"]
+PROGRAMS = (
+    "hallpass hallpass-apache hallpass-checkpassword hallpass-ejabberd hallpass-pam hallpass-squid hallpassd"
+).split()
 JSON_KEYS = {"verdict", "reason", "user", "id", "email", "groups", "expires", "ms"}
 
 

@@ -1,14 +1,5 @@
-//! Apache asks, by mod_authnz_external or by a map of mod_rewrite, the web site's accounts answer.
+//! The program; the library has it all, for the command line to be read there.
 #![forbid(unsafe_code)]
-
-mod answer;
-mod arguments;
-mod input;
-mod map;
-mod options;
-mod requirements;
-mod rewritemap;
-mod run;
 
 use std::process::ExitCode;
 
@@ -19,5 +10,5 @@ use std::process::ExitCode;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    run::main()
+    hallpass_apache::main()
 }

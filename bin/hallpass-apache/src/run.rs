@@ -25,6 +25,8 @@ use crate::{requirements, rewritemap};
 
 const PROGRAM: &str = "hallpass-apache";
 
+/// The program, from the command line to the exit code.
+#[must_use]
 pub fn main() -> ExitCode {
     let started = Instant::now();
     let plain = arguments::plain(std::env::args_os().skip(1));

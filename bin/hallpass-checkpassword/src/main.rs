@@ -1,15 +1,8 @@
-//! Dovecot and others ask by the checkpassword interface, the web site's accounts answer.
+//! The program; the library has it all, for the command line to be read there.
 #![forbid(unsafe_code)]
-
-mod answer;
-mod descriptor;
-mod environment;
-mod input;
-mod options;
-mod run;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    run::main()
+    hallpass_checkpassword::main()
 }

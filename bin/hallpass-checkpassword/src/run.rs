@@ -24,6 +24,8 @@ use crate::{descriptor, environment};
 
 const PROGRAM: &str = "hallpass-checkpassword";
 
+/// The program, from the command line to the exit code.
+#[must_use]
 pub fn main() -> ExitCode {
     let started = Instant::now();
     let input = descriptor::take();

@@ -1,16 +1,8 @@
-//! ejabberd asks, the web site's accounts answer: external authentication over standard input and
-//! output.
+//! The program; the library has it all, for the command line to be read there.
 #![forbid(unsafe_code)]
-
-mod credentials;
-mod jid;
-mod options;
-mod protocol;
-mod serve;
-mod terminal;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serve::main()
+    hallpass_ejabberd::main()
 }

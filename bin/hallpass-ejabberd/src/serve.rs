@@ -18,6 +18,8 @@ use crate::{credentials, jid, terminal};
 
 const PROGRAM: &str = "hallpass-ejabberd";
 
+/// The program, from the command line to the exit code.
+#[must_use]
 pub fn main() -> ExitCode {
     let (source, protocol) = match Options::try_parse() {
         Ok(options) if options.common.check_config => return options.common.check(2),

@@ -1,12 +1,8 @@
-//! PAM asks through pam_exec, the web site's accounts answer.
+//! The program; the library has it all, for the command line to be read there.
 #![forbid(unsafe_code)]
-
-mod input;
-mod options;
-mod run;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    run::main()
+    hallpass_pam::main()
 }

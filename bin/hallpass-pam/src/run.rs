@@ -26,6 +26,8 @@ const CONFIGURATION: u8 = 2;
 /// A store could not be asked in time: EX_TEMPFAIL of sysexits.h.
 const UNAVAILABLE: u8 = 75;
 
+/// The program, from the command line to the exit code.
+#[must_use]
 pub fn main() -> ExitCode {
     let started = Instant::now();
     let options = match Options::try_parse() {

@@ -1,15 +1,8 @@
-//! Squid asks, the web site's accounts answer: a helper for Basic authentication and for external
-//! access lists.
+//! The program; the library has it all, for the command line to be read there.
 #![forbid(unsafe_code)]
-
-mod answer;
-mod line;
-mod options;
-mod question;
-mod serve;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serve::main()
+    hallpass_squid::main()
 }

@@ -16,6 +16,8 @@ use crate::question::{self, Input, Malformed};
 
 const PROGRAM: &str = "hallpass-squid";
 
+/// The program, from the command line to the exit code.
+#[must_use]
 pub fn main() -> ExitCode {
     let mut server = match Options::try_parse() {
         Ok(options) if options.common.check_config => return options.common.check(2),

@@ -25,7 +25,14 @@ struct Count {
     inactive: u64,
     staff: u64,
     superusers: u64,
-    hashes: BTreeMap<Kind, u64>,
+    hashes: BTreeMap<Kind, Tally>,
+}
+
+/// The accounts whose passwords are stored alike.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    accounts: u64,
+    inactive: u64,
 }
 
 /// How a password is stored.
@@ -99,10 +106,10 @@ pub fn run(
             count.inactive += u64::from(!account.active);
             count.staff += u64::from(account.staff);
             count.superusers += u64::from(account.superuser);
-            *count
-                .hashes
-                .entry(Kind::of(account, |it| authenticator.rules_of(it), &limits))
-                .or_default() += 1;
+            let kind = Kind::of(account, |it| authenticator.rules_of(it), &limits);
+            let tally = count.hashes.entry(kind).or_default();
+            tally.accounts += 1;
+            tally.inactive += u64::from(!account.active);
         }
         progress.show(count.accounts);
     }
@@ -118,16 +125,28 @@ pub fn run(
 }
 
 impl Count {
+    /// How many accounts have no password.
+    fn unusable(&self) -> u64 {
+        self.hashes.get(&Kind::Unusable).map_or(0, |it| it.accounts)
+    }
+
     fn json(&self) -> String {
-        let hash = |(kind, accounts): (&Kind, &u64)| {
+        let hash = |(kind, tally): (&Kind, &Tally)| {
             let [algorithm, cost, remark] = kind.words().map(|word| match word {
                 "" => None,
                 word => Some(word.to_owned()),
             });
-            json!({ "algorithm": algorithm, "cost": cost, "remark": remark, "accounts": accounts })
+            json!({
+                "algorithm": algorithm,
+                "cost": cost,
+                "remark": remark,
+                "accounts": tally.accounts,
+                "inactive": tally.inactive,
+            })
         };
         json!({
             "accounts": self.accounts,
+            "unusable": self.unusable(),
             "inactive": self.inactive,
             "staff": self.staff,
             "superusers": self.superusers,
@@ -137,31 +156,41 @@ impl Count {
     }
 
     fn csv(&self) {
-        line("algorithm,cost,remark,accounts");
-        for (kind, accounts) in &self.hashes {
+        line("algorithm,cost,remark,accounts,inactive");
+        for (kind, tally) in &self.hashes {
             let words = kind.words().map(|word| {
-                if word.contains([',', '"']) {
+                if word.contains([',', '"', '\r', '\n']) {
                     format!("\"{}\"", word.replace('"', "\"\""))
                 } else {
                     word.to_owned()
                 }
             });
-            line(&format!("{},{accounts}", words.join(",")));
+            let Tally { accounts, inactive } = tally;
+            line(&format!("{},{accounts},{inactive}", words.join(",")));
         }
     }
 
     fn table(&self) {
         line(&format!(
-            "{} accounts: {} inactive, {} staff, {} superusers",
-            self.accounts, self.inactive, self.staff, self.superusers
+            "{} accounts: {} inactive, {} staff, {} superusers, {} without a password",
+            self.accounts,
+            self.inactive,
+            self.staff,
+            self.superusers,
+            self.unusable()
         ));
-        for (kind, accounts) in &self.hashes {
+        for (kind, tally) in &self.hashes {
             let words: Vec<&str> = kind
                 .words()
                 .into_iter()
                 .filter(|it| !it.is_empty())
                 .collect();
-            line(&format!("{accounts:>10}  {}", words.join(", ")));
+            let inactive = match tally.inactive {
+                0 => String::new(),
+                inactive => format!(" ({inactive} inactive)"),
+            };
+            let accounts = tally.accounts;
+            line(&format!("{accounts:>10}  {}{inactive}", words.join(", ")));
         }
     }
 }

@@ -117,8 +117,8 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Write manual pages into a directory
-    #[command(after_help = "Example:\n  hallpass man /usr/local/share/man/man1")]
+    /// Write the manual pages of all programs into a directory
+    #[command(after_help = "Example:\n  hallpass man pages && man -l pages/hallpass-doctor.1")]
     Man {
         /// The directory, made if it is missing
         #[arg(value_name = "DIR")]

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use crate::ask::Asker;
 use crate::options::{Command, Options};
 use crate::output::{USAGE, complain};
-use crate::{audit, bench, cache, demo, doctor, hash, init, pages, ticket};
+use crate::{audit, bench, cache, completions, demo, doctor, hash, init, manual, ticket};
 
 pub fn main() -> ExitCode {
     let options = match Options::try_parse() {
@@ -64,8 +64,8 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Ticket(command)) => ticket::run(&common, command, json),
         Some(Command::Doctor(options)) => doctor::run(&common, &options, json),
         Some(Command::Audit(options)) => audit::run(&common, &options, json),
-        Some(Command::Completions { shell }) => pages::completions(shell),
-        Some(Command::Man { directory }) => pages::manual(&directory),
+        Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Man { directory }) => manual::run(&directory),
         Some(Command::Grants) => Ok(asker()?.grants()),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
         Some(Command::Init(command)) => init::run(&common, command, json),

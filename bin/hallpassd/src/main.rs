@@ -1,30 +1,8 @@
-//! Servers ask, the web site's sessions and accounts answer: over HTTP (nginx's auth_request,
-//! Caddy's forward_auth, Traefik's ForwardAuth), as a FastCGI authorizer (Apache), and to those
-//! who know how to ask Dovecot or saslauthd (Postfix, Exim, Prosody, Cyrus).
+//! The program; the library has it all, for the command line to be read there.
 #![forbid(unsafe_code)]
-
-mod activation;
-mod connections;
-mod door;
-mod dovecot;
-mod engine;
-mod fastcgi;
-mod http;
-mod metrics;
-mod openings;
-mod options;
-mod percent;
-mod run;
-mod sasl;
-mod saslauthd;
-mod site;
-mod sites;
-mod sockets;
-mod start;
-mod supervisor;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    start::main()
+    hallpassd::main()
 }

@@ -19,6 +19,8 @@ use crate::sites::Sites;
 
 const PROGRAM: &str = "hallpassd";
 
+/// The program, from the command line to the exit code.
+#[must_use]
 pub fn main() -> ExitCode {
     let options = Options::parse();
     let configurations = match options.configurations().map_err(|error| error.to_string()) {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::configuration_file::{DEEPEST, Directive, MOST_FILES, included};
+use super::conditions::Conditions;
 
 /// What is being read.
 struct Reading {
@@ -10,8 +11,13 @@ struct Reading {
     files: usize,
     /// How many files include each other on the way here.
     depth: usize,
-    /// The sections that are open, the outermost first; the first stands for the server.
+    /// The sections that are open, the outermost first; the first stands for the server. Those
+    /// whose condition is met are not among them: they might as well not be there.
     open: Vec<Directive>,
+    conditions: Conditions,
+    /// How many sections are open of which nothing counts: one whose condition is not met, and
+    /// those inside it.
+    passed_over: usize,
 }
 
 /// The directives of the file at `path` and of all that it includes.
@@ -19,8 +25,11 @@ struct Reading {
 /// # Errors
 /// What cannot be read.
 pub fn read(path: &Path) -> Result<Vec<Directive>, String> {
+    let home = path.parent().unwrap_or(Path::new("/"));
+    // Where nobody has one, nothing is said in it.
+    let started = std::fs::read_to_string(home.join("envvars")).unwrap_or_default();
     let mut reading = Reading {
-        server_root: path.parent().unwrap_or(Path::new("/")).to_path_buf(),
+        server_root: home.to_path_buf(),
         files: 0,
         depth: 0,
         open: vec![Directive {
@@ -30,6 +39,8 @@ pub fn read(path: &Path) -> Result<Vec<Directive>, String> {
             line: 0,
             inside: Vec::new(),
         }],
+        conditions: Conditions::started_by(&started),
+        passed_over: 0,
     };
     reading.file(path)?;
     let server = reading.open.drain(..).next();
@@ -65,12 +76,12 @@ impl Reading {
         if text.is_empty() || text.starts_with('#') {
             return Ok(());
         }
-        if text.starts_with("</") {
-            if self.open.len() > 1
-                && let Some(section) = self.open.pop()
-            {
-                self.add(section);
-            }
+        if let Some(name) = text.strip_prefix("</") {
+            self.close(name.trim_end_matches('>').trim());
+            return Ok(());
+        }
+        if self.passed_over > 0 {
+            self.passed_over += usize::from(text.starts_with('<'));
             return Ok(());
         }
         let section = text
@@ -80,12 +91,16 @@ impl Reading {
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let directive = Directive {
             name: name.to_owned(),
-            words: words(rest),
+            words: words(&self.conditions.resolve(rest)),
             file: file.to_path_buf(),
             line,
             inside: Vec::new(),
         };
         if section.is_some() {
+            if let Some(admitted) = self.conditions.admit(&directive, &self.server_root) {
+                self.passed_over = usize::from(!admitted);
+                return Ok(());
+            }
             if self.open.len() > DEEPEST {
                 return Err("it is nested too deeply".to_owned());
             }
@@ -98,9 +113,22 @@ impl Reading {
             if directive.is("ServerRoot") {
                 self.server_root = directive.word(0).into();
             }
+            self.conditions.heed(&directive);
             self.add(directive);
         }
         Ok(())
+    }
+
+    /// The end of a section called `name`.
+    fn close(&mut self, name: &str) {
+        if self.passed_over > 0 {
+            self.passed_over -= 1;
+        } else if self.open.len() > 1
+            && self.open.last().is_some_and(|section| section.is(name))
+            && let Some(section) = self.open.pop()
+        {
+            self.add(section);
+        }
     }
 
     /// A file, or all that are in a directory.

@@ -1,5 +1,6 @@
 //! Apache 2.4: mod_authnz_external, `RewriteMap` and mod_authnz_fcgi.
 
+mod conditions;
 mod file;
 mod modules;
 
@@ -37,10 +38,8 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
     let modules = Modules::of(&directives);
     let mut placed = Vec::new();
     each(&directives, &mut Vec::new(), &mut |directive, around| {
-        if around.iter().all(|section| modules.admit(section)) {
-            let around = around.to_vec();
-            placed.push(Placed { directive, around });
-        }
+        let around = around.to_vec();
+        placed.push(Placed { directive, around });
     });
     let ours = |it: &&Placed<'_>| points_here(it.directive, configuration);
     if !placed.iter().any(|it| ours(&it)) {

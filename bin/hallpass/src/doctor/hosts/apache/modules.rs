@@ -39,20 +39,6 @@ impl Modules {
         self.0.iter().any(|loaded| loaded == name)
     }
 
-    /// Whether what is inside `section` counts: `<IfModule>` asks for a module.
-    pub fn admit(&self, section: &Directive) -> bool {
-        if !section.is("IfModule") {
-            return true;
-        }
-        let wanted = section.word(0);
-        let (wanted, without) = match wanted.strip_prefix('!') {
-            Some(wanted) => (wanted, true),
-            None => (wanted, false),
-        };
-        let name = wanted.trim_start_matches("mod_").trim_end_matches(".c");
-        self.has(name.trim_end_matches("_module")) != without
-    }
-
     /// Modules that are missing, and those that hurt each other.
     pub fn examine(&self, placed: &[Placed<'_>]) -> Vec<Finding> {
         let mut findings = Vec::new();

@@ -1,0 +1,87 @@
+//! `hallpass man`: manual pages, made of the command lines themselves.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+
+use crate::options::Options;
+
+/// Every program's command line, and the section of the manual that it belongs into: 1 are the
+/// programs, 8 what only the system administrator's servers run.
+fn programs() -> [(Command, &'static str); 7] {
+    [
+        (Options::command(), "1"),
+        (hallpass_apache::command_line(), "1"),
+        (hallpass_ejabberd::command_line(), "1"),
+        (hallpass_checkpassword::command_line(), "8"),
+        (hallpass_pam::command_line(), "8"),
+        (hallpass_squid::command_line(), "8"),
+        (hallpassd::command_line(), "8"),
+    ]
+}
+
+/// Writes a manual page for each program, and for each of its commands, into `directory`.
+pub fn run(directory: &Path) -> anyhow::Result<ExitCode> {
+    let doing = || format!("cannot write manual pages into {}", directory.display());
+    fs::create_dir_all(directory).with_context(doing)?;
+    let names = programs().map(|(command, section)| (command.get_name().to_owned(), section));
+    for (command, section) in programs() {
+        let mut command = command.disable_help_subcommand(true);
+        command.build();
+        let mut pages = vec![command];
+        while let Some(command) = pages.pop() {
+            pages.extend(command.get_subcommands().cloned());
+            let man = Man::new(command.clone())
+                .section(section)
+                .source(concat!("Hallpass ", env!("CARGO_PKG_VERSION")))
+                .manual("Hallpass");
+            let file = man.get_filename();
+            let others = names
+                .iter()
+                .filter(|(name, section)| file != format!("{name}.{section}"));
+            let page = page(&command, &man, others).with_context(doing)?;
+            fs::write(directory.join(file), page).with_context(doing)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The page of `command`, which says at its end what `others` there are.
+fn page<'a>(
+    command: &Command,
+    man: &Man,
+    others: impl Iterator<Item = &'a (String, &'a str)>,
+) -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut end = Roff::new();
+    if let Some(examples) = command.get_after_help() {
+        end.control("SH", ["EXAMPLES"]);
+        // As they stand, line by line.
+        end.control("nf", []);
+        for line in examples.to_string().lines().skip(1) {
+            end.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
+        }
+        end.control("fi", []);
+    }
+    let others: Vec<_> = others
+        .map(|(name, section)| format!("{name}({section})"))
+        .collect();
+    end.control("SH", ["SEE ALSO"]);
+    end.text([roman(others.join(", "))]);
+    end.to_writer(&mut page)?;
+    Ok(page)
+}

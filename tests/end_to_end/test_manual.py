@@ -1,0 +1,97 @@
+"""`hallpass man`: a manual page for each program and each of its commands, which man can show and
+which has every option."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import book
+
+ROOT = Path(__file__).parents[2]
+# The manual's section of each; most of what servers run is in 8.
+SECTIONS = {"hallpass": 1, "hallpass-apache": 1, "hallpass-ejabberd": 1}
+PROGRAMS = sorted(path.name for path in (ROOT / "bin").iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="module")
+def pages(new_directory, hallpass_programs):
+    directory = new_directory() / "made" / "here"
+    done = subprocess.run(
+        [hallpass_programs["hallpass"], "man", directory], capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    return directory
+
+
+def commands(directory: Path, words: list[str]):
+    """A program's command and those below it, each with its help."""
+    text = book.help_of(directory, words)
+    yield words, text
+    for command in book.commands_in(text):
+        yield from commands(directory, [*words, command])
+
+
+def shown(page: Path) -> str:
+    """What man shows, in lines of any length; fails where it warns of anything."""
+    done = subprocess.run(
+        ["man", "--warnings=w", "--local-file", page],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"LC_ALL": "C.UTF-8", "MANWIDTH": "1000", "MAN_KEEP_FORMATTING": ""},
+    )
+    assert done.returncode == 0 and not done.stderr, (page, done.stderr)
+    return done.stdout
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_command_has_a_page(pages, hallpass_programs, program):
+    section = SECTIONS.get(program, 8)
+    for words, text in commands(hallpass_programs.directory, [program]):
+        name = "-".join(words)
+        page = shown(pages / f"{name}.{section}")
+        sections = re.findall(r"^[A-Z][A-Z ]+$", page, re.M)
+        assert sections[:4] == ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"], sections
+        assert sections[-1] == "SEE ALSO"
+        assert f"{name} - {text.splitlines()[0][:20]}" in page
+        # As they are listed in the help: `-h, --help`, `--config <FILE>`.
+        options = re.findall(r"^ +((?:-\w, )?--[a-z][\w-]*)", text, re.M)
+        assert "-h, --help" in options
+        for option in options:
+            assert re.search(rf"^ +{option}(?: |$)", page, re.M), (name, option)
+        for command in book.commands_in(text):
+            assert f"{name}-{command}({section})" in page
+        # What is to be typed is not touched. The help breaks long lines.
+        _, _, examples = text.partition("\nExample")
+        examples = examples.split()[1:]
+        assert " ".join(examples) in " ".join(page.split())
+        assert bool(examples) == ("EXAMPLES" in sections)
+
+
+def test_examples_stand_line_by_line(pages):
+    page = shown(pages / "hallpassd.8")
+    assert re.search(r"^ +location = /_hallpass \{\n +internal;\n +proxy_pass http:\S+;$", page, re.M)
+
+
+def test_there_is_no_page_of_anything_else(pages, hallpass_programs):
+    expected = {
+        f"{'-'.join(words)}.{SECTIONS.get(program, 8)}"
+        for program in PROGRAMS
+        for words, _ in commands(hallpass_programs.directory, [program])
+    }
+    assert {path.name for path in pages.iterdir()} == expected
+
+
+def test_a_directory_that_cannot_be_made(hallpass_programs, tmp_path):
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [hallpass_programs["hallpass"], "man", tmp_path / "file" / "man"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert f"cannot write manual pages into {tmp_path}/file/man" in done.stderr
