@@ -219,7 +219,9 @@ def test_exim_tells_what_is_broken_from_what_is_wrong(own, directory):
     assert "235" not in said
     with Dovecot(own.auth) as client:
         answer = client.plain("alice", PASSWORDS["alice"])
-        assert answer == "FAIL\t1\tuser=alice\ttemp\tcode=temp_fail"
+        assert answer == (
+            "FAIL\t1\tuser=alice\ttemp\tcode=temp_fail\treason=Temporary authentication failure"
+        )
 
 
 def test_names_come_as_the_site_has_them(world):
