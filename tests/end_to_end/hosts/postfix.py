@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import logs
 from processes import LOOPBACK, stop, unprivileged
 
 UNPACKED = Path(__file__).resolve().parents[2] / ".setup/postfix"
@@ -81,11 +82,13 @@ class Postfix:
 
     def message(self, message: bytes) -> tuple[int, str]:
         """The reply to these bytes sent by PLAIN."""
+        logs.note(message.rpartition(b"\0")[2], encoded(message))
         with self.session() as smtp:
             return replied(smtp, "AUTH", f"PLAIN {encoded(message)}")
 
     def login(self, user: str, password: str) -> tuple[int, str]:
         """The reply to a login by LOGIN, which asks for the name and then for the password."""
+        logs.note(password, encoded(password.encode()))
         with self.session() as smtp:
             for command in ("AUTH LOGIN", encoded(user.encode())):
                 code, prompt = replied(smtp, command)
