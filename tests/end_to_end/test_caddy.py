@@ -107,6 +107,43 @@ def test_passwords_are_for_programs(world):
     assert answer.headers["WWW-Authenticate"].startswith('Basic realm="Shop account"')
 
 
+@pytest.mark.parametrize("path", ["/private/x", "/api/x", "/editors/x"])
+def test_nobody_else_is_let_in(world, path):
+    alice, bob = cookie_of(world.site, "alice"), cookie_of(world.site, "bob")
+    logged_out = cookie_of(world.site, "alice")
+    world.site.ask("delete_row", logged_out.removeprefix("sessionid="))
+    for headers in (
+        {"Cookie": cookie_of(world.site, "alice", expires_in=-5)},
+        {"Cookie": logged_out},
+        {"Cookie": cookie_of(world.site, "erin")},
+        {"Cookie": alice.upper()},
+        {"Cookie": "sessionid=' OR 1=1 --"},
+        {"Cookie": "sessionid=" + "a" * 8000},
+        {"Authorization": basic("nobody", "wrong")},
+        {"Authorization": basic("alice", PASSWORDS["bob"])},
+        {"Authorization": basic("alice", bob.removeprefix("sessionid="))},
+        {"Authorization": basic("erin", PASSWORDS["erin"])},
+        {"Authorization": basic("al\nice", "x")},
+        {"Authorization": "Basic !"},
+        {"Authorization": "Bearer " + alice.removeprefix("sessionid=")},
+    ):
+        assert ask(world, path, **headers).status in (302, 401), headers
+    # Somebody else's session is somebody else's, whatever is said beside it.
+    answer = ask(world, "/private/x", Cookie=bob, Remote_User="alice")
+    assert (answer.status, told(answer)["remote-user"]) == (200, ["bob"])
+
+
+def test_a_store_that_is_away(world):
+    cookie, right = cookie_of(world.site, "alice"), basic("alice", PASSWORDS["alice"])
+    world.site.database.rename(world.site.database.with_suffix(".away"))
+    try:
+        assert ask(world, "/private/x", Cookie=cookie).status == 503
+        assert ask(world, "/api/x", Authorization=right).status == 503
+    finally:
+        world.site.database.with_suffix(".away").rename(world.site.database)
+    assert ask(world, "/private/x", Cookie=cookie).status == 200
+
+
 def test_groups(world):
     statuses = {"alice": 200, "carol": 200, "bob": 403, "dave": 403, "mallory": 403}
     for user, status in statuses.items():
