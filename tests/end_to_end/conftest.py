@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
     "django_site", "people", "processes", "programs", "stores", "verdicts"
 )
 
+import logs
 from django_site import LATEST, DjangoSite
 from processes import give_away
 from programs import Programs, Shell
@@ -52,6 +53,13 @@ def base_directory() -> Iterator[Path]:
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_secret_in_any_log(base_directory, tmp_path_factory) -> Iterator[None]:
+    """Looks through all that was logged, after the servers of a file of tests have ended."""
+    yield
+    logs.look_through_all([base_directory, tmp_path_factory.getbasetemp()])
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from functools import cached_property
 from http.cookiejar import CookieJar
 from pathlib import Path
 
+import logs
 from processes import LOOPBACK, give_away, stop
 from programs import PATIENT, toml
 from stores.mariadb import MariaDB
@@ -271,6 +272,7 @@ class Browser:
     def _open(self, path: str, form: dict | None = None) -> str:
         data = urllib.parse.urlencode(form).encode() if form is not None else None
         with self._opener.open(self.site.url + path, data, timeout=60) as response:
+            logs.note(self.cookies.get(self.session_cookie))
             return response.read().decode()
 
     def send_form(self, path: str, **fields: str) -> str:
@@ -289,7 +291,12 @@ class Browser:
     @property
     def token(self) -> str:
         """The value of the session cookie."""
-        return self.cookies[self.site.settings.get("SESSION_COOKIE_NAME", "sessionid")]
+        return self.cookies[self.session_cookie]
+
+    @property
+    def session_cookie(self) -> str:
+        """The session cookie's name."""
+        return self.site.settings.get("SESSION_COOKIE_NAME", "sessionid")
 
     @property
     def user(self) -> str | None:

@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import logs
+
 # Longer than any deadline of the programs: passing it means that one hangs.
 HANGS = 60
 
@@ -46,11 +48,13 @@ def run(command: list, input: bytes | str = b"", **options) -> Result:
         timeout=HANGS,
         **options,
     )
+    logs.look_through(completed.stderr or b"", f"the standard error of {command[0]}")
     return Result(completed.returncode, completed.stdout, completed.stderr)
 
 
 def toml(tables: dict) -> str:
     """The TOML text of a configuration; its tables are dictionaries, None leaves a key out."""
+    logs.note_keys(tables)
 
     def value(item) -> str:
         if isinstance(item, dict):
@@ -99,10 +103,12 @@ class Shell:
         """`hallpass check USER --json`, with the password on standard input."""
         if isinstance(password, str):
             password = password.encode("utf-8", "surrogateescape")
+        logs.note(password)
         return self("check", "--json", *options, "--", user, input=password + b"\n")
 
     def session(self, token: str | bytes) -> Result:
         """`hallpass session TOKEN --json`."""
+        logs.note(token)
         return self("session", "--json", "--", token)
 
     def hash_verify(self, encoded: str, password: str, *options) -> Result:

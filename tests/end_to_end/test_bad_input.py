@@ -427,12 +427,12 @@ def test_wrong_option_is_no_reason_to_end(hallpass_programs, tmp_path):
 
 def test_extauth_log_has_no_secret(extauth):
     extauth.auth("alice", "a wrong s3cret")
-    extauth.auth("s3cret-alice", "a wrong s3cret")
+    extauth.auth("nobody", "a wrong s3cret")
     extauth.ask("setpass:alice:x:s3cret")
     extauth.ask("nonsense:s3cret")
     extauth.ask(GOOD)
     assert extauth.rest() == b""
-    log = extauth.log().replace("s3cret-alice", "")
+    log = extauth.log()
     assert "wrong-password" in log
     assert "s3cret" not in log
     assert PASSWORDS["alice"] not in log

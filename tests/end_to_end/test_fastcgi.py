@@ -477,4 +477,41 @@ def test_lighttpd(world, directory):
         assert status("/private/page.txt", Cookie="sessionid=gone") == 401
         authorization = basic("alice", PASSWORDS["alice"])
         assert status("/private/page.txt", Authorization=authorization) == 200
-        assert status("/private/page.txt", Authorization=basic("alice", "wrong")) == 401
+        bob = world.session("bob").removeprefix("sessionid=")
+        for user, password in [
+            ("alice", "wrong"),
+            ("alice", PASSWORDS["bob"]),
+            ("alice", bob),
+            ("nobody", "x"),
+            ("erin", PASSWORDS["erin"]),
+            ("' OR 1=1 --", "x"),
+            ("al\nice", "x"),
+        ]:
+            authorization = basic(user, password)
+            assert status("/private/page.txt", Authorization=authorization) == 401, user
+        for cookie in (
+            world.session("alice", expires_in=-5),
+            world.session("erin"),
+            world.session("alice").upper(),
+            "sessionid=" + "a" * 5000,
+        ):
+            assert status("/private/page.txt", Cookie=cookie) == 401, cookie
+
+
+def test_lighttpd_fails_closed(directory, new_directory, hallpass_programs, new_site):
+    site = site_with_accounts(new_site)
+    with (
+        World(site, directory, hallpass_programs).running() as world,
+        lighttpd(new_directory(), world.socket) as port,
+    ):
+        def status() -> int:
+            return web.ask((LOOPBACK, port), "/private/page.txt", {"Cookie": cookie}).status
+
+        cookie = world.session("alice")
+        assert status() == 200
+        site.database.rename(site.database.with_suffix(".away"))
+        assert status() == 500
+        site.database.with_suffix(".away").rename(site.database)
+        world.daemon.process.terminate()
+        world.daemon.process.wait(60)
+        assert status() >= 500

@@ -263,7 +263,7 @@ def test_apache_sends_the_others_to_the_login_and_back(server):
 
 @pytest.mark.parametrize(
     "cookie",
-    [None, "", "sessionid=", "sessionid=x", "theme=dark", "u:alice", "NULL", "sessionid=u:alice",
+    [None, "", "sessionid=", "sessionid=x", "theme=dark", "u:alice", "NULL", "sessionid=u:bob",
      "\xff" * 100, "sessionid=" + "a" * 7000],
 )
 def test_apache_lets_nobody_else_in(server, cookie):

@@ -212,6 +212,24 @@ def test_exim(world, directory):
     assert "535 Incorrect authentication data" in exim(directory, world.auth, "LOGIN", *login)
 
 
+def test_exim_lets_nobody_else_in(world, site, directory):
+    give_away(directory)
+    token = site.login("alice", PASSWORDS["alice"]).token
+    for message in (
+        b"\0nobody\0x",
+        b"\0erin\0" + PASSWORDS["erin"].encode(),
+        b"\0alice\0" + PASSWORDS["bob"].encode(),
+        b"\0alice\0" + token.encode(),
+        b"bob\0alice\0" + PASSWORDS["alice"].encode(),
+        b"\0' OR 1=1 --\0x",
+        b"\0alice\tuser=bob\0x",
+        b"\0\xff\0x",
+        b"alice",
+    ):
+        said = exim(directory, world.auth, "PLAIN", base64.b64encode(message).decode())
+        assert "235" not in said and "535" in said, message
+
+
 def test_exim_tells_what_is_broken_from_what_is_wrong(own, directory):
     own.site.database.rename(own.site.database.with_suffix(".away"))
     message = base64.b64encode(f"\0alice\0{PASSWORDS['alice']}".encode()).decode()
@@ -219,7 +237,9 @@ def test_exim_tells_what_is_broken_from_what_is_wrong(own, directory):
     assert "235" not in said
     with Dovecot(own.auth) as client:
         answer = client.plain("alice", PASSWORDS["alice"])
-        assert answer == "FAIL\t1\tuser=alice\ttemp\tcode=temp_fail"
+        assert answer == (
+            "FAIL\t1\tuser=alice\ttemp\tcode=temp_fail\treason=Temporary authentication failure"
+        )
 
 
 def test_names_come_as_the_site_has_them(world):

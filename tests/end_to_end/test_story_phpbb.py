@@ -224,6 +224,41 @@ def test_the_extension_asks_hallpassd_itself(world):
     world.daemon.process.send_signal(signal.SIGCONT)
 
 
+WHO_IS_WHO = [
+    # The site's user, the forum's, and who that is.
+    ("alice", "alice", "alice"),
+    ("zoë", "zoë", "zoë"),
+    ("alice", "", "alice"),  # made at the first visit
+    ("joe@example.org", "alice", "joe@example.org"),
+    # What phpBB takes for the same name is somebody else's on the site.
+    ("kate", "Kate", None),
+    ("Kate", "kate", None),
+    ("alice", "аlice", None),
+    (None, "alice", None),
+]
+
+
+def test_the_extension_knows_who_is_who(world):
+    provider = world.directory / "etc/ext/hallpass/auth/auth/provider"
+    command = ["php", FORUM / "board.php", provider, f"unix://{world.daemon.address}"]
+    # phpBB keeps what is typed in its administration escaped for its pages.
+    page = "http%3A%2F%2Fforum.example.org%2Findex.php"
+    link = {
+        "TEMPLATE_FILE": "@hallpass_auth/login_link.html",
+        "VARS": {"HALLPASS_LOGIN_URL": f"https://site/login/?from=forum&amp;next={page}"},
+    }
+    for visitor, member, expected in WHO_IS_WHO:
+        done = run([*command, world.log_in(visitor) if visitor else "sessionid=x", member])
+        assert done.code == 0, done
+        assert json.loads(done.text) == {
+            "switched_on": expected is not None and expected == member,
+            "stays": expected == member if member else None,
+            "autologin": expected,
+            "login": expected,
+            "login_data": link,
+        }, (visitor, member)
+
+
 def test_the_extension_is_whole():
     folder = example.EXAMPLES / "phpbb-django/ext/hallpass/auth"
     names = json.loads((folder / "composer.json").read_text())

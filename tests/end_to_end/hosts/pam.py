@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import logs
 from programs import HANGS, Programs
 
 from . import example
@@ -27,6 +28,7 @@ class Pam:
     ) -> subprocess.CompletedProcess:
         """pamtester's answer; `operations` are `authenticate`, `acct_mgmt` and others."""
         password = password.encode() if isinstance(password, str) else password
+        logs.note(password)
         return subprocess.run(
             ["pamtester", self.names[service], user, *(operations or ("authenticate",))],
             input=password + b"\n",

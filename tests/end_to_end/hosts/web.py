@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+import logs
+
 Address = tuple[str, int] | Path
 
 
@@ -22,7 +24,9 @@ class Answer:
 def basic(user: str | bytes, password: str | bytes) -> str:
     """The value of an Authorization header (RFC 7617; text in UTF-8)."""
     parts = [part.encode() if isinstance(part, str) else part for part in (user, password)]
-    return "Basic " + base64.b64encode(b":".join(parts)).decode()
+    encoded = base64.b64encode(b":".join(parts)).decode()
+    logs.note(password, encoded)
+    return f"Basic {encoded}"
 
 
 def request(
@@ -37,8 +41,17 @@ def request(
     items = list(headers.items() if isinstance(headers, dict) else headers)
     if "host" not in {name.lower() for name, _ in items}:
         items.insert(0, ("Host", "shop.example.org"))
+    for name, value in items:
+        _note_secrets(name.lower(), _bytes(value))
     lines += [name.encode() + b": " + _bytes(value) for name, value in items]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def _note_secrets(header: str, value: bytes) -> None:
+    if header == "cookie":
+        logs.note(*(pair.strip().partition(b"=")[2] for pair in value.split(b";")))
+    if header == "authorization":
+        logs.note(value.partition(b" ")[2])
 
 
 def _bytes(text: str | bytes) -> bytes:

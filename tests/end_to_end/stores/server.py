@@ -6,6 +6,7 @@ import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import logs
 from processes import free_port, running, unprivileged
 from programs import HANGS
 
@@ -22,6 +23,7 @@ class Server:
 
     def __init__(self, directory: Path):
         self.directory = directory
+        logs.not_ours(directory)
         self.port = free_port()
         self.process: subprocess.Popen | None = None
         self._open = ExitStack()

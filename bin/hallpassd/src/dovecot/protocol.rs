@@ -14,6 +14,9 @@ use zeroize::{Zeroize, Zeroizing};
 const LONGEST_LINE: usize = 16 * 1024;
 /// How many requests may be open at once on a connection.
 const MOST_OPEN: usize = 1024;
+/// What a failure says that is nobody's wrong password: by its name before Dovecot 2.3, by the one
+/// since then, and in words for Postfix, which knows neither name and tells its clients the words.
+const TEMPORARY: &str = "temp\tcode=temp_fail\treason=Temporary authentication failure";
 
 /// What is told a client that connects: the mechanisms, all of which need the password as it is.
 pub fn greeting(process: u32, connection: u64, cookie: &[u8; 16]) -> String {
@@ -133,8 +136,7 @@ impl Conversation {
 
     /// Says that nothing can be said to who asked so as `name`.
     pub fn fail(&mut self, number: Number, name: &str) {
-        // Before 2.3 it is called one thing, and since then another.
-        self.answer(number, "FAIL", name, "\ttemp\tcode=temp_fail");
+        self.answer(number, "FAIL", name, &format!("\t{TEMPORARY}"));
     }
 
     fn answer(&mut self, number: Number, word: &str, name: &str, rest: &str) {
@@ -213,7 +215,7 @@ impl Conversation {
             }
         }
         if self.open.len() >= MOST_OPEN {
-            self.output += &format!("FAIL\t{id}\ttemp\tcode=temp_fail\n");
+            self.output += &format!("FAIL\t{id}\t{TEMPORARY}\n");
             return Ok(None);
         }
         self.open.insert(id, request);
@@ -406,7 +408,7 @@ mod tests {
         let asked = say(&mut conversation, "CONT\t5\tAGFsaWNlAHNlY3JldA==\n").unwrap();
         assert_eq!(asked, ["5 alice:secret  "]);
         conversation.fail(number(5, 1), "alice");
-        let failed = "FAIL\t5\tuser=alice\ttemp\tcode=temp_fail\n";
+        let failed = format!("FAIL\t5\tuser=alice\t{TEMPORARY}\n");
         assert_eq!(conversation.output(), failed);
     }
 
@@ -488,7 +490,7 @@ mod tests {
         for id in 0..=MOST_OPEN {
             say(&mut conversation, &format!("AUTH\t{id}\tPLAIN\n")).unwrap();
         }
-        let refused = format!("FAIL\t{MOST_OPEN}\ttemp\tcode=temp_fail\n");
+        let refused = format!("FAIL\t{MOST_OPEN}\t{TEMPORARY}\n");
         assert!(conversation.output().ends_with(&refused));
         assert_eq!(conversation.open.len(), MOST_OPEN);
     }

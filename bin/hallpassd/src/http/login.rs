@@ -6,27 +6,37 @@ use crate::percent;
 
 /// `template` with the percent-encoded address that the client wanted in the place of `{url}`.
 ///
-/// The address is taken from `X-Original-URI` or `X-Original-URL` (nginx, by its configuration),
+/// The address is `wanted`, which came with the question itself (Envoy), else taken from `X-Original-URI` or `X-Original-URL` (nginx, by its configuration),
 /// else put together from `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik), and is empty
 /// where none of them came, or the peer is not one whose word is `trusted`.
-pub fn login_url(template: &str, headers: &HeaderMap, trusted: bool) -> String {
+pub fn login_url(
+    template: &str,
+    headers: &HeaderMap,
+    wanted: Option<&str>,
+    trusted: bool,
+) -> String {
     let address = if trusted {
-        original(headers)
+        original(headers, wanted)
     } else {
         Vec::new()
     };
     template.replace("{url}", &percent::encode(&address, b""))
 }
 
-fn original(headers: &HeaderMap) -> Vec<u8> {
+fn original(headers: &HeaderMap, wanted: Option<&str>) -> Vec<u8> {
     let header = |name| headers.get(name).map(|value| value.as_bytes());
-    if let Some(address) = header("x-original-uri").or_else(|| header("x-original-url")) {
+    let (uri, host) = if let Some(wanted) = wanted {
+        // The question has the Host of what is asked about.
+        let host = header("x-forwarded-host").or_else(|| header("host"));
+        (wanted.as_bytes(), host)
+    } else if let Some(address) = header("x-original-uri").or_else(|| header("x-original-url")) {
         return address.to_vec();
-    }
-    let Some(uri) = header("x-forwarded-uri") else {
+    } else if let Some(uri) = header("x-forwarded-uri") {
+        (uri, header("x-forwarded-host"))
+    } else {
         return Vec::new();
     };
-    match (header("x-forwarded-proto"), header("x-forwarded-host")) {
+    match (header("x-forwarded-proto"), host) {
         (Some(scheme), Some(host)) => {
             // Traefik names the scheme of a websocket as the browser's address bar does not.
             let scheme: &[u8] = match scheme {
@@ -51,7 +61,25 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
-        login_url("/login?next={url}&x=1", &headers, trusted)
+        login_url("/login?next={url}&x=1", &headers, None, trusted)
+    }
+
+    #[test]
+    fn the_address_comes_with_the_question() {
+        let mut headers = HeaderMap::new();
+        let to = |headers: &HeaderMap, trusted| {
+            login_url("/login?next={url}", headers, Some("/x?y"), trusted)
+        };
+        headers.insert(
+            "x-original-uri",
+            HeaderValue::from_static("//evil.example/"),
+        );
+        headers.insert("host", HeaderValue::from_static("site.example"));
+        assert_eq!(to(&headers, true), "/login?next=%2Fx%3Fy");
+        headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+        let whole = "/login?next=https%3A%2F%2Fsite.example%2Fx%3Fy";
+        assert_eq!(to(&headers, true), whole);
+        assert_eq!(to(&headers, false), "/login?next=");
     }
 
     #[test]

@@ -137,6 +137,7 @@ async fn auth(site: &Site, headers: &HeaderMap, asked: Asked, peer: Peer) -> Ans
         conditions,
         redirect,
         basic,
+        original,
     } = asked;
     let asking = asking(site, Door::Auth, headers, peer, conditions);
     let credentials = credentials::credentials(headers, &Accepting::by(site));
@@ -148,7 +149,8 @@ async fn auth(site: &Site, headers: &HeaderMap, asked: Asked, peer: Peer) -> Ans
     let mut answer = answer::plain(answer::status(&verdict), "");
     if answer.status() == StatusCode::UNAUTHORIZED {
         let login = site.configuration.daemon.login_url.as_deref();
-        let login = login.map(|template| login_url(template, headers, site.trusts(peer)));
+        let wanted = original.as_deref();
+        let login = login.map(|template| login_url(template, headers, wanted, site.trusts(peer)));
         if let Some(login) = login.and_then(|url| HeaderValue::try_from(url).ok()) {
             if redirect {
                 *answer.status_mut() = StatusCode::FOUND;

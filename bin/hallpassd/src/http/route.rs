@@ -43,6 +43,9 @@ pub struct Asked {
     pub redirect: bool,
     /// Unless `basic=0`: whether a refusal asks for Basic authentication.
     pub basic: bool,
+    /// `original=`, which takes all that follows it, or what follows `/auth`: the address that the
+    /// client wanted, as Envoy puts it behind its `path_prefix`.
+    pub original: Option<String>,
 }
 
 /// Reads the path and the query of a request's target.
@@ -60,21 +63,59 @@ pub fn route(path: &str, query: Option<&str>) -> Route {
         "/healthz" => Route::Health,
         "/readyz" => Route::Ready,
         "/metrics" => Route::Metrics,
-        _ => Route::Unknown,
+        _ => match path.strip_prefix("/auth") {
+            Some(wanted) if wanted.starts_with('/') => followed_by(wanted, query),
+            _ => Route::Unknown,
+        },
+    }
+}
+
+/// `/auth` followed by the address that the client wanted: nothing in it is a condition.
+fn followed_by(path: &str, query: Option<&str>) -> Route {
+    // Unless somebody wrote a slash too many, whose condition must not be lost.
+    if path == "/" && query.is_some_and(has_option) {
+        return Route::Malformed;
+    }
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Route::Auth(Asked {
+        original: Some(format!("{path}{query}")),
+        ..Asked::default()
+    })
+}
+
+fn has_option(query: &str) -> bool {
+    query.split('&').any(|pair| {
+        let key = pair.split_once('=').map_or(pair, |(key, _)| key);
+        let key = percent::decode(key).unwrap_or_default();
+        ["group", "permission", "redirect", "basic", "original"].contains(&key.as_str())
+    })
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            conditions: Conditions::default(),
+            redirect: false,
+            basic: true,
+            original: None,
+        }
     }
 }
 
 fn asked(query: Option<&str>) -> Option<Asked> {
-    let mut asked = Asked {
-        conditions: Conditions::default(),
-        redirect: false,
-        basic: true,
-    };
-    for pair in query
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-    {
+    let mut asked = Asked::default();
+    let mut rest = query.unwrap_or_default();
+    while !rest.is_empty() {
+        // The client's own query, or what it says there, is none of ours.
+        if let Some(wanted) = rest.strip_prefix("original=") {
+            asked.original = Some(wanted.to_owned());
+            break;
+        }
+        let (pair, more) = rest.split_once('&').unwrap_or((rest, ""));
+        rest = more;
+        if pair.is_empty() {
+            continue;
+        }
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent::decode(value)?;
         match percent::decode(key)?.as_str() {
@@ -124,9 +165,55 @@ mod tests {
             "ticket=x",
             "=",
             "permissions=a.b",
+            "original",
+            "%6Friginal=/x",
+            "Original=/x",
         ] {
             assert_eq!(route("/auth", Some(query)), Route::Malformed, "{query}");
         }
+    }
+
+    #[test]
+    fn what_follows_is_the_address_that_was_wanted() {
+        let original = |path, query| match route(path, query) {
+            Route::Auth(asked) => {
+                assert_eq!(asked.conditions, Conditions::default());
+                asked.original
+            }
+            other => panic!("{path}: {other:?}"),
+        };
+        assert_eq!(original("/auth", None), None);
+        assert_eq!(original("/auth/", None).as_deref(), Some("/"));
+        let query = Some("group=a&permission=b&redirect=1");
+        let wanted = "/x%20y/../healthz?group=a&permission=b&redirect=1";
+        assert_eq!(
+            original("/auth/x%20y/../healthz", query).as_deref(),
+            Some(wanted)
+        );
+        assert_eq!(original("/auth/", Some("a=b")).as_deref(), Some("/?a=b"));
+        // A slash too many before a condition.
+        for query in [
+            "group=a",
+            "a&permission=b",
+            "%67roup=a",
+            "redirect=1",
+            "basic",
+            "original=",
+        ] {
+            assert_eq!(route("/auth/", Some(query)), Route::Malformed, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_last_option_takes_what_the_client_says() {
+        let asked = auth("group=a&redirect=1&original=/x?y=%zz&group=b&original=/z");
+        assert_eq!(asked.conditions.any, [Requirement::Group("a".to_owned())]);
+        assert!(asked.redirect);
+        assert_eq!(
+            asked.original.as_deref(),
+            Some("/x?y=%zz&group=b&original=/z")
+        );
+        assert_eq!(auth("original=").original.as_deref(), Some(""));
     }
 
     #[test]
@@ -135,7 +222,17 @@ mod tests {
         assert_eq!(route("/check", None), Route::Check);
         assert_eq!(route("/check", Some("group=a")), Route::Malformed);
         for path in [
-            "/", "/auth/", "/Auth", "/authx", "//auth", "/auth/x", "auth", "*", "",
+            "/",
+            "/Auth",
+            "/authx",
+            "//auth",
+            "/auth*",
+            "/auth%2F",
+            "/session/x",
+            "/healthz/",
+            "auth",
+            "*",
+            "",
         ] {
             assert_eq!(route(path, None), Route::Unknown, "{path}");
         }

@@ -52,10 +52,7 @@ class hallpass extends \phpbb\auth\provider\base
 	/** Called when an administrator switches it on: refuses to lock that administrator out. */
 	public function init()
 	{
-		$owner = $this->owner();
-		$same = is_array($owner)
-			&& utf8_clean_string($this->escaped($owner['user'])) === $this->user->data['username_clean'];
-		return $same ? false : 'Log in to the other site first, by the name that you have here.';
+		return $this->is_of($this->user->data) ? false : 'Log in to the other site first, by the name that you have here.';
 	}
 
 	/** The login form: whoever has a session of the site is logged in by it, whatever was typed. */
@@ -99,9 +96,7 @@ class hallpass extends \phpbb\auth\provider\base
 			$row = $this->row_of_visitor();
 			return !($row && $this->may_in($row));
 		}
-		$owner = $this->owner();
-		return is_array($owner)
-			&& utf8_clean_string($this->escaped($owner['user'])) === $user['username_clean'];
+		return $this->is_of($user);
 	}
 
 	/** Below the login form, a link to the site's own. */
@@ -110,7 +105,7 @@ class hallpass extends \phpbb\auth\provider\base
 		$url = $this->login_url(generate_board_url() . '/' . $this->user->page['page']);
 		return $url === '' ? null : [
 			'TEMPLATE_FILE' => '@hallpass_auth/login_link.html',
-			'TEMPLATE_VARS' => ['HALLPASS_LOGIN_URL' => htmlspecialchars($url, ENT_COMPAT)],
+			'VARS' => ['HALLPASS_LOGIN_URL' => htmlspecialchars($url, ENT_COMPAT)],
 		];
 	}
 
@@ -160,6 +155,13 @@ class hallpass extends \phpbb\auth\provider\base
 		return $this->owner;
 	}
 
+	/** Whether the visitor's session is that of a row of the forum. */
+	protected function is_of($row)
+	{
+		$owner = $this->owner();
+		return is_array($owner) && $this->escaped($owner['user']) === $row['username'];
+	}
+
 	/**
 	* @return array|false|null the forum's row of the visitor, made at the first visit; false for a
 	*	visitor without a session of the site; null when nobody can say
@@ -172,13 +174,14 @@ class hallpass extends \phpbb\auth\provider\base
 			return $owner;
 		}
 		$name = $this->escaped($owner['user']);
-		$row = $this->row($name);
-		return $row ?: $this->make_profile($name, isset($owner['email']) ? $owner['email'] : '');
+		$row = $this->row($name) ?: $this->make_profile($name, isset($owner['email']) ? $owner['email'] : '');
+		// To phpBB, names that look alike are one; to the site they are different people.
+		return $row && $this->is_of($row) ? $row : null;
 	}
 
+	/** The row of this name, or of one that phpBB takes for the same: it can have only one of them. */
 	protected function row($name)
 	{
-		// By the clean name: two that phpBB takes for one are one.
 		$sql = 'SELECT * FROM ' . USERS_TABLE . "
 			WHERE username_clean = '" . $this->db->sql_escape(utf8_clean_string($name)) . "'";
 		$result = $this->db->sql_query($sql);
@@ -225,12 +228,14 @@ class hallpass extends \phpbb\auth\provider\base
 	/** A name as phpBB keeps it: escaped for its pages. */
 	protected function escaped($name)
 	{
-		return utf8_normalize_nfc(htmlspecialchars($name, ENT_COMPAT, 'UTF-8'));
+		return htmlspecialchars($name, ENT_COMPAT, 'UTF-8');
 	}
 
 	protected function setting($name, $default)
 	{
-		return isset($this->config[$name]) && $this->config[$name] !== '' ? $this->config[$name] : $default;
+		$value = isset($this->config[$name]) ? $this->config[$name] : '';
+		// As everything that is typed in the administration, it is kept escaped.
+		return $value === '' ? $default : htmlspecialchars_decode($value, ENT_COMPAT);
 	}
 
 	protected function refused($status, $message)
