@@ -172,7 +172,8 @@ def test_password_is_nowhere_in_the_output(hallpass):
 
 
 def test_password_is_no_argument(hallpass):
-    assert hallpass("check", "alice", SECRET, input="").code == 2
+    # What is typed as one is told back, to whoever typed it.
+    assert hallpass("check", "alice", "pässwörd", input="").code == 2
 
 
 def test_errors_go_to_standard_error(shell, directory):
