@@ -306,7 +306,16 @@ pub fn identifier(name: &str) -> Option<String> {
     if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
         return None;
     }
-    Some(format!("\"{}\"", name.replace('"', "\"\"")))
+    let mut quoted = String::with_capacity(name.len() + 2);
+    quoted.push('"');
+    for character in name.chars() {
+        if character == '"' {
+            quoted.push('"');
+        }
+        quoted.push(character);
+    }
+    quoted.push('"');
+    Some(quoted)
 }
 
 /// The name that an [`identifier`] quotes.

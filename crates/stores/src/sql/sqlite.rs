@@ -64,7 +64,8 @@ impl Sqlite {
                     self.path.display()
                 ))
             })?;
-        if self.open.as_ref().is_none_or(|open| open.file != file) {
+        let opening = self.open.as_ref().is_none_or(|open| open.file != file);
+        if opening {
             self.open = None;
             self.open = Some(self.connect(file)?);
         }
@@ -82,6 +83,10 @@ impl Sqlite {
             open.connection
                 .busy_timeout(deadline.remaining())
                 .and_then(|()| open.connection.prepare_cached(begin)?.execute([]))
+                .and_then(|_| match opening {
+                    true => read_schema(&open.connection),
+                    false => Ok(()),
+                })
                 .err()
         };
         failed.map_or(Ok(()), |error| {
@@ -277,6 +282,12 @@ impl Sqlite {
             "the SQLite database {path}: {doing} failed: {error}{mend}"
         ))
     }
+}
+
+/// The first statement that names a table would read the schema, too, but one that is kept gets
+/// all its memory from the heap, and SQLite's own slots are cheaper for what parsing takes.
+fn read_schema(connection: &Connection) -> rusqlite::Result<()> {
+    connection.table_exists(None, "sqlite_schema").map(drop)
 }
 
 fn prepare(

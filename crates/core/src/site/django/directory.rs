@@ -202,7 +202,7 @@ impl Directory for Accounts {
         }
         let statements = self.statements(queries)?;
         let parameters = [(":token", token.into())];
-        let mut found = accounts(queries, statements, &statements.by_token, &parameters)?;
+        let mut found = accounts(queries, statements, &statements.by_token(), &parameters)?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
@@ -252,10 +252,10 @@ impl Directory for Accounts {
     ) -> Result<Vec<Account>, Unavailable> {
         let statements = self.statements(queries)?;
         let rows = match last {
-            None => queries.rows(&statements.first_page, &[], PAGE)?,
+            None => queries.rows(&statements.first_page(), &[], PAGE)?,
             Some(last) => {
                 let parameters = [(":id", last.value.clone())];
-                queries.rows(&statements.next_page, &parameters, PAGE)?
+                queries.rows(&statements.next_page(), &parameters, PAGE)?
             }
         };
         let account = |row| account(row, statements.key);
@@ -338,8 +338,8 @@ impl Directory for Accounts {
     }
 
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
-        let statement = &self.statements(queries)?.some_hashes;
-        let rows = queries.rows(statement, &[], SOME_HASHES)?;
+        let statement = self.statements(queries)?.some_hashes();
+        let rows = queries.rows(&statement, &[], SOME_HASHES)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 }

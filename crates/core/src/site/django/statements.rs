@@ -33,19 +33,16 @@ pub(super) struct Statements {
     pub(super) by_email: Option<String>,
     /// Of `:id`.
     pub(super) by_id: String,
-    /// Of `:token`, in the table of Django REST framework.
-    pub(super) by_token: String,
     select: String,
+    table: String,
+    id: String,
     username: String,
+    password: String,
     email: Option<String>,
     /// Of `:id`; `None` where the model has no groups.
     pub(super) groups: Option<String>,
     /// Of `:id`, `:application` and `:codename`; `None` where the model has no permissions.
     pub(super) permission: Option<String>,
-    pub(super) some_hashes: String,
-    /// All accounts, by their keys: the first of them, and those after `:id`.
-    pub(super) first_page: String,
-    pub(super) next_page: String,
 }
 
 /// What the user model's primary key is.
@@ -124,23 +121,48 @@ impl Statements {
             },
             groups,
             permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
-            some_hashes: format!(
-                "SELECT {password} FROM {table} ORDER BY {id} DESC LIMIT {SOME_HASHES}"
-            ),
-            first_page: format!("{select} ORDER BY {id} LIMIT {PAGE}"),
-            next_page: format!("{select} WHERE {id} > :id ORDER BY {id} LIMIT {PAGE}"),
             by_username: format!("{select} WHERE {username} = :name"),
             by_email: email
                 .as_ref()
                 .map(|email| format!("{select} WHERE {email} = :name")),
             by_id: format!("{select} WHERE {id} = :id"),
-            by_token: format!(
-                "{select} WHERE {id} = (SELECT \"user_id\" FROM \"authtoken_token\" WHERE \"key\" = :token)"
-            ),
             select,
+            table,
+            id,
             username,
+            password,
             email,
         })
+    }
+
+    /// Of `:token`, in the table of Django REST framework.
+    pub(super) fn by_token(&self) -> String {
+        let Self { select, id, .. } = self;
+        format!(
+            "{select} WHERE {id} = (SELECT \"user_id\" FROM \"authtoken_token\" WHERE \"key\" = :token)"
+        )
+    }
+
+    pub(super) fn some_hashes(&self) -> String {
+        let Self {
+            table,
+            id,
+            password,
+            ..
+        } = self;
+        format!("SELECT {password} FROM {table} ORDER BY {id} DESC LIMIT {SOME_HASHES}")
+    }
+
+    /// The first of all accounts, by their keys.
+    pub(super) fn first_page(&self) -> String {
+        let Self { select, id, .. } = self;
+        format!("{select} ORDER BY {id} LIMIT {PAGE}")
+    }
+
+    /// Those after `:id`.
+    pub(super) fn next_page(&self) -> String {
+        let Self { select, id, .. } = self;
+        format!("{select} WHERE {id} > :id ORDER BY {id} LIMIT {PAGE}")
     }
 
     pub(super) fn by_username_but_for_case(&self, queries: &Queries<'_>, name: &str) -> String {
