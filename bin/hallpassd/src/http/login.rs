@@ -6,9 +6,10 @@ use crate::percent;
 
 /// `template` with the percent-encoded address that the client wanted in the place of `{url}`.
 ///
-/// The address is `wanted`, which came with the question itself (Envoy), else taken from `X-Original-URI` or `X-Original-URL` (nginx, by its configuration),
-/// else put together from `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik), and is empty
-/// where none of them came, or the peer is not one whose word is `trusted`.
+/// The address is `wanted`, which came with the question itself (Envoy), else taken from
+/// `X-Original-URI` or `X-Original-URL` (nginx, by its configuration), else put together from
+/// `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik), and is empty where none of them came,
+/// or the peer is not one whose word is `trusted`.
 pub fn login_url(
     template: &str,
     headers: &HeaderMap,
