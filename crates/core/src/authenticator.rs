@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod costliest;
 mod grants;
+mod owners;
 mod password;
 mod session;
 mod told;
@@ -20,6 +21,7 @@ use hallpass_stores::{Deadline, Unavailable, Witness};
 use self::admission::admit;
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
 use self::costliest::Costliest;
+use self::owners::Owners;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::site::Site;
@@ -45,6 +47,7 @@ pub struct Authenticator {
     longest_password: usize,
     tickets: Option<Tickets>,
     costliest: Costliest,
+    owners: Owners,
     shared: Option<Arc<Shared>>,
     witness: Witness,
 }
@@ -78,6 +81,7 @@ impl Authenticator {
             longest_password: configuration.limits.max_password,
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
             costliest: Costliest::default(),
+            owners: Owners::default(),
             shared: None,
             witness: Witness::default(),
         }

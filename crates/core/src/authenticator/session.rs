@@ -52,7 +52,11 @@ impl Authenticator {
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
         let site = &mut self.site;
+        let owners = &mut self.owners;
         self.database.ask(deadline, |queries| {
+            if let Some(key) = owners.of(token.expose()) {
+                site.foresee(queries, key)?;
+            }
             let login = site
                 .sessions
                 .read(queries, token.expose(), &question.client, now)?;
@@ -66,6 +70,7 @@ impl Authenticator {
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
+            owners.remember(token.expose(), &login.key);
             if !account.active {
                 told::active(queries.witness(), false);
                 return Ok(Err(Reason::Inactive));

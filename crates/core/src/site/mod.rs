@@ -69,6 +69,19 @@ impl Site {
         }
     }
 
+    /// Says that the session to be read is probably that of the account whose primary key sessions
+    /// spell as `key`.
+    pub(crate) fn foresee(
+        &mut self,
+        queries: &mut Queries<'_>,
+        key: &str,
+    ) -> Result<(), Unavailable> {
+        if self.sessions.names_users() {
+            return Ok(());
+        }
+        self.directory.foresee(queries, key)
+    }
+
     /// Whose rules say what the stored hash `encoded` means.
     pub(crate) fn rules_of(&self, encoded: &str) -> Rules {
         self.directory.rules(encoded).unwrap_or(self.rules)
@@ -90,6 +103,12 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         queries: &mut Queries<'_>,
         key: &str,
     ) -> Result<Option<Account>, Unavailable>;
+
+    /// Has the account of [`by_key`](Self::by_key) read together with what is looked up first, where
+    /// that spares a way to the database.
+    fn foresee(&mut self, _queries: &mut Queries<'_>, _key: &str) -> Result<(), Unavailable> {
+        Ok(())
+    }
 
     /// The account that the site itself calls `name`, in a session of its own. Nothing that a name
     /// may mean when it is typed counts here.

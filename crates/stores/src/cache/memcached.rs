@@ -38,13 +38,21 @@ impl Protocol for Memcached {
         Connection::open(name.into(), &self.address, None, deadline)
     }
 
-    fn get(
+    fn ask(
+        &mut self,
+        connection: &mut Connection,
+        key: &[u8],
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        connection.send(&[b"get ", key, b"\r\n"].concat(), deadline)
+    }
+
+    fn answer(
         &mut self,
         connection: &mut Connection,
         key: &[u8],
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
-        connection.send(&[b"get ", key, b"\r\n"].concat(), deadline)?;
         let mut found = None;
         loop {
             let decode = |bytes: &[u8]| text::decode(bytes, key, LONGEST_VALUE);

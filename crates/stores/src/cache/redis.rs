@@ -68,13 +68,21 @@ impl Protocol for Redis {
     }
 
     /// `GET` (Redis 1.0).
-    fn get(
+    fn ask(
         &mut self,
         connection: &mut Connection,
         key: &[u8],
         deadline: Deadline,
+    ) -> Result<(), Failure> {
+        connection.send(&resp::command(&[b"GET", key]), deadline)
+    }
+
+    fn answer(
+        &mut self,
+        connection: &mut Connection,
+        _key: &[u8],
+        deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
-        connection.send(&resp::command(&[b"GET", key]), deadline)?;
         match reply(connection, deadline)? {
             Reply::Bulk(bytes) => Ok(bytes.map(|bytes| Entry { bytes, flags: None })),
             Reply::Error(error) if error.starts_with("WRONGTYPE") => Err(Failure::Value(format!(

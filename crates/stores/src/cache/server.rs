@@ -13,7 +13,15 @@ pub(super) trait Protocol {
     fn connect(&mut self, deadline: Deadline) -> Result<Connection, Failure>;
 
     /// Asks for the value of `key`.
-    fn get(
+    fn ask(
+        &mut self,
+        connection: &mut Connection,
+        key: &[u8],
+        deadline: Deadline,
+    ) -> Result<(), Failure>;
+
+    /// The value of `key`, which has been asked for.
+    fn answer(
         &mut self,
         connection: &mut Connection,
         key: &[u8],
@@ -65,11 +73,12 @@ impl<P: Protocol> Server<P> {
         Ok(keys)
     }
 
-    /// Asks for the value of `key`. A connection that ended while nobody used it is replaced
-    /// once, within the same deadline.
+    /// Asks for the value of `key`, and does what is to be done `meanwhile`. A connection that ended
+    /// while nobody used it is replaced once, within the same deadline.
     pub(super) fn get(
         &mut self,
         key: &[u8],
+        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
@@ -82,11 +91,13 @@ impl<P: Protocol> Server<P> {
         // Taken out: after any failure it is dropped, so that no answer can be taken for that to
         // a later question.
         let answer = match self.connection.take() {
-            Some(idle) => match self.ask(idle, key, query_timeout, deadline) {
-                Err(Failure::Closed(_)) => self.connect_and_ask(key, query_timeout, deadline),
+            Some(idle) => match self.ask(idle, key, meanwhile, query_timeout, deadline) {
+                Err(Failure::Closed(_)) => {
+                    self.connect_and_ask(key, meanwhile, query_timeout, deadline)
+                }
                 answer => answer,
             },
-            None => self.connect_and_ask(key, query_timeout, deadline),
+            None => self.connect_and_ask(key, meanwhile, query_timeout, deadline),
         };
         match &answer {
             Ok(_) | Err(Failure::Value(_)) => self.backoff.answered(),
@@ -104,6 +115,7 @@ impl<P: Protocol> Server<P> {
     fn connect_and_ask(
         &mut self,
         key: &[u8],
+        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
@@ -113,18 +125,23 @@ impl<P: Protocol> Server<P> {
         let connection = self
             .protocol
             .connect(deadline.at_most(self.connect_timeout))?;
-        self.ask(connection, key, query_timeout, deadline)
+        self.ask(connection, key, meanwhile, query_timeout, deadline)
     }
 
     fn ask(
         &mut self,
         mut connection: Connection,
         key: &[u8],
+        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
-        let deadline = deadline.at_most(query_timeout);
-        let entry = self.protocol.get(&mut connection, key, deadline)?;
+        let patience = deadline.at_most(query_timeout);
+        self.protocol.ask(&mut connection, key, patience)?;
+        meanwhile();
+        // What took its time meanwhile was not this server.
+        let patience = deadline.at_most(query_timeout);
+        let entry = self.protocol.answer(&mut connection, key, patience)?;
         self.connection = Some(connection);
         Ok(entry)
     }

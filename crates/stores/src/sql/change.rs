@@ -1,8 +1,9 @@
 //! Changes: one transaction on a connection of its own, which is closed after it. All other
 //! connections only read.
 
-use super::{Connection, Database, Queries, Settings, Value, nowhere};
-use crate::{Deadline, Unavailable, Witness};
+use super::queries::nowhere;
+use super::{Connection, Database, Queries, Settings, Value};
+use crate::{Deadline, Unavailable};
 
 /// What one change asks and does, all of it or none.
 #[derive(Debug)]
@@ -51,12 +52,7 @@ pub fn change<T, E>(
 ) -> Result<Result<T, E>, Unavailable> {
     let mut database = Database::with(settings, true);
     let made = make(&mut Changes {
-        queries: Queries {
-            connection: &mut database.connection,
-            query_timeout: database.query_timeout,
-            deadline,
-            witness: Witness::default(),
-        },
+        queries: database.queries(deadline),
     })?;
     if made.is_ok() {
         // Whoever asked has been told by now that nothing was changed: waiting for a lock may take

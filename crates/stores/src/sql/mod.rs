@@ -6,20 +6,25 @@
 mod change;
 mod civil;
 mod grants;
+mod look_up;
 mod mysql;
 mod postgres;
+mod queries;
 mod server;
 mod settings;
 mod sqlite;
 mod statement;
 mod value;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 pub use self::change::{Changes, change};
 pub use self::grants::grants;
+use self::look_up::Joined;
+pub use self::look_up::LookUp;
 use self::mysql::Mysql;
 use self::postgres::Postgres;
+pub use self::queries::Queries;
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
 use self::statement::{Dialect, Statement};
@@ -46,6 +51,7 @@ pub struct Database {
     connection: Connection,
     query_timeout: Duration,
     witness: Witness,
+    joined: Joined,
 }
 
 #[derive(Debug)]
@@ -84,6 +90,7 @@ impl Database {
             connection,
             query_timeout: settings.query_timeout,
             witness: Witness::default(),
+            joined: Joined::default(),
         }
     }
 
@@ -104,179 +111,23 @@ impl Database {
         deadline: Deadline,
         ask: impl FnOnce(&mut Queries<'_>) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
-        let answer = ask(&mut Queries {
-            connection: &mut self.connection,
-            query_timeout: self.query_timeout,
-            deadline,
-            witness: self.witness.clone(),
-        });
+        let answer = ask(&mut self.queries(deadline));
         if let Connection::Sqlite(sqlite) = &mut self.connection {
             sqlite.end(answer.is_ok());
         }
         answer
     }
-}
 
-/// What one question asks of a [`Database`].
-#[derive(Debug)]
-pub struct Queries<'a> {
-    connection: &'a mut Connection,
-    query_timeout: Duration,
-    deadline: Deadline,
-    witness: Witness,
-}
-
-impl Queries<'_> {
-    /// The rows that `statement` gives. Its parameters are named `:name`, and are given here
-    /// with the colon; what is given and not named is left out. At most `limit` rows are read.
-    ///
-    /// A value that is none of the type that the database compares it with, text that is no number
-    /// say, equals nothing: there are no rows then.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the statement cannot be run in time, a missing table included.
-    pub fn rows(
-        &mut self,
-        statement: &str,
-        parameters: &[(&str, Value)],
-        limit: usize,
-    ) -> Result<Vec<Row>, Unavailable> {
-        let deadline = self.deadline;
-        let answer = match self.connection {
-            Connection::Nowhere => Err(nowhere()),
-            Connection::Sqlite(sqlite) => {
-                let deadline = deadline.at_most(self.query_timeout);
-                sqlite.rows(statement, parameters, limit, deadline)
-            }
-            Connection::Postgres(server) => server.rows(statement, parameters, limit, deadline),
-            Connection::Mysql(server) => server.rows(statement, parameters, limit, deadline),
-        };
-        self.witness
-            .read("database", || told(statement, parameters, &answer));
-        answer
-    }
-
-    /// Whoever looks on.
-    #[must_use]
-    pub fn witness(&self) -> &Witness {
-        &self.witness
-    }
-
-    /// The columns of `table` that an index begins with, by which rows are found without reading
-    /// all of them.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the database cannot be asked in time.
-    pub fn indexed(&mut self, table: &str) -> Result<Vec<String>, Unavailable> {
-        let deadline = self.deadline;
-        match self.connection {
-            Connection::Nowhere => Err(nowhere()),
-            Connection::Sqlite(sqlite) => {
-                sqlite.indexed(table, deadline.at_most(self.query_timeout))
-            }
-            Connection::Postgres(server) => server.indexed(table, deadline),
-            Connection::Mysql(server) => server.indexed(table, deadline),
+    fn queries(&mut self, deadline: Deadline) -> Queries<'_> {
+        Queries {
+            connection: &mut self.connection,
+            query_timeout: self.query_timeout,
+            deadline,
+            witness: self.witness.clone(),
+            joined: &mut self.joined,
+            foreseen: None,
         }
     }
-
-    /// What time it is by the server's clock; `None` where there is no server.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the database cannot be asked in time.
-    pub fn clock(&mut self) -> Result<Option<SystemTime>, Unavailable> {
-        let statement = match self.connection {
-            Connection::Nowhere | Connection::Sqlite(_) => return Ok(None),
-            Connection::Postgres(_) => {
-                "SELECT CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
-            }
-            Connection::Mysql(_) => "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)",
-        };
-        let mut rows = self.rows(statement, &[], 1)?;
-        let seconds = rows.pop().map_or(Value::Null, |mut row| row.take(0));
-        let Value::Integer(seconds) = seconds else {
-            return Err(Unavailable::new(
-                "the database does not say what time it is",
-            ));
-        };
-        let since_1970 = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
-        Ok(UNIX_EPOCH.checked_add(since_1970))
-    }
-
-    /// The names of the columns that `statement` gives. It is not run.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the statement cannot be read in time.
-    pub fn names(&mut self, statement: &str) -> Result<Vec<String>, Unavailable> {
-        let deadline = self.deadline;
-        match self.connection {
-            Connection::Nowhere => Err(nowhere()),
-            Connection::Sqlite(sqlite) => {
-                sqlite.names(statement, deadline.at_most(self.query_timeout))
-            }
-            Connection::Postgres(server) => server.names(statement, deadline),
-            Connection::Mysql(server) => server.names(statement, deadline),
-        }
-    }
-
-    /// When the question that they belong to is to be answered.
-    #[must_use]
-    pub fn deadline(&self) -> Deadline {
-        self.deadline
-    }
-
-    /// The columns of `table`, empty when there is no such table.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the database cannot be asked in time.
-    pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
-        let deadline = self.deadline;
-        match self.connection {
-            Connection::Nowhere => Err(nowhere()),
-            Connection::Sqlite(sqlite) => {
-                sqlite.columns(table, deadline.at_most(self.query_timeout))
-            }
-            Connection::Postgres(server) => server.columns(table, deadline),
-            Connection::Mysql(server) => server.columns(table, deadline),
-        }
-    }
-
-    /// The SQL condition that `column` (an identifier already quoted) is the parameter `:name`
-    /// when case is ignored. It may let more rows through than differ in case alone; the caller
-    /// compares [`fold_case`] of both.
-    #[must_use]
-    pub fn same_but_for_case(&self, column: &str, name: &str) -> String {
-        match self.connection {
-            Connection::Nowhere | Connection::Sqlite(_) => sqlite::same_but_for_case(column, name),
-            Connection::Postgres(_) => postgres::same_but_for_case(column, name),
-            Connection::Mysql(_) => mysql::same_but_for_case(column),
-        }
-    }
-}
-
-/// A statement and what came of it, for the administrator. Of what was bound, names alone are
-/// shown: all else may be as good as a password.
-fn told(
-    statement: &str,
-    parameters: &[(&str, Value)],
-    answer: &Result<Vec<Row>, Unavailable>,
-) -> String {
-    let shown = |(name, value): &(&str, Value)| match (*name, value) {
-        (":name" | ":username", Value::Text(text)) => format!("{name} = {text:?}"),
-        (_, Value::Integer(number)) => format!("{name} = {number}"),
-        _ => format!("{name} = …"),
-    };
-    let bound: Vec<String> = parameters.iter().map(shown).collect();
-    let with = if bound.is_empty() { "" } else { ", with " };
-    let came = match answer {
-        Ok(rows) if rows.len() == 1 => "1 row".to_owned(),
-        Ok(rows) => format!("{} rows", rows.len()),
-        Err(cause) => cause.to_string(),
-    };
-    format!("{statement}{with}{}: {came}", bound.join(", "))
-}
-
-fn nowhere() -> Unavailable {
-    Unavailable::new("no database is configured; `database` says where the site's tables are")
 }
 
 /// The names of the parameters of `statement`, with their colons, as the database at `location`

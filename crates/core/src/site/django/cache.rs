@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{Login, read_cache_file, read_cache_row, read_cache_value};
-use hallpass_stores::sql::{Queries, Value};
+use hallpass_stores::sql::{LookUp, Queries, Value};
 use hallpass_stores::{Deadline, Files, Unavailable, cache};
 use md5::{Digest, Md5};
 
@@ -29,8 +29,8 @@ enum Store {
     Directory(Files),
     /// Redis or memcached.
     Server(cache::Cache),
-    /// `django.core.cache.backends.db`; the statement that reads it.
-    Table(String),
+    /// `django.core.cache.backends.db`
+    Table(LookUp),
 }
 
 /// A session that a cache has.
@@ -50,8 +50,11 @@ impl Cached {
             store: match &cache.location {
                 CacheLocation::Server(settings) => Store::Server(cache::Cache::new(settings)),
                 CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
-                CacheLocation::Table(table) => Store::Table(format!(
-                    "SELECT \"value\", \"expires\", \"cache_key\" FROM {table} WHERE \"cache_key\" = :key"
+                CacheLocation::Table(table) => Store::Table(LookUp::new(
+                    &["\"value\"", "\"expires\"", "\"cache_key\""],
+                    table,
+                    "\"cache_key\"",
+                    ":key",
                 )),
             },
             prefix: format!("{}:{}:", cache.key_prefix, cache.version),
@@ -89,7 +92,9 @@ impl Cached {
         let key = format!("{}{key}", self.prefix);
         match &mut self.store {
             Store::Server(cache) => {
-                let entry = cache.get(key.as_bytes(), queries.deadline())?;
+                let deadline = queries.deadline();
+                let entry =
+                    cache.get_while(key.as_bytes(), || queries.read_foreseen(), deadline)?;
                 queries.witness().read("cache", || {
                     let found = if entry.is_some() {
                         "has"
@@ -104,7 +109,7 @@ impl Cached {
                     store: "the cache",
                 }))
             }
-            Store::Table(statement) => from_table(statement, queries, &key, clock, now),
+            Store::Table(by_key) => from_table(by_key, queries, &key, clock, now),
             Store::Directory(files) => from_file(files, queries, &key, now),
         }
     }
@@ -112,13 +117,13 @@ impl Cached {
 
 /// As `DatabaseCache.get_many` in core/cache/backends/db.py, 5.2.
 fn from_table(
-    statement: &str,
+    by_key: &LookUp,
     queries: &mut Queries<'_>,
     key: &str,
     clock: &Clock,
     now: SystemTime,
 ) -> Result<Option<CachedSession>, Unavailable> {
-    let mut rows = queries.rows(statement, &[(":key", key.into())], 2)?;
+    let mut rows = queries.look_up(by_key, key.into())?;
     let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
         return Ok(None);
     };

@@ -173,8 +173,19 @@ impl Directory for Accounts {
         let Some(key) = key_value(statements.key, key) else {
             return Ok(None);
         };
-        let mut found = accounts(queries, statements, &statements.by_id, &[(":id", key)])?;
-        Ok(if found.len() == 1 { found.pop() } else { None })
+        let mut rows = queries.look_up(&statements.by_id, key)?;
+        let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
+            return Ok(None);
+        };
+        Ok(account(row, statements.key))
+    }
+
+    fn foresee(&mut self, queries: &mut Queries<'_>, key: &str) -> Result<(), Unavailable> {
+        let statements = self.statements(queries)?;
+        if let Some(key) = key_value(statements.key, key) {
+            queries.foresee(&statements.by_id, key);
+        }
+        Ok(())
     }
 
     fn by_session_name(

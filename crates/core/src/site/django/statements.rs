@@ -1,7 +1,7 @@
 //! The SQL that asks for accounts, made once for the tables a site has.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Column, Queries, identifier};
+use hallpass_stores::sql::{Column, LookUp, Queries, identifier};
 
 use crate::configuration::UserTable;
 
@@ -31,8 +31,7 @@ pub(super) struct Statements {
     pub(super) by_username: String,
     /// Of `:name`; `None` where the model has no e-mail address.
     pub(super) by_email: Option<String>,
-    /// Of `:id`.
-    pub(super) by_id: String,
+    pub(super) by_id: LookUp,
     select: String,
     table: String,
     id: String,
@@ -59,19 +58,19 @@ impl Statements {
     /// asked for their columns, since a model need have neither names nor flags.
     pub(super) fn new(user: &UserTable, queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
         let own = *user == UserTable::contrib();
-        let columns = if own {
+        let known = if own {
             Vec::new()
         } else {
             queries.columns(&user.table)?
         };
-        if !own && columns.is_empty() {
+        if !own && known.is_empty() {
             let table = &user.table;
             return Err(Unavailable::new(format!(
                 "the database has no table {table}; is it the site's, migrated, and is \
                  `user_table` right?"
             )));
         }
-        let has = |name: &str| own || columns.iter().any(|column| column.name == name);
+        let has = |name: &str| own || known.iter().any(|column| column.name == name);
         let optional = |name: &str| {
             if has(name) {
                 quoted(name)
@@ -86,16 +85,20 @@ impl Statements {
         let (id, username) = (quoted(&user.id), quoted(&user.username));
         let password = quoted(&user.password);
         let table = quoted(&user.table);
-        let select = format!(
-            "SELECT {id}, {username}, {password}, {active}, {superuser}, {staff}, {email}, \
-             {first_name}, {last_name} FROM {table}",
-            active = user.active.as_deref().map_or("1".to_owned(), quoted),
-            superuser = optional("is_superuser"),
-            staff = optional("is_staff"),
-            email = email.as_deref().unwrap_or("NULL"),
-            first_name = optional("first_name"),
-            last_name = optional("last_name"),
-        );
+        let active = user.active.as_deref().map_or("1".to_owned(), quoted);
+        let columns = [
+            &*id,
+            &username,
+            &password,
+            &active,
+            &optional("is_superuser"),
+            &optional("is_staff"),
+            email.as_deref().unwrap_or("NULL"),
+            &optional("first_name"),
+            &optional("last_name"),
+        ];
+        let select = format!("SELECT {} FROM {table}", columns.join(", "));
+        let by_id = LookUp::new(&columns, &table, &id, ":id");
         let mut related = |configured: &Option<String>, suffix| -> Result<_, Unavailable> {
             if let Some(table) = configured {
                 return Ok(Some(quoted(table)));
@@ -117,7 +120,7 @@ impl Statements {
             key: if own {
                 KeyKind::Integer
             } else {
-                key_kind(&columns, &user.id)
+                key_kind(&known, &user.id)
             },
             groups,
             permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
@@ -125,7 +128,7 @@ impl Statements {
             by_email: email
                 .as_ref()
                 .map(|email| format!("{select} WHERE {email} = :name")),
-            by_id: format!("{select} WHERE {id} = :id"),
+            by_id,
             select,
             table,
             id,

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use hallpass_stores::sql::{Queries, Value};
+use hallpass_stores::sql::{LookUp, Queries, Value};
 
 use super::{Containers, Lookup};
 use crate::Reason;
@@ -13,15 +13,17 @@ use crate::site::until;
 /// A table with the columns of `AbstractBaseSession`.
 #[derive(Debug)]
 pub(super) struct SessionTable {
-    statement: String,
+    by_key: LookUp,
 }
 
 impl SessionTable {
     pub(super) fn new(settings: &DjangoSessions) -> Self {
         Self {
-            statement: format!(
-                "SELECT \"session_data\", \"expire_date\" FROM {} WHERE \"session_key\" = :key",
-                settings.table
+            by_key: LookUp::new(
+                &["\"session_data\"", "\"expire_date\""],
+                &settings.table,
+                "\"session_key\"",
+                ":key",
             ),
         }
     }
@@ -35,7 +37,7 @@ impl SessionTable {
         clock: &Clock,
         now: SystemTime,
     ) -> Lookup {
-        let mut rows = queries.rows(&self.statement, &[(":key", key.into())], 2)?;
+        let mut rows = queries.look_up(&self.by_key, key.into())?;
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(Err(Reason::NoSession));
         };

@@ -1,0 +1,124 @@
+//! Rows that are looked up by one column: those of one table, or of two tables at once.
+
+use std::sync::Arc;
+
+use super::{Row, Value};
+
+/// How many rows a look-up gives at most: one is the answer, and two are as good as many.
+pub(super) const MOST: usize = 2;
+
+/// A look-up in one table by the value of one column. Copies of it are the same look-up.
+#[derive(Clone, Debug)]
+pub struct LookUp(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    columns: Vec<String>,
+    table: String,
+    by: String,
+    parameter: &'static str,
+    alone: String,
+}
+
+impl LookUp {
+    /// The look-up that reads `columns` of `table` where the column `by` is `parameter`, which is
+    /// written `:name`. All names are quoted identifiers, but for columns that are constants. The
+    /// first column is NULL in no row.
+    #[must_use]
+    pub fn new(columns: &[&str], table: &str, by: &str, parameter: &'static str) -> Self {
+        let alone = format!(
+            "SELECT {} FROM {table} WHERE {by} = {parameter}",
+            columns.join(", ")
+        );
+        Self(Arc::new(Parts {
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            table: table.to_owned(),
+            by: by.to_owned(),
+            parameter,
+            alone,
+        }))
+    }
+
+    /// Its statement.
+    pub(super) fn alone(&self) -> &str {
+        &self.0.alone
+    }
+
+    /// What its parameter is called, with the colon.
+    pub(super) fn parameter(&self) -> &'static str {
+        self.0.parameter
+    }
+
+    /// The statement that reads a row of this look-up and the one of `other` beside it, or NULL
+    /// for each of that one's columns.
+    fn beside(&self, other: &Self) -> String {
+        let (one, two) = (&self.0, &other.0);
+        let columns = |of: &Parts, alias: &str| {
+            let named = |column: &String| match column.starts_with('"') {
+                true => format!("{alias}.{column}"),
+                false => column.clone(),
+            };
+            of.columns.iter().map(named).collect::<Vec<_>>().join(", ")
+        };
+        format!(
+            "SELECT {}, {} FROM {} a LEFT JOIN {} b ON b.{} = {} WHERE a.{} = {}",
+            columns(one, "a"),
+            columns(two, "b"),
+            one.table,
+            two.table,
+            two.by,
+            two.parameter,
+            one.by,
+            one.parameter
+        )
+    }
+
+    /// Takes the row of another look-up off the end of this one's. The other's is `None` where it
+    /// has none.
+    pub(super) fn split(&self, row: Row) -> (Row, Option<Row>) {
+        let Row(mut values) = row;
+        let other = values.split_off(self.0.columns.len().min(values.len()));
+        let there = other.first().is_some_and(|first| *first != Value::Null);
+        (Row(values), there.then_some(Row(other)))
+    }
+}
+
+impl PartialEq for LookUp {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A look-up that will probably be asked for later in the same question.
+#[derive(Debug)]
+pub(super) struct Foreseen {
+    pub(super) look_up: LookUp,
+    pub(super) value: Value,
+    /// What it gave, once it has been asked.
+    pub(super) rows: Option<Vec<Row>>,
+}
+
+impl Foreseen {
+    /// Whether it is `look_up` for `value`.
+    pub(super) fn is(&self, look_up: &LookUp, value: &Value) -> bool {
+        self.look_up == *look_up && self.value == *value
+    }
+}
+
+/// The last two look-ups that were put in one statement, and that statement.
+#[derive(Debug, Default)]
+pub(super) struct Joined(Option<(LookUp, LookUp, Arc<str>)>);
+
+impl Joined {
+    pub(super) fn statement(&mut self, one: &LookUp, two: &LookUp) -> Arc<str> {
+        if let Some((last_one, last_two, statement)) = &self.0
+            && last_one == one
+            && last_two == two
+        {
+            return Arc::clone(statement);
+        }
+        let statement: Arc<str> = one.beside(two).into();
+        self.0 = Some((one.clone(), two.clone(), Arc::clone(&statement)));
+        statement
+    }
+}

@@ -1,0 +1,243 @@
+//! What one question asks of a database.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::look_up::{self, Foreseen, Joined};
+use super::{Column, Connection, LookUp, Row, Value, mysql, postgres, sqlite};
+use crate::{Deadline, Unavailable, Witness};
+
+/// What one question asks of a [`Database`].
+#[derive(Debug)]
+pub struct Queries<'a> {
+    pub(super) connection: &'a mut Connection,
+    pub(super) query_timeout: Duration,
+    pub(super) deadline: Deadline,
+    pub(super) witness: Witness,
+    pub(super) joined: &'a mut Joined,
+    pub(super) foreseen: Option<Foreseen>,
+}
+
+impl Queries<'_> {
+    /// The rows that `statement` gives. Its parameters are named `:name`, and are given here
+    /// with the colon; what is given and not named is left out. At most `limit` rows are read.
+    ///
+    /// A value that is none of the type that the database compares it with, text that is no number
+    /// say, equals nothing: there are no rows then.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the statement cannot be run in time, a missing table included.
+    pub fn rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Unavailable> {
+        let deadline = self.deadline;
+        let answer = match self.connection {
+            Connection::Nowhere => Err(nowhere()),
+            Connection::Sqlite(sqlite) => {
+                let deadline = deadline.at_most(self.query_timeout);
+                sqlite.rows(statement, parameters, limit, deadline)
+            }
+            Connection::Postgres(server) => server.rows(statement, parameters, limit, deadline),
+            Connection::Mysql(server) => server.rows(statement, parameters, limit, deadline),
+        };
+        self.witness
+            .read("database", || told(statement, parameters, &answer));
+        answer
+    }
+
+    /// The rows that `look_up` gives for `value`, two at most. A look-up that is foreseen is asked
+    /// in the same statement, where it can be: that spares it a way to the server and back.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn look_up(&mut self, look_up: &LookUp, value: Value) -> Result<Vec<Row>, Unavailable> {
+        let parameter = look_up.parameter();
+        let foreseen = match self.foreseen.take() {
+            Some(foreseen) if foreseen.is(look_up, &value) && foreseen.rows.is_some() => {
+                return Ok(foreseen.rows.unwrap_or_default());
+            }
+            Some(foreseen) if foreseen.rows.is_none() && foreseen.look_up != *look_up => foreseen,
+            other => {
+                self.foreseen = other.filter(|other| other.look_up != *look_up);
+                return self.rows(look_up.alone(), &[(parameter, value)], look_up::MOST);
+            }
+        };
+        let parameters = [
+            (parameter, value),
+            (foreseen.look_up.parameter(), foreseen.value),
+        ];
+        let together = self.joined.statement(look_up, &foreseen.look_up);
+        let mut rows = self.rows(&together, &parameters, look_up::MOST)?;
+        let [(_, value), (_, foreseen_value)] = parameters;
+        // Several rows do not tell which of the two there are several of, and none may be for a
+        // value that the other's column cannot have.
+        let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
+            return self.rows(look_up.alone(), &[(parameter, value)], look_up::MOST);
+        };
+        let (row, other) = look_up.split(row);
+        self.foreseen = other.map(|other| Foreseen {
+            look_up: foreseen.look_up,
+            value: foreseen_value,
+            rows: Some(vec![other]),
+        });
+        Ok(vec![row])
+    }
+
+    /// Says that this question will probably ask for what `look_up` gives for `value`, after
+    /// another look-up. Nothing else comes of it, whether it does or not.
+    pub fn foresee(&mut self, look_up: &LookUp, value: Value) {
+        self.foreseen = Some(Foreseen {
+            look_up: look_up.clone(),
+            value,
+            rows: None,
+        });
+    }
+
+    /// Asks for what is foreseen by itself, while another store is awaited, which half of the time
+    /// is left to. Where it cannot be had, it is asked for again when it is wanted. From a local
+    /// database it is no way, and nothing is gained.
+    pub fn read_foreseen(&mut self) {
+        if let Connection::Nowhere | Connection::Sqlite(_) = self.connection {
+            return;
+        }
+        let Some(foreseen) = self.foreseen.take() else {
+            return;
+        };
+        let deadline = self.deadline;
+        self.deadline = deadline.at_most(deadline.remaining() / 2);
+        let Foreseen { look_up, value, .. } = foreseen;
+        let parameters = [(look_up.parameter(), value)];
+        let rows = self.rows(look_up.alone(), &parameters, look_up::MOST);
+        self.deadline = deadline;
+        let [(_, value)] = parameters;
+        self.foreseen = rows.ok().map(|rows| Foreseen {
+            look_up,
+            value,
+            rows: Some(rows),
+        });
+    }
+
+    /// Whoever looks on.
+    #[must_use]
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// The columns of `table` that an index begins with, by which rows are found without reading
+    /// all of them.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn indexed(&mut self, table: &str) -> Result<Vec<String>, Unavailable> {
+        let deadline = self.deadline;
+        match self.connection {
+            Connection::Nowhere => Err(nowhere()),
+            Connection::Sqlite(sqlite) => {
+                sqlite.indexed(table, deadline.at_most(self.query_timeout))
+            }
+            Connection::Postgres(server) => server.indexed(table, deadline),
+            Connection::Mysql(server) => server.indexed(table, deadline),
+        }
+    }
+
+    /// What time it is by the server's clock; `None` where there is no server.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn clock(&mut self) -> Result<Option<SystemTime>, Unavailable> {
+        let statement = match self.connection {
+            Connection::Nowhere | Connection::Sqlite(_) => return Ok(None),
+            Connection::Postgres(_) => {
+                "SELECT CAST(extract(epoch FROM clock_timestamp()) AS bigint)"
+            }
+            Connection::Mysql(_) => "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)",
+        };
+        let mut rows = self.rows(statement, &[], 1)?;
+        let seconds = rows.pop().map_or(Value::Null, |mut row| row.take(0));
+        let Value::Integer(seconds) = seconds else {
+            return Err(Unavailable::new(
+                "the database does not say what time it is",
+            ));
+        };
+        let since_1970 = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        Ok(UNIX_EPOCH.checked_add(since_1970))
+    }
+
+    /// The names of the columns that `statement` gives. It is not run.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the statement cannot be read in time.
+    pub fn names(&mut self, statement: &str) -> Result<Vec<String>, Unavailable> {
+        let deadline = self.deadline;
+        match self.connection {
+            Connection::Nowhere => Err(nowhere()),
+            Connection::Sqlite(sqlite) => {
+                sqlite.names(statement, deadline.at_most(self.query_timeout))
+            }
+            Connection::Postgres(server) => server.names(statement, deadline),
+            Connection::Mysql(server) => server.names(statement, deadline),
+        }
+    }
+
+    /// When the question that they belong to is to be answered.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// The columns of `table`, empty when there is no such table.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
+        let deadline = self.deadline;
+        match self.connection {
+            Connection::Nowhere => Err(nowhere()),
+            Connection::Sqlite(sqlite) => {
+                sqlite.columns(table, deadline.at_most(self.query_timeout))
+            }
+            Connection::Postgres(server) => server.columns(table, deadline),
+            Connection::Mysql(server) => server.columns(table, deadline),
+        }
+    }
+
+    /// The SQL condition that `column` (an identifier already quoted) is the parameter `:name`
+    /// when case is ignored. It may let more rows through than differ in case alone; the caller
+    /// compares [`fold_case`] of both.
+    #[must_use]
+    pub fn same_but_for_case(&self, column: &str, name: &str) -> String {
+        match self.connection {
+            Connection::Nowhere | Connection::Sqlite(_) => sqlite::same_but_for_case(column, name),
+            Connection::Postgres(_) => postgres::same_but_for_case(column, name),
+            Connection::Mysql(_) => mysql::same_but_for_case(column),
+        }
+    }
+}
+
+/// A statement and what came of it, for the administrator. Of what was bound, names alone are
+/// shown: all else may be as good as a password.
+fn told(
+    statement: &str,
+    parameters: &[(&str, Value)],
+    answer: &Result<Vec<Row>, Unavailable>,
+) -> String {
+    let shown = |(name, value): &(&str, Value)| match (*name, value) {
+        (":name" | ":username", Value::Text(text)) => format!("{name} = {text:?}"),
+        (_, Value::Integer(number)) => format!("{name} = {number}"),
+        _ => format!("{name} = …"),
+    };
+    let bound: Vec<String> = parameters.iter().map(shown).collect();
+    let with = if bound.is_empty() { "" } else { ", with " };
+    let came = match answer {
+        Ok(rows) if rows.len() == 1 => "1 row".to_owned(),
+        Ok(rows) => format!("{} rows", rows.len()),
+        Err(cause) => cause.to_string(),
+    };
+    format!("{statement}{with}{}: {came}", bound.join(", "))
+}
+
+pub(super) fn nowhere() -> Unavailable {
+    Unavailable::new("no database is configured; `database` says where the site's tables are")
+}

@@ -1,0 +1,163 @@
+//! Look-ups of which one is foreseen, over a real SQLite file. Those of servers are compared with
+//! Django in `tests/end_to_end`.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hallpass_stores::sql::{Database, Location, LookUp, Queries, Row, Settings};
+use hallpass_stores::{Deadline, Observer, Step, Unavailable, Witness};
+use rusqlite::Connection;
+
+/// Takes note of the statements.
+#[derive(Default)]
+struct Statements(Mutex<Vec<String>>);
+
+impl Observer for Statements {
+    fn step(&self, step: Step) {
+        self.0.lock().unwrap().push(step.said);
+    }
+}
+
+struct Site {
+    directory: tempfile::TempDir,
+    database: Database,
+    statements: Arc<Statements>,
+    session: LookUp,
+    account: LookUp,
+}
+
+impl Site {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("site.db");
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE session (id TEXT, data TEXT);
+                 CREATE TABLE user (id INTEGER, name TEXT);
+                 INSERT INTO session VALUES ('one', 'a'), ('two', 'b'), ('twice', 'c'), ('twice', 'd');
+                 INSERT INTO user VALUES (1, 'alice'), (2, 'bob'), (3, 'carol'), (3, 'carl');",
+            )
+            .unwrap();
+        let statements = Arc::new(Statements::default());
+        let database = Database::new(&Settings::new(Location::Sqlite(path)));
+        Self {
+            directory,
+            database: database.witnessed(Witness::new(statements.clone())),
+            statements,
+            session: LookUp::new(&["\"data\"", "NULL"], "\"session\"", "\"id\"", ":key"),
+            account: LookUp::new(&["\"id\"", "\"name\"", "1"], "\"user\"", "\"id\"", ":id"),
+        }
+    }
+
+    /// What `ask` answers, and how many statements that took.
+    fn ask<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Queries<'_>, &LookUp, &LookUp) -> Result<T, Unavailable>,
+    ) -> (T, usize) {
+        self.statements.0.lock().unwrap().clear();
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let (session, account) = (&self.session, &self.account);
+        let answer = self.database.ask(deadline, |it| ask(it, session, account));
+        (answer.unwrap(), self.statements.0.lock().unwrap().len())
+    }
+
+    /// The data of the session `key` and the names of the accounts `id`, after `foreseen` has been
+    /// foreseen.
+    fn both(&mut self, foreseen: i64, key: &str, id: i64) -> (Vec<String>, Vec<String>, usize) {
+        let ((data, names), count) = self.ask(|queries, session, account| {
+            queries.foresee(account, foreseen.into());
+            let data = queries.look_up(session, key.into())?;
+            let names = queries.look_up(account, id.into())?;
+            assert!(data.iter().all(|row| columns(row) == 2));
+            assert!(names.iter().all(|row| columns(row) == 3));
+            Ok((texts(data, 0), texts(names, 1)))
+        });
+        (data, names, count)
+    }
+}
+
+fn texts(rows: Vec<Row>, column: usize) -> Vec<String> {
+    let texts = rows.into_iter().map(|mut row| row.text(column).unwrap());
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort();
+    texts
+}
+
+/// How many values a row has, of which the types are shown.
+fn columns(row: &Row) -> usize {
+    format!("{row:?}").matches(", ").count() + 1
+}
+
+#[test]
+fn what_was_foreseen_takes_one_statement() {
+    let mut site = Site::new();
+    for (key, data, id, name) in [("one", "a", 1, "alice"), ("two", "b", 2, "bob")] {
+        let (found, names, statements) = site.both(id, key, id);
+        assert_eq!((&*found[0], &*names[0], statements), (data, name, 1));
+    }
+}
+
+#[test]
+fn what_was_foreseen_wrongly_is_not_taken_for_the_answer() {
+    let mut site = Site::new();
+    let (data, names, statements) = site.both(1, "one", 2);
+    assert_eq!((&*data[0], &*names[0], statements), ("a", "bob", 2));
+}
+
+#[test]
+fn whatever_is_foreseen_the_answers_are_those_of_each_by_itself() {
+    let mut site = Site::new();
+    for key in ["one", "two", "twice", "none", "ONE", ""] {
+        for id in 0..5 {
+            let ((data, names), _) = site.ask(|queries, session, account| {
+                let data = queries.look_up(session, key.into())?;
+                let names = queries.look_up(account, id.into())?;
+                Ok((texts(data, 0), texts(names, 1)))
+            });
+            for foreseen in 0..5 {
+                let (found, called, _) = site.both(foreseen, key, id);
+                assert_eq!((&found, &called), (&data, &names), "{key} {foreseen} {id}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_foreseen_may_be_asked_for_at_once_or_not_at_all() {
+    let mut site = Site::new();
+    let (rows, statements) = site.ask(|queries, _, account| {
+        queries.foresee(account, 1.into());
+        queries.look_up(account, 1.into())
+    });
+    assert_eq!((&*texts(rows, 1)[0], statements), ("alice", 1));
+    let (rows, statements) = site.ask(|queries, session, account| {
+        queries.foresee(account, 1.into());
+        queries.look_up(session, "one".into())
+    });
+    assert_eq!((&*texts(rows, 0)[0], statements), ("a", 1));
+    // Nothing of it is left to the next question.
+    let (rows, statements) = site.ask(|queries, _, account| queries.look_up(account, 1.into()));
+    assert_eq!((rows.len(), statements), (1, 1));
+    let (none, statements) = site.ask(|queries, _, account| {
+        queries.foresee(account, 1.into());
+        Ok(())
+    });
+    assert_eq!((none, statements), ((), 0));
+}
+
+#[test]
+fn a_change_between_two_questions_is_seen() {
+    let mut site = Site::new();
+    assert_eq!(site.both(1, "one", 1).1, ["alice"]);
+    let path = site.directory.path().join("site.db");
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "UPDATE user SET name = 'eve' WHERE id = 1; DELETE FROM session WHERE id = 'two'",
+        )
+        .unwrap();
+    assert_eq!(site.both(1, "one", 1).1, ["eve"]);
+    assert_eq!(site.both(2, "two", 2).0, [""; 0]);
+}
