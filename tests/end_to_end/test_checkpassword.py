@@ -340,12 +340,12 @@ def test_environment_is_the_users(ask):
 
 def test_signals_and_deadlines_are_not_left_to_the_program(ask, site):
     config = site.write_configuration("short.toml", limits={"deadline": "1s"})
-    script = "grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status; sleep 2; echo done"
+    script = "grep -E 'Sig(Blk|Ign)' /proc/self/status; sleep 2; echo done"
     result = ask(given("alice"), "sh", "-c", script, config=config)
     assert result.code == 0
-    *masks, last = result.text.splitlines()
-    assert last == "done"
-    assert {mask.split()[1] for mask in masks if mask.startswith(("SigBlk", "SigIgn"))} == {"0" * 16}
+    # As it is without us: whoever started the tests may ignore some.
+    assert result.text == subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout
+    assert result.text.endswith("done\n")
 
 
 def test_program_that_cannot_be_run_is_no_wrong_password(ask, tmp_path):
