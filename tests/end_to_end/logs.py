@@ -78,17 +78,22 @@ def look_through(log: bytes, name: str) -> None:
 
 def look_through_all(directories: Iterable[Path]) -> None:
     """Fails when there is a secret in what has been logged since this was called last, below
-    these directories, and forgets what was noted."""
-    try:
-        for log in (log for directory in directories for log in _logs(directory)):
-            with log.open("rb") as file:
-                file.seek(_read.get(log, 0))
-                written = file.read()
-                _read[log] = file.tell()
+    these directories, and forgets what was noted. What is found in one log is no excuse to leave
+    the others to whoever comes next."""
+    found = []
+    for log in (log for directory in directories for log in _logs(directory)):
+        with log.open("rb") as file:
+            file.seek(_read.get(log, 0))
+            written = file.read()
+            _read[log] = file.tell()
+        try:
             look_through(written, str(log))
-    finally:
-        _noted.clear()
-        note(SECRET, *PASSWORDS.values())
+        except SecretInLog as secret:
+            found.append(str(secret))
+    _noted.clear()
+    note(SECRET, *PASSWORDS.values())
+    if found:
+        raise SecretInLog("\n".join(found))
 
 
 def _logs(directory: Path) -> Iterable[Path]:

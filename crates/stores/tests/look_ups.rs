@@ -1,6 +1,6 @@
 //! Look-ups of which one is foreseen, over a real SQLite file. Those of servers are compared with
 //! Django in `tests/end_to_end`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

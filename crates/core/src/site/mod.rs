@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Changes, Location, Queries, Row, Value};
+use hallpass_stores::sql::{Changes, Location, Queries, Row, Value, identifier};
 
 pub(crate) use self::needed::{Needed, Table};
 use crate::account::Beside;
@@ -304,6 +304,12 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
 
     /// Whether the session still holds for `account`, as it is now.
     fn confirms(&self, login: &Login, account: &Account) -> bool;
+}
+
+/// `name` as an identifier. The configuration lets no name through that cannot be quoted, and a
+/// column of the database has one that can.
+pub(crate) fn quoted(name: &str) -> String {
+    identifier(name).unwrap_or_else(|| "\"\"".to_owned())
 }
 
 /// When a session ends, for the administrator.

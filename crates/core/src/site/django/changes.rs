@@ -5,12 +5,13 @@ use std::time::SystemTime;
 use hallpass_passwords::{Algorithm, MakeError, make};
 use hallpass_sessions::django::Version;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Changes, Column, Value, identifier};
+use hallpass_stores::sql::{Changes, Column, Value};
 use unicode_normalization::UnicodeNormalization;
 
 use super::datetime::Clock;
 use super::statements::KeyKind;
 use crate::configuration::UserTable;
+use crate::site::quoted;
 use crate::{Account, Reason};
 
 /// The longest login name, in characters (`AbstractUser.username`).
@@ -219,12 +220,6 @@ fn one(rows: u64) -> Result<Result<(), Reason>, Unavailable> {
             "{rows} rows would have been changed in place of one"
         ))),
     }
-}
-
-/// The configuration lets no name through that cannot be quoted, and a column of the database has
-/// one.
-fn quoted(name: &str) -> String {
-    identifier(name).unwrap_or_else(|| "\"\"".to_owned())
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The SQL that asks for accounts, made once for the tables a site has.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Column, LookUp, Queries, identifier};
+use hallpass_stores::sql::{Column, LookUp, Queries};
 
 use crate::configuration::UserTable;
+use crate::site::quoted;
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
@@ -215,9 +216,4 @@ fn key_kind(columns: &[Column], id: &str) -> KeyKind {
         Some(column) if column.kind == "char(32)" || column.kind == "uuid" => KeyKind::Uuid,
         _ => KeyKind::Text,
     }
-}
-
-/// The configuration lets no name through that cannot be quoted.
-fn quoted(name: &str) -> String {
-    identifier(name).unwrap_or_else(|| "\"\"".to_owned())
 }

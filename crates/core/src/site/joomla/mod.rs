@@ -8,11 +8,11 @@ mod sessions;
 mod statements;
 
 use hallpass_passwords::Rules;
-use hallpass_stores::sql::{Value, identifier};
+use hallpass_stores::sql::Value;
 
 use self::directory::Accounts;
 use self::sessions::Sessions;
-use super::Site;
+use super::{Site, quoted};
 use crate::configuration::{Access, Joomla};
 
 /// The site that `joomla` describes.
@@ -31,7 +31,7 @@ pub(super) fn site(joomla: &Joomla, access: &Access) -> Site {
 
 /// The table that Joomla calls `#__name`, quoted.
 fn table(prefix: &str, name: &str) -> String {
-    identifier(&format!("{prefix}{name}")).unwrap_or_else(|| "\"\"".to_owned())
+    quoted(&format!("{prefix}{name}"))
 }
 
 /// A number, which old tables keep as text.

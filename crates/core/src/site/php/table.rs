@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hallpass_stores::sql::{Queries, Value, identifier};
+use hallpass_stores::sql::{Queries, Value};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
 use crate::Reason;
 use crate::configuration::PhpTable;
-use crate::site::{Needed, SAMPLE};
+use crate::site::{Needed, SAMPLE, quoted};
 
 /// The longest lifetime that is one; more is the moment when the session ends (`MAX_LIFETIME` of
 /// PdoSessionHandler.php in Symfony 4.4 and 5.4).
@@ -107,11 +107,6 @@ impl SessionTable {
             store: "the database's row",
         }))
     }
-}
-
-/// The configuration lets no name through that cannot be quoted.
-fn quoted(name: &str) -> String {
-    identifier(name).unwrap_or_else(|| "\"\"".to_owned())
 }
 
 fn integer(value: &Value) -> Option<i64> {

@@ -10,11 +10,11 @@ mod settings;
 mod username;
 
 use hallpass_passwords::Rules;
-use hallpass_stores::sql::{Value, identifier};
+use hallpass_stores::sql::Value;
 
 use self::directory::Accounts;
 use self::sessions::Sessions;
-use super::Site;
+use super::{Site, quoted};
 use crate::configuration::{Access, Phpbb};
 
 /// The board that `phpbb` describes.
@@ -29,7 +29,7 @@ pub(super) fn site(phpbb: &Phpbb, access: &Access) -> Site {
 
 /// The table that phpBB calls `name` behind its prefix, quoted.
 fn table(prefix: &str, name: &str) -> String {
-    identifier(&format!("{prefix}{name}")).unwrap_or_else(|| "\"\"".to_owned())
+    quoted(&format!("{prefix}{name}"))
 }
 
 fn integer(value: &Value) -> Option<i64> {

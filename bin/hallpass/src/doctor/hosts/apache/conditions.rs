@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::configuration_file::Directive;
+use super::modules::Modules;
 
 /// Modules that are part of Debian's program itself.
 const BUILT_IN: [&str; 8] = [
@@ -21,6 +22,10 @@ const BUILT_IN: [&str; 8] = [
 /// No 2.4 is newer: what asks for less than some release of it is taken for old.
 const NEWEST: [u64; 3] = [2, 4, u64::MAX];
 
+/// How long what `${NAME}` stands for may make a line: values are made of values, and each could be
+/// twice as long as the one before.
+const LONGEST: usize = 64 * 1024;
+
 /// What has been said so far.
 #[derive(Debug, Default)]
 pub struct Conditions {
@@ -28,8 +33,7 @@ pub struct Conditions {
     defined: BTreeMap<String, Option<String>>,
     /// The environment that Apache is started in.
     environment: BTreeMap<String, String>,
-    /// Modules, without `_module`.
-    loaded: Vec<String>,
+    modules: Modules,
 }
 
 impl Conditions {
@@ -75,9 +79,13 @@ impl Conditions {
         } else if directive.is("UnDefine") {
             self.defined.remove(name);
         } else if directive.is("LoadModule") {
-            self.loaded
-                .push(name.trim_end_matches("_module").to_owned());
+            self.modules.load(directive);
         }
+    }
+
+    /// The modules that have been loaded.
+    pub fn into_modules(self) -> Modules {
+        self.modules
     }
 
     /// Whether what is inside `section` is read; `None` where Apache reads it whatever it says.
@@ -100,11 +108,11 @@ impl Conditions {
     fn has(&self, wanted: &str) -> bool {
         let name = wanted.trim_start_matches("mod_").trim_end_matches(".c");
         let name = name.trim_end_matches("_module");
-        BUILT_IN.contains(&name) || self.loaded.iter().any(|it| it == name)
+        BUILT_IN.contains(&name) || self.modules.has(name)
     }
 
-    /// `text` with what each `${NAME}` in it stands for; one that stands for nothing is left as it
-    /// is.
+    /// `text` with what each `${NAME}` in it stands for; one that stands for nothing, or for too
+    /// much, is left as it is.
     pub fn resolve(&self, text: &str) -> String {
         let mut resolved = String::new();
         let mut rest = text;
@@ -116,8 +124,10 @@ impl Conditions {
             };
             let defined = self.defined.get(name).and_then(Option::as_ref);
             match defined.or_else(|| self.environment.get(name)) {
-                Some(value) => resolved.push_str(value),
-                None => resolved.extend(["${", name, "}"]),
+                Some(value) if resolved.len() + value.len() <= LONGEST => {
+                    resolved.push_str(value);
+                }
+                _ => resolved.extend(["${", name, "}"]),
             }
             rest = after;
         }
@@ -203,6 +213,19 @@ mod tests {
         conditions.heed(&directive("undefine", &["A"]));
         assert_eq!(admits(&conditions, "IfDefine A"), Some(false));
         assert_eq!(conditions.resolve("${A}"), "${A}");
+    }
+
+    #[test]
+    fn values_made_of_values_do_not_grow_without_end() {
+        let mut conditions = Conditions::default();
+        conditions.heed(&directive("Define", &["A0", "0123456789"]));
+        for level in 1..64 {
+            let twice = conditions.resolve(&format!("${{A{0}}}${{A{0}}}", level - 1));
+            conditions.heed(&directive("Define", &[&format!("A{level}"), &twice]));
+        }
+        let last = conditions.resolve("${A63}");
+        assert!(last.len() <= LONGEST, "{}", last.len());
+        assert_eq!(conditions.resolve("${A1}"), "01234567890123456789");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Reading Apache's configuration, with the files that it includes.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::super::configuration_file::{DEEPEST, Directive, MOST_FILES, included};
 use super::conditions::Conditions;
+use super::modules::Modules;
 
 /// What is being read.
 struct Reading {
@@ -20,14 +22,19 @@ struct Reading {
     passed_over: usize,
 }
 
-/// The directives of the file at `path` and of all that it includes.
+/// The directives of the file at `path` and of all that it includes, and the modules that are loaded.
 ///
 /// # Errors
 /// What cannot be read.
-pub fn read(path: &Path) -> Result<Vec<Directive>, String> {
+pub fn read(path: &Path) -> Result<(Vec<Directive>, Modules), String> {
     let home = path.parent().unwrap_or(Path::new("/"));
-    // Where nobody has one, nothing is said in it.
-    let started = std::fs::read_to_string(home.join("envvars")).unwrap_or_default();
+    let started = home.join("envvars");
+    let started = match std::fs::read(&started) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        // Who is not started as Debian does it has none.
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(format!("{}: {error}", started.display())),
+    };
     let mut reading = Reading {
         server_root: home.to_path_buf(),
         files: 0,
@@ -44,7 +51,8 @@ pub fn read(path: &Path) -> Result<Vec<Directive>, String> {
     };
     reading.file(path)?;
     let server = reading.open.drain(..).next();
-    Ok(server.map(|server| server.inside).unwrap_or_default())
+    let directives = server.map(|server| server.inside).unwrap_or_default();
+    Ok((directives, reading.conditions.into_modules()))
 }
 
 impl Reading {

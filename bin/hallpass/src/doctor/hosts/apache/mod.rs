@@ -10,7 +10,6 @@ use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 use hallpass_core::examination::Finding;
 
-use self::modules::Modules;
 use super::command::Command;
 use super::configuration_file::{Directive, each};
 
@@ -34,8 +33,7 @@ impl<'a> Placed<'a> {
 
 /// What of the file at `path` does not fit; nothing where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
-    let directives = file::read(path)?;
-    let modules = Modules::of(&directives);
+    let (directives, modules) = file::read(path)?;
     let mut placed = Vec::new();
     each(&directives, &mut Vec::new(), &mut |directive, around| {
         let around = around.to_vec();

@@ -2,7 +2,7 @@
 
 use hallpass_core::examination::Finding;
 
-use super::super::configuration_file::{Directive, each};
+use super::super::configuration_file::Directive;
 use super::Placed;
 
 /// Which module has a directive.
@@ -22,20 +22,17 @@ const DIRECTIVES: [(&str, &str); 12] = [
 ];
 
 /// The modules that are loaded, by their names without `_module`.
+#[derive(Debug, Default)]
 pub struct Modules(Vec<String>);
 
 impl Modules {
-    pub fn of(directives: &[Directive]) -> Self {
-        let mut loaded = Vec::new();
-        each(directives, &mut Vec::new(), &mut |directive, _| {
-            if directive.is("LoadModule") {
-                loaded.push(directive.word(0).trim_end_matches("_module").to_owned());
-            }
-        });
-        Self(loaded)
+    /// Takes notice of `LoadModule`.
+    pub fn load(&mut self, directive: &Directive) {
+        let name = directive.word(0).trim_end_matches("_module");
+        self.0.push(name.to_owned());
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|loaded| loaded == name)
     }
 
