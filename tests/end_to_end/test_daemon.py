@@ -5,7 +5,9 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -376,6 +378,27 @@ def test_readiness(own):
     assert own.daemon.ask("/healthz").status == 200
     shutil.move(away, own.site.database)
     assert own.daemon.ask("/readyz").status == 200
+
+
+def test_a_locked_database_keeps_nobody_waiting_but_who_asks_it(own):
+    alice = own.session("alice")
+    assert own.status("/auth", Cookie=alice) == 200
+    with sqlite3.connect(own.site.database, isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor(8) as threads:
+            asked = [threads.submit(own.status, "/auth", Cookie=alice) for _ in range(8)]
+            for _ in range(20):
+                assert own.status("/healthz") == 200
+            assert not any(each.done() for each in asked)
+            other.execute("UPDATE auth_user SET is_active = 0 WHERE username = 'alice'")
+            other.execute("COMMIT")
+            assert {each.result() for each in asked} == {401}
+        # What is written and not yet there keeps nobody waiting.
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE auth_user SET is_active = 1 WHERE username = 'alice'")
+        assert own.status("/auth", Cookie=alice) == 401
+        other.execute("COMMIT")
+    assert own.status("/auth", Cookie=alice) == 200
 
 
 def test_readiness_is_of_the_caches_too(directory, hallpass_programs, new_site, redis):

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admission;
+mod at_once;
 mod change;
 mod check;
 mod costliest;
@@ -19,6 +20,7 @@ use hallpass_stores::sql::{self, Database};
 use hallpass_stores::{Deadline, Unavailable, Witness};
 
 use self::admission::admit;
+pub use self::at_once::AtOnce;
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
 use self::costliest::Costliest;
 use self::owners::Owners;

@@ -25,7 +25,7 @@ mod verified;
 pub use hallpass_stores::{Deadline, Observer, Secret, Step, Unavailable, Witness};
 
 pub use self::account::{Account, Id};
-pub use self::authenticator::{Authenticator, Begun, Check, Computation, Conclusion, Next};
+pub use self::authenticator::{AtOnce, Authenticator, Begun, Check, Computation, Conclusion, Next};
 pub use self::change::Change;
 pub use self::configuration::Configuration;
 pub use self::question::{Client, Conditions, Credential, Question, Requirement};

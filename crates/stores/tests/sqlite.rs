@@ -239,3 +239,52 @@ fn columns_are_described() {
 fn values_are_not_shown() {
     assert_eq!(format!("{:?}", Value::from("pbkdf2_sha256$…")), "Text(…)");
 }
+
+#[test]
+fn who_is_impatient_waits_for_no_lock() {
+    let site = Site::new();
+    let mut database = site.database().impatient();
+    assert!(
+        database.is_at_hand(),
+        "tests are not run on network file systems"
+    );
+    let mut others = [site.database().impatient(), site.database()];
+    assert_eq!(
+        names(&mut database, "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
+    assert_eq!(
+        names(&mut others[0], "name = :name", "Alice").unwrap(),
+        ["Alice"]
+    );
+
+    let writer = Connection::open(site.directory.path().join("site.db")).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    writer.execute("UPDATE user SET name = 'Bob'", []).unwrap();
+    for _ in 0..3 {
+        let error = names(&mut database, "name = :name", "Alice").unwrap_err();
+        assert!(error.contains("lock"), "{error}");
+    }
+    // Others wait until it is there.
+    let waiting = std::thread::spawn(move || names(&mut others[1], "name = :name", "Bob"));
+    writer.execute_batch("COMMIT").unwrap();
+    assert_eq!(waiting.join().unwrap().unwrap(), ["Bob"]);
+    assert_eq!(
+        names(&mut database, "name = :name", "Bob").unwrap(),
+        ["Bob"]
+    );
+    assert!(
+        names(&mut database, "name = :name", "Alice")
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn what_is_nowhere_is_not_at_hand() {
+    let location = Location::Sqlite("/nowhere/at/all/site.db".into());
+    assert!(!Database::new(&Settings::new(location)).is_at_hand());
+    assert!(!Database::new(&Settings::new(Location::Nowhere)).is_at_hand());
+    let proc = Location::Sqlite("/proc/self/maps".into());
+    assert!(!Database::new(&Settings::new(proc)).is_at_hand());
+}

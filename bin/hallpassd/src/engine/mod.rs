@@ -7,13 +7,13 @@ mod lanes;
 mod pace;
 mod queue;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    Authenticator, Begun, CacheStatistics, Configuration, Deadline, Question, Shared, Unavailable,
-    Verdict,
+    AtOnce, Authenticator, Begun, CacheStatistics, Configuration, Deadline, Question, Shared,
+    Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
@@ -28,6 +28,8 @@ const STORE_THREADS: usize = 4;
 /// questions from one queue; and those that check passwords for all sites.
 #[derive(Debug)]
 pub struct Engine {
+    /// What answers where nobody need wait, in the thread that asks.
+    at_once: Option<Mutex<AtOnce>>,
     questions: Arc<Queue<Job>>,
     checks: Arc<Checks>,
     shared: Arc<Shared>,
@@ -72,7 +74,9 @@ impl Engine {
                 .name(format!("stores {number}"))
                 .spawn(move || work(&configuration, shared, &questions, &checks))?;
         }
+        let at_once = AtOnce::new(configuration, Arc::clone(&shared)).map(Mutex::new);
         Ok(Self {
+            at_once,
             questions,
             checks,
             shared,
@@ -81,6 +85,13 @@ impl Engine {
 
     /// The verdict on `question`: at once when the queue is full, and by `deadline` at the latest.
     pub async fn ask(&self, question: Question, ignore_case: bool, deadline: Deadline) -> Verdict {
+        if !ignore_case
+            && let Some(at_once) = &self.at_once
+            && let Ok(mut at_once) = at_once.try_lock()
+            && let Some(verdict) = at_once.answer(&question, SystemTime::now())
+        {
+            return verdict;
+        }
         let (answer, verdict) = oneshot::channel();
         let job = Job::Ask {
             question,

@@ -17,6 +17,8 @@ struct Waiting<T> {
     items: VecDeque<T>,
     /// How many threads wait for something.
     idle: usize,
+    /// Whether one of them has been told, and has not come yet.
+    told: bool,
     closed: bool,
 }
 
@@ -26,6 +28,7 @@ impl<T> Queue<T> {
         let waiting = Waiting {
             items: VecDeque::new(),
             idle: 0,
+            told: false,
             closed: false,
         };
         Self {
@@ -42,9 +45,7 @@ impl<T> Queue<T> {
             return false;
         }
         waiting.items.push_back(item);
-        if waiting.idle > 0 {
-            self.filled.notify_one();
-        }
+        self.tell(waiting);
         true
     }
 
@@ -53,6 +54,7 @@ impl<T> Queue<T> {
         let mut waiting = self.lock();
         loop {
             if let Some(item) = waiting.items.pop_front() {
+                self.tell(waiting);
                 return Some(item);
             }
             if waiting.closed {
@@ -64,6 +66,17 @@ impl<T> Queue<T> {
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
             waiting.idle -= 1;
+            waiting.told = false;
+        }
+    }
+
+    /// Tells a thread of what is there: one at a time, which tells the next if there is more, so
+    /// that none is woken in vain. The queue is let go of first, or it would have to wait for it.
+    fn tell(&self, mut waiting: MutexGuard<'_, Waiting<T>>) {
+        if !waiting.items.is_empty() && waiting.idle > 0 && !waiting.told {
+            waiting.told = true;
+            drop(waiting);
+            self.filled.notify_one();
         }
     }
 

@@ -289,6 +289,11 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
         false
     }
 
+    /// Whether no store is asked for a session but the site's database, and that by a key alone.
+    fn asks_only_database(&self) -> bool {
+        false
+    }
+
     /// What the database must have, column by column.
     fn needs(&self) -> Vec<Needed>;
 

@@ -45,7 +45,8 @@ pub struct Column {
 
 /// A database, connected when it is first asked and again whenever the connection is lost.
 ///
-/// To be asked by threads that may wait, never by those of an asynchronous runtime.
+/// To be asked by threads that may wait, and by those of an asynchronous runtime only where it
+/// [is at hand](Database::is_at_hand) and [impatient](Database::impatient).
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
@@ -98,6 +99,25 @@ impl Database {
     #[must_use]
     pub fn witnessed(self, witness: Witness) -> Self {
         Self { witness, ..self }
+    }
+
+    /// Whether it is a file on this machine, so that asking it takes no longer than reading it.
+    #[must_use]
+    pub fn is_at_hand(&self) -> bool {
+        match &self.connection {
+            Connection::Sqlite(sqlite) => sqlite.is_at_hand(),
+            _ => false,
+        }
+    }
+
+    /// Waits for no lock of a local database: what needs one that another program holds is
+    /// [`Unavailable`] at once.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        if let Connection::Sqlite(sqlite) = &mut self.connection {
+            sqlite.be_impatient();
+        }
+        self
     }
 
     /// Runs `ask`, whose queries must all be answered by `deadline`. A local database is locked at

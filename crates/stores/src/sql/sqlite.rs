@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
@@ -16,11 +17,26 @@ use crate::{Deadline, Unavailable};
 /// How many steps of SQLite's virtual machine pass between two looks at the clock.
 const STEPS_BETWEEN_LOOKS: i32 = 4096;
 
+/// The file systems on disks of a machine's own, or in its memory, as statfs(2) numbers them
+/// (linux/magic.h, and the sources of XFS and ZFS). Through any other, a server may be asked.
+const LOCAL: [u64; 8] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // Btrfs
+    0x2fc1_2fc1, // ZFS
+    0xf2f5_2010, // F2FS
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
+    0x794c_7630, // overlayfs, of containers
+];
+
 /// A SQLite file.
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
     writable: bool,
+    /// Whether another program's lock is waited for.
+    patient: bool,
     open: Option<Open>,
 }
 
@@ -33,6 +49,8 @@ struct Open {
     deadline: Arc<Mutex<Option<Deadline>>>,
     /// Whether the file is locked for a question.
     reading: bool,
+    /// Whether another program's lock was in the way, and nothing else is wrong.
+    busy: bool,
 }
 
 impl Sqlite {
@@ -40,8 +58,25 @@ impl Sqlite {
         Self {
             path,
             writable,
+            patient: true,
             open: None,
         }
+    }
+
+    /// Waits for no lock from now on: a query fails at once where there is one.
+    pub(super) fn be_impatient(&mut self) {
+        self.patient = false;
+    }
+
+    /// Whether the file, or its directory where there is none yet, is on a file system of this
+    /// machine's own.
+    pub(super) fn is_at_hand(&self) -> bool {
+        let paths = [Some(self.path.as_path()), self.path.parent()];
+        let found = paths
+            .into_iter()
+            .flatten()
+            .find_map(|path| rustix::fs::statfs(path).ok());
+        found.is_some_and(|system| LOCAL.contains(&(system.f_type as u64 & 0xffff_ffff)))
     }
 
     /// Locks the file for the queries of one question, opening it first where needed.
@@ -74,14 +109,19 @@ impl Sqlite {
             true => "BEGIN IMMEDIATE",
             false => "BEGIN",
         };
+        let patience = match self.patient {
+            true => deadline.remaining(),
+            false => Duration::ZERO,
+        };
         let failed = {
             let Some(open) = &mut self.open else {
                 return Err(self.closed());
             };
             *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
             open.reading = true;
+            open.busy = false;
             open.connection
-                .busy_timeout(deadline.remaining())
+                .busy_timeout(patience)
                 .and_then(|()| open.connection.prepare_cached(begin)?.execute([]))
                 .and_then(|_| match opening {
                     true => read_schema(&open.connection),
@@ -96,8 +136,9 @@ impl Sqlite {
     }
 
     /// Unlocks the file. After a failure the connection is dropped, so that whatever was wrong
-    /// with it cannot last.
+    /// with it cannot last, unless that was another program's lock.
     pub(super) fn end(&mut self, well: bool) {
+        let well = well || self.open.as_ref().is_some_and(|open| open.busy);
         let ended = self.open.as_mut().is_none_or(|open| {
             if !std::mem::take(&mut open.reading) {
                 return true;
@@ -130,6 +171,7 @@ impl Sqlite {
             file,
             deadline,
             reading: false,
+            busy: false,
         })
     }
 
@@ -172,7 +214,13 @@ impl Sqlite {
                 let known: Vec<&str> = parameters.iter().map(|(name, _)| *name).collect();
                 Err(Unavailable::new(unknown(&name, &known)))
             }
-            Err(error) => Err(self.failed("reading it", &error)),
+            Err(error) => {
+                let failed = Err(self.failed("reading it", &error));
+                if let Some(open) = &mut self.open {
+                    open.busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+                }
+                failed
+            }
         }
     }
 

@@ -175,6 +175,10 @@ impl SessionSource for Sessions {
         }))
     }
 
+    fn asks_only_database(&self) -> bool {
+        matches!(self.engine, Engine::Cookies { .. } | Engine::Database(_))
+    }
+
     fn needs(&self) -> Vec<Needed> {
         self.tables.needs()
     }

@@ -1,0 +1,48 @@
+//! Answers that nobody need wait for.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hallpass_stores::Deadline;
+
+use super::Authenticator;
+use crate::{Configuration, Credential, Question, Shared, Verdict};
+
+/// How long an answer takes at most that is given at once: many times what it should.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+/// Answers at once what can be: whose a session is that is in a SQLite file on a disk of this
+/// machine. That is a few reads by a key, and takes less time than handing the question over to
+/// another thread. Whatever is in the way, another program's lock for one, is left to an
+/// [`Authenticator`], and a thread that may wait.
+#[derive(Debug)]
+pub struct AtOnce(Authenticator);
+
+impl AtOnce {
+    /// `None` where the site that `configuration` describes is no such site.
+    #[must_use]
+    pub fn new(configuration: &Configuration, shared: Arc<Shared>) -> Option<Self> {
+        let mut authenticator = Authenticator::new(configuration).sharing(shared);
+        let at_once = authenticator.site.sessions.asks_only_database()
+            && authenticator.database.is_at_hand()
+            // Names whose case counts for nothing are looked for in the whole table.
+            && !configuration.access.ignore_case;
+        authenticator.database = authenticator.database.impatient();
+        at_once.then_some(Self(authenticator))
+    }
+
+    /// The verdict on `question`, at the time `now`; `None` where it takes longer.
+    pub fn answer(&mut self, question: &Question, now: SystemTime) -> Option<Verdict> {
+        match &question.credential {
+            Credential::Session { .. } | Credential::Cookies { .. } | Credential::Ticket { .. } => {
+            }
+            Credential::Password { .. } | Credential::Token { .. } | Credential::Vouched { .. } => {
+                return None;
+            }
+        }
+        match self.0.answer(question, now, Deadline::after(AT_ONCE)) {
+            Verdict::Unavailable(_) => None,
+            verdict => Some(verdict),
+        }
+    }
+}
