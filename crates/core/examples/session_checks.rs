@@ -1,11 +1,12 @@
 //! Session checks per second, in one process on one connection, beside the store's bare look-ups.
 //!
-//!     session_checks hallpass.toml STORE < tokens
+//!     session_checks hallpass.toml STORE ACCOUNTS < tokens
 //!
 //! `STORE` is where the sessions are: `sqlite:PATH`, `postgres:KEY=VALUE …` (libpq's words),
 //! `mysql:URL`, `redis:HOST:PORT/DATABASE/PREFIX` or `memcached:HOST:PORT/PREFIX`; the prefix leads
-//! the keys. The tokens, a line each, are all live. Both candidates ask for all of them in each
-//! round, by turns. `tests/benchmarks/sessions.py` starts the stores.
+//! the keys. `ACCOUNTS` is the SQLite file of the accounts whose sessions are in a cache. The tokens,
+//! a line each, are all live, and each is the number of its account. All candidates ask for all of
+//! them in each round, by turns. `tests/benchmarks/sessions.py` starts the stores.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -20,33 +21,42 @@ use std::time::{Duration, Instant, SystemTime};
 use hallpass_core::{Authenticator, Configuration, Credential, Question, Secret, Verdict};
 use hallpass_stores::Deadline;
 use mysql_async::prelude::Queryable;
+use rusqlite::config::DbConfig;
 use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 15;
-const COLUMNS: &str = "SELECT session_data, expire_date FROM django_session WHERE session_key =";
+const SESSION: &str = "SELECT session_data, expire_date FROM django_session WHERE session_key =";
+const ACCOUNT: &str =
+    "SELECT username, email, password, is_active, is_superuser FROM auth_user WHERE id =";
+const BOTH: &str = "SELECT session_data, expire_date, username, email, password, is_active, is_superuser \
+                    FROM auth_user JOIN django_session ON session_key =";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [config, store] = arguments.as_slice() else {
-        panic!("usage: session_checks hallpass.toml STORE < tokens");
+    let [config, store, accounts] = arguments.as_slice() else {
+        panic!("usage: session_checks hallpass.toml STORE ACCOUNTS < tokens");
     };
     let tokens: Vec<String> = std::io::stdin().lines().map(Result::unwrap).collect();
     let configuration = Configuration::load(config.as_ref()).unwrap();
     let mut authenticator = Authenticator::new(&configuration);
-    let mut bare = Bare::open(store);
-    let (mut checks, mut lookups) = (Vec::new(), Vec::new());
+    let mut bare = Bare::open(store, accounts);
+    let (mut checks, mut alone, mut both) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..=ROUNDS {
         checks.push(time(&tokens, |token| check(&mut authenticator, token)));
-        lookups.push(time(&tokens, |token| bare.has(token)));
+        alone.push(time(&tokens, |token| bare.session(token)));
+        both.push(time(&tokens, |token| bare.session_and_account(token)));
     }
     // The first round connects and prepares.
-    let (checks, lookups) = (median(&mut checks[1..]), median(&mut lookups[1..]));
+    let [checks, alone, both] = [checks, alone, both].map(|mut times| median(&mut times[1..]));
     let per_second = |time: Duration| tokens.len() as f64 / time.as_secs_f64();
+    let share = |lookups: Duration| lookups.as_secs_f64() / checks.as_secs_f64();
     println!(
-        "{:.0} {:.0} {:.3}",
+        "{:.0} {:.0} {:.3} {:.0} {:.3}",
         per_second(checks),
-        per_second(lookups),
-        lookups.as_secs_f64() / checks.as_secs_f64()
+        per_second(alone),
+        share(alone),
+        per_second(both),
+        share(both)
     );
 }
 
@@ -71,42 +81,49 @@ fn check(authenticator: &mut Authenticator, token: &str) -> bool {
     matches!(verdict, Verdict::Granted(_))
 }
 
-/// The store itself, asked for a session by its key through the same libraries.
+/// The store itself, asked by the keys alone through the same libraries.
 enum Bare {
     Sqlite(rusqlite::Connection),
-    Postgres(Runtime, tokio_postgres::Client, tokio_postgres::Statement),
-    Mysql(Runtime, mysql_async::Conn, mysql_async::Statement),
-    Redis(BufReader<TcpStream>, String),
-    Memcached(BufReader<TcpStream>, String),
+    Postgres(
+        Runtime,
+        tokio_postgres::Client,
+        [tokio_postgres::Statement; 2],
+    ),
+    Mysql(Runtime, mysql_async::Conn, [mysql_async::Statement; 2]),
+    Redis(BufReader<TcpStream>, String, rusqlite::Connection),
+    Memcached(BufReader<TcpStream>, String, rusqlite::Connection),
 }
 
 impl Bare {
-    fn open(store: &str) -> Self {
+    fn open(store: &str, accounts: &str) -> Self {
         let (kind, location) = store.split_once(':').unwrap();
         match kind {
-            "sqlite" => {
-                let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-                Self::Sqlite(rusqlite::Connection::open_with_flags(location, flags).unwrap())
-            }
+            "sqlite" => Self::Sqlite(sqlite(location)),
             "postgres" => {
                 let runtime = runtime();
-                let (client, statement) = runtime.block_on(async {
+                let (client, statements) = runtime.block_on(async {
                     let connected = tokio_postgres::connect(location, tokio_postgres::NoTls).await;
                     let (client, connection) = connected.unwrap();
                     tokio::spawn(connection);
-                    let statement = client.prepare(&format!("{COLUMNS} $1")).await.unwrap();
-                    (client, statement)
+                    let alone = client.prepare(&format!("{SESSION} $1")).await.unwrap();
+                    let both = format!("{BOTH} $1 WHERE id = $2::bigint");
+                    let both = client.prepare(&both).await.unwrap();
+                    (client, [alone, both])
                 });
-                Self::Postgres(runtime, client, statement)
+                Self::Postgres(runtime, client, statements)
             }
             "mysql" => {
                 let runtime = runtime();
-                let (connection, statement) = runtime.block_on(async {
+                let (connection, statements) = runtime.block_on(async {
                     let mut connection = mysql_async::Conn::from_url(location).await.unwrap();
-                    let statement = connection.prep(format!("{COLUMNS} ?")).await.unwrap();
-                    (connection, statement)
+                    let alone = connection.prep(format!("{SESSION} ?")).await.unwrap();
+                    let both = connection
+                        .prep(format!("{BOTH} ? WHERE id = ?"))
+                        .await
+                        .unwrap();
+                    (connection, [alone, both])
                 });
-                Self::Mysql(runtime, connection, statement)
+                Self::Mysql(runtime, connection, statements)
             }
             "redis" => {
                 let mut parts = location.splitn(3, '/');
@@ -114,37 +131,35 @@ impl Bare {
                 let database = parts.next().unwrap();
                 write!(connection.get_mut(), "SELECT {database}\r\n").unwrap();
                 assert_eq!(line(&mut connection), "+OK");
-                Self::Redis(connection, parts.next().unwrap().to_owned())
+                let prefix = parts.next().unwrap().to_owned();
+                Self::Redis(connection, prefix, sqlite(accounts))
             }
             "memcached" => {
                 let (address, prefix) = location.split_once('/').unwrap();
-                Self::Memcached(connect(address), prefix.to_owned())
+                Self::Memcached(connect(address), prefix.to_owned(), sqlite(accounts))
             }
             _ => panic!("no such store"),
         }
     }
 
-    fn has(&mut self, token: &str) -> bool {
+    fn session(&mut self, token: &str) -> bool {
         match self {
             Self::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(&format!("{COLUMNS} ?")).unwrap();
-                let row = statement.query_row([token], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-                });
-                row.is_ok()
+                let mut statement = connection.prepare_cached(&format!("{SESSION} ?")).unwrap();
+                has_texts(&mut statement, [token], 2)
             }
-            Self::Postgres(runtime, client, statement) => {
+            Self::Postgres(runtime, client, [alone, _]) => {
                 let row = runtime
-                    .block_on(client.query_one(statement, &[&token]))
+                    .block_on(client.query_one(alone, &[&token]))
                     .unwrap();
                 !row.get::<_, String>(0).is_empty()
             }
-            Self::Mysql(runtime, connection, statement) => {
-                let row = connection.exec_first(&*statement, (token,));
+            Self::Mysql(runtime, connection, [alone, _]) => {
+                let row = connection.exec_first(&*alone, (token,));
                 let row: Option<mysql_async::Row> = runtime.block_on(row).unwrap();
                 row.is_some()
             }
-            Self::Redis(connection, prefix) => {
+            Self::Redis(connection, prefix, _) => {
                 let key = format!("{prefix}{token}");
                 let length = key.len();
                 let request = format!("*2\r\n$3\r\nGET\r\n${length}\r\n{key}\r\n");
@@ -152,7 +167,7 @@ impl Bare {
                 let head = line(connection);
                 bytes(connection, head.strip_prefix('$').unwrap())
             }
-            Self::Memcached(connection, prefix) => {
+            Self::Memcached(connection, prefix, _) => {
                 let request = format!("get {prefix}{token}\r\n");
                 connection.get_mut().write_all(request.as_bytes()).unwrap();
                 let head = line(connection);
@@ -161,6 +176,58 @@ impl Bare {
             }
         }
     }
+
+    fn session_and_account(&mut self, token: &str) -> bool {
+        let account: i64 = token.parse().unwrap();
+        match self {
+            Self::Sqlite(connection) => {
+                let statement = format!("{BOTH} ? WHERE id = ?");
+                let mut statement = connection.prepare_cached(&statement).unwrap();
+                has_texts(&mut statement, (token, account), 5)
+            }
+            Self::Postgres(runtime, client, [_, both]) => {
+                let row = runtime
+                    .block_on(client.query_one(both, &[&token, &account]))
+                    .unwrap();
+                (0..5).all(|index| index == 1 || row.try_get::<_, String>(index).is_ok())
+            }
+            Self::Mysql(runtime, connection, [_, both]) => {
+                let row = connection.exec_first(&*both, (token, account));
+                let row: Option<mysql_async::Row> = runtime.block_on(row).unwrap();
+                row.is_some()
+            }
+            Self::Redis(_, _, accounts) | Self::Memcached(_, _, accounts) => {
+                let there = {
+                    let mut statement = accounts.prepare_cached(&format!("{ACCOUNT} ?")).unwrap();
+                    has_texts(&mut statement, [account], 3)
+                };
+                there && self.session(token)
+            }
+        }
+    }
+}
+
+fn sqlite(path: &str) -> rusqlite::Connection {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = rusqlite::Connection::open_with_flags(path, flags).unwrap();
+    // Or the statement would be planned anew for each value that is bound.
+    let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+    connection.set_db_config(stable, true).unwrap();
+    connection
+}
+
+/// Whether there is a row, whose first columns are texts.
+fn has_texts(
+    statement: &mut rusqlite::Statement<'_>,
+    parameters: impl rusqlite::Params,
+    texts: usize,
+) -> bool {
+    let row = statement.query_row(parameters, |row| {
+        (0..texts)
+            .map(|index| row.get::<_, String>(index))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    row.is_ok()
 }
 
 fn runtime() -> Runtime {
