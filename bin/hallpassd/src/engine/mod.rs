@@ -7,7 +7,7 @@ mod lanes;
 mod pace;
 mod queue;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::SystemTime;
 
@@ -29,7 +29,7 @@ const STORE_THREADS: usize = 4;
 #[derive(Debug)]
 pub struct Engine {
     /// What answers where nobody need wait, in the thread that asks.
-    at_once: Option<Mutex<AtOnce>>,
+    at_once: Arc<OnceLock<Mutex<AtOnce>>>,
     questions: Arc<Queue<Job>>,
     checks: Arc<Checks>,
     shared: Arc<Shared>,
@@ -67,14 +67,22 @@ impl Engine {
         let threads = configuration.database.pool.unwrap_or(STORE_THREADS);
         let shared = Arc::new(Shared::remembering(configuration));
         let questions = Arc::new(Queue::new(configuration.daemon.queue));
+        let at_once = Arc::new(OnceLock::new());
         for number in 0..threads {
             let (configuration, questions) = (Arc::clone(configuration), Arc::clone(&questions));
             let (shared, checks) = (Arc::clone(&shared), Arc::clone(&checks));
+            let at_once = (number == 0).then(|| Arc::clone(&at_once));
             thread::Builder::new()
                 .name(format!("stores {number}"))
-                .spawn(move || work(&configuration, shared, &questions, &checks))?;
+                .spawn(move || {
+                    if let Some(place) = at_once
+                        && let Some(made) = AtOnce::new(&configuration, Arc::clone(&shared))
+                    {
+                        place.get_or_init(|| Mutex::new(made));
+                    }
+                    work(&configuration, shared, &questions, &checks);
+                })?;
         }
-        let at_once = AtOnce::new(configuration, Arc::clone(&shared)).map(Mutex::new);
         Ok(Self {
             at_once,
             questions,
@@ -86,7 +94,7 @@ impl Engine {
     /// The verdict on `question`: at once when the queue is full, and by `deadline` at the latest.
     pub async fn ask(&self, question: Question, ignore_case: bool, deadline: Deadline) -> Verdict {
         if !ignore_case
-            && let Some(at_once) = &self.at_once
+            && let Some(at_once) = self.at_once.get()
             && let Ok(mut at_once) = at_once.try_lock()
             && let Some(verdict) = at_once.answer(&question, SystemTime::now())
         {

@@ -19,7 +19,8 @@ const AT_ONCE: Duration = Duration::from_millis(5);
 pub struct AtOnce(Authenticator);
 
 impl AtOnce {
-    /// `None` where the site that `configuration` describes is no such site.
+    /// `None` where the site that `configuration` describes is no such site. To be called by a
+    /// thread that may wait: the file system is asked what it is.
     #[must_use]
     pub fn new(configuration: &Configuration, shared: Arc<Shared>) -> Option<Self> {
         let mut authenticator = Authenticator::new(configuration).sharing(shared);
@@ -33,13 +34,14 @@ impl AtOnce {
 
     /// The verdict on `question`, at the time `now`; `None` where it takes longer.
     pub fn answer(&mut self, question: &Question, now: SystemTime) -> Option<Verdict> {
-        match &question.credential {
-            Credential::Session { .. } | Credential::Cookies { .. } | Credential::Ticket { .. } => {
-            }
-            Credential::Password { .. } | Credential::Token { .. } | Credential::Vouched { .. } => {
-                return None;
-            }
-        }
+        // Whether a name means the account is asked by whatever people log in by, an e-mail address
+        // that no index has among it.
+        let (Credential::Session { owner: None, .. }
+        | Credential::Cookies { owner: None, .. }
+        | Credential::Ticket { owner: None, .. }) = &question.credential
+        else {
+            return None;
+        };
         match self.0.answer(question, now, Deadline::after(AT_ONCE)) {
             Verdict::Unavailable(_) => None,
             verdict => Some(verdict),

@@ -49,7 +49,8 @@ struct Open {
     deadline: Arc<Mutex<Option<Deadline>>>,
     /// Whether the file is locked for a question.
     reading: bool,
-    /// Whether another program's lock was in the way, and nothing else is wrong.
+    /// Whether another program's lock, which is not waited for, was in the way, and nothing else
+    /// is wrong.
     busy: bool,
 }
 
@@ -136,7 +137,7 @@ impl Sqlite {
     }
 
     /// Unlocks the file. After a failure the connection is dropped, so that whatever was wrong
-    /// with it cannot last, unless that was another program's lock.
+    /// with it cannot last, unless that was a lock that is not waited for.
     pub(super) fn end(&mut self, well: bool) {
         let well = well || self.open.as_ref().is_some_and(|open| open.busy);
         let ended = self.open.as_mut().is_none_or(|open| {
@@ -217,7 +218,10 @@ impl Sqlite {
             Err(error) => {
                 let failed = Err(self.failed("reading it", &error));
                 if let Some(open) = &mut self.open {
-                    open.busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+                    // Where something was to be written, nobody knows what is left of it.
+                    open.busy = !self.patient
+                        && !self.writable
+                        && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
                 }
                 failed
             }
