@@ -2,11 +2,16 @@
 //!
 //!     session_checks hallpass.toml STORE ACCOUNTS < tokens
 //!
-//! `STORE` is where the sessions are: `sqlite:PATH`, `postgres:KEY=VALUE …` (libpq's words),
-//! `mysql:URL`, `redis:HOST:PORT/DATABASE/PREFIX` or `memcached:HOST:PORT/PREFIX`; the prefix leads
-//! the keys. `ACCOUNTS` is the SQLite file of the accounts whose sessions are in a cache. The tokens,
-//! a line each, are all live, and each is the number of its account. All candidates ask for all of
-//! them in each round, by turns. `tests/benchmarks/sessions.py` starts the stores.
+//! `STORE` is where the sessions are: `sqlite:PATH`, `written:PATH` for the same where something is
+//! committed before each turn, `postgres:KEY=VALUE …` (libpq's words), `mysql:URL`,
+//! `redis:HOST:PORT/DATABASE/PREFIX` or `memcached:HOST:PORT/PREFIX`; the prefix leads the keys.
+//! `ACCOUNTS` is the SQLite file of the accounts whose sessions are in a cache. The tokens, a line
+//! each, are all live, and each is the number of its account. All candidates ask for all of them in
+//! each round, by turns. `tests/benchmarks/sessions.py` starts the stores.
+//!
+//! Prints the checks per second; then those of a bare look-up of the session, and what share of that
+//! the checks are, which is the median of the rounds' shares; then the same of a bare look-up of the
+//! session and its account.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -24,7 +29,7 @@ use mysql_async::prelude::Queryable;
 use rusqlite::config::DbConfig;
 use tokio::runtime::Runtime;
 
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 31;
 const SESSION: &str = "SELECT session_data, expire_date FROM django_session WHERE session_key =";
 const ACCOUNT: &str =
     "SELECT username, email, password, is_active, is_superuser FROM auth_user WHERE id =";
@@ -42,14 +47,20 @@ fn main() {
     let mut bare = Bare::open(store, accounts);
     let (mut checks, mut alone, mut both) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..=ROUNDS {
+        bare.before_a_turn(&tokens);
         checks.push(time(&tokens, |token| check(&mut authenticator, token)));
+        bare.before_a_turn(&tokens);
         alone.push(time(&tokens, |token| bare.session(token)));
+        bare.before_a_turn(&tokens);
         both.push(time(&tokens, |token| bare.session_and_account(token)));
     }
     // The first round connects and prepares.
-    let [checks, alone, both] = [checks, alone, both].map(|mut times| median(&mut times[1..]));
-    let per_second = |time: Duration| tokens.len() as f64 / time.as_secs_f64();
-    let share = |lookups: Duration| lookups.as_secs_f64() / checks.as_secs_f64();
+    let [checks, alone, both] = [&checks[1..], &alone[1..], &both[1..]];
+    let per_second = |times: &[f64]| tokens.len() as f64 / median(times.iter().copied());
+    let share = |of: &[f64]| {
+        let rounds = of.iter().zip(checks);
+        median(rounds.map(|(lookups, checks)| lookups / checks))
+    };
     println!(
         "{:.0} {:.0} {:.3} {:.0} {:.3}",
         per_second(checks),
@@ -60,17 +71,19 @@ fn main() {
     );
 }
 
-fn time(tokens: &[String], mut ask: impl FnMut(&str) -> bool) -> Duration {
+/// In seconds.
+fn time(tokens: &[String], mut ask: impl FnMut(&str) -> bool) -> f64 {
     let start = Instant::now();
     let found = tokens.iter().filter(|token| ask(token)).count();
-    let time = start.elapsed();
+    let time = start.elapsed().as_secs_f64();
     assert_eq!(found, tokens.len(), "every token is live");
     time
 }
 
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap()
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap()
 }
 
 fn check(authenticator: &mut Authenticator, token: &str) -> bool {
@@ -83,7 +96,8 @@ fn check(authenticator: &mut Authenticator, token: &str) -> bool {
 
 /// The store itself, asked by the keys alone through the same libraries.
 enum Bare {
-    Sqlite(rusqlite::Connection),
+    /// And the connection that writes.
+    Sqlite(rusqlite::Connection, Option<rusqlite::Connection>),
     Postgres(
         Runtime,
         tokio_postgres::Client,
@@ -98,7 +112,11 @@ impl Bare {
     fn open(store: &str, accounts: &str) -> Self {
         let (kind, location) = store.split_once(':').unwrap();
         match kind {
-            "sqlite" => Self::Sqlite(sqlite(location)),
+            "sqlite" => Self::Sqlite(sqlite(location), None),
+            "written" => {
+                let writer = rusqlite::Connection::open(location).unwrap();
+                Self::Sqlite(sqlite(location), Some(writer))
+            }
             "postgres" => {
                 let runtime = runtime();
                 let (client, statements) = runtime.block_on(async {
@@ -142,9 +160,17 @@ impl Bare {
         }
     }
 
+    fn before_a_turn(&mut self, tokens: &[String]) {
+        if let Self::Sqlite(_, Some(writer)) = self {
+            let change =
+                "UPDATE django_session SET expire_date = expire_date WHERE session_key = ?";
+            assert_eq!(writer.execute(change, [&tokens[0]]).unwrap(), 1);
+        }
+    }
+
     fn session(&mut self, token: &str) -> bool {
         match self {
-            Self::Sqlite(connection) => {
+            Self::Sqlite(connection, _) => {
                 let mut statement = connection.prepare_cached(&format!("{SESSION} ?")).unwrap();
                 has_texts(&mut statement, [token], 2)
             }
@@ -180,7 +206,7 @@ impl Bare {
     fn session_and_account(&mut self, token: &str) -> bool {
         let account: i64 = token.parse().unwrap();
         match self {
-            Self::Sqlite(connection) => {
+            Self::Sqlite(connection, _) => {
                 let statement = format!("{BOTH} ? WHERE id = ?");
                 let mut statement = connection.prepare_cached(&statement).unwrap();
                 has_texts(&mut statement, (token, account), 5)

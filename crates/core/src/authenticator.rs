@@ -9,6 +9,7 @@ mod costliest;
 mod grants;
 mod owners;
 mod password;
+mod proved;
 mod session;
 mod told;
 
@@ -24,6 +25,7 @@ pub use self::at_once::AtOnce;
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
 use self::costliest::Costliest;
 use self::owners::Owners;
+use self::proved::Known;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::site::Site;
@@ -50,6 +52,7 @@ pub struct Authenticator {
     tickets: Option<Tickets>,
     costliest: Costliest,
     owners: Owners,
+    known: Known,
     shared: Option<Arc<Shared>>,
     witness: Witness,
 }
@@ -84,6 +87,7 @@ impl Authenticator {
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
             costliest: Costliest::default(),
             owners: Owners::default(),
+            known: Known::default(),
             shared: None,
             witness: Witness::default(),
         }

@@ -149,6 +149,144 @@ fn what_happens_on_the_site_counts_at_once() {
     }
 }
 
+/// Between two commits a session is read once, however often it is asked about.
+#[test]
+fn what_is_known_of_a_session_is_known_until_something_is_committed() {
+    for journal in ["delete", "truncate", "persist", "wal"] {
+        let people = people();
+        let database = people.database();
+        let set = |_: &rusqlite::Row<'_>| Ok(());
+        let journal_mode = format!("PRAGMA journal_mode = {journal}");
+        database.query_row(&journal_mode, [], set).unwrap();
+        let mut authenticator = people.authenticator("");
+        let mut asked = || ask(&mut authenticator, &session(SESSION, None));
+        for _ in 0..3 {
+            assert_eq!(asked(), "alice");
+        }
+        let write = |statements| database.execute_batch(statements).unwrap();
+        write("BEGIN IMMEDIATE; DELETE FROM django_session");
+        assert_eq!(asked(), "alice", "{journal}: nothing is committed yet");
+        write("ROLLBACK");
+        assert_eq!(asked(), "alice", "{journal}");
+        write("UPDATE auth_user SET is_active = 0 WHERE id = 1");
+        assert_eq!(asked(), "inactive", "{journal}");
+        write("UPDATE auth_user SET is_active = 1 WHERE id = 1");
+        assert_eq!(asked(), "alice", "{journal}");
+        assert_eq!(asked(), "alice", "{journal}");
+        write("BEGIN IMMEDIATE; DELETE FROM django_session; COMMIT");
+        for _ in 0..2 {
+            assert_eq!(asked(), "no-session", "{journal}");
+        }
+        people.log_in(SESSION, 2);
+        assert_eq!(asked(), "Bob", "{journal}");
+    }
+}
+
+#[test]
+fn nobody_is_known_by_a_database_that_cannot_be_read() {
+    let people = people();
+    let mut authenticator = people.authenticator("");
+    let mut asked = || ask(&mut authenticator, &session(SESSION, None));
+    assert_eq!(asked(), "alice");
+    let writer = people.database();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert!(asked().starts_with("unavailable: "));
+    writer.execute_batch("COMMIT").unwrap();
+    assert_eq!(asked(), "alice");
+    let path = |name| people.directory.path().join(name);
+    std::fs::rename(path("db.sqlite3"), path("away")).unwrap();
+    assert!(asked().starts_with("unavailable: "));
+    // Another file, in which just as much has been committed.
+    std::fs::copy(path("away"), path("copy")).unwrap();
+    let copy = rusqlite::Connection::open(path("copy")).unwrap();
+    let change = "UPDATE auth_user SET username = 'mallory' WHERE id = 1";
+    copy.execute(change, []).unwrap();
+    std::fs::rename(path("copy"), path("db.sqlite3")).unwrap();
+    assert_eq!(asked(), "mallory");
+    std::fs::rename(path("away"), path("db.sqlite3")).unwrap();
+    assert_eq!(asked(), "alice");
+    std::fs::write(path("db.sqlite3"), "no database").unwrap();
+    assert!(asked().starts_with("unavailable: "));
+}
+
+#[test]
+fn a_session_that_is_known_ends_when_its_time_has_come() {
+    let people = people();
+    let zones = [
+        ("", 2_000_000_000),
+        // What the clock on the wall shows counts where `USE_TZ` is off.
+        ("django.time_zone = \"Europe/Warsaw\"", 1_999_992_800),
+    ];
+    for (zone, end) in zones {
+        let mut authenticator = people.authenticator(zone);
+        let mut at = |seconds| ask_at(&mut authenticator, &session(SESSION, None), seconds);
+        for (seconds, verdict) in [
+            (end - 2, "alice"),
+            (end - 1, "alice"),
+            (end, "expired-session"),
+            (end + 1, "expired-session"),
+            (end - 1, "alice"),
+            (end, "expired-session"),
+        ] {
+            assert_eq!(at(seconds), verdict, "{seconds} {zone}");
+        }
+    }
+}
+
+/// Clocks in Warsaw went from 02:00 to 03:00 on 2026-03-29 at 01:00 UTC, and Django compares what
+/// they show.
+#[test]
+fn a_session_that_is_known_ends_when_clocks_are_set_forward_over_its_end() {
+    let people = people();
+    let change = "UPDATE django_session SET expire_date = '2026-03-29 02:30:00'";
+    people.database().execute(change, []).unwrap();
+    let mut authenticator = people.authenticator("django.time_zone = \"Europe/Warsaw\"");
+    let mut at = |seconds| ask_at(&mut authenticator, &session(SESSION, None), seconds);
+    let forward = 1_774_746_000;
+    for _ in 0..2 {
+        assert_eq!(at(forward - 1), "alice");
+        assert_eq!(at(forward), "expired-session");
+        assert_eq!(at(forward + 1_799), "expired-session");
+        assert_eq!(at(forward + 1_800), "expired-session");
+    }
+}
+
+#[test]
+fn who_is_known_is_asked_for_every_condition() {
+    let people = people();
+    let mut authenticator = people.authenticator("");
+    let mut asked = |any: &[Requirement], owner| {
+        let any = any.to_vec();
+        let conditions = Conditions {
+            any,
+            ..Conditions::default()
+        };
+        let question = Question {
+            conditions,
+            ..session(SESSION, owner)
+        };
+        ask(&mut authenticator, &question)
+    };
+    let writers = [Requirement::Group("writers".into())];
+    assert_eq!(asked(&[], None), "alice");
+    assert_eq!(asked(&writers, None), "not-permitted");
+    assert_eq!(asked(&[Requirement::Staff], None), "not-permitted");
+    assert_eq!(asked(&[], Some("Bob")), "wrong-user");
+    assert_eq!(asked(&[], Some("alice")), "alice");
+    people
+        .database()
+        .execute_batch(
+            "INSERT INTO auth_group VALUES (9, 'writers');
+             INSERT INTO auth_user_groups VALUES (9, 1, 9);",
+        )
+        .unwrap();
+    assert_eq!(asked(&writers, None), "alice");
+    assert_eq!(asked(&writers, None), "alice");
+    let leave = "DELETE FROM auth_user_groups";
+    people.database().execute(leave, []).unwrap();
+    assert_eq!(asked(&writers, None), "not-permitted");
+}
+
 #[test]
 fn backends_that_are_not_listed_are_refused() {
     let people = people();

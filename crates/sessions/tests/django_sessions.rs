@@ -11,8 +11,7 @@ use std::collections::HashSet;
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{
-    DateTime, Expiry, Keyring, Login, PrimaryKey, Version, Zone, auth_hash_is_current,
-    open_trusted, read,
+    AuthHashes, DateTime, Expiry, Keyring, Login, PrimaryKey, Version, Zone, open_trusted, read,
 };
 use serde_json::Value;
 
@@ -273,8 +272,8 @@ fn the_auth_hash_goes_by_the_version() {
         for (verdict, count) in [("accepted_by", &mut accepted), ("refused_by", &mut refused)] {
             for (reader, version) in readers(&row[verdict]) {
                 let (password, hash) = (text(row, "password", ""), text(row, "hash", ""));
-                let current =
-                    auth_hash_is_current(version, secret_keys.iter().copied(), password, hash);
+                let hashes = AuthHashes::new(version, secret_keys.iter().copied());
+                let current = hashes.is_current(password, hash);
                 assert_eq!(current, verdict == "accepted_by", "{row} by {reader}");
                 *count += 1;
             }

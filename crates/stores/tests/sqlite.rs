@@ -288,3 +288,46 @@ fn what_is_nowhere_is_not_at_hand() {
     let proc = Location::Sqlite("/proc/self/maps".into());
     assert!(!Database::new(&Settings::new(proc)).is_at_hand());
 }
+
+#[test]
+fn the_state_is_the_same_until_something_is_committed() {
+    let site = Site::new();
+    let mut database = site.database();
+    let mut state = || database.ask(deadline(), |queries| queries.state()).unwrap();
+    let mut last = state().unwrap();
+    assert_eq!(state(), Some(last));
+    let path = site.directory.path().join("site.db");
+    let writer = Connection::open(&path).unwrap();
+    for (statement, changes) in [
+        ("BEGIN; UPDATE user SET name = 'Bob'; ROLLBACK", false),
+        ("SELECT name FROM user", false),
+        ("UPDATE user SET name = 'Bob'", true),
+        ("BEGIN; UPDATE user SET name = 'Carol'", false),
+        ("COMMIT", true),
+        ("CREATE TABLE other (id INTEGER)", true),
+        ("PRAGMA journal_mode = wal", true),
+        ("UPDATE user SET name = 'Dave'", true),
+        ("BEGIN IMMEDIATE; UPDATE user SET name = 'Eve'", false),
+        ("COMMIT", true),
+        ("VACUUM", true),
+    ] {
+        writer.execute_batch(statement).unwrap();
+        let now = state().unwrap();
+        assert_eq!(now != last, changes, "{statement}");
+        assert_eq!(state(), Some(now), "{statement}");
+        last = now;
+    }
+    drop(writer);
+    // The same bytes in another file are another database.
+    let copy = site.directory.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    std::fs::rename(&copy, &path).unwrap();
+    assert_ne!(state(), Some(last));
+}
+
+#[test]
+fn what_is_nowhere_is_in_no_state() {
+    let mut database = Database::new(&Settings::new(Location::Nowhere));
+    let state = database.ask(deadline(), |queries| queries.state());
+    assert_eq!(state.unwrap(), None);
+}

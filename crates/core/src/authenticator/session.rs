@@ -1,5 +1,6 @@
 //! The way from a session, or a token of a program's, to a verdict.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hallpass_stores::sql::Queries;
@@ -7,9 +8,12 @@ use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
 use super::admission::{admit, belongs};
+use super::owners::Owners;
+use super::proved::Proved;
 use super::{Authenticator, malformed_name, told};
 use crate::cookie::{self, Cookie};
-use crate::{Identity, Question, Reason, Secret, Session};
+use crate::site::{Login, Site};
+use crate::{Account, Client, Identity, Question, Reason, Secret, Session};
 
 impl Authenticator {
     pub(super) fn cookies(
@@ -51,46 +55,44 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let site = &mut self.site;
-        let owners = &mut self.owners;
+        let (site, owners, known) = (&mut self.site, &mut self.owners, &mut self.known);
+        // Whoever looks on is to see everything that is read.
+        let may_know = site.sessions.asks_only_database() && !self.witness.watches();
+        let digest = digest(token.expose());
         self.database.ask(deadline, |queries| {
-            if let Some(key) = owners.of(token.expose()) {
-                site.foresee(queries, key)?;
-            }
-            let login = site
-                .sessions
-                .read(queries, token.expose(), &question.client, now)?;
-            told::session(queries.witness(), &login);
-            let login = match login {
-                Ok(login) => login,
-                Err(reason) => return Ok(Err(reason)),
+            let state = if may_know { queries.state()? } else { None };
+            known.only_in(state);
+            let proved = match known.get(&digest, now) {
+                Some(proved) => proved,
+                None => {
+                    let client = &question.client;
+                    let proved = match prove(site, owners, queries, token, client, now)? {
+                        Ok((login, account)) => Arc::new(Proved {
+                            account: Account {
+                                encoded: None,
+                                ..account
+                            },
+                            session: Session {
+                                digest: hexadecimal(&digest),
+                                expires: login.expires,
+                                decoded: login.decoded,
+                            },
+                        }),
+                        Err(reason) => return Ok(Err(reason)),
+                    };
+                    known.remember(digest, &proved);
+                    proved
+                }
             };
-            let account = site.account_of(queries, &login)?;
-            told::account(queries.witness(), account.as_ref());
-            let Some(account) = account else {
-                return Ok(Err(Reason::UnknownUser));
-            };
-            owners.remember(token.expose(), &login.key);
-            if !account.active {
-                told::active(queries.witness(), false);
-                return Ok(Err(Reason::Inactive));
-            }
-            let confirmed = site.sessions.confirms(&login, &account);
-            if !told::confirmed(queries.witness(), confirmed) {
-                return Ok(Err(Reason::StaleSession));
-            }
+            let Proved { account, session } = &*proved;
             let directory = &mut *site.directory;
-            let theirs = belongs(directory, queries, &account, owner)?;
-            if !told::belongs(queries.witness(), theirs, owner, &account) {
+            let theirs = belongs(directory, queries, account, owner)?;
+            if !told::belongs(queries.witness(), theirs, owner, account) {
                 return Ok(Err(Reason::WrongUser));
             }
-            let admitted = admit(directory, queries, &account, &self.access, question, now)?;
+            let admitted = admit(directory, queries, account, &self.access, question, now)?;
             Ok(admitted.map(|identity| Identity {
-                session: Some(Session {
-                    digest: digest(token.expose()),
-                    expires: login.expires,
-                    decoded: login.decoded,
-                }),
+                session: Some(session.clone()),
                 ..identity
             }))
         })
@@ -124,13 +126,52 @@ impl Authenticator {
     }
 }
 
-/// Names a session for others: half of a SHA-256, from which no token can be found.
-fn digest(token: &[u8]) -> String {
-    let hash: [u8; 32] = Sha256::new()
+/// Reads a session, and the account of whoever is logged in to it.
+fn prove(
+    site: &mut Site,
+    owners: &mut Owners,
+    queries: &mut Queries<'_>,
+    token: &Secret,
+    client: &Client,
+    now: SystemTime,
+) -> Result<Result<(Login, Account), Reason>, Unavailable> {
+    if let Some(key) = owners.of(token.expose()) {
+        site.foresee(queries, key)?;
+    }
+    let login = site.sessions.read(queries, token.expose(), client, now)?;
+    told::session(queries.witness(), &login);
+    let login = match login {
+        Ok(login) => login,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let account = site.account_of(queries, &login)?;
+    told::account(queries.witness(), account.as_ref());
+    let Some(account) = account else {
+        return Ok(Err(Reason::UnknownUser));
+    };
+    owners.remember(token.expose(), &login.key);
+    if !account.active {
+        told::active(queries.witness(), false);
+        return Ok(Err(Reason::Inactive));
+    }
+    let confirmed = site.sessions.confirms(&login, &account);
+    if !told::confirmed(queries.witness(), confirmed) {
+        return Ok(Err(Reason::StaleSession));
+    }
+    Ok(Ok((login, account)))
+}
+
+/// A hash of a session's token, from which no token can be found.
+fn digest(token: &[u8]) -> [u8; 32] {
+    Sha256::new()
         .chain_update(b"hallpass session\0")
         .chain_update(token)
         .finalize()
-        .into();
-    let half = hash.first_chunk().copied().unwrap_or_default();
+        .into()
+}
+
+/// Names a session for others: half of its digest.
+fn hexadecimal(digest: &[u8; 32]) -> String {
+    let half = digest.first_chunk().copied().unwrap_or_default();
     format!("{:032x}", u128::from_be_bytes(half))
 }

@@ -289,7 +289,8 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
         false
     }
 
-    /// Whether no store is asked for a session but the site's database, and that by a key alone.
+    /// Whether no store is asked for a session but the site's database, and that by a key alone,
+    /// and nothing else counts but the time: not who the client is.
     fn asks_only_database(&self) -> bool {
         false
     }

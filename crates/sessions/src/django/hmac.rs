@@ -59,10 +59,14 @@ impl SaltedHmac {
     /// The same in hexadecimal, lower case.
     pub(super) fn hex_of(&self, text: &[u8]) -> String {
         let digest = self.of(text);
-        let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        nibbles
-            .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
-            .collect()
+        let mut hexadecimal = String::with_capacity(2 * digest.len());
+        for byte in digest {
+            for nibble in [byte >> 4, byte & 15] {
+                let digit = if nibble < 10 { b'0' } else { b'a' - 10 };
+                hexadecimal.push(char::from(digit + nibble));
+            }
+        }
+        hexadecimal
     }
 }
 

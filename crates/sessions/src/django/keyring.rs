@@ -134,7 +134,8 @@ impl Keyring {
     }
 }
 
-fn counted<'a>(
+/// `SECRET_KEY`, and the fallbacks after it where this version has some.
+pub(super) fn counted<'a>(
     version: Version,
     secret_keys: impl IntoIterator<Item = &'a [u8]>,
 ) -> impl Iterator<Item = &'a [u8]> {

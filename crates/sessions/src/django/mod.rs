@@ -10,7 +10,7 @@ mod payload;
 mod signing;
 mod version;
 
-pub use self::auth_hash::{auth_hash, auth_hash_is_by, auth_hash_is_current};
+pub use self::auth_hash::{AuthHashes, auth_hash, auth_hash_is_by};
 pub use self::cache::{CacheFile, read_cache_file, read_cache_row, read_cache_value};
 pub use self::keyring::{Keyring, Opened, open_trusted};
 pub use self::payload::{Expiry, Login, PrimaryKey, read, read_json};

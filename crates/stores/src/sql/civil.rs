@@ -43,6 +43,19 @@ pub(super) fn time(seconds: i64) -> String {
     format!("{hour:02}:{minute:02}:{:02}", seconds % 60)
 }
 
+/// Writes `number` at the end of `text`, in `width` digits at least.
+pub(super) fn write(text: &mut String, number: u32, width: u32) {
+    let mut place = 10_u32.pow(width - 1);
+    if number / place > 9 {
+        text.push_str(&number.to_string());
+        return;
+    }
+    while place > 0 {
+        text.extend(char::from_digit(number / place % 10, 10));
+        place /= 10;
+    }
+}
+
 /// A fraction of a second in six digits, or nothing where there is none.
 pub(super) fn decimals(micros: i64) -> String {
     if micros == 0 {

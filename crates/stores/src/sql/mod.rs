@@ -27,6 +27,7 @@ use self::postgres::Postgres;
 pub use self::queries::Queries;
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
+pub use self::sqlite::State;
 use self::statement::{Dialect, Statement};
 pub use self::value::{Row, Value};
 use crate::{Deadline, Unavailable, Witness};

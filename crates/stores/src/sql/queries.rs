@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::look_up::{self, Foreseen, Joined};
-use super::{Column, Connection, LookUp, Row, Value, mysql, postgres, sqlite};
+use super::{Column, Connection, LookUp, Row, State, Value, mysql, postgres, sqlite};
 use crate::{Deadline, Unavailable, Witness};
 
 /// What one question asks of a [`Database`].
@@ -96,12 +96,8 @@ impl Queries<'_> {
     }
 
     /// Asks for what is foreseen by itself, while another store is awaited, which half of the time
-    /// is left to. Where it cannot be had, it is asked for again when it is wanted. From a local
-    /// database it is no way, and nothing is gained.
+    /// is left to. Where it cannot be had, it is asked for again when it is wanted.
     pub fn read_foreseen(&mut self) {
-        if let Connection::Nowhere | Connection::Sqlite(_) = self.connection {
-            return;
-        }
         let Some(foreseen) = self.foreseen.take() else {
             return;
         };
@@ -117,6 +113,17 @@ impl Queries<'_> {
             value,
             rows: Some(rows),
         });
+    }
+
+    /// The state that the database is in for this question; `None` where it does not tell.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn state(&mut self) -> Result<Option<State>, Unavailable> {
+        match self.connection {
+            Connection::Sqlite(sqlite) => sqlite.state(self.deadline.at_most(self.query_timeout)),
+            Connection::Nowhere | Connection::Postgres(_) | Connection::Mysql(_) => Ok(None),
+        }
     }
 
     /// Whoever looks on.

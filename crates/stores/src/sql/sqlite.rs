@@ -38,6 +38,15 @@ pub(super) struct Sqlite {
     /// Whether another program's lock is waited for.
     patient: bool,
     open: Option<Open>,
+    /// How often the file has been opened.
+    opened: u64,
+}
+
+/// Which of its states a database is in: as long as it is the same, so is everything that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    opened: u64,
+    data_version: i64,
 }
 
 #[derive(Debug)]
@@ -61,6 +70,7 @@ impl Sqlite {
             writable,
             patient: true,
             open: None,
+            opened: 0,
         }
     }
 
@@ -104,6 +114,7 @@ impl Sqlite {
         if opening {
             self.open = None;
             self.open = Some(self.connect(file)?);
+            self.opened = self.opened.wrapping_add(1);
         }
         // Whoever will write waits for others who do before reading, and not between the two.
         let begin = match self.writable {
@@ -226,6 +237,21 @@ impl Sqlite {
                 failed
             }
         }
+    }
+
+    /// SQLite's own word for it, which it empties its memory of pages by, too: it counts what other
+    /// connections have committed, those of other programs included, and means something on the
+    /// connection alone that it comes from (<https://sqlite.org/pragma.html#pragma_data_version>).
+    pub(super) fn state(&mut self, deadline: Deadline) -> Result<Option<State>, Unavailable> {
+        let mut rows = self.rows("PRAGMA data_version", &[], 1, deadline)?;
+        let data_version = rows.pop().map_or(Value::Null, |mut row| row.take(0));
+        let Value::Integer(data_version) = data_version else {
+            return Ok(None);
+        };
+        Ok(Some(State {
+            opened: self.opened,
+            data_version,
+        }))
     }
 
     pub(super) fn execute(

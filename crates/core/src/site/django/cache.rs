@@ -9,6 +9,7 @@ use hallpass_stores::{Deadline, Files, Unavailable, cache};
 use md5::{Digest, Md5};
 
 use super::datetime::Clock;
+use super::remembered::Remembered;
 use crate::configuration::{CacheLocation, DjangoCache};
 use crate::site::SOME_KEYS;
 
@@ -21,6 +22,8 @@ pub(super) struct Cached {
     store: Store,
     /// `KEY_PREFIX` and `VERSION`, as they lead every key.
     prefix: String,
+    /// What Redis or memcached had.
+    values: Remembered<Option<Login>>,
 }
 
 #[derive(Debug)]
@@ -58,6 +61,7 @@ impl Cached {
                 )),
             },
             prefix: format!("{}:{}:", cache.key_prefix, cache.version),
+            values: Remembered::default(),
         }
     }
 
@@ -89,7 +93,7 @@ impl Cached {
         now: SystemTime,
     ) -> Result<Option<CachedSession>, Unavailable> {
         // `default_key_func` in core/cache/backends/base.py, 5.2.
-        let key = format!("{}{key}", self.prefix);
+        let key = [&*self.prefix, key].concat();
         match &mut self.store {
             Store::Server(cache) => {
                 let deadline = queries.deadline();
@@ -103,10 +107,16 @@ impl Cached {
                     };
                     format!("the cache {found} the session's key")
                 });
-                Ok(entry.map(|entry| CachedSession {
-                    login: read_cache_value(&entry.bytes, entry.flags),
-                    expires: None,
-                    store: "the cache",
+                Ok(entry.map(|entry| {
+                    // As many of them, and in the same place, in all values of one cache.
+                    let flags = entry.flags.map(u32::to_be_bytes);
+                    let flags = flags.as_ref().map_or(&[][..], |flags| flags);
+                    let read = || read_cache_value(&entry.bytes, entry.flags);
+                    CachedSession {
+                        login: self.values.or_make(&[flags, &entry.bytes], read),
+                        expires: None,
+                        store: "the cache",
+                    }
                 }))
             }
             Store::Table(by_key) => from_table(by_key, queries, &key, clock, now),

@@ -23,7 +23,8 @@ pub(super) struct Moment {
     /// What the clock on the wall shows then, as if that were UTC; `None` where the database knows
     /// the time itself.
     wall: Option<SystemTime>,
-    /// When that is. Where clocks are set back it is twice, and the first time is meant.
+    /// When that is: the first time where clocks are set back over it, and no later than its end
+    /// where they are set forward over it.
     pub(super) time: SystemTime,
 }
 
@@ -54,7 +55,7 @@ impl Clock {
             });
         };
         let civil: DateTime = TimeZone::UTC.to_datetime(Timestamp::try_from(wall).ok()?);
-        let time = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
+        let time = zone.to_ambiguous_timestamp(civil).earlier().ok()?;
         Some(Moment {
             wall: Some(wall),
             time: time.into(),
@@ -154,7 +155,8 @@ fn read(text: &str) -> Option<SystemTime> {
         return None;
     }
     let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
-    let nanoseconds = format!("{fraction:0<9}").parse().ok()?;
+    let missing = u32::try_from(9 - fraction.len()).ok()?;
+    let nanoseconds = fraction.parse::<u32>().ok()? * 10_u32.pow(missing);
     SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
 }
 

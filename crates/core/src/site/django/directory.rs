@@ -382,11 +382,8 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
     let encoded = row.text(2);
     let (active, superuser, staff) = (row.truth(3), row.truth(4), row.truth(5));
     let email = row.text(6).unwrap_or_default();
-    let (first, last) = (
-        row.text(7).unwrap_or_default(),
-        row.text(8).unwrap_or_default(),
-    );
-    let full_name = format!("{first} {last}").trim().to_owned();
+    let names = [7, 8].map(|column| row.text(column).unwrap_or_default());
+    let full_name = names.join(" ").trim().to_owned();
     Some(Account {
         id: Id { value, text },
         name,

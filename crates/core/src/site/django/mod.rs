@@ -4,6 +4,7 @@ mod cache;
 mod changes;
 mod datetime;
 mod directory;
+mod remembered;
 mod sessions;
 mod statements;
 

@@ -1,6 +1,6 @@
 //! A connection to MySQL or MariaDB, and the statements that it has prepared.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
@@ -15,7 +15,7 @@ use super::value::{parameter, row};
 pub(in super::super) struct Connection {
     /// `None` when it is not to be used any more.
     connection: Option<Conn>,
-    statements: HashMap<String, (Statement, Prepared)>,
+    statements: BTreeMap<String, (Statement, Prepared)>,
 }
 
 impl Connection {
@@ -47,7 +47,7 @@ impl Connection {
         connection.query_drop(setup).await?;
         Ok(Self {
             connection: Some(connection),
-            statements: HashMap::new(),
+            statements: BTreeMap::new(),
         })
     }
 

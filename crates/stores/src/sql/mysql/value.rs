@@ -3,7 +3,7 @@
 use mysql_async::Column;
 use mysql_async::consts::ColumnType;
 
-use super::super::civil::{decimals, utc};
+use super::super::civil::{decimals, utc, write};
 use super::super::{Row, Value};
 
 /// The collation of what is no text.
@@ -41,14 +41,24 @@ fn value(value: mysql_async::Value, column: &Column) -> Value {
         mysql_async::Value::Float(real) => Value::Real(real.into()),
         mysql_async::Value::Double(real) => Value::Real(real),
         mysql_async::Value::Date(year, month, day, hour, minute, second, micros) => {
-            let date = format!("{year:04}-{month:02}-{day:02}");
-            if has_date_alone {
-                return Value::Text(date);
+            let mut text = String::with_capacity("YYYY-MM-DD HH:MM:SS.ffffff".len());
+            write(&mut text, year.into(), 4);
+            for (mark, number) in [('-', month), ('-', day)] {
+                text.push(mark);
+                write(&mut text, number.into(), 2);
             }
-            let decimals = decimals(micros.into());
-            Value::Text(format!(
-                "{date} {hour:02}:{minute:02}:{second:02}{decimals}"
-            ))
+            if has_date_alone {
+                return Value::Text(text);
+            }
+            for (mark, number) in [(' ', hour), (':', minute), (':', second)] {
+                text.push(mark);
+                write(&mut text, number.into(), 2);
+            }
+            if micros > 0 {
+                text.push('.');
+                write(&mut text, micros, 6);
+            }
+            Value::Text(text)
         }
         mysql_async::Value::Time(negative, days, hours, minute, second, micros) => {
             let sign = if negative { "-" } else { "" };

@@ -1,6 +1,6 @@
 //! A connection to PostgreSQL, and the statements that it has prepared.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -25,7 +25,7 @@ pub(in super::super) struct Connection {
     client: Client,
     /// `None` once it has come to its end.
     traffic: Option<Traffic>,
-    statements: HashMap<String, Ready>,
+    statements: BTreeMap<String, Ready>,
 }
 
 /// A prepared statement.
@@ -52,7 +52,7 @@ impl Connection {
         Self {
             client,
             traffic: Some(Box::pin(traffic)),
-            statements: HashMap::new(),
+            statements: BTreeMap::new(),
         }
     }
 

@@ -72,7 +72,7 @@ impl SessionCache {
         clock: &Clock,
         now: SystemTime,
     ) -> Result<Option<Result<Found, Reason>>, Unavailable> {
-        let key = format!("{}{key}", self.prefix);
+        let key = [self.prefix, key].concat();
         let Some(value) = self.cache.get(queries, &key, clock, now)? else {
             return Ok(None);
         };

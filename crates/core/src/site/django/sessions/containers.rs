@@ -1,20 +1,16 @@
 //! Opening what sessions are wrapped in.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
 use hallpass_stores::Witness;
-use sha2::{Digest, Sha256};
 
 use super::Found;
 use crate::configuration::{Django, SessionEngine};
+use crate::site::django::remembered::Remembered;
 use crate::{Decoding, Reason, Secret};
-
-/// How many containers are remembered with what was in them.
-const MOST_OPENED: usize = 1024;
 
 /// Opens containers, and remembers what was in them.
 #[derive(Debug)]
@@ -27,8 +23,7 @@ pub(super) struct Containers {
     /// Made of the secret keys when the first session is read: a program that is started for one
     /// password has no use for it.
     keyring: OnceCell<Keyring>,
-    /// Every session is read anew; but the same text, under the same keys, says the same.
-    opened: HashMap<[u8; 32], Opened>,
+    opened: Remembered<Opened>,
 }
 
 /// What was in a container.
@@ -70,7 +65,7 @@ impl Containers {
             in_cookies: matches!(django.sessions.engine, SessionEngine::SignedCookies { .. }),
             trust_store: django.sessions.trust_store,
             keyring: OnceCell::new(),
-            opened: HashMap::new(),
+            opened: Remembered::default(),
         }
     }
 
@@ -81,7 +76,9 @@ impl Containers {
 
     /// Opens one, and tells `witness` how.
     pub(super) fn open(&mut self, container: &[u8], witness: &Witness) -> Result<Opened, Reason> {
-        let opened = self.open_or_remember(container);
+        let mut remembered = std::mem::take(&mut self.opened);
+        let opened = remembered.or_make(&[container], || self.open_anew(container));
+        self.opened = remembered;
         match &opened {
             Err(Invalid::Signature) => {
                 witness.decided("signature", false, || {
@@ -104,19 +101,6 @@ impl Containers {
             }
         }
         opened.map_err(|_| Reason::InvalidSession)
-    }
-
-    fn open_or_remember(&mut self, container: &[u8]) -> Result<Opened, Invalid> {
-        let digest: [u8; 32] = Sha256::digest(container).into();
-        if let Some(opened) = self.opened.get(&digest) {
-            return Ok(opened.clone());
-        }
-        let opened = self.open_anew(container)?;
-        if self.opened.len() >= MOST_OPENED {
-            self.opened.clear();
-        }
-        self.opened.insert(digest, opened.clone());
-        Ok(opened)
     }
 
     fn open_anew(&self, container: &[u8]) -> Result<Opened, Invalid> {

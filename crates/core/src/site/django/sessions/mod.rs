@@ -8,9 +8,10 @@ mod profile;
 mod table;
 mod tables;
 
+use std::cell::OnceCell;
 use std::time::SystemTime;
 
-use hallpass_sessions::django::{self as format, PrimaryKey, auth_hash_is_current};
+use hallpass_sessions::django::{self as format, AuthHashes, PrimaryKey};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
@@ -36,6 +37,8 @@ pub(super) struct Sessions {
     engine: Engine,
     containers: Containers,
     secret_keys: Vec<Secret>,
+    /// Made of the secret keys when the first session is confirmed.
+    hashes: OnceCell<AuthHashes>,
     version: format::Version,
     backends: Option<Vec<String>>,
     clock: Clock,
@@ -97,6 +100,7 @@ impl Sessions {
             engine,
             containers: Containers::new(django),
             secret_keys: secrets.map(Secret::new).collect(),
+            hashes: OnceCell::new(),
             version: django.version,
             backends: django.authentication_backends.clone(),
             clock: Clock::new(django.time_zone.clone()),
@@ -207,10 +211,13 @@ impl SessionSource for Sessions {
         {
             return true;
         }
-        let secrets = self.secret_keys.iter().map(Secret::expose);
         match (&login.auth_hash, &account.encoded) {
             (Some(hash), Some(password)) => {
-                auth_hash_is_current(self.version, secrets, password, hash)
+                let hashes = self.hashes.get_or_init(|| {
+                    let secrets = self.secret_keys.iter().map(Secret::expose);
+                    AuthHashes::new(self.version, secrets)
+                });
+                hashes.is_current(password, hash)
             }
             // Django 1.6 and earlier write none.
             (None, Some(_)) => !self.version.hashes_password(),
