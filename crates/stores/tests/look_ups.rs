@@ -148,6 +148,73 @@ fn what_was_foreseen_may_be_asked_for_at_once_or_not_at_all() {
 }
 
 #[test]
+fn two_that_are_looked_up_together_are_shown_as_one_row() {
+    let mut site = Site::new();
+    for (key, id, shown, statements) in [
+        ("one", 1, Some(5), 1),
+        ("two", 3, None, 3),
+        ("twice", 1, None, 3),
+        ("one", 9, Some(5), 2),
+        ("none", 1, None, 3),
+    ] {
+        let mut seen = None;
+        let ((data, names), count) = site.ask(|queries, session, account| {
+            let two = (account, id.into());
+            queries.together((session, key.into()), two, |row| seen = Some(columns(row)))?;
+            let data = queries.look_up(session, key.into())?;
+            let names = queries.look_up(account, id.into())?;
+            Ok((texts(data, 0), texts(names, 1)))
+        });
+        assert_eq!((seen, count), (shown, statements), "{key} {id}");
+        let (alone, _) = site.ask(|queries, session, account| {
+            let data = queries.look_up(session, key.into())?;
+            let names = queries.look_up(account, id.into())?;
+            Ok((texts(data, 0), texts(names, 1)))
+        });
+        assert_eq!((data, names), alone, "{key} {id}");
+    }
+    // Whoever asks again has it read again.
+    let (rows, statements) = site.ask(|queries, session, account| {
+        let two = (account, 1.into());
+        queries.together((session, "one".into()), two, |_| ())?;
+        queries.look_up(account, 1.into())?;
+        queries.look_up(account, 1.into())
+    });
+    assert_eq!((&*texts(rows, 1)[0], statements), ("alice", 2));
+}
+
+/// By the same hasher, rows differ where a value does, or its type, or where one ends.
+#[test]
+fn rows_that_differ_have_different_digests() {
+    use std::hash::{BuildHasher, RandomState};
+    let mut site = Site::new();
+    let key = RandomState::new();
+    let mut digests = Vec::new();
+    for columns in [
+        ["'ab'", "'c'"],
+        ["'a'", "'bc'"],
+        ["'abc'", "''"],
+        ["'abc'", "NULL"],
+        ["NULL", "'abc'"],
+        ["x'616263'", "''"],
+        ["1", "0"],
+        ["0", "1"],
+        ["1.0", "0"],
+        ["'1'", "0"],
+        ["1", "NULL"],
+    ] {
+        let statement = format!("SELECT {}", columns.join(", "));
+        let (rows, _) = site.ask(|queries, _, _| queries.rows(&statement, &[], 1));
+        digests.push(key.hash_one(&rows[0]));
+        let (rows, _) = site.ask(|queries, _, _| queries.rows(&statement, &[], 1));
+        assert_eq!(digests.last(), Some(&key.hash_one(&rows[0])), "{statement}");
+    }
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), 11);
+}
+
+#[test]
 fn a_change_between_two_questions_is_seen() {
     let mut site = Site::new();
     assert_eq!(site.both(1, "one", 1).1, ["alice"]);

@@ -1,10 +1,11 @@
-//! Sessions that have been read, for as long as the database stays as it was.
+//! Sessions that have been read, for as long as what was read stays as it was.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_stores::sql::State;
+use hallpass_stores::sql::{Row, State};
 
 use crate::{Account, Session};
 
@@ -19,42 +20,53 @@ pub(super) struct Proved {
     pub(super) session: Session,
 }
 
-/// What was read of sessions and their accounts since the database last changed.
+/// What an answer rests on, besides the time: while that is the same, so is the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ground {
+    /// The state that the whole database is in.
+    State(State),
+    /// A digest of the rows of the session and its account.
+    Rows(u64),
+}
+
+/// What sessions proved, and on what ground.
 ///
-/// A page is dozens of requests with one session, and most of the time nobody commits anything
-/// between them. The database is asked for its state at each, so that a session that ends, or an
-/// account that is switched off, counts at once.
+/// A page is dozens of requests with one session, and most of the time nothing is different between
+/// them. What the ground is now is asked at each, so that a session that ends, or an account that
+/// is switched off, counts at once.
 #[derive(Default)]
 pub(super) struct Known {
-    state: Option<State>,
-    sessions: HashMap<[u8; 32], Arc<Proved>>,
+    digests: RandomState,
+    sessions: HashMap<[u8; 32], (Ground, Arc<Proved>)>,
 }
 
 impl Known {
-    /// Forgets everything unless `state` is the one that it was read in.
-    pub(super) fn only_in(&mut self, state: Option<State>) {
-        if self.state != state || state.is_none() {
-            self.sessions.clear();
-            self.state = state;
-        }
+    /// The ground that `row` is, of a session and its account. The digest is under a key that is
+    /// this authenticator's own: nobody can make another row with the same one but by chance, which
+    /// is one in 2^64.
+    pub(super) fn ground(&self, row: &Row) -> Ground {
+        Ground::Rows(self.digests.hash_one(row))
     }
 
-    /// The session that `digest` is of, if it is known and has not ended at `now`.
-    pub(super) fn get(&self, digest: &[u8; 32], now: SystemTime) -> Option<Arc<Proved>> {
-        let proved = self.sessions.get(digest)?;
+    /// What the session that `digest` is of proves on this ground, if it is known and has not ended
+    /// at `now`.
+    pub(super) fn get(
+        &self,
+        digest: &[u8; 32],
+        ground: Option<Ground>,
+        now: SystemTime,
+    ) -> Option<Arc<Proved>> {
+        let (known, proved) = self.sessions.get(digest)?;
         let lives = proved.session.expires.is_some_and(|expires| now < expires);
-        lives.then(|| Arc::clone(proved))
+        (Some(*known) == ground && lives).then(|| Arc::clone(proved))
     }
 
-    /// Knows what the session that `digest` is of proves, if the state is known that it was read in.
-    pub(super) fn remember(&mut self, digest: [u8; 32], proved: &Arc<Proved>) {
-        if self.state.is_none() {
-            return;
-        }
+    /// Remembers what the session that `digest` is of proves on this ground.
+    pub(super) fn remember(&mut self, digest: [u8; 32], ground: Ground, proved: &Arc<Proved>) {
         if self.sessions.len() >= MOST {
             self.sessions.clear();
         }
-        self.sessions.insert(digest, Arc::clone(proved));
+        self.sessions.insert(digest, (ground, Arc::clone(proved)));
     }
 }
 
@@ -66,6 +78,8 @@ impl std::fmt::Debug for Known {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::account::Id;
 
@@ -94,52 +108,35 @@ mod tests {
         Arc::new(Proved { account, session })
     }
 
-    /// States come from databases alone.
-    fn state() -> State {
-        use hallpass_stores::sql::{Database, Location, Settings};
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("db");
-        rusqlite::Connection::open(&path)
-            .and_then(|file| file.execute_batch("CREATE TABLE t (c)"))
-            .unwrap();
-        let mut database = Database::new(&Settings::new(Location::Sqlite(path)));
-        let deadline = hallpass_stores::Deadline::after(std::time::Duration::from_secs(60));
-        let state = database.ask(deadline, |queries| queries.state());
-        state.unwrap().unwrap()
-    }
-
     #[test]
-    fn nothing_is_known_without_a_state_or_an_end() {
-        let later = NOW + std::time::Duration::from_secs(1);
+    fn what_is_known_is_known_on_its_ground_until_its_end() {
+        let later = NOW + Duration::from_secs(1);
+        let (ground, other) = (Ground::Rows(1), Ground::Rows(2));
         let mut known = Known::default();
-        known.remember([1; 32], &proved(Some(later)));
-        known.only_in(None);
-        assert!(known.get(&[1; 32], NOW).is_none());
-        let state = state();
-        known.only_in(Some(state));
-        known.remember([1; 32], &proved(Some(later)));
-        known.remember([2; 32], &proved(None));
-        known.only_in(Some(state));
-        assert!(known.get(&[1; 32], NOW).is_some());
-        assert!(known.get(&[1; 32], later).is_none());
-        assert!(known.get(&[2; 32], NOW).is_none());
-        assert!(known.get(&[3; 32], NOW).is_none());
-        known.only_in(None);
-        known.only_in(Some(state));
-        assert!(known.get(&[1; 32], NOW).is_none());
+        known.remember([1; 32], ground, &proved(Some(later)));
+        known.remember([2; 32], ground, &proved(None));
+        assert!(known.get(&[1; 32], Some(ground), NOW).is_some());
+        assert!(known.get(&[1; 32], Some(ground), later).is_none());
+        assert!(known.get(&[1; 32], Some(other), NOW).is_none());
+        assert!(known.get(&[1; 32], None, NOW).is_none());
+        assert!(known.get(&[2; 32], Some(ground), NOW).is_none());
+        assert!(known.get(&[3; 32], Some(ground), NOW).is_none());
+        known.remember([1; 32], other, &proved(Some(later)));
+        assert!(known.get(&[1; 32], Some(ground), NOW).is_none());
+        assert!(known.get(&[1; 32], Some(other), NOW).is_some());
     }
 
     #[test]
     fn no_more_are_known_than_there_is_room_for() {
         let mut known = Known::default();
-        known.only_in(Some(state()));
-        let proved = proved(Some(NOW + std::time::Duration::from_secs(1)));
+        let ground = Ground::Rows(1);
+        let proved = proved(Some(NOW + Duration::from_secs(1)));
         for number in 0..3 * MOST {
             let mut digest = [0; 32];
             digest[..8].copy_from_slice(&number.to_be_bytes());
-            known.remember(digest, &proved);
+            known.remember(digest, ground, &proved);
             assert!(known.sessions.len() <= MOST);
-            assert!(known.get(&digest, NOW).is_some());
+            assert!(known.get(&digest, Some(ground), NOW).is_some());
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_stores::sql::Queries;
+use hallpass_stores::sql::{Queries, Row};
 use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
 use super::admission::{admit, belongs};
 use super::owners::Owners;
-use super::proved::Proved;
+use super::proved::{Ground, Known, Proved};
 use super::{Authenticator, malformed_name, told};
 use crate::cookie::{self, Cookie};
 use crate::site::{Login, Site};
@@ -61,26 +61,46 @@ impl Authenticator {
         let digest = digest(token.expose());
         self.database.ask(deadline, |queries| {
             let state = if may_know { queries.state()? } else { None };
-            known.only_in(state);
-            let proved = match known.get(&digest, now) {
+            let mut ground = state.map(Ground::State);
+            let mut proved = known.get(&digest, ground, now);
+            let key = match &proved {
+                None => owners.of(token.expose()).map(str::to_owned),
+                Some(_) => None,
+            };
+            if let Some(key) = &key {
+                if may_know && ground.is_none() {
+                    ground = rows(site, queries, token, key, known)?;
+                    proved = known.get(&digest, ground, now);
+                } else {
+                    site.foresee(queries, key)?;
+                }
+            }
+            let proved = match proved {
                 Some(proved) => proved,
                 None => {
-                    let client = &question.client;
-                    let proved = match prove(site, owners, queries, token, client, now)? {
-                        Ok((login, account)) => Arc::new(Proved {
-                            account: Account {
-                                encoded: None,
-                                ..account
-                            },
-                            session: Session {
-                                digest: hexadecimal(&digest),
-                                expires: login.expires,
-                                decoded: login.decoded,
-                            },
-                        }),
+                    let read = prove(site, owners, queries, token, &question.client, now)?;
+                    let (login, account) = match read {
+                        Ok(proved) => proved,
                         Err(reason) => return Ok(Err(reason)),
                     };
-                    known.remember(digest, &proved);
+                    // The account in the rows may be another's.
+                    let rests_on = ground.filter(|ground| {
+                        matches!(ground, Ground::State(_)) || key.as_ref() == Some(&login.key)
+                    });
+                    let proved = Arc::new(Proved {
+                        account: Account {
+                            encoded: None,
+                            ..account
+                        },
+                        session: Session {
+                            digest: hexadecimal(&digest),
+                            expires: login.expires,
+                            decoded: login.decoded,
+                        },
+                    });
+                    if let Some(ground) = rests_on {
+                        known.remember(digest, ground, &proved);
+                    }
                     proved
                 }
             };
@@ -126,6 +146,28 @@ impl Authenticator {
     }
 }
 
+/// Reads a session and the account with the primary key `key`, whose it was the last time, in one
+/// statement, where it is known beforehand what is looked up. They are the ground of the answer then.
+fn rows(
+    site: &mut Site,
+    queries: &mut Queries<'_>,
+    token: &Secret,
+    key: &str,
+    known: &Known,
+) -> Result<Option<Ground>, Unavailable> {
+    let Some((session, token)) = site.sessions.look_up(token.expose()) else {
+        site.foresee(queries, key)?;
+        return Ok(None);
+    };
+    let Some((account, key)) = site.directory.look_up(queries, key)? else {
+        return Ok(None);
+    };
+    let mut ground = None;
+    let look = |row: &Row| ground = Some(known.ground(row));
+    queries.together((&session, token), (&account, key), look)?;
+    Ok(ground)
+}
+
 /// Reads a session, and the account of whoever is logged in to it.
 fn prove(
     site: &mut Site,
@@ -135,9 +177,6 @@ fn prove(
     client: &Client,
     now: SystemTime,
 ) -> Result<Result<(Login, Account), Reason>, Unavailable> {
-    if let Some(key) = owners.of(token.expose()) {
-        site.foresee(queries, key)?;
-    }
     let login = site.sessions.read(queries, token.expose(), client, now)?;
     told::session(queries.witness(), &login);
     let login = match login {

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Changes, Location, Queries, Row, Value, identifier};
+use hallpass_stores::sql::{Changes, Location, LookUp, Queries, Row, Value, identifier};
 
 pub(crate) use self::needed::{Needed, Table};
 use crate::account::Beside;
@@ -79,7 +79,10 @@ impl Site {
         if self.sessions.names_users() {
             return Ok(());
         }
-        self.directory.foresee(queries, key)
+        if let Some((look_up, value)) = self.directory.look_up(queries, key)? {
+            queries.foresee(&look_up, value);
+        }
+        Ok(())
     }
 
     /// Whose rules say what the stored hash `encoded` means.
@@ -104,10 +107,14 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         key: &str,
     ) -> Result<Option<Account>, Unavailable>;
 
-    /// Has the account of [`by_key`](Self::by_key) read together with what is looked up first, where
-    /// that spares a way to the database.
-    fn foresee(&mut self, _queries: &mut Queries<'_>, _key: &str) -> Result<(), Unavailable> {
-        Ok(())
+    /// What [`by_key`](Self::by_key) looks up, and nothing else, where it is known beforehand: it can
+    /// be read together with something else then, which spares a way to the database.
+    fn look_up(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _key: &str,
+    ) -> Result<Option<(LookUp, Value)>, Unavailable> {
+        Ok(None)
     }
 
     /// The account that the site itself calls `name`, in a session of its own. Nothing that a name
@@ -273,6 +280,12 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
         client: &Client,
         now: SystemTime,
     ) -> Result<Result<Login, Reason>, Unavailable>;
+
+    /// What [`read`](Self::read) looks up for `token`, and nothing else counts but the time, where it
+    /// is known beforehand.
+    fn look_up(&self, _token: &[u8]) -> Option<(LookUp, Value)> {
+        None
+    }
 
     /// The token in the value of a request's header `Cookie`, for sites whose cookie has a name
     /// that no configuration knows.

@@ -51,7 +51,8 @@ pub(super) fn write(text: &mut String, number: u32, width: u32) {
         return;
     }
     while place > 0 {
-        text.extend(char::from_digit(number / place % 10, 10));
+        let digit = u8::try_from(number / place % 10).unwrap_or_default();
+        text.push(char::from(b'0' + digit));
         place /= 10;
     }
 }

@@ -94,15 +94,14 @@ impl PartialEq for LookUp {
 pub(super) struct Foreseen {
     pub(super) look_up: LookUp,
     pub(super) value: Value,
-    /// What it gave, once it has been asked.
-    pub(super) rows: Option<Vec<Row>>,
 }
 
-impl Foreseen {
-    /// Whether it is `look_up` for `value`.
-    pub(super) fn is(&self, look_up: &LookUp, value: &Value) -> bool {
-        self.look_up == *look_up && self.value == *value
-    }
+/// What a look-up gave that has not been asked for yet.
+#[derive(Debug)]
+pub(super) struct ReadAhead {
+    pub(super) look_up: LookUp,
+    pub(super) value: Value,
+    pub(super) rows: Vec<Row>,
 }
 
 /// The last two look-ups that were put in one statement, and that statement.

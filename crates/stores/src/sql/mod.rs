@@ -147,6 +147,7 @@ impl Database {
             witness: self.witness.clone(),
             joined: &mut self.joined,
             foreseen: None,
+            read_ahead: Vec::new(),
         }
     }
 }

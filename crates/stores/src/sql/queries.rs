@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::look_up::{self, Foreseen, Joined};
+use super::look_up::{self, Foreseen, Joined, ReadAhead};
 use super::{Column, Connection, LookUp, Row, State, Value, mysql, postgres, sqlite};
 use crate::{Deadline, Unavailable, Witness};
 
@@ -15,6 +15,7 @@ pub struct Queries<'a> {
     pub(super) witness: Witness,
     pub(super) joined: &'a mut Joined,
     pub(super) foreseen: Option<Foreseen>,
+    pub(super) read_ahead: Vec<ReadAhead>,
 }
 
 impl Queries<'_> {
@@ -53,36 +54,66 @@ impl Queries<'_> {
     /// # Errors
     /// As [`rows`](Self::rows).
     pub fn look_up(&mut self, look_up: &LookUp, value: Value) -> Result<Vec<Row>, Unavailable> {
-        let parameter = look_up.parameter();
-        let foreseen = match self.foreseen.take() {
-            Some(foreseen) if foreseen.is(look_up, &value) && foreseen.rows.is_some() => {
-                return Ok(foreseen.rows.unwrap_or_default());
+        if let Some(rows) = self.has_read(look_up, &value) {
+            return Ok(rows);
+        }
+        let foreseen = self.foreseen.take();
+        if let Some(foreseen) = foreseen.filter(|foreseen| foreseen.look_up != *look_up) {
+            let other = (&foreseen.look_up, foreseen.value);
+            self.together((look_up, value.clone()), other, |_| ())?;
+            if let Some(rows) = self.has_read(look_up, &value) {
+                return Ok(rows);
             }
-            Some(foreseen) if foreseen.rows.is_none() && foreseen.look_up != *look_up => foreseen,
-            other => {
-                self.foreseen = other.filter(|other| other.look_up != *look_up);
-                return self.rows(look_up.alone(), &[(parameter, value)], look_up::MOST);
-            }
-        };
-        let parameters = [
-            (parameter, value),
-            (foreseen.look_up.parameter(), foreseen.value),
-        ];
-        let together = self.joined.statement(look_up, &foreseen.look_up);
-        let mut rows = self.rows(&together, &parameters, look_up::MOST)?;
-        let [(_, value), (_, foreseen_value)] = parameters;
+        }
+        self.rows(
+            look_up.alone(),
+            &[(look_up.parameter(), value)],
+            look_up::MOST,
+        )
+    }
+
+    /// Reads what two look-ups give in one statement. Where that is one row of the first, and one or
+    /// none of the second, `look` is shown both as one row, and they are kept for this question.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn together(
+        &mut self,
+        one: (&LookUp, Value),
+        two: (&LookUp, Value),
+        look: impl FnOnce(&Row),
+    ) -> Result<(), Unavailable> {
+        let statement = self.joined.statement(one.0, two.0);
+        let parameters = [(one.0.parameter(), one.1), (two.0.parameter(), two.1)];
+        let mut rows = self.rows(&statement, &parameters, look_up::MOST)?;
         // Several rows do not tell which of the two there are several of, and none may be for a
         // value that the other's column cannot have.
         let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
-            return self.rows(look_up.alone(), &[(parameter, value)], look_up::MOST);
+            return Ok(());
         };
-        let (row, other) = look_up.split(row);
-        self.foreseen = other.map(|other| Foreseen {
-            look_up: foreseen.look_up,
-            value: foreseen_value,
-            rows: Some(vec![other]),
+        look(&row);
+        let [(_, value), (_, other_value)] = parameters;
+        let (row, other) = one.0.split(row);
+        self.keep(one.0.clone(), value, vec![row]);
+        if let Some(other) = other {
+            self.keep(two.0.clone(), other_value, vec![other]);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, look_up: LookUp, value: Value, rows: Vec<Row>) {
+        self.read_ahead.push(ReadAhead {
+            look_up,
+            value,
+            rows,
         });
-        Ok(vec![row])
+    }
+
+    /// What `look_up` gave for `value` ahead. Whoever asks again has it read anew.
+    fn has_read(&mut self, look_up: &LookUp, value: &Value) -> Option<Vec<Row>> {
+        let is = |read: &ReadAhead| read.look_up == *look_up && read.value == *value;
+        let place = self.read_ahead.iter().position(is)?;
+        Some(self.read_ahead.swap_remove(place).rows)
     }
 
     /// Says that this question will probably ask for what `look_up` gives for `value`, after
@@ -91,28 +122,24 @@ impl Queries<'_> {
         self.foreseen = Some(Foreseen {
             look_up: look_up.clone(),
             value,
-            rows: None,
         });
     }
 
     /// Asks for what is foreseen by itself, while another store is awaited, which half of the time
     /// is left to. Where it cannot be had, it is asked for again when it is wanted.
     pub fn read_foreseen(&mut self) {
-        let Some(foreseen) = self.foreseen.take() else {
+        let Some(Foreseen { look_up, value }) = self.foreseen.take() else {
             return;
         };
         let deadline = self.deadline;
         self.deadline = deadline.at_most(deadline.remaining() / 2);
-        let Foreseen { look_up, value, .. } = foreseen;
         let parameters = [(look_up.parameter(), value)];
         let rows = self.rows(look_up.alone(), &parameters, look_up::MOST);
         self.deadline = deadline;
         let [(_, value)] = parameters;
-        self.foreseen = rows.ok().map(|rows| Foreseen {
-            look_up,
-            value,
-            rows: Some(rows),
-        });
+        if let Ok(rows) = rows {
+            self.keep(look_up, value, rows);
+        }
     }
 
     /// The state that the database is in for this question; `None` where it does not tell.

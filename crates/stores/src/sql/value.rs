@@ -1,5 +1,6 @@
 //! What goes into a statement and what comes out of it.
 
+use std::hash::{Hash, Hasher};
 use std::time::SystemTime;
 
 /// One value of a row, or one parameter of a statement.
@@ -18,6 +19,21 @@ pub enum Value {
     /// A moment, where the database keeps those and not what some clock showed. Where it has no
     /// type for them, a moment that is bound is UTC's clock as text.
     Moment(SystemTime),
+}
+
+/// Of a number the bits, so that it may be another for an equal one.
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        std::mem::discriminant(self).hash(hasher);
+        match self {
+            Self::Null => {}
+            Self::Integer(integer) => integer.hash(hasher),
+            Self::Real(real) => real.to_bits().hash(hasher),
+            Self::Text(text) => text.hash(hasher),
+            Self::Bytes(bytes) => bytes.hash(hasher),
+            Self::Moment(moment) => moment.hash(hasher),
+        }
+    }
 }
 
 /// Values may be password hashes and session data, so only their types are shown.
@@ -47,7 +63,7 @@ impl From<i64> for Value {
 }
 
 /// One row, its values in the order of the statement's columns.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Hash, PartialEq)]
 pub struct Row(pub(super) Vec<Value>);
 
 impl Row {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use hallpass_sessions::django::Version;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Changes, Queries, Row, Value, fold_case, identifier};
+use hallpass_stores::sql::{Changes, LookUp, Queries, Row, Value, fold_case, identifier};
 use unicode_normalization::UnicodeNormalization;
 
 use super::changes;
@@ -180,12 +180,14 @@ impl Directory for Accounts {
         Ok(account(row, statements.key))
     }
 
-    fn foresee(&mut self, queries: &mut Queries<'_>, key: &str) -> Result<(), Unavailable> {
+    fn look_up(
+        &mut self,
+        queries: &mut Queries<'_>,
+        key: &str,
+    ) -> Result<Option<(LookUp, Value)>, Unavailable> {
         let statements = self.statements(queries)?;
-        if let Some(key) = key_value(statements.key, key) {
-            queries.foresee(&statements.by_id, key);
-        }
-        Ok(())
+        let value = key_value(statements.key, key);
+        Ok(value.map(|value| (statements.by_id.clone(), value)))
     }
 
     fn by_session_name(

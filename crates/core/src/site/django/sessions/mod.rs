@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use hallpass_sessions::django::{self as format, AuthHashes, PrimaryKey};
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::Queries;
+use hallpass_stores::sql::{LookUp, Queries, Value};
 
 use self::cache::SessionCache;
 use self::containers::Containers;
@@ -148,15 +148,8 @@ impl SessionSource for Sessions {
                 "sessions cannot be read: [django] secret_key is not configured",
             ));
         }
-        let key = match std::str::from_utf8(token) {
-            Ok(key)
-                if key.chars().count() >= SHORTEST_KEY
-                    && key.len() <= LONGEST_TOKEN
-                    && !key.contains(char::is_control) =>
-            {
-                key
-            }
-            _ => return Ok(Err(Reason::NoSession)),
+        let Some(key) = session_key(token) else {
+            return Ok(Err(Reason::NoSession));
         };
         let found = match self.find(queries, key, now)? {
             Ok(found) => found,
@@ -177,6 +170,13 @@ impl SessionSource for Sessions {
             expires: found.expires,
             decoded: found.decoded,
         }))
+    }
+
+    fn look_up(&self, token: &[u8]) -> Option<(LookUp, Value)> {
+        match &self.engine {
+            Engine::Database(table) => Some(table.look_up(session_key(token)?)),
+            _ => None,
+        }
     }
 
     fn asks_only_database(&self) -> bool {
@@ -224,4 +224,13 @@ impl SessionSource for Sessions {
             (_, None) => false,
         }
     }
+}
+
+/// The key that `token` is; `None` where it can be none.
+fn session_key(token: &[u8]) -> Option<&str> {
+    let key = std::str::from_utf8(token).ok()?;
+    let may_be = key.len() <= LONGEST_TOKEN
+        && key.chars().count() >= SHORTEST_KEY
+        && !key.contains(char::is_control);
+    may_be.then_some(key)
 }

@@ -28,6 +28,11 @@ impl SessionTable {
         }
     }
 
+    /// What is looked up for the session `key`.
+    pub(super) fn look_up(&self, key: &str) -> (LookUp, Value) {
+        (self.by_key.clone(), key.into())
+    }
+
     /// As `SessionStore.load` in contrib/sessions/backends/db.py, 5.2.
     pub(super) fn find(
         &self,
