@@ -149,7 +149,7 @@ fn what_happens_on_the_site_counts_at_once() {
     }
 }
 
-/// Between two commits a session is read once, however often it is asked about.
+/// Between two commits a session is read twice at most, however often it is asked about.
 #[test]
 fn what_is_known_of_a_session_is_known_until_something_is_committed() {
     for journal in ["delete", "truncate", "persist", "wal"] {

@@ -60,14 +60,17 @@ impl Authenticator {
         let may_know = site.sessions.asks_only_database() && !self.witness.watches();
         let digest = digest(token.expose());
         self.database.ask(deadline, |queries| {
-            let state = if may_know { queries.state()? } else { None };
+            let key = owners.of(token.expose()).map(str::to_owned);
+            // A session that nobody has asked about before need not be known: most programs that a
+            // host starts for one question never hear of it again.
+            let state = if may_know && key.is_some() {
+                queries.state()?
+            } else {
+                None
+            };
             let mut ground = state.map(Ground::State);
             let mut proved = known.get(&digest, ground, now);
-            let key = match &proved {
-                None => owners.of(token.expose()).map(str::to_owned),
-                Some(_) => None,
-            };
-            if let Some(key) = &key {
+            if let (Some(key), None) = (&key, &proved) {
                 if may_know && ground.is_none() {
                     ground = rows(site, queries, token, key, known)?;
                     proved = known.get(&digest, ground, now);
