@@ -33,10 +33,7 @@ pub fn credential(line: &[u8], cookie: Option<Cookie<'_>>) -> Result<Credential,
     if several {
         return Err(Reason::NoSession);
     }
-    Ok(Credential::Session {
-        token: Secret::new(line),
-        owner: None,
-    })
+    Ok(Credential::Session(Secret::new(line)))
 }
 
 /// The line that answers: `u:NAME` for whoever is granted, so that nobody's name can be taken for
@@ -67,11 +64,8 @@ mod tests {
         let reader = Reader::Django;
         let cookie = name.map(|name| Cookie { name, reader });
         credential(line, cookie).map(|credential| match credential {
-            Credential::Session { token, owner: None } => ("token", token.expose().to_vec()),
-            Credential::Cookies {
-                header,
-                owner: None,
-            } => ("header", header.expose().to_vec()),
+            Credential::Session(token) => ("token", token.expose().to_vec()),
+            Credential::Cookies(header) => ("header", header.expose().to_vec()),
             other => panic!("{other:?}"),
         })
     }

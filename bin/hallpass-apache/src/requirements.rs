@@ -1,13 +1,16 @@
 //! The words of `Require external-group`.
 
-use hallpass_core::Requirement;
+use hallpass_core::{InvalidCondition, Requirement};
 
 /// Reads the rest of a Require line, as mod_authnz_external hands it over raw: words between
 /// white space, as Apache's `ap_getword_conf` reads them. A word that begins with a quote ends at
 /// the next one of its kind; in it, a backslash before a quote or a backslash is dropped.
 ///
 /// `perm:app.codename`, `is:staff` and `is:superuser` may stand where a group's name does.
-pub fn parse(line: &str) -> Vec<Requirement> {
+///
+/// # Errors
+/// [`InvalidCondition`] for the first word that is not understood.
+pub fn parse(line: &str) -> Result<Vec<Requirement>, InvalidCondition> {
     let mut requirements = Vec::new();
     let mut rest = line.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -22,11 +25,11 @@ pub fn parse(line: &str) -> Vec<Requirement> {
             },
         };
         if !word.is_empty() {
-            requirements.push(requirement(word));
+            requirements.push(word.parse()?);
         }
         rest = after.unwrap_or_default().trim_start();
     }
-    requirements
+    Ok(requirements)
 }
 
 fn quoted(text: &str, quote: char) -> (String, Option<&str>) {
@@ -50,17 +53,6 @@ fn quoted(text: &str, quote: char) -> (String, Option<&str>) {
     (word, Some(characters.as_str()))
 }
 
-fn requirement(word: String) -> Requirement {
-    if let Some(permission) = word.strip_prefix("perm:") {
-        return Requirement::Permission(permission.to_owned());
-    }
-    match word.as_str() {
-        "is:staff" => Requirement::Staff,
-        "is:superuser" => Requirement::Superuser,
-        _ => Requirement::Group(word),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +62,7 @@ mod tests {
             Requirement::Group(name) => name,
             other => panic!("{other:?} is no group"),
         };
-        parse(line).into_iter().map(group).collect()
+        parse(line).unwrap().into_iter().map(group).collect()
     }
 
     #[test]
@@ -96,13 +88,16 @@ mod tests {
     #[test]
     fn other_requirements_may_stand_for_groups() {
         assert_eq!(
-            parse("perm:news.add_story is:staff is:superuser"),
-            [
+            parse("perm:news.add_story is:staff is:superuser perm"),
+            Ok(vec![
                 Requirement::Permission("news.add_story".into()),
                 Requirement::Staff,
-                Requirement::Superuser
-            ]
+                Requirement::Superuser,
+                Requirement::Group("perm".into()),
+            ])
         );
-        assert_eq!(groups("is:nothing perm"), ["is:nothing", "perm"]);
+        for line in ["editors is:nothing", "perm:", "'perm:shop.' editors"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use hallpass_core::{Conditions, Question, Reason, Verdict};
+use hallpass_core::{ClaimedName, Conditions, Question, Reason, Verdict};
 use hallpass_program::lines::{Decoder, Line};
 use hallpass_program::log::Decision;
 use hallpass_program::{Helper, Log, Site, Source, converse};
@@ -71,7 +71,7 @@ impl Server {
                 let deadline = site.deadline(started);
                 let question = Question {
                     conditions: self.conditions.clone(),
-                    ..Question::new(credential)
+                    ..Question::new(ClaimedName::Nameless, credential)
                 };
                 site.ask(question, deadline)
             }

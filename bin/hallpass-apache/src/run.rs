@@ -10,8 +10,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    Client, Conditions, Configuration, Credential, Deadline, Question, Reason, Secret, Unavailable,
-    Verdict,
+    ClaimedName, Client, Conditions, Configuration, Credential, Deadline, Question, Reason, Secret,
+    Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
 use hallpass_program::{Log, Source, ask_once, exit_after, no_sessions, read_until};
@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
     if let Err(error) = exit_after(deadline, UNAVAILABLE) {
         return failed(&format!("cannot set an alarm: {error}"));
     }
-    let (user, verdict) = answer(asked, &configuration, deadline);
+    let (user, verdict) = answer(asked, &configuration, &log, deadline);
     log.decision(&Decision {
         user: user.as_deref(),
         client: address(),
@@ -99,6 +99,7 @@ fn asks_for_a_map() -> bool {
 fn answer(
     asked: OneQuestion,
     configuration: &Configuration,
+    log: &Log,
     deadline: Deadline,
 ) -> (Option<String>, Verdict) {
     let input = match asked {
@@ -122,14 +123,15 @@ fn answer(
     let verdict = match asked {
         OneQuestion::Auth(_, accept) => {
             let session = accept.and_then(|AlsoAccepted::Session| {
-                session(configuration, name.clone())
+                session(configuration, &name)
                     .map(|question| question.map_or_else(Verdict::from, ask))
             });
             match session {
                 Some(granted @ Verdict::Granted(_)) => granted,
                 session => {
                     let password = Secret::new(rest.as_slice());
-                    let verdict = ask(Question::new(Credential::Password { name, password }));
+                    let credential = Credential::Password(password);
+                    let verdict = ask(Question::new(ClaimedName::Named(name), credential));
                     match (session, verdict) {
                         // Nobody knows what the session would have said.
                         (Some(unknown @ Verdict::Unavailable(_)), Verdict::Denied(_)) => unknown,
@@ -139,7 +141,13 @@ fn answer(
             }
         }
         OneQuestion::Group(_) => {
-            let any = requirements::parse(&String::from_utf8_lossy(&rest));
+            let any = match requirements::parse(&String::from_utf8_lossy(&rest)) {
+                Ok(any) => any,
+                Err(error) => {
+                    log.error(&format!("Require external-group: {error}"));
+                    return (user, Verdict::Denied(Reason::Malformed));
+                }
+            };
             if any.is_empty() {
                 // In any of no groups is nobody.
                 return (user, Verdict::Denied(Reason::NotPermitted));
@@ -150,7 +158,7 @@ fn answer(
             };
             ask(Question {
                 conditions,
-                ..Question::new(Credential::Vouched { name })
+                ..Question::new(ClaimedName::Named(name), Credential::Vouched)
             })
         }
     };
@@ -159,23 +167,14 @@ fn answer(
 
 /// The question whether the session that the browser's cookies show is `name`'s; none where they
 /// show no session.
-fn session(configuration: &Configuration, name: String) -> Option<Result<Question, Unavailable>> {
+fn session(configuration: &Configuration, name: &str) -> Option<Result<Question, Unavailable>> {
     let cookies = Zeroizing::new(variable("COOKIE")?);
     if let Some(unavailable) = no_sessions(configuration) {
         return Some(Err(unavailable));
     }
-    let credential = match configuration.session_in([cookies.as_slice()])? {
-        Credential::Session { token, .. } => Credential::Session {
-            token,
-            owner: Some(name),
-        },
-        Credential::Cookies { header, .. } => Credential::Cookies {
-            header,
-            owner: Some(name),
-        },
-        _ => return None,
-    };
-    Some(Ok(Question::new(credential)))
+    let credential = configuration.session_in([cookies.as_slice()])?;
+    let name = ClaimedName::Named(name.to_owned());
+    Some(Ok(Question::new(name, credential)))
 }
 
 fn read(method: Method, rest: &str, deadline: Deadline) -> Result<Input, Verdict> {

@@ -11,7 +11,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    Client, Credential, Deadline, Identity, Question, Reason, Secret, Unavailable, Verdict,
+    ClaimedName, Client, Credential, Deadline, Identity, Question, Reason, Secret, Unavailable,
+    Verdict,
 };
 use hallpass_program::log::Decision;
 use hallpass_program::{Log, ask_once, exit_after, read_from_until};
@@ -69,12 +70,13 @@ pub fn main() -> ExitCode {
     let verdict = match read(input, deadline) {
         Ok(Ok(input)) => {
             user = Some(input.name.clone());
-            credential(asked, input).map_or_else(Verdict::Denied, |credential| {
+            let name = ClaimedName::Named(input.name);
+            credential(asked, &input.password).map_or_else(Verdict::Denied, |credential| {
                 let question = Question {
                     conditions: options.conditions.into(),
                     wants_groups: true,
                     client: Client::at(client),
-                    ..Question::new(credential)
+                    ..Question::new(name, credential)
                 };
                 ask_once(&configuration, PROGRAM, &question, deadline)
             })
@@ -128,15 +130,12 @@ fn read(
     Ok(input::parse(&bytes))
 }
 
-fn credential(asked: Asked, Input { name, password }: Input) -> Result<Credential, Reason> {
+fn credential(asked: Asked, password: &[u8]) -> Result<Credential, Reason> {
     match asked {
-        Asked::Lookup if password.is_empty() => Ok(Credential::Vouched { name }),
+        Asked::Lookup if password.is_empty() => Ok(Credential::Vouched),
         // Who has a password to check asks for no lookup.
         Asked::Lookup => Err(Reason::Malformed),
-        Asked::Password => {
-            let password = Secret::new(password.as_slice());
-            Ok(Credential::Password { name, password })
-        }
+        Asked::Password => Ok(Credential::Password(Secret::new(password))),
     }
 }
 

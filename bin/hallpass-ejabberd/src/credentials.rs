@@ -1,7 +1,7 @@
 //! What the password field may hold.
 
 use hallpass_core::configuration::EjabberdAccepted;
-use hallpass_core::{Credential, Deadline, Question, Reason, Secret, Verdict};
+use hallpass_core::{ClaimedName, Credential, Deadline, Question, Reason, Secret, Verdict};
 use hallpass_program::Open;
 
 /// The verdict on `password` for the user `name`: taken for each of what is accepted in turn, until
@@ -15,22 +15,12 @@ pub fn ask(site: &mut Open, name: &str, password: &Secret, deadline: Deadline) -
             return verdict;
         }
         let secret = Secret::new(password.expose());
-        let owner = Some(name.to_owned());
         let credential = match accepted {
-            EjabberdAccepted::Password => Credential::Password {
-                name: name.to_owned(),
-                password: secret,
-            },
-            EjabberdAccepted::Session => Credential::Session {
-                token: secret,
-                owner,
-            },
-            EjabberdAccepted::Ticket => Credential::Ticket {
-                ticket: secret,
-                owner,
-            },
+            EjabberdAccepted::Password => Credential::Password(secret),
+            EjabberdAccepted::Session => Credential::Session(secret),
+            EjabberdAccepted::Ticket => Credential::Ticket(secret),
         };
-        verdict = site.ask(Question::new(credential), deadline);
+        verdict = site.ask(about(name, credential), deadline);
         if !matches!(verdict, Verdict::Denied(_)) {
             break;
         }
@@ -43,12 +33,15 @@ fn token(site: &mut Open, name: &str, password: &Secret, deadline: Deadline) -> 
     if !site.configuration.reads_tokens() {
         return None;
     }
-    let question = Question::new(Credential::Token {
-        token: Secret::new(password.expose()),
-        owner: Some(name.to_owned()),
-    });
+    let token = Credential::Token(Secret::new(password.expose()));
+    let question = about(name, token);
     match site.ask(question, deadline) {
         Verdict::Denied(Reason::NoSession) => None,
         verdict => Some(verdict),
     }
+}
+
+/// A question about the user `name`, under whose JID ejabberd goes on.
+fn about(name: &str, credential: Credential) -> Question {
+    Question::new(ClaimedName::Named(name.to_owned()), credential)
 }

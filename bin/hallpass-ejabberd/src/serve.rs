@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use clap::Parser;
 use hallpass_core::configuration::WhenUnavailable;
-use hallpass_core::{Change, Configuration, Credential, Question, Reason, Secret, Verdict};
+use hallpass_core::{
+    Change, ClaimedName, Configuration, Credential, Question, Reason, Secret, Verdict,
+};
 use hallpass_program::lines::{self, Line};
 use hallpass_program::log::Decision;
 use hallpass_program::{Helper, Log, Open, Site, Source, converse};
@@ -147,7 +149,7 @@ fn verdict(site: &mut Open, request: &Request<'_>, user: &str) -> Verdict {
     let change = match request.command {
         Command::Authenticate => return credentials::ask(site, &name, &password, deadline),
         Command::Exists => {
-            let question = Question::new(Credential::Vouched { name });
+            let question = Question::new(ClaimedName::Named(name), Credential::Vouched);
             return site.ask(question, deadline);
         }
         _ if !ejabberd.account_changes => return Verdict::Denied(Reason::NotPermitted),

@@ -7,7 +7,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    Client, Configuration, Credential, Deadline, Question, Reason, Secret, Unavailable, Verdict,
+    ClaimedName, Client, Configuration, Credential, Deadline, Question, Reason, Secret,
+    Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
 use hallpass_program::{Log, ask_once, exit_after, read_until};
@@ -71,11 +72,11 @@ pub fn main() -> ExitCode {
     let user = variable("PAM_USER");
     let client = variable("PAM_RHOST").and_then(|address| address.parse().ok());
     let verdict = match credential(asked, user.clone(), &configuration, deadline, &log) {
-        Ok(credential) => {
+        Ok((name, credential)) => {
             let question = Question {
                 conditions: options.conditions.into(),
                 client: Client::at(client),
-                ..Question::new(credential)
+                ..Question::new(ClaimedName::Named(name), credential)
             };
             ask_once(&configuration, PROGRAM, &question, deadline)
         }
@@ -100,10 +101,10 @@ fn credential(
     configuration: &Configuration,
     deadline: Deadline,
     log: &Log,
-) -> Result<Credential, Verdict> {
+) -> Result<(String, Credential), Verdict> {
     let name = name.ok_or(Verdict::Denied(Reason::Malformed))?;
     if asked == Asked::Account {
-        return Ok(Credential::Vouched { name });
+        return Ok((name, Credential::Vouched));
     }
     // With the NUL that may follow.
     let most = configuration.limits.max_password + 1;
@@ -114,7 +115,7 @@ fn credential(
         log.debug("the password is empty: is pam_exec told to expose_authtok?");
     }
     let password = Secret::new(input::password(&bytes));
-    Ok(Credential::Password { name, password })
+    Ok((name, Credential::Password(password)))
 }
 
 /// A variable of the environment; `None` when it is not set, or no text.

@@ -28,7 +28,7 @@ impl<'a> Answer<'a> {
             (Verdict::Granted(identity), _) => Self::Yes {
                 user: Some(&identity.name),
             },
-            (Verdict::Denied(Reason::Malformed), Asked::Group(_) | Asked::Session(_)) => {
+            (Verdict::Denied(Reason::Malformed), Asked::Group(_) | Asked::Session { .. }) => {
                 Self::Unknown
             }
             (Verdict::Denied(_), _) => Self::No,
@@ -93,7 +93,14 @@ mod tests {
         };
         for (asked, yes, malformed) in [
             (basic, alice, Answer::No),
-            (Asked::Session(external), alice, Answer::Unknown),
+            (
+                Asked::Session {
+                    login: false,
+                    external,
+                },
+                alice,
+                Answer::Unknown,
+            ),
             (
                 Asked::Group(external),
                 Answer::Yes { user: None },

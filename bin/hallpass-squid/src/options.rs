@@ -39,7 +39,14 @@ pub enum Asked {
     ///
     /// Answers OK with the user's name. With words on the acl line, the user must be in any of
     /// these groups.
-    Session(External),
+    Session {
+        /// The name that Squid has authenticated comes first: %LOGIN %>{Cookie}. A session of
+        /// another account is refused then
+        #[arg(long)]
+        login: bool,
+        #[command(flatten)]
+        external: External,
+    },
 }
 
 /// How the lines of an external access list look.

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use hallpass_core::cookie::{self, Cookie};
-use hallpass_core::{Client, Conditions, Credential, Question, Reason, Requirement, Secret};
+use hallpass_core::{
+    ClaimedName, Client, Conditions, Credential, InvalidCondition, Question, Reason, Requirement,
+    Secret,
+};
 use hallpass_program::lines::Line;
-use hallpass_program::requirement;
 use zeroize::Zeroizing;
 
 use crate::line;
@@ -14,9 +16,14 @@ use crate::options::{Asked, External};
 /// What Squid writes where there is nothing, also for an acl line that has no words.
 const NOTHING: &str = "-";
 
-/// The line is not what Squid writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+/// Why a line is not a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// It is not what Squid writes.
+    Line,
+    /// A word of the acl line in squid.conf is not a condition.
+    Condition(InvalidCondition),
+}
 
 /// A line, read.
 pub struct Input {
@@ -33,8 +40,11 @@ enum Subject {
         name: String,
         password: Secret,
     },
-    /// Whoever sent these Cookie headers.
-    Visitor(Zeroizing<Vec<u8>>),
+    /// The client that sent these Cookie headers, and the name that Squid has authenticated.
+    Visitor {
+        login: ClaimedName,
+        cookies: Zeroizing<Vec<u8>>,
+    },
 }
 
 /// The channel that a line came by, for its answer, and what follows it.
@@ -53,8 +63,11 @@ pub fn channel<'a>(asked: &Asked, line: &'a Line) -> Result<(Option<u32>, &'a [u
             one_more.then(split).flatten()
         }
         Asked::Group(External { concurrency, .. })
-        | Asked::Session(External { concurrency, .. }) => match concurrency {
-            true => Some(split().ok_or(Malformed)?),
+        | Asked::Session {
+            external: External { concurrency, .. },
+            ..
+        } => match concurrency {
+            true => Some(split().ok_or(Malformed::Line)?),
             false => None,
         },
     };
@@ -64,18 +77,24 @@ pub fn channel<'a>(asked: &Asked, line: &'a Line) -> Result<(Option<u32>, &'a [u
 impl Input {
     /// Reads `rest`, a line without its channel.
     pub fn parse(asked: &Asked, rest: &[u8]) -> Result<Self, Malformed> {
-        let words = line::words(rest).ok_or(Malformed)?;
+        let words = line::words(rest).ok_or(Malformed::Line)?;
         let mut words = words.into_iter().map(line::unescape);
-        let mut next = || words.next().ok_or(Malformed);
+        let mut next = || words.next().ok_or(Malformed::Line);
         let first = next()?;
         let (subject, tells_client) = match asked {
             Asked::Basic { client, .. } => {
                 let (name, password) = (text(&first), Secret::new(text(&next()?)));
                 (Subject::Password { name, password }, *client)
             }
-            Asked::Group(_) if first.is_empty() => return Err(Malformed),
+            Asked::Group(_) if first.is_empty() => return Err(Malformed::Line),
             Asked::Group(external) => (Subject::Name(text(&first)), external.client),
-            Asked::Session(external) => (Subject::Visitor(first), external.client),
+            Asked::Session { login, external } => {
+                let (login, cookies) = match login {
+                    true => (claimed(&first)?, next()?),
+                    false => (ClaimedName::Nameless, first),
+                };
+                (Subject::Visitor { login, cookies }, external.client)
+            }
         };
         let client = if tells_client {
             address(&next()?)?
@@ -83,10 +102,10 @@ impl Input {
             None
         };
         let conditions = match asked {
-            Asked::Basic { .. } if words.len() > 0 => return Err(Malformed),
+            Asked::Basic { .. } if words.len() > 0 => return Err(Malformed::Line),
             Asked::Basic { conditions, .. } => conditions.clone().into(),
-            Asked::Group(_) | Asked::Session(_) => Conditions {
-                any: listed(words.map(|word| text(&word)).collect()),
+            Asked::Group(_) | Asked::Session { .. } => Conditions {
+                any: listed(&words.map(|word| text(&word)).collect::<Vec<_>>())?,
                 all: Vec::new(),
             },
         };
@@ -101,7 +120,7 @@ impl Input {
     pub fn user(&self) -> Option<&str> {
         match &self.subject {
             Subject::Name(name) | Subject::Password { name, .. } => Some(name),
-            Subject::Visitor(_) => None,
+            Subject::Visitor { login, .. } => login.as_deref(),
         }
     }
 
@@ -110,22 +129,24 @@ impl Input {
     /// # Errors
     /// The reason, where the answer is no without a question.
     pub fn question(self, session_cookie: Option<Cookie<'_>>) -> Result<Question, Reason> {
-        let credential = match self.subject {
-            Subject::Password { name, password } => Credential::Password { name, password },
+        let (name, credential) = match self.subject {
+            Subject::Password { name, password } => {
+                (ClaimedName::Named(name), Credential::Password(password))
+            }
             // Nobody has logged in.
             Subject::Name(name) if name == NOTHING => return Err(Reason::UnknownUser),
             // In any of no groups is nobody.
             Subject::Name(_) if self.conditions.any.is_empty() => return Err(Reason::NotPermitted),
-            Subject::Name(name) => Credential::Vouched { name },
-            Subject::Visitor(cookies) => {
+            Subject::Name(name) => (ClaimedName::Named(name), Credential::Vouched),
+            Subject::Visitor { login, cookies } => {
                 let found = cookie::credential([cookies.as_slice()], session_cookie);
-                found.ok_or(Reason::NoSession)?
+                (login, found.ok_or(Reason::NoSession)?)
             }
         };
         Ok(Question {
             conditions: self.conditions,
             client: Client::at(self.client),
-            ..Question::new(credential)
+            ..Question::new(name, credential)
         })
     }
 }
@@ -136,15 +157,25 @@ fn address(word: &[u8]) -> Result<Option<IpAddr>, Malformed> {
     if word == NOTHING {
         return Ok(None);
     }
-    word.parse().map(Some).map_err(|_| Malformed)
+    word.parse().map(Some).map_err(|_| Malformed::Line)
+}
+
+/// The name that Squid has authenticated; none where it has not asked for one.
+fn claimed(word: &[u8]) -> Result<ClaimedName, Malformed> {
+    match word {
+        b"" => Err(Malformed::Line),
+        b"-" => Ok(ClaimedName::Nameless),
+        name => Ok(ClaimedName::Named(text(name))),
+    }
 }
 
 /// What the words of an acl line ask for.
-fn listed(words: Vec<String>) -> Vec<Requirement> {
+fn listed(words: &[String]) -> Result<Vec<Requirement>, Malformed> {
     if words == [NOTHING] {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    words.into_iter().map(requirement).collect()
+    let listed: Result<_, InvalidCondition> = words.iter().map(|word| word.parse()).collect();
+    listed.map_err(Malformed::Condition)
 }
 
 /// Browsers send UTF-8, and old clients Latin-1: bytes that are not the one are the other.

@@ -67,13 +67,18 @@ impl Server {
         let channel = split.as_ref().ok().and_then(|(channel, _)| *channel);
         let input = split.and_then(|(_, rest)| match line.whole {
             true => Input::parse(asked, rest),
-            false => Err(Malformed),
+            false => Err(Malformed::Line),
         });
         let user = input.as_ref().ok().and_then(Input::user);
         let user = user.map(str::to_owned);
         let client = input.as_ref().ok().and_then(|input| input.client);
+        if let Err(Malformed::Condition(error)) = &input {
+            self.site
+                .log
+                .error(&format!("an acl line of squid.conf: {error}"));
+        }
         let verdict = match (input, self.site.open()) {
-            (Err(Malformed), _) => Verdict::Denied(Reason::Malformed),
+            (Err(_), _) => Verdict::Denied(Reason::Malformed),
             (Ok(_), Err(unavailable)) => unavailable.into(),
             (Ok(input), Ok(site)) => ask(site, asked, input, arrived),
         };
@@ -88,7 +93,7 @@ impl Server {
 }
 
 fn ask(site: &mut Open, asked: &Asked, input: Input, arrived: Instant) -> Verdict {
-    if matches!(asked, Asked::Session(_))
+    if matches!(asked, Asked::Session { .. })
         && let Some(unavailable) = site.no_sessions()
     {
         return unavailable.into();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hallpass_core::{
-    Account, Authenticator, Client, Conditions, Configuration, Credential, Deadline, Question,
-    Reason, Requirement, Secret, Unavailable, Verdict,
+    Account, Authenticator, ClaimedName, Client, Conditions, Configuration, Credential, Deadline,
+    Question, Reason, Requirement, Secret, Unavailable, Verdict,
 };
 use hallpass_program::{CommandLine, Worker, exit_after};
 
-use crate::explain;
+use crate::explain::{self, Shown};
 use crate::options::{ConditionOptions, ExplainCommand, ShownSession};
 use crate::output::{self, add, complain, line, plain};
 use crate::password;
@@ -47,21 +47,18 @@ impl Asker {
             ExplainCommand::Check { user, conditions } => self.check(user, conditions),
             ExplainCommand::Session { shown, conditions } => self.session(&shown, conditions),
             ExplainCommand::User { user, conditions } => {
-                Ok(self.ask(Credential::Vouched { name: user }, conditions))
+                Ok(self.ask(ClaimedName::Named(user), Credential::Vouched, conditions))
             }
             ExplainCommand::Request { conditions } => {
-                let (credential, client) = explain::of_request(&self.configuration)?;
-                Ok(self.ask_for(client, credential, conditions))
+                let shown = explain::of_request(&self.configuration)?;
+                Ok(self.ask_for(shown, conditions))
             }
         }
     }
 
     pub fn check(&self, user: String, conditions: ConditionOptions) -> anyhow::Result<ExitCode> {
-        let credential = Credential::Password {
-            name: user,
-            password: password::read()?,
-        };
-        Ok(self.ask(credential, conditions))
+        let credential = Credential::Password(password::read()?);
+        Ok(self.ask(ClaimedName::Named(user), credential, conditions))
     }
 
     /// The session that was shown; `-` for standard input.
@@ -79,24 +76,22 @@ impl Asker {
             None | Some("-") => password::standard_input()?,
             Some(given) => Secret::new(given),
         };
-        let (token, owner) = (typed, None);
         let credential = if header.is_some() {
-            let found = self.configuration.session_in([token.expose()]);
+            let found = self.configuration.session_in([typed.expose()]);
             // No cookie is an empty one: nobody's session.
-            let token = Secret::new("");
-            found.unwrap_or(Credential::Session { token, owner })
+            found.unwrap_or(Credential::Session(Secret::new("")))
         } else {
-            Credential::Session { token, owner }
+            Credential::Session(typed)
         };
-        Ok(self.ask(credential, conditions))
+        Ok(self.ask(ClaimedName::Nameless, credential, conditions))
     }
 
-    pub fn can(&self, user: String, permissions: Vec<String>) -> ExitCode {
+    pub fn can(&self, user: String, permissions: Vec<Requirement>) -> ExitCode {
         let conditions = ConditionOptions {
             groups: Vec::new(),
             permission: permissions,
         };
-        self.ask(Credential::Vouched { name: user }, conditions)
+        self.ask(ClaimedName::Named(user), Credential::Vouched, conditions)
     }
 
     /// Prints the SQL that makes a database user who may read what is needed.
@@ -105,30 +100,32 @@ impl Asker {
         ExitCode::SUCCESS
     }
 
-    fn ask(&self, credential: Credential, options: ConditionOptions) -> ExitCode {
-        self.ask_for(Client::default(), credential, options)
-    }
-
-    fn ask_for(
+    fn ask(
         &self,
-        client: Client,
+        name: ClaimedName,
         credential: Credential,
         options: ConditionOptions,
     ) -> ExitCode {
-        let started = Instant::now();
-        let conditions = Conditions {
-            any: options.groups.into_iter().map(Requirement::Group).collect(),
-            all: options
-                .permission
-                .into_iter()
-                .map(Requirement::Permission)
-                .collect(),
-        };
-        let question = Question {
+        let client = Client::default();
+        let shown = Shown {
+            name,
             credential,
-            conditions,
-            wants_groups: true,
             client,
+        };
+        self.ask_for(shown, options)
+    }
+
+    fn ask_for(&self, shown: Shown, options: ConditionOptions) -> ExitCode {
+        let started = Instant::now();
+        let question = Question {
+            name: shown.name,
+            credential: shown.credential,
+            conditions: Conditions {
+                any: options.groups,
+                all: options.permission,
+            },
+            wants_groups: true,
+            client: shown.client,
         };
         if self.explain {
             return explain::answer(&self.configuration, &question, self.json);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use hallpass_program::CommandLine;
+use hallpass_core::Requirement;
+use hallpass_program::{CommandLine, permission};
 
 pub use crate::doctor::{DoctorOptions, HostKind};
 pub use crate::explain::ExplainCommand;
@@ -75,7 +76,8 @@ pub enum Command {
         user: String,
         /// Permissions, as in app.codename
         #[arg(required = true, value_name = "PERMISSION")]
-        permissions: Vec<String>,
+        #[arg(value_parser = permission)]
+        permissions: Vec<Requirement>,
     },
     /// Verify, identify and make encoded password hashes; needs no configuration
     #[command(subcommand)]
@@ -192,12 +194,13 @@ pub struct ShownSession {
 
 #[derive(Debug, Args)]
 pub struct ConditionOptions {
-    /// The account must be in one of these groups
+    /// The account must be in one of these groups; perm:app.codename, is:staff and is:superuser may
+    /// stand where a group's name does
     #[arg(long, value_delimiter = ',', value_name = "GROUP,…")]
-    pub groups: Vec<String>,
+    pub groups: Vec<Requirement>,
     /// The account must hold this permission; may be given several times
-    #[arg(long, value_name = "APP.CODENAME")]
-    pub permission: Vec<String>,
+    #[arg(long, value_name = "APP.CODENAME", value_parser = permission)]
+    pub permission: Vec<Requirement>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
-use hallpass_core::{Credential, Question, Secret, Verdict};
+use hallpass_core::{ClaimedName, Credential, Question, Secret, Verdict};
 use hallpass_program::{CommandLine, Worker};
 use serde_json::json;
 
@@ -31,10 +31,8 @@ pub fn run(
     match command {
         TicketCommand::Issue { session } => {
             let typed = typed(&session)?;
-            let question = Question::new(Credential::Session {
-                token: Secret::new(typed.expose()),
-                owner: None,
-            });
+            let session = Credential::Session(Secret::new(typed.expose()));
+            let question = Question::new(ClaimedName::Nameless, session);
             let verdict = worker.ask(question, deadline);
             let Verdict::Granted(_) = &verdict else {
                 return Ok(output::verdict(&verdict, started.elapsed(), as_json));
@@ -48,12 +46,10 @@ pub fn run(
             Ok(ExitCode::SUCCESS)
         }
         TicketCommand::Verify { ticket } => {
+            let ticket = Credential::Ticket(typed(&ticket)?);
             let question = Question {
                 wants_groups: true,
-                ..Question::new(Credential::Ticket {
-                    ticket: typed(&ticket)?,
-                    owner: None,
-                })
+                ..Question::new(ClaimedName::Nameless, ticket)
             };
             let verdict = worker.ask(question, deadline);
             Ok(output::verdict(&verdict, started.elapsed(), as_json))

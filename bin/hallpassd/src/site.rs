@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use hallpass_core::basic::Unreadable;
 use hallpass_core::configuration::{TicketSettings, TrustedProxy};
 use hallpass_core::{
-    Client, Conditions, Configuration, Credential, Deadline, NoTicket, Question, Reason, Secret,
-    Tickets, Verdict,
+    ClaimedName, Client, Conditions, Configuration, Credential, Deadline, NoTicket, Question,
+    Reason, Secret, Tickets, Verdict,
 };
 use hallpass_program::Log;
 use hallpass_program::log::{Decision, Through};
@@ -26,7 +27,23 @@ pub struct Site {
     tickets: Option<Tickets>,
 }
 
-/// What somebody asks, whoever they turn out to be.
+/// What a request shows: the name that its host goes on with, and its credentials, the cheapest to
+/// check first.
+#[derive(Debug)]
+pub struct Shown {
+    pub name: ClaimedName,
+    pub credentials: Vec<Credential>,
+}
+
+impl Shown {
+    /// One credential of the account that the host calls `name`.
+    pub fn of(name: ClaimedName, credential: Credential) -> Self {
+        let credentials = vec![credential];
+        Self { name, credentials }
+    }
+}
+
+/// What a host asks, whoever it is about.
 #[derive(Debug)]
 pub struct Asking<'a> {
     pub door: Door,
@@ -80,9 +97,10 @@ impl Site {
         self.configuration.name.as_deref().unwrap_or_default()
     }
 
-    /// The verdict on `credentials`: the first that is granted, else the one that says most. Not
-    /// knowing weighs more than knowing who it is, and that more than not.
-    pub async fn decide(&self, credentials: Vec<Credential>, asking: Asking<'_>) -> Verdict {
+    /// The verdict on what a request shows: that on the first credential that is granted, else the
+    /// one that says most. Unavailable weighs more than a known account that is not permitted, and
+    /// that more than any other denial.
+    pub async fn decide(&self, shown: Result<Shown, Unreadable>, asking: Asking<'_>) -> Verdict {
         let started = Instant::now();
         let Asking {
             door,
@@ -96,13 +114,20 @@ impl Site {
         let most = self.configuration.limits.deadline;
         let deadline = Deadline::after(time.map_or(most, |time| time.min(most)));
         let address = client.address;
-        let mut user = None;
-        let mut verdict = Verdict::Denied(Reason::NoSession);
+        let (name, credentials, mut verdict) = match shown {
+            Ok(Shown { name, credentials }) => {
+                (name, credentials, Verdict::Denied(Reason::NoSession))
+            }
+            Err(Unreadable) => {
+                let verdict = Verdict::Denied(Reason::Malformed);
+                (ClaimedName::Nameless, Vec::new(), verdict)
+            }
+        };
         let mut credentials = credentials.into_iter();
         while let Some(credential) = credentials.next() {
-            user = credential.name().map(str::to_owned);
             let last = credentials.as_slice().is_empty();
             let question = Question {
+                name: name.clone(),
                 credential,
                 conditions: if last {
                     std::mem::take(&mut conditions)
@@ -122,7 +147,7 @@ impl Site {
         }
         let took = started.elapsed();
         let decision = Decision {
-            user: user.as_deref(),
+            user: name.as_deref(),
             client: address,
             verdict: &verdict,
             took,

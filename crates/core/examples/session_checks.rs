@@ -23,7 +23,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
-use hallpass_core::{Authenticator, Configuration, Credential, Question, Secret, Verdict};
+use hallpass_core::{
+    Authenticator, ClaimedName, Configuration, Credential, Question, Secret, Verdict,
+};
 use hallpass_stores::Deadline;
 use mysql_async::prelude::Queryable;
 use rusqlite::config::DbConfig;
@@ -88,7 +90,7 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
 
 fn check(authenticator: &mut Authenticator, token: &str) -> bool {
     let token = Secret::new(token.as_bytes());
-    let question = Question::new(Credential::Session { token, owner: None });
+    let question = Question::new(ClaimedName::Nameless, Credential::Session(token));
     let deadline = Deadline::after(Duration::from_secs(10));
     let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
     matches!(verdict, Verdict::Granted(_))

@@ -20,7 +20,7 @@ use hallpass_passwords::Rules;
 use hallpass_stores::sql::{self, Database};
 use hallpass_stores::{Deadline, Unavailable, Witness};
 
-use self::admission::admit;
+use self::admission::{Found, admit};
 pub use self::at_once::AtOnce;
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
 use self::costliest::Costliest;
@@ -29,7 +29,7 @@ use self::proved::Known;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::site::Site;
-use crate::{Credential, Identity, Question, Reason, Shared, Tickets, Verdict};
+use crate::{ClaimedName, Credential, Identity, Question, Reason, Shared, Tickets, Verdict};
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
 /// e-mail address 254.
@@ -124,17 +124,13 @@ impl Authenticator {
 
     fn verdict(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
         let verdict = match &question.credential {
-            Credential::Password { name, password } => {
-                let verdict = self.password(name, password, question, now, deadline);
+            Credential::Password(password) => {
+                let verdict = self.password(password, question, now, deadline);
                 return verdict.unwrap_or_else(Verdict::from);
             }
-            Credential::Session { token, owner } => {
-                self.session(token, owner.as_deref(), question, now, deadline)
-            }
-            Credential::Cookies { header, owner } => {
-                self.cookies(header, owner.as_deref(), question, now, deadline)
-            }
-            Credential::Ticket { ticket, owner } => {
+            Credential::Session(token) => self.session(token, question, now, deadline),
+            Credential::Cookies(header) => self.cookies(header, question, now, deadline),
+            Credential::Ticket(ticket) => {
                 let opened = match &self.tickets {
                     Some(tickets) => tickets.open(ticket.expose(), now),
                     None => Err(Reason::InvalidSession),
@@ -146,18 +142,14 @@ impl Authenticator {
                     });
                 match opened {
                     Ok(token) => match cookie::header_in(&token) {
-                        Some(header) => {
-                            self.cookies(&header, owner.as_deref(), question, now, deadline)
-                        }
-                        None => self.session(&token, owner.as_deref(), question, now, deadline),
+                        Some(header) => self.cookies(&header, question, now, deadline),
+                        None => self.session(&token, question, now, deadline),
                     },
                     Err(reason) => Ok(Err(reason)),
                 }
             }
-            Credential::Token { token, owner } => {
-                self.token(token, owner.as_deref(), question, now, deadline)
-            }
-            Credential::Vouched { name } => self.vouched(name, question, now, deadline),
+            Credential::Token(token) => self.token(token, question, now, deadline),
+            Credential::Vouched => self.vouched(question, now, deadline),
         };
         verdict.map_or_else(Verdict::from, |answer| match answer {
             Ok(identity) => Verdict::Granted(Box::new(identity)),
@@ -188,10 +180,10 @@ impl Authenticator {
     /// As [`answer`](Self::answer), but for the computing that a password takes: that is left to
     /// the caller.
     pub fn begin(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Begun {
-        let Credential::Password { name, password } = &question.credential else {
+        let Credential::Password(password) = &question.credential else {
             return Begun::Answered(self.answer(question, now, deadline));
         };
-        let begun = self.check(name, password, question, now, deadline);
+        let begun = self.check(password, question, now, deadline);
         let begun = begun.and_then(|begun| match begun {
             Begun::Check(mut check) => {
                 let stored = check.computation.encoded.as_deref();
@@ -210,15 +202,14 @@ impl Authenticator {
 
     fn vouched(
         &mut self,
-        name: &str,
         question: &Question,
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        if malformed_name(name) {
+        let Some(name) = well_formed_name(&question.name) else {
             self.refuses("question", Reason::Malformed);
             return Ok(Err(Reason::Malformed));
-        }
+        };
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
             let account = directory.by_name(queries, name)?;
@@ -226,9 +217,15 @@ impl Authenticator {
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
-            admit(directory, queries, &account, &self.access, question, now)
+            let found = Found::by_name(&account, name);
+            admit(directory, queries, found, &self.access, question, now)
         })
     }
+}
+
+/// The name that a question is about, where it has one that can be looked up.
+fn well_formed_name(name: &ClaimedName) -> Option<&str> {
+    name.as_deref().filter(|name| !malformed_name(name))
 }
 
 fn malformed_name(name: &str) -> bool {

@@ -37,16 +37,12 @@ pub fn credential<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
     cookie: Option<Cookie<'_>>,
 ) -> Option<Credential> {
-    let owner = None;
     match cookie {
         Some(cookie) => {
             let token = Secret::new(value(headers, cookie)?);
-            Some(Credential::Session { token, owner })
+            Some(Credential::Session(token))
         }
-        None => {
-            let header = joined(headers)?;
-            Some(Credential::Cookies { header, owner })
-        }
+        None => Some(Credential::Cookies(joined(headers)?)),
     }
 }
 
@@ -155,11 +151,7 @@ mod tests {
     #[test]
     fn cookies_without_a_name_are_kept_whole() {
         let headers = [&b"a=1; b=2"[..], b"c=3"];
-        let Some(Credential::Cookies {
-            header,
-            owner: None,
-        }) = credential(headers, None)
-        else {
+        let Some(Credential::Cookies(header)) = credential(headers, None) else {
             panic!("these are cookies");
         };
         assert_eq!(header.expose(), b"a=1; b=2; c=3");
@@ -168,7 +160,7 @@ mod tests {
         assert!(credential([], None).is_none());
         assert!(super::token([], None).is_none());
         let named = |name| Some(of(name, Reader::Django));
-        let Some(Credential::Session { token, .. }) = credential(headers, named("b")) else {
+        let Some(Credential::Session(token)) = credential(headers, named("b")) else {
             panic!("this is a session");
         };
         assert_eq!(token.expose(), b"2");

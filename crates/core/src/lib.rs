@@ -28,7 +28,9 @@ pub use self::account::{Account, Id};
 pub use self::authenticator::{AtOnce, Authenticator, Begun, Check, Computation, Conclusion, Next};
 pub use self::change::Change;
 pub use self::configuration::Configuration;
-pub use self::question::{Client, Conditions, Credential, Question, Requirement};
+pub use self::question::{
+    ClaimedName, Client, Conditions, Credential, InvalidCondition, Question, Requirement,
+};
 pub use self::shared::Shared;
 pub use self::ticket::{NoTicket, Tickets};
 pub use self::verdict::{Decoding, Identity, Reason, Session, Verdict};

@@ -3,7 +3,9 @@
 
 mod shared;
 
-use hallpass_core::{Authenticator, Credential, Question, Requirement, Secret, Verdict};
+use hallpass_core::{
+    Authenticator, ClaimedName, Credential, Question, Requirement, Secret, Verdict,
+};
 use shared::{Site, ask, ask_at, granted, password, session, vouched};
 
 /// Alice's hash is what `password_hash("secret", PASSWORD_BCRYPT, ["cost" => 4])` of PHP 8.2 gave.
@@ -228,8 +230,10 @@ fn the_cookie_is_found_by_its_name() {
     let site = site();
     let mut asked = authenticator(&site);
     let mut of = |header: &str| {
-        let (header, owner) = (Secret::new(header), None);
-        let question = Question::new(Credential::Cookies { header, owner });
+        let question = Question::new(
+            ClaimedName::Nameless,
+            Credential::Cookies(Secret::new(header)),
+        );
         ask_at(&mut asked, &question, 999)
     };
     assert_eq!(of("a=1; login=token-of-alice"), "alice");

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hallpass_core::{Credential, Question, Secret};
+use hallpass_core::{ClaimedName, Credential, Question, Secret};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use shared::{Site, ask, ask_at, granted, password, session, vouched};
@@ -333,10 +333,12 @@ fn the_cookie_is_decoded_once() {
     put(&site, "a,b-c", ALICE);
     let mut asked = site.authenticator("");
     let mut of = |header: &str| {
-        let (header, owner) = (Secret::new(header), None);
         ask(
             &mut asked,
-            &Question::new(Credential::Cookies { header, owner }),
+            &Question::new(
+                ClaimedName::Nameless,
+                Credential::Cookies(Secret::new(header)),
+            ),
         )
     };
     assert_eq!(of("PHPSESSID=a%2Cb-c"), "alice");

@@ -5,7 +5,7 @@ mod recorded;
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use hallpass_core::{Authenticator, Credential, Deadline, Question, Secret};
+use hallpass_core::{Authenticator, ClaimedName, Credential, Deadline, Question, Secret};
 
 use self::recorded::{Site, ask, from, identity, in_group, password, session, session_of, vouched};
 
@@ -50,8 +50,10 @@ fn authenticator(site: &Site, more: &str) -> Authenticator {
 }
 
 fn cookies(header: &str) -> Question {
-    let (header, owner) = (Secret::new(header), None);
-    Question::new(Credential::Cookies { header, owner })
+    Question::new(
+        ClaimedName::Nameless,
+        Credential::Cookies(Secret::new(header)),
+    )
 }
 
 fn alices_cookies() -> String {

@@ -16,7 +16,7 @@ mod worker;
 
 pub use self::alarm::exit_after;
 pub use self::command_line::CommandLine;
-pub use self::conditions::{ConditionArguments, requirement};
+pub use self::conditions::{ConditionArguments, permission};
 pub use self::conversation::{Framing, Helper, converse};
 pub use self::growing::append;
 pub use self::input::{read_from_until, read_until};

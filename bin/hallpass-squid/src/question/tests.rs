@@ -9,6 +9,11 @@ fn basic(client: bool) -> Asked {
     }
 }
 
+fn session(login: bool, concurrency: bool, client: bool) -> Asked {
+    let external = external(concurrency, client);
+    Asked::Session { login, external }
+}
+
 fn external(concurrency: bool, client: bool) -> External {
     External {
         concurrency,
@@ -78,14 +83,11 @@ fn passwords_come_with_and_without_channel() {
         let question = question.unwrap().unwrap();
         assert_eq!(question.client.address.is_some(), client);
         assert_eq!(question.conditions, alone.clone().into());
-        let Credential::Password {
-            name: user,
-            password: typed,
-        } = question.credential
-        else {
+        let Credential::Password(typed) = question.credential else {
             panic!("{:?}", question.credential)
         };
-        assert_eq!((user.as_str(), typed.expose()), (name, password));
+        assert_eq!(question.name, ClaimedName::Named(name.to_owned()));
+        assert_eq!(typed.expose(), password);
     }
 }
 
@@ -105,10 +107,10 @@ fn what_is_no_line_of_squids_is_malformed() {
         (Asked::Group(external(false, false)), b" editors", None),
         (Asked::Group(external(true, false)), b"alice editors", None),
         (Asked::Group(external(true, false)), b"7", None),
-        (Asked::Session(external(true, false)), b"sessionid=x", None),
+        (session(false, true, false), b"sessionid=x", None),
         (Asked::Group(external(false, true)), b"alice", None),
         (Asked::Group(external(true, true)), b"3 alice", Some(3)),
-        (Asked::Session(external(false, true)), b"sessionid=x", None),
+        (session(false, false, true), b"sessionid=x", None),
     ] {
         let (found, question) = read(&asked, bytes);
         assert!(question.is_none(), "{}", bytes.escape_ascii());
@@ -137,7 +139,7 @@ fn groups_are_the_words_of_the_acl() {
         let (found, question) = read(&Asked::Group(external(concurrency, false)), bytes);
         assert_eq!(found, channel);
         let question = question.unwrap().unwrap();
-        assert_eq!(question.credential.name(), Some(user));
+        assert_eq!(question.name.as_deref(), Some(user));
         let group = |name: &str| Requirement::Group(name.to_owned());
         let expected = [group("editors"), group("two words"), Requirement::Staff];
         assert_eq!(question.conditions.any, expected);
@@ -159,16 +161,16 @@ fn nobody_is_in_no_group() {
 
 #[test]
 fn sessions_are_found_among_the_cookies() {
-    let asked = Asked::Session(external(false, true));
+    let asked = session(false, false, true);
     let (_, question) = read(&asked, b"a=b;%20sessionid=x%2Cy 2001:db8::1 editors");
     let question = question.unwrap().unwrap();
-    let Credential::Session { token, owner: None } = question.credential else {
+    let Credential::Session(token) = question.credential else {
         panic!("{:?}", question.credential)
     };
     assert_eq!(token.expose(), b"x,y");
     assert_eq!(question.client.address, "2001:db8::1".parse().ok());
     assert_eq!(question.conditions.any.len(), 1);
-    let asked = Asked::Session(external(false, false));
+    let asked = session(false, false, false);
     for bytes in [&b"sessionid=x"[..], b"sessionid=x -"] {
         let (_, question) = read(&asked, bytes);
         assert_eq!(question.unwrap().unwrap().conditions, Conditions::default());
@@ -176,5 +178,38 @@ fn sessions_are_found_among_the_cookies() {
     for bytes in [&b"- -"[..], b" -", b"sessionid -", b"other=x -", b"7 -"] {
         let (_, question) = read(&asked, bytes);
         assert_eq!(question.unwrap().err(), Some(Reason::NoSession));
+    }
+}
+
+#[test]
+fn a_session_is_asked_about_under_the_name_that_squid_has() {
+    let asked = session(true, false, false);
+    for (bytes, name) in [
+        (
+            &b"alice sessionid=x"[..],
+            ClaimedName::Named("alice".into()),
+        ),
+        (b"zo%C3%AB sessionid=x -", ClaimedName::Named("zoë".into())),
+        (b"- sessionid=x editors", ClaimedName::Nameless),
+    ] {
+        let (_, question) = read(&asked, bytes);
+        let question = question.unwrap().unwrap();
+        assert_eq!(question.name, name);
+        assert!(matches!(question.credential, Credential::Session(_)));
+    }
+    for bytes in [&b"sessionid=x"[..], b" sessionid=x", b"alice"] {
+        assert!(read(&asked, bytes).1.is_none(), "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn a_word_that_is_not_a_condition_is_malformed() {
+    for bytes in [
+        &b"alice editors is:staf"[..],
+        b"alice perm:",
+        b"alice perm:shop.",
+    ] {
+        let asked = Asked::Group(external(false, false));
+        assert!(read(&asked, bytes).1.is_none(), "{}", bytes.escape_ascii());
     }
 }

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use anyhow::bail;
+use hallpass_core::basic::{self, Basic};
 use hallpass_core::{
-    Authenticator, Client, Configuration, Credential, Deadline, Observer, Question, Step,
-    Unavailable, Witness, basic,
+    Authenticator, ClaimedName, Client, Configuration, Credential, Deadline, Observer, Question,
+    Step, Unavailable, Witness,
 };
 use hallpass_program::exit_after;
 use serde_json::{Value, json};
@@ -69,12 +70,19 @@ fn value(step: &Step) -> Value {
     json!({ "step": step.subject, "holds": step.holds, "said": step.said })
 }
 
-/// The credential of an HTTP request, whose headers are on standard input, and what they say of the
-/// client: the site's cookie, else what `Authorization: Basic` has, as `hallpassd` looks for it.
+/// What an HTTP request shows.
+pub struct Shown {
+    pub name: ClaimedName,
+    pub credential: Credential,
+    pub client: Client,
+}
+
+/// What an HTTP request shows, whose headers are on standard input: the site's cookie, else what
+/// `Authorization: Basic` has, as `hallpassd` looks for it.
 ///
 /// # Errors
-/// When there is neither.
-pub fn of_request(configuration: &Configuration) -> anyhow::Result<(Credential, Client)> {
+/// When there is neither, or a name that web servers might read differently.
+pub fn of_request(configuration: &Configuration) -> anyhow::Result<Shown> {
     let request = password::standard_input()?;
     let (mut cookies, mut authorizations): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     let mut client = Client::default();
@@ -95,18 +103,20 @@ pub fn of_request(configuration: &Configuration) -> anyhow::Result<(Credential, 
             authorizations.push(value);
         }
     }
-    if let Some(credential) = configuration.session_in(cookies) {
-        return Ok((credential, client));
-    }
-    // Two are none.
-    let credential = match authorizations.as_slice() {
-        [one] => basic::credential(one),
-        _ => None,
+    let Ok(basic) = basic::read_all(authorizations) else {
+        bail!("the request has an Authorization header that servers may read differently");
     };
-    match credential {
-        Some(credential) => Ok((credential, client)),
-        None => {
-            bail!("the request has neither the site's cookie nor one good Authorization: Basic")
-        }
-    }
+    let (name, password) = match basic {
+        Some(Basic { name, password }) => (ClaimedName::Named(name), Some(password)),
+        None => (ClaimedName::Nameless, None),
+    };
+    let session = configuration.session_in(cookies);
+    let Some(credential) = session.or(password.map(Credential::Password)) else {
+        bail!("the request has neither the site's cookie nor Authorization: Basic")
+    };
+    Ok(Shown {
+        name,
+        credential,
+        client,
+    })
 }

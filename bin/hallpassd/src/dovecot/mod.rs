@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hallpass_core::{Client, Credential, Verdict};
+use hallpass_core::{ClaimedName, Client, Credential, Verdict};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use self::protocol::{Conversation, Event, Login, Number, greeting};
 use crate::connections::Ended;
 use crate::door::Door;
 use crate::sasl::without_realm;
-use crate::site::{Asking, Site};
+use crate::site::{Asking, Shown, Site};
 use crate::sockets::Peer;
 
 /// How long a host may take to take what is sent.
@@ -115,15 +115,13 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool) -> Decided {
         service,
     } = login;
     let local = without_realm(&name, &site.configuration.daemon.sasl_realms);
-    let credential = Credential::Password {
-        name: local.to_owned(),
-        password,
-    };
+    let local = ClaimedName::Named(local.to_owned());
+    let shown = Shown::of(local, Credential::Password(password));
     let asking = Asking {
         host: service.as_deref(),
         ..Asking::new(Door::DovecotAuth, Client::at(client.filter(|_| trusted)))
     };
-    let verdict = site.decide(vec![credential], asking).await;
+    let verdict = site.decide(Ok(shown), asking).await;
     Decided {
         number,
         name,

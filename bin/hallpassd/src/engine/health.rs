@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use hallpass_core::{
-    Authenticator, Configuration, Credential, Deadline, Question, Secret, Unavailable, Verdict,
+    Authenticator, ClaimedName, Configuration, Credential, Deadline, Question, Secret, Unavailable,
+    Verdict,
 };
 
 /// Whether a site's stores answer.
@@ -33,7 +34,7 @@ impl Health {
         let database = authenticator.account("hallpass readiness", SystemTime::now(), deadline);
         let sessions = configuration.reads_sessions().then(|| {
             let token = Secret::new([b'0'; 32]);
-            let session = Question::new(Credential::Session { token, owner: None });
+            let session = Question::new(ClaimedName::Nameless, Credential::Session(token));
             match authenticator.answer(&session, SystemTime::now(), deadline) {
                 Verdict::Unavailable(unavailable) => Err(unavailable),
                 _ => Ok(()),

@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 async fn ask(request: &Request<'_>, site: &Site, peer: Peer) -> Vec<u8> {
     let asking = Asking::new(Door::Fastcgi, request.client(site.trusts(peer)));
-    let credentials = request.credentials(&Accepting::by(site));
-    let verdict = site.decide(credentials, asking).await;
+    let shown = request.shown(&Accepting::by(site));
+    let verdict = site.decide(shown, asking).await;
     answer(&verdict, request, site)
 }

@@ -3,10 +3,12 @@
 
 use std::net::IpAddr;
 
-use hallpass_core::{Client, Credential, Secret};
+use hallpass_core::basic::Unreadable;
+use hallpass_core::{ClaimedName, Client, Credential, Secret};
 
 use super::pairs::{self, CutOff, Pair};
-use crate::http::{Accepting, authorization_credential, session_credential};
+use crate::http::{Accepting, authorization, session_credential};
+use crate::site::Shown;
 
 /// A request.
 #[derive(Debug)]
@@ -21,39 +23,53 @@ impl<'a> Request<'a> {
         Ok(Self { parameters })
     }
 
-    /// The credentials that it carries and `accepting` takes: the session cookie first, then the
-    /// name and password that the server has read out of the Authorization header already, or else
-    /// that header.
+    /// What it shows: the session cookie first, then the name and password that the server has read
+    /// out of the Authorization header already, or else that header. The server goes on with the
+    /// name that it has, in `REMOTE_USER`, whichever credential is granted.
     ///
     /// Where Apache only asks whether somebody may in whom another of its modules has let in
     /// (`Require` with a provider of type `authz`), it vouches for the name.
-    pub fn credentials(&self, accepting: &Accepting<'_>) -> Vec<Credential> {
-        let name = || self.text("REMOTE_USER").filter(|name| !name.is_empty());
-        let password = self.one("REMOTE_PASSWD");
-        if password.is_none() && self.one("FCGI_APACHE_ROLE") == Some(b"AUTHORIZER") {
-            return match name() {
-                Some(name) => vec![Credential::Vouched {
-                    name: name.to_owned(),
-                }],
-                None => Vec::new(),
-            };
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the server may have a name that is not read here.
+    pub fn shown(&self, accepting: &Accepting<'_>) -> Result<Shown, Unreadable> {
+        let password = self.only("REMOTE_PASSWD")?;
+        let name = match (self.only("REMOTE_USER")?, password) {
+            (None, None) | (Some(b""), None) => None,
+            (None, Some(_)) => return Err(Unreadable),
+            (Some(name), _) => Some(std::str::from_utf8(name).map_err(|_| Unreadable)?),
+        };
+        let authorizer = self.one("FCGI_APACHE_ROLE") == Some(b"AUTHORIZER");
+        if authorizer && password.is_none() {
+            let credentials = name.map(|_| Credential::Vouched);
+            return Ok(Shown {
+                name: claimed(name),
+                credentials: credentials.into_iter().collect(),
+            });
         }
-        let mut found = Vec::new();
-        let cookies = self.all("HTTP_COOKIE");
-        found.extend(session_credential(cookies, accepting));
-        if let Some(password) = password {
-            if accepting.passwords()
-                && let Some(name) = name()
-            {
-                found.push(Credential::Password {
-                    name: name.to_owned(),
-                    password: Secret::new(password),
-                });
+        let session = session_credential(self.all("HTTP_COOKIE"), accepting);
+        let (name, other) = match (name, password) {
+            (Some(_), Some(password)) => {
+                let password = Credential::Password(Secret::new(password));
+                (claimed(name), accepting.passwords().then_some(password))
             }
-        } else if let Some(authorization) = self.one("HTTP_AUTHORIZATION") {
-            found.extend(authorization_credential(authorization, accepting));
-        }
-        found
+            _ => {
+                let headers: Vec<&[u8]> = self.all("HTTP_AUTHORIZATION").collect();
+                match (name, authorization(&headers, accepting)?) {
+                    (None, shown) => shown,
+                    // What the header says of another name is nothing to the server's own.
+                    (Some(_), (header, other)) => {
+                        let own = claimed(name);
+                        let agrees = header == ClaimedName::Nameless || header == own;
+                        (own, other.filter(|_| agrees))
+                    }
+                }
+            }
+        };
+        Ok(Shown {
+            name,
+            credentials: session.into_iter().chain(other).collect(),
+        })
     }
 
     /// Whether a program sent a name and a password, so that a login page would be lost on it.
@@ -96,12 +112,27 @@ impl<'a> Request<'a> {
         values.next().filter(|_| values.next().is_none())
     }
 
+    /// The value of a parameter, which must not be there twice.
+    fn only(&self, name: &str) -> Result<Option<&'a [u8]>, Unreadable> {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(Unreadable),
+            (value, None) => Ok(value),
+        }
+    }
+
     fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.parameters
             .iter()
             .filter(move |(other, _)| *other == name.as_bytes())
             .map(|(_, value)| *value)
     }
+}
+
+fn claimed(name: Option<&str>) -> ClaimedName {
+    name.map_or(ClaimedName::Nameless, |name| {
+        ClaimedName::Named(name.to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -125,7 +156,8 @@ mod tests {
         bytes
     }
 
-    fn credentials(accept: Accepted, parameters: &[(&str, &str)]) -> Vec<String> {
+    /// The name and the credentials that are shown, in words.
+    fn shown(accept: Accepted, parameters: &[(&str, &str)]) -> Result<Vec<String>, Unreadable> {
         let bytes = bytes(parameters);
         let request = Request::parse(&bytes).unwrap();
         let cookie = Cookie {
@@ -135,63 +167,121 @@ mod tests {
         let accepting = Accepting::new(accept, Some(cookie), false);
         let text = |secret: &Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
         let show = |credential| match credential {
-            Credential::Password { name, password } => format!("{name}:{}", text(&password)),
-            Credential::Session { token, .. } => text(&token),
-            Credential::Ticket { ticket, .. } => format!("ticket {}", text(&ticket)),
-            Credential::Vouched { name } => format!("vouched {name}"),
-            Credential::Cookies { .. } => panic!("the cookie has a name"),
-            Credential::Token { .. } => panic!("there are no tokens"),
+            Credential::Password(password) => format!("password {}", text(&password)),
+            Credential::Session(token) => format!("session {}", text(&token)),
+            Credential::Ticket(ticket) => format!("ticket {}", text(&ticket)),
+            Credential::Vouched => "vouched".to_owned(),
+            Credential::Cookies(_) => panic!("the cookie has a name"),
+            Credential::Token(_) => panic!("there are no tokens"),
         };
-        request
-            .credentials(&accepting)
-            .into_iter()
-            .map(show)
-            .collect()
+        let shown = request.shown(&accepting)?;
+        let name = shown.name.as_deref().map(|name| format!("as {name}"));
+        let credentials = shown.credentials.into_iter().map(show);
+        Ok(name.into_iter().chain(credentials).collect())
     }
 
+    const NAME: (&str, &str) = ("REMOTE_USER", "alice");
+    const PASSWORD: (&str, &str) = ("REMOTE_PASSWD", "se:cret");
+    const COOKIE: (&str, &str) = ("HTTP_COOKIE", "a=b; sessionid=abc");
+    const BASIC: (&str, &str) = ("HTTP_AUTHORIZATION", "Basic YWxpY2U6c2U6Y3JldA==");
+    const BEARER: (&str, &str) = ("HTTP_AUTHORIZATION", "Bearer abc");
+
     #[test]
-    fn credentials_are_found() {
-        let name = ("REMOTE_USER", "alice");
-        let password = ("REMOTE_PASSWD", "se:cret");
-        let cookie = ("HTTP_COOKIE", "a=b; sessionid=abc");
-        let both = credentials(EVERYTHING, &[cookie, name, password]);
-        assert_eq!(both, ["abc", "alice:se:cret"]);
-        let authorization = ("HTTP_AUTHORIZATION", "Basic YWxpY2U6c2U6Y3JldA==");
-        assert_eq!(credentials(EVERYTHING, &[authorization]), ["alice:se:cret"]);
-        let bearer = ("HTTP_AUTHORIZATION", "Bearer abc");
-        assert_eq!(credentials(EVERYTHING, &[bearer]), ["ticket abc"]);
+    fn whatever_is_shown_is_shown_of_the_name_that_the_server_has() {
         let sessions = Accepted {
             password: false,
             ..EVERYTHING
         };
-        assert_eq!(credentials(sessions, &[cookie, name, password]), ["abc"]);
+        for (accept, parameters, expected) in [
+            (
+                EVERYTHING,
+                &[COOKIE, NAME, PASSWORD][..],
+                &["as alice", "session abc", "password se:cret"][..],
+            ),
+            (EVERYTHING, &[BASIC], &["as alice", "password se:cret"]),
+            (EVERYTHING, &[BEARER], &["ticket abc"]),
+            (EVERYTHING, &[COOKIE], &["session abc"]),
+            (
+                sessions,
+                &[COOKIE, NAME, PASSWORD],
+                &["as alice", "session abc"],
+            ),
+            (sessions, &[COOKIE, BASIC], &["as alice", "session abc"]),
+            (EVERYTHING, &[COOKIE, NAME], &["as alice", "session abc"]),
+            (EVERYTHING, &[NAME, BEARER], &["as alice", "ticket abc"]),
+            (
+                EVERYTHING,
+                &[NAME, BASIC],
+                &["as alice", "password se:cret"],
+            ),
+            (EVERYTHING, &[("REMOTE_USER", "bob"), BASIC], &["as bob"]),
+            (
+                EVERYTHING,
+                &[("REMOTE_USER", ""), ("REMOTE_PASSWD", ""), COOKIE],
+                &["as ", "session abc", "password "],
+            ),
+            (EVERYTHING, &[("REMOTE_USER", ""), COOKIE], &["session abc"]),
+        ] {
+            assert_eq!(
+                shown(accept, parameters).unwrap(),
+                expected,
+                "{parameters:?}"
+            );
+        }
     }
 
     #[test]
-    fn a_name_alone_is_no_credential() {
-        let name = ("REMOTE_USER", "alice");
+    fn a_name_alone_is_not_a_credential() {
         for role in ["AUTHENTICATOR", "authorizer", ""] {
-            let found = credentials(EVERYTHING, &[name, ("FCGI_APACHE_ROLE", role)]);
-            assert!(found.is_empty(), "{role}");
+            let found = shown(EVERYTHING, &[NAME, ("FCGI_APACHE_ROLE", role)]);
+            assert_eq!(found.unwrap(), ["as alice"], "{role}");
         }
-        assert!(credentials(EVERYTHING, &[name]).is_empty());
-        assert!(credentials(EVERYTHING, &[name, ("FCGI_ROLE", "AUTHORIZER")]).is_empty());
-        assert!(credentials(EVERYTHING, &[("REMOTE_PASSWD", "x")]).is_empty());
-        // What a client calls so comes as HTTP_….
-        let forged = [("HTTP_FCGI_APACHE_ROLE", "AUTHORIZER"), name];
-        assert!(credentials(EVERYTHING, &forged).is_empty());
+        for parameters in [
+            &[NAME][..],
+            &[NAME, ("FCGI_ROLE", "AUTHORIZER")],
+            // What a client calls so comes as HTTP_….
+            &[("HTTP_FCGI_APACHE_ROLE", "AUTHORIZER"), NAME],
+        ] {
+            assert_eq!(shown(EVERYTHING, parameters).unwrap(), ["as alice"]);
+        }
     }
 
     #[test]
     fn apache_vouches_for_whom_it_has_let_in() {
         let role = ("FCGI_APACHE_ROLE", "AUTHORIZER");
-        let found = credentials(EVERYTHING, &[role, ("REMOTE_USER", "alice")]);
-        assert_eq!(found, ["vouched alice"]);
-        assert!(credentials(EVERYTHING, &[role]).is_empty());
-        assert!(credentials(EVERYTHING, &[role, ("REMOTE_USER", "")]).is_empty());
-        assert!(credentials(EVERYTHING, &[role, ("HTTP_COOKIE", "sessionid=abc")]).is_empty());
-        let password = [role, ("REMOTE_USER", "alice"), ("REMOTE_PASSWD", "x")];
-        assert_eq!(credentials(EVERYTHING, &password), ["alice:x"]);
+        for (parameters, expected) in [
+            (&[role, NAME][..], &["as alice", "vouched"][..]),
+            (&[role], &[]),
+            (&[role, ("REMOTE_USER", "")], &[]),
+            (&[role, COOKIE], &[]),
+            (&[role, NAME, COOKIE], &["as alice", "vouched"]),
+            (&[role, NAME, PASSWORD], &["as alice", "password se:cret"]),
+        ] {
+            assert_eq!(shown(EVERYTHING, parameters).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_is_a_claim_too() {
+        for parameters in [
+            &[NAME, NAME, PASSWORD, COOKIE][..],
+            &[NAME, PASSWORD, PASSWORD, COOKIE],
+            &[PASSWORD, COOKIE],
+            &[BASIC, BASIC, COOKIE],
+            &[BASIC, BEARER, COOKIE],
+            &[("HTTP_AUTHORIZATION", "Basic !"), COOKIE],
+        ] {
+            assert_eq!(
+                shown(EVERYTHING, parameters),
+                Err(Unreadable),
+                "{parameters:?}"
+            );
+        }
+        let mut bytes = bytes(&[PASSWORD, COOKIE]);
+        pairs::write(&mut bytes, b"REMOTE_USER", b"zo\xeb");
+        let accepting = Accepting::new(EVERYTHING, None, false);
+        let request = Request::parse(&bytes).unwrap();
+        assert_eq!(request.shown(&accepting).unwrap_err(), Unreadable);
     }
 
     #[test]
@@ -230,16 +320,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_twice_counts_as_nothing() {
-        let (name, password) = (("REMOTE_USER", "alice"), ("REMOTE_PASSWD", "x"));
-        for twice in [name, password] {
-            assert!(credentials(EVERYTHING, &[name, password, twice]).is_empty());
-        }
+    fn of_two_session_cookies_the_last_counts() {
         let cookies = [
             ("HTTP_COOKIE", "sessionid=a"),
             ("HTTP_COOKIE", "sessionid=b"),
         ];
-        assert_eq!(credentials(EVERYTHING, &cookies), ["b"]);
+        assert_eq!(shown(EVERYTHING, &cookies).unwrap(), ["session b"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hallpass_core::{Client, Conditions, Credential, Requirement, Secret, Verdict};
+use hallpass_core::{ClaimedName, Client, Conditions, Credential, Secret, Verdict};
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -14,7 +14,7 @@ use super::answer::{self, Answer};
 use super::body::{self, Unread};
 use super::identity;
 use crate::door::Door;
-use crate::site::{Asking, Site};
+use crate::site::{Asking, Shown, Site};
 
 /// The longest body that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -47,23 +47,17 @@ pub async fn check(site: &Site, body: Incoming) -> Answer {
     let Ok(check) = serde_json::from_slice::<Check>(&body) else {
         return malformed(StatusCode::BAD_REQUEST);
     };
+    let Ok(conditions) = Conditions::parse(&check.groups, &check.permissions) else {
+        return malformed(StatusCode::BAD_REQUEST);
+    };
     let asking = Asking {
         host: check.host.as_deref(),
-        conditions: Conditions {
-            any: check.groups.into_iter().map(Requirement::Group).collect(),
-            all: check
-                .permissions
-                .into_iter()
-                .map(Requirement::Permission)
-                .collect(),
-        },
+        conditions,
         ..Asking::new(Door::Check, Client::at(check.client))
     };
-    let credential = Credential::Password {
-        name: check.user,
-        password: Secret::new(check.password.as_bytes()),
-    };
-    let verdict = site.decide(vec![credential], asking).await;
+    let password = Credential::Password(Secret::new(check.password.as_bytes()));
+    let shown = Shown::of(ClaimedName::Named(check.user), password);
+    let verdict = site.decide(Ok(shown), asking).await;
     let mut answer = answer::json(answer::status(&verdict), &told(&verdict));
     answer::retry_later(&mut answer);
     answer

@@ -1,12 +1,13 @@
 //! The credentials that a request carries.
 
+use hallpass_core::basic::{self, Basic, Unreadable};
 use hallpass_core::configuration::Accepted;
 use hallpass_core::cookie::{self, Cookie};
-use hallpass_core::{Credential, Secret, basic};
+use hallpass_core::{ClaimedName, Credential, Secret};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE};
 
-use crate::site::Site;
+use crate::site::{Shown, Site};
 
 /// Which credentials of a site are accepted.
 #[derive(Clone, Copy, Debug)]
@@ -58,20 +59,61 @@ impl<'a> Accepting<'a> {
     }
 }
 
-/// The credentials in `headers` that are accepted, the cheapest to check first: the session cookie,
-/// then what `Authorization` holds. Headers that claim an identity are not credentials, whoever
-/// sent them.
-pub fn credentials(headers: &HeaderMap, accepting: &Accepting<'_>) -> Vec<Credential> {
-    let mut found = Vec::new();
+/// Whether a host goes on with the name in `Authorization: Basic` by itself, as nginx does in
+/// `$remote_user` and PHP in `PHP_AUTH_USER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BasicName {
+    /// It may: nobody is granted but the account of that name.
+    Binds,
+    /// It has said that it does not: that header shows nothing.
+    Ignored,
+}
+
+/// What `headers` show: the session cookie, then what `Authorization` holds. Headers that claim an
+/// identity are not credentials, whoever sent them.
+///
+/// # Errors
+/// [`Unreadable`] when a host might read a name out of `Authorization` that is not read here.
+pub fn shown(
+    headers: &HeaderMap,
+    accepting: &Accepting<'_>,
+    basic_name: BasicName,
+) -> Result<Shown, Unreadable> {
     let cookies = headers.get_all(COOKIE).iter();
-    found.extend(session_credential(
-        cookies.map(|header| header.as_bytes()),
-        accepting,
-    ));
-    if let Some(authorization) = authorization(headers) {
-        found.extend(authorization_credential(authorization, accepting));
+    let session = session_credential(cookies.map(|header| header.as_bytes()), accepting);
+    let authorizations = headers.get_all(AUTHORIZATION).iter();
+    let authorizations: Vec<&[u8]> = authorizations.map(|value| value.as_bytes()).collect();
+    let (name, other) = match basic_name {
+        BasicName::Binds => authorization(&authorizations, accepting)?,
+        BasicName::Ignored => match *authorizations.as_slice() {
+            [one] => (ClaimedName::Nameless, bearer_or_token(one, accepting)),
+            _ => (ClaimedName::Nameless, None),
+        },
+    };
+    Ok(Shown {
+        name,
+        credentials: session.into_iter().chain(other).collect(),
+    })
+}
+
+/// What the values of all Authorization headers of a request show: a name with its password, or a
+/// ticket or a token without a name.
+///
+/// # Errors
+/// [`Unreadable`] when a server might read another name out of them.
+pub fn authorization(
+    authorizations: &[&[u8]],
+    accepting: &Accepting<'_>,
+) -> Result<(ClaimedName, Option<Credential>), Unreadable> {
+    if let Some(Basic { name, password }) = basic::read_all(authorizations.iter().copied())? {
+        let password = accepting
+            .passwords()
+            .then(|| Credential::Password(password));
+        return Ok((ClaimedName::Named(name), password));
     }
-    found
+    let other = authorizations.first();
+    let other = other.and_then(|one| bearer_or_token(one, accepting));
+    Ok((ClaimedName::Nameless, other))
 }
 
 /// What a ticket for the session in the cookies of `headers` stands for, where sessions are accepted.
@@ -102,46 +144,20 @@ pub fn session_credential<'a>(
     cookie::credential(cookies, accepting.cookie)
 }
 
-/// What the value of an Authorization header holds: a ticket, a token, or a name and a password.
-pub fn authorization_credential(
-    authorization: &[u8],
-    accepting: &Accepting<'_>,
-) -> Option<Credential> {
-    let Accepting { accept, tokens, .. } = accepting;
-    let ticket = || accept.ticket.then(|| bearer(authorization)).flatten();
-    let token = || tokens.then(|| token(authorization)).flatten();
-    let basic = || {
-        accept
-            .password
-            .then(|| basic::credential(authorization))
-            .flatten()
-    };
-    ticket().or_else(token).or_else(basic)
-}
-
-/// Two Authorization headers are none.
-fn authorization(headers: &HeaderMap) -> Option<&[u8]> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Some(value.as_bytes()),
-        _ => None,
+/// A ticket, as RFC 6750 section 2.1 has it sent, or a token, as `TokenAuthentication.authenticate`
+/// reads it (rest_framework/authentication.py, Django REST framework 3.16): the scheme and one word,
+/// and white space between.
+fn bearer_or_token(authorization: &[u8], accepting: &Accepting<'_>) -> Option<Credential> {
+    let word = |scheme| one_word(authorization, scheme).map(Secret::new);
+    if accepting.accept.ticket
+        && let Some(ticket) = word(b"bearer")
+    {
+        return Some(Credential::Ticket(ticket));
     }
-}
-
-/// A ticket, as RFC 6750 section 2.1 has it sent.
-fn bearer(authorization: &[u8]) -> Option<Credential> {
-    let ticket = Secret::new(one_word(authorization, b"bearer")?);
-    Some(Credential::Ticket {
-        ticket,
-        owner: None,
-    })
-}
-
-/// A token, as `TokenAuthentication.authenticate` reads it (rest_framework/authentication.py,
-/// Django REST framework 3.16): the word and the token, and white space between.
-fn token(authorization: &[u8]) -> Option<Credential> {
-    let token = Secret::new(one_word(authorization, b"token")?);
-    Some(Credential::Token { token, owner: None })
+    if accepting.tokens {
+        return word(b"token").map(Credential::Token);
+    }
+    None
 }
 
 /// The one word that follows `scheme`.
@@ -167,44 +183,55 @@ mod tests {
         ticket: true,
     };
 
-    fn asked(accept: Accepted, lines: &[(&'static str, &[u8])]) -> Vec<String> {
+    /// The name and the credentials that are shown, in words.
+    fn read(
+        accept: Accepted,
+        basic_name: BasicName,
+        lines: &[(&'static str, &[u8])],
+    ) -> Result<Vec<String>, Unreadable> {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
         let show = |credential| match credential {
-            Credential::Password { name, password } => {
-                format!("{name}:{}", password.expose().escape_ascii())
-            }
-            Credential::Session { token, .. } => format!("{}", token.expose().escape_ascii()),
-            Credential::Token { token, .. } => format!("token {}", token.expose().escape_ascii()),
-            Credential::Ticket { ticket, .. } => {
-                format!("ticket {}", ticket.expose().escape_ascii())
-            }
-            Credential::Cookies { .. } => panic!("the cookie has a name"),
-            Credential::Vouched { .. } => panic!("nobody vouches"),
+            Credential::Password(secret) => format!("password {}", secret.expose().escape_ascii()),
+            Credential::Session(secret) => format!("session {}", secret.expose().escape_ascii()),
+            Credential::Token(secret) => format!("token {}", secret.expose().escape_ascii()),
+            Credential::Ticket(secret) => format!("ticket {}", secret.expose().escape_ascii()),
+            Credential::Cookies(_) => panic!("the cookie has a name"),
+            Credential::Vouched => panic!("nothing vouches for a name"),
         };
         let cookie = Cookie {
             name: "sessionid",
             reader: cookie::Reader::Django,
         };
         let accepting = Accepting::new(accept, Some(cookie), true);
-        credentials(&headers, &accepting)
-            .into_iter()
-            .map(show)
-            .collect()
+        let shown = shown(&headers, &accepting, basic_name)?;
+        let name = shown.name.as_deref().map(|name| format!("as {name}"));
+        let credentials = shown.credentials.into_iter().map(show);
+        Ok(name.into_iter().chain(credentials).collect())
+    }
+
+    fn asked(accept: Accepted, lines: &[(&'static str, &[u8])]) -> Vec<String> {
+        read(accept, BasicName::Binds, lines).unwrap()
     }
 
     #[test]
     fn credentials_are_found() {
         let basic = ("authorization", &b"Basic YWxpY2U6c2U6Y3JldA=="[..]);
         let cookie = ("cookie", &b"a=b; sessionid=abc"[..]);
-        assert_eq!(asked(BOTH, &[basic, cookie]), ["abc", "alice:se:cret"]);
+        assert_eq!(
+            asked(BOTH, &[basic, cookie]),
+            ["as alice", "session abc", "password se:cret"]
+        );
         let sessions = Accepted {
             password: false,
             ..BOTH
         };
-        assert_eq!(asked(sessions, &[basic, cookie]), ["abc"]);
+        assert_eq!(
+            asked(sessions, &[basic, cookie]),
+            ["as alice", "session abc"]
+        );
         let passwords = Accepted {
             session: false,
             ticket: false,
@@ -213,10 +240,13 @@ mod tests {
         let bearer = ("authorization", &b"Bearer YWxpY2U6"[..]);
         assert!(asked(passwords, &[bearer]).is_empty());
         assert_eq!(asked(BOTH, &[bearer]), ["ticket YWxpY2U6"]);
-        assert_eq!(asked(passwords, &[basic, cookie]), ["alice:se:cret"]);
+        assert_eq!(
+            asked(passwords, &[basic, cookie]),
+            ["as alice", "password se:cret"]
+        );
         assert_eq!(
             asked(BOTH, &[("authorization", b"bAsIc  YWxpY2U6")]),
-            ["alice:"]
+            ["as alice", "password "]
         );
         assert_eq!(
             asked(BOTH, &[("authorization", b"tOKEN  0123abcd ")]),
@@ -224,20 +254,55 @@ mod tests {
         );
         assert_eq!(
             asked(BOTH, &[cookie, ("cookie", b"sessionid=last")]),
-            ["last"]
+            ["session last"]
         );
     }
 
     #[test]
-    fn what_is_no_credential_is_not_taken_for_one() {
+    fn a_host_that_has_another_name_may_have_the_basic_name_ignored() {
+        let basic = ("authorization", &b"Basic YWxpY2U6c2U6Y3JldA=="[..]);
+        let bearer = ("authorization", &b"Bearer YWxpY2U6"[..]);
+        let broken = ("authorization", &b"Basic !"[..]);
+        let cookie = ("cookie", &b"sessionid=abc"[..]);
+        for (lines, expected) in [
+            (&[basic, cookie][..], &["session abc"][..]),
+            (&[broken, cookie], &["session abc"]),
+            (&[basic, basic, cookie], &["session abc"]),
+            (&[basic], &[]),
+            (&[bearer], &["ticket YWxpY2U6"]),
+            (&[bearer, basic], &[]),
+        ] {
+            let read = read(BOTH, BasicName::Ignored, lines);
+            assert_eq!(read.unwrap(), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_is_a_claim_too() {
+        let cookie = ("cookie", &b"sessionid=abc"[..]);
         for value in [
-            &b""[..],
-            b"Basic",
+            &b"Basic"[..],
             b"Basic ",
             b"Basic YWxpY2U=",
             b"Basic YWxpY2U6c2!",
             b"Basic alice:secret",
             b"Basic /zpzZWNyZXQ=",
+        ] {
+            let read = read(BOTH, BasicName::Binds, &[cookie, ("authorization", value)]);
+            assert_eq!(read, Err(Unreadable), "{}", value.escape_ascii());
+        }
+        let basic = ("authorization", &b"Basic YWxpY2U6c2VjcmV0"[..]);
+        let bearer = ("authorization", &b"Bearer abc"[..]);
+        for two in [[basic, basic], [bearer, basic], [bearer, bearer]] {
+            let read = read(BOTH, BasicName::Binds, &[&two[..], &[cookie]].concat());
+            assert_eq!(read, Err(Unreadable), "{two:?}");
+        }
+    }
+
+    #[test]
+    fn other_headers_are_not_credentials() {
+        for value in [
+            &b""[..],
             b"Bearer",
             b"Bearer a b",
             b"BearerYWxpY2U6c2VjcmV0",
@@ -251,8 +316,6 @@ mod tests {
         ] {
             assert!(asked(BOTH, &[("authorization", value)]).is_empty());
         }
-        let basic = ("authorization", &b"Basic YWxpY2U6c2VjcmV0"[..]);
-        assert!(asked(BOTH, &[basic, basic]).is_empty());
         for name in ["remote-user", "x-remote-user", "x-forwarded-user"] {
             assert!(asked(BOTH, &[(name, b"alice")]).is_empty());
         }

@@ -27,7 +27,8 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::answer::Answer;
-pub use self::credentials::{Accepting, authorization_credential, session_credential};
+use self::credentials::BasicName;
+pub use self::credentials::{Accepting, authorization, session_credential};
 pub use self::identity::time;
 use self::login::login_url;
 use self::route::{Asked, Route, route};
@@ -140,8 +141,8 @@ async fn auth(site: &Site, headers: &HeaderMap, asked: Asked, peer: Peer) -> Ans
         original,
     } = asked;
     let asking = asking(site, Door::Auth, headers, peer, conditions);
-    let credentials = credentials::credentials(headers, &Accepting::by(site));
-    let verdict = site.decide(credentials, asking).await;
+    let shown = credentials::shown(headers, &Accepting::by(site), basic);
+    let verdict = site.decide(shown, asking).await;
     let identity = match &verdict {
         Verdict::Granted(identity) => Some(&**identity),
         _ => None,
@@ -159,7 +160,7 @@ async fn auth(site: &Site, headers: &HeaderMap, asked: Asked, peer: Peer) -> Ans
             let name = HeaderName::from_static("x-login-url");
             answer.headers_mut().insert(name, login);
         }
-        if basic && !redirect {
+        if basic == BasicName::Binds && !redirect {
             answer::challenge(&mut answer, site);
         }
     }
@@ -170,15 +171,18 @@ async fn auth(site: &Site, headers: &HeaderMap, asked: Asked, peer: Peer) -> Ans
 /// `/session`
 async fn session(site: &Site, headers: &HeaderMap, asked: Asked, peer: Peer) -> Answer {
     let asking = asking(site, Door::Session, headers, peer, asked.conditions);
-    let credentials = credentials::credentials(headers, &Accepting::by(site));
-    let verdict = site.decide(credentials, asking).await;
+    let shown = credentials::shown(headers, &Accepting::by(site), asked.basic);
+    let verdict = site.decide(shown, asking).await;
     let body = match &verdict {
         Verdict::Granted(identity) => identity::json(identity),
         // Clients are not told the reason: it would tell which accounts there are.
         _ => json!({ "verdict": verdict.word() }),
     };
     let mut answer = answer::json(answer::status(&verdict), &body);
-    if answer.status() == StatusCode::UNAUTHORIZED && asked.basic && !asked.redirect {
+    if answer.status() == StatusCode::UNAUTHORIZED
+        && asked.basic == BasicName::Binds
+        && !asked.redirect
+    {
         answer::challenge(&mut answer, site);
     }
     answer
@@ -193,8 +197,8 @@ async fn ticket(site: &Site, headers: &HeaderMap, asked: Asked, peer: Peer) -> A
     let asking = asking(site, Door::Ticket, headers, peer, asked.conditions);
     let accepting = Accepting::by(site).sessions_alone();
     let token = credentials::session_token(headers, &accepting);
-    let credentials = credentials::credentials(headers, &accepting);
-    let verdict = site.decide(credentials, asking).await;
+    let shown = credentials::shown(headers, &accepting, asked.basic);
+    let verdict = site.decide(shown, asking).await;
     let (Verdict::Granted(identity), Some(token)) = (&verdict, token) else {
         let body = json!({ "verdict": verdict.word() });
         return answer::json(answer::status(&verdict), &body);

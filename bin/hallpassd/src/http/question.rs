@@ -9,7 +9,7 @@ use super::answer::{self, Answer};
 use super::body;
 use super::check::{malformed, not_read};
 use crate::door::Door;
-use crate::site::{Asking, Site};
+use crate::site::{Asking, Shown, Site};
 
 /// The longest body that is read, in bytes: a session token of a cookie's length, and a list of
 /// groups.
@@ -31,6 +31,7 @@ pub async fn question(site: &Site, body: Incoming) -> Answer {
         time,
     } = asked;
     let Question {
+        name,
         credential,
         conditions,
         wants_groups,
@@ -44,7 +45,7 @@ pub async fn question(site: &Site, body: Incoming) -> Answer {
         time: Some(time),
         ..Asking::new(Door::Via, client)
     };
-    let verdict = site.decide(vec![credential], asking).await;
+    let verdict = site.decide(Ok(Shown::of(name, credential)), asking).await;
     answer::text(
         StatusCode::OK,
         "application/json",

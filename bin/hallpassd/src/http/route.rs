@@ -3,6 +3,7 @@
 use hallpass_core::{Conditions, Requirement};
 use hallpass_program::via::QUESTION;
 
+use super::credentials::BasicName;
 use crate::percent;
 
 /// What is asked.
@@ -37,12 +38,13 @@ pub enum Route {
 /// How a question is asked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// `group=` (any of them) and `permission=` (all of them).
+    /// `group=` (any of them), `permission=` and `is=` (all of them).
     pub conditions: Conditions,
     /// `redirect=1`: answer 302 to the login page in place of 401.
     pub redirect: bool,
-    /// Unless `basic=0`: whether a refusal asks for Basic authentication.
-    pub basic: bool,
+    /// `basic=0`: the host does not go on with the name in Basic authentication, which is ignored
+    /// then, and never asked for.
+    pub basic: BasicName,
     /// `original=`, which takes all that follows it, or what follows `/auth`: the address that the
     /// client wanted, as Envoy puts it behind its `path_prefix`.
     pub original: Option<String>,
@@ -87,7 +89,8 @@ fn has_option(query: &str) -> bool {
     query.split('&').any(|pair| {
         let key = pair.split_once('=').map_or(pair, |(key, _)| key);
         let key = percent::decode(key).unwrap_or_default();
-        ["group", "permission", "redirect", "basic", "original"].contains(&key.as_str())
+        let options = ["group", "permission", "is", "redirect", "basic", "original"];
+        options.contains(&key.as_str())
     })
 }
 
@@ -96,7 +99,7 @@ impl Default for Asked {
         Self {
             conditions: Conditions::default(),
             redirect: false,
-            basic: true,
+            basic: BasicName::Binds,
             original: None,
         }
     }
@@ -119,10 +122,15 @@ fn asked(query: Option<&str>) -> Option<Asked> {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent::decode(value)?;
         match percent::decode(key)?.as_str() {
-            "group" => asked.conditions.any.push(Requirement::Group(value)),
-            "permission" => asked.conditions.all.push(Requirement::Permission(value)),
+            "group" => asked.conditions.any.push(value.parse().ok()?),
+            "permission" => asked
+                .conditions
+                .all
+                .push(Requirement::permission(&value).ok()?),
+            "is" => asked.conditions.all.push(Requirement::flag(&value).ok()?),
             "redirect" => asked.redirect = value == "1",
-            "basic" => asked.basic = value != "0",
+            "basic" if value == "0" => asked.basic = BasicName::Ignored,
+            "basic" => asked.basic = BasicName::Binds,
             // A misspelt condition must not let everybody in.
             _ => return None,
         }
@@ -150,10 +158,20 @@ mod tests {
             asked.conditions.all,
             [Requirement::Permission("app.code".into())]
         );
-        assert!(asked.redirect && !asked.basic);
+        assert!(asked.redirect);
+        assert_eq!(asked.basic, BasicName::Ignored);
         assert_eq!(auth(""), auth("redirect=0&basic=1&"));
-        // An empty name is nobody's group, so it lets nobody in.
+        // No group has an empty name, so it lets nobody in.
         assert_eq!(auth("group=").conditions.any, [group("")]);
+        let asked = auth("group=is:staff&group=perm%3Aa.b&is=superuser&is=staff");
+        assert_eq!(
+            asked.conditions.any,
+            [Requirement::Staff, Requirement::Permission("a.b".into())]
+        );
+        assert_eq!(
+            asked.conditions.all,
+            [Requirement::Superuser, Requirement::Staff]
+        );
     }
 
     #[test]
@@ -168,6 +186,15 @@ mod tests {
             "original",
             "%6Friginal=/x",
             "Original=/x",
+            "group=is:staf",
+            "group=perm:",
+            "group=perm:shop.",
+            "permission=",
+            "permission=shop.",
+            "permission=perm:a.b",
+            "is=",
+            "is=admin",
+            "is",
         ] {
             assert_eq!(route("/auth", Some(query)), Route::Malformed, "{query}");
         }
@@ -198,6 +225,7 @@ mod tests {
             "%67roup=a",
             "redirect=1",
             "basic",
+            "is=staff",
             "original=",
         ] {
             assert_eq!(route("/auth/", Some(query)), Route::Malformed, "{query}");

@@ -4,7 +4,7 @@ mod protocol;
 
 use std::time::Duration;
 
-use hallpass_core::{Client, Credential, Secret, Verdict};
+use hallpass_core::{ClaimedName, Client, Credential, Secret, Verdict};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ use self::protocol::{Request, answer, parse};
 use crate::connections::Ended;
 use crate::door::Door;
 use crate::sasl::without_realm;
-use crate::site::{Asking, Site};
+use crate::site::{Asking, Shown, Site};
 
 /// How long a client may take to ask, and to hang up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -89,15 +89,14 @@ async fn ask(request: &Request, site: &Site) -> Option<bool> {
         realm => format!("{name}@{realm}"),
     };
     let daemon = &site.configuration.daemon;
-    let credential = Credential::Password {
-        name: without_realm(&name, &daemon.sasl_realms).to_owned(),
-        password: Secret::new(&*request.password),
-    };
+    let name = without_realm(&name, &daemon.sasl_realms).to_owned();
+    let password = Credential::Password(Secret::new(&*request.password));
+    let shown = Shown::of(ClaimedName::Named(name), password);
     let asking = Asking {
         host: Some(service),
         ..Asking::new(Door::Saslauthd, Client::at(request.client))
     };
-    match site.decide(vec![credential], asking).await {
+    match site.decide(Ok(shown), asking).await {
         Verdict::Granted(_) => Some(true),
         Verdict::Denied(_) => Some(false),
         Verdict::Unavailable(_) => None,

@@ -8,33 +8,60 @@ use hallpass_stores::sql::Queries;
 use super::{malformed_name, told};
 use crate::configuration::Access;
 use crate::site::Directory;
-use crate::{Account, Conditions, Identity, Question, Reason, Requirement};
+use crate::{Account, ClaimedName, Conditions, Identity, Question, Reason, Requirement};
 
-/// Whether `account` is the one that the host calls `owner`, where it calls it anything.
-pub(super) fn belongs(
-    directory: &mut dyn Directory,
-    queries: &mut Queries<'_>,
-    account: &Account,
-    owner: Option<&str>,
-) -> Result<bool, Unavailable> {
-    let Some(owner) = owner else {
-        return Ok(true);
-    };
-    if malformed_name(owner) {
-        return Ok(false);
-    }
-    directory.is_called(queries, account, owner)
+/// An account that a credential proved, and how it was found.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    account: &'a Account,
+    /// The name that it was looked up by, if it was.
+    by: Option<&'a str>,
 }
 
-/// Whether an account whose owner has proved who they are may in.
+impl<'a> Found<'a> {
+    /// The one account that `name` means.
+    pub(super) fn by_name(account: &'a Account, name: &'a str) -> Self {
+        let by = Some(name);
+        Self { account, by }
+    }
+
+    /// The account that a session or a token says is logged in.
+    pub(super) fn by_credential(account: &'a Account) -> Self {
+        Self { account, by: None }
+    }
+
+    /// Whether the account is the one that `claimed` means. A host that goes on with another name
+    /// than the verdict was about would let somebody in as somebody else.
+    fn answers_to(
+        self,
+        claimed: &ClaimedName,
+        directory: &mut dyn Directory,
+        queries: &mut Queries<'_>,
+    ) -> Result<bool, Unavailable> {
+        match claimed {
+            ClaimedName::Nameless => Ok(true),
+            ClaimedName::Named(name) if self.by == Some(name) => Ok(true),
+            ClaimedName::Named(name) if malformed_name(name) => Ok(false),
+            ClaimedName::Named(name) => directory.is_called(queries, self.account, name),
+        }
+    }
+}
+
+/// Whether the account that a credential proved may in, as the name that the host goes on with.
+/// Every way to a grant ends here.
 pub(super) fn admit(
     directory: &mut dyn Directory,
     queries: &mut Queries<'_>,
-    account: &Account,
+    found: Found<'_>,
     access: &Access,
     question: &Question,
     now: SystemTime,
 ) -> Result<Result<Identity, Reason>, Unavailable> {
+    let account = found.account;
+    let answers = found.answers_to(&question.name, directory, queries)?;
+    if !told::claimed(queries.witness(), answers, &question.name, account) {
+        return Ok(Err(Reason::WrongUser));
+    }
     if !told::active(queries.witness(), account.active) {
         return Ok(Err(Reason::Inactive));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hallpass_stores::Deadline;
 
 use super::Authenticator;
-use crate::{Configuration, Credential, Question, Shared, Verdict};
+use crate::{ClaimedName, Configuration, Credential, Question, Shared, Verdict};
 
 /// How long an answer takes at most that is given at once: many times what it should.
 const AT_ONCE: Duration = Duration::from_millis(5);
@@ -36,12 +36,13 @@ impl AtOnce {
     pub fn answer(&mut self, question: &Question, now: SystemTime) -> Option<Verdict> {
         // Whether a name means the account is asked by whatever people log in by, an e-mail address
         // that no index has among it.
-        let (Credential::Session { owner: None, .. }
-        | Credential::Cookies { owner: None, .. }
-        | Credential::Ticket { owner: None, .. }) = &question.credential
-        else {
+        let session = matches!(
+            &question.credential,
+            Credential::Session(_) | Credential::Cookies(_) | Credential::Ticket(_)
+        );
+        if !session || question.name != ClaimedName::Nameless {
             return None;
-        };
+        }
         match self.0.answer(question, now, Deadline::after(AT_ONCE)) {
             Verdict::Unavailable(_) => None,
             verdict => Some(verdict),

@@ -5,10 +5,12 @@ use std::time::SystemTime;
 use hallpass_stores::sql::{self, Changes};
 use hallpass_stores::{Deadline, Unavailable};
 
-use super::{Authenticator, admit, malformed_name};
+use super::{Authenticator, Found, admit, malformed_name};
 use crate::configuration::Access;
 use crate::site::Directory;
-use crate::{Account, Change, Credential, Identity, Question, Reason, Secret, Verdict};
+use crate::{
+    Account, Change, ClaimedName, Credential, Identity, Question, Reason, Secret, Verdict,
+};
 
 impl Authenticator {
     /// Makes `change` at the time `now`, in one transaction on a connection of its own. Granted
@@ -91,9 +93,8 @@ fn existing(
     let Some(account) = directory.by_name(queries, name)? else {
         return Ok(Err(Reason::UnknownUser));
     };
-    let question = Question::new(Credential::Vouched {
-        name: name.to_owned(),
-    });
-    let admitted = admit(directory, queries, &account, access, &question, now)?;
+    let question = Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched);
+    let found = Found::by_name(&account, name);
+    let admitted = admit(directory, queries, found, access, &question, now)?;
     Ok(admitted.map(|_| account))
 }

@@ -6,26 +6,24 @@ use hallpass_passwords::{Outcome, identify};
 use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};
 
-use super::admission::admit;
+use super::admission::{Found, admit};
 use super::check::{Begun, Check, Computation, Conclusion, Known, Next, Stage};
-use super::{Authenticator, malformed_name, told};
+use super::{Authenticator, told, well_formed_name};
 use crate::account::Beside;
 use crate::{Question, Reason, Secret, Verdict};
 
 impl Authenticator {
     pub(super) fn password(
         &mut self,
-        name: &str,
         password: &Secret,
         question: &Question,
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Verdict, Unavailable> {
-        let (mut computation, conclusion) =
-            match self.check(name, password, question, now, deadline)? {
-                Begun::Answered(verdict) => return Ok(verdict),
-                Begun::Check(check) => (check.computation, check.conclusion),
-            };
+        let (mut computation, conclusion) = match self.check(password, question, now, deadline)? {
+            Begun::Answered(verdict) => return Ok(verdict),
+            Begun::Check(check) => (check.computation, check.conclusion),
+        };
         told::hash(&self.witness, &computation);
         let started = Instant::now();
         let checked = loop {
@@ -46,7 +44,6 @@ impl Authenticator {
     /// Asks the stores all there is to ask about a name and a password.
     pub(super) fn check(
         &mut self,
-        name: &str,
         password: &Secret,
         question: &Question,
         now: SystemTime,
@@ -55,13 +52,21 @@ impl Authenticator {
         let shared = self.shared.clone();
         let client = question.client.address;
         let refused = |reason| Ok(Begun::Answered(Verdict::Denied(reason)));
+        if !self.access.passwords {
+            self.refuses("passwords", Reason::UnusablePassword);
+            return refused(Reason::UnusablePassword);
+        }
+        let Some(name) = well_formed_name(&question.name) else {
+            self.refuses("question", Reason::Malformed);
+            return refused(Reason::Malformed);
+        };
         if let Some(shared) = &shared
             && !shared.throttle.admits(name, client, now)
         {
             self.refuses("throttle", Reason::Throttled);
             return refused(Reason::Throttled);
         }
-        if malformed_name(name) || self.malformed_password(password.expose()) {
+        if self.malformed_password(password.expose()) {
             self.refuses("question", Reason::Malformed);
             return refused(Reason::Malformed);
         }
@@ -74,7 +79,8 @@ impl Authenticator {
             let Some(account) = account else {
                 return Ok(None);
             };
-            let admitted = admit(directory, queries, &account, &self.access, question, now)?;
+            let found = Found::by_name(&account, name);
+            let admitted = admit(directory, queries, found, &self.access, question, now)?;
             let beside = directory.beside(queries, &account)?;
             Ok(Some((account, beside, admitted)))
         })?;

@@ -7,7 +7,7 @@ use hallpass_stores::sql::{Queries, Row};
 use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
-use super::admission::{admit, belongs};
+use super::admission::{Found, admit};
 use super::owners::Owners;
 use super::proved::{Ground, Known, Proved};
 use super::{Authenticator, malformed_name, told};
@@ -19,7 +19,6 @@ impl Authenticator {
     pub(super) fn cookies(
         &mut self,
         header: &Secret,
-        owner: Option<&str>,
         question: &Question,
         now: SystemTime,
         deadline: Deadline,
@@ -39,7 +38,7 @@ impl Authenticator {
             }
         };
         match token {
-            Some(token) => self.session(&token, owner, question, now, deadline),
+            Some(token) => self.session(&token, question, now, deadline),
             None => {
                 self.refuses("cookie", Reason::NoSession);
                 Ok(Err(Reason::NoSession))
@@ -50,7 +49,6 @@ impl Authenticator {
     pub(super) fn session(
         &mut self,
         token: &Secret,
-        owner: Option<&str>,
         question: &Question,
         now: SystemTime,
         deadline: Deadline,
@@ -109,11 +107,8 @@ impl Authenticator {
             };
             let Proved { account, session } = &*proved;
             let directory = &mut *site.directory;
-            let theirs = belongs(directory, queries, account, owner)?;
-            if !told::belongs(queries.witness(), theirs, owner, account) {
-                return Ok(Err(Reason::WrongUser));
-            }
-            let admitted = admit(directory, queries, account, &self.access, question, now)?;
+            let found = Found::by_credential(account);
+            let admitted = admit(directory, queries, found, &self.access, question, now)?;
             Ok(admitted.map(|identity| Identity {
                 session: Some(session.clone()),
                 ..identity
@@ -124,7 +119,6 @@ impl Authenticator {
     pub(super) fn token(
         &mut self,
         token: &Secret,
-        owner: Option<&str>,
         question: &Question,
         now: SystemTime,
         deadline: Deadline,
@@ -140,11 +134,8 @@ impl Authenticator {
             let Some(account) = account else {
                 return Ok(Err(Reason::NoSession));
             };
-            let theirs = belongs(directory, queries, &account, owner)?;
-            if !told::belongs(queries.witness(), theirs, owner, &account) {
-                return Ok(Err(Reason::WrongUser));
-            }
-            admit(directory, queries, &account, &self.access, question, now)
+            let found = Found::by_credential(&account);
+            admit(directory, queries, found, &self.access, question, now)
         })
     }
 }

@@ -7,7 +7,7 @@ use hallpass_stores::Witness;
 
 use super::check::Computation;
 use crate::site::Login;
-use crate::{Account, Reason, Requirement, Verdict};
+use crate::{Account, ClaimedName, Reason, Requirement, Verdict};
 
 pub(super) fn account(witness: &Witness, account: Option<&Account>) {
     witness.decided("account", account.is_some(), || match account {
@@ -43,18 +43,21 @@ pub(super) fn confirmed(witness: &Witness, confirmed: bool) -> bool {
     })
 }
 
-pub(super) fn belongs(
+pub(super) fn claimed(
     witness: &Witness,
-    theirs: bool,
-    owner: Option<&str>,
+    answers: bool,
+    claimed: &ClaimedName,
     account: &Account,
 ) -> bool {
-    if let Some(owner) = owner {
-        witness.decided("owner", theirs, || {
-            format!("asked for {owner:?}, and it is of {:?}", account.name)
+    if let ClaimedName::Named(name) = claimed {
+        witness.decided("name", answers, || {
+            format!(
+                "the host goes on with {name:?}; the account is {:?}",
+                account.name
+            )
         });
     }
-    theirs
+    answers
 }
 
 pub(super) fn requirement(

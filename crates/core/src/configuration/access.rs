@@ -13,6 +13,8 @@ pub struct Access {
     pub ignore_case: bool,
     /// What every account must be.
     pub conditions: Conditions,
+    /// Whether a password lets anybody in.
+    pub passwords: bool,
 }
 
 /// What people may type to say who they are.
@@ -44,18 +46,31 @@ impl Access {
         let ignore_case = section.boolean("ignore_case")?.unwrap_or(false);
         let groups = section.strings("groups")?.unwrap_or_default();
         let permissions = section.strings("permissions")?.unwrap_or_default();
-        section.finish()?;
-        let conditions = Conditions {
-            any: groups.into_iter().map(Requirement::Group).collect(),
-            all: permissions
-                .into_iter()
-                .map(Requirement::Permission)
-                .collect(),
+        let Ok(Conditions { any, .. }) = Conditions::parse(&groups, &[]) else {
+            let message = "holds a word that is not a condition: write a group's name, \
+                perm:app.codename, is:staff or is:superuser";
+            return Err(section.wrong("groups", message));
         };
+        let Ok(Conditions { mut all, .. }) = Conditions::parse(&[], &permissions) else {
+            let message = "holds a word that is not a permission: write app.codename";
+            return Err(section.wrong("permissions", message));
+        };
+        for (key, flag) in [
+            ("staff", Requirement::Staff),
+            ("superuser", Requirement::Superuser),
+        ] {
+            if section.boolean(key)?.unwrap_or(false) {
+                all.push(flag);
+            }
+        }
+        let passwords = section.boolean("passwords")?.unwrap_or(true);
+        section.finish()?;
+        let conditions = Conditions { any, all };
         Ok(Self {
             login,
             ignore_case,
             conditions,
+            passwords,
         })
     }
 }

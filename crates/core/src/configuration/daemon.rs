@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Error;
 use super::secret::beside;
 use super::section::Section;
+use super::{Access, Error};
 
 /// How `hallpassd` listens and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub enum TrustedProxy {
 }
 
 impl Daemon {
-    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
+    pub(super) fn read(mut section: Section<'_>, access: &Access) -> Result<Self, Error> {
         let listen = listeners(&mut section, "listen")?;
         let listens_by_default = listen.is_none();
         let listen = listen.unwrap_or_else(|| {
@@ -103,6 +103,10 @@ impl Daemon {
             return Err(section.wrong("saslauthd", message));
         }
         let accept = accepted(&mut section)?;
+        let accept = Accepted {
+            password: accept.password && access.passwords,
+            ..accept
+        };
         let realm = section
             .string("realm")?
             .unwrap_or_else(|| "Restricted".to_owned());

@@ -291,6 +291,7 @@ impl Configuration {
             }
         };
         let via = Via::read(&mut top)?;
+        let access = Access::read(top.section("access")?)?;
         let configuration = Self {
             path: path.to_owned(),
             name,
@@ -298,12 +299,12 @@ impl Configuration {
             database,
             http,
             via,
-            access: Access::read(top.section("access")?)?,
             passwords: Passwords::read(top.section("passwords")?)?,
             limits: Limits::read(top.section("limits")?)?,
             tickets: TicketSettings::read(top.section("tickets")?)?,
             ejabberd: Ejabberd::read(top.section("ejabberd")?)?,
-            daemon: Daemon::read(top.section("daemon")?)?,
+            daemon: Daemon::read(top.section("daemon")?, &access)?,
+            access,
             log: Log::read(top.section("log")?)?,
             secrets: document.secrets(),
             warnings: document.warnings(),

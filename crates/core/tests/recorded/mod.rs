@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Authenticator, Client, Conditions, Configuration, Credential, Deadline, Identity, Question,
-    Requirement, Secret, Verdict,
+    Authenticator, ClaimedName, Client, Conditions, Configuration, Credential, Deadline, Identity,
+    Question, Requirement, Secret, Verdict,
 };
 use rusqlite::Connection;
 
@@ -116,24 +116,24 @@ fn values(line: &str) -> String {
 }
 
 pub fn password(name: &str, password: &str) -> Question {
-    let (name, password) = (name.to_owned(), Secret::new(password));
-    Question::new(Credential::Password { name, password })
+    let credential = Credential::Password(Secret::new(password));
+    Question::new(ClaimedName::Named(name.to_owned()), credential)
 }
 
 pub fn session(token: &str) -> Question {
-    let (token, owner) = (Secret::new(token), None);
-    Question::new(Credential::Session { token, owner })
+    Question::new(
+        ClaimedName::Nameless,
+        Credential::Session(Secret::new(token)),
+    )
 }
 
 pub fn session_of(token: &str, owner: &str) -> Question {
-    let (token, owner) = (Secret::new(token), Some(owner.to_owned()));
-    Question::new(Credential::Session { token, owner })
+    let name = ClaimedName::Named(owner.to_owned());
+    Question::new(name, Credential::Session(Secret::new(token)))
 }
 
 pub fn vouched(name: &str) -> Question {
-    Question::new(Credential::Vouched {
-        name: name.to_owned(),
-    })
+    Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
 }
 
 pub fn in_group(question: Question, group: &str) -> Question {

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use hallpass_core::configuration::Error;
 use hallpass_core::{
-    Authenticator, Configuration, Credential, Deadline, Identity, Question, Secret, Verdict,
+    Authenticator, ClaimedName, Configuration, Credential, Deadline, Identity, Question, Secret,
+    Verdict,
 };
 use rusqlite::Connection;
 
@@ -50,18 +51,19 @@ impl Site {
 }
 
 pub fn password(name: &str, password: &str) -> Question {
-    let (name, password) = (name.to_owned(), Secret::new(password));
-    Question::new(Credential::Password { name, password })
+    let credential = Credential::Password(Secret::new(password));
+    Question::new(ClaimedName::Named(name.to_owned()), credential)
 }
 
 pub fn session(token: &str, owner: Option<&str>) -> Question {
-    let (token, owner) = (Secret::new(token), owner.map(str::to_owned));
-    Question::new(Credential::Session { token, owner })
+    let name = owner.map_or(ClaimedName::Nameless, |name| {
+        ClaimedName::Named(name.to_owned())
+    });
+    Question::new(name, Credential::Session(Secret::new(token)))
 }
 
 pub fn vouched(name: &str) -> Question {
-    let name = name.to_owned();
-    Question::new(Credential::Vouched { name })
+    Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
 }
 
 /// The verdict now: the name, or the reason.

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Authenticator, Configuration, Credential, Deadline, Question, Secret, Verdict,
+    Authenticator, ClaimedName, Configuration, Credential, Deadline, Question, Secret, Verdict,
 };
 use hallpass_passwords::{Algorithm, make};
 use hallpass_sessions::django::{SESSION_SALT, SigningKey, auth_hash, seal};
@@ -89,19 +89,19 @@ pub fn encoded(password: &str, iterations: u32) -> String {
 }
 
 pub fn password(name: &str, password: &str) -> Question {
-    let (name, password) = (name.to_owned(), Secret::new(password));
-    Question::new(Credential::Password { name, password })
+    let credential = Credential::Password(Secret::new(password));
+    Question::new(ClaimedName::Named(name.to_owned()), credential)
 }
 
 pub fn session(token: &str, owner: Option<&str>) -> Question {
-    let (token, owner) = (Secret::new(token), owner.map(str::to_owned));
-    Question::new(Credential::Session { token, owner })
+    let name = owner.map_or(ClaimedName::Nameless, |name| {
+        ClaimedName::Named(name.to_owned())
+    });
+    Question::new(name, Credential::Session(Secret::new(token)))
 }
 
 pub fn vouched(name: &str) -> Question {
-    Question::new(Credential::Vouched {
-        name: name.to_owned(),
-    })
+    Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
 }
 
 /// The verdict at a time when the sessions of [`Site::log_in`] live: the name, or the reason.

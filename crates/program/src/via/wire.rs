@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_core::{
-    Client, Conditions, Credential, Decoding, Identity, Question, Reason, Requirement, Secret,
-    Session, Unavailable, Verdict,
+    ClaimedName, Client, Conditions, Credential, Decoding, Identity, Question, Reason, Requirement,
+    Secret, Session, Unavailable, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -32,6 +32,7 @@ struct Message {
     host: String,
     milliseconds: u64,
     ignore_case: bool,
+    name: Claimed,
     credential: Shown,
     any: Vec<Required>,
     all: Vec<Required>,
@@ -43,30 +44,20 @@ struct Message {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Claimed {
+    Named(String),
+    Nameless,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Shown {
-    Password {
-        name: String,
-        password: Zeroizing<String>,
-    },
-    Session {
-        token: Zeroizing<String>,
-        owner: Option<String>,
-    },
-    Cookies {
-        header: Zeroizing<String>,
-        owner: Option<String>,
-    },
-    Ticket {
-        ticket: Zeroizing<String>,
-        owner: Option<String>,
-    },
-    Token {
-        token: Zeroizing<String>,
-        owner: Option<String>,
-    },
-    Vouched {
-        name: String,
-    },
+    Password(Zeroizing<String>),
+    Session(Zeroizing<String>),
+    Cookies(Zeroizing<String>),
+    Ticket(Zeroizing<String>),
+    Token(Zeroizing<String>),
+    Vouched,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,28 +102,17 @@ pub fn write_question(
         host: host.to_owned(),
         milliseconds: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
         ignore_case,
+        name: match &question.name {
+            ClaimedName::Named(name) => Claimed::Named(name.clone()),
+            ClaimedName::Nameless => Claimed::Nameless,
+        },
         credential: match &question.credential {
-            Credential::Password { name, password } => Shown::Password {
-                name: name.clone(),
-                password: secret(password),
-            },
-            Credential::Session { token, owner } => Shown::Session {
-                token: secret(token),
-                owner: owner.clone(),
-            },
-            Credential::Cookies { header, owner } => Shown::Cookies {
-                header: secret(header),
-                owner: owner.clone(),
-            },
-            Credential::Ticket { ticket, owner } => Shown::Ticket {
-                ticket: secret(ticket),
-                owner: owner.clone(),
-            },
-            Credential::Token { token, owner } => Shown::Token {
-                token: secret(token),
-                owner: owner.clone(),
-            },
-            Credential::Vouched { name } => Shown::Vouched { name: name.clone() },
+            Credential::Password(password) => Shown::Password(secret(password)),
+            Credential::Session(token) => Shown::Session(secret(token)),
+            Credential::Cookies(header) => Shown::Cookies(secret(header)),
+            Credential::Ticket(ticket) => Shown::Ticket(secret(ticket)),
+            Credential::Token(token) => Shown::Token(secret(token)),
+            Credential::Vouched => Shown::Vouched,
         },
         any: required(&question.conditions.any),
         all: required(&question.conditions.all),
@@ -159,30 +139,19 @@ pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
             .map(|bytes| Secret::new(&**bytes))
             .map_err(|_| Malformed)
     };
-    let credential = match message.credential {
-        Shown::Password { name, password } => Credential::Password {
-            name,
-            password: secret(&password)?,
-        },
-        Shown::Session { token, owner } => Credential::Session {
-            token: secret(&token)?,
-            owner,
-        },
-        Shown::Cookies { header, owner } => Credential::Cookies {
-            header: secret(&header)?,
-            owner,
-        },
-        Shown::Ticket { ticket, owner } => Credential::Ticket {
-            ticket: secret(&ticket)?,
-            owner,
-        },
-        Shown::Token { token, owner } => Credential::Token {
-            token: secret(&token)?,
-            owner,
-        },
-        Shown::Vouched { name } => Credential::Vouched { name },
+    let credential = match &message.credential {
+        Shown::Password(password) => Credential::Password(secret(password)?),
+        Shown::Session(token) => Credential::Session(secret(token)?),
+        Shown::Cookies(header) => Credential::Cookies(secret(header)?),
+        Shown::Ticket(ticket) => Credential::Ticket(secret(ticket)?),
+        Shown::Token(token) => Credential::Token(secret(token)?),
+        Shown::Vouched => Credential::Vouched,
     };
     let question = Question {
+        name: match message.name {
+            Claimed::Named(name) => ClaimedName::Named(name),
+            Claimed::Nameless => ClaimedName::Nameless,
+        },
         credential,
         conditions: Conditions {
             any: requirements(message.any),
@@ -287,33 +256,20 @@ mod tests {
 
     #[test]
     fn a_question_comes_back_as_it_was() {
-        let credentials = [
-            Credential::Password {
-                name: "zoë \"\n".to_owned(),
-                password: Secret::new(b"\xff\0 se:cret"),
-            },
-            Credential::Session {
-                token: Secret::new("abc"),
-                owner: Some("alice".to_owned()),
-            },
-            Credential::Cookies {
-                header: Secret::new("a=1; b=2"),
-                owner: Some("bob".to_owned()),
-            },
-            Credential::Ticket {
-                ticket: Secret::new("abc"),
-                owner: None,
-            },
-            Credential::Token {
-                token: Secret::new("abc"),
-                owner: None,
-            },
-            Credential::Vouched {
-                name: String::new(),
-            },
-        ];
-        for credential in credentials {
+        let named = || ClaimedName::Named("zoë".to_owned());
+        let secret = || Secret::new(&b"\xff\0"[..]);
+        let nameless = ClaimedName::Nameless;
+        for (name, credential) in [
+            (named(), Credential::Password(secret())),
+            (named(), Credential::Session(secret())),
+            (nameless.clone(), Credential::Session(secret())),
+            (nameless.clone(), Credential::Cookies(secret())),
+            (nameless, Credential::Ticket(secret())),
+            (named(), Credential::Token(secret())),
+            (named(), Credential::Vouched),
+        ] {
             let question = Question {
+                name,
                 credential,
                 conditions: Conditions {
                     any: vec![Requirement::Group("a,b".to_owned()), Requirement::Staff],
@@ -379,6 +335,10 @@ mod tests {
             "{\"granted\": {\"name\": \"alice\"}}",
             "{\"denied\": \"inactive\", \"unavailable\": \"x\"}",
             "<html>",
+            // A question that does not say whether its host has a name.
+            r#"{"host":"x","milliseconds":1,"ignore_case":false,"credential":{"session":"eA=="},
+                "any":[],"all":[],"wants_groups":false,"address":null,"browser":null,
+                "forwarded_for":null}"#,
         ] {
             assert_eq!(read_verdict(text.as_bytes()), Err(Malformed), "{text}");
             assert_eq!(read_question(text.as_bytes()).err(), Some(Malformed));
