@@ -129,7 +129,7 @@ def test_session_cookie(world):
     assert world.ask(HTTP_COOKIE="").status == 401
     assert world.ask(HTTP_COOKIE=world.session("alice", expires_in=-5)).status == 401
     assert world.ask(HTTP_COOKIE=world.session("erin")).status == 401
-    # Either will do.
+    # Either will do, of the account that the server goes on with.
     wrong = {"REMOTE_USER": "alice", "REMOTE_PASSWD": "wrong"}
     assert world.ask(HTTP_COOKIE=cookie, **wrong).status == 200
     assert world.ask(HTTP_COOKIE="sessionid=gone", **password("bob")).status == 200
@@ -403,6 +403,18 @@ def test_apache_asks_for_passwords(served, site, case):
     assert answer.status == (200 if allowed else 401)
     if allowed:
         assert answer.body.decode().strip() == case.user
+
+
+def test_apache_goes_on_with_no_name_that_is_not_proved(served, site):
+    """A member's cookie beside every Basic name, where Apache keeps that name."""
+    for owner in ["bob", "mallory"]:
+        cookie = cookie_of(site, owner)
+        for name in [*PASSWORDS, "admin", "nobody at all", owner.upper(), ""]:
+            answer = served.ask("/members/user", name, "anything", Cookie=cookie)
+            assert answer.status == (200 if name == owner else 401), (owner, name)
+        answer = served.ask("/members/user", "alice", PASSWORDS["alice"], Cookie=cookie)
+        assert answer.status == 200
+        assert answer.body.decode().strip() == "alice"
 
 
 def test_apache_takes_the_session(served, site):

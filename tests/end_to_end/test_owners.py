@@ -274,17 +274,19 @@ def test_hallpassd(owned, hallpass_programs):
     )
     with hallpassd(hallpass_programs["hallpassd"], config, socket) as daemon:
         there = {"User-Agent": BROWSER, "X-Forwarded-For": "127.0.0.1"}
-        for name, token, _ in owned.pairs():
+        for name, token, expected in owned.pairs():
             owner = next(owner for owner, other in owned.tokens.items() if other == token)
             cookie = {"Cookie": f"{owned.cookie}={token}"} | there
-            claims = {
-                "Authorization": basic(name, "wrong"),
-                "Remote-User": name.encode(),
-                "X-Remote-User": name.encode(),
-            }
-            # Whatever name stands beside it, the session is its owner's.
+            claims = {"Remote-User": name.encode(), "X-Remote-User": name.encode()}
+            # Whatever else stands beside it, the session is its owner's.
             answer = daemon.ask("/session", cookie | claims)
             assert answer.status == 200, (name, answer)
+            assert json.loads(answer.body)["user"] == owner
+            # A host may go on with the Basic name.
+            claims = {"Authorization": basic(name, "wrong")}
+            answer = daemon.ask("/session", cookie | claims)
+            assert answer.status == (200 if expected else 401), (name, answer)
+            answer = daemon.ask("/session?basic=0", cookie | claims)
             assert json.loads(answer.body)["user"] == owner
             # And no token is a password, of anybody.
             forged = {"Authorization": basic(name, token)} | there

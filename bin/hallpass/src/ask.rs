@@ -86,10 +86,13 @@ impl Asker {
         Ok(self.ask(ClaimedName::Nameless, credential, conditions))
     }
 
-    pub fn can(&self, user: String, permissions: Vec<Requirement>) -> ExitCode {
+    /// Whether the account holds all of `permissions`, as the site itself would say it: of any
+    /// text at all.
+    pub fn can(&self, user: String, permissions: Vec<String>) -> ExitCode {
+        let permissions = permissions.into_iter().map(Requirement::Permission);
         let conditions = ConditionOptions {
             groups: Vec::new(),
-            permission: permissions,
+            permission: permissions.collect(),
         };
         self.ask(ClaimedName::Named(user), Credential::Vouched, conditions)
     }

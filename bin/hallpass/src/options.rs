@@ -76,8 +76,7 @@ pub enum Command {
         user: String,
         /// Permissions, as in app.codename
         #[arg(required = true, value_name = "PERMISSION")]
-        #[arg(value_parser = permission)]
-        permissions: Vec<Requirement>,
+        permissions: Vec<String>,
     },
     /// Verify, identify and make encoded password hashes; needs no configuration
     #[command(subcommand)]
