@@ -4,7 +4,7 @@
 
 mod site;
 
-use hallpass_core::{Conditions, Question, Requirement};
+use hallpass_core::{ClaimedName, Conditions, Credential, Question, Requirement, Secret};
 use site::{Site, ask, ask_at, encoded, password, session, vouched};
 
 const SESSION: &str = "abcdefghijklmnopqrstuvwxyz012345";
@@ -442,6 +442,66 @@ fn conditions_and_access_rules_hold_for_every_credential() {
             assert_eq!(ask(&mut authenticator, &question), alice, "{rule}");
         }
     }
+}
+
+#[test]
+fn staff_superusers_and_condition_words_can_be_asked_of_every_account() {
+    let people = people();
+    let flags = "UPDATE auth_user SET is_staff = id = 1, is_superuser = id = 2";
+    people.database().execute(flags, []).unwrap();
+    people.log_in("abcdefghijklmnopqrstuvwxyz543210", 2);
+    for (access, alice, bob) in [
+        ("staff = true", true, false),
+        ("superuser = true", false, true),
+        ("staff = true\nsuperuser = true", false, false),
+        ("staff = false\nsuperuser = false", true, true),
+        ("groups = [\"is:staff\"]", true, false),
+        ("groups = [\"is:staff\", \"is:superuser\"]", true, true),
+        ("groups = [\"nobody's\", \"perm:a.b\"]", false, true),
+    ] {
+        let mut site = people.authenticator(&format!("[access]\n{access}"));
+        for (name, password_, token, permitted) in [
+            ("alice", "secret", SESSION, alice),
+            ("Bob", "pa:ss wörd", "abcdefghijklmnopqrstuvwxyz543210", bob),
+        ] {
+            let verdict = if permitted { name } else { "not-permitted" };
+            for question in [
+                password(name, password_),
+                session(token, None),
+                session(token, Some(name)),
+                vouched(name),
+            ] {
+                assert_eq!(ask(&mut site, &question), verdict, "{access}: {question:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn where_passwords_are_off_sessions_alone_let_anybody_in() {
+    let people = people();
+    let mut site = people.authenticator("[access]\npasswords = false");
+    for (name, typed) in [
+        ("alice", "secret"),
+        ("alice", "wrong"),
+        ("carol", "secret"),
+        ("nobody", "secret"),
+    ] {
+        assert_eq!(ask(&mut site, &password(name, typed)), "unusable-password");
+    }
+    assert_eq!(ask(&mut site, &session(SESSION, None)), "alice");
+    assert_eq!(ask(&mut site, &session(SESSION, Some("alice"))), "alice");
+    assert_eq!(ask(&mut site, &vouched("alice")), "alice");
+}
+
+#[test]
+fn a_password_without_a_name_is_nothing() {
+    let people = people();
+    let mut site = people.authenticator("");
+    let secret = Credential::Password(Secret::new("secret"));
+    let nameless = |credential| Question::new(ClaimedName::Nameless, credential);
+    assert_eq!(ask(&mut site, &nameless(secret)), "malformed");
+    assert_eq!(ask(&mut site, &nameless(Credential::Vouched)), "malformed");
 }
 
 #[test]

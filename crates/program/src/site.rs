@@ -33,7 +33,10 @@ impl Source {
         if asked || std::io::stdin().is_terminal() {
             error.exit();
         }
-        Self::Unusable(error.kind().to_string())
+        // The first line says what is wrong with which word; usage follows.
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        Self::Unusable(first.trim_start_matches("error: ").to_owned())
     }
 }
 
