@@ -8,8 +8,9 @@ use crate::percent;
 ///
 /// The address is `wanted`, which came with the question itself (Envoy), else taken from
 /// `X-Original-URI` or `X-Original-URL` (nginx, by its configuration), else put together from
-/// `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik), and is empty where none of them came,
-/// or the peer is not one whose word is `trusted`.
+/// `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik). It is empty where none of them came,
+/// where it is neither a path nor an address of http or https, or where the peer is not one whose
+/// word is `trusted`.
 pub fn login_url(
     template: &str,
     headers: &HeaderMap,
@@ -17,38 +18,79 @@ pub fn login_url(
     trusted: bool,
 ) -> String {
     let address = if trusted {
-        original(headers, wanted)
+        original(headers, wanted).unwrap_or_default()
     } else {
         Vec::new()
     };
     template.replace("{url}", &percent::encode(&address, b""))
 }
 
-fn original(headers: &HeaderMap, wanted: Option<&str>) -> Vec<u8> {
+fn original(headers: &HeaderMap, wanted: Option<&str>) -> Option<Vec<u8>> {
     let header = |name| headers.get(name).map(|value| value.as_bytes());
-    let (uri, host) = if let Some(wanted) = wanted {
+    let (path, host) = if let Some(wanted) = wanted {
         // The question has the Host of what is asked about.
         let host = header("x-forwarded-host").or_else(|| header("host"));
         (wanted.as_bytes(), host)
     } else if let Some(address) = header("x-original-uri").or_else(|| header("x-original-url")) {
-        return address.to_vec();
-    } else if let Some(uri) = header("x-forwarded-uri") {
-        (uri, header("x-forwarded-host"))
+        return is_path(address)
+            .then(|| address.to_vec())
+            .or_else(|| absolute(address));
     } else {
-        return Vec::new();
+        (header("x-forwarded-uri")?, header("x-forwarded-host"))
     };
-    match (header("x-forwarded-proto"), host) {
-        (Some(scheme), Some(host)) => {
-            // Traefik names the scheme of a websocket as the browser's address bar does not.
-            let scheme: &[u8] = match scheme {
-                b"ws" => b"http",
-                b"wss" => b"https",
-                other => other,
-            };
-            [scheme, b"://", host, uri].concat()
-        }
-        _ => uri.to_vec(),
+    if !is_path(path) {
+        return None;
     }
+    // Each proxy on the way adds its own to the end of the list: the first is the browser's.
+    let scheme = header("x-forwarded-proto").map(first).and_then(web_scheme);
+    let host = host.map(first).filter(|host| is_host(host));
+    Some(match (scheme, host) {
+        (Some(scheme), Some(host)) => [scheme.as_bytes(), b"://", host, path].concat(),
+        _ => path.to_vec(),
+    })
+}
+
+fn is_path(address: &[u8]) -> bool {
+    address.starts_with(b"/")
+}
+
+/// An address with a scheme and a host, if a browser would open it as a page: `javascript:` and the
+/// like never reach a login page.
+fn absolute(address: &[u8]) -> Option<Vec<u8>> {
+    let colon = address.iter().position(|byte| *byte == b':')?;
+    let (scheme, rest) = address.split_at_checked(colon)?;
+    let rest = rest.strip_prefix(b"://")?;
+    let end = rest.iter().position(|byte| b"/?#".contains(byte));
+    let host = rest.get(..end.unwrap_or(rest.len()))?;
+    if !is_host(host) {
+        return None;
+    }
+    Some([web_scheme(scheme)?.as_bytes(), b"://", rest].concat())
+}
+
+/// The scheme of a page. Traefik names that of a websocket as the browser's address bar does not.
+fn web_scheme(scheme: &[u8]) -> Option<&'static str> {
+    match scheme.to_ascii_lowercase().as_slice() {
+        b"http" | b"ws" => Some("http"),
+        b"https" | b"wss" => Some("https"),
+        _ => None,
+    }
+}
+
+/// Whether `host` is a name or an address, and perhaps a port, and nothing that would end it or put
+/// another behind it.
+fn is_host(host: &[u8]) -> bool {
+    let stands = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
+    !host.is_empty() && host.iter().all(stands)
+}
+
+/// The first value of a header that is a list.
+fn first(value: &[u8]) -> &[u8] {
+    let end = value.iter().position(|byte| *byte == b',');
+    value
+        .get(..end.unwrap_or(value.len()))
+        .unwrap_or_default()
+        .trim_ascii()
 }
 
 #[cfg(test)]
@@ -113,5 +155,102 @@ mod tests {
             to(&[("x-forwarded-host", b"evil.example")], true),
             "/login?next=&x=1"
         );
+    }
+
+    #[test]
+    fn of_a_list_the_first_value_counts() {
+        for (scheme, host) in [
+            ("https,http", "site.example,inner.example"),
+            ("https, http, http", "site.example , inner.example:8080"),
+            ("HTTPS", "site.example"),
+            ("wss,ws", "site.example,"),
+        ] {
+            let forwarded = [
+                ("x-forwarded-proto", scheme.as_bytes()),
+                ("x-forwarded-host", host.as_bytes()),
+                ("x-forwarded-uri", b"/x?y=a,b"),
+            ];
+            assert_eq!(
+                to(&forwarded, true),
+                "/login?next=https%3A%2F%2Fsite.example%2Fx%3Fy%3Da%2Cb&x=1",
+                "{scheme} {host}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_pages_are_led_back_to() {
+        for address in [
+            "javascript:alert(1)",
+            "JavaScript://site.example/%0aalert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "ftp://site.example/",
+            "vbscript:x",
+            "http:site.example",
+            "https:/site.example",
+            "https://",
+            "https:///x",
+            "https://site.example@evil.example/",
+            "https://site.example\\@evil.example/",
+            "://site.example/",
+            "x",
+            "?x",
+            "@evil.example",
+            "\\\\evil.example",
+        ] {
+            for name in ["x-original-uri", "x-original-url", "x-forwarded-uri"] {
+                let lines = [
+                    (name, address.as_bytes()),
+                    ("x-forwarded-proto", b"https"),
+                    ("x-forwarded-host", b"site.example"),
+                ];
+                assert_eq!(to(&lines, true), "/login?next=&x=1", "{name}: {address}");
+            }
+            let headers = HeaderMap::new();
+            let wanted = login_url("{url}", &headers, Some(address), true);
+            assert_eq!(wanted, "", "{address}");
+        }
+        for (address, expected) in [
+            ("https://site.example", "https%3A%2F%2Fsite.example"),
+            (
+                "HTTP://site.example:80?x",
+                "http%3A%2F%2Fsite.example%3A80%3Fx",
+            ),
+            (
+                "wss://[::1]:8443/x",
+                "https%3A%2F%2F%5B%3A%3A1%5D%3A8443%2Fx",
+            ),
+            ("/javascript:x", "%2Fjavascript%3Ax"),
+        ] {
+            let lines = [("x-original-url", address.as_bytes())];
+            assert_eq!(to(&lines, true), format!("/login?next={expected}&x=1"));
+        }
+    }
+
+    #[test]
+    fn without_a_scheme_or_host_of_the_web_the_path_is_led_back_to() {
+        for (scheme, host) in [
+            ("javascript", "site.example"),
+            ("javascript,https", "site.example"),
+            ("", "site.example"),
+            (",https", "site.example"),
+            ("https", ""),
+            ("https", "site.example@evil.example"),
+            ("https", "evil.example/"),
+            ("https", "evil.example#"),
+            ("https", "evil example"),
+        ] {
+            let forwarded = [
+                ("x-forwarded-proto", scheme.as_bytes()),
+                ("x-forwarded-host", host.as_bytes()),
+                ("x-forwarded-uri", b"/x"),
+            ];
+            assert_eq!(
+                to(&forwarded, true),
+                "/login?next=%2Fx&x=1",
+                "{scheme} {host}"
+            );
+        }
     }
 }
