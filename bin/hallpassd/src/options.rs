@@ -84,10 +84,12 @@ Examples:
   In nginx's configuration:
     location = /_hallpass {
       internal;
-      proxy_pass http://unix:/run/hallpass/http.sock:/auth?group=editors;
+      proxy_pass http://unix:/run/hallpass/http.sock:/auth?basic=0&group=editors;
       proxy_pass_request_body off;
       proxy_set_header Content-Length \"\";
       proxy_set_header X-Original-URI $request_uri;
+      proxy_set_header X-Original-URL \"\";
+      proxy_set_header X-Forwarded-For $remote_addr;
     }
     location /private/ {
       auth_request /_hallpass;
@@ -95,6 +97,9 @@ Examples:
       error_page 401 = @login;
     }
     location @login { return 302 $login_url; }
+  An application behind it must be told all of Remote-User, Remote-User-Encoding, Remote-Email,
+  Remote-Name, Remote-Groups, Remote-Session, Remote-Session-Expires and REMOTE_USER by nginx, or a
+  client tells it: examples/nginx-django/snippets.
 
   By hand:
     curl -i --unix-socket /run/hallpass/http.sock -u alice http://localhost/auth";

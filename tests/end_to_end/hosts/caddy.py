@@ -33,13 +33,15 @@ class Caddy:
 
 
 @contextmanager
-def caddy(directory: Path, port: int) -> Iterator[Caddy]:
+def caddy(
+    directory: Path, port: int, program: Path = Path("/usr/bin/caddy")
+) -> Iterator[Caddy]:
     """Runs Caddy with the example's files, already in `directory/etc`, on `port`."""
     give_away(directory)
     (directory / "Caddyfile").write_text(BASE.format(directory=directory, loopback=LOOPBACK))
     home = {"XDG_DATA_HOME": str(directory / "data"), "XDG_CONFIG_HOME": str(directory / "config")}
     with running(
-        ["/usr/bin/caddy", "run", "--config", directory / "Caddyfile", "--adapter", "caddyfile"],
+        [program, "run", "--config", directory / "Caddyfile", "--adapter", "caddyfile"],
         directory / "caddy.log",
         lambda: listening(port),
         env=os.environ | home,
