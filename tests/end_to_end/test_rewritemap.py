@@ -10,12 +10,13 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from hosts import forger, web
 from hosts.accounts import PASSWORDS
 from hosts.apache import apache as apache_external
 from hosts.apache_rewritemap import apache
 from hosts.fixtures import site_replacements, site_with_accounts
 from hosts.process_tree import command_line, running_in
-from processes import give_away
+from processes import LOOPBACK, give_away
 from programs import HANGS, run
 
 
@@ -383,3 +384,22 @@ def test_apache_hands_the_cookie_over(directory, hallpass_programs, site):
         assert server.ask(page, Cookie=alice).status == 401, "Basic wants a name"
         assert server.ask("/members/page.txt", "alice", "", Cookie=alice).status == 401
         assert alice.partition("=")[2] not in server.log()
+
+
+def test_application_behind_it_is_told_who_it_is_by_apache_alone(
+    directory, hallpass_programs, site
+):
+    place = "    # The name, for what is behind Apache"
+    with forger.cgi_application() as port:
+        passed_on = f'    ProxyPass "/private/application" "http://127.0.0.1:{port}/"\n{place}'
+        replacements = site_replacements(site, directory) | {place: passed_on}
+        with apache(directory, hallpass_programs, replacements) as server:
+            cookie = f"sessionid={token(site, 'alice')}"
+            expected = dict.fromkeys(forger.IDENTITY, "") | {"Remote-User": "alice"}
+
+            def ask(headers):
+                return web.ask((LOOPBACK, server.port), "/private/application", headers)
+
+            forger.attack(ask, ("Cookie", cookie), expected)
+            for _, claims in forger.forgeries():
+                assert ask(claims).status == 302

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts import example, web
+from hosts import example, forger, web
 from hosts.accounts import PASSWORDS
 from hosts.browser import chromium
 from hosts.daemon import hallpassd
@@ -147,6 +147,26 @@ def test_nobody_can_say_who_they_are(world, server):
     assert world.forum(server, alice, headers=dict(forged))["user"] == "alice"
     for path in ("/config.php", "/includes/x.php", "/ext/hallpass/auth/config/services.yml"):
         assert world.ask(server, path=path).status == 403
+
+
+@SERVERS
+def test_php_is_told_nothing_else_of_an_identity(world, server):
+    page = world.directory / "forum/variables.php"
+    page.write_text(forger.PAGE)
+    alice, nobody = world.log_in("alice"), "sessionid=x"
+    for cookie, user in ((alice, "alice"), (nobody, None)):
+        for word, claims in forger.forgeries():
+            headers = [("Cookie", cookie), *claims, *forger.PLACES]
+            headers.append(("Authorization", basic("ursula", "x")))
+            address = (LOOPBACK, world.ports[server])
+            answer = web.ask(address, "/variables.php", headers)
+            assert answer.status == 200, word
+            seen = json.loads(answer.body)
+            assert forger.FORGED not in json.dumps(seen), (word, seen)
+            assert not any(seen[name] for name in seen if name.startswith("HTTP_REMOTE")), word
+            assert seen.get("PHP_AUTH_USER") == user, word
+            assert seen.get("REMOTE_USER") in ((user, None) if server == "apache" else (user,))
+            assert not seen.get("HTTP_AUTHORIZATION"), word
 
 
 @SERVERS

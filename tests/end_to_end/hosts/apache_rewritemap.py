@@ -14,7 +14,7 @@ from .apache import INCLUDE
 from .httpd import TELLS, configuration, httpd
 from .web import Answer
 
-LOADED = "mpm_event authn_core authz_core cgid dir mime headers rewrite".split()
+LOADED = "mpm_event authn_core authz_core cgid dir mime headers proxy proxy_http rewrite".split()
 PROGRAM = """#!/bin/sh
 printf 'Content-Type: text/plain\\n\\n%s|%s\\n' "$HALLPASS_USER" "$HTTP_REMOTE_USER"
 """
