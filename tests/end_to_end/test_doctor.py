@@ -997,6 +997,26 @@ QUESTION = "proxy_pass http://hallpass/auth;"
          "nginx-body", 'Content-Length ""', "warning"),
         ("snippets/hallpass-question.conf", "proxy_set_header X-Original-URI $request_uri;", "",
          "nginx-original-uri", "X-Original-URI", "warning"),
+        ("snippets/hallpass-question.conf", 'proxy_set_header X-Original-URI $request_uri;',
+         "proxy_set_header X-Original-URL $request_uri; #",
+         "nginx-original-uri", 'X-Original-URI ""', "warning"),
+        ("snippets/hallpass-question.conf", "proxy_set_header X-Forwarded-For $remote_addr;", "",
+         "nginx-client-address", "X-Forwarded-For $remote_addr", "warning"),
+        ("snippets/hallpass-question.conf", "X-Forwarded-For $remote_addr;",
+         "X-Forwarded-For $http_x_forwarded_for;",
+         "nginx-client-address", "X-Forwarded-For $remote_addr", "warning"),
+        ("snippets/hallpass-question.conf", "X-Forwarded-For $remote_addr;",
+         'X-Forwarded-For "$remote_addr, $http_x_real_ip";',
+         "nginx-client-address", "X-Forwarded-For $remote_addr", "warning"),
+        ("snippets/hallpass-identity.conf",
+         "proxy_set_header Remote-Groups          $hallpass_groups;", "",
+         "nginx-identity", 'proxy_set_header Remote-Groups "";', "warning"),
+        ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
+         "Remote-User $remote_user;", "nginx-remote-user", "$hallpass_user", "problem"),
+        ("hallpass.conf", "    listen 127", "    underscores_in_headers on; listen 127",
+         "nginx-identity", "underscores_in_headers on;", "warning"),
+        ("hallpass.conf", "    listen 127", "    ignore_invalid_headers off; listen 127",
+         "nginx-identity", "ignore_invalid_headers off;", "warning"),
         ("hallpass.conf", "auth_request /", "# auth_request /", "host", "docs/http.md",
          "problem"),
     ],
@@ -1005,6 +1025,56 @@ def test_nginx_does_not_fit(nginx, file, old, new, check, mend, status):
     HostFile(nginx.patient, "nginx", nginx.patient.directory / "etc" / file).edit(old, new)
     doctor = nginx_doctor(nginx)
     doctor.names(check, mend, status, 1 if status == "problem" else 0)
+
+
+# A location for PHP, of which each line but one is there.
+PHP = [
+    "include /etc/nginx/fastcgi_params;",
+    "include {etc}/snippets/hallpass-php.conf;",
+    "fastcgi_pass unix:/run/php/php8.2-fpm.sock;",
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "lines", "check", "mend"),
+    [
+        ("/_hallpass/session", PHP, None, None),
+        ("/_hallpass/password", PHP, None, None),
+        # Debian's REMOTE_USER is the last.
+        ("/_hallpass/session", [PHP[1], PHP[0], PHP[2]], "nginx-remote-user", "REMOTE_USER"),
+        # Both names are of the account that was let in.
+        ("/_hallpass/password", [PHP[1], PHP[0], PHP[2]], None, None),
+        ("/_hallpass/session", [*PHP, "fastcgi_param PHP_AUTH_USER $remote_user;"],
+         "nginx-remote-user", "PHP_AUTH_USER $hallpass_user"),
+        # Nothing but the claims of a client is removed, and PHP reads Authorization.
+        ("/_hallpass/session", [PHP[2], "{claims}"], "nginx-remote-user", "HTTP_AUTHORIZATION"),
+        ("/_hallpass/password", [PHP[2], "{claims}"], None, None),
+        ("/_hallpass/password", [PHP[0], PHP[2]], "nginx-identity", 'HTTP_REMOTE_GROUPS "";'),
+        ("/_hallpass/password", ["uwsgi_pass 127.0.0.1:9000;"], "nginx-identity",
+         'uwsgi_param HTTP_REMOTE_GROUPS "";'),
+        # Below the location in which the question is asked.
+        ("/_hallpass/session", ["location ~ \\.php$ {{ " + PHP[0] + PHP[1] + PHP[2] + " }}"], None, None),
+        ("/_hallpass/session", ["location ~ \\.php$ {{ " + PHP[1] + PHP[0] + PHP[2] + " }}"],
+         "nginx-remote-user", "REMOTE_USER"),
+        ("/_hallpass/session", ["location ~ \\.php$ {{ auth_request off; " + PHP[0] + PHP[2] + " }}"],
+         None, None),
+    ],
+)  # fmt: skip
+def test_nginx_tells_php_of_nobody_else(nginx, place, lines, check, mend):
+    names = "USER USER_ENCODING EMAIL NAME GROUPS SESSION SESSION_EXPIRES".split()
+    words = {
+        "etc": nginx.patient.directory / "etc",
+        "claims": " ".join(f'fastcgi_param HTTP_REMOTE_{name} "";' for name in names),
+    }
+    inside = "\n".join(line.format(**words) for line in lines)
+    login = "location @login {"
+    nginx.edit(login, f"location /php/ {{ auth_request {place};\n{inside}\n}}\n{login}")
+    doctor = nginx_doctor(nginx)
+    if check is None:
+        doctor.is_silent()
+    else:
+        status = "problem" if check == "nginx-remote-user" else "warning"
+        doctor.names(check, mend, status, 1 if status == "problem" else 0)
 
 
 def test_key_with_both_credentials_is_well(nginx):
@@ -1060,8 +1130,29 @@ def test_socket_of_caddy(patient, hallpass_programs):
     patient.doctor()
     with hallpassd(hallpass_programs["hallpassd"], patient.config, path):
         it.doctor().is_silent()
+        it.edit("request_header -Remote_*", "")
+        it.doctor().names("caddy-identity", "request_header -Remote_*", "warning", 0)
+        it.edit("request_header -Remote-*", "request_header -Remote-*\nrequest_header -Remote_*")
         it.edit(str(path), "/run/hallpass/other.sock")
         it.doctor().names("host-socket", "same socket", "problem", 1)
+
+
+def test_caddy_that_asks_by_tcp(patient, hallpass_programs):
+    port = free_port()
+    file = patient.directory / "Caddyfile"
+    file.write_text(
+        f"site.example {{\n\tforward_auth 127.0.0.1:{port} {{\n\t\turi /auth\n"
+        "\t\tcopy_headers Remote-User\n\t}\n}\n"
+    )
+    it = HostFile(patient, "caddy", file)
+    patient.configure(daemon={"listen": [f"tcp:{LOOPBACK}:{port}"]})
+    patient.doctor()
+    with hallpassd(hallpass_programs["hallpassd"], patient.config, (LOOPBACK, port)):
+        doctor = it.doctor()
+        doctor.names("caddy-identity", "Remote-Groups", "warning", 0)
+        assert "Remote-Groups" in doctor.complaints[0]["seen"]
+        it.edit(f"127.0.0.1:{port}", "127.0.0.1:1")
+        it.doctor().names("host", "docs/http.md", "problem", 1)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 //! The servers on this machine, and whether their configuration points here.
 
 mod apache;
+mod caddy;
 mod command;
 mod configuration_file;
 mod ejabberd;
@@ -14,6 +15,17 @@ use hallpass_core::Configuration;
 use hallpass_core::examination::Finding;
 
 use crate::options::{DoctorOptions, HostKind};
+
+/// The headers by which hallpassd says who somebody is.
+const IDENTITY: [&str; 7] = [
+    "Remote-User",
+    "Remote-User-Encoding",
+    "Remote-Email",
+    "Remote-Name",
+    "Remote-Groups",
+    "Remote-Session",
+    "Remote-Session-Expires",
+];
 
 /// A server that is known: how to look at it, and where systems have its configuration.
 struct Host {
@@ -51,7 +63,13 @@ const HOSTS: [Host; 9] = [
         places: &["/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"],
         look: nginx::look,
     },
-    Host::other(HostKind::Caddy, "Caddy", "http", &["/etc/caddy/Caddyfile"]),
+    Host {
+        kind: HostKind::Caddy,
+        name: "Caddy",
+        page: "http",
+        places: &["/etc/caddy/Caddyfile"],
+        look: caddy::look,
+    },
     Host::other(
         HostKind::Dovecot,
         "Dovecot",

@@ -1,6 +1,7 @@
 //! nginx: `auth_request` and the locations that ask `hallpassd`.
 
 mod file;
+mod identity;
 mod question;
 
 use std::path::Path;
@@ -65,7 +66,8 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
             seen.push((&location.file, location.line));
             findings.extend(question.examine(person.as_ref()));
         }
-        findings.extend(identity(directive, around));
+        let unchecked = question.leaves_basic_unchecked();
+        findings.extend(identity::examine(directive, around, unchecked));
     }
     if ours && findings.is_empty() {
         findings.push(Finding::ok("host", "read nginx's configuration", "it fits"));
@@ -97,27 +99,5 @@ fn location<'a>(server: &'a [Directive], uri: &str) -> Option<&'a Directive> {
     exact.or_else(|| {
         let found: Vec<&Directive> = locations().filter(begins).collect();
         found.iter().max_by_key(prefix).copied()
-    })
-}
-
-/// What is behind believes `Remote-User`: nginx must say it, or the client does.
-fn identity(directive: &Directive, around: &[&Directive]) -> Option<Finding> {
-    let place = around.last()?;
-    let passes = place.inside.iter().any(|it| it.is("proxy_pass"));
-    let level = around
-        .iter()
-        .rev()
-        .find(|it| it.inside.iter().any(|inner| inner.is("proxy_set_header")));
-    let says = level.is_some_and(|level| {
-        let mut headers = level.inside.iter().filter(|it| it.is("proxy_set_header"));
-        headers.any(|it| it.word(0).eq_ignore_ascii_case("Remote-User"))
-    });
-    (passes && !says).then(|| {
-        Finding::warning(
-            "nginx-identity",
-            directive.at(),
-            "what is behind gets a Remote-User that any client may have written",
-            "include snippets/hallpass-identity.conf, or write proxy_set_header Remote-User \"\";",
-        )
     })
 }

@@ -50,6 +50,7 @@ impl<'a> Question<'a> {
         findings.extend(self.cache());
         findings.extend(self.inside_only());
         findings.extend(self.address());
+        findings.extend(self.client());
         findings
     }
 
@@ -267,16 +268,51 @@ impl<'a> Question<'a> {
         })
     }
 
+    /// Whether it declares that nobody goes on with the name of Basic.
+    pub fn leaves_basic_unchecked(&self) -> bool {
+        let target = self.target();
+        let query = target.as_ref().and_then(|it| it.path.split_once('?'));
+        query.is_some_and(|(_, query)| query.split('&').any(|pair| pair == "basic=0"))
+    }
+
     fn address(&self) -> Option<Finding> {
         let wanted = self.configuration.daemon.login_url.as_ref()?;
+        if !wanted.contains("{url}") {
+            return None;
+        }
+        // In the order in which hallpassd goes by them.
         let told = ["X-Original-URI", "X-Original-URL", "X-Forwarded-Uri"];
-        let tells = told.iter().any(|name| self.header(name).is_some());
-        (wanted.contains("{url}") && !tells).then(|| {
-            Finding::warning(
+        let says = |name: &str| self.header(name).is_some_and(|it| !it.word(1).is_empty());
+        let Some(told_by) = told.iter().position(|name| says(name)) else {
+            return Some(Finding::warning(
                 "nginx-original-uri",
                 self.location.at(),
                 "hallpassd is not told what was asked for: nobody comes back from the login page",
                 "write proxy_set_header X-Original-URI $request_uri;",
+            ));
+        };
+        let before = told.iter().take(told_by);
+        let forged = before.copied().find(|name| self.header(name).is_none())?;
+        Some(Finding::warning(
+            "nginx-original-uri",
+            self.location.at(),
+            format!("the client may say what was asked for: its own {forged} counts first"),
+            format!("write proxy_set_header {forged} \"\";"),
+        ))
+    }
+
+    /// The address that guesses are counted for, which is the last of `X-Forwarded-For`.
+    fn client(&self) -> Option<Finding> {
+        let said = self.header("X-Forwarded-For");
+        let last = said.and_then(|it| it.word(1).rsplit(',').next());
+        let chosen = last.is_none_or(|it| it.trim().starts_with("$http_"));
+        chosen.then(|| {
+            Finding::warning(
+                "nginx-client-address",
+                said.unwrap_or(self.location).at(),
+                "the client chooses its own address: it may guess passwords without limit, and have \
+                 others locked out",
+                "write proxy_set_header X-Forwarded-For $remote_addr;",
             )
         })
     }

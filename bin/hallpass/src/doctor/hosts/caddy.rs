@@ -1,0 +1,298 @@
+//! Caddy: `forward_auth`, and what a client may claim to be beside its answer.
+//!
+//! A Caddyfile is read line by line, without the files that it imports.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use hallpass_core::Configuration;
+use hallpass_core::configuration::Listener;
+use hallpass_core::examination::Finding;
+
+use super::{IDENTITY, at, others};
+
+/// What must be removed from a request before the question, by Caddy's patterns.
+const CLAIMS: [&str; 2] = ["Remote-*", "Remote_*"];
+
+/// What of the file at `path` does not fit; nothing where it does not point here.
+pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
+    let mut findings = others::look(path, configuration)?;
+    let text = fs::read(path).map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&text);
+    let mut questions = questions(&text);
+    questions.retain(|question| is_ours(&question.address, configuration));
+    findings.extend(questions.iter().filter_map(|it| it.examine(path)));
+    if findings.iter().any(|it| it.mend.is_some()) {
+        findings.retain(|it| it.mend.is_some());
+    } else if findings.is_empty() && !questions.is_empty() {
+        let tried = format!("read {}", path.display());
+        findings.push(Finding::ok("host", tried, "it fits"));
+    }
+    Ok(findings)
+}
+
+/// Whether it is hallpassd that is asked there.
+fn is_ours(address: &str, configuration: &Configuration) -> bool {
+    let address = address.strip_prefix("http://").unwrap_or(address);
+    let mut listeners = configuration.daemon.listen.iter();
+    address.contains("hallpass")
+        || listeners.any(|listener| match listener {
+            Listener::Unix { path, .. } => {
+                address.strip_prefix("unix/").map(Path::new) == Some(path.as_path())
+            }
+            Listener::Tcp(listens) => {
+                address == listens.to_string()
+                    || address == format!("localhost:{}", listens.port())
+                        && listens.ip().is_loopback()
+            }
+        })
+}
+
+/// A `forward_auth`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Question {
+    line: usize,
+    address: String,
+    /// The headers of the answer that are copied.
+    copied: Vec<String>,
+    /// The headers that are removed from the request before it.
+    removed: Vec<String>,
+}
+
+impl Question {
+    fn examine(&self, path: &Path) -> Option<Finding> {
+        let has = |list: &[String], name: &str| list.iter().any(|it| it.eq_ignore_ascii_case(name));
+        let open: Vec<&str> = CLAIMS
+            .into_iter()
+            .filter(|name| !has(&self.removed, name))
+            .collect();
+        let first = open.first()?;
+        let left: Vec<&str> = IDENTITY
+            .into_iter()
+            .filter(|name| *first == "Remote-*" && !has(&self.copied, name))
+            .collect();
+        let seen = if left.is_empty() {
+            format!(
+                "a client's own {} gets through, beside the answer or where it is empty",
+                open.join(" and ")
+            )
+        } else {
+            let left = left.join(", ");
+            format!("what is behind gets {left} as any client may have written it")
+        };
+        let removes: Vec<String> = open
+            .iter()
+            .map(|name| format!("request_header -{name}"))
+            .collect();
+        Some(Finding::warning(
+            "caddy-identity",
+            at(path, self.line),
+            seen,
+            format!(
+                "put it into a route {{ }}, after {}, and copy all of {}",
+                removes.join(" and "),
+                IDENTITY.join(" ")
+            ),
+        ))
+    }
+}
+
+/// A block that is open.
+#[derive(Default)]
+struct Block {
+    /// The words before its brace.
+    head: Vec<String>,
+    /// What is removed from a request in it, so far. Only in a `route`, and in a snippet that one
+    /// imports, do directives keep their order.
+    removed: Vec<String>,
+    /// Where it is one.
+    question: Option<Question>,
+}
+
+impl Block {
+    fn is(&self, name: &str) -> bool {
+        self.head.first().is_some_and(|it| it == name)
+    }
+
+    fn snippet(&self) -> Option<&str> {
+        self.head.first()?.strip_prefix('(')?.strip_suffix(')')
+    }
+}
+
+/// Every `forward_auth` of a Caddyfile.
+fn questions(text: &str) -> Vec<Question> {
+    let mut found = Vec::new();
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut snippets: HashMap<String, Vec<String>> = HashMap::new();
+    for (line, number) in text.lines().zip(1..) {
+        let words = line.split_whitespace();
+        let mut words: Vec<&str> = words.take_while(|word| !word.starts_with('#')).collect();
+        let opens = words.last() == Some(&"{");
+        if opens {
+            words.pop();
+        }
+        if words.first() == Some(&"}") {
+            if let Some(block) = blocks.pop() {
+                if let Some(name) = block.snippet() {
+                    snippets.insert(name.to_owned(), block.removed);
+                }
+                found.extend(block.question);
+            }
+            continue;
+        }
+        let question = || {
+            let removed = blocks.iter().flat_map(|block| block.removed.clone());
+            Question {
+                line: number,
+                address: address(&words),
+                removed: removed.collect(),
+                ..Question::default()
+            }
+        };
+        let is_question = words.first() == Some(&"forward_auth");
+        if opens {
+            let question = is_question.then(question);
+            let head = words.iter().map(|word| (*word).to_owned()).collect();
+            blocks.push(Block {
+                head,
+                question,
+                ..Block::default()
+            });
+        } else if is_question {
+            found.push(question());
+        } else {
+            inside(&mut blocks, &words, &snippets);
+        }
+    }
+    found
+}
+
+/// A line within the innermost of these blocks.
+fn inside(blocks: &mut [Block], words: &[&str], snippets: &HashMap<String, Vec<String>>) {
+    let copies = blocks.last().is_some_and(|it| it.is("copy_headers"));
+    let (depth, names) = match words {
+        ["copy_headers", names @ ..] => (1, names),
+        names if copies => (2, names),
+        _ => (0, words),
+    };
+    if depth > 0 {
+        let block = blocks.iter_mut().rev().nth(depth - 1);
+        if let Some(question) = block.and_then(|block| block.question.as_mut()) {
+            // `From>To` renames: nothing is left under the first name.
+            let names = names
+                .iter()
+                .map(|name| name.split('>').next().unwrap_or(name).to_owned());
+            question.copied.extend(names);
+        }
+        return;
+    }
+    let Some(block) = blocks.last_mut() else {
+        return;
+    };
+    if !block.is("route") && block.snippet().is_none() {
+        return;
+    }
+    match words {
+        // With a matcher, it holds for some requests alone.
+        ["request_header", name] => block
+            .removed
+            .extend(name.strip_prefix('-').map(str::to_owned)),
+        ["import", name, ..] => {
+            // What a file has is not known: it may be all.
+            let all = || CLAIMS.map(str::to_owned).to_vec();
+            let removed = snippets.get(*name).cloned().unwrap_or_else(all);
+            block.removed.extend(removed);
+        }
+        _ => {}
+    }
+}
+
+/// The first upstream of a `forward_auth`, behind its matcher.
+fn address(words: &[&str]) -> String {
+    let mut words = words.iter().skip(1);
+    let found = words.find(|word| !word.starts_with(['/', '*', '@']));
+    found.map(|word| (*word).to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEVEN: &str = "copy_headers Remote-User Remote-User-Encoding Remote-Email Remote-Name \
+                         Remote-Groups Remote-Session Remote-Session-Expires";
+
+    /// What is seen of a Caddyfile's questions, one after the other.
+    fn seen(text: &str) -> Vec<String> {
+        let text = text.replace("SEVEN", SEVEN);
+        let path = Path::new("/etc/caddy/Caddyfile");
+        let examine = |question: Question| question.examine(path).map_or("ok".into(), |it| it.seen);
+        questions(&text).into_iter().map(examine).collect()
+    }
+
+    #[test]
+    fn a_recipe_that_removes_what_clients_claim_is_well() {
+        for text in [
+            "route {\n request_header -Remote-*\n request_header -remote_*\n \
+             forward_auth x {\n uri /auth\n SEVEN\n }\n}",
+            // Nothing of the client's is left, whatever is copied.
+            "x {\n route /a/* { # first\n request_header -Remote-*\n request_header -Remote_*\n \
+             forward_auth x {\n copy_headers Remote-User\n }\n}\n}",
+            "(clean) {\n request_header -Remote-*\n request_header -Remote_*\n}\n\
+             x {\n route {\n import clean\n forward_auth x {\n SEVEN\n }\n}\n}",
+            "route {\n import ../clean.caddy\n forward_auth @m x {\n SEVEN\n }\n}",
+        ] {
+            assert_eq!(seen(text), ["ok"], "{text}");
+        }
+        assert!(seen("reverse_proxy x {\n copy_headers y\n}").is_empty());
+    }
+
+    #[test]
+    fn what_a_client_can_claim_is_named() {
+        let left = |text: &str| seen(text).concat();
+        let of_all = left("forward_auth x {\n SEVEN\n}");
+        assert!(of_all.contains("own Remote-* and Remote_*"), "{of_all}");
+        let underscores = "route {\n request_header -Remote-*\n forward_auth x {\n SEVEN\n }\n}";
+        assert!(left(underscores).contains("own Remote_* gets"));
+        for text in [
+            "forward_auth x {\n copy_headers Remote-User Remote-Email>X-Email\n}",
+            "forward_auth /a/* x {\n copy_headers {\n Remote-User\n Remote-Email\n }\n}",
+        ] {
+            let seen = left(text);
+            for name in IDENTITY {
+                let copied = ["Remote-User", "Remote-Email"].contains(&name);
+                let list: Vec<&str> = seen.split([' ', ',']).collect();
+                assert_eq!(list.contains(&name), !copied, "{name}: {seen}");
+            }
+        }
+        assert!(left("forward_auth x").contains("gets Remote-User, "));
+        for removed_too_late_or_not_always in [
+            // Caddy puts these behind forward_auth.
+            "x {\n request_header -Remote-*\n request_header -Remote_*\n forward_auth x {\n SEVEN\n }\n}",
+            "handle {\n request_header -Remote-*\n request_header -Remote_*\n forward_auth x {\n SEVEN\n }\n}",
+            "route {\n forward_auth x {\n SEVEN\n }\n request_header -Remote-*\n request_header -Remote_*\n}",
+            "route {\n request_header /a -Remote-*\n request_header @b -Remote_*\n forward_auth x {\n SEVEN\n }\n}",
+            "route {\n request_header -Remote-*\n request_header -Remote_*\n}\nforward_auth x {\n SEVEN\n}",
+            "(clean) {\n request_header -Remote-*\n request_header -Remote_*\n}\n\
+             x {\n import clean\n route {\n forward_auth x {\n SEVEN\n }\n}\n}",
+        ] {
+            assert_ne!(seen(removed_too_late_or_not_always), ["ok"]);
+        }
+    }
+
+    #[test]
+    fn addresses_stand_behind_matchers() {
+        for (line, expected) in [
+            (
+                "forward_auth unix//run/hallpass/http.sock",
+                "unix//run/hallpass/http.sock",
+            ),
+            ("forward_auth /private/* 127.0.0.1:8088", "127.0.0.1:8088"),
+            ("forward_auth * a:1 b:2", "a:1"),
+            ("forward_auth @m", ""),
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert_eq!(address(&words), expected);
+        }
+    }
+}

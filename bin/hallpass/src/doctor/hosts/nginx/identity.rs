@@ -1,0 +1,171 @@
+//! What nginx tells the application behind it of an identity: a client writes the same headers.
+
+use hallpass_core::examination::Finding;
+
+use super::super::IDENTITY;
+use super::super::configuration_file::Directive;
+
+/// How a request is passed on: the directive for it, and the one that sets what goes along.
+const WAYS: [(&str, &str); 5] = [
+    ("proxy_pass", "proxy_set_header"),
+    ("grpc_pass", "grpc_set_header"),
+    ("fastcgi_pass", "fastcgi_param"),
+    ("uwsgi_pass", "uwsgi_param"),
+    ("scgi_pass", "scgi_param"),
+];
+
+/// What is wrong where the question of `auth_request` is asked, and in the locations below that
+/// inherit it; `unchecked` where nobody looks at the name of Basic.
+pub fn examine(auth_request: &Directive, around: &[&Directive], unchecked: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let [outer @ .., place] = around {
+        let mut levels: Vec<&Directive> = outer.to_vec();
+        levels.push(place);
+        below(auth_request, &mut levels, unchecked, &mut findings);
+    }
+    findings
+}
+
+fn below<'a>(
+    auth_request: &Directive,
+    levels: &mut Vec<&'a Directive>,
+    unchecked: bool,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(place) = levels.last().copied() else {
+        return;
+    };
+    for (pass, set) in WAYS {
+        if place.inside.iter().any(|it| it.is(pass)) {
+            let sent = Sent::new(levels, set);
+            findings.extend(sent.forged(auth_request, levels));
+            findings.extend(unchecked.then(|| sent.unchecked(auth_request)).flatten());
+        }
+    }
+    for inner in &place.inside {
+        let inherits = !inner.inside.iter().any(|it| it.is("auth_request"));
+        if (inner.is("location") || inner.is("if")) && inherits {
+            levels.push(inner);
+            below(auth_request, levels, unchecked, findings);
+            levels.pop();
+        }
+    }
+}
+
+/// What goes along with a request.
+struct Sent<'a> {
+    /// The directive that sets it.
+    set: &'static str,
+    /// Those that hold: of the innermost block that has any.
+    lines: Vec<&'a Directive>,
+}
+
+impl<'a> Sent<'a> {
+    fn new(levels: &[&'a Directive], set: &'static str) -> Self {
+        let lines = |level: &&'a Directive| -> Vec<&'a Directive> {
+            level.inside.iter().filter(|it| it.is(set)).collect()
+        };
+        let lines = levels.iter().rev().map(lines).find(|it| !it.is_empty());
+        let lines = lines.unwrap_or_default();
+        Self { set, lines }
+    }
+
+    /// The last that sets `name`, which is the one that PHP takes.
+    fn line(&self, name: &str) -> Option<&'a Directive> {
+        let mut lines = self.lines.iter().rev().copied();
+        lines.find(|it| it.word(0).eq_ignore_ascii_case(name))
+    }
+
+    fn is_cgi(&self) -> bool {
+        self.set.ends_with("_param")
+    }
+
+    /// A header that the client may have written.
+    fn forged(&self, auth_request: &Directive, levels: &[&Directive]) -> Option<Finding> {
+        let names = IDENTITY.map(|name| {
+            if self.is_cgi() {
+                format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"))
+            } else {
+                name.to_owned()
+            }
+        });
+        let open: Vec<String> = names
+            .into_iter()
+            .filter(|name| self.line(name).is_none())
+            .collect();
+        let warning = |seen: String, mend: String| {
+            Some(Finding::warning(
+                "nginx-identity",
+                auth_request.at(),
+                seen,
+                mend,
+            ))
+        };
+        if !open.is_empty() {
+            let snippet = if self.is_cgi() { "php" } else { "identity" };
+            return warning(
+                format!(
+                    "what is behind gets {} as any client may have written it",
+                    open.join(", ")
+                ),
+                format!(
+                    "include snippets/hallpass-{snippet}.conf, or write {}",
+                    open.iter()
+                        .map(|name| format!("{} {name} \"\";", self.set))
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                ),
+            );
+        }
+        // A parameter of CGI stands for both spellings.
+        let passes = ["underscores_in_headers on", "ignore_invalid_headers off"];
+        let passes = passes.into_iter().find(|line| {
+            let (name, value) = line.split_once(' ').unwrap_or_default();
+            let all = levels
+                .iter()
+                .rev()
+                .flat_map(|level| level.inside.iter().rev());
+            let said = all.into_iter().find(|it| it.is(name));
+            said.is_some_and(|it| it.word(0).eq_ignore_ascii_case(value))
+        });
+        let passes = passes.filter(|_| !self.is_cgi())?;
+        warning(
+            format!("{passes}; lets a client's own Remote_User through beside Remote-User"),
+            format!("take {passes}; away: PHP and Python cannot tell the two apart"),
+        )
+    }
+
+    /// A name of Basic that nobody has checked.
+    fn unchecked(&self, auth_request: &Directive) -> Option<Finding> {
+        let named = self.lines.iter().copied().find(|it| {
+            let last = self.line(it.word(0));
+            last == Some(*it) && it.word(1).contains("$remote_user")
+        });
+        if let Some(line) = named {
+            return Some(Finding::problem(
+                "nginx-remote-user",
+                line.at(),
+                format!(
+                    "{} is $remote_user, the name of Basic, which basic=0 leaves unchecked: whoever \
+                     is logged in can be anybody",
+                    line.word(0)
+                ),
+                format!(
+                    "write {} {} $hallpass_user; after it",
+                    self.set,
+                    line.word(0)
+                ),
+            ));
+        }
+        let kept = self.line("HTTP_AUTHORIZATION").is_none();
+        (self.set == "fastcgi_param" && kept).then(|| {
+            Finding::problem(
+                "nginx-remote-user",
+                auth_request.at(),
+                "PHP makes PHP_AUTH_USER of Authorization, which basic=0 leaves unchecked: whoever is \
+                 logged in can be anybody",
+                "write fastcgi_param HTTP_AUTHORIZATION \"\";",
+            )
+        })
+    }
+}
