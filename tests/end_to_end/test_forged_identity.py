@@ -361,14 +361,21 @@ def test_claims_let_nobody_in(host, site):
 
 @hosts(ALL)
 def test_client_cannot_say_where_it_is(host):
-    for name in ("X-Forwarded-For", "x_forwarded_for", "X-Real-IP", "Forwarded", "X-Client-IP"):
-        for value in (forger.FORGED_ADDRESS, f"for={forger.FORGED_ADDRESS}"):
-            claims = [(name, value), ("Cookie", "sessionid=gone")]
-            assert host.ask(claims).status in (302, 401)
-            assert host.ask(claims * 2).status in (302, 401)
-    log = host.daemon.log()
-    assert forger.FORGED_ADDRESS not in log
-    assert "127.0.0.1" in log
+    names = ("X-Forwarded-For", "x_forwarded_for", "X-Real-IP", "Forwarded", "X-Client-IP")
+    values = (forger.FORGED_ADDRESS, f"for={forger.FORGED_ADDRESS}", "", "-")
+    claims = [[(name, value)] for name in names for value in values]
+    claims += [one * 2 for one in claims]
+    # As a header of the connection, it might be taken away once it is set.
+    claims += [[("Connection", f"close, {name}"), (name, forger.FORGED_ADDRESS)] for name in names]
+    for claim in claims:
+        answer = host.ask([*claim, ("Cookie", "sessionid=gone")])
+        if answer.status == 400:
+            continue  # Envoy takes no such header.
+        assert answer.status in (302, 401), claim
+        line = host.daemon.log().splitlines()[-1]
+        assert "no-session" in line and forger.FORGED_ADDRESS not in line, (claim, line)
+        # For a peer on loopback, Envoy says another address of this machine.
+        assert ("client=" if host.recipe == "Envoy" else f"client={LOOPBACK}") in line, (claim, line)
 
 
 @hosts(ALL)

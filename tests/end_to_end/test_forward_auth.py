@@ -221,6 +221,36 @@ def test_a_websocket_leads_back_to_its_page(world):
     assert "next=https%3A" in answer.headers["Location"]
 
 
+@pytest.mark.parametrize(
+    ("scheme", "host", "back"),
+    [
+        ("https,http", "shop.example.org, inner.example", "https://shop.example.org/private/x"),
+        ("https, http, http", "shop.example.org:8443", "https://shop.example.org:8443/private/x"),
+        ("HTTPS", "shop.example.org,", "https://shop.example.org/private/x"),
+        ("javascript", "shop.example.org", "/private/x"),
+        ("javascript,https", "shop.example.org", "/private/x"),
+        ("https", "shop.example.org@evil.example", "/private/x"),
+    ],
+)
+def test_behind_two_proxies_the_browsers_own_address_counts(world, scheme, host, back):
+    asked = traefik("GET", "/private/x", {})[2]
+    asked |= {"X-Forwarded-Proto": scheme, "X-Forwarded-Host": host}
+    answer = web.ask(world.addresses[0], "/auth?redirect=1", asked)
+    query = urllib.parse.urlsplit(answer.headers["Location"]).query
+    assert urllib.parse.parse_qs(query) == {"next": [back]}
+
+
+@pytest.mark.parametrize("name", ["X-Original-URI", "X-Original-URL", "X-Forwarded-Uri"])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:text/html,x", "ftp://x/", "https://a@evil.example/", "x"]
+)
+def test_nobody_is_led_back_to_what_is_no_page(world, name, address):
+    for address_of_daemon in world.addresses:
+        answer = web.ask(address_of_daemon, "/auth", {name: address})
+        assert answer.status == 401
+        assert answer.headers["X-Login-URL"] == LOGIN.format(url="")
+
+
 def test_what_the_client_wants_is_no_condition(world):
     bob, carol = world.session("bob"), world.session("carol")
     for wanted in (

@@ -483,6 +483,23 @@ def test_guessing_is_throttled(directory, hallpass_programs, new_site):
         assert world.status("/private/x", cookie=cookie) == 200
 
 
+def test_guessing_under_many_addresses_is_throttled(directory, hallpass_programs, new_site):
+    site = site_with_accounts(new_site)
+    as_written = {"failures = 10": "failures = 10"}
+    with World(site, directory, hallpass_programs, **as_written).running() as world:
+        for number in range(10):
+            claims = [
+                ("X-Forwarded-For", f"203.0.113.{number}"),
+                ("X-Real-IP", f"203.0.113.{number}"),
+            ]
+            guess = world.status("/api/x", f"nobody {number}", "guess", headers=claims)
+            assert guess == 401
+        claims = [("X-Forwarded-For", "203.0.113.99")]
+        assert world.status("/api/x", "bob", PASSWORDS["bob"], headers=claims) != 200
+        log = world.daemon.log()
+        assert "throttled" in log and "203.0.113" not in log
+
+
 SLOW = 4_000_000  # iterations: some hundreds of milliseconds
 
 
