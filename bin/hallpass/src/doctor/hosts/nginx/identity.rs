@@ -26,9 +26,9 @@ pub fn examine(auth_request: &Directive, around: &[&Directive], unchecked: bool)
     findings
 }
 
-fn below<'a>(
+fn below(
     auth_request: &Directive,
-    levels: &mut Vec<&'a Directive>,
+    levels: &mut Vec<&Directive>,
     unchecked: bool,
     findings: &mut Vec<Finding>,
 ) {
