@@ -971,6 +971,26 @@ def test_healthy_nginx(nginx):
     nginx_doctor(nginx).is_silent()
 
 
+@pytest.mark.parametrize("name", ["phpbb-django", "django-joomla"])
+def test_other_examples_of_nginx_fit(nginx, name):
+    directory = nginx.patient.directory
+    replacements = {"/run/hallpass/http.sock": str(directory / "http.sock")}
+    etc = example.install(name, directory / "other", replacements)
+    main = etc / "main.conf"
+    main.write_text(f"http {{ include {etc}/nginx.conf; }}\n")
+    doctor = nginx.patient.doctor("--host", "nginx", "--host-config", main)
+    doctor.is_silent()
+    assert any(it["seen"] == "it points here, and fits" for it in doctor.findings)
+    for snippet, line in (
+        ("forum-php.conf", 'fastcgi_param HTTP_REMOTE_GROUPS          "";'),
+        ("app-identity.conf", "proxy_set_header Remote-Groups          $hallpass_groups;"),
+    ):
+        if (file := etc / "snippets" / snippet).exists():
+            HostFile(nginx.patient, "nginx", file).edit(line, "")
+    doctor = nginx.patient.doctor("--host", "nginx", "--host-config", main)
+    doctor.names("nginx-identity", "REMOTE_GROUPS" if "phpbb" in name else "Remote-Groups", "warning", 0)
+
+
 QUESTION = "proxy_pass http://hallpass/auth;"
 
 
@@ -1075,6 +1095,29 @@ def test_nginx_tells_php_of_nobody_else(nginx, place, lines, check, mend):
     else:
         status = "problem" if check == "nginx-remote-user" else "warning"
         doctor.names(check, mend, status, 1 if status == "problem" else 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "check", "mend"),
+    [
+        ("", "nginx-identity", 'proxy_set_header Remote-User "";'),
+        ("include snippets/hallpass-identity.conf;", None, None),
+        (PHP[0] + " {claims}", "nginx-remote-user", "REMOTE_USER"),
+    ],
+)
+def test_nginx_tells_nothing_of_guests(nginx, line, check, mend):
+    """Who has no session, and is let in without a name."""
+    names = "USER USER_ENCODING EMAIL NAME GROUPS SESSION SESSION_EXPIRES".split()
+    claims = " ".join(f'fastcgi_param HTTP_REMOTE_{name} "";' for name in names)
+    way = "fastcgi_pass 127.0.0.1:9000;" if "fastcgi" in line else "proxy_pass http://application;"
+    nginx.edit("        return 302 $hallpass_login;\n", line.format(claims=claims) + way)
+    doctor = nginx_doctor(nginx)
+    if check is None:
+        doctor.is_silent()
+    else:
+        status = "problem" if check == "nginx-remote-user" else "warning"
+        doctor.names(check, mend, status, 1 if status == "problem" else 0)
+        assert len(doctor.complaints) == 1
 
 
 def test_key_with_both_credentials_is_well(nginx):

@@ -14,16 +14,32 @@ const WAYS: [(&str, &str); 5] = [
     ("scgi_pass", "scgi_param"),
 ];
 
-/// What is wrong where the question of `auth_request` is asked, and in the locations below that
-/// inherit it; `unchecked` where nobody looks at the name of Basic.
+/// What is wrong where the question of `auth_request` is asked, in the locations below that inherit
+/// it, and where guests get to; `unchecked` where nobody looks at the name of Basic.
 pub fn examine(auth_request: &Directive, around: &[&Directive], unchecked: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let [outer @ .., place] = around {
-        let mut levels: Vec<&Directive> = outer.to_vec();
-        levels.push(place);
-        below(auth_request, &mut levels, unchecked, &mut findings);
+    let mut levels = around.to_vec();
+    below(auth_request, &mut levels, unchecked, &mut findings);
+    if let Some(guests) = guests(around) {
+        let server = around.iter().take_while(|it| !it.is("server")).count();
+        levels.truncate(server + 1);
+        levels.push(guests);
+        below(guests, &mut levels, unchecked, &mut findings);
     }
     findings
+}
+
+/// The location to which those come of whom hallpassd knows nothing: `error_page 401 = @guest`.
+fn guests<'a>(around: &[&'a Directive]) -> Option<&'a Directive> {
+    let of_401 = |it: &&Directive| it.is("error_page") && it.words.iter().any(|word| word == "401");
+    let pages = around
+        .iter()
+        .rev()
+        .find_map(|level| level.inside.iter().find(of_401));
+    let name = pages?.words.last().filter(|name| name.starts_with('@'))?;
+    let server = around.iter().rev().find(|it| it.is("server"))?;
+    let mut locations = server.inside.iter().filter(|it| it.is("location"));
+    locations.find(|it| it.word(0) == name)
 }
 
 fn below(

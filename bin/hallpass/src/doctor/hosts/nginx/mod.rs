@@ -67,7 +67,12 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
             findings.extend(question.examine(person.as_ref()));
         }
         let unchecked = question.leaves_basic_unchecked();
-        findings.extend(identity::examine(directive, around, unchecked));
+        for finding in identity::examine(directive, around, unchecked) {
+            // Many locations may lead their guests to one.
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
     }
     if ours && findings.is_empty() {
         findings.push(Finding::ok("host", "read nginx's configuration", "it fits"));
