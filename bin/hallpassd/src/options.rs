@@ -97,9 +97,8 @@ Examples:
       error_page 401 = @login;
     }
     location @login { return 302 $login_url; }
-  An application behind it must be told all of Remote-User, Remote-User-Encoding, Remote-Email,
-  Remote-Name, Remote-Groups, Remote-Session, Remote-Session-Expires and REMOTE_USER by nginx, or a
-  client tells it: examples/nginx-django/snippets.
+  For an application behind it, nginx must set every identity header, or the client can: include
+  examples/nginx-django/snippets/hallpass-identity.conf there, or for PHP hallpass-php.conf.
 
   By hand:
     curl -i --unix-socket /run/hallpass/http.sock -u alice http://localhost/auth";

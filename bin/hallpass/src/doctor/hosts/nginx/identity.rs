@@ -118,19 +118,19 @@ impl<'a> Sent<'a> {
             ))
         };
         if !open.is_empty() {
-            let snippet = if self.is_cgi() { "php" } else { "identity" };
+            let lines = open.iter().map(|name| format!("{} {name} \"\";", self.set));
+            let lines = lines.collect::<Vec<_>>().join(" ");
+            let mend = match self.set {
+                "proxy_set_header" => {
+                    format!("include snippets/hallpass-identity.conf, or write {lines}")
+                }
+                "fastcgi_param" => format!("include snippets/hallpass-php.conf, or write {lines}"),
+                _ => format!("write {lines}"),
+            };
+            let open = open.join(", ");
             return warning(
-                format!(
-                    "what is behind gets {} as any client may have written it",
-                    open.join(", ")
-                ),
-                format!(
-                    "include snippets/hallpass-{snippet}.conf, or write {}",
-                    open.iter()
-                        .map(|name| format!("{} {name} \"\";", self.set))
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                ),
+                format!("what is behind gets {open} as any client may have written it"),
+                mend,
             );
         }
         // A parameter of CGI stands for both spellings.
