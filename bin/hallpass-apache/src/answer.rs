@@ -15,7 +15,7 @@ pub fn exit_code(verdict: &Verdict) -> u8 {
         Verdict::Granted(_) => 0,
         Verdict::Denied(reason) => match reason {
             Reason::UnknownUser => 1,
-            Reason::Inactive | Reason::NotPermitted => 3,
+            Reason::Inactive | Reason::Banned | Reason::NewPassword | Reason::NotPermitted => 3,
             Reason::Throttled => 7,
             Reason::Malformed => MALFORMED,
             _ => 2,

@@ -231,7 +231,7 @@ impl Found {
     fn verdict(&self) -> Verdict {
         match &self.account {
             None => Verdict::Denied(Reason::UnknownUser),
-            Some(account) if !account.active => Verdict::Denied(Reason::Inactive),
+            Some(account) if !account.active => Verdict::Denied(account.inactive),
             Some(account) => {
                 let mut identity = account.identity();
                 identity.groups.clone_from(&self.groups);

@@ -3,7 +3,7 @@
 use hallpass_passwords::Context;
 use hallpass_stores::sql::Value;
 
-use crate::Identity;
+use crate::{Identity, Reason};
 
 /// An account of the site.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub struct Account {
     pub encoded: Option<String>,
     /// Whether the account may be used.
     pub active: bool,
+    /// Why not, where it is not.
+    pub inactive: Reason,
     /// Whether it is staff.
     pub staff: bool,
     /// Whether it holds every permission.

@@ -95,11 +95,16 @@ impl std::fmt::Display for Decoding {
 }
 
 /// Why somebody may not in.
+///
+/// The [`word`](Self::word) is one of a few stable ones. Some reasons share a word, and have a
+/// [`detail`](Self::detail) that tells them apart in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// Nobody is logged in to the session.
     AnonymousSession,
+    /// The account, or the address that it comes from, is banned.
+    Banned,
     /// The session has ended.
     ExpiredSession,
     /// The account is switched off.
@@ -108,10 +113,25 @@ pub enum Reason {
     InvalidSession,
     /// The question itself is nonsense: not text, too long, or with control characters.
     Malformed,
+    /// The site wants a new password chosen before the account does anything else.
+    NewPassword,
     /// There is no such session.
     NoSession,
     /// A group, a permission or an `[access]` rule is missing.
     NotPermitted,
+    /// The session is of another application of the site.
+    OtherApplication,
+    /// The account has a second factor, and a password does not show it.
+    PasswordAlone,
+    /// The account must set up a second factor, and a password does not show it.
+    PasswordBeforeSetUp,
+    /// The site has its passwords checked elsewhere, as by LDAP, and what it stores is not what
+    /// counts.
+    PasswordElsewhere,
+    /// The account has a second factor, which the session has not shown.
+    SecondFactor,
+    /// The account must set up a second factor before the session counts.
+    SecondFactorSetUp,
     /// The password has changed since the session was made.
     StaleSession,
     /// The stored hash is of no algorithm that is known or allowed, or costs more than allowed.
@@ -129,12 +149,17 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 14] = [
+    /// All of them. Of those that share a word, the one without a detail is first.
+    pub const ALL: [Self; 22] = [
         Self::AnonymousSession,
         Self::ExpiredSession,
         Self::Inactive,
+        Self::Banned,
+        Self::NewPassword,
         Self::InvalidSession,
+        Self::OtherApplication,
+        Self::SecondFactor,
+        Self::SecondFactorSetUp,
         Self::Malformed,
         Self::NoSession,
         Self::NotPermitted,
@@ -143,14 +168,19 @@ impl Reason {
         Self::UnsupportedHash,
         Self::UnknownUser,
         Self::UnusablePassword,
+        Self::PasswordAlone,
+        Self::PasswordBeforeSetUp,
+        Self::PasswordElsewhere,
         Self::WrongPassword,
         Self::WrongUser,
     ];
 
-    /// The reason of that [`word`](Self::word).
+    /// The reason of that [`word`](Self::word) and [`detail`](Self::detail).
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    pub fn from_words(word: &str, detail: Option<&str>) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.word() == word && reason.detail() == detail)
     }
 
     /// The stable word that logs, `--json` and metrics use.
@@ -159,8 +189,11 @@ impl Reason {
         match self {
             Self::AnonymousSession => "anonymous-session",
             Self::ExpiredSession => "expired-session",
-            Self::Inactive => "inactive",
-            Self::InvalidSession => "invalid-session",
+            Self::Banned | Self::Inactive | Self::NewPassword => "inactive",
+            Self::InvalidSession
+            | Self::OtherApplication
+            | Self::SecondFactor
+            | Self::SecondFactorSetUp => "invalid-session",
             Self::Malformed => "malformed",
             Self::NoSession => "no-session",
             Self::NotPermitted => "not-permitted",
@@ -168,9 +201,41 @@ impl Reason {
             Self::Throttled => "throttled",
             Self::UnsupportedHash => "unsupported-hash",
             Self::UnknownUser => "unknown-user",
-            Self::UnusablePassword => "unusable-password",
+            Self::PasswordAlone
+            | Self::PasswordBeforeSetUp
+            | Self::PasswordElsewhere
+            | Self::UnusablePassword => "unusable-password",
             Self::WrongPassword => "wrong-password",
             Self::WrongUser => "wrong-user",
         }
+    }
+
+    /// The word beside it in logs that tells apart what shares a [`word`](Self::word).
+    #[must_use]
+    pub fn detail(self) -> Option<&'static str> {
+        match self {
+            Self::Banned => Some("banned"),
+            Self::NewPassword => Some("new-password"),
+            Self::OtherApplication => Some("other-application"),
+            Self::PasswordAlone | Self::SecondFactor => Some("second-factor"),
+            Self::PasswordBeforeSetUp | Self::SecondFactorSetUp => Some("second-factor-set-up"),
+            Self::PasswordElsewhere => Some("password-elsewhere"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_details_name_every_reason() {
+        for reason in Reason::ALL {
+            let named = Reason::from_words(reason.word(), reason.detail());
+            assert_eq!(named, Some(reason));
+        }
+        assert_eq!(Reason::from_words("inactive", Some("second-factor")), None);
+        assert_eq!(Reason::from_words("banned", None), None);
     }
 }

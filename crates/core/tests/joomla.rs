@@ -3,9 +3,13 @@
 
 mod recorded;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hallpass_core::Authenticator;
 
-use self::recorded::{Site, ask, identity, in_group, password, session, session_of, vouched};
+use self::recorded::{
+    Site, ask, explained, identity, in_group, password, session, session_of, vouched,
+};
 
 const DUMP: &str = include_str!("data/joomla-4.4.0.sql");
 const CONFIGURATION: &str = r#"<?php
@@ -280,8 +284,8 @@ fn a_second_factor_that_was_not_shown_keeps_out() {
     // Alice's session has shown it; a password never does.
     assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice");
     assert_eq!(
-        ask(&mut joomla, &password("alice", PASSWORD), TIME),
-        "unusable-password"
+        explained(&mut joomla, &password("alice", PASSWORD), TIME),
+        "unusable-password second-factor"
     );
     assert_eq!(ask(&mut joomla, &password("zoë", PASSWORD), TIME), "zoë");
     let mut lenient = authenticator(&site, "allow_missing_second_factor = true");
@@ -290,17 +294,346 @@ fn a_second_factor_that_was_not_shown_keeps_out() {
         "alice"
     );
     site.run("UPDATE jos_session SET data = NULL");
-    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "invalid-session");
+    assert_eq!(
+        explained(&mut joomla, &session(ALICE), TIME),
+        "invalid-session second-factor"
+    );
     assert_eq!(ask(&mut joomla, &session(ZOE), TIME), "zoë");
     assert_eq!(ask(&mut lenient, &session(ALICE), TIME), "alice");
     // Joomla 3.2 to 4.1.
     site.run("DROP TABLE jos_user_mfa; UPDATE jos_users SET otpKey = 'totp:x' WHERE id = 277");
     let mut older = authenticator(&site, "");
     assert_eq!(
-        ask(&mut older, &password("alice", PASSWORD), TIME),
-        "unusable-password"
+        explained(&mut older, &password("alice", PASSWORD), TIME),
+        "unusable-password second-factor"
     );
     assert_eq!(ask(&mut older, &session(ALICE), TIME), "alice");
+}
+
+/// The tables and rows of a Joomla 4.4.0 that the recorded site lacks, with all plug-ins on.
+const EXTENSIONS: &str = r#"
+    CREATE TABLE jos_user_mfa (id INTEGER, user_id INTEGER, method TEXT, options TEXT);
+    CREATE TABLE jos_viewlevels (id INTEGER, rules TEXT);
+    INSERT INTO jos_viewlevels VALUES
+        (1, '[1]'), (2, '[6,2,8]'), (3, '[6,3,8]'), (5, '[9]'), (6, '[8]');
+    CREATE TABLE jos_extensions (type TEXT, folder TEXT, element TEXT, enabled INTEGER,
+        access INTEGER, params TEXT, state INTEGER);
+    INSERT INTO jos_extensions VALUES
+        ('component', '', 'com_users', 1, 1, '{"guest_usergroup":"9"}', 0),
+        ('component', '', 'com_content', 1, 1, '{"forceMFAUserGroups":["2"]}', 0),
+        ('plugin', 'authentication', 'joomla', 1, 1, '{}', 0),
+        ('plugin', 'authentication', 'ldap', 0, 1, '{}', 0),
+        ('plugin', 'multifactorauth', 'totp', 1, 1, '{}', 0),
+        ('plugin', 'multifactorauth', 'email', 1, 1, '{}', 0),
+        ('plugin', 'twofactorauth', 'totp', 1, 1, '{}', 0),
+        ('plugin', 'user', 'joomla', 1, 1, '{}', 0);
+"#;
+
+/// A factor of alice's, and one by which it is told that nothing else has one.
+const TOTP: &str = "INSERT INTO jos_user_mfa VALUES (1, 277, 'totp', '###AES128###x')";
+
+fn options(json: &str) -> String {
+    format!("UPDATE jos_extensions SET params = '{json}' WHERE element = 'com_users'")
+}
+
+/// The rules are those of `isHandlingMultiFactorAuthentication` and `getUserMfaRecords`. Alice is in
+/// Registered (2), and so in Public (1).
+#[test]
+fn a_second_step_is_pending_where_joomla_asks_for_one() {
+    const SHOW: &str = "second-factor";
+    const SET_UP: &str = "second-factor-set-up";
+    let off = |element: &str| {
+        format!(
+            "UPDATE jos_extensions SET enabled = 0 WHERE folder = 'multifactorauth' AND element = '{element}'"
+        )
+    };
+    let forced = options(r#"{"forceMFAUserGroups":["2"]}"#);
+    let cases: Vec<(Vec<&str>, &str)> = vec![
+        (vec![], ""),
+        (vec![TOTP], SHOW),
+        // The plug-in of the only method is off, or away, or not shown to her.
+        (
+            vec![TOTP, "DELETE FROM jos_extensions WHERE element = 'totp'"],
+            "",
+        ),
+        (
+            vec![
+                TOTP,
+                "UPDATE jos_extensions SET state = -1 WHERE element = 'totp'",
+            ],
+            "",
+        ),
+        (
+            vec![
+                TOTP,
+                "UPDATE jos_extensions SET access = 6 WHERE element = 'totp'",
+            ],
+            "",
+        ),
+        (
+            vec![
+                TOTP,
+                "UPDATE jos_extensions SET access = 2 WHERE element = 'totp'",
+            ],
+            SHOW,
+        ),
+        // A method of somebody else's, whatever its plug-in is called.
+        (
+            vec![
+                "INSERT INTO jos_user_mfa VALUES (1, 277, 'sms', '###x')",
+                "INSERT INTO jos_extensions VALUES ('plugin', 'multifactorauth', 'telephone', 1, 1, '', 0)",
+            ],
+            SHOW,
+        ),
+        (
+            vec!["INSERT INTO jos_user_mfa VALUES (1, 277, 'sms', '###x')"],
+            "",
+        ),
+        // Backup codes are no factor, and neither is what cannot be read.
+        (
+            vec!["INSERT INTO jos_user_mfa VALUES (1, 277, 'backupcodes', '###x')"],
+            "",
+        ),
+        (
+            vec!["INSERT INTO jos_user_mfa VALUES (1, 277, 'totp', '')"],
+            "",
+        ),
+        (
+            vec!["INSERT INTO jos_user_mfa VALUES (1, 277, 'totp', NULL)"],
+            "",
+        ),
+        (
+            vec!["INSERT INTO jos_user_mfa VALUES (1, 278, 'totp', '###x')"],
+            "",
+        ),
+        // What Joomla 4.1 left moves into the table after the next login.
+        (
+            vec!["UPDATE jos_users SET otpKey = 'totp:x' WHERE id = 277"],
+            SHOW,
+        ),
+        (
+            vec!["UPDATE jos_users SET otpKey = 'yubikey:x' WHERE id = 277"],
+            "",
+        ),
+        // Exempt groups, and mandatory ones, which are stronger.
+        (
+            vec![
+                TOTP,
+                r#"UPDATE jos_extensions SET params = '{"neverMFAUserGroups":["2"]}'"#,
+            ],
+            "",
+        ),
+        (
+            vec![
+                TOTP,
+                r#"UPDATE jos_extensions SET params = '{"neverMFAUserGroups":[2]}'"#,
+            ],
+            "",
+        ),
+        (
+            vec![
+                TOTP,
+                r#"UPDATE jos_extensions SET params = '{"neverMFAUserGroups":["8"]}'"#,
+            ],
+            SHOW,
+        ),
+        (
+            vec![
+                TOTP,
+                r#"UPDATE jos_extensions SET params = '{"neverMFAUserGroups":"2"}'"#,
+            ],
+            SHOW,
+        ),
+        (
+            vec![TOTP, "UPDATE jos_extensions SET params = 'no JSON'"],
+            SHOW,
+        ),
+        (
+            vec![
+                TOTP,
+                r#"UPDATE jos_extensions SET params = '{"neverMFAUserGroups":["2"],"forceMFAUserGroups":["1"]}'"#,
+            ],
+            SHOW,
+        ),
+        (vec![&forced], SET_UP),
+        (vec![&forced, TOTP], SHOW),
+        (
+            vec![r#"UPDATE jos_extensions SET params = '{"forceMFAUserGroups":["1"]}'"#],
+            SET_UP,
+        ),
+        (
+            vec![r#"UPDATE jos_extensions SET params = '{"forceMFAUserGroups":["8"]}'"#],
+            "",
+        ),
+    ];
+    let also = [
+        (vec![TOTP.to_owned(), off("totp")], ""),
+        (vec![TOTP.to_owned(), off("email")], SHOW),
+        (vec![TOTP.to_owned(), forced.clone(), off("totp")], SET_UP),
+    ];
+    let owned = |(changes, expected): (Vec<&str>, &'static str)| {
+        let changes = changes.into_iter().map(str::to_owned);
+        (changes.collect::<Vec<String>>(), expected)
+    };
+    for (changes, expected) in cases.into_iter().map(owned).chain(also) {
+        let site = site();
+        site.run(EXTENSIONS);
+        changes.iter().for_each(|change| site.run(change));
+        let (by_password, by_session) = match expected {
+            "" => ("alice".to_owned(), "alice".to_owned()),
+            step => (
+                format!("unusable-password {step}"),
+                format!("invalid-session {step}"),
+            ),
+        };
+        let mut joomla = authenticator(&site, "");
+        let typed = password("alice", PASSWORD);
+        assert_eq!(
+            explained(&mut joomla, &typed, TIME),
+            by_password,
+            "{changes:?}"
+        );
+        // Her session has passed: Joomla does not ask again.
+        assert_eq!(
+            ask(&mut joomla, &session(ALICE), TIME),
+            "alice",
+            "{changes:?}"
+        );
+        // One that has not, and one that must set one up whatever it has passed.
+        for (checked, mandatory) in [(0, 0), (0, 1), (1, 1)] {
+            with_flags(&site, checked, mandatory);
+            let found = explained(&mut joomla, &session(ALICE), TIME);
+            assert_eq!(found, by_session, "{changes:?} {checked} {mandatory}");
+        }
+        let mut lenient = authenticator(&site, "allow_missing_second_factor = true");
+        assert_eq!(ask(&mut lenient, &typed, TIME), "alice");
+        assert_eq!(ask(&mut lenient, &session(ALICE), TIME), "alice");
+        // Whoever must choose a new password is told so first.
+        site.run("UPDATE jos_users SET requireReset = 1");
+        let inactive = explained(&mut joomla, &vouched("alice"), TIME);
+        assert_eq!(inactive, "inactive new-password");
+    }
+}
+
+/// Alice's session, with these in it.
+fn with_flags(site: &Site, checked: u8, mandatory: u8) {
+    let data = data_of(ALICE);
+    let encoded = data.split('"').nth(1).unwrap();
+    let plain = STANDARD.decode(encoded).unwrap();
+    let passed = b"s:9:\"com_users\";O:8:\"stdClass\":1:{s:11:\"mfa_checked\";i:1;}";
+    let at = plain
+        .windows(passed.len())
+        .position(|it| it == passed)
+        .unwrap();
+    let flags = format!(
+        "s:9:\"com_users\";O:8:\"stdClass\":2:{{s:11:\"mfa_checked\";i:{checked};\
+         s:19:\"mandatory_mfa_setup\";i:{mandatory};}}"
+    );
+    let changed = [&plain[..at], flags.as_bytes(), &plain[at + passed.len()..]].concat();
+    let text = STANDARD.encode(changed);
+    site.run(&format!(
+        "UPDATE jos_session SET data = 'joomla|s:{}:\"{text}\";' WHERE session_id = '{ALICE}'",
+        text.len()
+    ));
+}
+
+#[test]
+fn no_password_is_good_while_joomlas_plug_in_for_them_is_off() {
+    const ELSEWHERE: &str = "unusable-password password-elsewhere";
+    for (change, expected) in [
+        ("enabled = 1", "alice"),
+        ("enabled = 0", ELSEWHERE),
+        ("state = -1", ELSEWHERE),
+        ("state = 1", "alice"),
+        ("element = 'other'", ELSEWHERE),
+        ("folder = 'user'", ELSEWHERE),
+        // Whoever logs in is a guest until then.
+        ("access = 5", "alice"),
+        ("access = 2", ELSEWHERE),
+        ("access = 99", ELSEWHERE),
+    ] {
+        let site = site();
+        site.run(EXTENSIONS);
+        site.run(&format!(
+            "UPDATE jos_extensions SET {change} WHERE folder = 'authentication' AND element = 'joomla'"
+        ));
+        for more in ["", "allow_missing_second_factor = true"] {
+            let mut joomla = authenticator(&site, more);
+            let typed = password("alice", PASSWORD);
+            assert_eq!(explained(&mut joomla, &typed, TIME), expected, "{change}");
+            // LDAP, or whatever it is, may have let her in.
+            assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice", "{change}");
+        }
+    }
+}
+
+/// Joomla 3.2 to 4.1 ask for no second factor where there is no method at all.
+#[test]
+fn an_old_second_factor_counts_while_there_is_a_method() {
+    let site = site();
+    site.run(EXTENSIONS);
+    site.run("DROP TABLE jos_user_mfa; UPDATE jos_users SET otpKey = 'yubikey:x' WHERE id = 277");
+    let mut joomla = authenticator(&site, "");
+    let typed = password("alice", PASSWORD);
+    let expected = "unusable-password second-factor";
+    assert_eq!(explained(&mut joomla, &typed, TIME), expected);
+    site.run("UPDATE jos_extensions SET enabled = 0 WHERE folder = 'twofactorauth'");
+    assert_eq!(ask(&mut joomla, &typed, TIME), "alice");
+}
+
+/// With `session_metadata` off, the handler `database` writes rows as a new one is: a guest's. What
+/// they hold is what counts, as on real Joomlas 4.4, 5.3 and 6.1.
+#[test]
+fn without_metadata_the_data_in_the_row_decides() {
+    let site = site();
+    site.run("UPDATE jos_session SET client_id = NULL, guest = 1, userid = 0, username = ''");
+    let mut joomla = authenticator(&site, "session_metadata = false");
+    for (token, expected) in [
+        (ALICE, "alice"),
+        (ZOE, "zoë"),
+        (CAROL, "inactive"),
+        (NOBODY, "anonymous-session"),
+        ("5n8509ue4vtr2ihcofvq8iu4st", "no-session"),
+        ("4C7QC9VB79UEF402KJ974GQS1J", "no-session"),
+        ("", "no-session"),
+    ] {
+        assert_eq!(ask(&mut joomla, &session(token), TIME), expected, "{token}");
+    }
+    assert_eq!(
+        ask(&mut joomla, &session_of(ALICE, "zoë"), TIME),
+        "wrong-user"
+    );
+    // The time in the data is the site's clock, whatever the row's is.
+    site.run("UPDATE jos_session SET time = 1");
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME + 900), "alice");
+    assert_eq!(
+        ask(&mut joomla, &session(ALICE), TIME + 901),
+        "expired-session"
+    );
+    // Where there is metadata, such rows are a guest's.
+    let mut with_metadata = authenticator(&site, "");
+    assert_ne!(ask(&mut with_metadata, &session(ALICE), TIME), "alice");
+    // What a row says that was written before counts for nothing.
+    site.run("UPDATE jos_session SET client_id = 1, guest = 0, userid = 276");
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice");
+    assert_eq!(
+        ask(&mut joomla, &session(NOBODY), TIME),
+        "anonymous-session"
+    );
+    for (change, expected) in [
+        ("data = substr(data, 1, 500)", "invalid-session"),
+        ("data = ''", "no-session"),
+        ("data = NULL", "no-session"),
+    ] {
+        site.run(&format!("UPDATE jos_session SET {change}"));
+        assert_eq!(
+            ask(&mut joomla, &session(ALICE), TIME),
+            expected,
+            "{change}"
+        );
+    }
+    site.run("DELETE FROM jos_session");
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "no-session");
 }
 
 #[test]

@@ -123,6 +123,11 @@ impl Log {
         if let Some(reason) = decision.verdict.reason() {
             fields.push(("reason", Field::Word(reason)));
         }
+        if let Verdict::Denied(reason) = decision.verdict
+            && let Some(detail) = reason.detail()
+        {
+            fields.push(("detail", Field::Word(detail)));
+        }
         if let Some(user) = decision.user.or(owner) {
             fields.push(("user", Field::Text(beginning(user))));
         }

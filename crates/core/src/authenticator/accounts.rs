@@ -7,7 +7,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::groups;
 use super::{Authenticator, malformed_name};
-use crate::{Account, Client, Id};
+use crate::{Account, Client, Id, Reason};
 
 impl Authenticator {
     /// The account that `name` means, and the groups it is in, whatever may be wrong with it. One
@@ -32,6 +32,7 @@ impl Authenticator {
             if account.active {
                 let anywhere = Client::default();
                 account.active = !directory.bars(queries, &account, &anywhere, now)?;
+                account.inactive = Reason::Banned;
             }
             let groups = groups(directory, queries, &account)?;
             Ok(Some((account, groups)))

@@ -62,14 +62,14 @@ pub(super) fn admit(
     if !told::claimed(queries.witness(), answers, &question.name, account) {
         return Ok(Err(Reason::WrongUser));
     }
-    if !told::active(queries.witness(), account.active) {
-        return Ok(Err(Reason::Inactive));
+    if !told::active(queries.witness(), account) {
+        return Ok(Err(account.inactive));
     }
     if directory.bars(queries, account, &question.client, now)? {
         queries.witness().decided("ban", false, || {
             "the account or the address is banned".to_owned()
         });
-        return Ok(Err(Reason::Inactive));
+        return Ok(Err(Reason::Banned));
     }
     let conditions = [&access.conditions, &question.conditions];
     let groups = if question.wants_groups || conditions.iter().any(|these| these.name_groups()) {

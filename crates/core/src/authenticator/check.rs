@@ -239,7 +239,8 @@ pub struct Conclusion {
 pub(super) enum Known {
     Hash,
     NoAccount,
-    NoPassword,
+    /// No password is good for it, and why.
+    NoPassword(Reason),
 }
 
 impl Conclusion {
@@ -272,11 +273,10 @@ impl Conclusion {
     fn answer(&self, outcome: Outcome) -> Result<Identity, Reason> {
         match (self.account, outcome) {
             (Known::NoAccount, _) => Err(Reason::UnknownUser),
-            (_, Outcome::Match) => self.admitted.clone(),
-            (_, Outcome::Mismatch) => Err(Reason::WrongPassword),
-            (_, Outcome::Unusable) | (Known::NoPassword, Outcome::Unsupported) => {
-                Err(Reason::UnusablePassword)
-            }
+            (Known::NoPassword(reason), _) => Err(reason),
+            (Known::Hash, Outcome::Match) => self.admitted.clone(),
+            (Known::Hash, Outcome::Mismatch) => Err(Reason::WrongPassword),
+            (Known::Hash, Outcome::Unusable) => Err(Reason::UnusablePassword),
             (Known::Hash, Outcome::Unsupported) => Err(Reason::UnsupportedHash),
         }
     }

@@ -81,14 +81,19 @@ impl Authenticator {
             };
             let found = Found::by_name(&account, name);
             let admitted = admit(directory, queries, found, &self.access, question, now)?;
+            let refused = directory.refuses_passwords(queries, &account)?;
+            told::refused(queries.witness(), refused);
             let beside = directory.beside(queries, &account)?;
-            Ok(Some((account, beside, admitted)))
+            Ok(Some((account, refused, beside, admitted)))
         })?;
-        let (encoded, beside, admitted) = match found {
-            Some((account, beside, admitted)) => {
-                (Some(account.encoded.unwrap_or_default()), beside, admitted)
+        let (encoded, refused, beside, admitted) = match found {
+            Some((account, refused, beside, admitted)) => {
+                // Where no password is good, there is nothing to compare one with.
+                let encoded = account.encoded.filter(|_| refused.is_none());
+                let encoded = Some(encoded.unwrap_or_default());
+                (encoded, refused, beside, admitted)
             }
-            None => (None, Beside::default(), Err(Reason::UnknownUser)),
+            None => (None, None, Beside::default(), Err(Reason::UnknownUser)),
         };
         let fingerprint = shared.as_ref().and_then(|shared| {
             let stored = encoded.as_deref().map_or(name.as_bytes(), str::as_bytes);
@@ -108,7 +113,7 @@ impl Authenticator {
             client,
             account: match encoded.as_deref() {
                 None => Known::NoAccount,
-                Some("") => Known::NoPassword,
+                Some("") => Known::NoPassword(refused.unwrap_or(Reason::UnusablePassword)),
                 Some(_) => Known::Hash,
             },
             fingerprint,

@@ -81,6 +81,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::Reason;
     use crate::account::Id;
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -95,6 +96,7 @@ mod tests {
             name: "alice".to_owned(),
             encoded: None,
             active: true,
+            inactive: Reason::Inactive,
             staff: false,
             superuser: false,
             email: String::new(),

@@ -184,8 +184,8 @@ fn prove(
     };
     owners.remember(token.expose(), &login.key);
     if !account.active {
-        told::active(queries.witness(), false);
-        return Ok(Err(Reason::Inactive));
+        told::active(queries.witness(), &account);
+        return Ok(Err(account.inactive));
     }
     let confirmed = site.sessions.confirms(&login, &account);
     if !told::confirmed(queries.witness(), confirmed) {

@@ -20,10 +20,10 @@ fn told_of_nobody() -> String {
     "there is none, or more than one that it could mean".to_owned()
 }
 
-pub(super) fn active(witness: &Witness, active: bool) -> bool {
-    witness.decided("active", active, || match active {
+pub(super) fn active(witness: &Witness, account: &Account) -> bool {
+    witness.decided("active", account.active, || match account.active {
         true => "the account is active".to_owned(),
-        false => reason(Reason::Inactive).to_owned(),
+        false => reason(account.inactive).to_owned(),
     })
 }
 
@@ -72,6 +72,13 @@ pub(super) fn requirement(
         Requirement::Staff => "is staff?".to_owned(),
         Requirement::Superuser => "is a superuser?".to_owned(),
     })
+}
+
+/// Why no password is good for an account, where none is.
+pub(super) fn refused(witness: &Witness, refused: Option<Reason>) {
+    if let Some(why) = refused {
+        witness.decided("password-rule", false, || reason(why).to_owned());
+    }
 }
 
 /// What is known of a stored hash before it is computed. Never the hash.
@@ -129,14 +136,26 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
 pub(super) fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::AnonymousSession => "nobody is logged in to the session",
+        Reason::Banned => "the account or the address is banned",
         Reason::ExpiredSession => "the session has ended",
         Reason::Inactive => "the account is switched off",
         Reason::InvalidSession => {
             "the signature is wrong, or it cannot be decoded, or the site would not take it"
         }
         Reason::Malformed => "the name or the password is empty, too long, or no text",
+        Reason::NewPassword => "the site wants a new password chosen first",
         Reason::NoSession => "there is no such session",
         Reason::NotPermitted => "a group, a permission or an [access] rule is missing",
+        Reason::OtherApplication => "the session is of another application of the site",
+        Reason::PasswordAlone => "the account has a second factor, so that no password is enough",
+        Reason::PasswordBeforeSetUp => {
+            "one of the account's groups demands a second factor, and it is not set up"
+        }
+        Reason::PasswordElsewhere => "the site does not check its passwords itself",
+        Reason::SecondFactor => "the account's second factor has not been shown",
+        Reason::SecondFactorSetUp => {
+            "one of the account's groups demands a second factor, and it is not set up"
+        }
         Reason::StaleSession => "the password has changed since the session was made",
         Reason::Throttled => "there were too many wrong passwords lately",
         Reason::UnknownUser => "there is no such account",

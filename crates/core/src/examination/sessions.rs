@@ -89,7 +89,7 @@ impl Examination<'_> {
                     Some("backend") => "backend",
                     _ => "undecodable",
                 },
-                Ok(Err(reason)) => reason.word(),
+                Ok(Err(reason)) => reason.detail().unwrap_or(reason.word()),
                 Err(cause) => {
                     let mend = "see what the store's log says";
                     self.unavailable("sessions", "read a session", &cause, mend);
@@ -105,7 +105,19 @@ impl Examination<'_> {
     fn judge(&mut self, all: usize, counts: &BTreeMap<&'static str, usize>) {
         let of = |word| counts.get(word).copied().unwrap_or_default();
         let tried = format!("read the {all} newest sessions");
-        let opened = of("live") + of("anonymous-session") + of("stale-session") + of("inactive");
+        let opened = [
+            "live",
+            "anonymous-session",
+            "stale-session",
+            "inactive",
+            "new-password",
+            "other-application",
+            "second-factor",
+            "second-factor-set-up",
+        ]
+        .map(of)
+        .iter()
+        .sum();
         let mut found = Vec::new();
         match (of("signature"), opened) {
             (0, _) => {}
@@ -233,7 +245,7 @@ fn read(
     };
     Ok(match site.account_of(queries, &login)? {
         None => Err(Reason::UnknownUser),
-        Some(account) if !account.active => Err(Reason::Inactive),
+        Some(account) if !account.active => Err(account.inactive),
         Some(account) if !site.sessions.confirms(&login, &account) => Err(Reason::StaleSession),
         Some(_) => Ok(()),
     })

@@ -178,6 +178,16 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         Ok(false)
     }
 
+    /// Why no password is good for `account`, where the site asks for more than one, or has them
+    /// checked elsewhere. Its sessions are good all the same.
+    fn refuses_passwords(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+    ) -> Result<Option<Reason>, Unavailable> {
+        Ok(None)
+    }
+
     /// Whether `account`, which is active and no superuser, holds `permission`.
     fn holds(
         &mut self,

@@ -61,6 +61,18 @@ impl Needed {
     ) -> Self {
         Self::Table(Table::whole(name.into(), key, columns))
     }
+
+    /// A small table that some versions of the site's software lack.
+    pub(crate) fn optional_table(
+        name: impl Into<String>,
+        key: &'static str,
+        columns: &[&str],
+    ) -> Self {
+        Self::Table(Table {
+            optional: true,
+            ..Table::whole(name.into(), key, columns)
+        })
+    }
 }
 
 impl Table {

@@ -177,6 +177,17 @@ pub fn ask(site: &mut Authenticator, question: &Question, seconds: u64) -> Strin
     }
 }
 
+/// The verdict: the name, or the reason and its detail.
+pub fn explained(site: &mut Authenticator, question: &Question, seconds: u64) -> String {
+    match answer(site, question, seconds) {
+        Verdict::Denied(reason) => match reason.detail() {
+            Some(detail) => format!("{} {detail}", reason.word()),
+            None => reason.word().to_owned(),
+        },
+        _ => ask(site, question, seconds),
+    }
+}
+
 fn answer(site: &mut Authenticator, question: &Question, seconds: u64) -> Verdict {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let deadline = Deadline::after(Duration::from_secs(300));

@@ -81,6 +81,7 @@ enum Answer {
         session: Option<String>,
         expires: Option<u64>,
     },
+    /// The reason's word, and after a space its detail.
     Denied(String),
     Unavailable(String),
 }
@@ -190,7 +191,10 @@ pub fn write_verdict(verdict: &Verdict) -> String {
                 expires: expires.and_then(seconds).map(|since| since.as_secs()),
             }
         }
-        Verdict::Denied(reason) => Answer::Denied(reason.word().to_owned()),
+        Verdict::Denied(reason) => Answer::Denied(match reason.detail() {
+            Some(detail) => format!("{} {detail}", reason.word()),
+            None => reason.word().to_owned(),
+        }),
         Verdict::Unavailable(unavailable) => Answer::Unavailable(unavailable.to_string()),
     };
     // Nothing in it is what JSON cannot write.
@@ -225,7 +229,13 @@ pub fn read_verdict(bytes: &[u8]) -> Result<Verdict, Malformed> {
                 decoded: Decoding::default(),
             }),
         })),
-        Answer::Denied(word) => Verdict::Denied(Reason::from_word(&word).ok_or(Malformed)?),
+        Answer::Denied(words) => {
+            let (word, detail) = match words.split_once(' ') {
+                Some((word, detail)) => (word, Some(detail)),
+                None => (words.as_str(), None),
+            };
+            Verdict::Denied(Reason::from_words(word, detail).ok_or(Malformed)?)
+        }
         Answer::Unavailable(cause) => Unavailable::new(cause).into(),
     })
 }
@@ -330,6 +340,8 @@ mod tests {
             "null",
             "\"granted\"",
             "{\"denied\": \"because\"}",
+            "{\"denied\": \"inactive because\"}",
+            "{\"denied\": \"inactive \"}",
             "{\"denied\": null}",
             "{\"granted\": {}}",
             "{\"granted\": {\"name\": \"alice\"}}",

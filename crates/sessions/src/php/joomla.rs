@@ -35,6 +35,9 @@ pub struct Session {
     /// session without it belongs to a user already, whom Joomla lets see nothing but the
     /// question for the second factor.
     pub mfa_checked: bool,
+    /// Whether the account must set up a second factor that one of its groups demands (Joomla 4.2
+    /// and later): `mfa_checked` counts for nothing then.
+    pub mfa_mandatory: bool,
     /// When the session's last request began, in Unix seconds: it runs out `$lifetime` minutes
     /// later.
     pub last_request: Option<i64>,
@@ -74,6 +77,8 @@ fn facts(tree: &Tree<'_>) -> Result<Session, Failure> {
         found = Some(Session {
             user_id: integer(&user_id).filter(|id| *id > 0 && !guest),
             mfa_checked: at("com_users.mfa_checked")?.is_some_and(|checked| checked.is_true()),
+            mfa_mandatory: at("com_users.mandatory_mfa_setup")?
+                .is_some_and(|mandatory| mandatory.is_true()),
             last_request: at(last_request)?.as_ref().and_then(integer),
         });
     }

@@ -5,6 +5,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
 use super::rows::{Rows, key_text, key_value, truth};
+use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::Custom;
 use crate::site::{Directory, Needed};
@@ -112,6 +113,7 @@ impl Directory for Accounts {
             name: name.to_owned(),
             encoded: None,
             active: true,
+            inactive: Reason::Inactive,
             staff: false,
             superuser: false,
             email: String::new(),
@@ -252,6 +254,7 @@ fn accounts(
             name: username,
             encoded,
             active: truth(active, true),
+            inactive: Reason::Inactive,
             staff: truth(staff, false),
             superuser: truth(superuser, false),
             email,

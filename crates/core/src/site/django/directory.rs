@@ -391,6 +391,7 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
         name,
         encoded,
         active,
+        inactive: Reason::Inactive,
         staff,
         superuser,
         email,

@@ -5,8 +5,9 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
 use super::integer;
-use super::second_factor::SecondFactor;
+use super::second_step::{SecondSteps, Step};
 use super::statements::{SOME_HASHES, Statements};
+use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Joomla, LoginField};
 use crate::site::{self, Directory, Needed, Table};
@@ -24,12 +25,6 @@ pub(super) struct Accounts {
     allow_require_reset: bool,
     allow_missing_second_factor: bool,
     statements: Option<Statements>,
-}
-
-/// An account, and what else its row says.
-struct Found {
-    account: Account,
-    otp_key: Option<String>,
 }
 
 impl Accounts {
@@ -59,14 +54,14 @@ impl Accounts {
         statement: &str,
         parameters: &[(&str, Value)],
         limit: usize,
-    ) -> Result<Vec<Found>, Unavailable> {
+    ) -> Result<Vec<Account>, Unavailable> {
         let rows = queries.rows(statement, parameters, limit)?;
-        let found = rows.into_iter().filter_map(|row| self.found(row));
+        let found = rows.into_iter().filter_map(|row| self.account(row));
         Ok(found.collect())
     }
 
     /// `None` for a row without a key or a name, which is nobody's.
-    fn found(&self, mut row: Row) -> Option<Found> {
+    fn account(&self, mut row: Row) -> Option<Account> {
         let id = integer(&row.take(0)).filter(|id| *id > 0)?;
         let name = row.text(1).filter(|name| !name.is_empty())?;
         let encoded = row.text(2);
@@ -74,22 +69,23 @@ impl Accounts {
         let email = row.text(4).unwrap_or_default();
         let full_name = row.text(5).unwrap_or_default();
         let must_reset = integer(&row.take(6)).is_some_and(|reset| reset != 0);
-        let account = Account {
+        let pending = must_reset && !self.allow_require_reset;
+        Some(Account {
             id: Id {
                 value: Value::Integer(id),
                 text: id.to_string(),
             },
             name,
             encoded,
-            active: block == Some(0) && (self.allow_require_reset || !must_reset),
+            active: block == Some(0) && !pending,
+            inactive: match block {
+                Some(0) if pending => Reason::NewPassword,
+                _ => Reason::Inactive,
+            },
             staff: false,
             superuser: false,
             email,
             full_name: full_name.trim().to_owned(),
-        };
-        Some(Found {
-            account,
-            otp_key: row.text(7),
         })
     }
 
@@ -100,7 +96,7 @@ impl Accounts {
         queries: &mut Queries<'_>,
         field: LoginField,
         name: &str,
-    ) -> Result<Vec<Found>, Unavailable> {
+    ) -> Result<Vec<Account>, Unavailable> {
         let ignore_case = self.ignore_case;
         let statements = self.statements(queries)?;
         let (exact, column) = match field {
@@ -116,7 +112,7 @@ impl Accounts {
         let condition = queries.same_but_for_case(column, name);
         let folded = format!("{select} WHERE {condition}");
         let mut found = self.accounts(queries, &folded, &parameters, MOST_ALIKE)?;
-        found.retain(|found| fold_case(field_of(&found.account, field)) == fold_case(name));
+        found.retain(|account| fold_case(field_of(account, field)) == fold_case(name));
         Ok(found)
     }
 }
@@ -136,27 +132,15 @@ impl Directory for Accounts {
     ) -> Result<Option<Account>, Unavailable> {
         for field in self.login.clone() {
             let mut alike = self.alike(queries, field, name)?;
-            let exactly = |found: &Found| field_of(&found.account, field) == name;
-            if alike.len() > 1 && alike.iter().filter(|found| exactly(found)).count() == 1 {
+            let exactly = |account: &Account| field_of(account, field) == name;
+            if alike.len() > 1 && alike.iter().filter(|it| exactly(it)).count() == 1 {
                 alike.retain(exactly);
             }
-            let Found {
-                mut account,
-                otp_key,
-            } = match (alike.len(), alike.pop()) {
-                (1, Some(found)) => found,
-                (0, _) => continue,
+            match (alike.len(), alike.pop()) {
+                (1, Some(account)) => return Ok(Some(account)),
+                (0, _) => {}
                 _ => return Ok(None),
-            };
-            if !self.allow_missing_second_factor {
-                let second_factor = &self.statements(queries)?.second_factor;
-                let id = &account.id.value;
-                if second_factor.is_set(queries, id, otp_key.as_deref())? {
-                    // No password is enough for it.
-                    account.encoded = None;
-                }
             }
-            return Ok(Some(account));
         }
         Ok(None)
     }
@@ -173,7 +157,7 @@ impl Directory for Accounts {
         let parameters = [(":id", Value::Integer(key))];
         let mut found = self.accounts(queries, &statement, &parameters, 2)?;
         Ok(match (found.len(), found.pop()) {
-            (1, Some(found)) => Some(found.account),
+            (1, Some(account)) => Some(account),
             _ => None,
         })
     }
@@ -210,6 +194,37 @@ impl Directory for Accounts {
         Ok(groups.iter().any(|group| group.id == id))
     }
 
+    /// Joomla compares no password while its plug-in for that is off, and none is enough for an
+    /// account that must show a second factor, or set one up.
+    fn refuses_passwords(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+    ) -> Result<Option<Reason>, Unavailable> {
+        let allow_missing_second_factor = self.allow_missing_second_factor;
+        let statements = self.statements(queries)?;
+        let extensions = match &statements.extensions {
+            Some(statements) => Some(statements.read(queries)?),
+            None => None,
+        };
+        if extensions.as_ref().is_some_and(|it| !it.check_passwords()) {
+            return Ok(Some(Reason::PasswordElsewhere));
+        }
+        if allow_missing_second_factor {
+            return Ok(None);
+        }
+        let step = statements.second_steps.after_password(
+            queries,
+            extensions.as_ref(),
+            &statements.groups,
+            &account.id.value,
+        )?;
+        Ok(step.map(|step| match step {
+            Step::SetUp => Reason::PasswordBeforeSetUp,
+            Step::Show => Reason::PasswordAlone,
+        }))
+    }
+
     /// Joomla's permissions are actions on assets, which are not looked into.
     fn holds(
         &mut self,
@@ -226,12 +241,22 @@ impl Directory for Accounts {
         match &self.statements {
             Some(statements) => {
                 tables.extend(statements.groups.tables(prefix));
-                if matches!(statements.second_factor, SecondFactor::Table(_)) {
+                if matches!(statements.second_steps, SecondSteps::Table { .. }) {
                     tables.push(format!("{prefix}user_mfa"));
+                }
+                if statements.extensions.is_some() {
+                    tables
+                        .extend(["extensions", "viewlevels"].map(|name| format!("{prefix}{name}")));
                 }
             }
             None => {
-                for name in ["usergroups", "user_usergroup_map", "user_mfa"] {
+                for name in [
+                    "usergroups",
+                    "user_usergroup_map",
+                    "user_mfa",
+                    "extensions",
+                    "viewlevels",
+                ] {
                     tables.push(format!("{prefix}{name}"));
                 }
             }
@@ -249,8 +274,7 @@ impl Directory for Accounts {
             None => (statements.first.clone(), Vec::new()),
             Some(id) => (statements.after.clone(), vec![(":id", id.value.clone())]),
         };
-        let found = self.accounts(queries, &statement, &parameters, usize::MAX)?;
-        Ok(found.into_iter().map(|found| found.account).collect())
+        self.accounts(queries, &statement, &parameters, usize::MAX)
     }
 
     fn needs(&self) -> Vec<Needed> {
@@ -267,6 +291,15 @@ impl Directory for Accounts {
             }),
             Needed::table(full("user_usergroup_map"), key, &["user_id", "group_id"]),
             Needed::table(full("usergroups"), key, &["id", "title"]),
+            Needed::optional_table(
+                full("extensions"),
+                key,
+                &[
+                    "type", "folder", "element", "access", "params", "enabled", "state",
+                ],
+            ),
+            Needed::optional_table(full("viewlevels"), key, &["id", "rules"]),
+            Needed::optional_table(full("user_mfa"), key, &["user_id", "method"]),
         ]
     }
 

@@ -1,9 +1,10 @@
 //! Joomla: `#__users` for accounts, `#__session` and what the session handler keeps for sessions.
 
 mod directory;
+mod extensions;
 mod groups;
 mod keys;
-mod second_factor;
+mod second_step;
 mod sessions;
 mod statements;
 

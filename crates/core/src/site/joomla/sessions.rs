@@ -3,20 +3,25 @@
 //! | | the row | the data |
 //! |---|---|---|
 //! | handler `database` | must be there, live, no guest's, the right client's | in the row; must name the same user where there is any |
-//! | `redis`, `memcached`, `filesystem` | the same, unless `session_metadata` is off | must be there and name the same user: the row outlives a logout, the data does not |
+//! | `redis`, `memcached`, `filesystem` | the same | must be there and name the same user: the row outlives a logout, the data does not |
+//! | any, `session_metadata` off | only holds the data, if anything | must be there; says the user and the time |
 //!
-//! Joomla renews `time` in the row at every request, whatever the handler.
+//! Joomla renews `time` in the row at every request, whatever the handler. With `session_metadata`
+//! off, the handler `database` still writes rows, and all but the id, the time and the data are
+//! what a new row has: a guest's, of no user and no client.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::php::joomla as format;
-use hallpass_stores::sql::{Queries, Value};
+use hallpass_stores::sql::{Queries, Row, Value};
 use hallpass_stores::{Files, Unavailable, cache::Cache};
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
+use super::extensions::Statements as Extensions;
+use super::groups::Groups;
 use super::keys::{Keys, Lookup};
-use super::second_factor::SecondFactor;
+use super::second_step::{SecondSteps, Step};
 use super::{integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
 use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, until};
@@ -37,7 +42,15 @@ pub(super) struct Sessions {
     lifetime: Duration,
     store: Store,
     allow_missing_second_factor: bool,
-    second_factor: Option<SecondFactor>,
+    second_steps: Option<Box<Steps>>,
+}
+
+/// What is asked about a session that has not shown a second factor.
+#[derive(Debug)]
+struct Steps {
+    steps: SecondSteps,
+    groups: Groups,
+    extensions: Option<Extensions>,
 }
 
 /// Where the data is.
@@ -62,9 +75,7 @@ impl Sessions {
             prefix: joomla.prefix.clone(),
             client: joomla.client,
             shared: joomla.shared_session,
-            // Without rows there would be no sessions in the database.
-            metadata: joomla.session_metadata
-                || matches!(joomla.sessions, JoomlaSessions::Database),
+            metadata: joomla.session_metadata,
             lifetime: joomla.lifetime,
             store: match &joomla.sessions {
                 JoomlaSessions::Database => Store::Row,
@@ -80,8 +91,13 @@ impl Sessions {
                 JoomlaSessions::Unreachable(what) => Store::Unreachable(what.clone()),
             },
             allow_missing_second_factor: joomla.allow_missing_second_factor,
-            second_factor: None,
+            second_steps: None,
         }
+    }
+
+    /// Whether `#__session` is read.
+    fn reads_rows(&self) -> bool {
+        self.metadata || matches!(self.store, Store::Row)
     }
 
     /// What the row of the session `id` says; why it lets nobody in, where it does not.
@@ -91,22 +107,8 @@ impl Sessions {
         id: &str,
         now: SystemTime,
     ) -> Result<Result<Metadata, Reason>, Unavailable> {
-        let statement = format!(
-            "SELECT \"session_id\", \"client_id\", \"guest\", \"time\", \"userid\", \"data\" FROM \
-             {} WHERE \"session_id\" = :id",
-            table(&self.prefix, "session")
-        );
-        let rows = queries.rows(&statement, &[(":id", id.into())], 16)?;
-        // A collation may take several for the same; PHP's ids have case.
-        let row = rows.into_iter().find_map(|mut row| {
-            let same = match row.take(0) {
-                Value::Text(stored) => stored.as_bytes() == id.as_bytes(),
-                Value::Bytes(stored) => stored == id.as_bytes(),
-                _ => false,
-            };
-            same.then_some(row)
-        });
-        let Some(mut row) = row else {
+        let columns = "\"client_id\", \"guest\", \"time\", \"userid\", \"data\"";
+        let Some(mut row) = row(&self.prefix, queries, id, columns)? else {
             return Ok(Err(Reason::NoSession));
         };
         let (client, guest) = (row.take(1), integer(&row.take(2)));
@@ -122,7 +124,7 @@ impl Sessions {
             )
         };
         if !queries.witness().decided("client", ours, told) {
-            return Ok(Err(Reason::InvalidSession));
+            return Ok(Err(Reason::OtherApplication));
         }
         let time = integer(&row.take(3)).and_then(|time| u64::try_from(time).ok());
         let end = time.and_then(|time| {
@@ -140,24 +142,24 @@ impl Sessions {
         let Some(user) = user.filter(|_| guest == Some(0)) else {
             return Ok(Err(Reason::AnonymousSession));
         };
-        let data = match row.take(5) {
-            Value::Text(text) => text.into_bytes(),
-            Value::Bytes(bytes) => bytes,
-            _ => Vec::new(),
-        };
         Ok(Ok(Metadata {
             user,
             end,
-            data: as_written(data),
+            data: as_written(bytes(row.take(5))),
         }))
     }
 
-    /// The session's data where another handler than the database's has it; why there is none,
-    /// where there is none.
-    fn stored(&mut self, queries: &Queries<'_>, id: &str) -> Lookup {
+    /// The session's data where no row with metadata has it; why there is none, where there is none.
+    fn stored(&mut self, queries: &mut Queries<'_>, id: &str) -> Lookup {
         let deadline = queries.deadline();
         match &mut self.store {
-            Store::Row => Ok(Err(Reason::NoSession)),
+            Store::Row => {
+                let row = row(&self.prefix, queries, id, "\"data\"")?;
+                let data = row.map(|mut row| as_written(bytes(row.take(1))));
+                Ok(data
+                    .filter(|data| !data.is_empty())
+                    .ok_or(Reason::NoSession))
+            }
             Store::Cache { cache, keys } => {
                 for keys in keys {
                     let key = Zeroizing::new(format!("{}{id}", keys.prefix));
@@ -185,22 +187,69 @@ impl Sessions {
         }
     }
 
-    fn needs_second_factor(
+    /// What `user` must still do at the site before the session counts.
+    fn second_step(
         &mut self,
         queries: &mut Queries<'_>,
         user: i64,
-    ) -> Result<bool, Unavailable> {
+    ) -> Result<Option<Step>, Unavailable> {
         if self.allow_missing_second_factor {
-            return Ok(false);
+            return Ok(None);
         }
-        // The column of older versions is asked for before there is a session.
-        let second_factor = match self.second_factor.take() {
+        let known = match self.second_steps.take() {
             Some(known) => known,
-            None => SecondFactor::new(&self.prefix, false, queries)?,
+            None => {
+                let columns = queries.columns(&format!("{}users", self.prefix))?;
+                let column = columns.iter().any(|column| column.name == "otpKey");
+                Box::new(Steps {
+                    steps: SecondSteps::new(&self.prefix, column, queries)?,
+                    groups: Groups::new(&self.prefix, queries)?,
+                    extensions: Extensions::new(&self.prefix, queries)?,
+                })
+            }
         };
-        let needed = second_factor.is_set(queries, &Value::Integer(user), None);
-        self.second_factor = Some(second_factor);
-        needed
+        let step = known.step(queries, user);
+        self.second_steps = Some(known);
+        step
+    }
+}
+
+impl Steps {
+    fn step(&self, queries: &mut Queries<'_>, user: i64) -> Result<Option<Step>, Unavailable> {
+        let extensions = match &self.extensions {
+            Some(statements) => Some(statements.read(queries)?),
+            None => None,
+        };
+        let user = Value::Integer(user);
+        self.steps
+            .in_session(queries, extensions.as_ref(), &self.groups, &user)
+    }
+}
+
+/// The row of the session `id`, with its id and then `columns`.
+fn row(
+    prefix: &str,
+    queries: &mut Queries<'_>,
+    id: &str,
+    columns: &str,
+) -> Result<Option<Row>, Unavailable> {
+    let statement = format!(
+        "SELECT \"session_id\", {columns} FROM {} WHERE \"session_id\" = :id",
+        table(prefix, "session")
+    );
+    let rows = queries.rows(&statement, &[(":id", id.into())], 16)?;
+    // A collation may take several for the same; PHP's ids have case.
+    Ok(rows.into_iter().find_map(|mut row| {
+        let stored = bytes(row.take(0));
+        (stored == id.as_bytes()).then_some(row)
+    }))
+}
+
+fn bytes(value: Value) -> Vec<u8> {
+    match value {
+        Value::Text(text) => text.into_bytes(),
+        Value::Bytes(bytes) => bytes,
+        _ => Vec::new(),
     }
 }
 
@@ -226,6 +275,10 @@ impl SessionSource for Sessions {
         let (data, decoded) = match (&self.store, &metadata) {
             (Store::Row, Some(metadata)) if metadata.data.is_empty() => (None, ROW),
             (Store::Row, Some(metadata)) => (Some(metadata.data.clone()), ROW_WITH_DATA),
+            (Store::Row, None) => match self.stored(queries, id)? {
+                Ok(data) => (Some(data), ROW_WITH_DATA),
+                Err(reason) => return Ok(Err(reason)),
+            },
             _ => match self.stored(queries, id)? {
                 Ok(data) => (Some(data), STORE),
                 Err(reason) => return Ok(Err(reason)),
@@ -275,12 +328,26 @@ impl SessionSource for Sessions {
             }
             (None, None) => return Ok(Err(Reason::NoSession)),
         };
-        let passed = data.is_some_and(|data| data.mfa_checked);
-        if !passed && self.needs_second_factor(queries, user)? {
-            queries.witness().decided("second-factor", false, || {
-                "the account has one, and the session has not passed it".to_owned()
-            });
-            return Ok(Err(Reason::InvalidSession));
+        let passed = data.is_some_and(|data| data.mfa_checked && !data.mfa_mandatory);
+        let step = if passed {
+            None
+        } else {
+            self.second_step(queries, user)?
+        };
+        if let Some(step) = step {
+            let (reason, told) = match step {
+                Step::Show => (
+                    Reason::SecondFactor,
+                    "the account has one, and the session has not passed it",
+                ),
+                Step::SetUp => (
+                    Reason::SecondFactorSetUp,
+                    "one of the account's groups demands one, and it is not set up",
+                ),
+            };
+            let witness = queries.witness();
+            witness.decided("second-factor", false, || told.to_owned());
+            return Ok(Err(reason));
         }
         Ok(Ok(Login {
             key: user.to_string(),
@@ -291,18 +358,14 @@ impl SessionSource for Sessions {
     }
 
     fn tables(&self) -> Vec<String> {
-        let names: &[&str] = if self.metadata {
-            &["session", "user_mfa"]
-        } else {
-            &["user_mfa"]
-        };
-        let full = |name: &&str| format!("{}{name}", self.prefix);
-        names.iter().map(full).collect()
+        let session = self.reads_rows().then_some("session");
+        let full = |name: &str| format!("{}{name}", self.prefix);
+        session.into_iter().chain(["user_mfa"]).map(full).collect()
     }
 
     /// The row that says who is logged in, where sessions have one.
     fn needs(&self) -> Vec<Needed> {
-        if !self.metadata {
+        if !self.reads_rows() {
             return Vec::new();
         }
         let columns = ["session_id", "client_id", "guest", "time", "userid", "data"];
@@ -311,11 +374,16 @@ impl SessionSource for Sessions {
     }
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
-        if !self.metadata {
+        if !self.reads_rows() {
             return Ok(None);
         }
+        let people = if self.metadata {
+            " WHERE \"guest\" = 0"
+        } else {
+            ""
+        };
         let newest = format!(
-            "SELECT \"session_id\" FROM {} WHERE \"guest\" = 0 ORDER BY \"time\" DESC LIMIT {SAMPLE}",
+            "SELECT \"session_id\" FROM {}{people} ORDER BY \"time\" DESC LIMIT {SAMPLE}",
             table(&self.prefix, "session")
         );
         site::tokens(queries, &newest)

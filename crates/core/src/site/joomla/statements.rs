@@ -3,8 +3,9 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
+use super::extensions;
 use super::groups::Groups;
-use super::second_factor::SecondFactor;
+use super::second_step::SecondSteps;
 use super::table;
 
 /// How many hashes are looked at to learn what a check costs on this site.
@@ -13,7 +14,7 @@ pub(super) const SOME_HASHES: usize = 64;
 const PAGE: usize = 500;
 
 /// The statements for one site. Accounts come as: id, username, password, block, e-mail, name,
-/// whether a new password must be chosen, the second factor of Joomla 3.2 to 4.1.
+/// whether a new password must be chosen.
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) select: String,
@@ -28,7 +29,8 @@ pub(super) struct Statements {
     pub(super) after: String,
     pub(super) some_hashes: String,
     pub(super) groups: Groups,
-    pub(super) second_factor: SecondFactor,
+    pub(super) second_steps: SecondSteps,
+    pub(super) extensions: Option<extensions::Statements>,
 }
 
 impl Statements {
@@ -53,10 +55,9 @@ impl Statements {
         };
         let users = table(prefix, "users");
         let select = format!(
-            "SELECT \"id\", \"username\", \"password\", \"block\", \"email\", \"name\", {}, {} \
-             FROM {users}",
+            "SELECT \"id\", \"username\", \"password\", \"block\", \"email\", \"name\", {} FROM \
+             {users}",
             optional("requireReset"),
-            optional("otpKey"),
         );
         Ok(Self {
             by_username: format!("{select} WHERE \"username\" = :name"),
@@ -68,7 +69,8 @@ impl Statements {
                 "SELECT \"password\" FROM {users} ORDER BY \"id\" DESC LIMIT {SOME_HASHES}"
             ),
             groups: Groups::new(prefix, queries)?,
-            second_factor: SecondFactor::new(prefix, has("otpKey"), queries)?,
+            second_steps: SecondSteps::new(prefix, has("otpKey"), queries)?,
+            extensions: extensions::Statements::new(prefix, queries)?,
             select,
         })
     }

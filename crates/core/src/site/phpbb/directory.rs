@@ -9,10 +9,10 @@ use super::bans::is_banned;
 use super::escape::escape;
 use super::username::clean;
 use super::{integer, table};
-use crate::Client;
 use crate::account::{Account, Beside, Id};
 use crate::configuration::{Access, LoginField, Phpbb};
 use crate::site::{self, Directory, Needed};
+use crate::{Client, Reason};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
 /// anonymous.
@@ -120,6 +120,7 @@ fn found(mut row: Row) -> Option<Found> {
         name,
         encoded,
         active: founder || kind == Some(NORMAL),
+        inactive: Reason::Inactive,
         staff: founder,
         superuser: founder,
         email,

@@ -1,0 +1,154 @@
+//! Reads which plug-ins of a site are on, and what the options of com_users say of second factors
+//! (`PluginHelper::load` in libraries/src/Plugin/PluginHelper.php and
+//! `Access::getAuthorisedViewLevels` of 4.4).
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Queries, Row};
+use serde_json::Value as Json;
+
+use super::{integer, table};
+
+/// The most rows that are read of either table.
+const MOST: usize = 1000;
+/// The view level that everybody has.
+const PUBLIC_LEVEL: i64 = 1;
+/// The group that guests are in where com_users does not say.
+const PUBLIC_GROUP: i64 = 1;
+/// Joomla's own methods of a second factor: plug-in and method have one name.
+const OWN_METHODS: [&str; 5] = ["email", "fixed", "totp", "webauthn", "yubikey"];
+
+/// The statements that ask for the extensions of one site.
+#[derive(Debug)]
+pub(super) struct Statements {
+    extensions: String,
+    levels: String,
+}
+
+/// The extensions that decide who may log in, as they are now.
+#[derive(Debug)]
+pub(super) struct Extensions {
+    /// Those that are on: folder, element, view level.
+    plugins: Vec<(String, String, i64)>,
+    /// The groups that each view level is shown to. Read where a plug-in is not shown to all.
+    levels: Vec<(i64, Vec<i64>)>,
+    /// `forceMFAUserGroups`.
+    pub(super) forced: Vec<i64>,
+    /// `neverMFAUserGroups`.
+    pub(super) exempt: Vec<i64>,
+    /// `guest_usergroup`.
+    guests: i64,
+}
+
+impl Statements {
+    /// `None` where the database has no `#__extensions`: Joomla 1.5, and parts of a site.
+    pub(super) fn new(
+        prefix: &str,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<Self>, Unavailable> {
+        if queries.columns(&format!("{prefix}extensions"))?.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            extensions: format!(
+                "SELECT \"type\", \"folder\", \"element\", \"access\", CASE WHEN \"type\" = \
+                 'component' THEN \"params\" END FROM {} WHERE (\"type\" = 'plugin' AND \
+                 \"folder\" IN ('authentication', 'multifactorauth', 'twofactorauth') AND \
+                 \"enabled\" = 1 AND \"state\" IN (0, 1)) OR (\"type\" = 'component' AND \
+                 \"element\" = 'com_users')",
+                table(prefix, "extensions")
+            ),
+            levels: format!(
+                "SELECT \"id\", \"rules\" FROM {}",
+                table(prefix, "viewlevels")
+            ),
+        }))
+    }
+
+    pub(super) fn read(&self, queries: &mut Queries<'_>) -> Result<Extensions, Unavailable> {
+        let mut read = Extensions {
+            plugins: Vec::new(),
+            levels: Vec::new(),
+            forced: Vec::new(),
+            exempt: Vec::new(),
+            guests: PUBLIC_GROUP,
+        };
+        for mut row in queries.rows(&self.extensions, &[], MOST)? {
+            if row.text(0).as_deref() == Some("component") {
+                let options = row.text(4).unwrap_or_default();
+                let options: Json = serde_json::from_str(&options).unwrap_or_default();
+                read.forced = groups_in(&options, "forceMFAUserGroups");
+                read.exempt = groups_in(&options, "neverMFAUserGroups");
+                if let Some(guests) = options.get("guest_usergroup").and_then(number) {
+                    read.guests = guests;
+                }
+            } else if let (Some(folder), Some(element)) = (row.text(1), row.text(2)) {
+                let level = integer(&row.take(3)).unwrap_or_default();
+                read.plugins.push((folder, element, level));
+            }
+        }
+        if read
+            .plugins
+            .iter()
+            .any(|(_, _, level)| *level != PUBLIC_LEVEL)
+        {
+            let level = |mut row: Row| {
+                let rules = row.text(1).unwrap_or_default();
+                let rules: Vec<Json> = serde_json::from_str(&rules).unwrap_or_default();
+                let groups = rules.iter().filter_map(number).collect();
+                Some((integer(&row.take(0))?, groups))
+            };
+            let rows = queries.rows(&self.levels, &[], MOST)?;
+            read.levels = rows.into_iter().filter_map(level).collect();
+        }
+        Ok(read)
+    }
+}
+
+impl Extensions {
+    /// Whether Joomla's own authentication plug-in is on: without it, no password in `#__users` is
+    /// compared with anything. Who logs in is a guest until then.
+    pub(super) fn check_passwords(&self) -> bool {
+        let guests = [PUBLIC_GROUP, self.guests];
+        self.any(&guests, "authentication", |element| element == "joomla")
+    }
+
+    /// Whether the method of a second factor can be shown by an account in `groups`. What is not
+    /// Joomla's own may be called otherwise than its plug-in.
+    pub(super) fn offer(&self, groups: &[i64], method: &str) -> bool {
+        self.any(groups, "multifactorauth", |element| {
+            element == method || !OWN_METHODS.contains(&element)
+        })
+    }
+
+    /// Whether there is any method of 3.2 to 4.1. Where there is none, Joomla asks for none.
+    pub(super) fn offer_old(&self, groups: &[i64]) -> bool {
+        self.any(groups, "twofactorauth", |_| true)
+    }
+
+    fn any(&self, groups: &[i64], folder: &str, called: impl Fn(&str) -> bool) -> bool {
+        self.plugins.iter().any(|(found, element, level)| {
+            found == folder && called(element) && self.shown(*level, groups)
+        })
+    }
+
+    fn shown(&self, level: i64, groups: &[i64]) -> bool {
+        level == PUBLIC_LEVEL
+            || self.levels.iter().any(|(id, shown_to)| {
+                *id == level && shown_to.iter().any(|group| groups.contains(group))
+            })
+    }
+}
+
+/// A list of groups among `options`; what is not a list counts for nothing, as in Joomla.
+fn groups_in(options: &Json, key: &str) -> Vec<i64> {
+    let list = options.get(key).and_then(Json::as_array);
+    list.into_iter().flatten().filter_map(number).collect()
+}
+
+/// A number, which forms save as text.
+fn number(value: &Json) -> Option<i64> {
+    match value {
+        Json::String(text) => text.trim().parse().ok(),
+        _ => value.as_i64(),
+    }
+}

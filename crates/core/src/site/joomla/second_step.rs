@@ -1,0 +1,138 @@
+//! Decides which step an account must take at the site beyond its password: show a second factor,
+//! or set one up (libraries/src/Application/MultiFactorAuthenticationHandler.php and
+//! administrator/components/com_users/src/Helper/Mfa.php of 4.4 and 5).
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Queries, Value};
+
+use super::extensions::Extensions;
+use super::groups::Groups;
+use super::table;
+
+/// The most second factors of one account that are looked at.
+const MOST: usize = 1000;
+
+/// What an account must do at the site before it is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Set up a second factor, which one of its groups demands.
+    SetUp,
+    /// Show its second factor.
+    Show,
+}
+
+/// Where a site keeps second factors.
+#[derive(Debug)]
+pub(super) enum SecondSteps {
+    /// Nowhere: Joomla before 3.2.
+    None,
+    /// In `otpKey` of `#__users`: 3.2 to 4.1. Whoever has a session has shown it.
+    Column(String),
+    /// In `#__user_mfa`: 4.2 and later. A session begins before it is shown.
+    Table {
+        /// The methods of `:id`, and whether anything is kept of them.
+        methods: String,
+        /// What is left in `otpKey`: Joomla moves it into the table after the next login.
+        left: Option<String>,
+    },
+}
+
+impl SecondSteps {
+    /// The database is asked what there is; `column` says whether `#__users` has `otpKey`.
+    pub(super) fn new(
+        prefix: &str,
+        column: bool,
+        queries: &mut Queries<'_>,
+    ) -> Result<Self, Unavailable> {
+        let users = table(prefix, "users");
+        let left = column.then(|| format!("SELECT \"otpKey\" FROM {users} WHERE \"id\" = :id"));
+        let columns = queries.columns(&format!("{prefix}user_mfa"))?;
+        if columns.is_empty() {
+            return Ok(left.map_or(Self::None, Self::Column));
+        }
+        // What is kept is encrypted, and a secret.
+        let kept = if columns.iter().any(|column| column.name == "options") {
+            "CASE WHEN \"options\" IS NULL OR \"options\" IN ('', '[]', '{}', 'null') THEN 0 \
+             ELSE 1 END"
+        } else {
+            "1"
+        };
+        let methods = format!(
+            "SELECT \"method\", {kept} FROM {} WHERE \"user_id\" = :id",
+            table(prefix, "user_mfa")
+        );
+        Ok(Self::Table { methods, left })
+    }
+
+    /// What the account `id` must do after it has given its password. Without `extensions`, every
+    /// method can be shown.
+    pub(super) fn after_password(
+        &self,
+        queries: &mut Queries<'_>,
+        extensions: Option<&Extensions>,
+        groups: &Groups,
+        id: &Value,
+    ) -> Result<Option<Step>, Unavailable> {
+        let Self::Column(statement) = self else {
+            return self.in_session(queries, extensions, groups, id);
+        };
+        let set = method_left(queries, statement, id)?.is_some();
+        let groups = ids(groups, queries, id)?;
+        let asked = set && extensions.is_none_or(|extensions| extensions.offer_old(&groups));
+        Ok(asked.then_some(Step::Show))
+    }
+
+    /// What the account `id` must do in a session that has not shown a second factor.
+    pub(super) fn in_session(
+        &self,
+        queries: &mut Queries<'_>,
+        extensions: Option<&Extensions>,
+        groups: &Groups,
+        id: &Value,
+    ) -> Result<Option<Step>, Unavailable> {
+        let Self::Table { methods, left } = self else {
+            return Ok(None);
+        };
+        let mut set = Vec::new();
+        for mut row in queries.rows(methods, &[(":id", id.clone())], MOST)? {
+            if row.truth(1) {
+                set.push(row.text(0).unwrap_or_default());
+            }
+        }
+        if let Some(left) = left {
+            set.extend(method_left(queries, left, id)?);
+        }
+        // Backup codes stand in for another factor, and are none.
+        set.retain(|method| method != "backupcodes");
+        let Some(extensions) = extensions else {
+            return Ok((!set.is_empty()).then_some(Step::Show));
+        };
+        let groups = ids(groups, queries, id)?;
+        let is_in = |listed: &[i64]| listed.iter().any(|group| groups.contains(group));
+        let forced = is_in(&extensions.forced);
+        let exempt = is_in(&extensions.exempt) && !forced;
+        let pending = set.iter().any(|method| extensions.offer(&groups, method));
+        Ok(match (pending, forced) {
+            (true, _) if !exempt => Some(Step::Show),
+            (false, true) => Some(Step::SetUp),
+            _ => None,
+        })
+    }
+}
+
+fn ids(groups: &Groups, queries: &mut Queries<'_>, id: &Value) -> Result<Vec<i64>, Unavailable> {
+    let groups = groups.of(queries, id)?;
+    Ok(groups.into_iter().map(|group| group.id).collect())
+}
+
+/// The method in `otpKey`, `METHOD:SECRET`.
+fn method_left(
+    queries: &mut Queries<'_>,
+    statement: &str,
+    id: &Value,
+) -> Result<Option<String>, Unavailable> {
+    let mut rows = queries.rows(statement, &[(":id", id.clone())], 1)?;
+    let key = rows.pop().and_then(|mut row| row.text(0));
+    let method = |key: String| key.split(':').next().unwrap_or_default().to_owned();
+    Ok(key.filter(|key| !key.is_empty()).map(method))
+}
