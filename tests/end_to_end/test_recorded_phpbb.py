@@ -319,7 +319,10 @@ def test_the_banned_stay_out(board):
         (["58, '', '', 0, 0, 0"], False, False),
         (["0, '127.0.*', '', 0, 0, 0"], True, False),
         (["0, '127.0.0.2', '', 0, 0, 0"], False, False),
-        (["0, '', '*@example.org', 0, 0, 0"], True, True),
+        # The board asks for these at registration alone.
+        (["0, '', '*@example.org', 0, 0, 0"], False, False),
+        (["0, '', '*', 0, 0, 0"], False, False),
+        (["62, '', '', 0, 0, 0", "0, '', '*@example.org', 0, 0, 1"], True, True),
         (["0, '127.*', '', 0, 0, 0", "62, '', '', 0, 0, 1"], False, False),
     ]:
         rows = [f"({number}, {ban}, '', '')" for number, ban in enumerate(bans, 1000)]

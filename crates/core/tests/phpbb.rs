@@ -7,7 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use hallpass_core::{Authenticator, ClaimedName, Credential, Deadline, Question, Secret};
 
-use self::recorded::{Site, ask, from, identity, in_group, password, session, session_of, vouched};
+use self::recorded::{
+    Site, ask, explained, from, identity, in_group, password, session, session_of, vouched,
+};
 
 const DUMP: &str = include_str!("data/phpbb-3.3.10.sql");
 const CONFIGURATION: &str = r"<?php
@@ -557,12 +559,19 @@ fn the_banned_stay_out_for_as_long_as_they_are_banned() {
         ("(0, '127.0.*', '', 0, 0)".to_owned(), ZOE_TIME, "inactive"),
         ("(0, '127.0.0.2', '', 0, 0)".to_owned(), ZOE_TIME, ZOE_NAME),
         (
+            // The board asks for these at registration alone.
             "(0, '', '*@example.org', 0, 0)".to_owned(),
+            ZOE_TIME,
+            ZOE_NAME,
+        ),
+        ("(0, '', '*', 0, 0)".to_owned(), ZOE_TIME, ZOE_NAME),
+        (
+            "(0, '', '*@example.org', 0, 1), (62, '', '', 0, 0)".to_owned(),
             ZOE_TIME,
             "inactive",
         ),
         (
-            "(0, '', '*@example.com', 0, 0)".to_owned(),
+            "(0, '127.0.0.1', '', 0, 1), (62, '', '', 0, 0)".to_owned(),
             ZOE_TIME,
             ZOE_NAME,
         ),
@@ -588,6 +597,53 @@ fn the_banned_stay_out_for_as_long_as_they_are_banned() {
         site.run("UPDATE phpbb_users SET user_type = 3 WHERE user_id = 62");
         assert_eq!(ask(&mut phpbb, &session(ZOE), at), ZOE_NAME, "{values}");
     }
+}
+
+/// `get_provider` of phpBB 3.3: `ldap` and `apache` compare nothing with what is stored, `oauth` has
+/// the board check passwords, and without a method it is the board.
+#[test]
+fn no_password_is_good_that_the_board_does_not_check_itself() {
+    const ELSEWHERE: &str = "unusable-password password-elsewhere";
+    let site = site();
+    let mut phpbb = authenticator(&site, "");
+    for (method, expected) in [
+        ("db", "alice"),
+        ("oauth", "alice"),
+        ("", "alice"),
+        (" db ", "alice"),
+        ("ldap", ELSEWHERE),
+        (" ldap", ELSEWHERE),
+        ("apache", ELSEWHERE),
+        ("hallpass", ELSEWHERE),
+        ("DB", ELSEWHERE),
+        ("x/db", "alice"),
+        ("db/ldap", ELSEWHERE),
+    ] {
+        set(&site, "auth_method", method);
+        let typed = password("alice", PASSWORD);
+        assert_eq!(
+            explained(&mut phpbb, &typed, ZOE_TIME),
+            expected,
+            "{method}"
+        );
+        let wrong = password("alice", "wrong");
+        let denied = if expected == "alice" {
+            "wrong-password"
+        } else {
+            expected
+        };
+        assert_eq!(explained(&mut phpbb, &wrong, ZOE_TIME), denied, "{method}");
+        // The board may have let her in by whatever it is.
+        assert_eq!(
+            ask(&mut phpbb, &session(ZOE), ZOE_TIME),
+            ZOE_NAME,
+            "{method}"
+        );
+        assert_eq!(ask(&mut phpbb, &vouched("alice"), ZOE_TIME), "alice");
+    }
+    site.run("DELETE FROM phpbb_config WHERE config_name = 'auth_method'");
+    let typed = password("alice", PASSWORD);
+    assert_eq!(ask(&mut phpbb, &typed, ZOE_TIME), "alice");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Drupal 7's `user_check_password` (`includes/password.inc`) and Drupal 8 to 11's
 //! `PhpassHashedPassword` and `PhpPassword` (`core/lib/Drupal/Core/Password`).
 //!
-//! The login form trims what was typed, and so does the form that sets it; the REST login and
-//! accounts made by programs do not. Both are tried.
+//! The login form trims what was typed, and so does the form that sets it; the REST login of core
+//! (`/user/login?_format=json`) does not, and lets in by the text as it is. Both are tried.
 
 use crate::Limits;
 use crate::Outcome;

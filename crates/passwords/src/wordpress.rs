@@ -2,8 +2,8 @@
 //! `wp-login.php`.
 //!
 //! WordPress slashes all that is posted, and trims the password after that, so a hash made at the
-//! web site is of the slashed text; one made by `wp user create` or an importer is of the plain
-//! one. Both are tried.
+//! web site is of the slashed text. One made by `wp user create` or an importer is of the plain
+//! text: where the two differ, its owner is refused here as there.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -34,13 +34,10 @@ const LENGTH: usize = 4096;
 pub(crate) fn verify(scheme: &dyn Scheme, password: &[u8], limits: &Limits) -> Outcome {
     let slashed = typed::add_slashes(password);
     let slashed = typed::trim(&slashed);
-    let plain = typed::trim(password);
-    if typed::is_empty(slashed) || typed::is_empty(plain) {
-        return Outcome::Mismatch;
-    }
-    match check(scheme, slashed, limits) {
-        Outcome::Mismatch if slashed != plain => check(scheme, plain, limits),
-        outcome => outcome,
+    if typed::is_empty(slashed) {
+        Outcome::Mismatch
+    } else {
+        check(scheme, slashed, limits)
     }
 }
 
@@ -48,12 +45,7 @@ pub(crate) fn verify(scheme: &dyn Scheme, password: &[u8], limits: &Limits) -> O
 pub(crate) fn attempts(password: &[u8]) -> usize {
     let slashed = typed::add_slashes(password);
     let slashed = typed::trim(&slashed);
-    let plain = typed::trim(password);
-    if typed::is_empty(slashed) || typed::is_empty(plain) {
-        return 0;
-    }
-    let plain_too = slashed != plain && plain.len() <= LENGTH;
-    usize::from(slashed.len() <= LENGTH) + usize::from(plain_too)
+    usize::from(!typed::is_empty(slashed) && slashed.len() <= LENGTH)
 }
 
 /// The formats that WordPress tells apart, in its order.

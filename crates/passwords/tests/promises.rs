@@ -318,7 +318,7 @@ fn a_cost_may_be_abbreviated() {
 }
 
 #[test]
-fn wordpress_accounts_made_without_its_forms_get_in_too() {
+fn wordpress_knows_a_password_in_the_form_that_its_page_makes() {
     let hash = |text: &str| {
         let mut random = counting();
         make(Algorithm::PhpBcrypt, text.as_bytes(), Some(4), &mut random).unwrap()
@@ -326,13 +326,17 @@ fn wordpress_accounts_made_without_its_forms_get_in_too() {
     let check =
         |typed: &[u8], stored: &str| verify(Rules::Wordpress, typed, &hash(stored), &limits());
     assert_eq!(check(b"it's", "it\\'s"), Outcome::Match);
-    assert_eq!(check(b"it's", "it's"), Outcome::Match);
+    assert_eq!(check(b"it's", "it's"), Outcome::Mismatch);
     assert_eq!(check(b"it\\'s", "it's"), Outcome::Mismatch);
-    assert_eq!(check(b" it's ", "it's"), Outcome::Match);
+    assert_eq!(check(b" it's ", "it's"), Outcome::Mismatch);
+    assert_eq!(check(b" it's ", "it\\'s"), Outcome::Match);
+    assert_eq!(check(b"quo\"te", "quo\"te"), Outcome::Mismatch);
+    assert_eq!(check(b"back\\slash", "back\\slash"), Outcome::Mismatch);
+    assert_eq!(check(b"plain", "plain"), Outcome::Match);
 }
 
 #[test]
-fn phpbb_takes_a_password_that_is_escaped_already() {
+fn phpbb_knows_a_password_in_the_form_that_its_page_makes() {
     let hash = |text: &str| {
         let mut random = counting();
         make(Algorithm::PhpBcrypt, text.as_bytes(), Some(4), &mut random).unwrap()
@@ -346,10 +350,17 @@ fn phpbb_takes_a_password_that_is_escaped_already() {
     );
     assert_eq!(
         check("a&amp;b&lt;c&gt;&quot;d", "a&amp;b&lt;c&gt;&quot;d"),
-        Outcome::Match
+        Outcome::Mismatch
     );
+    // As a real board refused it.
+    let stored = "neu&lt;&amp;&gt;&quot;pw1";
+    assert_eq!(check("neu<&>\"pw1", stored), Outcome::Match);
+    assert_eq!(
+        check("neu&lt;&amp;&gt;&quot;pw1", stored),
+        Outcome::Mismatch
+    );
+    assert_eq!(check("it&#039;s", "it&#039;s"), Outcome::Mismatch);
     assert_eq!(check("a&amp;b", "a&amp;amp;b"), Outcome::Match);
-    // Never the other way round: phpBB itself lets nobody in by the unescaped text's hash.
     assert_eq!(check("a&b", "a&b"), Outcome::Mismatch);
     assert_eq!(check("a<b", "a<b"), Outcome::Mismatch);
     assert_eq!(check("a&amp;b & c", "a&amp;b & c"), Outcome::Mismatch);

@@ -18,6 +18,7 @@ pub fn write(page: &mut Page, path: &Path) -> anyhow::Result<()> {
     site_file::must_say(&file, literals.variable("dbms"), "$dbms")?;
     let directory = file.parent().unwrap_or(Path::new("/"));
     page.note(&format!("The phpBB board in {}.", directory.display()));
+    page.note("Passwords are good while its auth_method is db or oauth; `hallpass doctor` looks.");
     page.blank();
     page.string("framework", "phpbb", "see docs/phpbb.md for all keys");
     page.table(

@@ -18,6 +18,20 @@ impl Examination<'_> {
         let Ok(hashes) = asked else {
             return;
         };
+        let directory = &mut *self.site.directory;
+        let elsewhere = self
+            .database
+            .ask(deadline, |queries| directory.passwords_elsewhere(queries));
+        if let Ok(Some(why)) = elsewhere {
+            self.add(Finding::warning(
+                "passwords-elsewhere",
+                "see who checks the site's passwords",
+                format!(
+                    "{why}: what the site stores is not what counts, and no password is good here"
+                ),
+                "nothing, if sessions alone are to be accepted; else ask whatever the site asks",
+            ));
+        }
         let limits = &self.configuration.passwords.limits;
         let tried = format!("look at the hashes of the {} newest accounts", hashes.len());
         let mut kinds: BTreeMap<String, usize> = BTreeMap::new();

@@ -188,6 +188,15 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         Ok(None)
     }
 
+    /// Why the site's passwords are not checked by itself, in words for the administrator; `None`
+    /// where they are.
+    fn passwords_elsewhere(
+        &mut self,
+        _queries: &mut Queries<'_>,
+    ) -> Result<Option<String>, Unavailable> {
+        Ok(None)
+    }
+
     /// Whether `account`, which is active and no superuser, holds `permission`.
     fn holds(
         &mut self,

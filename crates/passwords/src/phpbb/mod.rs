@@ -24,10 +24,7 @@ use crate::typed;
 /// phpBB refuses longer passwords.
 const LENGTH: usize = 4096;
 
-/// Checks a password typed at phpBB's login page.
-///
-/// A password that is already in the form that phpBB's escaping gives is also tried as it stands:
-/// so other programs, which know phpBB's form of it, may hand it over.
+/// Checks a password typed at phpBB's login page, in the one form that the page makes of it.
 pub(crate) fn verify(
     password: &[u8],
     encoded: &str,
@@ -38,32 +35,22 @@ pub(crate) fn verify(
     if typed::is_empty(&escaped) {
         return Outcome::Mismatch;
     }
-    let verify = |escaped: &[u8]| {
-        if escaped.len() > LENGTH {
-            return Outcome::Mismatch;
-        }
-        match encoded.strip_prefix("$CP$") {
-            Some(rest) => converted::verify(password, escaped, rest, context, limits),
-            None => match parse(encoded) {
-                Some(scheme) => check(&*scheme, escaped, limits),
-                None => Outcome::Unsupported,
-            },
-        }
-    };
-    match verify(&escaped) {
-        Outcome::Mismatch if request::is_escaped(password) => verify(password),
-        outcome => outcome,
+    if escaped.len() > LENGTH {
+        return Outcome::Mismatch;
+    }
+    match encoded.strip_prefix("$CP$") {
+        Some(rest) => converted::verify(password, &escaped, rest, context, limits),
+        None => match parse(encoded) {
+            Some(scheme) => check(&*scheme, &escaped, limits),
+            None => Outcome::Unsupported,
+        },
     }
 }
 
 /// In how many forms a wrong password is tried.
 pub(crate) fn attempts(password: &[u8]) -> usize {
     let escaped = request::escape(password);
-    if typed::is_empty(&escaped) {
-        return 0;
-    }
-    let as_it_stands = request::is_escaped(password) && password.len() <= LENGTH;
-    usize::from(escaped.len() <= LENGTH) + usize::from(as_it_stands)
+    usize::from(!typed::is_empty(&escaped) && escaped.len() <= LENGTH)
 }
 
 /// What is stored, but for the converted hashes, which are several formats at once.

@@ -31,21 +31,3 @@ pub(super) fn escape(password: &[u8]) -> Zeroizing<Vec<u8>> {
     let normal = Zeroizing::new(escaped.nfc().collect::<String>());
     Zeroizing::new(typed::trim(normal.as_bytes()).to_vec())
 }
-
-/// Whether a password may be what [`escape`] gave: all of `& < > "` in it as entities, and at
-/// least one of them.
-pub(super) fn is_escaped(password: &[u8]) -> bool {
-    let mut pieces = password.split(|byte| *byte == b'&');
-    let bare = |piece: &[u8]| piece.iter().any(|byte| b"<>\"".contains(byte));
-    let entity = |piece: &[u8]| {
-        let name = piece.split(|byte| *byte == b';').next().unwrap_or_default();
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
-        !name.is_empty() && name.len() < piece.len() && name.iter().all(plain)
-    };
-    let first = pieces.next().unwrap_or_default();
-    let mut entities = 0;
-    let all = pieces
-        .inspect(|_| entities += 1)
-        .all(|piece| entity(piece) && !bare(piece));
-    all && entities > 0 && !bare(first)
-}

@@ -225,6 +225,18 @@ impl Directory for Accounts {
         }))
     }
 
+    fn passwords_elsewhere(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<String>, Unavailable> {
+        let Some(statements) = &self.statements(queries)?.extensions else {
+            return Ok(None);
+        };
+        let on = statements.read(queries)?.check_passwords();
+        let told = "the plug-in \"Authentication - Joomla\" is off, or not for guests";
+        Ok((!on).then(|| told.to_owned()))
+    }
+
     /// Joomla's permissions are actions on assets, which are not looked into.
     fn holds(
         &mut self,

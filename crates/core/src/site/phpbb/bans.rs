@@ -14,9 +14,13 @@ use crate::{Account, Client};
 /// The most bans that are looked at.
 const MOST: usize = 100_000;
 
-/// Whether `account` is banned at the time `now`: by its id, its e-mail address, or the address of
-/// `client`, where that is known, and those of the proxies before it where the board looks at them.
-/// One entry that excepts it is stronger than all bans.
+/// Whether `account` is banned at the time `now`: by its id, or the address of `client`, where that
+/// is known, and those of the proxies before it where the board looks at them. One entry that excepts
+/// it is stronger than all bans.
+///
+/// Entries of e-mail addresses do not count, as exceptions neither: the board asks for them where
+/// somebody registers or takes another address, and never where an account logs in or goes on
+/// (`session_create` calls `check_ban` without one).
 pub(super) fn is_banned(
     phpbb: &Phpbb,
     queries: &mut Queries<'_>,
@@ -25,8 +29,8 @@ pub(super) fn is_banned(
     now: SystemTime,
 ) -> Result<bool, Unavailable> {
     let statement = format!(
-        "SELECT \"ban_userid\", \"ban_ip\", \"ban_email\", \"ban_exclude\", \"ban_end\" FROM {} \
-         WHERE \"ban_userid\" = :id OR \"ban_ip\" <> '' OR \"ban_email\" <> ''",
+        "SELECT \"ban_userid\", \"ban_ip\", \"ban_exclude\", \"ban_end\" FROM {} WHERE \
+         \"ban_email\" = '' AND (\"ban_userid\" = :id OR \"ban_ip\" <> '')",
         table(&phpbb.prefix, "banlist")
     );
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -48,17 +52,13 @@ pub(super) fn is_banned(
     let mut banned = false;
     for mut row in rows {
         let user = integer(&row.take(0)).unwrap_or_default();
-        let (ip, email) = (
-            row.text(1).unwrap_or_default(),
-            row.text(2).unwrap_or_default(),
-        );
-        let excepted = row.truth(3);
-        if integer(&row.take(4)).is_some_and(|end| end != 0 && end < seconds) {
+        let ip = row.text(1).unwrap_or_default();
+        let excepted = row.truth(2);
+        if integer(&row.take(3)).is_some_and(|end| end != 0 && end < seconds) {
             continue;
         }
         let theirs = (user != 0 && account.id.value == Value::Integer(user))
-            || addresses.iter().any(|address| matches(&ip, address))
-            || matches(&email, &account.email);
+            || addresses.iter().any(|address| matches(&ip, address));
         if theirs && excepted {
             return Ok(false);
         }

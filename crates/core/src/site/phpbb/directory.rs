@@ -7,6 +7,7 @@ use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
 use super::bans::is_banned;
 use super::escape::escape;
+use super::settings::passwords_elsewhere;
 use super::username::clean;
 use super::{integer, table};
 use crate::account::{Account, Beside, Id};
@@ -215,6 +216,26 @@ impl Directory for Accounts {
         Ok(!account.superuser && is_banned(&self.phpbb, queries, account, client, now)?)
     }
 
+    /// The board compares a password with what it stores only where it checks passwords itself: under
+    /// `auth_method = ldap` a row keeps the password of the first login, and nothing ever looks at
+    /// it.
+    fn refuses_passwords(
+        &mut self,
+        queries: &mut Queries<'_>,
+        _account: &Account,
+    ) -> Result<Option<Reason>, Unavailable> {
+        let elsewhere = passwords_elsewhere(&self.phpbb, queries)?;
+        Ok(elsewhere.map(|_| Reason::PasswordElsewhere))
+    }
+
+    fn passwords_elsewhere(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<String>, Unavailable> {
+        let elsewhere = passwords_elsewhere(&self.phpbb, queries)?;
+        Ok(elsewhere.map(|method| format!("auth_method is {method:?}")))
+    }
+
     /// Groups that came with the board are called by their constant names, as `ADMINISTRATORS`.
     fn groups(
         &mut self,
@@ -280,7 +301,13 @@ impl Directory for Accounts {
             Needed::small_table(
                 full("banlist"),
                 key,
-                &["ban_userid", "ban_ip", "ban_email", "ban_end"],
+                &[
+                    "ban_userid",
+                    "ban_ip",
+                    "ban_email",
+                    "ban_exclude",
+                    "ban_end",
+                ],
             ),
         ]
     }

@@ -21,6 +21,26 @@ pub(super) struct Settings {
     pub(super) max_autologin_time: u64,
 }
 
+/// Who checks the board's passwords, where it does not do that itself: `auth_method`, as
+/// `get_provider` in phpbb/auth/provider_collection.php of 3.3 reads it. Without one it is the
+/// board; `oauth` leaves passwords to the board, too.
+pub(super) fn passwords_elsewhere(
+    phpbb: &Phpbb,
+    queries: &mut Queries<'_>,
+) -> Result<Option<String>, Unavailable> {
+    let statement = format!(
+        "SELECT \"config_value\" FROM {} WHERE \"config_name\" = 'auth_method'",
+        table(&phpbb.prefix, "config")
+    );
+    let mut rows = queries.rows(&statement, &[], 1)?;
+    let method = rows.pop().and_then(|mut row| row.text(0));
+    let method = method.unwrap_or_default();
+    let method = method.trim().trim_end_matches('/');
+    let method = method.rsplit('/').next().unwrap_or_default();
+    let elsewhere = !matches!(method, "" | "db" | "oauth");
+    Ok(elsewhere.then(|| method.to_owned()))
+}
+
 impl Settings {
     /// Reads them, where `phpbb` does not say otherwise.
     pub(super) fn read(phpbb: &Phpbb, queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
