@@ -3,7 +3,13 @@
 //! The password is used to its 72nd byte and no further, as OpenBSD, PHP and python-bcrypt before
 //! 5 do. A salt with spare bits set is not what any of them writes: they either refuse it or
 //! write it back without, so that the texts differ.
+//!
+//! crypt_blowfish, which PHP and libxcrypt carry along, had a bug before 1.1: it took bytes from 0x80
+//! on for negative, and so mixed up the word of four bytes that they are in. `$2x$` marks hashes of
+//! that kind; its `$2a$` is right, but differs on purpose for the few passwords for which a hash with
+//! the bug could be of another password as well (Openwall crypt_blowfish 1.3, `BF_set_key`).
 
+use blowfish::Blowfish;
 use zeroize::Zeroizing;
 
 use crate::Description;
@@ -16,14 +22,36 @@ use crate::scheme::compare;
 /// bcrypt reads so many bytes of a password, its end included.
 const LENGTH: usize = 72;
 
+/// What is encrypted, `OrpheanBeholderScryDoubt`.
+const TEXT: [u32; 6] = [
+    0x4f72_7068,
+    0x6561_6e42,
+    0x6568_6f6c,
+    0x6465_7253,
+    0x6372_7944,
+    0x6f75_6274,
+];
+
+/// How a password becomes a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keying {
+    /// As it is.
+    Right,
+    /// As crypt_blowfish does for `$2x$`.
+    SignExtended,
+    /// As crypt_blowfish does for `$2a$`.
+    Countered,
+}
+
 /// bcrypt's own order of the base64 alphabet.
 const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// A stored bcrypt hash.
 pub(crate) struct BcryptHash<'a> {
     algorithm: &'static str,
-    /// Name of the variant: `2a`, `2b` or `2y`.
+    /// Name of the variant: `2a`, `2b`, `2y`; `2x` of crypt_blowfish alone.
     variant: &'a str,
+    keying: Keying,
     cost: u32,
     salt: [u8; 16],
     encoded: &'a str,
@@ -32,10 +60,28 @@ pub(crate) struct BcryptHash<'a> {
 impl<'a> BcryptHash<'a> {
     /// Reads a whole stored hash.
     pub(crate) fn parse(encoded: &'a str, algorithm: &'static str) -> Option<Self> {
+        Self::read(encoded, algorithm).filter(|hash| hash.keying != Keying::SignExtended)
+    }
+
+    /// Reads a whole stored hash, to be checked as crypt_blowfish does.
+    pub(crate) fn parse_crypt(encoded: &'a str, algorithm: &'static str) -> Option<Self> {
+        let hash = Self::read(encoded, algorithm)?;
+        let keying = match hash.variant {
+            "2a" => Keying::Countered,
+            _ => hash.keying,
+        };
+        Some(Self { keying, ..hash })
+    }
+
+    fn read(encoded: &'a str, algorithm: &'static str) -> Option<Self> {
         let mut fields = encoded.strip_prefix('$')?.split('$');
         let (variant, cost, rest) = (fields.next()?, fields.next()?, fields.next()?);
-        let known = matches!(variant, "2a" | "2b" | "2y");
-        if !known || cost.len() != 2 || rest.len() != 22 + 31 || fields.next().is_some() {
+        let keying = match variant {
+            "2a" | "2b" | "2y" => Keying::Right,
+            "2x" => Keying::SignExtended,
+            _ => return None,
+        };
+        if cost.len() != 2 || rest.len() != 22 + 31 || fields.next().is_some() {
             return None;
         }
         let cost = number::plain(cost.strip_prefix('0').unwrap_or(cost))?;
@@ -46,6 +92,7 @@ impl<'a> BcryptHash<'a> {
         plausible.then_some(Self {
             algorithm,
             variant,
+            keying,
             cost,
             salt,
             encoded,
@@ -59,7 +106,7 @@ impl<'a> BcryptHash<'a> {
 
     /// The hash of `password` with the same variant, cost and salt.
     pub(crate) fn encode(&self, password: &[u8]) -> Zeroizing<String> {
-        encode(password, self.variant, self.cost, self.salt)
+        write(password, self.variant, self.keying, self.cost, self.salt)
     }
 }
 
@@ -94,20 +141,92 @@ pub(crate) fn encode(
     cost: u32,
     salt: [u8; 16],
 ) -> Zeroizing<String> {
-    let mut key = Zeroizing::new([0; LENGTH]);
-    let used = password.iter().copied().chain([0]).take(LENGTH);
-    let length = (password.len() + 1).min(LENGTH);
-    for (slot, byte) in key.iter_mut().zip(used) {
-        *slot = byte;
-    }
-    let key = key.get(..length).unwrap_or(&[0]);
-    let digest = Zeroizing::new(bcrypt::bcrypt(cost.clamp(4, 31), salt, key));
+    write(password, variant, Keying::Right, cost, salt)
+}
+
+fn write(
+    password: &[u8],
+    variant: &str,
+    keying: Keying,
+    cost: u32,
+    salt: [u8; 16],
+) -> Zeroizing<String> {
+    let digest = digest(&Keys::new(password, keying), cost.clamp(4, 31), &salt);
     // The 24th byte has never been written down.
     let written = digest.get(..23).unwrap_or_default();
     let mut text = Zeroizing::new(format!("${variant}${cost:02}$"));
     encode64(&salt, &mut text);
     encode64(written, &mut text);
     text
+}
+
+type Key = Zeroizing<[u8; LENGTH]>;
+
+/// The two keys of a password, each as long as Blowfish reads: 18 words.
+struct Keys {
+    /// Of the first expansion.
+    first: Key,
+    /// Of all others.
+    others: Key,
+}
+
+impl Keys {
+    fn new(password: &[u8], keying: Keying) -> Self {
+        // The password and its end, over and over.
+        let mut bytes = password.iter().copied().chain([0]).cycle();
+        let (mut right, mut extended) = (Key::new([0; LENGTH]), Key::new([0; LENGTH]));
+        let (mut beyond_ascii, mut differ) = (false, false);
+        let words = right.chunks_exact_mut(4).zip(extended.chunks_exact_mut(4));
+        for (right, extended) in words {
+            let (mut word, mut negative) = (0u32, 0u32);
+            for position in 0..4 {
+                let byte = bytes.next().unwrap_or_default();
+                word = word << 8 | u32::from(byte);
+                negative = negative << 8 | i32::from(byte.cast_signed()).cast_unsigned();
+                beyond_ascii |= position > 0 && byte >= 0x80;
+            }
+            differ |= word != negative;
+            right.copy_from_slice(&word.to_be_bytes());
+            extended.copy_from_slice(&negative.to_be_bytes());
+        }
+        if keying == Keying::SignExtended {
+            return Self {
+                first: extended.clone(),
+                others: extended,
+            };
+        }
+        let mut first = right.clone();
+        // The bug made no difference although it could: the word's second byte hides others. What it
+        // would be taken for is kept apart by one bit.
+        if keying == Keying::Countered && beyond_ascii && !differ {
+            for byte in first.iter_mut().skip(1).take(1) {
+                *byte ^= 1;
+            }
+        }
+        Self {
+            first,
+            others: right,
+        }
+    }
+}
+
+fn digest(keys: &Keys, cost: u32, salt: &[u8; 16]) -> Zeroizing<[u8; 24]> {
+    let mut state: Blowfish = Blowfish::bc_init_state();
+    state.salted_expand_key(salt, keys.first.as_slice());
+    for _ in 0..1u32 << cost {
+        state.bc_expand_key(keys.others.as_slice());
+        state.bc_expand_key(salt);
+    }
+    let mut digest = Zeroizing::new([0; 24]);
+    for (block, written) in TEXT.chunks_exact(2).zip(digest.chunks_exact_mut(8)) {
+        if let &[left, right] = block {
+            let words = (0..64).fold([left, right], |words, _| state.bc_encrypt(words));
+            for (word, written) in words.iter().zip(written.chunks_exact_mut(4)) {
+                written.copy_from_slice(&word.to_be_bytes());
+            }
+        }
+    }
+    digest
 }
 
 /// Appends base64 in bcrypt's alphabet, without padding.

@@ -75,6 +75,11 @@ fn php() {
 }
 
 #[test]
+fn php_blowfish() {
+    replay("php_blowfish.json");
+}
+
+#[test]
 fn phpbb() {
     replay("phpbb.json");
 }

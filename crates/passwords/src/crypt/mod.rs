@@ -34,9 +34,7 @@ pub(crate) fn php(encoded: &str) -> Parsed<'_> {
         sha: ["crypt_sha256", "crypt_sha512"],
         bcrypt: "bcrypt",
     };
-    let modified = encoded.starts_with("$2a$");
     Some(Box::new(Php {
-        modified,
         inner: parse(encoded, &names)?,
     }))
 }
@@ -62,15 +60,13 @@ pub(crate) fn libxcrypt<'a>(encoded: &'a str, algorithm: &'static str) -> Parsed
 fn parse<'a>(encoded: &'a str, names: &Names) -> Parsed<'a> {
     match encoded.as_bytes() {
         [b'$', b'1', b'$', ..] => Some(Box::new(md5::Md5Crypt::parse(encoded, names.md5)?)),
-        [b'$', b'2', ..] => Some(Box::new(BcryptHash::parse(encoded, names.bcrypt)?)),
+        [b'$', b'2', ..] => Some(Box::new(BcryptHash::parse_crypt(encoded, names.bcrypt)?)),
         [b'$', b'5' | b'6', b'$', ..] => Some(Box::new(sha::ShaCrypt::parse(encoded, names.sha)?)),
         _ => Some(Box::new(des::DesCrypt::parse(encoded, names.des)?)),
     }
 }
 
 struct Php<'a> {
-    /// `$2a$`, which differs from `$2y$` for a few passwords.
-    modified: bool,
     inner: Box<dyn Scheme + 'a>,
 }
 
@@ -85,9 +81,6 @@ impl Scheme for Php<'_> {
 
     fn check(&self, password: &[u8]) -> Outcome {
         let password = password.split(|byte| *byte == 0).next().unwrap_or_default();
-        if self.modified && is_countered(password) {
-            return Outcome::Unsupported;
-        }
         self.inner.check(password)
     }
 }
@@ -111,25 +104,4 @@ impl Scheme for Libxcrypt<'_> {
         }
         self.inner.check(password)
     }
-}
-
-/// Whether crypt_blowfish turns a bit of its state for this password under `$2a$`.
-///
-/// Its `$2a$` is made to differ from the broken `$2x$` wherever the two would agree although a
-/// byte beyond ASCII was in a place where sign extension matters: that is, where every such byte
-/// follows bytes 0xff up to the beginning of its word of four. No UTF-8 text is like that.
-fn is_countered(password: &[u8]) -> bool {
-    let mut key = password.iter().copied().chain([0]).cycle();
-    let (mut matters, mut differ) = (false, 0);
-    for _ in 0..18 {
-        let (mut right, mut extended) = (0u32, 0u32);
-        for position in 0..4 {
-            let byte = key.next().unwrap_or(0);
-            right = right << 8 | u32::from(byte);
-            extended = extended << 8 | i32::from(byte.cast_signed()).cast_unsigned();
-            matters |= position > 0 && byte >= 0x80;
-        }
-        differ |= right ^ extended;
-    }
-    matters && differ == 0
 }
