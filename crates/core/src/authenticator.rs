@@ -29,7 +29,7 @@ use self::proved::Known;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::site::Site;
-use crate::{ClaimedName, Credential, Identity, Question, Reason, Shared, Tickets, Verdict};
+use crate::{Credential, Identity, Question, Reason, Shared, Tickets, Verdict};
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
 /// e-mail address 254.
@@ -195,6 +195,13 @@ impl Authenticator {
         begun.unwrap_or_else(|unavailable| Begun::Answered(unavailable.into()))
     }
 
+    /// The name that a question is about, where it has one that can be looked up.
+    fn name_of<'a>(&self, question: &'a Question) -> Option<&'a str> {
+        let name = question.name.as_deref()?;
+        let empty = name.is_empty() && self.site.directory.takes_empty_names();
+        (empty || !malformed_name(name)).then_some(name)
+    }
+
     fn refuses(&self, subject: &'static str, reason: Reason) {
         self.witness
             .decided(subject, false, || told::reason(reason).to_owned());
@@ -206,7 +213,7 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let Some(name) = well_formed_name(&question.name) else {
+        let Some(name) = self.name_of(question).filter(|name| !name.is_empty()) else {
             self.refuses("question", Reason::Malformed);
             return Ok(Err(Reason::Malformed));
         };
@@ -221,11 +228,6 @@ impl Authenticator {
             admit(directory, queries, found, &self.access, question, now)
         })
     }
-}
-
-/// The name that a question is about, where it has one that can be looked up.
-fn well_formed_name(name: &ClaimedName) -> Option<&str> {
-    name.as_deref().filter(|name| !malformed_name(name))
 }
 
 fn malformed_name(name: &str) -> bool {

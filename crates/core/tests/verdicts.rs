@@ -54,6 +54,28 @@ fn passwords_are_checked_before_anything_is_told() {
     assert_eq!(site.ask(&password(&long, "secret")), "malformed");
 }
 
+/// `ModelBackend.authenticate(username="", …)` of Django 5.2 finds the account that is called so.
+#[test]
+fn an_empty_login_name_is_one_where_an_account_has_it() {
+    let people = people();
+    people.add(6, "", &encoded("secret", 1), true);
+    for toml in ["", "[access]\nlogin = [\"username\", \"email\"]\nignore_case = true"] {
+        let mut site = people.authenticator(toml);
+        for (name, typed, verdict) in [
+            ("", "secret", ""),
+            ("", "Secret", "wrong-password"),
+            ("", "", "wrong-password"),
+            (" ", "secret", "unknown-user"),
+            ("alice", "secret", "alice"),
+        ] {
+            let found = ask(&mut site, &password(name, typed));
+            assert_eq!(found, verdict, "{name:?} {typed:?}");
+        }
+        // Nobody vouches for a name that says nothing.
+        assert_eq!(ask(&mut site, &vouched("")), "malformed");
+    }
+}
+
 #[test]
 fn sessions_live_until_they_end() {
     let people = people();

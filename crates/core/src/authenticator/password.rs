@@ -8,7 +8,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::{Found, admit};
 use super::check::{Begun, Check, Computation, Conclusion, Known, Next, Stage};
-use super::{Authenticator, told, well_formed_name};
+use super::{Authenticator, told};
 use crate::account::Beside;
 use crate::{Question, Reason, Secret, Verdict};
 
@@ -51,24 +51,24 @@ impl Authenticator {
     ) -> Result<Begun, Unavailable> {
         let shared = self.shared.clone();
         let client = question.client.address;
-        let refused = |reason| Ok(Begun::Answered(Verdict::Denied(reason)));
+        let answered = |reason| Ok(Begun::Answered(Verdict::Denied(reason)));
         if !self.access.passwords {
             self.refuses("passwords", Reason::UnusablePassword);
-            return refused(Reason::UnusablePassword);
+            return answered(Reason::UnusablePassword);
         }
-        let Some(name) = well_formed_name(&question.name) else {
+        let Some(name) = self.name_of(question) else {
             self.refuses("question", Reason::Malformed);
-            return refused(Reason::Malformed);
+            return answered(Reason::Malformed);
         };
         if let Some(shared) = &shared
             && !shared.throttle.admits(name, client, now)
         {
             self.refuses("throttle", Reason::Throttled);
-            return refused(Reason::Throttled);
+            return answered(Reason::Throttled);
         }
         if self.malformed_password(password.expose()) {
             self.refuses("question", Reason::Malformed);
-            return refused(Reason::Malformed);
+            return answered(Reason::Malformed);
         }
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
@@ -92,6 +92,10 @@ impl Authenticator {
                 let encoded = account.encoded.filter(|_| refused.is_none());
                 let encoded = Some(encoded.unwrap_or_default());
                 (encoded, refused, beside, admitted)
+            }
+            None if name.is_empty() => {
+                self.refuses("question", Reason::Malformed);
+                return answered(Reason::Malformed);
             }
             None => (None, None, Beside::default(), Err(Reason::UnknownUser)),
         };

@@ -100,6 +100,11 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         name: &str,
     ) -> Result<Option<Account>, Unavailable>;
 
+    /// Whether an account may have an empty login name, and a password of it counts.
+    fn takes_empty_names(&self) -> bool {
+        false
+    }
+
     /// The account whose primary key a session spells as `key`.
     fn by_key(
         &mut self,

@@ -118,6 +118,12 @@ impl Directory for Accounts {
         changes::deactivate(&self.user, changes, account)
     }
 
+    /// `ModelBackend.authenticate` (contrib/auth/backends.py, 5.2) looks an empty name up as any
+    /// other; no form sends one.
+    fn takes_empty_names(&self) -> bool {
+        true
+    }
+
     fn by_name(
         &mut self,
         queries: &mut Queries<'_>,
@@ -127,7 +133,11 @@ impl Directory for Accounts {
             Normalization::None => name.to_owned(),
             Normalization::Nfkc => name.nfkc().collect(),
         };
-        let (login, ignore_case) = (self.login.clone(), self.ignore_case);
+        let (mut login, ignore_case) = (self.login.clone(), self.ignore_case);
+        // Most accounts without an e-mail address have a name.
+        if name.is_empty() {
+            login = vec![LoginField::Username];
+        }
         let statements = self.statements(queries)?;
         for field in login {
             let exact = match field {
