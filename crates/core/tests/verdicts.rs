@@ -59,7 +59,10 @@ fn passwords_are_checked_before_anything_is_told() {
 fn an_empty_login_name_is_one_where_an_account_has_it() {
     let people = people();
     people.add(6, "", &encoded("secret", 1), true);
-    for toml in ["", "[access]\nlogin = [\"username\", \"email\"]\nignore_case = true"] {
+    for toml in [
+        "",
+        "[access]\nlogin = [\"username\", \"email\"]\nignore_case = true",
+    ] {
         let mut site = people.authenticator(toml);
         for (name, typed, verdict) in [
             ("", "secret", ""),

@@ -138,6 +138,7 @@ fn sessions_of_every_joomla() {
         for handler in [handler, None] {
             let found = joomla::read(&session(row), handler).unwrap();
             let expected = joomla::Session {
+                mfa_mandatory: false,
                 user_id: row["user_id"].as_i64(),
                 mfa_checked: row["mfa_checked"].as_bool().unwrap(),
                 last_request: row["last_request"].as_i64(),

@@ -5,7 +5,7 @@
 //! written once and named by its number afterwards; arrays, objects and scalars that are PHP
 //! references have numbers of their own, each in the order of the text.
 
-use super::serialize::is_closure;
+use super::classes::is_never_read;
 use super::tree::{Failure, Id, Key, Numbering, Packed, Span, Tree, Value};
 
 /// What the bytes of a session in this format begin with.
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
             0x1b => self.old_string(TWO)?,
             _ => self.old_string(FOUR)?,
         };
-        if is_closure(tree.bytes(class)) {
+        if is_never_read(tree.bytes(class)) {
             return Err(Failure::Broken("an object that cannot be"));
         }
         let kind = self.byte()?;

@@ -12,6 +12,7 @@
 //! Sources: `ext/standard/var_unserializer.re` and `ext/session/session.c` of PHP 8.2, and
 //! `src/php7/igbinary.c` of igbinary 3.2.
 
+mod classes;
 mod find;
 mod handler;
 mod igbinary;

@@ -20,6 +20,7 @@
 //!
 //! The `o:` of PHP 3, an object without a class, is refused, as PHP 8 does.
 
+use super::classes::{has_properties, is_never_read};
 use super::lexer::{Reader, number};
 use super::path;
 use super::tree::{Failure, Id, Key, Numbering, Packed, Span, Tree, Value};
@@ -113,6 +114,9 @@ impl<'a> Reader<'a> {
                     b'O' => {
                         let class = self.class()?;
                         let left = self.count()?;
+                        if left == 0 && has_properties(tree.bytes(class)) {
+                            return Err(Failure::Broken("an object that misses its properties"));
+                        }
                         opened = Some((left, true));
                         Value::Object(class)
                     }
@@ -175,7 +179,7 @@ impl<'a> Reader<'a> {
     /// A class name up to and with the colon after it.
     fn class(&mut self) -> Result<Span, Failure> {
         let name = self.quoted(b":")?;
-        if !is_class_name(name) || is_closure(name) {
+        if !is_class_name(name) || is_never_read(name) {
             return Err(Failure::Broken("a class name that is none"));
         }
         let end = self.at - 2;
@@ -187,7 +191,13 @@ impl<'a> Reader<'a> {
         let length = self.length()?;
         self.word(b"{")?;
         let start = self.at;
-        self.bytes(length)?;
+        let written = self.bytes(length)?;
+        let theirs = written.is_empty() || written.starts_with(b"x:") || written.starts_with(b"i:");
+        if has_properties(tree.bytes(class)) && !theirs {
+            return Err(Failure::Broken(
+                "an object that wrote down nothing that it reads",
+            ));
+        }
         let body = Span::new(start, self.at);
         self.word(b"}")?;
         let id = tree.push(key, Value::Custom(class), depth)?;
@@ -203,7 +213,8 @@ impl<'a> Reader<'a> {
         let colon = name.iter().position(|byte| *byte == b':');
         let class = colon.and_then(|colon| name.get(..colon));
         let case = colon.and_then(|colon| name.get(colon + 1..));
-        if class.is_some_and(is_class_name) && case.is_some_and(is_class_name) {
+        let known = class.is_some_and(|class| is_class_name(class) && !is_never_read(class));
+        if known && case.is_some_and(is_class_name) {
             return Ok(());
         }
         Err(Failure::Broken("an enum case that is none"))
@@ -254,11 +265,6 @@ fn refers_to_its_own_place(
     tree.node(target).is_some_and(|node| {
         target > holder && usize::from(node.depth) == depth && tree.same_key(node.key, key)
     })
-}
-
-/// Whether a class is the one of everyday sites that PHP refuses to bring back to life.
-pub(super) fn is_closure(class: &[u8]) -> bool {
-    class.eq_ignore_ascii_case(b"Closure")
 }
 
 /// `zend_is_valid_class_name` in Zend/zend_execute_API.c, without the leading backslash that

@@ -9,8 +9,8 @@ use super::tree::{Failure, Key, Numbering, Span, Tree, Value};
 /// The session's variables, as `handler` wrote them: a tree whose first value is an array.
 pub(super) fn read(session: &[u8], handler: Handler) -> Result<Tree<'_>, Failure> {
     let tree = match handler {
-        Handler::Php => return variables_of_any_version(session, text_name),
-        Handler::PhpBinary => return variables_of_any_version(session, binary_name),
+        Handler::Php => return variables(session, text_name),
+        Handler::PhpBinary => return variables(session, binary_name),
         Handler::PhpSerialize => serialize::read(session, Numbering::Own)?,
         Handler::Igbinary => igbinary::read(session)?,
     };
@@ -44,62 +44,37 @@ pub(super) fn is_plausible(session: &[u8], handler: Handler, tree: &Tree<'_>) ->
     }
 }
 
-/// A variable's name.
-struct Name {
-    span: Span,
-    /// Whether it has the mark that a variable without a value had up to PHP 7.0.
-    marked: bool,
-}
-
-type ReadName<'a> = fn(&mut Reader<'a>) -> Result<Name, Failure>;
-
-/// Up to PHP 7.0 a session could name variables without giving them values: `!key|` in `php`, a
-/// length with the highest bit set in `php_binary`. Later, `!` is part of the key, and the bit is
-/// ignored. What is nothing to a later PHP is read as an earlier one would.
-fn variables_of_any_version<'a>(
-    session: &'a [u8],
-    name: ReadName<'a>,
-) -> Result<Tree<'a>, Failure> {
-    match variables(session, name, false) {
-        Err(failure @ Failure::Broken(_)) => variables(session, name, true).map_err(|_| failure),
-        read => read,
-    }
-}
+type ReadName<'a> = fn(&mut Reader<'a>) -> Result<Span, Failure>;
 
 /// `PS_SERIALIZER_DECODE_FUNC` of `php` and `php_binary` in ext/session/session.c: variables until
 /// the end, under one count of references, in which the session itself has no number.
-fn variables<'a>(session: &'a [u8], name: ReadName<'a>, marks: bool) -> Result<Tree<'a>, Failure> {
+///
+/// Up to PHP 7.0 a session could name variables without giving them values: `!key|` in `php`, a
+/// length with the highest bit set in `php_binary`. Since then `!` is part of the key, and the bit is
+/// ignored: a value must follow, or the session is destroyed.
+fn variables<'a>(session: &'a [u8], name: ReadName<'a>) -> Result<Tree<'a>, Failure> {
     let mut tree = Tree::new(session, Numbering::Own)?;
     let root = tree.push(Key::Unreachable, Value::Array, 0)?;
     let mut reader = Reader::new(session);
     while !reader.at_end() {
         let name = name(&mut reader)?;
-        if marks && name.marked {
-            continue;
-        }
         // A variable that is called like an integer is a string here all the same, so that no
         // `$_SESSION['7']` reaches it.
-        reader.value(&mut tree, Key::Text(name.span), None, 1)?;
+        reader.value(&mut tree, Key::Text(name), None, 1)?;
     }
     tree.close(root);
     Ok(tree)
 }
 
-fn text_name(reader: &mut Reader<'_>) -> Result<Name, Failure> {
+fn text_name(reader: &mut Reader<'_>) -> Result<Span, Failure> {
     let start = reader.position();
     let name = reader.until(b'|')?;
-    Ok(Name {
-        span: Span::new(start, start + name.len()),
-        marked: name.starts_with(b"!"),
-    })
+    Ok(Span::new(start, start + name.len()))
 }
 
-fn binary_name(reader: &mut Reader<'_>) -> Result<Name, Failure> {
+fn binary_name(reader: &mut Reader<'_>) -> Result<Span, Failure> {
     let length = reader.byte()?;
     let start = reader.position();
     reader.bytes(usize::from(length & 0x7f))?;
-    Ok(Name {
-        span: Span::new(start, reader.position()),
-        marked: length & 0x80 != 0,
-    })
+    Ok(Span::new(start, reader.position()))
 }
