@@ -28,6 +28,23 @@ pub enum Reader {
     /// value. A pair without an equals sign has an empty value. What is percent-encoded is left so
     /// here.
     Php,
+    /// As most others read: of two cookies of one name the first counts. Pairs end at semicolons, one
+    /// without an equals sign is none, white space around names and values does not count, and a value
+    /// in double quotes is taken out of them, as in the package `cookie` of Node and in `net/http` of
+    /// Go. What is percent-encoded is left so here.
+    First,
+    /// The same, but the last counts.
+    Last,
+}
+
+impl Reader {
+    /// The words that a configuration names them by.
+    pub(crate) const WORDS: [(&'static str, Self); 4] = [
+        ("django", Self::Django),
+        ("php", Self::Php),
+        ("first", Self::First),
+        ("last", Self::Last),
+    ];
 }
 
 /// The session that the Cookie headers of a request hold, in `cookie`; where that is not known, the
@@ -98,7 +115,27 @@ pub fn value<'a>(
             let named = |pair| php_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
             pairs.find_map(named).map(|(_, value)| value.to_vec())
         }
+        Reader::First | Reader::Last => {
+            let named = |pair| plain_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
+            let mut named = pairs.filter_map(named);
+            let found = match cookie.reader {
+                Reader::First => named.next(),
+                _ => named.last(),
+            };
+            found.map(|(_, value)| value.to_vec())
+        }
     }
+}
+
+/// A name and a value, without white space around and quotes.
+fn plain_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = pair.iter().position(|byte| *byte == b'=')?;
+    let name = pair.get(..at)?.trim_ascii();
+    let value = pair.get(at + 1..)?.trim_ascii();
+    let quoted = value
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    Some((name, quoted.unwrap_or(value)))
 }
 
 fn django_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -203,6 +240,45 @@ mod tests {
             let value = value([header.as_bytes()], of("SID", Reader::Php));
             let expected = expected.map(|value| value.as_bytes().to_vec());
             assert_eq!(value, expected, "{header}");
+        }
+    }
+
+    /// As the package `cookie` 0.7 of Node read these (`tests/vectors/cookies.js`).
+    #[test]
+    fn the_first_cookie_counts_where_node_reads_it() {
+        let rows: Vec<(String, Option<String>)> =
+            serde_json::from_str(include_str!("../tests/data/cookies_node.json")).unwrap();
+        assert!(rows.len() > 30);
+        for (header, expected) in rows {
+            let value = value([header.as_bytes()], of("SID", Reader::First));
+            let value = value.map(|value| String::from_utf8(value).unwrap());
+            assert_eq!(value, expected, "{header}");
+        }
+    }
+
+    /// A cookie tossed from a subdomain stands beside the site's own: who is who depends on the
+    /// reader.
+    #[test]
+    fn which_of_two_cookies_counts_is_for_the_reader_to_say() {
+        let headers = [&b"SID=one; SID=two"[..], b"SID=three"];
+        for (reader, expected) in [
+            (Reader::Django, "three"),
+            (Reader::Php, "one"),
+            (Reader::First, "one"),
+            (Reader::Last, "three"),
+        ] {
+            let value = value(headers, of("SID", reader)).unwrap();
+            assert_eq!(value, expected.as_bytes(), "{reader:?}");
+        }
+        for (header, expected) in [
+            ("SID=one; SID", Some("one")),
+            ("SID=one; SID=", Some("")),
+            ("SID=\"one\"; sid=two", Some("one")),
+            ("SID=one; SID = two ", Some("two")),
+            ("SID", None),
+        ] {
+            let value = value([header.as_bytes()], of("SID", Reader::Last));
+            assert_eq!(value.as_deref(), expected.map(str::as_bytes), "{header}");
         }
     }
 

@@ -240,3 +240,44 @@ fn a_secret_that_everybody_can_read_is_warned_about() {
         assert_eq!(configuration.warnings.len(), warnings, "{mode:o}");
     }
 }
+
+/// Whose rules read the session cookie, by table and word.
+#[test]
+fn a_cookie_rule_is_one_of_four_words() {
+    use hallpass_core::cookie::Reader;
+    let custom = |rule: &str| {
+        format!(
+            "framework = \"custom\"\ndatabase = \"sqlite:x\"\n[custom]\nuser = \"SELECT :username\"\n\
+             cookie = \"sid\"\n{rule}"
+        )
+    };
+    let http = |framework: &str, rule: &str| {
+        format!(
+            "framework = \"{framework}\"\nsession_source = \"http\"\n[http]\n\
+             url = \"http://127.0.0.1/\"\ncookie = \"sid\"\nusername = \"/user\"\n{rule}"
+        )
+    };
+    for (text, expected) in [
+        (custom(""), Reader::Django),
+        (custom("cookie_rule = \"django\""), Reader::Django),
+        (custom("cookie_rule = \"php\""), Reader::Php),
+        (custom("cookie_rule = \"first\""), Reader::First),
+        (custom("cookie_rule = \"last\""), Reader::Last),
+        (http("custom", ""), Reader::Django),
+        (http("custom", "cookie_rule = \"first\""), Reader::First),
+        (http("django", ""), Reader::Django),
+        (http("django", "cookie_rule = \"first\""), Reader::First),
+    ] {
+        let read = Configuration::parse(Path::new("/etc/site.toml"), &text).unwrap();
+        assert_eq!(read.session_cookie().unwrap().reader, expected, "{text}");
+    }
+    for wrong in ["\"First\"", "\"\"", "\"node\"", "1", "true"] {
+        for text in [
+            custom(&format!("cookie_rule = {wrong}")),
+            http("custom", &format!("cookie_rule = {wrong}")),
+        ] {
+            let error = error(&text);
+            assert!(error.contains("cookie_rule"), "{error}");
+        }
+    }
+}

@@ -242,6 +242,26 @@ fn the_cookie_is_found_by_its_name() {
     assert_eq!(of(""), "no-session");
 }
 
+/// Mallory has a page on a subdomain, and tosses a cookie of his own session beside alice's.
+#[test]
+fn of_two_cookies_the_one_counts_that_the_site_reads() {
+    let site = site();
+    let header = "login=token-of-alice; login=token-of-bob";
+    for (rule, expected) in [
+        ("", "bob"),
+        ("cookie_rule = \"django\"", "bob"),
+        ("cookie_rule = \"last\"", "bob"),
+        ("cookie_rule = \"first\"", "alice"),
+        ("cookie_rule = \"php\"", "alice"),
+    ] {
+        let text = CUSTOM.replace("cookie = \"login\"", &format!("cookie = \"login\"\n{rule}"));
+        let mut asked = site.authenticator_of(&text);
+        let cookies = Credential::Cookies(Secret::new(header));
+        let question = Question::new(ClaimedName::Nameless, cookies);
+        assert_eq!(ask_at(&mut asked, &question, 999), expected, "{rule}");
+    }
+}
+
 #[test]
 fn a_missing_table_is_not_a_wrong_password() {
     let site = Site::new(CUSTOM);

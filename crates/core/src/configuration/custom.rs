@@ -5,6 +5,7 @@ use hallpass_stores::sql::{self, Location};
 use super::Error;
 use super::http::is_token;
 use super::section::Section;
+use crate::cookie::Reader;
 
 /// The SQL that reads accounts, groups and sessions of any site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Custom {
     pub session: Option<String>,
     /// The name of the session cookie.
     pub cookie: Option<String>,
+    /// How the site reads it; `None` where nothing is said.
+    pub cookie_rule: Option<Reader>,
 }
 
 impl Custom {
@@ -45,6 +48,7 @@ impl Custom {
             accounts: statement("accounts", &[":id"], &[":id"])?,
             session: statement("session", &[":session"], &[":session", ":now"])?,
             cookie: section.string("cookie")?,
+            cookie_rule: cookie_rule(&mut section)?,
         };
         if custom.cookie.as_deref().is_some_and(|name| !is_token(name)) {
             return Err(section.wrong("cookie", "no cookie can be called that"));
@@ -69,6 +73,18 @@ impl Custom {
         ];
         statements.into_iter().any(Option::is_some)
     }
+}
+
+/// `cookie_rule`: who reads the session cookie, and so which of two of one name counts.
+pub(super) fn cookie_rule(section: &mut Section<'_>) -> Result<Option<Reader>, Error> {
+    let Some(word) = section.string("cookie_rule")? else {
+        return Ok(None);
+    };
+    let known = Reader::WORDS.into_iter().find(|(known, _)| *known == word);
+    let message = "is none of \"django\", \"php\", \"first\", \"last\"";
+    known
+        .map(|(_, reader)| Some(reader))
+        .ok_or_else(|| section.wrong("cookie_rule", message))
 }
 
 /// Whether `statement` reads, by one of the parameters `needed` and none but those `known`.

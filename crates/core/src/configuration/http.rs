@@ -7,8 +7,10 @@ use hallpass_stores::http;
 use toml::de::DeValue;
 
 use super::Error;
+use super::custom::cookie_rule;
 use super::secret::beside;
 use super::section::Section;
+use crate::cookie::Reader;
 
 /// How long an answer may take where nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,6 +22,8 @@ pub struct Http {
     pub page: http::Settings,
     /// The name of the cookie that the session's token is sent in.
     pub cookie: String,
+    /// How the site reads it; `None` for how its framework does.
+    pub cookie_rule: Option<Reader>,
     /// Where in the answer the login name is.
     pub username: NameIn,
     /// Where in the answer the token is, which must be the one that was sent: a JSON pointer.
@@ -48,6 +52,7 @@ impl Http {
         if !is_token(&cookie) {
             return Err(section.wrong("cookie", "no cookie can be called that"));
         }
+        let cookie_rule = cookie_rule(&mut section)?;
         let username = match section.value("username") {
             None => return Err(section.wrong("username", "is missing, as in \"/user/username\"")),
             Some(DeValue::String(pointer)) => {
@@ -82,6 +87,7 @@ impl Http {
         Ok(Self {
             page: http::Settings { url, ca, timeout },
             cookie,
+            cookie_rule,
             username,
             session_id,
         })

@@ -164,10 +164,13 @@ impl Configuration {
     /// The site's session cookie, where its name is known, and how the site reads it.
     #[must_use]
     pub fn session_cookie(&self) -> Option<Cookie<'_>> {
-        let reader = match self.framework {
-            Framework::Custom(_) | Framework::Django(_) => Reader::Django,
+        let of_framework = match &self.framework {
+            Framework::Custom(custom) => custom.cookie_rule.unwrap_or(Reader::Django),
+            Framework::Django(_) => Reader::Django,
             Framework::Joomla(_) | Framework::Php(..) | Framework::Phpbb(_) => Reader::Php,
         };
+        let rule = self.http.as_ref().and_then(|http| http.cookie_rule);
+        let reader = rule.unwrap_or(of_framework);
         let name = self.session_cookie_name()?;
         Some(Cookie { name, reader })
     }
