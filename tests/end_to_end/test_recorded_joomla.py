@@ -1,6 +1,7 @@
 """A recorded Joomla 4.4.0 in MariaDB and PostgreSQL: its passwords and sessions as Joomla itself
 found them, and each of them with something wrong."""
 
+import base64
 import hashlib
 import os
 import time
@@ -248,6 +249,77 @@ def test_a_second_factor_that_was_not_shown_keeps_out(joomla):
             assert said(joomla.site.shell.session(alice)) == "invalid-session"
     finally:
         joomla.run('DROP TABLE "jos_user_mfa"')
+
+
+EXTENSIONS = [
+    'CREATE TABLE "jos_extensions" ("extension_id" int, "type" varchar(20), "folder" varchar(100), '
+    '"element" varchar(100), "enabled" smallint, "access" int, "params" text, "state" int)',
+    'CREATE TABLE "jos_viewlevels" ("id" int, "rules" varchar(5120))',
+    'CREATE TABLE "jos_user_mfa" ("id" int, "user_id" int, "method" varchar(100), "options" text)',
+    "INSERT INTO \"jos_viewlevels\" VALUES (1, '[1]'), (2, '[6,2,8]'), (5, '[9]')",
+    'INSERT INTO "jos_extensions" VALUES '
+    "(1, 'component', '', 'com_users', 1, 1, '{\"guest_usergroup\":\"9\"}', 0), "
+    "(2, 'plugin', 'authentication', 'joomla', 1, 1, '{}', 0), "
+    "(3, 'plugin', 'multifactorauth', 'totp', 1, 1, '{}', 0)",
+]
+
+
+def test_what_joomla_wants_beyond_a_password_is_wanted_here(joomla):
+    """What Joomla 4.4, 5.3 and 6.1 do with a group that must have a second factor, with one that is
+    exempt, and with plug-ins that are off."""
+    alice = SESSIONS["alice"]
+    options = "UPDATE \"jos_extensions\" SET \"params\" = '%s' WHERE \"element\" = 'com_users'"
+    factor = "INSERT INTO \"jos_user_mfa\" VALUES (1, 277, 'totp', '###AES128###x')"
+    plugin = "UPDATE \"jos_extensions\" SET \"enabled\" = 0 WHERE \"folder\" = '%s'"
+    try:
+        joomla.run(*EXTENSIONS)
+        for changes, by_password, by_new_session in [
+            ([], "alice", "alice"),
+            ([factor], "unusable-password", "invalid-session"),
+            ([factor, plugin % "multifactorauth"], "alice", "alice"),
+            ([factor, options % '{"neverMFAUserGroups":["2"]}'], "alice", "alice"),
+            ([options % '{"forceMFAUserGroups":["2"]}'], "unusable-password", "invalid-session"),
+            ([options % '{"forceMFAUserGroups":["8"]}'], "alice", "alice"),
+            ([plugin % "authentication"], "unusable-password", "alice"),
+        ]:
+            joomla.run('DELETE FROM "jos_user_mfa"', 'DELETE FROM "jos_extensions"', EXTENSIONS[-1])
+            joomla.run(*changes)
+            shell = joomla.site.shell
+            assert said(shell.check("alice", PASSWORD)) == by_password, changes
+            # What was recorded has been asked; a session without data has not.
+            assert said(shell.session(alice)) == "alice", changes
+            with joomla.changed('UPDATE "jos_session" SET "data" = NULL'):
+                assert said(shell.session(alice)) == by_new_session, changes
+    finally:
+        for table in ["jos_extensions", "jos_viewlevels", "jos_user_mfa"]:
+            joomla.run(f'DROP TABLE IF EXISTS "{table}"')
+
+
+def at_this_time(data: str) -> str:
+    """A session's data, whose last request is now."""
+    encoded = data.split('"')[1]
+    plain = base64.b64decode(encoded).decode()
+    plain = plain.replace(f'"now";i:{RECORDED};', f'"now";i:{int(time.time())};')
+    encoded = base64.b64encode(plain.encode()).decode()
+    return f'joomla|s:{len(encoded)}:"{encoded}";'
+
+
+def test_without_metadata_the_data_in_the_row_decides(joomla):
+    """Rows as Joomla writes them with session_metadata off and the handler database."""
+    asked = joomla.asked(session_metadata=False)
+    alice, nobody = SESSIONS["alice"], SESSIONS[None]
+    select = f'SELECT "data" FROM "jos_session" WHERE "session_id" = {literal(alice)}'
+    data = literal(at_this_time(joomla.run(select)))
+    changes = [
+        'UPDATE "jos_session" SET "client_id" = NULL, "guest" = 1, "userid" = 0, "username" = \'\'',
+        f'UPDATE "jos_session" SET "data" = {data} WHERE "session_id" = {literal(alice)}',
+    ]
+    with joomla.changed(*changes):
+        assert said(asked.session(alice)) == "alice"
+        assert said(asked.session(nobody)) != "alice"
+        assert said(joomla.site.shell.session(alice)) == "invalid-session"
+        joomla.run('UPDATE "jos_session" SET "data" = NULL')
+        assert said(asked.session(alice)) == "no-session"
 
 
 @pytest.mark.parametrize("handler", ["redis", "memcached", "filesystem"])

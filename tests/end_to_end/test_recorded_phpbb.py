@@ -306,6 +306,18 @@ def test_whatever_is_wrong_with_a_row_lets_nobody_in(board):
     assert said(board.site.shell.session(ZOE)) == ZOE_NAME
 
 
+def test_no_password_is_good_that_the_board_does_not_check_itself(board):
+    change = "UPDATE \"phpbb_config\" SET \"config_value\" = '%s' WHERE \"config_name\" = 'auth_method'"
+    try:
+        for method, expected in [("ldap", "unusable-password"), ("apache", "unusable-password"),
+                                 ("oauth", ZOE_NAME), ("db", ZOE_NAME)]:
+            board.run(change % method)
+            assert said(board.site.shell.check(ZOE_NAME, PASSWORD)) == expected, method
+            assert said(board.site.shell.session(ZOE)) == ZOE_NAME, method
+    finally:
+        board.run(change % "db")
+
+
 def test_the_banned_stay_out(board):
     insert = (
         'INSERT INTO "phpbb_banlist" ("ban_id", "ban_userid", "ban_ip", "ban_email", "ban_start", '

@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let (name, header) = (&input[..end], &input[end + 1..]);
     let name = &*String::from_utf8_lossy(name);
-    for reader in [Reader::Django, Reader::Php] {
+    for reader in [Reader::Django, Reader::Php, Reader::First, Reader::Last] {
         let cookie = Cookie { name, reader };
         let found = value([header], cookie);
         assert!(found.as_ref().is_none_or(|found| found.len() <= header.len()));
