@@ -520,16 +520,15 @@ fn with_flags(site: &Site, checked: u8, mandatory: u8) {
     let data = data_of(ALICE);
     let encoded = data.split('"').nth(1).unwrap();
     let plain = STANDARD.decode(encoded).unwrap();
-    let passed = b"s:9:\"com_users\";O:8:\"stdClass\":1:{s:11:\"mfa_checked\";i:1;}";
-    let at = plain
-        .windows(passed.len())
-        .position(|it| it == passed)
-        .unwrap();
+    let passed = "s:9:\"com_users\";O:8:\"stdClass\":1:{s:11:\"mfa_checked\";i:1;}";
     let flags = format!(
         "s:9:\"com_users\";O:8:\"stdClass\":2:{{s:11:\"mfa_checked\";i:{checked};\
          s:19:\"mandatory_mfa_setup\";i:{mandatory};}}"
     );
-    let changed = [&plain[..at], flags.as_bytes(), &plain[at + passed.len()..]].concat();
+    let changed = String::from_utf8(plain)
+        .unwrap()
+        .replacen(passed, &flags, 1);
+    assert!(changed.contains(&flags));
     let text = STANDARD.encode(changed);
     site.run(&format!(
         "UPDATE jos_session SET data = 'joomla|s:{}:\"{text}\";' WHERE session_id = '{ALICE}'",
