@@ -42,8 +42,8 @@ struct State {
     open: HashMap<u64, Open>,
     /// The same, by what it is.
     numbers: HashMap<Fingerprint, u64>,
-    /// What is being done.
-    at_work: Load,
+    /// How many are being done.
+    at_work: usize,
     next: u64,
     /// How many threads wait for something to do.
     idle: usize,
@@ -57,7 +57,6 @@ pub(super) struct Job {
     /// The latest of those who wait for it.
     pub(super) deadline: Deadline,
     work: u64,
-    load: Load,
 }
 
 /// A computation that waits or is being done.
@@ -87,7 +86,7 @@ impl Checks {
             waiting: Turns::new(most, at_once),
             open: HashMap::new(),
             numbers: HashMap::new(),
-            at_work: Load::default(),
+            at_work: 0,
             next: 0,
             idle: 0,
         };
@@ -176,7 +175,6 @@ impl Checks {
             computation,
             deadline,
             work,
-            load,
         };
         let displaced = state.waiting.put(turn, job);
         let displaced = displaced.map_or_else(Vec::new, |job| state.close(job.number));
@@ -189,7 +187,7 @@ impl Checks {
     pub(super) fn take(&self, doing: usize) -> Option<Job> {
         let mut state = self.lock();
         loop {
-            let could_be_done = state.at_work.count + state.waiting.ready();
+            let could_be_done = state.at_work + state.waiting.ready();
             let share = could_be_done.div_ceil(self.threads);
             while doing < share.max(1)
                 && let Some((of, mut job)) = state.waiting.take()
@@ -267,23 +265,27 @@ impl Checks {
 
 impl State {
     /// What is done before a check whose `turn` it is: what is at work already, and what waits and
-    /// comes first.
+    /// comes first. What nobody waits for any more is given up soon.
     fn before(&self, turn: Turn) -> Load {
-        let before = self.waiting.before(turn);
-        before.fold(self.at_work, |load, job| load.plus(job.load))
+        let at_work = self.open.values().filter(|open| open.taken.is_some());
+        let waiting = self.waiting.before(turn);
+        let waiting = waiting.filter_map(|job| self.open.get(&job.number));
+        at_work
+            .chain(waiting)
+            .filter(|open| !open.is_abandoned())
+            .fold(Load::default(), |load, open| load.plus(open.load))
     }
 
     /// Begins what was taken for `of`, and takes `at_least` so long: until when somebody waits for
     /// it. Those are told at once for whom it comes too late, or who have been found to guess since
     /// they came.
     fn begin(&mut self, of: u64, job: &Job, at_least: Duration) -> Option<Deadline> {
-        self.at_work = self.at_work.plus(job.load);
         let Some(open) = self.open.get_mut(&job.number) else {
-            self.at_work = self.at_work.minus(job.load);
             self.waiting.done(of);
             return None;
         };
         open.taken = Some(of);
+        self.at_work += 1;
         let now = SystemTime::now();
         for waiter in std::mem::take(&mut open.waiters) {
             let refused = if waiter.answer.is_closed() {
@@ -302,8 +304,7 @@ impl State {
     }
 
     fn is_abandoned(&self, number: u64) -> bool {
-        let open = self.open.get(&number);
-        open.is_none_or(|open| open.waiters.iter().all(|waiter| waiter.answer.is_closed()))
+        self.open.get(&number).is_none_or(Open::is_abandoned)
     }
 
     fn close(&mut self, number: u64) -> Vec<Waiter> {
@@ -314,7 +315,7 @@ impl State {
             self.numbers.remove(&fingerprint);
         }
         if let Some(of) = open.taken {
-            self.at_work = self.at_work.minus(open.load);
+            self.at_work = self.at_work.saturating_sub(1);
             self.waiting.done(of);
         }
         open.waiters
@@ -322,6 +323,11 @@ impl State {
 }
 
 impl Open {
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool {
+        self.waiters.iter().all(|waiter| waiter.answer.is_closed())
+    }
+
     /// The latest deadline of those who wait.
     fn deadline(&self) -> Option<Deadline> {
         self.waiters.iter().map(|waiter| waiter.deadline).max()

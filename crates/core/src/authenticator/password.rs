@@ -73,6 +73,12 @@ impl Authenticator {
             self.refuses("question", Reason::Malformed);
             return refused(Reason::Malformed);
         }
+        if self.passwords.dummy.is_none() && !self.site.directory.lists_hashes() {
+            return Err(Unavailable::new(
+                "passwords are not checked: an unknown name must cost as much as any other; set \
+                 [custom] accounts or [passwords] dummy",
+            ));
+        }
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
