@@ -15,12 +15,10 @@ use super::lanes;
 use super::pace::{Load, Pace};
 use super::turns::Turns;
 
-/// How many checks of one client are done at a time at least, where the lanes of all threads are
-/// few.
-const AT_ONCE: usize = 16;
-
-/// The part of all lanes that the checks of one client take at most.
-const SHARE: usize = 4;
+/// The part of all lanes that one client leaves to the others: they need not wait until one of its
+/// checks is done, and those who come from one address, a web mail's or a company's, are hardly
+/// slower for it.
+const RESERVE: usize = 4;
 
 const FULL: &str = "the queue is full";
 
@@ -81,7 +79,8 @@ impl Checks {
     /// Starts so many threads, before which at most `most` checks wait.
     pub fn start(threads: usize, most: usize) -> std::io::Result<Arc<Self>> {
         let pace = Pace::measure(threads);
-        let at_once = (threads * pace.width() / SHARE).max(AT_ONCE);
+        let lanes = threads * pace.width();
+        let at_once = lanes - lanes / RESERVE;
         let state = State {
             waiting: Turns::new(most, at_once),
             open: HashMap::new(),
@@ -333,3 +332,6 @@ impl Open {
         self.waiters.iter().map(|waiter| waiter.deadline).max()
     }
 }
+
+#[cfg(test)]
+mod tests;
