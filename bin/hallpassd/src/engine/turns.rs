@@ -317,7 +317,7 @@ mod tests {
                     let turn = Turn {
                         of: chosen / 5 % 9,
                         familiar: chosen / 5 % 9 < 2,
-                        failures: u32::from(chosen % 2 == 0),
+                        failures: u32::from(chosen & 1 == 0),
                     };
                     put += 1;
                     out += usize::from(turns.put(turn, ()).is_some());
