@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use hallpass_core::Turn;
 
 /// What waits, in one line for each client. The lines take turns, so that a client that sends a
-/// thousand at once waits for itself alone. A client that has failed lately lets so many turns
-/// pass; one that has lately logged in goes before those that have not. When there is no room for
-/// more, the longest line loses its last.
+/// thousand at once waits for itself alone. Those that have logged in lately go before strangers,
+/// and these before those that have failed lately. When there is no room for more, the longest
+/// line loses its last.
 #[derive(Debug)]
 pub struct Turns<T> {
     lines: HashMap<u64, Line<T>>,
@@ -17,16 +17,33 @@ pub struct Turns<T> {
     at_once: usize,
     waiting: usize,
     ready: usize,
-    /// The latest round that has begun, of those who have logged in lately and of strangers.
-    familiar_round: u64,
-    strangers_round: u64,
+    /// The latest round that has begun.
+    round: u64,
     next: u64,
+}
+
+/// What is known of a client; the first of them go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Familiar,
+    Stranger,
+    Failed,
+}
+
+impl Standing {
+    fn of(turn: Turn) -> Self {
+        match turn {
+            Turn { familiar: true, .. } => Self::Familiar,
+            Turn { failures: 0, .. } => Self::Stranger,
+            Turn { .. } => Self::Failed,
+        }
+    }
 }
 
 /// Those of one client.
 #[derive(Debug)]
 struct Line<T> {
-    stranger: bool,
+    standing: Standing,
     /// The round in which the first has its turn; the others have the following ones.
     round: u64,
     /// When it came, among those of one round.
@@ -38,7 +55,7 @@ struct Line<T> {
 /// A place in the order of turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    stranger: bool,
+    standing: Standing,
     round: u64,
     number: u64,
     of: u64,
@@ -47,7 +64,7 @@ struct Place {
 impl<T> Line<T> {
     fn place(&self, of: u64, at_once: usize) -> Option<Place> {
         (self.ready(at_once) > 0).then_some(Place {
-            stranger: self.stranger,
+            standing: self.standing,
             round: self.round,
             number: self.number,
             of,
@@ -59,9 +76,9 @@ impl<T> Line<T> {
         self.waiting.len().min(at_once.saturating_sub(self.at_work))
     }
 
-    /// How much of all the room it takes: strangers give way first.
-    fn size(&self) -> (bool, usize) {
-        (self.stranger, self.waiting.len() + self.at_work)
+    /// How much of all the room it takes; the greatest gives way.
+    fn size(&self) -> (Standing, usize) {
+        (self.standing, self.waiting.len() + self.at_work)
     }
 }
 
@@ -75,8 +92,7 @@ impl<T> Turns<T> {
             at_once: at_once.max(1),
             waiting: 0,
             ready: 0,
-            familiar_round: 0,
-            strangers_round: 0,
+            round: 0,
             next: 0,
         }
     }
@@ -94,6 +110,7 @@ impl<T> Turns<T> {
     /// Puts `item` at the end of its line. Gives back what there is no room for: something else, or
     /// `item` itself.
     pub fn put(&mut self, turn: Turn, item: T) -> Option<T> {
+        let standing = Standing::of(turn);
         let mut displaced = None;
         if self.waiting >= self.most {
             let own = self.lines.get(&turn.of).map_or(0, |line| line.size().1);
@@ -103,23 +120,25 @@ impl<T> Turns<T> {
                 .filter(|(_, line)| !line.waiting.is_empty());
             let longest = longest.max_by_key(|(_, line)| (line.size(), line.number));
             match longest.map(|(of, line)| (*of, line.size())) {
-                Some((of, size)) if size > (!turn.familiar, own + 1) => {
+                Some((of, size)) if size > (standing, own + 1) => {
                     displaced = self.change(of, |line| line.waiting.pop_back()).flatten();
                 }
                 _ => return Some(item),
             }
         }
-        let (stranger, number) = (!turn.familiar, self.next);
+        let (round, number) = (self.round, self.next);
         self.next += 1;
-        let round = self.round(stranger) + u64::from(turn.failures);
         self.lines.entry(turn.of).or_insert_with(|| Line {
-            stranger,
+            standing,
             round,
             number,
             waiting: VecDeque::new(),
             at_work: 0,
         });
-        self.change(turn.of, |line| line.waiting.push_back(item));
+        self.change(turn.of, |line| {
+            line.standing = standing;
+            line.waiting.push_back(item);
+        });
         displaced
     }
 
@@ -131,12 +150,7 @@ impl<T> Turns<T> {
             line.at_work += 1;
             line.waiting.pop_front()
         })??;
-        let round = if place.stranger {
-            &mut self.strangers_round
-        } else {
-            &mut self.familiar_round
-        };
-        *round = place.round.max(*round);
+        self.round = place.round.max(self.round);
         Some((place.of, item))
     }
 
@@ -147,24 +161,16 @@ impl<T> Turns<T> {
 
     /// What would have its turn before another one of `turn`'s.
     pub fn before(&self, turn: Turn) -> impl Iterator<Item = &T> {
-        let stranger = !turn.familiar;
+        let standing = Standing::of(turn);
         let round = match self.lines.get(&turn.of) {
             Some(line) => line.round + line.waiting.len() as u64,
-            None => self.round(stranger) + u64::from(turn.failures),
+            None => self.round,
         };
         self.lines.values().flat_map(move |line| {
             let rounds = line.waiting.iter().zip(line.round..);
-            let before = rounds.filter(move |(_, of)| (line.stranger, *of) <= (stranger, round));
+            let before = rounds.filter(move |(_, of)| (line.standing, *of) <= (standing, round));
             before.map(|(item, _)| item)
         })
-    }
-
-    fn round(&self, stranger: bool) -> u64 {
-        if stranger {
-            self.strangers_round
-        } else {
-            self.familiar_round
-        }
     }
 
     /// Changes the line of `of`, and what follows from it. A line with nothing in it is forgotten.
@@ -250,17 +256,22 @@ mod tests {
     #[test]
     fn those_who_have_logged_in_lately_go_first_and_those_who_failed_later() {
         let mut turns = Turns::new(100, 100);
-        let failed = Turn {
+        let failed = |of| Turn {
             failures: 2,
-            ..stranger(1)
+            ..stranger(of)
         };
-        turns.put(failed, "failed");
-        for item in ["b1", "b2", "b3", "b4"] {
+        // What is known of a client is what is known now.
+        turns.put(stranger(1), "f1");
+        turns.put(failed(1), "f2");
+        for item in ["s1", "s2"] {
             turns.put(stranger(2), item);
         }
         turns.put(familiar(3), "familiar");
-        assert_eq!(turns.before(familiar(4)).collect::<Vec<_>>(), [&"familiar"]);
-        let order = ["familiar", "b1", "b2", "failed", "b3", "b4"];
+        turns.put(failed(4), "g1");
+        assert_eq!(turns.before(familiar(5)).collect::<Vec<_>>(), [&"familiar"]);
+        assert_eq!(turns.before(stranger(5)).count(), 2);
+        assert_eq!(turns.before(failed(5)).count(), 5);
+        let order = ["familiar", "s1", "s2", "f1", "g1", "f2"];
         assert_eq!(drain(&mut turns), order);
     }
 
