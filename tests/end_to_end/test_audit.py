@@ -203,7 +203,12 @@ def test_custom(site, directory, shell):
         "accounts": f"{accounts} WHERE id > :id ORDER BY id LIMIT 3",
     }
     config = directory / "hallpass.toml"
-    tables = {"framework": "custom", "database": f"sqlite:{site.database}", "custom": custom}
+    tables = {
+        "framework": "custom",
+        "database": f"sqlite:{site.database}",
+        "custom": custom,
+        "passwords": {"dummy": "pbkdf2_sha256$1"},
+    }
     config.write_text(toml(tables))
     answer = shell(config)("audit", "--json").json
     assert answer["accounts"] == 7 and answer["inactive"] == 1

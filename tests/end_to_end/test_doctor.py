@@ -1255,6 +1255,7 @@ def test_statements_of_custom(patient):
         "framework": "custom",
         "database": f"sqlite:{patient.database}",
         "custom": custom,
+        "passwords": {"dummy": "pbkdf2_sha256$1"},
     }
     patient.doctor().is_silent()
     custom["user"] = user.format("username AS name,")

@@ -78,6 +78,10 @@ def bare_php(php_folder):
     return Owned(tables, php_folder.path, tokens, "PHPSESSID")
 
 
+# What a denial costs is for others to prove.
+CHEAP = {"passwords": {"dummy": "pbkdf2_sha256$1"}}
+
+
 @pytest.fixture(scope="module")
 def custom(new_directory):
     directory = new_directory()
@@ -101,6 +105,7 @@ def custom(new_directory):
             "session": "SELECT user_id FROM sessions WHERE token = :session AND expires > :now",
             "cookie": "session",
         },
+        **CHEAP,
     }
     return Owned(tables, directory, tokens, "session")
 
@@ -109,7 +114,10 @@ def custom(new_directory):
 def php_by_name(bare_php, custom):
     """The same, with accounts."""
     accounts = {key: custom.tables["custom"][key] for key in ("user", "user_by_id")}
-    tables = bare_php.tables | {"database": custom.tables["database"], "custom": accounts}
+    tables = bare_php.tables | CHEAP | {
+        "database": custom.tables["database"],
+        "custom": accounts,
+    }
     return replace(bare_php, tables=tables, directory=custom.directory)
 
 
@@ -163,9 +171,6 @@ SITES = ["php_by_name", "php_by_id", "custom", "joomla", "phpbb"]
 @pytest.fixture(params=SITES)
 def owned(request) -> Owned:
     return request.getfixturevalue(request.param)
-
-
-CHEAP = {"passwords": {"dummy": "pbkdf2_sha256$1"}}
 
 
 @pytest.mark.parametrize("owned", ["bare_php", *SITES], indirect=True)

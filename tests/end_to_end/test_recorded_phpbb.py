@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from hosts.daemon import hallpassd
 from php_doors import REASONS, Site, said, write_configuration
 from processes import LOOPBACK, give_away
 from recorded import HASHES, Recorded, answered, literal, php_literal
@@ -344,3 +345,21 @@ def test_the_banned_stay_out(board):
             assert (user.json.get("reason") == "inactive") == banned_anywhere, bans
             assert user.json["active"] == (not banned_anywhere)
             assert (said(board.site.shell.check(ZOE_NAME, PASSWORD)) in REASONS) == banned_anywhere
+
+
+def test_invisible_letters_give_no_more_guesses(board, hallpass_programs):
+    """phpBB leaves characters without a width out of names, and folds what looks alike."""
+    spellings = ["alice", "al\u200bice", "a\u200dlice", "\u2060alice", "ALICE", "ａlice", "alice\u00ad"]
+    socket = board.directory / "guesses.sock"
+    limits = {"limits": {"failures": 4}, "daemon": {"listen": [f"unix:{socket}"]}}
+    config = board.write("guesses", limits)
+    with hallpassd(hallpass_programs["hallpassd"], config, socket) as daemon:
+        def reason(name: str, password: str) -> str:
+            answer = daemon.check(name, password)
+            return "granted" if answer.status == 200 else json.loads(answer.body)["reason"]
+
+        assert [reason(name, PASSWORD) for name in spellings] == ["granted"] * len(spellings)
+        guesses = [reason(name, f"guess {number}") for number, name in enumerate(spellings)]
+        assert guesses == ["wrong-password"] * 4 + ["throttled"] * 3
+        assert all(reason(name, PASSWORD) == "throttled" for name in spellings)
+        assert reason(ZOE_NAME, PASSWORD) == "granted"

@@ -23,7 +23,7 @@ use hallpass_stores::{Deadline, Unavailable, Witness};
 use self::admission::{Found, admit};
 pub use self::at_once::AtOnce;
 pub use self::check::{Begun, Check, Computation, Conclusion, Next};
-use self::costliest::Costliest;
+pub(crate) use self::costliest::Costliest;
 use self::owners::Owners;
 use self::proved::Known;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
@@ -50,7 +50,7 @@ pub struct Authenticator {
     passwords: Passwords,
     longest_password: usize,
     tickets: Option<Tickets>,
-    costliest: Costliest,
+    costliest: Arc<Costliest>,
     owners: Owners,
     known: Known,
     shared: Option<Arc<Shared>>,
@@ -85,7 +85,7 @@ impl Authenticator {
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
-            costliest: Costliest::default(),
+            costliest: Arc::default(),
             owners: Owners::default(),
             known: Known::default(),
             shared: None,
@@ -103,10 +103,12 @@ impl Authenticator {
         }
     }
 
-    /// Counts wrong passwords and memory together with the other authenticators of a program.
+    /// Counts wrong passwords and memory together with the other authenticators of a program, and
+    /// learns what a denial costs together with them.
     #[must_use]
     pub fn sharing(self, shared: Arc<Shared>) -> Self {
         Self {
+            costliest: Arc::clone(&shared.costliest),
             shared: Some(shared),
             ..self
         }
@@ -168,7 +170,7 @@ impl Authenticator {
     ) -> Result<Option<(Rules, String)>, Unavailable> {
         self.learn(None, deadline)?;
         let seen = self.costliest.seen();
-        Ok(seen.map(|seen| (self.site.rules_of(seen), seen.to_owned())))
+        Ok(seen.map(|seen| (self.site.rules_of(&seen), seen)))
     }
 
     /// The rules by which the stored hash `encoded` is read.

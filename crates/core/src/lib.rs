@@ -32,6 +32,7 @@ pub use self::question::{
     ClaimedName, Client, Conditions, Credential, InvalidCondition, Question, Requirement,
 };
 pub use self::shared::Shared;
+pub use self::throttle::Turn;
 pub use self::ticket::{NoTicket, Tickets};
 pub use self::verdict::{Decoding, Identity, Reason, Session, Verdict};
 pub use self::verified::{CacheStatistics, Fingerprint};

@@ -1,18 +1,22 @@
 //! What the authenticators of one program share.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::Question;
+use crate::authenticator::Costliest;
 use crate::configuration::Configuration;
 use crate::memory::Memory;
-use crate::throttle::Throttle;
+use crate::throttle::{Throttle, Turn};
 use crate::verified::{CacheStatistics, Fingerprints, Verified};
 
 /// What the authenticators of one program that runs long share: how many wrong passwords there
-/// were, how much memory checks take, and which passwords have been verified.
+/// were, how much memory checks take, what a denial costs, and which passwords have been verified.
 #[derive(Debug)]
 pub struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) memory: Memory,
+    pub(crate) costliest: Arc<Costliest>,
     pub(crate) fingerprints: Option<Fingerprints>,
     pub(crate) verified: Option<Verified>,
 }
@@ -24,6 +28,7 @@ impl Shared {
         Self {
             throttle: Throttle::new(&configuration.limits),
             memory: Memory::new(configuration.passwords.memory),
+            costliest: Arc::default(),
             fingerprints: None,
             verified: None,
         }
@@ -39,6 +44,14 @@ impl Shared {
             verified: daemon.verified_cache.map(verified),
             ..Self::new(configuration)
         }
+    }
+
+    /// Whose turn `question` takes, at the time `now`.
+    #[must_use]
+    pub fn turn(&self, question: &Question, now: SystemTime) -> Turn {
+        let name = question.name.as_deref().unwrap_or_default();
+        let attempt = self.throttle.attempt(name, question.client.address);
+        self.throttle.turn(&attempt, now)
     }
 
     /// Forgets the verified passwords; returns how many there were.

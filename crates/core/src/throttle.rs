@@ -1,34 +1,63 @@
-//! Guessing passwords, slowed down.
+//! Counts wrong passwords, and refuses further ones.
 
-use std::collections::HashMap;
+mod counts;
+mod familiar;
+
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use hallpass_stores::sql::fold_case;
+use unicode_normalization::UnicodeNormalization;
 
+use self::counts::Counts;
+use self::familiar::Familiar;
+use crate::Id;
 use crate::configuration::Limits;
 
-/// How many names, and how many addresses, are counted at once.
-const MOST: usize = 100_000;
-
-/// Counts wrong passwords by name and by client address, for a program that runs long. After
-/// `failures` of them within `failure_window`, further passwords are refused unseen until the
-/// window that began with the first one ends. Sessions are not touched: nobody can be thrown out
-/// by guessing their password.
+/// Counts wrong passwords, for a program that runs long: for the name as typed, for the account
+/// that it means, and for the client's address. After `failures` of them within `failure_window`,
+/// further passwords are refused unseen until the window that began with the first one ends.
+/// Sessions are not touched: guessing a password logs nobody out.
+///
+/// The account counts because many spellings mean one name: those that NFKC folds, those that a
+/// database's collation takes for equal, an e-mail address. The typed name counts because most
+/// names that are guessed mean no account.
+///
+/// An address from which somebody has lately logged in by a name, or to an account, keeps a budget
+/// of its own for it, whatever others have guessed. A right password clears no count, or a guesser
+/// would gain from every login of the owner's.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    failures: u32,
-    window: Duration,
+    limits: Limits,
     hasher: RandomState,
-    counts: Mutex<HashMap<u64, Count>>,
+    state: Mutex<State>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    began: SystemTime,
-    failures: u32,
+#[derive(Debug, Default)]
+struct State {
+    counts: Counts,
+    familiar: Familiar,
+}
+
+/// What one password is counted for, as keyed digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    name: u64,
+    account: Option<u64>,
+    client: Option<u64>,
+}
+
+/// Whose turn a check takes, so that nobody's checks keep everybody else waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Whose: the client's network, or the name where the host tells no address.
+    pub of: u64,
+    /// Whether the client has lately logged in by this name, or to this account.
+    pub familiar: bool,
+    /// How many wrong passwords came lately from the client's address.
+    pub failures: u32,
 }
 
 impl Throttle {
@@ -36,177 +65,165 @@ impl Throttle {
     #[must_use]
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            failures: limits.failures,
-            window: limits.failure_window,
+            limits: limits.clone(),
             hasher: RandomState::new(),
-            counts: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
-    /// Whether a password for `name`, from `client`, may be looked at now.
-    pub(crate) fn admits(&self, name: &str, client: Option<IpAddr>, now: SystemTime) -> bool {
-        if self.failures == 0 {
-            return true;
+    /// A password for `name`, as typed, from `client`.
+    pub(crate) fn attempt(&self, name: &str, client: Option<IpAddr>) -> Attempt {
+        let name: String = name.nfkc().collect();
+        Attempt {
+            name: self.hasher.hash_one(("name", fold_case(&name))),
+            account: None,
+            client: client.map(|client| self.hasher.hash_one(("client", network(client)))),
         }
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let reached = |key| {
-            counts
-                .get(&key)
-                .is_some_and(|count| self.runs(count, now) && count.failures >= self.failures)
+    }
+
+    /// The same, once it is known which account the name means.
+    pub(crate) fn of_account(&self, attempt: Attempt, id: &Id) -> Attempt {
+        Attempt {
+            account: Some(self.hasher.hash_one(("account", &id.text))),
+            ..attempt
+        }
+    }
+
+    /// Whether a password may be looked at now, as far as the typed name and the address tell:
+    /// what they say is the same whether there is such an account or not.
+    pub(crate) fn admits(&self, attempt: &Attempt, now: SystemTime) -> bool {
+        let limits = &self.limits;
+        limits.failures == 0 || self.lock().admits(attempt, limits, now)
+    }
+
+    /// Whether a password for the account may be looked at now. To be told only after as much
+    /// work as any denial takes: it differs between two spellings of one account and two unknown
+    /// names.
+    pub(crate) fn admits_account(&self, attempt: &Attempt, now: SystemTime) -> bool {
+        let limits = &self.limits;
+        limits.failures == 0 || self.lock().admits_account(attempt, limits, now)
+    }
+
+    /// Counts a password that was looked at; `false` when by now there have been too many, and
+    /// what came of it must not be told. Many guesses at a time learn no more than as many one
+    /// after the other.
+    pub(crate) fn settle(&self, attempt: &Attempt, right: bool, now: SystemTime) -> bool {
+        let limits = &self.limits;
+        let mut state = self.lock();
+        if limits.failures > 0 {
+            if !state.admits(attempt, limits, now) {
+                return false;
+            }
+            // The name and the address count on while the account is refused, as they would if
+            // the name meant none.
+            if !state.admits_account(attempt, limits, now) {
+                state.failed(attempt, limits, now);
+                return false;
+            }
+        }
+        if right {
+            state.succeeded(attempt, now);
+        } else if limits.failures > 0 {
+            state.failed(attempt, limits, now);
+        }
+        true
+    }
+
+    /// Whose turn `attempt` takes.
+    pub(crate) fn turn(&self, attempt: &Attempt, now: SystemTime) -> Turn {
+        let state = self.lock();
+        let familiar = |identity| match attempt.client {
+            Some(client) => state.familiar.knows(identity, client, now),
+            None => false,
         };
-        !reached(self.name(name)) && !client.is_some_and(|client| reached(self.client(client)))
+        let identity = attempt
+            .account
+            .filter(|account| familiar(*account))
+            .or(Some(attempt.name).filter(|name| familiar(*name)));
+        let failures = attempt.client.map_or(0, |client| {
+            state.counts.of(client, self.limits.failure_window, now)
+        });
+        Turn {
+            // Those who share an address with a guesser do not share its turns.
+            of: match (attempt.client, identity) {
+                (Some(client), Some(identity)) => self.hasher.hash_one((client, identity)),
+                (Some(client), None) => client,
+                (None, _) => attempt.name,
+            },
+            familiar: identity.is_some(),
+            failures,
+        }
     }
 
-    /// Counts a wrong password.
-    pub(crate) fn failed(&self, name: &str, client: Option<IpAddr>, now: SystemTime) {
-        if self.failures == 0 {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn admits(&self, attempt: &Attempt, limits: &Limits, now: SystemTime) -> bool {
+        let client_may = attempt
+            .client
+            .is_none_or(|client| !self.reached(client, limits, now));
+        client_may && self.admits_identity(attempt.name, attempt.client, limits, now)
+    }
+
+    fn admits_account(&self, attempt: &Attempt, limits: &Limits, now: SystemTime) -> bool {
+        attempt
+            .account
+            .is_none_or(|account| self.admits_identity(account, attempt.client, limits, now))
+    }
+
+    fn admits_identity(
+        &self,
+        identity: u64,
+        client: Option<u64>,
+        limits: &Limits,
+        now: SystemTime,
+    ) -> bool {
+        let budget =
+            || client.is_some_and(|client| self.familiar.admits(identity, client, limits, now));
+        !self.reached(identity, limits, now) || budget()
+    }
+
+    fn reached(&self, key: u64, limits: &Limits, now: SystemTime) -> bool {
+        self.counts.of(key, limits.failure_window, now) >= limits.failures
+    }
+
+    fn failed(&mut self, attempt: &Attempt, limits: &Limits, now: SystemTime) {
+        let identities = [Some(attempt.name), attempt.account];
+        for identity in identities.into_iter().flatten() {
+            self.counts.add(identity, limits.failure_window, now);
+            if let Some(client) = attempt.client {
+                self.familiar.failed(identity, client, limits, now);
+            }
+        }
+        if let Some(client) = attempt.client {
+            self.counts.add(client, limits.failure_window, now);
+        }
+    }
+
+    fn succeeded(&mut self, attempt: &Attempt, now: SystemTime) {
+        let Some(client) = attempt.client else {
             return;
-        }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= 2 * MOST {
-            counts.retain(|_, count| self.runs(count, now));
-        }
-        for key in [
-            Some(self.name(name)),
-            client.map(|client| self.client(client)),
-        ] {
-            let Some(key) = key else { continue };
-            if counts.len() >= 2 * MOST && !counts.contains_key(&key) {
-                // Somebody guesses with more names or from more addresses than can be counted;
-                // those that are counted stay so.
-                continue;
-            }
-            let count = counts.entry(key).or_insert(Count {
-                began: now,
-                failures: 0,
-            });
-            if !self.runs(count, now) {
-                *count = Count {
-                    began: now,
-                    failures: 0,
-                };
-            }
-            count.failures = count.failures.saturating_add(1);
-        }
-    }
-
-    /// Forgets the wrong passwords for `name`, whose owner has just typed the right one.
-    pub(crate) fn succeeded(&self, name: &str) {
-        if self.failures > 0 {
-            let key = self.name(name);
-            self.counts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&key);
-        }
-    }
-
-    fn runs(&self, count: &Count, now: SystemTime) -> bool {
-        // A clock that was set back begins a new window.
-        now.duration_since(count.began)
-            .is_ok_and(|age| age < self.window)
-    }
-
-    /// Names are counted whatever their case, and not kept.
-    fn name(&self, name: &str) -> u64 {
-        self.hasher.hash_one(("name", fold_case(name)))
-    }
-
-    /// An IPv6 client has all addresses of its network of 64 bits.
-    fn client(&self, client: IpAddr) -> u64 {
-        let network = match client.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
         };
-        self.hasher.hash_one(("client", network))
+        let identities = [Some(attempt.name), attempt.account];
+        for identity in identities.into_iter().flatten() {
+            self.familiar.succeeded(identity, client, now);
+        }
+    }
+}
+
+/// An IPv6 client has all addresses of its network of 64 bits.
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn throttle(failures: u32) -> Throttle {
-        Throttle::new(&Limits {
-            deadline: Duration::from_secs(4),
-            failures,
-            failure_window: Duration::from_secs(60),
-            max_password: 4096,
-        })
-    }
-
-    fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
-    }
-
-    #[test]
-    fn a_name_is_refused_after_so_many_failures_until_the_window_ends() {
-        let throttle = throttle(3);
-        for second in [0, 10, 20] {
-            assert!(throttle.admits("alice", None, at(second)));
-            throttle.failed("alice", None, at(second));
-        }
-        assert!(!throttle.admits("alice", None, at(20)));
-        assert!(!throttle.admits("ALICE", None, at(59)));
-        assert!(throttle.admits("bob", None, at(59)));
-        assert!(throttle.admits("alice", None, at(60)));
-        throttle.failed("alice", None, at(60));
-        assert!(throttle.admits("alice", None, at(61)));
-    }
-
-    #[test]
-    fn a_client_is_refused_whatever_names_it_tries() {
-        let throttle = throttle(2);
-        let [client, neighbour, other] =
-            ["2001:db8::1", "2001:db8::ffff", "2001:db8:0:1::1"].map(|text| text.parse().unwrap());
-        throttle.failed("a", Some(client), at(0));
-        throttle.failed("b", Some(neighbour), at(1));
-        assert!(!throttle.admits("c", Some(client), at(2)));
-        assert!(throttle.admits("c", Some(other), at(2)));
-        assert!(throttle.admits("c", None, at(2)));
-        let [plain, mapped] = ["192.0.2.1", "::ffff:192.0.2.1"].map(|text| text.parse().unwrap());
-        throttle.failed("d", Some(plain), at(3));
-        throttle.failed("e", Some(mapped), at(3));
-        assert!(!throttle.admits("f", Some(plain), at(3)));
-    }
-
-    #[test]
-    fn the_right_password_clears_the_name() {
-        let throttle = throttle(2);
-        throttle.failed("alice", None, at(0));
-        throttle.succeeded("Alice");
-        throttle.failed("alice", None, at(1));
-        assert!(throttle.admits("alice", None, at(1)));
-    }
-
-    #[test]
-    fn none_is_off() {
-        let throttle = throttle(0);
-        throttle.failed("alice", None, at(0));
-        assert!(throttle.admits("alice", None, at(0)));
-        assert!(throttle.counts.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_clock_set_back_locks_nobody_out() {
-        let throttle = throttle(1);
-        throttle.failed("alice", None, at(1000));
-        assert!(!throttle.admits("alice", None, at(1000)));
-        assert!(throttle.admits("alice", None, at(0)));
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let throttle = throttle(1);
-        for number in 0..2 * MOST + 10 {
-            throttle.failed(&number.to_string(), None, at(0));
-        }
-        assert!(throttle.counts.lock().unwrap().len() <= 2 * MOST);
-        assert!(!throttle.admits("0", None, at(0)));
-        throttle.failed("new", None, at(61));
-        assert_eq!(throttle.counts.lock().unwrap().len(), 1);
-    }
-}
+mod tests;

@@ -101,7 +101,7 @@ fn absent_columns_mean_active_and_without_address() {
     let site = site();
     let mut asked = site.authenticator_of(
         "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
-         [custom]\nuser = \"SELECT nr AS ID, login AS UserName FROM people WHERE login=:username\"",
+         passwords.dummy = \"pbkdf2_sha256$1\"\n[custom]\nuser = \"SELECT nr AS ID, login AS UserName FROM people WHERE login=:username\"",
     );
     let carol = granted(&mut asked, &vouched("carol"));
     assert_eq!((&*carol.id, &*carol.email), ("3", ""));
@@ -130,7 +130,7 @@ fn statements_that_do_not_say_enough_say_so() {
         let site = site();
         let mut asked = site.authenticator_of(&format!(
             "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
-             [custom]\nuser = \"SELECT {columns} FROM people WHERE login = :username\""
+             passwords.dummy = \"pbkdf2_sha256$1\"\n[custom]\nuser = \"SELECT {columns} FROM people WHERE login = :username\""
         ));
         let verdict = ask(&mut asked, &vouched("alice"));
         assert!(verdict.starts_with("unavailable"), "{columns}: {verdict}");
@@ -143,7 +143,7 @@ fn of_namesakes_the_exact_one_counts() {
     let site = site();
     let mut asked = site.authenticator_of(
         "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
-         [custom]\nuser = \"SELECT nr AS id, login AS username FROM people WHERE lower(login) = \
+         passwords.dummy = \"pbkdf2_sha256$1\"\n[custom]\nuser = \"SELECT nr AS id, login AS username FROM people WHERE lower(login) = \
          lower(:username)\"",
     );
     assert_eq!(ask(&mut asked, &vouched("ALICE")), "alice");
@@ -285,7 +285,7 @@ fn a_changed_table_is_read_as_it_is_now() {
     let site = site();
     let mut asked = site.authenticator_of(
         "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
-         [custom]\nuser = \"SELECT * FROM v WHERE username = :username\"",
+         passwords.dummy = \"pbkdf2_sha256$1\"\n[custom]\nuser = \"SELECT * FROM v WHERE username = :username\"",
     );
     let database = site.database("site.db");
     let one = "CREATE VIEW v AS SELECT nr AS id, login AS username, mail AS email FROM people";
@@ -365,4 +365,45 @@ fn nothing_shows_a_hash() {
     );
     assert!(!verdict.contains("5f4dcc3b"), "{verdict}");
     assert!(!format!("{asked:?}").contains("5f4dcc3b"));
+}
+
+#[test]
+fn passwords_are_checked_only_where_the_cost_of_a_denial_is_known() {
+    let without = CUSTOM.replace("[passwords]\n    dummy = \"pbkdf2_sha256$1\"", "");
+    let site = site();
+    let error = site.parse(&without).unwrap_err().to_string();
+    let at = format!("{}:5: custom.user: ", site.path("hallpass.toml").display());
+    assert!(error.starts_with(&at), "{error}");
+    for word in ["`accounts`", "[passwords] dummy", "passwords = false"] {
+        assert!(error.contains(word), "{error}");
+    }
+    let accounts = without.replace(
+        "groups =",
+        "accounts = \"SELECT nr AS id, login AS username FROM people WHERE nr > :id\"\ngroups =",
+    );
+    for good in [
+        accounts,
+        format!("{without}\n[access]\npasswords = false"),
+        format!("{without}\n[daemon]\naccept = [\"session\"]"),
+        format!("via = \"unix:/x\"\nvia_only = true\n{without}"),
+    ] {
+        assert!(site.parse(&good).is_ok(), "{good}");
+    }
+    let by_ejabberd = format!("{without}\n[daemon]\naccept = [\"session\"]\n[ejabberd]\n");
+    assert!(site.parse(&by_ejabberd).is_err());
+    // Programs that take passwords whatever hosts send: none is told from another.
+    let sessions = format!("{without}\n[daemon]\naccept = [\"session\"]");
+    let mut asked = site.authenticator_of(&sessions);
+    for (name, typed) in [("alice", "secret"), ("alice", "wrong"), ("nobody", "x")] {
+        let verdict = ask(&mut asked, &password(name, typed));
+        assert!(
+            verdict.starts_with("unavailable: passwords are not checked"),
+            "{verdict}"
+        );
+    }
+    assert_eq!(
+        ask_at(&mut asked, &session("token-of-alice", None), 999),
+        "alice"
+    );
+    assert_eq!(ask(&mut asked, &vouched("alice")), "alice");
 }

@@ -56,6 +56,12 @@ pub fn write(page: &mut Page, options: &InitCustom) -> anyhow::Result<()> {
     page.string("user", &format!("{select} {username} = :username"), comment);
     let comment = "the account of a session";
     page.string("user_by_id", &format!("{select} {id} = :id"), comment);
+    page.string(
+        "accounts",
+        &format!("{select} {id} > :id ORDER BY {id} LIMIT 1000"),
+        "for `hallpass audit`, and to learn what a check of an unknown name has to cost",
+    );
+    page.note("Where ids are not numbers, set [passwords] dummy in place of accounts.");
     page.note("groups = \"SELECT … WHERE … = :id\"  # would tell the names of its groups");
     Ok(())
 }

@@ -1,21 +1,29 @@
 //! Passwords that wait to be checked, and those that wait for what comes of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Check, Computation, Conclusion, Deadline, Fingerprint, Next, Unavailable, Verdict,
+    Check, Computation, Conclusion, Deadline, Fingerprint, Next, Reason, Turn, Unavailable, Verdict,
 };
 use hallpass_passwords::Outcome;
 use tokio::sync::oneshot;
 
 use super::lanes;
 use super::pace::{Load, Pace};
+use super::turns::Turns;
 
-/// Checks that wait, and the threads that do them. What is asked twice is computed once; what
-/// cannot be done in time is refused at once.
+/// The part of all lanes that one client leaves to the others: they need not wait until one of its
+/// checks is done, and those who come from one address, a web mail's or a company's, are hardly
+/// slower for it.
+const RESERVE: usize = 4;
+
+const FULL: &str = "the queue is full";
+
+/// Checks that wait, and the threads that do them. Clients take turns; what is asked twice is
+/// computed once; what cannot be done in time is refused at once.
 #[derive(Debug)]
 pub struct Checks {
     state: Mutex<State>,
@@ -25,14 +33,15 @@ pub struct Checks {
     pub(super) pace: Pace,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    waiting: VecDeque<Job>,
+    waiting: Turns<Job>,
     /// What waits or is being done, by its number.
     open: HashMap<u64, Open>,
     /// The same, by what it is.
     numbers: HashMap<Fingerprint, u64>,
-    load: Load,
+    /// How many are being done.
+    at_work: usize,
     next: u64,
     /// How many threads wait for something to do.
     idle: usize,
@@ -43,6 +52,7 @@ struct State {
 pub(super) struct Job {
     pub(super) number: u64,
     pub(super) computation: Computation,
+    /// The latest of those who wait for it.
     pub(super) deadline: Deadline,
     work: u64,
 }
@@ -52,6 +62,8 @@ pub(super) struct Job {
 struct Open {
     fingerprint: Option<Fingerprint>,
     load: Load,
+    /// Whose it is, once it is being done.
+    taken: Option<u64>,
     waiters: Vec<Waiter>,
 }
 
@@ -59,18 +71,30 @@ struct Open {
 #[derive(Debug)]
 struct Waiter {
     conclusion: Conclusion,
+    deadline: Deadline,
     answer: oneshot::Sender<Verdict>,
 }
 
 impl Checks {
     /// Starts so many threads, before which at most `most` checks wait.
     pub fn start(threads: usize, most: usize) -> std::io::Result<Arc<Self>> {
+        let pace = Pace::measure(threads);
+        let lanes = threads * pace.width();
+        let at_once = lanes - lanes / RESERVE;
+        let state = State {
+            waiting: Turns::new(most, at_once),
+            open: HashMap::new(),
+            numbers: HashMap::new(),
+            at_work: 0,
+            next: 0,
+            idle: 0,
+        };
         let checks = Arc::new(Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             filled: Condvar::new(),
             most,
             threads,
-            pace: Pace::measure(threads),
+            pace,
         });
         for number in 0..threads {
             let checks = Arc::clone(&checks);
@@ -97,20 +121,18 @@ impl Checks {
         }
         let waiter = Waiter {
             conclusion: check.conclusion,
+            deadline,
             answer,
         };
-        if let Err(refused) = self.admit(check.computation, deadline, waiter) {
-            let (waiter, message) = *refused;
+        let refused = self.admit(check.computation, waiter);
+        for (waiter, message) in refused {
             drop(waiter.answer.send(Unavailable::new(message).into()));
         }
     }
 
-    fn admit(
-        &self,
-        mut computation: Computation,
-        deadline: Deadline,
-        waiter: Waiter,
-    ) -> Result<(), Box<(Waiter, &'static str)>> {
+    /// Lets a computation in, or somebody wait for one that is there already. Gives back those who
+    /// are to be told that there will be no answer, and why.
+    fn admit(&self, mut computation: Computation, waiter: Waiter) -> Vec<(Waiter, &'static str)> {
         let fingerprint = computation.fingerprint();
         let work = computation.work();
         let mut load = Load {
@@ -121,48 +143,42 @@ impl Checks {
             Next::Derivation(_) => load.derivations = work,
             Next::Run | Next::Done(_) => load.others = work,
         }
+        let turn = waiter.conclusion.turn(SystemTime::now());
+        let deadline = waiter.deadline;
         let mut state = self.lock();
         let same = fingerprint.and_then(|it| state.numbers.get(&it).copied());
         if let Some(open) = same.and_then(|number| state.open.get_mut(&number)) {
             if open.waiters.len() >= self.most {
-                return Err(Box::new((waiter, "the queue is full")));
+                return vec![(waiter, FULL)];
             }
             open.waiters.push(waiter);
-            return Ok(());
+            return Vec::new();
         }
-        if state.waiting.len() >= self.most {
-            return Err(Box::new((waiter, "the queue is full")));
-        }
-        if self.pace.after(state.load, work) > deadline.remaining() {
-            return Err(Box::new((
-                waiter,
-                "the checks that wait take all of `deadline`",
-            )));
+        if self.pace.after(state.before(turn), work) > deadline.remaining() {
+            return vec![(waiter, "the checks that wait take all of `deadline`")];
         }
         let number = state.next;
         state.next += 1;
-        state.load = state.load.plus(load);
-        state.open.insert(
-            number,
-            Open {
-                fingerprint,
-                load,
-                waiters: vec![waiter],
-            },
-        );
+        let open = Open {
+            fingerprint,
+            load,
+            taken: None,
+            waiters: vec![waiter],
+        };
+        state.open.insert(number, open);
         if let Some(fingerprint) = fingerprint {
             state.numbers.insert(fingerprint, number);
         }
-        state.waiting.push_back(Job {
+        let job = Job {
             number,
             computation,
             deadline,
             work,
-        });
-        if state.idle > 0 {
-            self.filled.notify_one();
-        }
-        Ok(())
+        };
+        let displaced = state.waiting.put(turn, job);
+        let displaced = displaced.map_or_else(Vec::new, |job| state.close(job.number));
+        self.tell(&state);
+        displaced.into_iter().map(|waiter| (waiter, FULL)).collect()
     }
 
     /// The next that a thread is to do which does `doing` already; waits for one if that is none.
@@ -170,20 +186,18 @@ impl Checks {
     pub(super) fn take(&self, doing: usize) -> Option<Job> {
         let mut state = self.lock();
         loop {
-            let share = state.open.len().div_ceil(self.threads);
+            let could_be_done = state.at_work + state.waiting.ready();
+            let share = could_be_done.div_ceil(self.threads);
             while doing < share.max(1)
-                && let Some(job) = state.waiting.pop_front()
+                && let Some((of, mut job)) = state.waiting.take()
             {
-                if state.is_abandoned(job.number) {
-                    drop(state.close(job.number));
-                } else if self.pace.at_least(job.work) > job.deadline.remaining() {
-                    let late = "the check would have come too late";
-                    let waiters = state.close(job.number);
-                    drop(state);
-                    tell(waiters, &Err(Unavailable::new(late)));
-                    state = self.lock();
-                } else {
-                    return Some(job);
+                let at_least = self.pace.at_least(job.work);
+                match state.begin(of, &job, at_least) {
+                    Some(deadline) => {
+                        job.deadline = deadline;
+                        return Some(job);
+                    }
+                    None => drop(state.close(job.number)),
                 }
             }
             if doing > 0 {
@@ -204,14 +218,43 @@ impl Checks {
         let abandoned = state.is_abandoned(number);
         if abandoned {
             drop(state.close(number));
+            self.tell(&state);
         }
         abandoned
     }
 
+    /// Until when somebody waits for the outcome of this computation.
+    pub(super) fn deadline(&self, number: u64) -> Option<Deadline> {
+        self.lock().open.get(&number).and_then(Open::deadline)
+    }
+
     /// Tells everybody who waits for it what came of a computation.
     pub(super) fn finish(&self, number: u64, outcome: &Result<Outcome, Unavailable>) {
-        let waiters = self.lock().close(number);
-        tell(waiters, outcome);
+        let mut state = self.lock();
+        let waiters = state.close(number);
+        self.tell(&state);
+        drop(state);
+        let now = SystemTime::now();
+        for Waiter {
+            conclusion, answer, ..
+        } in waiters
+        {
+            if answer.is_closed() {
+                continue;
+            }
+            let verdict = match outcome {
+                Ok(outcome) => conclusion.conclude(*outcome, now),
+                Err(unavailable) => unavailable.clone().into(),
+            };
+            drop(answer.send(verdict));
+        }
+    }
+
+    /// Tells a thread that waits for something to do that there is something.
+    fn tell(&self, state: &State) {
+        if state.idle > 0 && state.waiting.ready() > 0 {
+            self.filled.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -220,9 +263,47 @@ impl Checks {
 }
 
 impl State {
+    /// What is done before a check whose `turn` it is: what is at work already, and what waits and
+    /// comes first. What nobody waits for any more is given up soon.
+    fn before(&self, turn: Turn) -> Load {
+        let at_work = self.open.values().filter(|open| open.taken.is_some());
+        let waiting = self.waiting.before(turn);
+        let waiting = waiting.filter_map(|job| self.open.get(&job.number));
+        at_work
+            .chain(waiting)
+            .filter(|open| !open.is_abandoned())
+            .fold(Load::default(), |load, open| load.plus(open.load))
+    }
+
+    /// Begins what was taken for `of`, and takes `at_least` so long: until when somebody waits for
+    /// it. Those are told at once for whom it comes too late, or who have been found to guess since
+    /// they came.
+    fn begin(&mut self, of: u64, job: &Job, at_least: Duration) -> Option<Deadline> {
+        let Some(open) = self.open.get_mut(&job.number) else {
+            self.waiting.done(of);
+            return None;
+        };
+        open.taken = Some(of);
+        self.at_work += 1;
+        let now = SystemTime::now();
+        for waiter in std::mem::take(&mut open.waiters) {
+            let refused = if waiter.answer.is_closed() {
+                continue;
+            } else if waiter.conclusion.is_throttled(now) {
+                Verdict::Denied(Reason::Throttled)
+            } else if at_least > waiter.deadline.remaining() {
+                Unavailable::new("the check would have come too late").into()
+            } else {
+                open.waiters.push(waiter);
+                continue;
+            };
+            drop(waiter.answer.send(refused));
+        }
+        open.deadline()
+    }
+
     fn is_abandoned(&self, number: u64) -> bool {
-        let open = self.open.get(&number);
-        open.is_none_or(|open| open.waiters.iter().all(|waiter| waiter.answer.is_closed()))
+        self.open.get(&number).is_none_or(Open::is_abandoned)
     }
 
     fn close(&mut self, number: u64) -> Vec<Waiter> {
@@ -232,21 +313,25 @@ impl State {
         if let Some(fingerprint) = open.fingerprint {
             self.numbers.remove(&fingerprint);
         }
-        self.load = self.load.minus(open.load);
+        if let Some(of) = open.taken {
+            self.at_work = self.at_work.saturating_sub(1);
+            self.waiting.done(of);
+        }
         open.waiters
     }
 }
 
-fn tell(waiters: Vec<Waiter>, outcome: &Result<Outcome, Unavailable>) {
-    let now = SystemTime::now();
-    for Waiter { conclusion, answer } in waiters {
-        if answer.is_closed() {
-            continue;
-        }
-        let verdict = match outcome {
-            Ok(outcome) => conclusion.conclude(*outcome, now),
-            Err(unavailable) => unavailable.clone().into(),
-        };
-        drop(answer.send(verdict));
+impl Open {
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool {
+        self.waiters.iter().all(|waiter| waiter.answer.is_closed())
+    }
+
+    /// The latest deadline of those who wait.
+    fn deadline(&self) -> Option<Deadline> {
+        self.waiters.iter().map(|waiter| waiter.deadline).max()
     }
 }
+
+#[cfg(test)]
+mod tests;

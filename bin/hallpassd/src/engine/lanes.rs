@@ -61,8 +61,12 @@ impl Lanes<'_> {
                     return;
                 }
                 Next::Run => {
-                    if let Err(unavailable) = job.computation.run(job.deadline) {
-                        return self.finish(&job, Err(unavailable));
+                    while let Err(unavailable) = job.computation.run(job.deadline) {
+                        // Others may have joined that have more time.
+                        match self.checks.deadline(job.number) {
+                            Some(later) if later > job.deadline => job.deadline = later,
+                            _ => return self.finish(&job, Err(unavailable)),
+                        }
                     }
                 }
             }

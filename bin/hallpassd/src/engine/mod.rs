@@ -6,26 +6,29 @@ mod health;
 mod lanes;
 mod pace;
 mod queue;
+mod turns;
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    AtOnce, Authenticator, Begun, CacheStatistics, Configuration, Deadline, Question, Shared,
-    Unavailable, Verdict,
+    AtOnce, Authenticator, Begun, CacheStatistics, ClaimedName, Configuration, Deadline, Question,
+    Shared, Turn, Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
 pub use self::checks::Checks;
 pub use self::health::Health;
-use self::queue::Queue;
+use self::queue::{Queue, Taker};
 
 /// How many threads ask the stores of a site when the database's settings do not say.
 const STORE_THREADS: usize = 4;
 
 /// What answers about one site: threads that each have an authenticator of their own, and take
-/// questions from one queue; and those that check passwords for all sites.
+/// questions from one queue; and those that check passwords for all sites. The first thread takes
+/// no question with a name in it, which may have to be looked for in a whole table: sessions never
+/// wait behind names, unless the database's settings allow one connection alone.
 #[derive(Debug)]
 pub struct Engine {
     /// What answers where nobody need wait, in the thread that asks.
@@ -66,11 +69,17 @@ impl Engine {
     pub fn start(configuration: &Arc<Configuration>, checks: Arc<Checks>) -> std::io::Result<Self> {
         let threads = configuration.database.pool.unwrap_or(STORE_THREADS);
         let shared = Arc::new(Shared::remembering(configuration));
-        let questions = Arc::new(Queue::new(configuration.daemon.queue));
+        // Of one client no more names are looked for at a time than leave room for another's.
+        let at_once = threads.saturating_sub(2).max(1);
+        let questions = Arc::new(Queue::new(configuration.daemon.queue, at_once));
         let at_once = Arc::new(OnceLock::new());
         for number in 0..threads {
             let (configuration, questions) = (Arc::clone(configuration), Arc::clone(&questions));
             let (shared, checks) = (Arc::clone(&shared), Arc::clone(&checks));
+            let taker = match number {
+                0 if threads > 1 => Taker::of_sessions(),
+                _ => Taker::of_all(),
+            };
             let at_once = (number == 0).then(|| Arc::clone(&at_once));
             thread::Builder::new()
                 .name(format!("stores {number}"))
@@ -80,7 +89,7 @@ impl Engine {
                     {
                         place.get_or_init(|| Mutex::new(made));
                     }
-                    work(&configuration, shared, &questions, &checks);
+                    work(&configuration, shared, &questions, taker, &checks);
                 })?;
         }
         Ok(Self {
@@ -93,13 +102,15 @@ impl Engine {
 
     /// The verdict on `question`: at once when the queue is full, and by `deadline` at the latest.
     pub async fn ask(&self, question: Question, ignore_case: bool, deadline: Deadline) -> Verdict {
-        if !ignore_case
-            && let Some(at_once) = self.at_once.get()
+        // Where there is a name, it is left to those who may look for it whatever its case.
+        if let Some(at_once) = self.at_once.get()
             && let Ok(mut at_once) = at_once.try_lock()
             && let Some(verdict) = at_once.answer(&question, SystemTime::now())
         {
             return verdict;
         }
+        let named = question.name != ClaimedName::Nameless;
+        let turn = named.then(|| self.shared.turn(&question, SystemTime::now()));
         let (answer, verdict) = oneshot::channel();
         let job = Job::Ask {
             question,
@@ -107,7 +118,7 @@ impl Engine {
             deadline,
             answer,
         };
-        self.hand_over(job, verdict, deadline)
+        self.hand_over(job, turn, verdict, deadline)
             .await
             .unwrap_or_else(Verdict::from)
     }
@@ -116,7 +127,12 @@ impl Engine {
     pub async fn health(&self, deadline: Deadline) -> Health {
         let (answer, health) = oneshot::channel();
         let job = Job::Examine { deadline, answer };
-        self.hand_over(job, health, deadline)
+        // A name is looked for, before anybody else's.
+        let turn = Turn {
+            familiar: true,
+            ..Turn::default()
+        };
+        self.hand_over(job, Some(turn), health, deadline)
             .await
             .unwrap_or_else(Health::unknown)
     }
@@ -143,16 +159,28 @@ impl Engine {
     async fn hand_over<T>(
         &self,
         job: Job,
+        turn: Option<Turn>,
         answer: oneshot::Receiver<T>,
         deadline: Deadline,
     ) -> Result<T, Unavailable> {
-        if !self.questions.put(job) {
-            return Err(Unavailable::new("the queue is full"));
+        if let Some(displaced) = self.questions.put(job, turn) {
+            displaced.refuse();
         }
         match tokio::time::timeout_at(deadline.instant().into(), answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(Unavailable::new("the question was not answered")),
             Err(_) => Err(Unavailable::new("no answer came within `deadline`")),
+        }
+    }
+}
+
+impl Job {
+    /// Says that there was no room for it.
+    fn refuse(self) {
+        let full = Unavailable::new("the queue is full");
+        match self {
+            Self::Ask { answer, .. } => drop(answer.send(full.into())),
+            Self::Examine { answer, .. } => drop(answer.send(Health::unknown(full))),
         }
     }
 }
@@ -167,12 +195,13 @@ fn work(
     configuration: &Configuration,
     shared: Arc<Shared>,
     questions: &Queue<Job>,
+    mut taker: Taker,
     checks: &Checks,
 ) {
     let mut authenticator = Authenticator::new(configuration).sharing(Arc::clone(&shared));
     // For hosts whose names have no case, which many sites do not have.
     let mut ignoring_case = None;
-    while let Some(job) = questions.take() {
+    while let Some((job, of)) = questions.take(&mut taker) {
         match job {
             Job::Ask {
                 question,
@@ -182,6 +211,7 @@ fn work(
             } => {
                 // Whoever asked has been told already that there is no answer.
                 if answer.is_closed() || deadline.passed() {
+                    of.into_iter().for_each(|of| questions.done(of));
                     continue;
                 }
                 let authenticator = if ignore_case && !configuration.access.ignore_case {
@@ -202,5 +232,6 @@ fn work(
                 drop(answer.send(health));
             }
         }
+        of.into_iter().for_each(|of| questions.done(of));
     }
 }

@@ -45,15 +45,6 @@ impl Load {
             others: self.others.saturating_add(other.others),
         }
     }
-
-    /// This without `other`.
-    pub fn minus(self, other: Self) -> Self {
-        Self {
-            count: self.count.saturating_sub(other.count),
-            derivations: self.derivations.saturating_sub(other.derivations),
-            others: self.others.saturating_sub(other.others),
-        }
-    }
 }
 
 impl Pace {

@@ -1,80 +1,161 @@
-//! A queue of bounded length between the threads that ask and those that answer.
+//! The questions that wait for a thread that asks the stores.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A queue. Putting something in never waits; taking something out does, without spinning: a
-/// daemon that has nothing to do uses no time, and one that has much never gets to wait.
+use hallpass_core::Turn;
+
+use super::turns::Turns;
+
+/// Two lines of bounded length between the threads that ask and those that answer: one of what is
+/// soon done, sessions for one, and one of names, which may have to be looked for in a whole
+/// table. A [`Taker`] that leaves names alone answers sessions however many names wait.
+///
+/// Putting something in never waits; taking something out does, without spinning: a daemon that
+/// has nothing to do uses no time, and one that has much never gets to wait.
 #[derive(Debug)]
 pub struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
+    /// Where those wait who take everything.
     filled: Condvar,
+    /// Where those wait who take no names.
+    filled_with_sessions: Condvar,
     most: usize,
 }
 
 #[derive(Debug)]
 struct Waiting<T> {
-    items: VecDeque<T>,
-    /// How many threads wait for something.
-    idle: usize,
-    /// Whether one of them has been told, and has not come yet.
-    told: bool,
+    soon: VecDeque<T>,
+    names: Turns<T>,
+    all: Idle,
+    sessions: Idle,
     closed: bool,
 }
 
+/// Threads that wait for something to do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Idle {
+    count: usize,
+    /// Whether one of them has been told, and has not come yet.
+    told: bool,
+}
+
+impl Idle {
+    /// Whether there is one to be told, and it is to be told now.
+    fn tell(&mut self) -> bool {
+        let tell = self.count > 0 && !self.told;
+        self.told |= tell;
+        tell
+    }
+}
+
+/// A thread that takes things out.
+#[derive(Debug)]
+pub struct Taker {
+    takes_names: bool,
+    /// The line that it takes from when there is something in both.
+    names_first: bool,
+}
+
+impl Taker {
+    /// Takes from both lines, in turn.
+    pub fn of_all() -> Self {
+        Self {
+            takes_names: true,
+            names_first: false,
+        }
+    }
+
+    /// Takes no names.
+    pub fn of_sessions() -> Self {
+        Self {
+            takes_names: false,
+            names_first: false,
+        }
+    }
+}
+
+/// Something that was taken out of the line of names, and whose it was.
+pub type Taken<T> = (T, Option<u64>);
+
 impl<T> Queue<T> {
-    /// A queue for at most `most` things.
-    pub fn new(most: usize) -> Self {
+    /// A queue for at most `most` things in each line; of one client, `at_once` names are looked
+    /// for at a time.
+    pub fn new(most: usize, at_once: usize) -> Self {
         let waiting = Waiting {
-            items: VecDeque::new(),
-            idle: 0,
-            told: false,
+            soon: VecDeque::new(),
+            names: Turns::new(most, at_once),
+            all: Idle::default(),
+            sessions: Idle::default(),
             closed: false,
         };
         Self {
             waiting: Mutex::new(waiting),
             filled: Condvar::new(),
+            filled_with_sessions: Condvar::new(),
             most,
         }
     }
 
-    /// Puts `item` at the end, unless the queue is full or closed.
-    pub fn put(&self, item: T) -> bool {
+    /// Puts `item` at the end, with its `turn` if it is a name's. Gives back what there is no room
+    /// for: `item`, or another.
+    pub fn put(&self, item: T, turn: Option<Turn>) -> Option<T> {
         let mut waiting = self.lock();
-        if waiting.closed || waiting.items.len() >= self.most {
-            return false;
+        if waiting.closed {
+            return Some(item);
         }
-        waiting.items.push_back(item);
+        let displaced = match turn {
+            Some(turn) => waiting.names.put(turn, item),
+            None if waiting.soon.len() >= self.most => Some(item),
+            None => {
+                waiting.soon.push_back(item);
+                None
+            }
+        };
         self.tell(waiting);
-        true
+        displaced
     }
 
-    /// Takes the first thing, when there is one; `None` once the queue is closed and empty.
-    pub fn take(&self) -> Option<T> {
+    /// Takes what comes first for `taker`, when there is something; `None` once the queue is closed
+    /// and there is nothing left for it.
+    pub fn take(&self, taker: &mut Taker) -> Option<Taken<T>> {
+        let filled = if taker.takes_names {
+            &self.filled
+        } else {
+            &self.filled_with_sessions
+        };
         let mut waiting = self.lock();
         loop {
-            if let Some(item) = waiting.items.pop_front() {
+            if let Some(taken) = waiting.take(taker) {
                 self.tell(waiting);
-                return Some(item);
+                return Some(taken);
             }
             if waiting.closed {
                 return None;
             }
-            waiting.idle += 1;
-            waiting = self
-                .filled
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
-            waiting.idle -= 1;
-            waiting.told = false;
+            waiting.idle(taker).count += 1;
+            waiting = filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let idle = waiting.idle(taker);
+            idle.count -= 1;
+            idle.told = false;
         }
+    }
+
+    /// What was taken for `of` is done.
+    pub fn done(&self, of: u64) {
+        let mut waiting = self.lock();
+        waiting.names.done(of);
+        self.tell(waiting);
     }
 
     /// Tells a thread of what is there: one at a time, which tells the next if there is more, so
     /// that none is woken in vain. The queue is let go of first, or it would have to wait for it.
     fn tell(&self, mut waiting: MutexGuard<'_, Waiting<T>>) {
-        if !waiting.items.is_empty() && waiting.idle > 0 && !waiting.told {
-            waiting.told = true;
+        let (soon, names) = (!waiting.soon.is_empty(), waiting.names.ready() > 0);
+        if soon && waiting.sessions.tell() {
+            drop(waiting);
+            self.filled_with_sessions.notify_one();
+        } else if (soon || names) && waiting.all.tell() {
             drop(waiting);
             self.filled.notify_one();
         }
@@ -82,10 +163,11 @@ impl<T> Queue<T> {
 
     /// How many things wait.
     pub fn len(&self) -> usize {
-        self.lock().items.len()
+        let waiting = self.lock();
+        waiting.soon.len() + waiting.names.len()
     }
 
-    /// How many things may wait.
+    /// How many things may wait in each line.
     pub fn most(&self) -> usize {
         self.most
     }
@@ -94,10 +176,36 @@ impl<T> Queue<T> {
     pub fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
+        self.filled_with_sessions.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Waiting<T> {
+    fn idle(&mut self, taker: &Taker) -> &mut Idle {
+        if taker.takes_names {
+            &mut self.all
+        } else {
+            &mut self.sessions
+        }
+    }
+
+    fn take(&mut self, taker: &mut Taker) -> Option<Taken<T>> {
+        let names = taker.takes_names && (taker.names_first || self.soon.is_empty());
+        let named = |(of, item)| (item, Some(of));
+        let taken = match names.then(|| self.names.take()).flatten() {
+            Some(taken) => Some(named(taken)),
+            None => match self.soon.pop_front() {
+                Some(item) => Some((item, None)),
+                None if taker.takes_names => self.names.take().map(named),
+                None => None,
+            },
+        };
+        taker.names_first = taken.as_ref().is_some_and(|(_, of)| of.is_none());
+        taken
     }
 }
 
@@ -108,33 +216,78 @@ mod tests {
 
     use super::*;
 
+    fn turn(of: u64) -> Option<Turn> {
+        Some(Turn {
+            of,
+            familiar: false,
+            failures: 0,
+        })
+    }
+
     #[test]
     fn what_is_put_in_first_comes_out_first() {
-        let queue = Queue::new(2);
-        assert!(queue.put(1) && queue.put(2));
-        assert!(!queue.put(3));
-        assert_eq!(queue.take(), Some(1));
-        assert!(queue.put(4));
+        let (queue, mut taker) = (Queue::new(2, 1), Taker::of_all());
+        assert_eq!([queue.put(1, None), queue.put(2, None)], [None, None]);
+        assert_eq!(queue.put(3, None), Some(3));
+        assert_eq!(queue.take(&mut taker), Some((1, None)));
+        assert_eq!(queue.put(4, None), None);
         queue.close();
-        assert!(!queue.put(5));
+        assert_eq!(queue.put(5, None), Some(5));
         assert_eq!(
-            [queue.take(), queue.take(), queue.take()],
-            [Some(2), Some(4), None]
+            [(); 3].map(|()| queue.take(&mut taker)),
+            [Some((2, None)), Some((4, None)), None]
         );
     }
 
     #[test]
+    fn sessions_do_not_wait_for_names_nor_names_for_sessions() {
+        let queue = Queue::new(100, 1);
+        for number in 0..10 {
+            assert_eq!(queue.put(number, turn(1)), None);
+        }
+        let (mut sessions, mut all) = (Taker::of_sessions(), Taker::of_all());
+        for number in 100..105 {
+            assert_eq!(queue.put(number, None), None);
+        }
+        assert_eq!(queue.take(&mut sessions), Some((100, None)));
+        // One that takes both takes them in turn; of one client, one name at a time.
+        assert_eq!(queue.take(&mut all), Some((101, None)));
+        assert_eq!(queue.take(&mut all), Some((0, Some(1))));
+        assert_eq!(queue.take(&mut all), Some((102, None)));
+        assert_eq!(queue.take(&mut all), Some((103, None)));
+        queue.done(1);
+        assert_eq!(queue.take(&mut all), Some((1, Some(1))));
+        assert_eq!(queue.take(&mut sessions), Some((104, None)));
+        queue.close();
+        assert_eq!(queue.take(&mut sessions), None);
+    }
+
+    #[test]
     fn nothing_is_lost_between_threads() {
-        let queue = Arc::new(Queue::new(3));
+        let queue = Arc::new(Queue::new(3, 1));
         let takers: Vec<_> = (0..4)
-            .map(|_| {
+            .map(|number| {
                 let queue = Arc::clone(&queue);
-                thread::spawn(move || std::iter::from_fn(|| queue.take()).sum::<u64>())
+                thread::spawn(move || {
+                    let mut taker = match number {
+                        0 => Taker::of_sessions(),
+                        _ => Taker::of_all(),
+                    };
+                    std::iter::from_fn(|| {
+                        let (item, of) = queue.take(&mut taker)?;
+                        of.into_iter().for_each(|of| queue.done(of));
+                        Some(item)
+                    })
+                    .sum::<u64>()
+                })
             })
             .collect();
         let mut sum = 0;
-        for number in 0..10_000 {
-            while !queue.put(number) {
+        for number in 0..20_000 {
+            let turn = turn(number % 7).filter(|_| number % 3 > 0);
+            let mut item = number;
+            while let Some(back) = queue.put(item, turn) {
+                item = back;
                 thread::yield_now();
             }
             sum += number;

@@ -24,10 +24,8 @@ impl AtOnce {
     #[must_use]
     pub fn new(configuration: &Configuration, shared: Arc<Shared>) -> Option<Self> {
         let mut authenticator = Authenticator::new(configuration).sharing(shared);
-        let at_once = authenticator.site.sessions.asks_only_database()
-            && authenticator.database.is_at_hand()
-            // Names whose case counts for nothing are looked for in the whole table.
-            && !configuration.access.ignore_case;
+        let at_once =
+            authenticator.site.sessions.asks_only_database() && authenticator.database.is_at_hand();
         authenticator.database = authenticator.database.impatient();
         at_once.then_some(Self(authenticator))
     }

@@ -2,7 +2,6 @@
 //! long, and the conclusion that is drawn from its outcome. Neither asks a store any more, so that
 //! a program can do many of them at a time, elsewhere.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,6 +13,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 use crate::account::Beside;
 use crate::memory::Held;
+use crate::throttle::{Attempt, Turn};
 use crate::verified::Fingerprint;
 use crate::{Identity, Reason, Secret, Shared, Verdict};
 
@@ -225,13 +225,12 @@ impl std::fmt::Debug for Computation {
 /// What follows from the outcome of a check.
 #[derive(Debug)]
 pub struct Conclusion {
-    pub(super) name: String,
-    pub(super) client: Option<IpAddr>,
+    /// What the password is counted for, in a program that runs long.
+    pub(super) counted: Option<(Arc<Shared>, Attempt)>,
     /// Who they are if the password is right; why they may not in even so.
     pub(super) admitted: Result<Identity, Reason>,
     pub(super) account: Known,
     pub(super) fingerprint: Option<Fingerprint>,
-    pub(super) shared: Option<Arc<Shared>>,
 }
 
 /// What is known of an account's password.
@@ -244,28 +243,41 @@ pub(super) enum Known {
 }
 
 impl Conclusion {
+    /// Whose turn the check takes, at the time `now`.
+    #[must_use]
+    pub fn turn(&self, now: SystemTime) -> Turn {
+        let counted = self.counted.as_ref();
+        counted.map_or_else(Turn::default, |(shared, attempt)| {
+            shared.throttle.turn(attempt, now)
+        })
+    }
+
+    /// Whether there have been so many wrong passwords by now that this one need not be looked at
+    /// any more: for the name as typed, or from the address. It does not tell whether there is
+    /// such an account.
+    #[must_use]
+    pub fn is_throttled(&self, now: SystemTime) -> bool {
+        self.counted
+            .as_ref()
+            .is_some_and(|(shared, attempt)| !shared.throttle.admits(attempt, now))
+    }
+
     /// The verdict that follows from `outcome`, at the time `now`. Wrong passwords are counted, and
     /// right ones remembered.
     #[must_use]
     pub fn conclude(self, outcome: Outcome, now: SystemTime) -> Verdict {
         let answer = self.answer(outcome);
-        let Some(shared) = &self.shared else {
+        let Some((shared, attempt)) = &self.counted else {
             return verdict(answer);
         };
-        let throttle = &shared.throttle;
-        // Whoever guesses with many at a time learns no more than by one after the other.
-        if !throttle.admits(&self.name, self.client, now) {
+        let right = matches!(answer, Ok(_) | Err(Reason::NotPermitted));
+        if !shared.throttle.settle(attempt, right, now) {
             return Verdict::Denied(Reason::Throttled);
         }
-        match &answer {
-            Ok(_) => {
-                throttle.succeeded(&self.name);
-                if let (Some(verified), Some(fingerprint)) = (&shared.verified, self.fingerprint) {
-                    verified.remember(fingerprint, now);
-                }
-            }
-            Err(Reason::NotPermitted) => throttle.succeeded(&self.name),
-            Err(_) => throttle.failed(&self.name, self.client, now),
+        if answer.is_ok()
+            && let (Some(verified), Some(fingerprint)) = (&shared.verified, self.fingerprint)
+        {
+            verified.remember(fingerprint, now);
         }
         verdict(answer)
     }

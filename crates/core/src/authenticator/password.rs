@@ -60,8 +60,11 @@ impl Authenticator {
             self.refuses("question", Reason::Malformed);
             return answered(Reason::Malformed);
         };
-        if let Some(shared) = &shared
-            && !shared.throttle.admits(name, client, now)
+        let mut attempt = shared
+            .as_ref()
+            .map(|shared| shared.throttle.attempt(name, client));
+        if let Some((shared, attempt)) = shared.as_ref().zip(attempt.as_ref())
+            && !shared.throttle.admits(attempt, now)
         {
             self.refuses("throttle", Reason::Throttled);
             return answered(Reason::Throttled);
@@ -69,6 +72,12 @@ impl Authenticator {
         if self.malformed_password(password.expose()) {
             self.refuses("question", Reason::Malformed);
             return answered(Reason::Malformed);
+        }
+        if self.passwords.dummy.is_none() && !self.site.directory.lists_hashes() {
+            return Err(Unavailable::new(
+                "passwords are not checked: an unknown name must cost as much as any other; set \
+                 [custom] accounts or [passwords] dummy",
+            ));
         }
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
@@ -86,8 +95,13 @@ impl Authenticator {
             let beside = directory.beside(queries, &account)?;
             Ok(Some((account, refused, beside, admitted)))
         })?;
+        let mut in_vain = false;
         let (encoded, refused, beside, admitted) = match found {
             Some((account, refused, beside, admitted)) => {
+                if let Some((shared, attempt)) = shared.as_ref().zip(attempt.as_mut()) {
+                    *attempt = shared.throttle.of_account(*attempt, &account.id);
+                    in_vain = !shared.throttle.admits_account(attempt, now);
+                }
                 // Where no password is good, there is nothing to compare one with.
                 let encoded = account.encoded.filter(|_| refused.is_none());
                 let encoded = Some(encoded.unwrap_or_default());
@@ -99,12 +113,13 @@ impl Authenticator {
             }
             None => (None, None, Beside::default(), Err(Reason::UnknownUser)),
         };
+        in_vain |= admitted.is_err();
         let fingerprint = shared.as_ref().and_then(|shared| {
             let stored = encoded.as_deref().map_or(name.as_bytes(), str::as_bytes);
-            let kind = match (&encoded, &admitted) {
+            let kind = match (&encoded, in_vain) {
                 (None, _) => &b"nobody"[..],
-                (Some(_), Ok(_)) => b"account",
-                (Some(_), Err(_)) => b"in vain",
+                (Some(_), false) => b"account",
+                (Some(_), true) => b"in vain",
             };
             let fingerprints = shared.fingerprints.as_ref()?;
             let beside = beside.context();
@@ -113,18 +128,16 @@ impl Authenticator {
             Some(fingerprints.of(&[kind, stored, login_name, salt, password.expose()]))
         });
         let conclusion = Conclusion {
-            name: name.to_owned(),
-            client,
+            counted: shared.clone().zip(attempt),
             account: match encoded.as_deref() {
                 None => Known::NoAccount,
                 Some("") => Known::NoPassword(refused.unwrap_or(Reason::UnusablePassword)),
                 Some(_) => Known::Hash,
             },
             fingerprint,
-            shared: shared.clone(),
             admitted,
         };
-        if conclusion.admitted.is_ok()
+        if !in_vain
             && let (Some(shared), Some(fingerprint)) = (&shared, &fingerprint)
             && let Some(verified) = &shared.verified
             && verified.knows(fingerprint, now)
@@ -141,7 +154,7 @@ impl Authenticator {
             allowed: encoded
                 .as_deref()
                 .is_none_or(|encoded| self.allows(encoded)),
-            in_vain: conclusion.admitted.is_err(),
+            in_vain,
             encoded,
             beside,
             costliest: None,
@@ -183,7 +196,7 @@ impl Authenticator {
             return Ok(dummy.clone());
         }
         self.learn(stored, deadline)?;
-        Ok(self.costliest.hash().to_owned())
+        Ok(self.costliest.hash())
     }
 
     /// Learns what hashes cost: that of `checked`, and the first time those of a few others, so

@@ -313,7 +313,34 @@ impl Configuration {
             warnings: document.warnings(),
         };
         configuration.ejabberd_has_what_it_needs(&mut top)?;
+        configuration.knows_what_denials_cost(&mut top)?;
         Ok(configuration)
+    }
+
+    /// Where hosts send passwords, and nothing says what an unknown name has to cost, the time of
+    /// an answer tells which names have an account.
+    fn knows_what_denials_cost(&self, top: &mut Section<'_>) -> Result<(), Error> {
+        let (Framework::Custom(custom) | Framework::Php(_, custom)) = &self.framework else {
+            return Ok(());
+        };
+        let known = custom.accounts.is_some() || self.passwords.dummy.is_some();
+        // Without a table of its own, the daemon is what answers hosts.
+        let by_ejabberd = top.value("ejabberd").is_some()
+            && self.ejabberd.accept.contains(&EjabberdAccepted::Password);
+        let checks = custom.user.is_some()
+            && self.access.passwords
+            && (self.daemon.accept.password || by_ejabberd)
+            && self.via.as_ref().is_none_or(|via| !via.only);
+        if known || !checks {
+            return Ok(());
+        }
+        let message = "finds accounts whose passwords are checked, and nothing says what a check \
+                       of an unknown name has to cost: the time that it takes would tell which \
+                       names have an account. Add `accounts`, the SQL that lists the accounts, or \
+                       [passwords] dummy = \"pbkdf2_sha256$1000000\" (or another hash as costly \
+                       as the site's own); or set [access] passwords = false where no password is \
+                       to let anybody in";
+        Err(top.section("custom")?.wrong("user", message))
     }
 
     fn ejabberd_has_what_it_needs(&self, top: &mut Section<'_>) -> Result<(), Error> {

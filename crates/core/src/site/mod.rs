@@ -287,6 +287,11 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     /// The encoded hashes of a few accounts, newest first.
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable>;
 
+    /// Whether [`some_hashes`](Self::some_hashes) can tell what a check costs on this site.
+    fn lists_hashes(&self) -> bool {
+        true
+    }
+
     /// Whose rules say what the stored hash `encoded` means, where the hash itself decides.
     fn rules(&self, _encoded: &str) -> Option<Rules> {
         None

@@ -43,6 +43,9 @@ pub fn write(page: &mut Page, options: &InitPhp) -> anyhow::Result<()> {
     page.note("groups are known, too, and only those who have an account are let in:");
     page.note("[custom]");
     page.note("user = \"SELECT id, username, password FROM users WHERE username = :username\"");
+    page.note(
+        "accounts = \"SELECT id, username, password FROM users WHERE id > :id ORDER BY id LIMIT 1000\"",
+    );
     Ok(())
 }
 

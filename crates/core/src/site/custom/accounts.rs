@@ -206,6 +206,11 @@ impl Directory for Accounts {
         Ok(found.into_iter().filter_map(|it| it.encoded).collect())
     }
 
+    /// Without any account to look up, that is said instead.
+    fn lists_hashes(&self) -> bool {
+        self.custom.accounts.is_some() || self.custom.user.is_none()
+    }
+
     /// Django's rules, and PHP's for what Django does not know.
     fn rules(&self, encoded: &str) -> Option<Rules> {
         Some(match identify(Rules::Django, encoded) {

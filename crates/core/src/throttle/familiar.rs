@@ -1,0 +1,135 @@
+//! Remembers which addresses have lately logged in to what.
+
+use std::time::{Duration, SystemTime};
+
+use super::counts::{Window, set_of};
+use crate::configuration::Limits;
+
+/// How long an address is remembered after a login: a week, so that who logs in at work is known
+/// after a weekend.
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How many wrong passwords a familiar address may send within a window, when others have used up
+/// those of the name.
+const BUDGET: u32 = 3;
+
+/// How many addresses of one name or account are remembered.
+const PLACES: usize = 8;
+
+/// How many sets there are, and how many addresses each has room for.
+const SETS: usize = 2048;
+const WAYS: usize = 32;
+
+/// Remembers from which addresses somebody has lately logged in by a name or to an account. Whoever
+/// has one account displaces no more than its own addresses.
+#[derive(Debug)]
+pub(super) struct Familiar {
+    sets: Vec<Vec<Place>>,
+}
+
+/// An address from which somebody has logged in.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The name or account.
+    identity: u64,
+    client: u64,
+    last: SystemTime,
+    /// The wrong passwords since.
+    window: Window,
+}
+
+impl Place {
+    fn is(&self, identity: u64, client: u64) -> bool {
+        self.identity == identity && self.client == client
+    }
+}
+
+impl Default for Familiar {
+    fn default() -> Self {
+        Self {
+            sets: vec![Vec::new(); SETS],
+        }
+    }
+}
+
+impl Familiar {
+    /// Whether somebody has lately logged in to `identity` from `client`.
+    pub(super) fn knows(&self, identity: u64, client: u64, now: SystemTime) -> bool {
+        self.find(identity, client, now).is_some()
+    }
+
+    /// Whether somebody has, and there is something left of the budget.
+    pub(super) fn admits(
+        &self,
+        identity: u64,
+        client: u64,
+        limits: &Limits,
+        now: SystemTime,
+    ) -> bool {
+        let budget = BUDGET.min(limits.failures);
+        self.find(identity, client, now)
+            .is_some_and(|place| place.window.failures(limits.failure_window, now) < budget)
+    }
+
+    /// Counts a wrong password from an address that is known.
+    pub(super) fn failed(&mut self, identity: u64, client: u64, limits: &Limits, now: SystemTime) {
+        let set = self.sets.get_mut(set_of(identity, SETS));
+        let place = set.and_then(|set| set.iter_mut().find(|place| place.is(identity, client)));
+        if let Some(place) = place {
+            place.window.add(limits.failure_window, now);
+        }
+    }
+
+    /// Remembers a login; the budget is whole again.
+    pub(super) fn succeeded(&mut self, identity: u64, client: u64, now: SystemTime) {
+        let Some(set) = self.sets.get_mut(set_of(identity, SETS)) else {
+            return;
+        };
+        let new = Place {
+            identity,
+            client,
+            last: now,
+            window: Window::beginning(now),
+        };
+        if let Some(place) = set.iter_mut().find(|place| place.is(identity, client)) {
+            *place = new;
+            return;
+        }
+        let of_its_own = |place: &&mut Place| place.identity == identity;
+        let places = set
+            .iter()
+            .filter(|place| place.identity == identity)
+            .count();
+        let replaced = if places >= PLACES {
+            set.iter_mut()
+                .filter(of_its_own)
+                .min_by_key(|place| place.last)
+        } else if set.len() >= WAYS {
+            set.iter_mut().min_by_key(|place| place.last)
+        } else {
+            None
+        };
+        match replaced {
+            Some(place) => *place = new,
+            None => set.push(new),
+        }
+    }
+
+    fn find(&self, identity: u64, client: u64, now: SystemTime) -> Option<&Place> {
+        let set = self.sets.get(set_of(identity, SETS))?;
+        let place = set.iter().find(|place| place.is(identity, client))?;
+        // A clock that was set back makes nobody familiar for longer.
+        let lately = now
+            .duration_since(place.last)
+            .is_ok_and(|age| age < LIFETIME);
+        lately.then_some(place)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.sets.iter().map(Vec::len).sum()
+    }
+
+    #[cfg(test)]
+    pub(super) const MOST: usize = SETS * WAYS;
+}
