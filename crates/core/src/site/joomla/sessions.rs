@@ -19,7 +19,7 @@ use super::keys::{Keys, Lookup};
 use super::second_factor::SecondFactor;
 use super::{integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, until};
+use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, session_rows, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest session id (`session_id` of `#__session`).
@@ -96,7 +96,11 @@ impl Sessions {
              {} WHERE \"session_id\" = :id",
             table(&self.prefix, "session")
         );
-        let rows = queries.rows(&statement, &[(":id", id.into())], 16)?;
+        let rows = match session_rows(queries.rows_of_data(&statement, &[(":id", id.into())], 16))?
+        {
+            Ok(rows) => rows,
+            Err(reason) => return Ok(Err(reason)),
+        };
         // A collation may take several for the same; PHP's ids have case.
         let row = rows.into_iter().find_map(|mut row| {
             let same = match row.take(0) {
