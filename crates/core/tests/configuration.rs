@@ -247,8 +247,8 @@ fn a_cookie_rule_is_one_of_four_words() {
     use hallpass_core::cookie::Reader;
     let custom = |rule: &str| {
         format!(
-            "framework = \"custom\"\ndatabase = \"sqlite:x\"\n[custom]\nuser = \"SELECT :username\"\n\
-             cookie = \"sid\"\n{rule}"
+            "framework = \"custom\"\ndatabase = \"sqlite:x\"\n[access]\npasswords = false\n\
+             [custom]\nuser = \"SELECT :username\"\ncookie = \"sid\"\n{rule}"
         )
     };
     let http = |framework: &str, rule: &str| {

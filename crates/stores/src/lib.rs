@@ -23,12 +23,33 @@ pub use self::witness::{Observer, Step, Witness};
 
 /// A store could not be asked. Never a "no": whoever gets this knows nothing about the account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(String);
+#[error("{message}")]
+pub struct Unavailable {
+    message: String,
+    too_long: bool,
+}
 
 impl Unavailable {
     /// Says what was being done, to what, what came of it and what to do about it.
     pub fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self {
+            message: message.into(),
+            too_long: false,
+        }
+    }
+
+    /// As [`new`](Self::new), where the store answers with more than is read.
+    pub(crate) fn too_long(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            too_long: true,
+        }
+    }
+
+    /// Whether the store answers with more than is read, and nothing else is wrong. Asking again
+    /// changes nothing.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        self.too_long
     }
 }

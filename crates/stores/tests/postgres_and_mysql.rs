@@ -331,6 +331,85 @@ fn the_next_server_is_asked_within_the_same_deadline() {
     }
 }
 
+/// PostgreSQL's error for whatever it is asked while it starts or recovers. It hangs up then.
+const POSTGRES_STARTING: &[u8] =
+    b"E\0\0\0\x3eSFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+
+/// A node of a Galera cluster that has lost the others: it lets everybody in, and sets what is to be
+/// set; all else it refuses.
+fn galera_without_quorum() -> Peer {
+    Peer::new(|client| {
+        client.send(&mysql_greeting());
+        client.receive();
+        client.send(&packet(2, b"\0\0\0\x02\0\0\0"));
+        client.receive();
+        client.send(&packet(1, b"\0\0\0\x0a\0\0\0"));
+        client.send(&packet(2, b"\0\0\0\x02\0\0\0"));
+        while !client.receive().is_empty() {
+            let mut refusal = b"\xff\x17\x04#08S01".to_vec();
+            refusal.extend(b"WSREP has not yet prepared node for application use");
+            client.send(&packet(1, &refusal));
+        }
+    })
+}
+
+#[test]
+fn a_server_that_takes_no_statements_does_not_answer_and_the_next_is_asked() {
+    let starting = Peer::new(|client| {
+        client.receive();
+        client.send(POSTGRES_STARTING);
+    });
+    // A pooler lets clients in whose server is starting.
+    let pooler = Peer::new(|client| {
+        client.receive();
+        client.send(POSTGRES_WELCOME);
+        client.receive();
+        client.send(POSTGRES_STARTING);
+    });
+    for (kind, away, told) in [
+        (Kind::Postgres, starting, "starting up"),
+        (Kind::Postgres, pooler, "starting up"),
+        (Kind::Mysql, galera_without_quorum(), "WSREP"),
+    ] {
+        let other = Peer::new(|_| {});
+        let mut database = Database::new(&settings(kind, &[away.port, other.port]));
+        let error = ask(&mut database, FOREVER);
+        assert_eq!((away.connections(), other.connections()), (1, 1), "{error}");
+        // And where there is no other, it is said why.
+        let error = ask(&mut Database::new(&settings(kind, &[away.port])), FOREVER);
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn servers_that_take_no_statements_are_asked_once_each() {
+    let nodes = [galera_without_quorum(), galera_without_quorum()];
+    let ports: Vec<u16> = nodes.iter().map(|node| node.port).collect();
+    let error = ask(&mut Database::new(&settings(Kind::Mysql, &ports)), FOREVER);
+    assert!(error.contains("WSREP"), "{error}");
+    for node in nodes {
+        assert_eq!(node.connections(), 1);
+    }
+}
+
+#[test]
+fn rows_that_are_too_long_are_not_received() {
+    // A row of a gigabyte, of which no more than a beginning ever comes.
+    let postgres = Peer::new(|client| {
+        client.receive();
+        client.send(POSTGRES_WELCOME);
+        client.receive();
+        client.send(b"1\0\0\0\x04D\x40\0\0\0\0\x01\x3f\xff\xff\xf6");
+        let kilobyte = [0; 1024];
+        while client.stream.write_all(&kilobyte).is_ok() {}
+    });
+    let error = ask(
+        &mut Database::new(&settings(Kind::Postgres, &[postgres.port])),
+        FOREVER,
+    );
+    assert!(error.contains("longer than"), "{error}");
+}
+
 #[test]
 fn a_server_that_failed_is_left_alone_for_a_moment() {
     for kind in KINDS {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hallpass_stores::Deadline;
-use hallpass_stores::sql::{Database, Location, Settings, Value};
+use hallpass_stores::sql::{Database, Location, LookUp, Settings, Value};
 use rusqlite::Connection;
 
 struct Site {
@@ -330,4 +330,124 @@ fn what_is_nowhere_is_in_no_state() {
     let mut database = Database::new(&Settings::new(Location::Nowhere));
     let state = database.ask(deadline(), |queries| queries.state());
     assert_eq!(state.unwrap(), None);
+}
+
+/// Writes what the file `from` holds into the file `to`, which stays the same file.
+fn overwrite(site: &Site, from: &str, to: &str) {
+    let contents = std::fs::read(site.directory.path().join(from)).unwrap();
+    std::fs::write(site.directory.path().join(to), contents).unwrap();
+}
+
+#[test]
+fn a_file_overwritten_in_place_is_read_anew_though_it_had_as_many_commits() {
+    let site = Site::new();
+    site.write("backup.db", "Mallory");
+    for wal in [false, true] {
+        let mode = if wal { "WAL" } else { "DELETE" };
+        for file in ["site.db", "backup.db"] {
+            let connection = Connection::open(site.directory.path().join(file)).unwrap();
+            connection
+                .pragma_update(None, "journal_mode", mode)
+                .unwrap();
+        }
+        let mut database = site.database();
+        let everything = "name <> :name";
+        let first = names(&mut database, everything, "").unwrap();
+        let before = database.ask(deadline(), |queries| queries.state()).unwrap();
+        assert!(before.is_some());
+        overwrite(&site, "site.db", "kept.db");
+        overwrite(&site, "backup.db", "site.db");
+        let after = database.ask(deadline(), |queries| queries.state()).unwrap();
+        assert_ne!(after, before, "{mode}");
+        assert_ne!(names(&mut database, everything, "").unwrap(), first);
+        overwrite(&site, "kept.db", "site.db");
+        assert_eq!(names(&mut database, everything, "").unwrap(), first);
+    }
+}
+
+#[test]
+fn a_file_that_is_only_touched_or_committed_to_is_not_opened_anew_at_every_question() {
+    let site = Site::new();
+    let path = site.directory.path().join("site.db");
+    let mut database = site.database();
+    let mut state = || database.ask(deadline(), |queries| queries.state()).unwrap();
+    let first = state();
+    assert_eq!(state(), first);
+    // Its times change, and SQLite knows of no commit.
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let touched = state();
+    assert_ne!(touched, first);
+    assert_eq!(state(), touched);
+    let connection = Connection::open(&path).unwrap();
+    connection.execute("UPDATE user SET id = 7", []).unwrap();
+    let committed = state();
+    assert_ne!(committed, touched);
+    assert_eq!(state(), committed);
+}
+
+/// Puts a row of `length` letters into the file, and what comes of reading it by a look-up of
+/// `columns`.
+fn of_length(length: usize, data: bool) -> Result<usize, hallpass_stores::Unavailable> {
+    let site = Site::new();
+    let connection = Connection::open(site.directory.path().join("site.db")).unwrap();
+    connection
+        .execute("UPDATE user SET name = ?1", ["a".repeat(length)])
+        .unwrap();
+    let columns = ["\"id\"", "\"name\""];
+    let look_up = match data {
+        true => LookUp::of_data(&columns, "\"user\"", "\"id\"", ":id"),
+        false => LookUp::new(&columns, "\"user\"", "\"id\"", ":id"),
+    };
+    let mut database = site.database();
+    let rows = database.ask(deadline(), |queries| queries.look_up(&look_up, 1.into()))?;
+    let text = rows.into_iter().next().unwrap().text(1);
+    Ok(text.unwrap().len())
+}
+
+#[test]
+fn values_that_are_too_long_are_told_by_their_column_and_not_read() {
+    for (length, data) in [(64 << 10, false), (64 << 10, true), (2 << 20, true)] {
+        assert_eq!(of_length(length, data), Ok(length));
+    }
+    for (length, data) in [
+        ((64 << 10) + 1, false),
+        (2 << 20, false),
+        ((2 << 20) + 1, false),
+        (100 << 20, false),
+        ((2 << 20) + 1, true),
+        (100 << 20, true),
+    ] {
+        let error = of_length(length, data).unwrap_err();
+        assert!(error.is_too_long());
+        let told = error.to_string();
+        assert!(told.contains("the column name is longer"), "{told}");
+    }
+}
+
+#[test]
+fn who_is_impatient_leaves_long_values_to_others() {
+    let site = Site::new();
+    let connection = Connection::open(site.directory.path().join("site.db")).unwrap();
+    let mut database = site.database().impatient();
+    for (length, is_read) in [(60_000, true), (70_000, false), (3, true)] {
+        connection
+            .execute("UPDATE user SET name = ?1", ["a".repeat(length)])
+            .unwrap();
+        let look_up = LookUp::of_data(&["\"name\""], "\"user\"", "\"id\"", ":id");
+        let rows = database.ask(deadline(), |queries| queries.look_up(&look_up, 1.into()));
+        assert_eq!(rows.is_ok(), is_read);
+        // It says nothing about the row: who may wait reads it.
+        assert!(!rows.is_err_and(|error| error.is_too_long()));
+    }
+}
+
+#[test]
+fn rows_are_bounded_together() {
+    let site = Site::new();
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT \
+                   printf('%060000d', i) FROM n";
+    let mut database = site.database();
+    let rows = database.ask(deadline(), |queries| queries.rows(endless, &[], usize::MAX));
+    assert!(rows.unwrap_err().is_too_long());
 }

@@ -386,6 +386,17 @@ impl Sample {
     }
 }
 
+/// The rows that a session was looked for in. One that is too long to be read is not a session: its
+/// data is the visitor's to fill, and no fault of the database.
+pub(crate) fn session_rows<T>(
+    rows: Result<T, Unavailable>,
+) -> Result<Result<T, Reason>, Unavailable> {
+    match rows {
+        Err(cause) if cause.is_too_long() => Ok(Err(Reason::InvalidSession)),
+        rows => rows.map(Ok),
+    }
+}
+
 /// How many keys of a cache are looked at for sessions.
 pub(crate) const SOME_KEYS: usize = 128;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::sizes::{LARGEST_DATA, LARGEST_VALUE, longest};
 use super::{Row, Value};
 
 /// How many rows a look-up gives at most: one is the answer, and two are as good as many.
@@ -18,6 +19,8 @@ struct Parts {
     by: String,
     parameter: &'static str,
     alone: String,
+    /// The longest value that is read, in bytes.
+    bound: usize,
 }
 
 impl LookUp {
@@ -26,6 +29,22 @@ impl LookUp {
     /// first column is NULL in no row.
     #[must_use]
     pub fn new(columns: &[&str], table: &str, by: &str, parameter: &'static str) -> Self {
+        Self::bounded(columns, table, by, parameter, LARGEST_VALUE)
+    }
+
+    /// As [`new`](Self::new), where the row holds a session's data.
+    #[must_use]
+    pub fn of_data(columns: &[&str], table: &str, by: &str, parameter: &'static str) -> Self {
+        Self::bounded(columns, table, by, parameter, LARGEST_DATA)
+    }
+
+    fn bounded(
+        columns: &[&str],
+        table: &str,
+        by: &str,
+        parameter: &'static str,
+        bound: usize,
+    ) -> Self {
         let alone = format!(
             "SELECT {} FROM {table} WHERE {by} = {parameter}",
             columns.join(", ")
@@ -36,12 +55,18 @@ impl LookUp {
             by: by.to_owned(),
             parameter,
             alone,
+            bound,
         }))
     }
 
     /// Its statement.
     pub(super) fn alone(&self) -> &str {
         &self.0.alone
+    }
+
+    /// The longest value that is read, in bytes.
+    pub(super) fn bound(&self) -> usize {
+        self.0.bound
     }
 
     /// What its parameter is called, with the colon.
@@ -71,6 +96,12 @@ impl LookUp {
             one.by,
             one.parameter
         )
+    }
+
+    /// The longest value of this look-up's columns, and of another's at the end of `row`, in bytes.
+    pub(super) fn lengths(&self, row: &Row) -> (usize, usize) {
+        let (own, other) = row.0.split_at(self.0.columns.len().min(row.0.len()));
+        (longest(own), longest(other))
     }
 
     /// Takes the row of another look-up off the end of this one's. The other's is `None` where it

@@ -12,6 +12,7 @@ mod postgres;
 mod queries;
 mod server;
 mod settings;
+mod sizes;
 mod sqlite;
 mod statement;
 mod value;
@@ -59,7 +60,7 @@ pub struct Database {
 #[derive(Debug)]
 enum Connection {
     Nowhere,
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Box<sqlite::Sqlite>),
     Postgres(Box<Server<Postgres>>),
     Mysql(Box<Server<Mysql>>),
 }
@@ -75,7 +76,7 @@ impl Database {
         let connection = match &settings.location {
             Location::Nowhere => Connection::Nowhere,
             Location::Sqlite(path) => {
-                Connection::Sqlite(sqlite::Sqlite::new(path.clone(), writable))
+                Connection::Sqlite(Box::new(sqlite::Sqlite::new(path.clone(), writable)))
             }
             Location::Postgres(servers) => {
                 let driver = Postgres::new(servers, settings, writable);

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::look_up::{self, Foreseen, Joined, ReadAhead};
+use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong};
 use super::{Column, Connection, LookUp, Row, State, Value, mysql, postgres, sqlite};
 use crate::{Deadline, Unavailable, Witness};
 
@@ -22,30 +23,86 @@ impl Queries<'_> {
     /// The rows that `statement` gives. Its parameters are named `:name`, and are given here
     /// with the colon; what is given and not named is left out. At most `limit` rows are read.
     ///
-    /// A value that is none of the type that the database compares it with, text that is no number
+    /// A value that is not of the type that the database compares it with, text that is no number
     /// say, equals nothing: there are no rows then.
     ///
     /// # Errors
-    /// [`Unavailable`] when the statement cannot be run in time, a missing table included.
+    /// [`Unavailable`] when the statement cannot be run in time, a missing table included, and when
+    /// a value [is too long](Unavailable::is_too_long).
     pub fn rows(
         &mut self,
         statement: &str,
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Unavailable> {
-        let deadline = self.deadline;
-        let answer = match self.connection {
-            Connection::Nowhere => Err(nowhere()),
-            Connection::Sqlite(sqlite) => {
-                let deadline = deadline.at_most(self.query_timeout);
-                sqlite.rows(statement, parameters, limit, deadline)
-            }
-            Connection::Postgres(server) => server.rows(statement, parameters, limit, deadline),
-            Connection::Mysql(server) => server.rows(statement, parameters, limit, deadline),
-        };
+        self.bounded(statement, parameters, limit, LARGEST_VALUE)
+    }
+
+    /// As [`rows`](Self::rows), where a column holds a session's data, which may be longer.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn rows_of_data(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Unavailable> {
+        self.bounded(statement, parameters, limit, LARGEST_DATA)
+    }
+
+    fn bounded(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+        bound: usize,
+    ) -> Result<Vec<Row>, Unavailable> {
+        let answer = self.read(statement, parameters, limit, bound);
         self.witness
             .read("database", || told(statement, parameters, &answer));
         answer
+    }
+
+    fn read(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+        bound: usize,
+    ) -> Result<Vec<Row>, Unavailable> {
+        let deadline = self.deadline;
+        let answer = match self.connection {
+            Connection::Nowhere => return Err(nowhere()),
+            Connection::Sqlite(sqlite) => {
+                let deadline = deadline.at_most(self.query_timeout);
+                sqlite.rows(statement, parameters, limit, deadline)?
+            }
+            Connection::Postgres(server) => server.rows(statement, parameters, limit, deadline)?,
+            Connection::Mysql(server) => server.rows(statement, parameters, limit, deadline)?,
+        };
+        let (too_long, bound) = match answer {
+            Ok(rows) => match rows.iter().try_for_each(|row| sizes::check(row, bound)) {
+                Ok(()) => return Ok(rows),
+                Err(too_long) => (too_long, bound),
+            },
+            Err(too_long) => (too_long, LARGEST_DATA),
+        };
+        let too_long = match too_long {
+            // Where the names cannot be had, the column is not named.
+            TooLong::Value(_) => too_long.named(&self.names(statement).unwrap_or_default()),
+            _ => too_long,
+        };
+        let told = too_long.told(bound);
+        let place = match self.connection {
+            Connection::Nowhere => String::new(),
+            Connection::Sqlite(sqlite) => sqlite.name(),
+            Connection::Postgres(server) => server.name(),
+            Connection::Mysql(server) => server.name(),
+        };
+        Err(Unavailable::too_long(format!(
+            "{place}: {told}, which is not read"
+        )))
     }
 
     /// The rows that `look_up` gives for `value`, two at most. A look-up that is foreseen is asked
@@ -65,10 +122,11 @@ impl Queries<'_> {
                 return Ok(rows);
             }
         }
-        self.rows(
+        self.bounded(
             look_up.alone(),
             &[(look_up.parameter(), value)],
             look_up::MOST,
+            look_up.bound(),
         )
     }
 
@@ -85,12 +143,21 @@ impl Queries<'_> {
     ) -> Result<(), Unavailable> {
         let statement = self.joined.statement(one.0, two.0);
         let parameters = [(one.0.parameter(), one.1), (two.0.parameter(), two.1)];
-        let mut rows = self.rows(&statement, &parameters, look_up::MOST)?;
+        let bound = one.0.bound().max(two.0.bound());
+        let mut rows = match self.bounded(&statement, &parameters, look_up::MOST, bound) {
+            // Which of the two it is tells what comes of it.
+            Err(cause) if cause.is_too_long() => return Ok(()),
+            rows => rows?,
+        };
         // Several rows do not tell which of the two there are several of, and none may be for a
         // value that the other's column cannot have.
         let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(());
         };
+        let (first, second) = one.0.lengths(&row);
+        if first > one.0.bound() || second > two.0.bound() {
+            return Ok(());
+        }
         look(&row);
         let [(_, value), (_, other_value)] = parameters;
         let (row, other) = one.0.split(row);
@@ -134,7 +201,8 @@ impl Queries<'_> {
         let deadline = self.deadline;
         self.deadline = deadline.at_most(deadline.remaining() / 2);
         let parameters = [(look_up.parameter(), value)];
-        let rows = self.rows(look_up.alone(), &parameters, look_up::MOST);
+        let bound = look_up.bound();
+        let rows = self.bounded(look_up.alone(), &parameters, look_up::MOST, bound);
         self.deadline = deadline;
         let [(_, value)] = parameters;
         if let Ok(rows) = rows {

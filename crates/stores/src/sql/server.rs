@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::sizes::TooLong;
 use super::{Column, Row, Settings, Value};
 use crate::backoff::Backoff;
 use crate::{Address, Deadline, Unavailable};
@@ -21,7 +22,7 @@ const GOODBYE: Duration = Duration::from_millis(100);
 /// the connection can be kept.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// How many rows that nobody wants are read, so that a connection can be kept.
+/// How many unwanted rows are read, so that a connection can be kept.
 pub(super) const MOST_UNWANTED_ROWS: usize = 256;
 
 /// How many statements a connection keeps prepared.
@@ -32,14 +33,26 @@ pub(super) const MOST_STATEMENTS: usize = 64;
 pub(super) enum Failure {
     /// The connection is lost, or is not to be used any more.
     Lost(String),
+    /// The server takes no statements for now, as one that starts, or that has lost the others of
+    /// its cluster. Another may.
+    Away(String),
     /// The server answered with an error. The connection is as good as before.
     Refused(String),
+    /// The server answers with more than is read. The connection is not to be used any more, since
+    /// the rest is still on its way.
+    TooLong(TooLong),
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::Lost(cause) | Self::Refused(cause)) = self;
-        formatter.write_str(cause)
+        match self {
+            Self::Lost(cause) | Self::Away(cause) | Self::Refused(cause) => {
+                formatter.write_str(cause)
+            }
+            Self::TooLong(too_long) => {
+                formatter.write_str(&too_long.told(super::sizes::LARGEST_DATA))
+            }
+        }
     }
 }
 
@@ -147,10 +160,37 @@ impl<D: Driver> Server<D> {
         parameters: &[(&str, Value)],
         limit: usize,
         deadline: Deadline,
+    ) -> Result<Result<Vec<Row>, TooLong>, Unavailable> {
+        let rows = self.ask(deadline, async |driver, connection| {
+            match driver.rows(connection, statement, parameters, limit).await {
+                Err(Failure::TooLong(too_long)) => Ok(Err(too_long)),
+                rows => rows.map(Ok),
+            }
+        })?;
+        if rows.is_err() {
+            self.connection = None;
+        }
+        Ok(rows)
+    }
+
+    /// As [`rows`](Self::rows), of the database's own tables.
+    fn own_rows(
+        &mut self,
+        statement: &str,
+        table: &str,
+        deadline: Deadline,
     ) -> Result<Vec<Row>, Unavailable> {
-        self.ask(deadline, async |driver, connection| {
-            driver.rows(connection, statement, parameters, limit).await
+        let table = [(":table", Value::from(&*D::table(table)))];
+        let rows = self.rows(statement, &table, usize::MAX, deadline)?;
+        rows.map_err(|too_long| {
+            let told = too_long.told(super::sizes::LARGEST_DATA);
+            Unavailable::too_long(format!("{}: {told}", self.driver.name()))
         })
+    }
+
+    /// The database in words.
+    pub(super) fn name(&self) -> String {
+        self.driver.name()
     }
 
     pub(super) fn execute(
@@ -185,8 +225,7 @@ impl<D: Driver> Server<D> {
         table: &str,
         deadline: Deadline,
     ) -> Result<Vec<Column>, Unavailable> {
-        let table = [(":table", Value::from(&*D::table(table)))];
-        let rows = self.rows(D::COLUMNS, &table, usize::MAX, deadline)?;
+        let rows = self.own_rows(D::COLUMNS, table, deadline)?;
         let column = |mut row: Row| {
             Some(Column {
                 name: row.text(0)?,
@@ -202,13 +241,13 @@ impl<D: Driver> Server<D> {
         table: &str,
         deadline: Deadline,
     ) -> Result<Vec<String>, Unavailable> {
-        let table = [(":table", Value::from(&*D::table(table)))];
-        let rows = self.rows(D::INDEXED, &table, usize::MAX, deadline)?;
+        let rows = self.own_rows(D::INDEXED, table, deadline)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 
     /// Puts one question, and once more where the connection was lost: servers are restarted, and
-    /// idle connections cut. A transaction ends with its connection, so that nothing is put twice.
+    /// idle connections cut. Where a server takes no statements, the next is asked. A transaction
+    /// ends with its connection, so that nothing is put twice.
     fn ask<T>(
         &mut self,
         deadline: Deadline,
@@ -219,7 +258,7 @@ impl<D: Driver> Server<D> {
                 "a database was asked by a thread that must not wait",
             ));
         }
-        let (mut again, mut silent) = (self.writable, None);
+        let (mut again, mut silent, mut away) = (self.writable, None, 0);
         loop {
             let (mut connection, place) = match self.connection.take() {
                 Some(connected) => connected,
@@ -237,12 +276,30 @@ impl<D: Driver> Server<D> {
                     self.connection = Some((connection, place));
                     return Err(self.failed(place, "reading", &cause));
                 }
-                Some(Err(Failure::Lost(cause))) => {
+                Some(Err(Failure::TooLong(too_long))) => {
+                    let told = too_long.told(super::sizes::LARGEST_DATA);
+                    return Err(Unavailable::too_long(format!(
+                        "{}: {told}",
+                        self.driver.name()
+                    )));
+                }
+                // A connection that is lost as soon as it is made is no better.
+                Some(Err(failure @ (Failure::Lost(_) | Failure::Away(_))))
+                    if again || matches!(failure, Failure::Away(_)) =>
+                {
+                    let cause = failure.to_string();
                     let cause = self.failed(place, "reading", &cause);
-                    if again {
-                        self.place_failed(place, &cause);
+                    // It is left alone for a moment, so that this ends at the last of them.
+                    self.place_failed(place, &cause);
+                    away += 1;
+                    let asked_all = away >= self.places.len();
+                    if self.writable || asked_all || deadline.passed() || !self.has_another() {
+                        return Err(cause);
                     }
-                    cause
+                    continue;
+                }
+                Some(Err(Failure::Lost(cause) | Failure::Away(cause))) => {
+                    self.failed(place, "reading", &cause)
                 }
                 None => {
                     let cause = "no answer in time; is the server very busy, or the table without \
@@ -303,6 +360,13 @@ impl<D: Driver> Server<D> {
             causes.push(cause.to_string());
         }
         Err(Unavailable::new(causes.join("; ")))
+    }
+
+    /// Whether there is a server that did not fail a moment ago.
+    fn has_another(&self) -> bool {
+        let now = Instant::now();
+        let mut places = self.places.iter();
+        places.any(|place| place.health.check(now).is_ok())
     }
 
     fn place_failed(&mut self, place: usize, cause: &Unavailable) {

@@ -1,15 +1,18 @@
 //! SQLite, opened for reading alone unless something is to be changed.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
 use super::civil::utc;
+use super::sizes::{Answer, LARGEST_DATA, LARGEST_VALUE, TooLong};
 use super::statement::unknown;
 use super::{Column, Row, Value, fold_case};
 use crate::{Deadline, Unavailable};
@@ -54,6 +57,8 @@ struct Open {
     connection: Connection,
     /// Device and inode of the file that is open.
     file: (u64, u64),
+    /// How it was when it was last found to be what SQLite takes it for.
+    seen: Seen,
     /// When the query that is being run gives up.
     deadline: Arc<Mutex<Option<Deadline>>>,
     /// Whether the file is locked for a question.
@@ -61,6 +66,31 @@ struct Open {
     /// Whether another program's lock, which is not waited for, was in the way, and nothing else
     /// is wrong.
     busy: bool,
+}
+
+/// How a file was: whoever writes to it changes this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: (i64, i64),
+    changed: (i64, i64),
+    size: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            size: metadata.size(),
+        }
+    }
+}
+
+/// A file's stamp, and what SQLite called its contents then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    stamp: Stamp,
+    data_version: i64,
 }
 
 impl Sqlite {
@@ -100,20 +130,69 @@ impl Sqlite {
         }
         // An open file outlives its name: where a restored backup or a new deployment put another
         // file there, the accounts in the old one are nobody's any more.
-        let file = std::fs::metadata(&self.path)
-            .map(|metadata| (metadata.dev(), metadata.ino()))
-            .map_err(|error| {
-                self.open = None;
-                Unavailable::new(format!(
-                    "cannot open the SQLite database {}: {error}; the user that this program \
-                     runs as must be able to read it and to enter its directories",
-                    self.path.display()
-                ))
-            })?;
-        let opening = self.open.as_ref().is_none_or(|open| open.file != file);
-        if opening {
+        let metadata = std::fs::metadata(&self.path).map_err(|error| {
             self.open = None;
-            self.open = Some(self.connect(file)?);
+            Unavailable::new(format!(
+                "cannot open the SQLite database {}: {error}; the user that this program runs as \
+                 must be able to read it and to enter its directories",
+                self.path.display()
+            ))
+        })?;
+        let file = (metadata.dev(), metadata.ino());
+        if self.open.as_ref().is_some_and(|open| open.file != file) {
+            self.open = None;
+        }
+        let stamp = Stamp::of(&metadata);
+        let opening = self.open.is_none();
+        self.lock(file, stamp, deadline)?;
+        let seen = self.open.as_ref().map(|open| open.seen);
+        if opening || seen.is_some_and(|seen| seen.stamp == stamp) || self.has_moved_on(stamp)? {
+            return Ok(());
+        }
+        // A file that another was copied over, and that has had as many commits as that one: SQLite
+        // would go on with the pages that it remembers.
+        self.open = None;
+        self.lock(file, stamp, deadline)
+    }
+
+    /// Whether SQLite knows of what gave the file another `stamp`. A database in WAL mode is
+    /// written to when many commits are moved into it, which is no change to SQLite.
+    fn has_moved_on(&mut self, stamp: Stamp) -> Result<bool, Unavailable> {
+        let Some(open) = &mut self.open else {
+            return Err(self.closed());
+        };
+        let read = |connection: &Connection| -> rusqlite::Result<(i64, String)> {
+            let version = data_version(connection)?;
+            let mut mode = connection.prepare_cached("PRAGMA journal_mode")?;
+            Ok((version, mode.query_row([], |row| row.get(0))?))
+        };
+        let read = read(&open.connection);
+        let (data_version, mode) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let failed = self.failed("starting to read", &error);
+                self.open = None;
+                return Err(failed);
+            }
+        };
+        let moved = data_version != open.seen.data_version && mode != "wal";
+        open.seen = Seen {
+            stamp,
+            data_version,
+        };
+        Ok(moved)
+    }
+
+    /// Locks the file for the queries of one question, opening it first where it is not open.
+    fn lock(
+        &mut self,
+        file: (u64, u64),
+        stamp: Stamp,
+        deadline: Deadline,
+    ) -> Result<(), Unavailable> {
+        let opening = self.open.is_none();
+        if opening {
+            self.open = Some(self.connect(file, stamp)?);
             self.opened = self.opened.wrapping_add(1);
         }
         // Whoever will write waits for others who do before reading, and not between the two.
@@ -135,9 +214,12 @@ impl Sqlite {
             open.connection
                 .busy_timeout(patience)
                 .and_then(|()| open.connection.prepare_cached(begin)?.execute([]))
-                .and_then(|_| match opening {
-                    true => read_schema(&open.connection),
-                    false => Ok(()),
+                .and_then(|_| {
+                    if opening {
+                        read_schema(&open.connection)?;
+                        open.seen.data_version = data_version(&open.connection)?;
+                    }
+                    Ok(())
                 })
                 .err()
         };
@@ -167,7 +249,7 @@ impl Sqlite {
         }
     }
 
-    fn connect(&self, file: (u64, u64)) -> Result<Open, Unavailable> {
+    fn connect(&self, file: (u64, u64), stamp: Stamp) -> Result<Open, Unavailable> {
         let access = match self.writable {
             true => OpenFlags::SQLITE_OPEN_READ_WRITE,
             false => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -176,11 +258,21 @@ impl Sqlite {
         let mut connection = Connection::open_with_flags(&self.path, flags)
             .map_err(|error| self.failed("opening it", &error))?;
         let deadline = Arc::new(Mutex::new(None::<Deadline>));
-        prepare(&mut connection, Arc::clone(&deadline))
+        // A row that is changed is read as it is.
+        let longest = match (self.writable, self.patient) {
+            (true, _) => None,
+            (false, true) => Some(LARGEST_DATA),
+            (false, false) => Some(LARGEST_VALUE),
+        };
+        prepare(&mut connection, Arc::clone(&deadline), longest)
             .map_err(|error| self.failed("opening it", &error))?;
         Ok(Open {
             connection,
             file,
+            seen: Seen {
+                stamp,
+                data_version: 0,
+            },
             deadline,
             reading: false,
             busy: false,
@@ -193,12 +285,12 @@ impl Sqlite {
         parameters: &[(&str, Value)],
         limit: usize,
         deadline: Deadline,
-    ) -> Result<Vec<Row>, Unavailable> {
+    ) -> Result<Result<Vec<Row>, TooLong>, Unavailable> {
         self.begin(deadline)?;
         let Some(open) = &self.open else {
             return Err(self.closed());
         };
-        let run = || -> rusqlite::Result<Result<Vec<Row>, String>> {
+        let run = || -> rusqlite::Result<Result<Result<Vec<Row>, TooLong>, String>> {
             let mut statement = open.connection.prepare_cached(statement)?;
             for index in 1..=statement.parameter_count() {
                 let name = statement.parameter_name(index).unwrap_or("?");
@@ -208,17 +300,20 @@ impl Sqlite {
                 statement.raw_bind_parameter(index, value)?;
             }
             let mut found = statement.raw_query();
-            let mut rows = Vec::new();
+            let mut rows = Answer::default();
             while let Some(row) = found.next()? {
                 // Not known before: a table that has changed shows when the statement is run.
                 let columns = row.as_ref().column_count();
                 let values = (0..columns).map(|index| row.get_ref(index).map(Value::from));
-                rows.push(Row(values.collect::<rusqlite::Result<_>>()?));
+                let values = values.collect::<rusqlite::Result<_>>()?;
+                if let Err(too_long) = rows.add(Row(values)) {
+                    return Ok(Ok(Err(too_long)));
+                }
                 if rows.len() >= limit {
                     break;
                 }
             }
-            Ok(Ok(rows))
+            Ok(Ok(Ok(rows.into_rows())))
         };
         match run() {
             Ok(Ok(rows)) => Ok(rows),
@@ -226,24 +321,85 @@ impl Sqlite {
                 let known: Vec<&str> = parameters.iter().map(|(name, _)| *name).collect();
                 Err(Unavailable::new(unknown(&name, &known)))
             }
+            Err(error) if self.patient && is_too_long(&error) => {
+                Ok(Err(self.which_is_too_long(statement, parameters)))
+            }
             Err(error) => {
                 let failed = Err(self.failed("reading it", &error));
                 if let Some(open) = &mut self.open {
-                    // Where something was to be written, nobody knows what is left of it.
+                    // Where something was to be written, what is left of it is not known. What is
+                    // too long to be read at once is left to a thread that may wait.
                     open.busy = !self.patient
                         && !self.writable
-                        && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+                        && (error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                            || is_too_long(&error));
                 }
                 failed
             }
         }
     }
 
+    /// The column that is too long in what `statement` gives. SQLite says only that one is; lengths
+    /// it tells without reading what is so long.
+    fn which_is_too_long(&self, statement: &str, parameters: &[(&str, Value)]) -> TooLong {
+        let find = |connection: &Connection| -> rusqlite::Result<Option<usize>> {
+            let columns = connection.prepare(statement)?.column_count();
+            let names: Vec<String> = (0..columns).map(|index| format!("c{index}")).collect();
+            let lengths = names.iter();
+            let lengths = lengths.map(|name| format!("max(octet_length({name})) > {LARGEST_DATA}"));
+            let mut found = connection.prepare(&format!(
+                "WITH hallpass ({}) AS ({}\n) SELECT {} FROM hallpass",
+                names.join(", "),
+                statement.trim_end().trim_end_matches(';'),
+                lengths.collect::<Vec<_>>().join(", ")
+            ))?;
+            for (name, value) in parameters {
+                if let Some(index) = found.parameter_index(name)? {
+                    found.raw_bind_parameter(index, value)?;
+                }
+            }
+            let mut rows = found.raw_query();
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            for index in 0..columns {
+                if row.get::<_, Option<bool>>(index)?.unwrap_or(false) {
+                    return Ok(Some(index));
+                }
+            }
+            Ok(None)
+        };
+        let found = self.open.as_ref().map(|open| find(&open.connection));
+        match found {
+            Some(Ok(Some(index))) => TooLong::Value(index),
+            _ => TooLong::Row,
+        }
+    }
+
+    /// As [`rows`](Self::rows), of the database's own tables.
+    fn own_rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, Unavailable> {
+        let rows = self.rows(statement, parameters, usize::MAX, deadline)?;
+        rows.map_err(|too_long| {
+            let told = too_long.told(LARGEST_DATA);
+            Unavailable::too_long(format!("{}: {told}", self.name()))
+        })
+    }
+
+    /// The database in words.
+    pub(super) fn name(&self) -> String {
+        format!("the SQLite database {}", self.path.display())
+    }
+
     /// SQLite's own word for it, which it empties its memory of pages by, too: it counts what other
     /// connections have committed, those of other programs included, and means something on the
     /// connection alone that it comes from (<https://sqlite.org/pragma.html#pragma_data_version>).
     pub(super) fn state(&mut self, deadline: Deadline) -> Result<Option<State>, Unavailable> {
-        let mut rows = self.rows("PRAGMA data_version", &[], 1, deadline)?;
+        let mut rows = self.own_rows("PRAGMA data_version", &[], deadline)?;
         let data_version = rows.pop().map_or(Value::Null, |mut row| row.take(0));
         let Value::Integer(data_version) = data_version else {
             return Ok(None);
@@ -260,7 +416,7 @@ impl Sqlite {
         parameters: &[(&str, Value)],
         deadline: Deadline,
     ) -> Result<u64, Unavailable> {
-        self.rows(statement, parameters, usize::MAX, deadline)?;
+        self.own_rows(statement, parameters, deadline)?;
         let Some(open) = &self.open else {
             return Err(self.closed());
         };
@@ -268,7 +424,7 @@ impl Sqlite {
     }
 
     pub(super) fn commit(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
-        self.rows("COMMIT", &[], 0, deadline)?;
+        self.own_rows("COMMIT", &[], deadline)?;
         self.open = None;
         Ok(())
     }
@@ -297,12 +453,7 @@ impl Sqlite {
     ) -> Result<Vec<Column>, Unavailable> {
         let statement = "SELECT name, lower(type), \"notnull\" AND dflt_value IS NULL AND NOT (pk AND \
                          lower(type) = 'integer') FROM pragma_table_info(:table)";
-        let rows = self.rows(
-            statement,
-            &[(":table", Value::from(table))],
-            usize::MAX,
-            deadline,
-        )?;
+        let rows = self.own_rows(statement, &[(":table", Value::from(table))], deadline)?;
         let column = |mut row: Row| {
             Some(Column {
                 name: row.text(0)?,
@@ -323,7 +474,7 @@ impl Sqlite {
                          pragma_index_info(l.name) i WHERE i.seqno = 0 AND l.partial = 0 UNION \
                          SELECT name FROM pragma_table_info(:table) WHERE pk = 1";
         let table = [(":table", Value::from(table))];
-        let rows = self.rows(statement, &table, usize::MAX, deadline)?;
+        let rows = self.own_rows(statement, &table, deadline)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 
@@ -362,6 +513,15 @@ impl Sqlite {
     }
 }
 
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut statement = connection.prepare_cached("PRAGMA data_version")?;
+    statement.query_row([], |row| row.get(0))
+}
+
+fn is_too_long(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::TooBig)
+}
+
 /// The first statement that names a table would read the schema, too, but one that is kept gets
 /// all its memory from the heap, and SQLite's own slots are cheaper for what parsing takes.
 fn read_schema(connection: &Connection) -> rusqlite::Result<()> {
@@ -371,7 +531,12 @@ fn read_schema(connection: &Connection) -> rusqlite::Result<()> {
 fn prepare(
     connection: &mut Connection,
     deadline: Arc<Mutex<Option<Deadline>>>,
+    longest: Option<usize>,
 ) -> rusqlite::Result<()> {
+    // A value is copied whole, and nothing looks at the clock meanwhile.
+    if let Some(longest) = longest.and_then(|longest| i32::try_from(longest).ok()) {
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest)?;
+    }
     // A quoted name that is no column must be an error. By default SQLite takes it for a string,
     // and a misspelt column in a configuration would then equal the name that a visitor types.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;

@@ -7,7 +7,7 @@ use hallpass_stores::sql::Queries;
 
 use super::rows::{Rows, key_text};
 use crate::configuration::Custom;
-use crate::site::{Login, Needed, SessionSource};
+use crate::site::{Login, Needed, SessionSource, session_rows};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -55,7 +55,10 @@ impl SessionSource for Sessions {
             (":session", token.into()),
             (":now", i64::try_from(now).unwrap_or(i64::MAX).into()),
         ];
-        let rows = Rows::read(queries, "session", statement, &parameters, 2)?;
+        let rows = match session_rows(Rows::read(queries, "session", statement, &parameters, 2))? {
+            Ok(rows) => rows,
+            Err(reason) => return Ok(Err(reason)),
+        };
         if rows.is_empty() {
             return Ok(Err(Reason::NoSession));
         }

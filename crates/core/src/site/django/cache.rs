@@ -53,7 +53,7 @@ impl Cached {
             store: match &cache.location {
                 CacheLocation::Server(settings) => Store::Server(cache::Cache::new(settings)),
                 CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
-                CacheLocation::Table(table) => Store::Table(LookUp::new(
+                CacheLocation::Table(table) => Store::Table(LookUp::of_data(
                     &["\"value\"", "\"expires\"", "\"cache_key\""],
                     table,
                     "\"cache_key\"",
@@ -133,7 +133,16 @@ fn from_table(
     clock: &Clock,
     now: SystemTime,
 ) -> Result<Option<CachedSession>, Unavailable> {
-    let mut rows = queries.look_up(by_key, key.into())?;
+    let mut rows = match queries.look_up(by_key, key.into()) {
+        Err(cause) if cause.is_too_long() => {
+            return Ok(Some(CachedSession {
+                login: Err(Invalid::Format("the cache's row is longer than is read")),
+                expires: None,
+                store: "the table of the cache",
+            }));
+        }
+        rows => rows?,
+    };
     let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
         return Ok(None);
     };

@@ -24,7 +24,7 @@ use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
 use super::{integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, until};
+use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, session_rows, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest session id (`session_id` of `#__session`).
@@ -108,8 +108,9 @@ impl Sessions {
         now: SystemTime,
     ) -> Result<Result<Metadata, Reason>, Unavailable> {
         let columns = "\"client_id\", \"guest\", \"time\", \"userid\", \"data\"";
-        let Some(mut row) = row(&self.prefix, queries, id, columns)? else {
-            return Ok(Err(Reason::NoSession));
+        let mut row = match row(&self.prefix, queries, id, columns)? {
+            Ok(row) => row,
+            Err(reason) => return Ok(Err(reason)),
         };
         let (client, guest) = (row.take(1), integer(&row.take(2)));
         let ours = match integer(&client) {
@@ -156,9 +157,10 @@ impl Sessions {
             Store::Row => {
                 let row = row(&self.prefix, queries, id, "\"data\"")?;
                 let data = row.map(|mut row| as_written(bytes(row.take(1))));
-                Ok(data
-                    .filter(|data| !data.is_empty())
-                    .ok_or(Reason::NoSession))
+                Ok(data.and_then(|data| match data.is_empty() {
+                    true => Err(Reason::NoSession),
+                    false => Ok(data),
+                }))
             }
             Store::Cache { cache, keys } => {
                 for keys in keys {
@@ -232,17 +234,22 @@ fn row(
     queries: &mut Queries<'_>,
     id: &str,
     columns: &str,
-) -> Result<Option<Row>, Unavailable> {
+) -> Result<Result<Row, Reason>, Unavailable> {
     let statement = format!(
         "SELECT \"session_id\", {columns} FROM {} WHERE \"session_id\" = :id",
         table(prefix, "session")
     );
-    let rows = queries.rows(&statement, &[(":id", id.into())], 16)?;
+    let rows = queries.rows_of_data(&statement, &[(":id", id.into())], 16);
+    let rows = match session_rows(rows)? {
+        Ok(rows) => rows,
+        Err(reason) => return Ok(Err(reason)),
+    };
     // A collation may take several for the same; PHP's ids have case.
-    Ok(rows.into_iter().find_map(|mut row| {
+    let row = rows.into_iter().find_map(|mut row| {
         let stored = bytes(row.take(0));
         (stored == id.as_bytes()).then_some(row)
-    }))
+    });
+    Ok(row.ok_or(Reason::NoSession))
 }
 
 fn bytes(value: Value) -> Vec<u8> {

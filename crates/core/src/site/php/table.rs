@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::sessions::{Found, Lookup};
 use crate::Reason;
 use crate::configuration::PhpTable;
-use crate::site::{Needed, SAMPLE, quoted};
+use crate::site::{Needed, SAMPLE, quoted, session_rows};
 
 /// The longest lifetime that is one; more is the moment when the session ends (`MAX_LIFETIME` of
 /// PdoSessionHandler.php in Symfony 4.4 and 5.4).
@@ -69,7 +69,11 @@ impl SessionTable {
         id: &str,
         now: SystemTime,
     ) -> Lookup<Found> {
-        let mut rows = queries.rows(&self.statement, &[(":id", id.into())], 2)?;
+        let mut rows =
+            match session_rows(queries.rows_of_data(&self.statement, &[(":id", id.into())], 2))? {
+                Ok(rows) => rows,
+                Err(reason) => return Ok(Err(reason)),
+            };
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(Err(Reason::NoSession));
         };

@@ -13,7 +13,7 @@ use super::cookies::{self, Persistent, Token};
 use super::settings::Settings;
 use super::{integer, table};
 use crate::configuration::Phpbb;
-use crate::site::{Login, Needed, SessionSource, until};
+use crate::site::{Login, Needed, SessionSource, session_rows, until};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The account of everybody who is not logged in.
@@ -58,7 +58,10 @@ impl Sessions {
              \"session_id\" = :id",
             table(&self.phpbb.prefix, "sessions")
         );
-        let rows = queries.rows(&statement, &[(":id", id.into())], 2)?;
+        let rows = match session_rows(queries.rows(&statement, &[(":id", id.into())], 2))? {
+            Ok(rows) => rows,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let Some(stored) = rows.into_iter().find_map(|row| stored(row, id)) else {
             return Ok(Err(Reason::NoSession));
         };

@@ -7,15 +7,21 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Params, Statement as Prepared};
 
 use super::super::server::{Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
+use super::super::sizes::{Answer, TooLong};
 use super::super::statement::{Dialect, Statement};
 use super::super::{Row, Value};
-use super::error::{is_farewell, is_no_number, is_no_value, is_outdated, reading};
+use super::error::{
+    is_away, is_farewell, is_no_number, is_no_value, is_outdated, is_too_long, reading,
+};
 use super::value::{parameter, row};
 
 pub(in super::super) struct Connection {
     /// `None` when it is not to be used any more.
     connection: Option<Conn>,
     statements: BTreeMap<String, (Statement, Prepared)>,
+    writable: bool,
+    /// Whether the session is known to be as it was asked to be.
+    checked: bool,
 }
 
 impl Connection {
@@ -48,7 +54,41 @@ impl Connection {
         Ok(Self {
             connection: Some(connection),
             statements: BTreeMap::new(),
+            writable,
+            checked: false,
         })
+    }
+
+    /// Asks once whether the session is as it was asked to be. A server does what it is asked, so
+    /// that otherwise a pooler is in between, which gives statements to sessions of others.
+    async fn check(&mut self) -> Result<(), Failure> {
+        if self.checked {
+            return Ok(());
+        }
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let shown = connection.query::<(String, String), _>(
+            "SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode', 'tx_read_only', \
+             'transaction_read_only')",
+        );
+        let shown = shown.await.map_err(|error| failure(&error))?;
+        for (name, value) in shown {
+            let as_asked = match name.to_ascii_lowercase().as_str() {
+                "sql_mode" => {
+                    let mut modes = value.split(',');
+                    let quotes = modes.clone().any(|mode| mode == "ANSI_QUOTES");
+                    quotes && modes.all(|mode| mode != "NO_BACKSLASH_ESCAPES")
+                }
+                _ => self.writable || value == "ON",
+            };
+            if !as_asked {
+                return Err(Failure::Refused(format!(
+                    "a connection pooler answered: {name} is {value:?}, not what was asked for; \
+                     have it keep a client's session together, or connect to the server directly"
+                )));
+            }
+        }
+        self.checked = true;
+        Ok(())
     }
 
     pub(super) async fn close(self) {
@@ -111,17 +151,20 @@ impl Connection {
         };
         let read = async {
             let mut result = connection.exec_iter(prepared, values).await?;
-            let (mut rows, mut unwanted) = (Vec::new(), 0);
+            let (mut rows, mut unwanted) = (Answer::default(), 0);
             while let Some(found) = result.next().await? {
                 if rows.len() < limit {
-                    rows.push(row(found));
+                    if let Err(too_long) = rows.add(row(found)) {
+                        return Ok(Err(too_long));
+                    }
                 } else {
                     unwanted += 1;
                     if unwanted > MOST_UNWANTED_ROWS {
-                        return Ok((rows, false));
+                        return Ok(Ok((rows.into_rows(), false)));
                     }
                 }
             }
+            let mut rows = rows.into_rows();
             let warnings = result.warnings();
             result.drop_result().await?;
             if warnings > 0 && texts.clone().next().is_some() {
@@ -135,10 +178,16 @@ impl Connection {
                     rows.clear();
                 }
             }
-            Ok((rows, true))
+            Ok(Ok((rows, true)))
         };
         match read.await {
-            Ok((rows, finished)) => {
+            Ok(Err(too_long)) => {
+                let columns = prepared.columns();
+                let names = columns.iter();
+                let names: Vec<_> = names.map(|column| column.name_str().into_owned()).collect();
+                Err(Failure::TooLong(too_long.named(&names)))
+            }
+            Ok(Ok((rows, finished))) => {
                 if !finished {
                     // The rest is still on its way.
                     self.connection = None;
@@ -146,6 +195,7 @@ impl Connection {
                 Ok(Ok(rows))
             }
             Err(error) if is_no_value(&error) => Ok(Ok(Vec::new())),
+            Err(error) if is_too_long(&error) => Err(Failure::TooLong(TooLong::Row)),
             Err(error) => Ok(Err(error)),
         }
     }
@@ -176,6 +226,7 @@ impl Connection {
     }
 
     async fn prepare(&mut self, text: &str) -> Result<(), Failure> {
+        self.check().await?;
         if self.statements.contains_key(text) {
             return Ok(());
         }
@@ -207,6 +258,7 @@ impl Connection {
 fn failure(error: &Error) -> Failure {
     let cause = reading(error);
     match error {
+        Error::Server(error) if is_away(error) => Failure::Away(cause),
         Error::Server(error) if !is_farewell(error) => Failure::Refused(cause),
         _ => Failure::Lost(cause),
     }

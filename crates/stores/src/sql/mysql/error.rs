@@ -110,6 +110,20 @@ pub(super) fn is_farewell(error: &ServerError) -> bool {
     ) || error.state == "08S01"
 }
 
+/// Whether the server takes no statements for now: a node of a Galera cluster that has lost the
+/// others (`ER_UNKNOWN_COM_ERROR`, 1047, "WSREP has not yet prepared node for application use"), or
+/// one that is being shut down.
+pub(super) fn is_away(error: &ServerError) -> bool {
+    matches!(error.code, 1047 | 1053)
+}
+
+/// Whether a row is longer than the driver was told to receive. The driver's type for it is not
+/// public; its words are.
+pub(super) fn is_too_long(error: &Error) -> bool {
+    matches!(error, Error::Io(IoError::Io(error))
+        if error.to_string() == "Packet is larger than max_allowed_packet")
+}
+
 /// Whether a parameter has letters that the column it is compared with cannot have.
 pub(super) fn is_no_value(error: &Error) -> bool {
     matches!(error, Error::Server(error) if matches!(error.code, 1267 | 3854 | 3988))

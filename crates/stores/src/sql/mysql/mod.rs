@@ -12,11 +12,12 @@ use rustls::crypto::ring;
 use self::connection::Connection;
 use self::error::{connecting, goes_on_without_tls, name_of_trusted};
 use super::server::{Driver, Failure};
+use super::sizes::LARGEST_ROW;
 use super::{Row, Servers, Settings, Value};
 use crate::{Address, Tls, TlsMode};
 
-/// The largest packet that is taken, as the servers' own clients do. A row is one at least.
-const LARGEST_PACKET: usize = 16 << 20;
+/// The longest packet that is received. A row is one.
+const LARGEST_PACKET: usize = LARGEST_ROW;
 
 /// MySQL or MariaDB, and how to log in.
 #[derive(Debug)]

@@ -1,140 +1,173 @@
-//! A connection to PostgreSQL, and the statements that it has prepared.
+//! A connection to PostgreSQL, or to a pooler of connections, and what it knows of statements.
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::time::Duration;
 
-use futures_util::TryStreamExt;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::TlsStream;
-use tokio_postgres::{Client, Error, Socket, Statement as Prepared};
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::Oid;
+use postgres_protocol::message::backend::Message;
+use postgres_protocol::message::frontend::{self, BindError};
+use postgres_types::{Kind, Type};
 
-use super::super::server::{Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
+use super::super::server::{Failure, MOST_STATEMENTS};
+use super::super::sizes::Answer;
 use super::super::statement::{Dialect, Statement};
 use super::super::{Row, Value};
 use super::ICU;
-use super::error::{is_outdated, reading};
+use super::error::{
+    Error, ServerError, is_away, is_farewell, is_outdated, is_unknown_statement, reading,
+};
 use super::parameter::{Bound, bind, is_no_value};
 use super::value::{is_readable, row};
+use super::wire::{UNEXPECTED, Wire};
 
-/// What reads and writes on the socket.
-type Traffic = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+/// How many domains may be made of each other.
+const DEEPEST_DOMAIN: usize = 16;
 
-pub(in super::super) struct Connection {
-    client: Client,
-    /// `None` once it has come to its end.
-    traffic: Option<Traffic>,
-    statements: BTreeMap<String, Ready>,
+/// What `ReadyForQuery` says where no transaction is open.
+const IDLE: u8 = b'I';
+
+const UNDEFINED_OBJECT: &str = "42704";
+
+/// What stands between this connection and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Not known yet: the first statement asks.
+    Unknown,
+    /// Nothing. The session is as it was asked to be, and keeps what is prepared.
+    Direct,
+    /// A pooler: the next statement may be run by another session, which other programs use, too.
+    /// Each is a transaction of its own that says all that it needs.
+    Pooled,
+    /// Within the one transaction that the connection is.
+    Changing,
 }
 
-/// A prepared statement.
+pub(in super::super) struct Connection {
+    wire: Wire,
+    standing: Standing,
+    query_timeout: Duration,
+    statements: BTreeMap<String, Ready>,
+    /// Prepared statements that are not needed any more.
+    closing: Vec<String>,
+    /// The database's own types.
+    types: BTreeMap<Oid, Type>,
+    /// What the names of prepared statements begin with, which no other connection's do.
+    prefix: String,
+    prepared: u64,
+    /// Whether a transaction is open, as the server says after every exchange.
+    status: u8,
+    /// Whether the connection has ended, or is not to be used any more.
+    ended: bool,
+}
+
+/// What is known of a statement.
 struct Ready {
     statement: Statement,
-    prepared: Prepared,
+    /// What the server calls it; `None` where it is not prepared.
+    name: Option<String>,
+    parameters: Vec<Type>,
+    columns: Vec<Column>,
     /// The names of its columns, as they were before some were cast.
     names: Vec<String>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Column {
+    name: String,
+    kind: Type,
 }
 
 /// What came of running a statement.
 enum Outcome {
     Rows(Vec<Row>),
-    /// A parameter is no value of its type.
+    /// A parameter is not a value of its type.
     NoValue,
+    /// Its columns are of other types than they were.
+    Changed,
     Failed(Error),
 }
 
 impl Connection {
-    pub(super) fn new<T>(client: Client, traffic: tokio_postgres::Connection<Socket, T>) -> Self
-    where
-        T: TlsStream + Unpin + Send + 'static,
-    {
-        Self {
-            client,
-            traffic: Some(Box::pin(traffic)),
+    pub(super) fn new(wire: Wire, query_timeout: Duration) -> Result<Self, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|_| Error::Protocol("the system gives no random numbers"))?;
+        Ok(Self {
+            wire,
+            standing: Standing::Unknown,
+            query_timeout,
             statements: BTreeMap::new(),
-        }
+            closing: Vec::new(),
+            types: BTreeMap::new(),
+            prefix: format!("hallpass_{:032x}", u128::from_ne_bytes(random)),
+            prepared: 0,
+            status: IDLE,
+            ended: false,
+        })
     }
 
     pub(super) async fn close(self) {
-        drop(self.client);
-        if let Some(traffic) = self.traffic {
-            let _ = traffic.await;
-        }
+        self.wire.close().await;
+    }
+
+    /// Begins the one transaction that the connection is from now on.
+    pub(super) async fn begin_change(&mut self) -> Result<(), Failure> {
+        let timeout = milliseconds(self.query_timeout);
+        self.standing = Standing::Changing;
+        self.simple(&format!(
+            "BEGIN READ WRITE; SET LOCAL statement_timeout = {timeout}"
+        ))
+        .await
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), Failure> {
+        self.simple("COMMIT").await
     }
 
     pub(super) async fn names(&mut self, statement: &str) -> Result<Vec<String>, Failure> {
-        let ready = self.prepare(statement).await?;
-        Ok(ready.names.clone())
+        self.know(statement).await?;
+        let ready = self.statements.get(statement);
+        Ok(ready.map(|ready| ready.names.clone()).unwrap_or_default())
     }
 
-    /// Prepared statements outlive the tables that they were made for. One that fails for being
-    /// out of date is made anew, once.
+    /// What is known of a statement outlives the tables that it was learned from. One that fails
+    /// for being out of date is learned anew, once.
     pub(super) async fn rows(
         &mut self,
         statement: &str,
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Failure> {
-        let cached = self.statements.contains_key(statement);
+        let known = self.statements.contains_key(statement);
         let mut outcome = self.run(statement, parameters, limit).await?;
         let outdated = match &outcome {
             Outcome::Rows(_) => false,
             // The parameter's type may be another by now.
-            Outcome::NoValue => true,
-            Outcome::Failed(error) => is_outdated(error),
+            Outcome::NoValue => known,
+            Outcome::Changed => true,
+            Outcome::Failed(error) => {
+                if is_unknown_statement(error) && self.standing == Standing::Direct {
+                    self.is_pooled();
+                }
+                known && is_outdated(error)
+            }
         };
-        if cached && outdated {
-            self.statements.remove(statement);
-            self.client.clear_type_cache();
+        if outdated && !self.ended && self.standing != Standing::Changing {
+            self.forget(statement);
+            self.types.clear();
             outcome = self.run(statement, parameters, limit).await?;
         }
         match outcome {
             Outcome::Rows(rows) => Ok(rows),
             Outcome::NoValue => Ok(Vec::new()),
-            Outcome::Failed(error) => Err(self.failure(&error)),
-        }
-    }
-
-    async fn run(
-        &mut self,
-        statement: &str,
-        parameters: &[(&str, Value)],
-        limit: usize,
-    ) -> Result<Outcome, Failure> {
-        let ready = self.prepare(statement).await?;
-        let values = ready.statement.values(parameters).map_err(refused)?;
-        let Some(values) = bind(&values, ready.prepared.params()).map_err(Failure::Refused)? else {
-            return Ok(Outcome::NoValue);
-        };
-        let prepared = ready.prepared.clone();
-        let unchecked = values.iter().any(Bound::is_unchecked);
-        let client = &self.client;
-        let work = async {
-            let mut stream = pin!(client.query_raw(&prepared, values).await?);
-            let (mut rows, mut unwanted) = (Vec::new(), 0);
-            while let Some(found) = stream.try_next().await? {
-                if rows.len() < limit {
-                    rows.push(row(&found)?);
-                } else {
-                    unwanted += 1;
-                    if unwanted > MOST_UNWANTED_ROWS {
-                        return Ok((rows, false));
-                    }
-                }
-            }
-            Ok((rows, true))
-        };
-        match drive(&mut self.traffic, work).await {
-            Ok((rows, finished)) => {
-                if !finished {
-                    // The rest is still on its way. The next statement finds no connection.
-                    self.traffic = None;
-                }
-                Ok(Outcome::Rows(rows))
-            }
-            Err(error) if is_no_value(&error, unchecked) => Ok(Outcome::NoValue),
-            Err(error) => Ok(Outcome::Failed(error)),
+            Outcome::Changed => Err(Failure::Refused(
+                "the statement's columns are of other types each time; does a connection pooler \
+                 ask several databases?"
+                    .to_owned(),
+            )),
+            Outcome::Failed(error) => Err(self.failure(error)),
         }
     }
 
@@ -144,103 +177,448 @@ impl Connection {
         statement: &str,
         parameters: &[(&str, Value)],
     ) -> Result<u64, Failure> {
-        let ready = self.prepare(statement).await?;
+        self.know(statement).await?;
+        let Some(ready) = self.statements.get(statement) else {
+            return Err(unknown());
+        };
         let values = ready.statement.values(parameters).map_err(refused)?;
-        let values = bind(&values, ready.prepared.params()).map_err(Failure::Refused)?;
+        let values = bind(&values, &ready.parameters).map_err(Failure::Refused)?;
         let Some(values) = values else {
-            let cause = "a value is none of its column's type";
+            let cause = "a value is not of its column's type";
             return Err(Failure::Refused(cause.to_owned()));
         };
-        let prepared = ready.prepared.clone();
-        let work = self.client.execute_raw(&prepared, values);
-        let changed = drive(&mut self.traffic, work).await;
-        changed.map_err(|error| self.failure(&error))
+        let (text, kinds) = (&ready.statement.text, &ready.parameters);
+        let mut out = BytesMut::new();
+        let put =
+            parse("", text, kinds, &mut out).and_then(|()| run("", &values, 0, false, &mut out));
+        put.map_err(lost)?;
+        let mut changed = 0;
+        let done = self.exchange(&out, |message| {
+            if let Message::CommandComplete(body) = message {
+                let count = body
+                    .tag()?
+                    .rsplit(' ')
+                    .next()
+                    .and_then(|count| count.parse().ok());
+                changed = count.unwrap_or(0);
+            }
+            Ok(())
+        });
+        match done.await {
+            Ok(()) => Ok(changed),
+            Err(error) => Err(self.failure(error)),
+        }
     }
 
-    /// Runs a statement without parameters, as `BEGIN`.
-    pub(super) async fn simple(&mut self, statement: &str) -> Result<(), Failure> {
-        let done = drive(&mut self.traffic, self.client.batch_execute(statement)).await;
-        done.map_err(|error| self.failure(&error))
+    async fn run(
+        &mut self,
+        text: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Outcome, Failure> {
+        self.know(text).await?;
+        let Some(ready) = self.statements.get_mut(text) else {
+            return Err(unknown());
+        };
+        let values = ready.statement.values(parameters).map_err(refused)?;
+        let Some(values) = bind(&values, &ready.parameters).map_err(Failure::Refused)? else {
+            return Ok(Outcome::NoValue);
+        };
+        let unchecked = values.iter().any(Bound::is_unchecked);
+        let most = i32::try_from(limit).unwrap_or(0);
+        let mut out = BytesMut::new();
+        let put = match (&ready.name, self.standing) {
+            (Some(name), Standing::Direct) => run(name, &values, most, false, &mut out),
+            (None, Standing::Direct) => {
+                self.prepared += 1;
+                let name = format!("{}_{}", self.prefix, self.prepared);
+                let text = &ready.statement.text;
+                let put = parse(&name, text, &ready.parameters, &mut out)
+                    .and_then(|()| run(&name, &values, most, true, &mut out));
+                ready.name = Some(name);
+                put
+            }
+            _ => parse("", &ready.statement.text, &ready.parameters, &mut out)
+                .and_then(|()| run("", &values, most, true, &mut out)),
+        };
+        put.map_err(lost)?;
+        let mut statements = std::mem::take(&mut self.statements);
+        let (mut answer, mut changed) = (Answer::default(), false);
+        let columns = statements.get(text).map(|ready| ready.columns.as_slice());
+        let columns = columns.unwrap_or_default();
+        let done = self.exchange(&out, |message| {
+            match message {
+                Message::RowDescription(body) => {
+                    let kinds = body.fields().map(|field| Ok(field.type_oid()));
+                    let known = columns.iter().map(|column| column.kind.oid());
+                    changed = kinds.collect::<Vec<_>>()? != known.collect::<Vec<_>>();
+                }
+                Message::NoData => changed = !columns.is_empty(),
+                Message::DataRow(body) if !changed => {
+                    let kinds = columns.iter().map(|column| &column.kind);
+                    answer.add(row(&body, kinds)?)?;
+                }
+                _ => {}
+            }
+            Ok(())
+        });
+        let done = done.await;
+        if done.is_err()
+            && let Some(ready) = statements.get_mut(text)
+        {
+            // Whether it is prepared is not known.
+            self.closing.extend(ready.name.take());
+        }
+        self.statements = statements;
+        Ok(match done {
+            Ok(()) if changed => Outcome::Changed,
+            Ok(()) => Outcome::Rows(answer.into_rows()),
+            Err(Error::TooLong(too_long)) => {
+                let ready = self.statements.get(text);
+                let names = ready
+                    .map(|ready| ready.names.as_slice())
+                    .unwrap_or_default();
+                Outcome::Failed(Error::TooLong(too_long.named(names)))
+            }
+            Err(error) if !self.ended && is_no_value(&error, unchecked) => Outcome::NoValue,
+            Err(error) => Outcome::Failed(error),
+        })
     }
 
-    async fn prepare(&mut self, text: &str) -> Result<&Ready, Failure> {
+    /// Asks the server once what the statement `text` is.
+    async fn know(&mut self, text: &str) -> Result<(), Failure> {
         if !self.statements.contains_key(text) {
-            let ready = self.make(text).await?;
+            let ready = self.learn(text).await?;
             if self.statements.len() >= MOST_STATEMENTS {
-                self.statements.clear();
+                let all: Vec<String> = self.statements.keys().cloned().collect();
+                all.iter().for_each(|text| self.forget(text));
             }
             self.statements.insert(text.to_owned(), ready);
         }
-        let ready = self.statements.get(text);
-        ready.ok_or_else(|| Failure::Lost("a prepared statement is gone".to_owned()))
+        Ok(())
     }
 
-    async fn make(&mut self, text: &str) -> Result<Ready, Failure> {
+    fn forget(&mut self, text: &str) {
+        let ready = self.statements.remove(text);
+        self.closing.extend(ready.and_then(|ready| ready.name));
+    }
+
+    /// What was prepared is on another session, whose it is to forget.
+    fn is_pooled(&mut self) {
+        self.standing = Standing::Pooled;
+        self.closing.clear();
+        for ready in self.statements.values_mut() {
+            ready.name = None;
+        }
+    }
+
+    async fn learn(&mut self, text: &str) -> Result<Ready, Failure> {
         let mut statement = Statement::new(text, Dialect::Postgres).map_err(refused)?;
-        let mut prepared = self.prepare_text(&statement.text).await;
-        if let Err(error) = &prepared
-            && error.code() == Some(&SqlState::UNDEFINED_OBJECT)
+        let mut described = self.describe(&statement.text).await;
+        if let Err(error) = &described
+            && error.code() == UNDEFINED_OBJECT
             && statement.text.contains(ICU)
+            && self.standing != Standing::Changing
         {
             statement.text = statement.text.replace(ICU, "");
-            prepared = self.prepare_text(&statement.text).await;
+            described = self.describe(&statement.text).await;
         }
-        let mut prepared = prepared.map_err(|error| self.failure(&error))?;
-        let names = prepared
-            .columns()
-            .iter()
-            .map(|column| column.name().to_owned());
-        let names: Vec<String> = names.collect();
-        let foreign = prepared
-            .columns()
-            .iter()
-            .find(|column| !is_readable(column.type_()));
-        if let Some(column) = foreign {
+        let (parameters, mut columns) = described.map_err(|error| self.failure(error))?;
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        if let Some(column) = columns.iter().find(|column| !is_readable(&column.kind)) {
             let cause = format!(
                 "the column {} is of the type {}, which cannot be read; write it as text in the \
                  statement (`::text`)",
-                column.name(),
-                column.type_()
+                column.name, column.kind
             );
-            let cast = as_text(&statement.text, &prepared);
-            let cast = self.prepare_text(&cast).await;
-            prepared = cast.map_err(|error| match self.failure(&error) {
+            statement.text = as_text(&statement.text, &columns);
+            let described = self.describe(&statement.text).await;
+            let described = described.map_err(|error| match self.failure(error) {
                 Failure::Refused(_) => Failure::Refused(cause),
-                lost => lost,
+                other => other,
             })?;
+            columns = described.1;
         }
         Ok(Ready {
             statement,
-            prepared,
+            name: None,
+            parameters,
+            columns,
             names,
         })
     }
 
-    async fn prepare_text(&mut self, text: &str) -> Result<Prepared, Error> {
-        drive(&mut self.traffic, self.client.prepare(text)).await
+    /// The types of the parameters of `sql`, and its columns.
+    async fn describe(&mut self, sql: &str) -> Result<(Vec<Type>, Vec<Column>), Error> {
+        let mut out = BytesMut::new();
+        parse("", sql, &[], &mut out)?;
+        frontend::describe(b'S', "", &mut out)?;
+        let (mut parameters, mut columns) = (Vec::new(), Vec::new());
+        self.exchange(&out, |message| {
+            match message {
+                Message::ParameterDescription(body) => parameters = body.parameters().collect()?,
+                Message::RowDescription(body) => {
+                    let field = body.fields();
+                    let field = field.map(|field| Ok((field.name().to_owned(), field.type_oid())));
+                    columns = field.collect::<Vec<_>>()?;
+                }
+                _ => {}
+            }
+            Ok(())
+        })
+        .await?;
+        let (mut kinds, mut described) = (Vec::new(), Vec::new());
+        for oid in parameters {
+            kinds.push(self.kind(oid).await?);
+        }
+        for (name, oid) in columns {
+            let kind = self.kind(oid).await?;
+            described.push(Column { name, kind });
+        }
+        Ok((kinds, described))
     }
 
-    fn failure(&self, error: &Error) -> Failure {
-        let cause = reading(error);
-        let answered = error.as_db_error().is_some() && self.traffic.is_some();
-        if answered && !self.client.is_closed() && !super::error::is_farewell(error) {
-            Failure::Refused(cause)
-        } else {
-            Failure::Lost(cause)
+    /// The type that the database has under the number `oid`.
+    async fn kind(&mut self, oid: Oid) -> Result<Type, Error> {
+        let mut domains = Vec::new();
+        let mut next = oid;
+        let mut kind = loop {
+            if let Some(kind) = Type::from_oid(next).or_else(|| self.types.get(&next).cloned()) {
+                break kind;
+            }
+            let (name, schema, category, base) = self.look_up_type(next).await?;
+            match category.as_str() {
+                "d" if domains.len() < DEEPEST_DOMAIN => {
+                    domains.push((name, next, schema));
+                    next = base;
+                }
+                "e" => break Type::new(name, next, Kind::Enum(Vec::new()), schema),
+                _ => break Type::new(name, next, Kind::Simple, schema),
+            }
+        };
+        while let Some((name, oid, schema)) = domains.pop() {
+            kind = Type::new(name, oid, Kind::Domain(kind), schema);
+        }
+        self.types.insert(oid, kind.clone());
+        Ok(kind)
+    }
+
+    async fn look_up_type(&mut self, oid: Oid) -> Result<(String, String, String, Oid), Error> {
+        const STATEMENT: &str = "SELECT t.typname::text, n.nspname::text, t.typtype::text, \
+             t.typbasetype FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON \
+             n.oid = t.typnamespace WHERE t.oid = $1";
+        let mut out = BytesMut::new();
+        parse("", STATEMENT, &[Type::OID], &mut out)?;
+        run("", &[Bound::Text(oid.to_string())], 1, false, &mut out)?;
+        let mut found = None;
+        self.exchange(&out, |message| {
+            if let Message::DataRow(body) = message {
+                let kinds = [Type::TEXT, Type::TEXT, Type::TEXT, Type::OID];
+                found = Some(row(&body, kinds.iter())?);
+            }
+            Ok(())
+        })
+        .await?;
+        let mut row = found.ok_or(Error::Protocol("a type is not in pg_type"))?;
+        let mut text = |index| row.text(index).ok_or(UNEXPECTED);
+        let (name, schema, category) = (text(0)?, text(1)?, text(2)?);
+        match row.take(3) {
+            Value::Integer(base) => {
+                let base = Oid::try_from(base).map_err(|_| UNEXPECTED)?;
+                Ok((name, schema, category, base))
+            }
+            _ => Err(UNEXPECTED),
         }
     }
+
+    /// Runs statements without parameters, as `COMMIT`.
+    async fn simple(&mut self, statements: &str) -> Result<(), Failure> {
+        let put = frontend::query(statements, &mut self.wire.out);
+        put.map_err(|error| lost(error.into()))?;
+        let done = match self.wire.flush().await {
+            Ok(()) => self.answers(|_| Ok(())).await,
+            Err(error) => Err(error),
+        };
+        done.map_err(|error| self.failure(error))
+    }
+
+    /// Sends `messages`, which run something, and gives `take` what is answered. Through a pooler
+    /// they are a transaction of their own, that reads alone and has its time limit.
+    async fn exchange(
+        &mut self,
+        messages: &[u8],
+        mut take: impl FnMut(Message) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let out = &mut self.wire.out;
+        let closing = std::mem::take(&mut self.closing);
+        if self.standing == Standing::Direct {
+            for name in closing {
+                frontend::close(b'S', &name, out)?;
+            }
+        }
+        let wraps = matches!(self.standing, Standing::Unknown | Standing::Pooled);
+        let asks = self.standing == Standing::Unknown;
+        // How many statements come before those of the messages.
+        let mut before = 0;
+        if wraps {
+            let timeout = milliseconds(self.query_timeout);
+            let begin = "BEGIN READ ONLY";
+            let limit = format!("SET LOCAL statement_timeout = {timeout}");
+            let session = asks.then(|| session(timeout));
+            for statement in [Some(begin), session.as_deref(), Some(limit.as_str())] {
+                let Some(statement) = statement else { continue };
+                parse("", statement, &[], out)?;
+                run("", &[], 0, false, out)?;
+                before += 1;
+            }
+        }
+        out.extend_from_slice(messages);
+        if wraps {
+            parse("", "COMMIT", &[], out)?;
+            run("", &[], 0, false, out)?;
+        }
+        frontend::sync(out);
+        self.wire.flush().await?;
+        let process = Value::Integer(self.wire.process.into());
+        let mut as_asked = None;
+        let done = self.answers(|message| match message {
+            Message::CommandComplete(_) if before > 0 => {
+                before -= 1;
+                Ok(())
+            }
+            Message::DataRow(body) if before > 0 => {
+                let mut row = row(&body, [Type::INT4, Type::BOOL].iter())?;
+                as_asked = Some(row.take(0) == process && row.truth(1));
+                Ok(())
+            }
+            _ if before > 0 => Ok(()),
+            message => take(message),
+        });
+        let done = done.await;
+        self.standing = match as_asked {
+            Some(true) => Standing::Direct,
+            Some(false) => Standing::Pooled,
+            None => self.standing,
+        };
+        if !self.ended {
+            self.wire.check()?;
+        }
+        if wraps && !self.ended && self.status != IDLE {
+            frontend::query("ROLLBACK", &mut self.wire.out)?;
+            self.wire.flush().await?;
+            self.answers(|_| Ok(())).await?;
+        }
+        done
+    }
+
+    /// Gives `take` the answers to what has been sent, to their end.
+    async fn answers(
+        &mut self,
+        mut take: impl FnMut(Message) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut failed: Option<Error> = None;
+        loop {
+            match self.wire.receive().await {
+                Ok(Message::ErrorResponse(body)) => {
+                    let error = ServerError::read(&body)?;
+                    failed.get_or_insert(error.into());
+                }
+                Ok(Message::ReadyForQuery(body)) => {
+                    self.status = body.status();
+                    return failed.map_or(Ok(()), Err);
+                }
+                Ok(message) => {
+                    if failed.is_none()
+                        && let Err(error) = take(message)
+                    {
+                        self.ended = true;
+                        return Err(error);
+                    }
+                }
+                Err(error) => {
+                    // What the server said before it hung up tells more.
+                    self.ended = true;
+                    return Err(failed.unwrap_or(error));
+                }
+            }
+        }
+    }
+
+    fn failure(&self, error: Error) -> Failure {
+        let cause = reading(&error);
+        match error {
+            Error::TooLong(too_long) => Failure::TooLong(too_long),
+            error if is_away(&error) => Failure::Away(cause),
+            Error::Server(_) if !self.ended && !is_farewell(&error) => Failure::Refused(cause),
+            _ => Failure::Lost(cause),
+        }
+    }
+}
+
+/// The statement that says which process answers, and whether the session is as it was asked to be
+/// when the connection was made.
+fn session(timeout: u128) -> String {
+    format!(
+        "SELECT pg_catalog.pg_backend_pid(), \
+         pg_catalog.current_setting('default_transaction_read_only') = 'on' AND \
+         pg_catalog.current_setting('statement_timeout')::pg_catalog.interval = \
+         '{timeout} ms'::pg_catalog.interval"
+    )
+}
+
+/// A time limit as PostgreSQL takes it; zero would be none.
+pub(super) fn milliseconds(timeout: Duration) -> u128 {
+    timeout.as_millis().clamp(1, 2_147_483_647)
+}
+
+/// Writes that the statement `text` is called `name`. Parameters of the database's own types are
+/// left for the server to find: their numbers are another database's in a copy of it.
+fn parse(name: &str, text: &str, kinds: &[Type], out: &mut BytesMut) -> Result<(), Error> {
+    let number = |kind: &Type| Type::from_oid(kind.oid()).map_or(0, |kind| kind.oid());
+    Ok(frontend::parse(name, text, kinds.iter().map(number), out)?)
+}
+
+/// Writes that the statement called `name` is run with `values`, and gives its first `most` rows,
+/// or all where that is zero; and says what its columns are, where `describes`.
+fn run(
+    name: &str,
+    values: &[Bound],
+    most: i32,
+    describes: bool,
+    out: &mut BytesMut,
+) -> Result<(), Error> {
+    let formats = values.iter().map(Bound::format);
+    let write = |value: &Bound, out: &mut BytesMut| Ok(value.write(out));
+    // All columns in binary form.
+    let bound = frontend::bind("", name, formats, values, write, [1], out);
+    bound.map_err(|error| match error {
+        BindError::Serialization(error) => Error::Io(error),
+        BindError::Conversion(_) => Error::Protocol("a parameter cannot be sent"),
+    })?;
+    if describes {
+        frontend::describe(b'P', "", out)?;
+    }
+    Ok(frontend::execute("", most, out)?)
 }
 
 fn refused(error: crate::Unavailable) -> Failure {
     Failure::Refused(error.to_string())
 }
 
+fn lost(error: Error) -> Failure {
+    Failure::Lost(reading(&error))
+}
+
+fn unknown() -> Failure {
+    Failure::Lost("what is known of a statement is gone".to_owned())
+}
+
 /// `text` with the columns cast that cannot be read as they are.
-fn as_text(text: &str, prepared: &Prepared) -> String {
+fn as_text(text: &str, columns: &[Column]) -> String {
     let (mut names, mut casts) = (Vec::new(), Vec::new());
-    for (index, column) in prepared.columns().iter().enumerate() {
+    for (index, column) in columns.iter().enumerate() {
         names.push(format!("c{index}"));
-        let cast = if is_readable(column.type_()) {
+        let cast = if is_readable(&column.kind) {
             ""
         } else {
             "::text"
@@ -251,28 +629,4 @@ fn as_text(text: &str, prepared: &Prepared) -> String {
     // A comment may stand at its end.
     let (names, casts) = (names.join(", "), casts.join(", "));
     format!("SELECT {casts} FROM ({text}\n) AS hallpass ({names})")
-}
-
-/// Does `work` while the connection's traffic goes on.
-async fn drive<T>(
-    traffic: &mut Option<Traffic>,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        // What there is to send, then the sending and receiving, then what was received.
-        if let Poll::Ready(done) = work.as_mut().poll(context) {
-            return Poll::Ready(done);
-        }
-        if let Some(running) = traffic
-            && let Poll::Ready(ended) = running.as_mut().poll(context)
-        {
-            *traffic = None;
-            if let Err(error) = ended {
-                return Poll::Ready(Err(error));
-            }
-        }
-        work.as_mut().poll(context)
-    })
-    .await
 }

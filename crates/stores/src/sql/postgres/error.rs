@@ -1,121 +1,191 @@
-//! What PostgreSQL's errors mean, and what to do about them.
+//! What PostgreSQL's errors mean, and what to do about them. Codes are those of its manual's
+//! appendix A.
 
-use std::error::Error as _;
 use std::io;
 
-use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::message::backend::ErrorResponseBody;
+
+use super::super::sizes::TooLong;
+
+/// What goes wrong on a connection.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// The server's own error.
+    Server(ServerError),
+    /// The connection failed.
+    Io(io::Error),
+    /// What answers does not do what PostgreSQL does.
+    Protocol(&'static str),
+    /// A connection pooler answers, and not as the session was asked to be.
+    Pooler(String),
+    TooLong(TooLong),
+}
+
+/// An error that the server tells.
+#[derive(Debug)]
+pub(super) struct ServerError {
+    code: String,
+    message: String,
+}
+
+impl ServerError {
+    /// A detail could hold what is in a row, and is left out.
+    pub(super) fn read(body: &ErrorResponseBody) -> io::Result<Self> {
+        let (mut code, mut message) = (String::new(), String::new());
+        let mut fields = body.fields();
+        while let Some(field) = fields.next()? {
+            let value = || String::from_utf8_lossy(field.value_bytes()).into_owned();
+            match field.type_() {
+                b'C' => code = value(),
+                b'M' => message = value(),
+                _ => {}
+            }
+        }
+        Ok(Self { code, message })
+    }
+}
+
+impl Error {
+    /// The server's code for it; empty where it is not the server's.
+    pub(super) fn code(&self) -> &str {
+        match self {
+            Self::Server(error) => &error.code,
+            _ => "",
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ServerError> for Error {
+    fn from(error: ServerError) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<TooLong> for Error {
+    fn from(too_long: TooLong) -> Self {
+        Self::TooLong(too_long)
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            // What is said of a value quotes it, and it may be as good as a password.
+            Self::Server(error) if error.code.starts_with("22") => {
+                write!(
+                    formatter,
+                    "the server refuses a value (SQLSTATE {})",
+                    error.code
+                )
+            }
+            Self::Server(error) => formatter.write_str(&error.message),
+            Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                formatter.write_str("the connection was closed")
+            }
+            Self::Io(error) => error.fmt(formatter),
+            Self::Protocol(cause) => formatter.write_str(cause),
+            Self::Pooler(cause) => write!(formatter, "a connection pooler answered: {cause}"),
+            Self::TooLong(too_long) => {
+                formatter.write_str(&too_long.told(super::super::sizes::LARGEST_DATA))
+            }
+        }
+    }
+}
+
+/// What a pooler that does not keep a transaction together says.
+const POOLER: &str = "; a connection pooler answered: set pool_mode = session or transaction, or \
+                      connect to PostgreSQL directly";
 
 /// What came of connecting.
 pub(super) fn connecting(error: &Error) -> String {
-    let mend = match error.code() {
-        Some(code) if *code == SqlState::INVALID_PASSWORD => {
-            "; are the user and the `password` right?"
-        }
-        Some(code) if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+    let fix = match (error, error.code()) {
+        (_, "28P01") => "; are the user and the `password` right?",
+        (_, "28000") => {
             "; are the user and the `password` right, and does the server's pg_hba.conf let this \
              machine in?"
         }
-        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
-            "; is the name of the database right?"
-        }
-        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-            "; `hallpass grants` prints the statements that give a role what it needs"
-        }
-        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
-            "; the server's max_connections is reached"
-        }
-        Some(code) if *code == SqlState::PROTOCOL_VIOLATION => {
-            "; a pooler must hand over sessions, and let the parameter `options` pass"
-        }
-        Some(_) => "",
-        None if is_about_tls(error) => {
+        (_, "3D000") => "; is the name of the database right?",
+        (_, "42501") => "; `hallpass grants` prints the statements that give a role what it needs",
+        (_, "53300") => "; the server's max_connections is reached",
+        (_, "08P01") => POOLER,
+        (Error::Io(error), _) if is_tls(error) => {
             "; is `ca` the certificate that the server's leads to, and does the server's name the \
              host?"
         }
-        None => match cause(error).as_str() {
-            cause if cause.contains("password missing") => "; give it as `password`",
-            cause if cause.contains("does not support TLS") => {
-                "; switch it on there (`ssl = on`), or ask for less with `tls`"
-            }
-            cause if cause.contains("onnection refused") || cause.contains("No such file") => {
-                "; does the server run, and listen there?"
-            }
-            _ => "",
-        },
+        (Error::Io(error), _)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+            ) =>
+        {
+            "; does the server run, and listen there?"
+        }
+        (Error::Protocol(cause), _) if cause.contains("password missing") => {
+            "; give it as `password`"
+        }
+        (Error::Protocol(cause), _) if cause.contains("does not support TLS") => {
+            "; switch it on there (`ssl = on`), or ask for less with `tls`"
+        }
+        _ => "",
     };
-    format!("{}{mend}", cause(error))
+    format!("{error}{fix}")
 }
 
 /// What came of a statement.
 pub(super) fn reading(error: &Error) -> String {
-    let mend = match error.code() {
-        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-            "; `hallpass grants` prints the statements that give a role what it needs"
-        }
-        Some(code)
-            if *code == SqlState::UNDEFINED_TABLE
-                || *code == SqlState::UNDEFINED_COLUMN
-                || *code == SqlState::INVALID_SCHEMA_NAME =>
-        {
+    let fix = match error.code() {
+        "42501" => "; `hallpass grants` prints the statements that give a role what it needs",
+        "42P01" | "42703" | "3F000" => {
             "; is this the site's database, migrated, with the tables that the configuration names?"
         }
-        Some(code) if *code == SqlState::QUERY_CANCELED => "; it took longer than `query_timeout`",
+        "57014" => "; it took longer than `query_timeout`",
+        "08P01" => POOLER,
         _ => "",
     };
-    format!("{}{mend}", cause(error))
+    format!("{error}{fix}")
 }
 
 /// Whether TLS is what failed.
 pub(super) fn is_about_tls(error: &Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let inner = cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+    matches!(error, Error::Io(error) if is_tls(error))
+}
+
+fn is_tls(error: &io::Error) -> bool {
+    let inner = error.get_ref();
+    inner.is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+/// Whether a pooler or server may have refused the login for what is asked of the session besides.
+pub(super) fn refuses_parameters(error: &Error) -> bool {
+    error.code() == "08P01"
 }
 
 /// Whether a statement may have failed because it was prepared before the schema changed, or by a
-/// session that is no more.
+/// session that has ended, or on another server connection of a pooler.
 pub(super) fn is_outdated(error: &Error) -> bool {
-    error.code().is_some_and(|code| {
-        *code == SqlState::FEATURE_NOT_SUPPORTED
-            || *code == SqlState::INVALID_SQL_STATEMENT_NAME
-            || code.code().starts_with("42")
-            || code.code() == "XX000"
-    })
+    let code = error.code();
+    matches!(code, "0A000" | "26000" | "XX000") || code.starts_with("42")
+}
+
+/// Whether a prepared statement is unknown to the server connection that was asked.
+pub(super) fn is_unknown_statement(error: &Error) -> bool {
+    error.code() == "26000"
 }
 
 /// Whether the server ends the connection by it.
 pub(super) fn is_farewell(error: &Error) -> bool {
-    error.code().is_some_and(|code| {
-        *code == SqlState::ADMIN_SHUTDOWN
-            || *code == SqlState::CRASH_SHUTDOWN
-            || *code == SqlState::CANNOT_CONNECT_NOW
-            || code.code().starts_with("08")
-            || code.code().starts_with("57P")
-    })
+    let code = error.code();
+    code.starts_with("08") || code.starts_with("57P")
 }
 
-/// The server's own words, or the chain of causes. A detail could hold what is in a row.
-fn cause(error: &Error) -> String {
-    if let Some(error) = error.as_db_error() {
-        return error.message().to_owned();
-    }
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_in_words = cause.to_string();
-        if !words.contains(&cause_in_words) {
-            words = format!("{words}: {cause_in_words}");
-        }
-        source = cause.source();
-    }
-    words
+/// Whether the server takes no statements for now, as while it starts or recovers.
+pub(super) fn is_away(error: &Error) -> bool {
+    error.code() == "57P03"
 }

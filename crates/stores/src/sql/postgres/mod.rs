@@ -1,18 +1,17 @@
-//! PostgreSQL, through tokio-postgres.
+//! PostgreSQL, and poolers of connections to it, in its own protocol.
 
 mod connection;
+mod endpoint;
 mod error;
 mod parameter;
 mod value;
+mod wire;
 
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
-
-use self::connection::Connection;
-use self::error::{connecting, is_about_tls};
+use self::connection::{Connection, milliseconds};
+use self::error::{Error, connecting, is_about_tls, refuses_parameters};
+use self::wire::{Login, Protection, Wire};
 use super::server::{Driver, Failure};
 use super::{Row, Servers, Settings, Value};
 use crate::{Address, Tls, TlsMode};
@@ -39,80 +38,68 @@ impl Postgres {
         }
     }
 
-    fn config(&self, address: &Address) -> Config {
-        let mut config = Config::new();
-        match address {
-            Address::Tcp { host, port } => {
-                config.host(host).port(*port);
-            }
-            Address::Unix(path) => {
-                let file = path.file_name().and_then(std::ffi::OsStr::to_str);
-                let port = file.and_then(|file| file.rsplit_once('.')?.1.parse().ok());
-                config.host_path(path.parent().unwrap_or(path));
-                config.port(port.unwrap_or(5432));
-            }
-        }
-        config.dbname(&self.servers.database);
-        if let Some(user) = &self.servers.user {
-            config.user(user);
-        }
-        if let Some(password) = &self.servers.password {
-            config.password(password.expose());
-        }
-        config.application_name("hallpass");
-        config.options(format!(
+    /// Logs in at `address`. What is asked of the session is asked once more without, where a
+    /// pooler does not let it pass: each statement says then what it needs.
+    async fn log_in(&self, address: &Address, protection: &Protection) -> Result<Wire, Error> {
+        let options = format!(
             "-c default_transaction_read_only={} -c standard_conforming_strings=on \
              -c statement_timeout={}",
             if self.writable { "off" } else { "on" },
-            self.query_timeout.as_millis().clamp(1, 2_147_483_647)
-        ));
-        config
-    }
-
-    async fn connect_with(
-        &self,
-        config: &mut Config,
-        mode: SslMode,
-    ) -> Result<Connection, (String, bool)> {
-        config.ssl_mode(mode);
-        let failed = |error: tokio_postgres::Error| {
-            // What libpq goes on without TLS after.
-            let plain = is_about_tls(&error)
-                || error.code()
-                    == Some(&tokio_postgres::error::SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
-            (connecting(&error), plain)
+            milliseconds(self.query_timeout)
+        );
+        let parameters = [
+            ("client_encoding", "UTF8"),
+            ("application_name", "hallpass"),
+            ("options", options.as_str()),
+        ];
+        let user = match &self.servers.user {
+            Some(user) => user.clone(),
+            None => whoami::username().map_err(|error| Error::Io(error.into()))?,
         };
-        if mode == SslMode::Disable {
-            let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-            return Ok(Connection::new(client, connection));
+        let login = Login {
+            user: &user,
+            password: self.servers.password.as_deref(),
+            database: &self.servers.database,
+            parameters: &parameters,
+        };
+        let mut wire = Wire::connect(address, protection).await?;
+        match wire.log_in(&login).await {
+            Err(error) if refuses_parameters(&error) => {}
+            done => return done.map(|()| wire),
         }
-        let tls = self
-            .tls
-            .client()
-            .map_err(|error| (error.to_string(), false))?;
-        let tls = MakeRustlsConnect::new((*tls).clone());
-        let (client, connection) = config.connect(tls).await.map_err(failed)?;
-        Ok(Connection::new(client, connection))
+        let mut wire = Wire::connect(address, protection).await?;
+        let login = Login {
+            parameters: parameters.get(..2).unwrap_or_default(),
+            ..login
+        };
+        wire.log_in(&login).await?;
+        Ok(wire)
     }
 
-    async fn connect_as(
-        &self,
-        config: &mut Config,
-        address: &Address,
-    ) -> Result<Connection, String> {
-        let mode = match (address, self.tls.mode) {
-            (Address::Unix(_), _) | (_, TlsMode::Disable) => SslMode::Disable,
-            (_, TlsMode::Prefer) => SslMode::Prefer,
-            (_, TlsMode::Require | TlsMode::VerifyFull) => SslMode::Require,
-        };
-        match self.connect_with(config, mode).await {
-            Ok(connection) => Ok(connection),
-            // Nobody asked who the server is, so that nothing is lost.
-            Err((_, true)) if mode == SslMode::Prefer && self.tls.ca.is_none() => {
-                let plain = self.connect_with(config, SslMode::Disable).await;
-                plain.map_err(|(cause, _)| cause)
+    async fn connect_as(&self, address: &Address) -> Result<Wire, String> {
+        let protection = match (address, self.tls.mode) {
+            (Address::Unix(_), _) | (_, TlsMode::Disable) => Protection::Plain,
+            (_, mode) => {
+                let client = self.tls.client().map_err(|error| error.to_string())?;
+                match mode {
+                    TlsMode::Prefer => Protection::Preferred(client),
+                    _ => Protection::Required(client),
+                }
             }
-            Err((cause, _)) => Err(cause),
+        };
+        match self.log_in(address, &protection).await {
+            Ok(wire) => Ok(wire),
+            // What libpq goes on without TLS after. Nobody asked who the server is, so that
+            // nothing is lost.
+            Err(error)
+                if matches!(protection, Protection::Preferred(_))
+                    && self.tls.ca.is_none()
+                    && (is_about_tls(&error) || error.code() == "28000") =>
+            {
+                let plain = self.log_in(address, &Protection::Plain).await;
+                plain.map_err(|error| connecting(&error))
+            }
+            Err(error) => Err(connecting(&error)),
         }
     }
 }
@@ -142,11 +129,12 @@ impl Driver for Postgres {
     }
 
     async fn connect(&self, address: &Address) -> Result<Connection, String> {
-        let mut config = self.config(address);
-        let mut connection = self.connect_as(&mut config, address).await?;
+        let wire = self.connect_as(address).await?;
+        let connection = Connection::new(wire, self.query_timeout);
+        let mut connection = connection.map_err(|error| connecting(&error))?;
         if self.writable {
             // A hot standby refuses it here, where another server can still be asked.
-            let begun = connection.simple("BEGIN READ WRITE").await;
+            let begun = connection.begin_change().await;
             begun.map_err(|failure| failure.to_string())?;
         }
         Ok(connection)
@@ -172,7 +160,7 @@ impl Driver for Postgres {
     }
 
     async fn commit(&self, connection: &mut Connection) -> Result<(), Failure> {
-        connection.simple("COMMIT").await
+        connection.commit().await
     }
 
     async fn names(

@@ -4,16 +4,15 @@
 //! whatever they are given. Here a value that cannot be of the type equals nothing, so that the
 //! statement has no rows.
 
-use std::error::Error as StdError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
+use bytes::BytesMut;
+use postgres_protocol::IsNull;
+use postgres_types::{Kind, Type};
 
 use super::super::Value;
 use super::super::civil::utc;
+use super::error::Error;
 
 /// A value in the form of its parameter's type.
 #[derive(Debug, PartialEq)]
@@ -30,34 +29,21 @@ impl Bound {
     pub(super) fn is_unchecked(&self) -> bool {
         matches!(self, Self::Unchecked(_))
     }
-}
 
-impl ToSql for Bound {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+    /// Its format in a message: 0 is text, and 1 the binary form of its type.
+    pub(super) fn format(&self) -> i16 {
+        i16::from(matches!(self, Self::Binary(_)))
+    }
+
+    /// Writes its bytes at the end of `out`.
+    pub(super) fn write(&self, out: &mut BytesMut) -> IsNull {
         match self {
-            Self::Null => return Ok(IsNull::Yes),
+            Self::Null => return IsNull::Yes,
             Self::Text(text) | Self::Unchecked(text) => out.extend_from_slice(text.as_bytes()),
             Self::Binary(bytes) => out.extend_from_slice(bytes),
         }
-        Ok(IsNull::No)
+        IsNull::No
     }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    fn encode_format(&self, _: &Type) -> Format {
-        match self {
-            Self::Binary(_) => Format::Binary,
-            _ => Format::Text,
-        }
-    }
-
-    to_sql_checked!();
 }
 
 /// `values` in the form of `types`; `None` when one of them cannot be of its type.
@@ -174,15 +160,13 @@ fn is_text(kind: &Type) -> bool {
 /// Whether a statement failed because a parameter is no value of its type, or because its
 /// characters cannot be in the database at all.
 pub(super) fn is_no_value(error: &Error, unchecked: bool) -> bool {
-    error.code().is_some_and(|code| {
-        *code == SqlState::UNTRANSLATABLE_CHARACTER
-            || *code == SqlState::CHARACTER_NOT_IN_REPERTOIRE
-            || unchecked
-                && (*code == SqlState::INVALID_TEXT_REPRESENTATION
-                    || *code == SqlState::INVALID_DATETIME_FORMAT
-                    || *code == SqlState::DATETIME_FIELD_OVERFLOW
-                    || *code == SqlState::NUMERIC_VALUE_OUT_OF_RANGE)
-    })
+    match error.code() {
+        // The characters cannot be in the database, or not be written in its encoding.
+        "22P05" | "22021" => true,
+        // Not of the type: by its text, as a datetime, out of a datetime's or a number's range.
+        "22P02" | "22007" | "22008" | "22003" => unchecked,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

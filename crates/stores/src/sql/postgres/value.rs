@@ -1,23 +1,42 @@
 //! Values as PostgreSQL gives them: in the binary form of their types (src/backend/utils/adt in
 //! PostgreSQL 15, the `*send` functions).
 
-use std::error::Error as StdError;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tokio_postgres::Error;
-use tokio_postgres::types::{FromSql, Kind, Type};
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::message::backend::DataRowBody;
+use postgres_types::{Kind, Type};
 
 use super::super::civil::{date, decimals, text, time};
 use super::super::{Row, Value};
+use super::error::Error;
+use super::wire::UNEXPECTED;
 
 /// The first of January 2000, which PostgreSQL counts from.
 const EPOCH_SECONDS: i64 = 946_684_800;
 const EPOCH_DAYS: i64 = 10_957;
 
-/// A row in our values.
-pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, Error> {
-    let values = (0..row.len()).map(|index| row.try_get::<_, Value>(index));
-    values.collect::<Result<_, _>>().map(Row)
+/// A row in our values, whose columns are of the types `kinds`.
+pub(super) fn row<'a>(
+    body: &DataRowBody,
+    kinds: impl Iterator<Item = &'a Type>,
+) -> Result<Row, Error> {
+    let mut values = Vec::new();
+    let (mut ranges, mut kinds) = (body.ranges(), kinds);
+    while let Some(range) = ranges.next()? {
+        let kind = kinds.next().ok_or(UNEXPECTED)?;
+        values.push(match range {
+            Some(range) => {
+                let raw = body.buffer().get(range).ok_or(UNEXPECTED)?;
+                read(kind, raw).ok_or(Error::Protocol("a value is not of its column's type"))?
+            }
+            None => Value::Null,
+        });
+    }
+    match kinds.next() {
+        Some(_) => Err(UNEXPECTED),
+        None => Ok(Row(values)),
+    }
 }
 
 /// Whether columns of the type `kind` can be read.
@@ -55,24 +74,10 @@ pub(super) fn is_readable(kind: &Type) -> bool {
         )
 }
 
-impl<'a> FromSql<'a> for Value {
-    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        if let Kind::Domain(base) = kind.kind() {
-            return Self::from_sql(base, raw);
-        }
-        read(kind, raw).ok_or_else(|| format!("what is said to be a {kind} is none").into())
+pub(super) fn read(kind: &Type, raw: &[u8]) -> Option<Value> {
+    if let Kind::Domain(base) = kind.kind() {
+        return read(base, raw);
     }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn StdError + Sync + Send>> {
-        Ok(Self::Null)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-}
-
-fn read(kind: &Type, raw: &[u8]) -> Option<Value> {
     Some(match *kind {
         Type::BOOL => Value::Integer(u8::from_be_bytes(raw.try_into().ok()?).into()),
         Type::INT2 => Value::Integer(i16::from_be_bytes(raw.try_into().ok()?).into()),

@@ -12,7 +12,7 @@ use hallpass_stores::sql::{Queries, Value};
 use super::{Found, Lookup};
 use crate::configuration::{DjangoSessions, SessionProfile};
 use crate::site::django::datetime::Clock;
-use crate::site::until;
+use crate::site::{session_rows, until};
 use crate::{Decoding, Reason};
 
 /// The table, beside the one of sessions.
@@ -44,7 +44,11 @@ impl Profile {
         clock: &Clock,
         now: SystemTime,
     ) -> Lookup {
-        let mut rows = queries.rows(&self.statement, &[(":key", key.into())], 2)?;
+        let mut rows =
+            match session_rows(queries.rows(&self.statement, &[(":key", key.into())], 2))? {
+                Ok(rows) => rows,
+                Err(reason) => return Ok(Err(reason)),
+            };
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(Err(Reason::NoSession));
         };

@@ -8,7 +8,7 @@ use super::{Containers, Lookup};
 use crate::Reason;
 use crate::configuration::DjangoSessions;
 use crate::site::django::datetime::Clock;
-use crate::site::until;
+use crate::site::{session_rows, until};
 
 /// A table with the columns of `AbstractBaseSession`.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct SessionTable {
 impl SessionTable {
     pub(super) fn new(settings: &DjangoSessions) -> Self {
         Self {
-            by_key: LookUp::new(
+            by_key: LookUp::of_data(
                 &["\"session_data\"", "\"expire_date\""],
                 &settings.table,
                 "\"session_key\"",
@@ -42,7 +42,10 @@ impl SessionTable {
         clock: &Clock,
         now: SystemTime,
     ) -> Lookup {
-        let mut rows = queries.look_up(&self.by_key, key.into())?;
+        let mut rows = match session_rows(queries.look_up(&self.by_key, key.into()))? {
+            Ok(rows) => rows,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(Err(Reason::NoSession));
         };
