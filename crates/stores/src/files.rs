@@ -235,17 +235,23 @@ fn look(file: &fs::File, limit: usize, path: &Path) -> io::Result<Result<Look, U
     } else {
         before
     };
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    let too_long = || {
+        Unavailable::new(format!(
+            "the file {} has more than {limit} bytes, and is not read",
+            path.display()
+        ))
+    };
+    if before.len() > most {
+        return Ok(Err(too_long()));
+    }
     let room = usize::try_from(before.len()).map_or(limit, |length| length.min(limit));
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
-    let most = u64::try_from(limit).unwrap_or(u64::MAX);
     let mut reader = file.take(most.saturating_add(1));
     reader.read_to_end(&mut bytes)?;
     let after = file.metadata()?;
     if bytes.len() > limit || after.len() > most {
-        return Ok(Err(Unavailable::new(format!(
-            "the file {} has more than {limit} bytes, and is not read",
-            path.display()
-        ))));
+        return Ok(Err(too_long()));
     }
     let same = before.len() == after.len()
         && (before.mtime(), before.mtime_nsec()) == (after.mtime(), after.mtime_nsec())

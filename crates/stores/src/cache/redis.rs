@@ -222,7 +222,16 @@ fn done(connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> 
 }
 
 fn reply(connection: &mut Connection, deadline: Deadline) -> Result<Reply, Failure> {
-    connection.receive(|bytes| resp::decode(bytes, LONGEST_VALUE), deadline)
+    reply_within(connection, LONGEST_VALUE, deadline)
+}
+
+/// Receives a reply of which nothing is longer than `longest` bytes.
+fn reply_within(
+    connection: &mut Connection,
+    longest: usize,
+    deadline: Deadline,
+) -> Result<Reply, Failure> {
+    connection.receive(|bytes| resp::decode(bytes, longest), deadline)
 }
 
 /// What a server's error means. It may quote what it was sent, so of what is not known here the
