@@ -12,6 +12,7 @@ from hosts.php import php as running_php
 from php_doors import write_configuration
 from processes import LOOPBACK, eventually
 from session_cases import HASH, NO_SESSION, SECRET, STALE
+from stores.certificates import make_certificates
 from stores.redis import PASSWORD, Cluster
 from stores.server import ToolFailed
 from test_faults import DEADLINE
@@ -172,6 +173,38 @@ def test_a_user_who_may_read_and_no_more(site, cluster, shell):
             result = hallpass.session(token)
             assert result.code == code, result
             assert PASSWORD.encode() not in result.stdout + result.stderr
+
+
+def test_every_node_is_spoken_to_by_tls(new_directory, new_site, shell):
+    with Cluster(new_directory, protected=True, tls=True) as cluster:
+        site = site_in(new_site, cluster)
+        sessions = [session_on(site, cluster, node)[0] for node in cluster.nodes]
+        first = cluster.nodes[0]
+        other = new_directory() / "other"
+
+        def codes(port: int = first.tls_port, **more) -> list[int]:
+            cache = {"url": f"rediss://{LOOPBACK}:{port}", "password": PASSWORD} | more
+            hallpass = shell(site.write_configuration("tls.toml", django={"cache": cache}))
+            return [hallpass.session(token).code for token in sessions]
+
+        assert codes(ca=first.certificates.authority) == [0, 0, 0]
+        assert codes(tls="require") == [0, 0, 0]
+        assert codes(ca=make_certificates(other).authority) == [75, 75, 75]
+        assert codes() == [75, 75, 75]
+        assert codes(port=first.port, tls="require") == [75, 75, 75]
+
+
+def test_tls_is_never_left_on_the_way_to_another_node(site, cluster, shell):
+    """Without `tls-cluster`, nodes name each other's ports without TLS to whoever asks."""
+    sessions = [session_on(site, cluster, node)[0] for node in cluster.nodes]
+    first = cluster.nodes[0]
+    cache = {"url": f"rediss://{LOOPBACK}:{first.tls_port}", "tls": "require"}
+    if first.protected:
+        cache["password"] = PASSWORD
+    hallpass = shell(site.write_configuration("tls.toml", django={"cache": cache}))
+    results = [hallpass.session(token) for token in sessions]
+    assert [result.code for result in results] == [0, 75, 75]
+    assert "by TLS" in results[1].json["cause"], results[1]
 
 
 def test_another_database_than_0_is_named(site, cluster, shell):

@@ -381,6 +381,7 @@ fn who_is_not_let_in_asks_nothing() {
         ),
         (b"-ERR invalid password\r\n", "does not know this password"),
         (b"$2\r\nok\r\n", "is this its address?"),
+        (b"$800000000\r\n", "is this its address?"),
     ] {
         let listener = Listener::new(move |_, mut peer| {
             peer.lines(5);

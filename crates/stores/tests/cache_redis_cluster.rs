@@ -113,6 +113,26 @@ fn a_node_that_takes_a_slot_over_is_asked_with_asking_and_not_remembered() {
 }
 
 #[test]
+fn a_node_that_answers_too_much_is_left() {
+    for answer in [
+        &b"$800000000\r\n"[..],
+        b"$2\r\nok\r\n$2\r\nok\r\n$2\r\nok\r\n",
+        b"+OK\r\n+OK\r\n",
+    ] {
+        let having = node(answer);
+        for redirection in [moved(having.port), ask(having.port)] {
+            let seed = node(redirection);
+            let mut cache = cluster(vec![seed.address()]);
+            // What comes after the first answer is never an answer to the next question.
+            for _ in 0..3 {
+                let got = get(&mut cache);
+                assert!(got.is_err() || got == Ok(Some("ok".to_owned())), "{got:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn hostile_redirections_are_unavailable() {
     let long = format!("-ASK {SLOT} {}:1\r\n", "a".repeat(4000));
     let endless = format!("-ASK {SLOT} {}:1\r\n", "a".repeat(9000));

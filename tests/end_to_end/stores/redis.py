@@ -23,15 +23,22 @@ class Redis(Server):
         protected: bool = False,
         replica_of: int | None = None,
         clustered: bool = False,
+        tls_of: "Redis | None" = None,
     ):
         super().__init__(directory)
         self.clustered = clustered
+        # The node of the same cluster whose certificates are this one's, too: they speak TLS among
+        # each other, and name their ports for TLS.
+        self.tls_of = tls_of
         self.tls_port = free_port()
         self.protected = protected
         self.replica_of = replica_of
 
     def prepare(self) -> None:
-        self.certificates = make_certificates(self.directory / "tls")
+        if self.tls_of in (None, self):
+            self.certificates = make_certificates(self.directory / "tls")
+        else:
+            self.certificates = self.tls_of.certificates
 
     @property
     def socket(self) -> Path:
@@ -57,6 +64,8 @@ class Redis(Server):
             lines += [f'user hallpass on ">{PASSWORD}" ~* +@read +@connection']
         if self.clustered:
             lines += ["cluster-enabled yes", f"cluster-port {free_port()}"]
+        if self.tls_of:
+            lines += ["tls-cluster yes"]
         if self.replica_of:
             lines += [f"replicaof {LOOPBACK} {self.replica_of}"]
         file = self.directory / "redis.conf"
@@ -134,18 +143,22 @@ class Sentinel(Server):
 class Cluster:
     """A Redis Cluster of three nodes, each with a third of the slots."""
 
-    def __init__(self, new_directory, protected: bool = False):
+    def __init__(self, new_directory, protected: bool = False, tls: bool = False):
         self.nodes = [
             Redis(new_directory(), protected=protected, clustered=True) for _ in range(3)
         ]
+        for node in self.nodes if tls else ():
+            node.tls_of = self.nodes[0]
         self._open = ExitStack()
 
     def __enter__(self):
         with ExitStack() as open_:
             for node in self.nodes:
                 open_.enter_context(node)
-            places = [f"{LOOPBACK}:{node.port}" for node in self.nodes]
-            self.cli("--cluster", "create", *places, "--cluster-yes")
+            ports = [node.tls_port if node.tls_of else node.port for node in self.nodes]
+            tls = ["--tls", "--insecure"] if self.nodes[0].tls_of else []
+            places = [f"{LOOPBACK}:{port}" for port in ports]
+            self.cli(*tls, "--cluster", "create", *places, "--cluster-yes")
             for node in self.nodes:
                 eventually(lambda node=node: self.whole(node), "the cluster is whole")
             self._open = open_.pop_all()

@@ -214,7 +214,7 @@ fn order(connection: &mut Connection, command: &[u8], deadline: Deadline) -> Res
 
 /// Receives an `OK`.
 fn done(connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
-    match reply(connection, deadline)? {
+    match short_reply(connection, deadline)? {
         Reply::Status(status) if status == "OK" => Ok(()),
         Reply::Error(error) => Err(refused(connection, &error)),
         _ => Err(connection.malformed(Malformed::Garbage)),
@@ -222,16 +222,14 @@ fn done(connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> 
 }
 
 fn reply(connection: &mut Connection, deadline: Deadline) -> Result<Reply, Failure> {
-    reply_within(connection, LONGEST_VALUE, deadline)
+    connection.receive(|bytes| resp::decode(bytes, LONGEST_VALUE), deadline)
 }
 
-/// Receives a reply of which nothing is longer than `longest` bytes.
-fn reply_within(
-    connection: &mut Connection,
-    longest: usize,
-    deadline: Deadline,
-) -> Result<Reply, Failure> {
-    connection.receive(|bytes| resp::decode(bytes, longest), deadline)
+/// Receives a reply that has no value in it: what is longer than the name of a host is garbage.
+fn short_reply(connection: &mut Connection, deadline: Deadline) -> Result<Reply, Failure> {
+    let decode =
+        |bytes: &[u8]| resp::decode(bytes, cluster::LONGEST_HOST).map_err(|_| Malformed::Garbage);
+    connection.receive(decode, deadline)
 }
 
 /// What a server's error means. It may quote what it was sent, so of what is not known here the

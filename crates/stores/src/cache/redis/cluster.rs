@@ -25,7 +25,7 @@ const MOST_REDIRECTIONS: usize = 5;
 const MOST_NODES: usize = 128;
 
 /// The longest name of a host (RFC 1035).
-const LONGEST_HOST: usize = 255;
+pub(super) const LONGEST_HOST: usize = 255;
 
 /// A server that the configuration names. Where it is a node of a cluster, also the nodes that it
 /// led to, which are asked first from then on.

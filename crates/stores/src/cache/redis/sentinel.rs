@@ -4,13 +4,10 @@
 use std::sync::Arc;
 
 use super::resp::{self, Reply};
-use super::{greet, open, refused, reply_within};
+use super::{greet, open, refused, short_reply};
 use crate::cache::connection::Malformed;
 use crate::cache::{Failure, Login};
 use crate::{Address, Deadline, Tls};
-
-/// The longest name of a host (RFC 1035); that of a port is shorter.
-const LONGEST_HOST: usize = 255;
 
 /// Several Sentinels that watch over the same master.
 #[derive(Debug)]
@@ -69,7 +66,7 @@ impl Sentinels {
             self.service.as_bytes(),
         ];
         connection.send(&resp::command(&words), deadline)?;
-        match reply_within(&mut connection, LONGEST_HOST, deadline)? {
+        match short_reply(&mut connection, deadline)? {
             Reply::Array(Some(master)) => {
                 address_of(&master).ok_or_else(|| connection.malformed(Malformed::Garbage))
             }
