@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
@@ -259,6 +260,11 @@ def cache_url(cache: dict) -> str:
     return scheme + location
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
 class Browser:
     """One visitor of a site, with cookies."""
 
@@ -279,6 +285,21 @@ class Browser:
         """Fetches a form for its CSRF cookie, then sends it filled in."""
         self._open(path)
         return self._open(path, fields | {"csrfmiddlewaretoken": self.cookies["csrftoken"]})
+
+    def led_to(self, path: str, **fields: str) -> str:
+        """Where the answer to a form leads, which is not gone to."""
+        self._open(path)
+        form = fields | {"csrfmiddlewaretoken": self.cookies["csrftoken"]}
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.jar), _Stay()
+        )
+        try:
+            opener.open(self.site.url + path, urllib.parse.urlencode(form).encode(), timeout=60)
+        except urllib.error.HTTPError as answer:
+            assert answer.code == 302, answer
+            logs.note(self.cookies.get(self.session_cookie))
+            return answer.headers["Location"]
+        raise AssertionError(f"{path} leads nowhere")
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -337,12 +337,19 @@ def test_pools_that_differ(php_site):
     assert result.code == 2 and b"the pools a and b differ" in result.stderr
 
 
-def test_php_with_redis_has_its_secret_in_a_private_file(php_site):
+@pytest.mark.parametrize(
+    "handler, path",
+    [
+        ("redis", "tcp://127.0.0.1:6379?auth=s3cret&database=2"),
+        ("rediscluster", "seed[]=127.0.0.1:7000&seed[]=127.0.0.1:7001&auth=s3cret&timeout=2"),
+    ],
+)
+def test_php_with_redis_has_its_secret_in_a_private_file(php_site, handler, path):
     php_site.file.write_text(
-        "session.save_handler = redis\n"
-        'session.save_path = "tcp://127.0.0.1:6379?auth=s3cret&database=2"\n'
+        f'session.save_handler = {handler}\nsession.save_path = "{path}"\n'
     )
     assert php_site.init("--user", "user").code == 0
+    assert f'save_handler = "{handler}"' in php_site.output.read_text()
     assert stat.S_IMODE(php_site.output.stat().st_mode) == 0o600
 
 
@@ -351,6 +358,7 @@ NOT_PHP = {
     "computed": ("session.save_path = ${SESSIONS}/x\n", b"php.ini:1"),
     "open": ('session.save_path = "/a\n', b"php.ini:1"),
     "lifetime": ("session.gc_maxlifetime = 1d\n", b"gc_maxlifetime"),
+    "seeds": ('session.save_handler = rediscluster\nsession.save_path = "a:1"\n', b"seed[]="),
     "depth": ('session.save_path = "x;/a"\n', b"save_path"),
     "name": ('session.name = "a b"\n', b"name"),
 }

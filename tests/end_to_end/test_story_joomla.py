@@ -1,6 +1,7 @@
 """The story of examples/django-joomla: a Django application accepts the sessions of a Joomla site,
 whose recorded tables are in a real MariaDB."""
 
+import base64
 import json
 import shutil
 import signal
@@ -45,7 +46,7 @@ class World:
         self.seen: list[str] = []
 
     def ask(self, path: str, cookies: dict | None = None, **options):
-        headers = options.pop("headers", {})
+        headers = {"Host": f"{LOOPBACK}:{self.port}"} | options.pop("headers", {})
         if cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         return web.ask((LOOPBACK, self.port), path, headers, **options)
@@ -189,25 +190,84 @@ def test_the_login_leads_back_and_to_this_host_alone(world):
     assert answer.status == 302
     there = urllib.parse.urlsplit(answer.headers["Location"])
     assert there.path == "/login.php"
+    here = f"http://{LOOPBACK}:{world.port}"
 
-    def back(path: str) -> str:
-        import base64
-
-        location = world.ask(path).headers["Location"]
+    def back(path: str, headers=None) -> str:
+        location = world.ask(path, headers=headers or {}).headers["Location"]
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)
         assert location.startswith("/index.php?option=com_users&view=login&return=")
         return base64.b64decode(query["return"][0]).decode()
 
-    assert back(f"{there.path}?{there.query}") == "/app/whoami/?a=1&b=2"
+    # Joomla wants scheme and host, and its own.
+    assert back(f"{there.path}?{there.query}") == f"{here}/app/whoami/?a=1&b=2"
+    behind_tls = back(f"{there.path}?{there.query}", {"X-Forwarded-Proto": "https"})
+    assert behind_tls == f"https://{LOOPBACK}:{world.port}/app/whoami/?a=1&b=2"
     for evil in ("//evil.example.net/", "https:evil", "javascript:alert(1)", "/\\evil", "\\\\evil",
                  "/%0d%0aSet-Cookie:x", ""):
-        assert back("/login.php?next=" + urllib.parse.quote(evil, safe="")).strip("/") in (
-            "", "%0d%0aSet-Cookie:x"
-        ), evil
-    assert back("/login.php?next[]=x") == "/"
-    assert back("/login.php") == "/"
+        there = back("/login.php?next=" + urllib.parse.quote(evil, safe=""))
+        assert there in (f"{here}/", f"{here}/%0d%0aSet-Cookie:x"), evil
+    assert back("/login.php?next[]=x") == f"{here}/"
+    assert back("/login.php") == f"{here}/"
     away = urllib.parse.quote("https://evil.example.net/app/", safe="")
-    assert back(f"/login.php?next={away}") == "/app/", "the host is left out"
+    assert back(f"/login.php?next={away}") == f"{here}/app/", "the host is left out"
+    for host in ("evil.example.net@x", "a b", "a/b", "a?b", "a\\b", "<a>"):
+        location = world.ask("/login.php?next=/app/", headers={"Host": host})
+        told = location.headers["Location"] or ""
+        assert "return=" not in told, (host, told)
+
+
+def test_the_login_page_that_stands_for_joomlas_leads_where_joomlas_does(world):
+    """By what was seen on real ones, 4.4.0 and 5.3.2, of the same code."""
+    here = f"{LOOPBACK}:{world.port}"
+    profile = "/index.php/component/users/profile"
+    for wanted, led in [
+        (f"http://{here}/app/x?y=1&z=ä", f"http://{here}/app/x?y=1&z=ä"),
+        (f"http://{here}/", f"http://{here}/"),
+        ("index.php?option=com_content", "index.php?option=com_content"),
+        ("/app/x?y=1", profile),
+        ("/index.php", profile),
+        (f"//{here}/app/", profile),
+        (f"https://{here}/app/", profile),
+        (f"http://{here}.evil.example.net/", profile),
+        (f"http://evil.example.net/{here}/", profile),
+        (f"http://{LOOPBACK}/app/", profile),
+        ("javascript:alert(1)", profile),
+        ("", profile),
+    ]:
+        told = base64.b64encode(wanted.encode()).decode()
+        form = {"username": "alice", "password": SECRET, "return": told}
+        answer = world.ask(
+            "/index.php",
+            method="POST",
+            body=urllib.parse.urlencode(form).encode(),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        world.cookies_of(answer)
+        location = answer.headers["Location"].encode("latin-1").decode()
+        assert (answer.status, location) == (303, led), wanted
+
+
+def test_nobody_becomes_an_administrator_by_a_name_in_joomla(world):
+    application, alice = world.application, world.log_in("alice")
+    assert world.user(alice) == "alice"
+    for field in ("is_staff", "is_superuser"):
+        change = "User.objects.filter(username='alice').update({}={})".format
+        application.shell(change(field, True) + "; answer = None")
+        # In a session that she had before, in a new one, and wherever guests may be.
+        assert world.user(alice) is None, field
+        assert world.user(world.log_in("alice")) is None, field
+        assert world.user(alice, "/app/public/whoami/") is None, field
+        # A name that is listed.
+        application.use(HALLPASS_PRIVILEGED_USERS=["root", "alice"])
+        assert world.user(alice) == "alice", field
+        assert world.user(world.log_in("alice")) == "alice", field
+        application.use(HALLPASS_PRIVILEGED_USERS=["ALICE", "alic"])
+        assert world.user(alice) is None, field
+        application.use(HALLPASS_PRIVILEGED_USERS=[])
+        application.shell(change(field, False) + "; answer = None")
+        assert world.user(alice) == "alice", field
+    application.shell("User.objects.filter(username='alice').update(is_active=False); answer = None")
+    assert world.user(alice) is None
 
 
 def test_while_nobody_can_say_nobody_comes_in(world):
@@ -232,3 +292,22 @@ def test_in_a_browser(world, directory):
         assert '"user": null' in browser.text
         browser.visit(f"{here}/app/whoami/")
         assert "view=login" in browser.url
+
+
+ASYNCHRONOUS = """
+import asyncio
+from django.test import AsyncClient
+
+async def asked():
+    headers = {"Remote-User": name, "Remote-User-Encoding": "percent"}
+    return (await AsyncClient().get("/whoami/", headers=headers)).json()["user"]
+
+answer = asyncio.run(asked())
+"""
+
+
+def test_the_application_may_be_served_asynchronously(world):
+    application = world.application
+    assert application.shell(ASYNCHRONOUS, name="zo%C3%AB") == "zoë"
+    application.shell("User.objects.filter(username='zoë').update(is_superuser=True); answer = None")
+    assert application.shell(ASYNCHRONOUS, name="zo%C3%AB") is None

@@ -5,10 +5,12 @@ import json
 import os
 import shutil
 import signal
+import urllib.parse
 from pathlib import Path
 
 import pytest
 
+from django_site import Browser
 from hosts import example, forger, web
 from hosts.accounts import PASSWORDS
 from hosts.browser import chromium
@@ -258,9 +260,22 @@ WHO_IS_WHO = [
 ]
 
 
-def test_the_extension_knows_who_is_who(world):
+def board(world, visitor: str | None, member: str, where: str | None = None, **given) -> dict:
+    """What becomes of a click of somebody of the site, in a browser where a member is logged in."""
     provider = world.directory / "etc/ext/hallpass/auth/auth/provider"
-    command = ["php", FORUM / "board.php", provider, f"unix://{world.daemon.address}"]
+    address = where or f"unix://{world.daemon.address}"
+    cookie = world.log_in(visitor) if visitor else "sessionid=x"
+    done = run(["php", FORUM / "board.php", provider, address, cookie, member, json.dumps(given)])
+    assert done.code == 0, done
+    return json.loads(done.text)
+
+
+# The addresses that the site has.
+EMAILS = {"alice": "alice@example.org"}
+KEPT = "somebody@forum.example.org"
+
+
+def test_the_extension_knows_who_is_who(world):
     # phpBB keeps what is typed in its administration escaped for its pages.
     page = "http%3A%2F%2Fforum.example.org%2Findex.php"
     link = {
@@ -268,15 +283,108 @@ def test_the_extension_knows_who_is_who(world):
         "VARS": {"HALLPASS_LOGIN_URL": f"https://site/login/?from=forum&amp;next={page}"},
     }
     for visitor, member, expected in WHO_IS_WHO:
-        done = run([*command, world.log_in(visitor) if visitor else "sessionid=x", member])
-        assert done.code == 0, done
-        assert json.loads(done.text) == {
+        emails = {member: KEPT} if member else {}
+        if expected:
+            emails[expected] = EMAILS.get(visitor, emails.get(expected, ""))
+        assert board(world, visitor, member) == {
             "switched_on": expected is not None and expected == member,
             "stays": expected == member if member else None,
             "autologin": expected,
             "login": expected,
             "login_data": link,
+            "emails": emails,
         }, (visitor, member)
+
+
+def test_the_extension_gives_a_profile_the_sites_address(world):
+    """Whoever registered at the forum under the name of somebody else gave an address of their own."""
+    for before in ("attacker@evil.example.org", "", "ALICE@example.org"):
+        told = board(world, "alice", "alice", email=before)
+        assert told["emails"]["alice"].lower() == "alice@example.org", before
+    # An address is a text for phpBB's pages as every other.
+    change = world.site.ask
+    for address, kept in [
+        ('"<b>"@example.org', "&quot;&lt;b&gt;&quot;@example.org"),
+        ("o'x@Example.org", "o'x@example.org"),
+        ("a" * 90 + "@example.org", "attacker@evil.example.org"),  # longer than the column
+        ("", "attacker@evil.example.org"),
+    ]:
+        change("update", "alice", email=address)
+        told = board(world, "alice", "alice", email="attacker@evil.example.org")
+        assert told["emails"] == {"alice": kept}, address
+        new = "" if kept.startswith("attacker") else kept
+        assert board(world, "alice", "")["emails"] == {"alice": new}, address
+    # Somebody else's is left alone.
+    change("update", "kate", email="kate@example.org")
+    assert board(world, "kate", "Kate")["emails"] == {"Kate": KEPT}
+
+
+def test_the_extension_refuses_settings_that_lock_everybody_out(world):
+    """As phpBB's administration does it: at a click that began under the settings before."""
+    here = f"unix://{world.daemon.address}"
+    for settings, words in [
+        ({"hallpass_address": "unix:///nowhere.sock"}, ["does not say", "unix:///nowhere.sock"]),
+        ({"hallpass_address": f"{here}<b>"}, ["does not say", "&lt;b&gt;"]),
+        ({"hallpass_address": "tcp://127.0.0.1:1"}, ["does not say", "tcp://127.0.0.1:1"]),
+        ({"hallpass_path": "/nosuch/session"}, ["does not say", "/nosuch/session"]),
+        ({"hallpass_path": "/healthz"}, ["does not say"]),
+        ({"hallpass_path": "/session"}, None),
+        ({"hallpass_address": here, "hallpass_login_url": "https://site/"}, None),
+    ]:
+        told = board(world, "alice", "alice", acp=settings)
+        assert told["began"] is True, settings
+        assert told["kept"] == here, settings
+        if words is None:
+            assert told["error"] is False, settings
+        else:
+            assert all(word in told["error"] for word in words), told
+            assert "Log in" not in told["error"] and "<b>" not in told["error"], told
+    # From one that did not work to one that does.
+    told = board(world, "alice", "alice", where="unix:///nowhere", acp={"hallpass_address": here})
+    assert told == {"began": False, "error": False, "kept": here}
+
+
+def test_the_extension_says_why_it_cannot_be_chosen(world):
+    def refused(visitor, member="alice", **config):
+        return board(world, visitor, member, acp={}, config=config)["error"]
+
+    assert refused("alice") is False
+    assert "Log in to the other site first" in refused(None)
+    assert "knows you as <strong>bob</strong>" in refused("bob")
+    # Anybody can register: at once, by mail, by an administrator's leave, or as it was installed.
+    for how in ("0", "1", "2", "", "x"):
+        assert "require_activation 3" in refused("alice", require_activation=how), how
+    world.daemon.process.send_signal(signal.SIGTERM)
+    world.daemon.process.wait()
+    assert "hallpassd does not say who anybody is" in refused("alice")
+
+
+def test_nobody_registers_where_the_extension_is_in_use(world):
+    register = {"event": "core.ucp_register_requests_after"}
+    for how in ("0", "1", "2", "3"):
+        closed = board(world, None, "", config={"require_activation": how}, **register)
+        assert closed == {"told": "UCP_REGISTER_DISABLE"}, how
+    assert board(world, None, "", config={"auth_method": "db"}, **register) == {}
+
+
+def test_the_forums_login_leads_to_the_sites_and_back(world):
+    """By Django's own LoginView, which leads to another host only where it is told to."""
+    led = board(world, None, "", event="core.login_box_before")["led_to"]
+    assert led.endswith("next=http%3A%2F%2Fforum.example.org%2Findex.php")
+    assert board(world, "alice", "alice", event="core.login_box_before") == {}
+    forum = "http://forum.example.org/posting.php?mode=post"
+
+    def back_from(next_page: str) -> str:
+        browser = Browser(world.site)
+        query = urllib.parse.urlencode({"next": next_page})
+        return browser.led_to(f"/login/?{query}", username="alice", password=PASSWORDS["alice"])
+
+    assert back_from(forum) == "/whoami/"
+    world.site.use(LOGIN_HOSTS=["forum.example.org"])
+    assert back_from(forum) == forum
+    for evil in ("http://evil.example.net/", "http://forum.example.org.evil.example.net/",
+                 "//evil.example.net", "javascript:alert(1)", "http://forum.example.org:81/"):
+        assert back_from(evil) == "/whoami/", evil
 
 
 def test_the_extension_is_whole():

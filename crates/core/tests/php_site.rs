@@ -175,7 +175,7 @@ fn directories_lie_in_between() {
     let verdict = ask(&mut asked, &session(ID, None));
     assert!(verdict.starts_with("unavailable"), "{verdict}");
     assert!(
-        verdict.contains("sess_") && !verdict.contains("443rg"),
+        verdict.contains("a file in ") && !verdict.contains("443rg"),
         "{verdict}"
     );
     assert!(!verdict.contains("b/4"), "{verdict}");

@@ -10,7 +10,7 @@ use std::thread;
 use crate::Deadline;
 
 /// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// A host, by its name or IP address (IPv6 without brackets), and a port.
     Tcp {

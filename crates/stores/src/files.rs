@@ -1,4 +1,5 @@
-//! Small files whose names come from outside: sessions that a site keeps as files.
+//! Small files whose names come from outside: sessions that a site keeps as files. Such a name is
+//! as good as a session, so what is wrong with a file is said of its directory alone.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -159,10 +160,7 @@ impl Files {
                     return Ok(Some(file));
                 }
                 Look::Changed if attempts >= ATTEMPTS || deadline.remaining() <= PAUSE => {
-                    return Err(Unavailable::new(format!(
-                        "the file {} is being written to without a pause",
-                        path.display()
-                    )));
+                    return Err(self.wrong("is being written to without a pause"));
                 }
                 Look::Locked(_) | Look::Changed => thread::sleep(PAUSE),
             }
@@ -177,16 +175,18 @@ impl Files {
             Ok(file) => fs::File::from(file),
             Err(Errno::NOENT | Errno::NAMETOOLONG) => return self.absent(),
             Err(Errno::LOOP) => {
-                return Err(Unavailable::new(format!(
-                    "{} is a symbolic link, and is not followed",
-                    path.display()
-                )));
+                return Err(self.wrong("is a symbolic link, and is not followed"));
             }
-            Err(error) => return Err(failed(path, &error.into())),
+            Err(error) => return Err(failed_in(&self.directory, &error.into())),
         };
-        look(&file, limit, path)
-            .map_err(|error| failed(path, &error))?
+        look(&file, limit)
+            .map_err(|error| failed_in(&self.directory, &error))?
             .map(Some)
+            .map_err(|wrong| self.wrong(&wrong))
+    }
+
+    fn wrong(&self, what: &str) -> Unavailable {
+        Unavailable::new(format!("a file in {} {what}", self.directory.display()))
     }
 
     /// A file is not there. If its directory is not either, nothing is known about it.
@@ -216,13 +216,11 @@ enum Look {
     Whole(File),
 }
 
-fn look(file: &fs::File, limit: usize, path: &Path) -> io::Result<Result<Look, Unavailable>> {
+/// Reads the file, or says what is wrong with it, in words that follow its name.
+fn look(file: &fs::File, limit: usize) -> io::Result<Result<Look, String>> {
     let before = file.metadata()?;
     if !before.is_file() {
-        return Ok(Err(Unavailable::new(format!(
-            "{} is not a regular file",
-            path.display()
-        ))));
+        return Ok(Err("is not a regular file".to_owned()));
     }
     // Those who honour locks write nothing while this one is held, which is until `file` is closed.
     // It is a hint: not every file system has locks.
@@ -235,17 +233,18 @@ fn look(file: &fs::File, limit: usize, path: &Path) -> io::Result<Result<Look, U
     } else {
         before
     };
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    let too_long = || format!("has more than {limit} bytes, and is not read");
+    if before.len() > most {
+        return Ok(Err(too_long()));
+    }
     let room = usize::try_from(before.len()).map_or(limit, |length| length.min(limit));
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
-    let most = u64::try_from(limit).unwrap_or(u64::MAX);
     let mut reader = file.take(most.saturating_add(1));
     reader.read_to_end(&mut bytes)?;
     let after = file.metadata()?;
     if bytes.len() > limit || after.len() > most {
-        return Ok(Err(Unavailable::new(format!(
-            "the file {} has more than {limit} bytes, and is not read",
-            path.display()
-        ))));
+        return Ok(Err(too_long()));
     }
     let same = before.len() == after.len()
         && (before.mtime(), before.mtime_nsec()) == (after.mtime(), after.mtime_nsec())
@@ -268,7 +267,17 @@ fn look(file: &fs::File, limit: usize, path: &Path) -> io::Result<Result<Look, U
     }))
 }
 
+/// Why a file in `directory` cannot be read.
+fn failed_in(directory: &Path, error: &io::Error) -> Unavailable {
+    unreadable(&format!("a file in {}", directory.display()), error)
+}
+
+/// Why `path` cannot be read.
 fn failed(path: &Path, error: &io::Error) -> Unavailable {
+    unreadable(&path.display().to_string(), error)
+}
+
+fn unreadable(what: &str, error: &io::Error) -> Unavailable {
     let mend = match error.kind() {
         io::ErrorKind::PermissionDenied => format!(
             "; the user that this program runs as (id {}) must be able to read it and to enter \
@@ -278,5 +287,5 @@ fn failed(path: &Path, error: &io::Error) -> Unavailable {
         io::ErrorKind::NotFound => "; is this where the site keeps its files?".to_owned(),
         _ => String::new(),
     };
-    Unavailable::new(format!("cannot read {}: {error}{mend}", path.display()))
+    Unavailable::new(format!("cannot read {what}: {error}{mend}"))
 }

@@ -55,7 +55,10 @@ fn refusals_are_unavailable_in_words_of_their_own() {
             b"-MASTERDOWN Link with MASTER is down\r\n",
             "lost its master",
         ),
-        (b"-MOVED 866 127.0.0.1:7001\r\n", "Redis Cluster"),
+        (
+            b"-CLUSTERDOWN Hash slot not served\r\n",
+            "Redis Cluster does not serve this key",
+        ),
         (
             b"-NOPERM this user has no permissions\r\n",
             "may not do that",
@@ -378,6 +381,7 @@ fn who_is_not_let_in_asks_nothing() {
         ),
         (b"-ERR invalid password\r\n", "does not know this password"),
         (b"$2\r\nok\r\n", "is this its address?"),
+        (b"$800000000\r\n", "is this its address?"),
     ] {
         let listener = Listener::new(move |_, mut peer| {
             peer.lines(5);
@@ -398,6 +402,12 @@ fn who_is_not_let_in_asks_nothing() {
     site.database = 99;
     let error = site.cache().get(b"key", soon()).unwrap_err().to_string();
     assert!(error.contains("no database of this number"), "{error}");
+    // The words of Redis 7.0.15.
+    let listener = Listener::answering(GET, &[b"-ERR SELECT is not allowed in cluster mode\r\n"]);
+    let mut site = Site::at(listener.address());
+    site.database = 1;
+    let error = site.cache().get(b"key", soon()).unwrap_err().to_string();
+    assert!(error.contains("has the database 0 alone"), "{error}");
 }
 
 #[test]

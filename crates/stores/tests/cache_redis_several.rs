@@ -127,6 +127,15 @@ fn sentinels_name_the_master() {
             vec![having(b"*1\r\n$1\r\na\r\n").address()],
             "is this its address?",
         ),
+        // Nothing that a Sentinel has to say is as long as a value.
+        (
+            vec![having(b"*2\r\n$800000000\r\n").address()],
+            "is this its address?",
+        ),
+        (
+            vec![having(b"*800000000\r\n").address()],
+            "is this its address?",
+        ),
         (
             vec![nobody(), nobody()],
             "cannot connect to the Sentinel server",

@@ -38,8 +38,12 @@ impl Site {
         Files::new(self.path()).read(name, LIMIT, Deadline::after(LONG))
     }
 
+    /// Why it cannot be read: in words that go to a log, where no session's name may be.
     fn error(&self, name: &[u8]) -> String {
-        self.read(name).unwrap_err().to_string()
+        let error = self.read(name).unwrap_err().to_string();
+        let name = String::from_utf8_lossy(name);
+        assert!(!error.contains(&format!("/{name}")), "{error}");
+        error
     }
 }
 

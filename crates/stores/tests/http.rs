@@ -3,6 +3,7 @@
 
 mod listener;
 
+use std::sync::mpsc;
 use std::time::Instant;
 
 use hallpass_stores::http::{Answer, Http, LONGEST_BODY, Settings};
@@ -225,6 +226,53 @@ fn long_answers_are_not_read() {
     });
     let answer = page(&longest.address()).get(b"a=b", soon()).unwrap();
     assert_eq!(answer.body.len(), LONGEST_BODY);
+}
+
+/// What a page may send before it is left: what the kernel keeps of a connection at both ends, with
+/// room to spare.
+const NOTICED: usize = 64 << 20;
+
+#[test]
+fn endless_answers_are_left_after_little() {
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let letters = "a".repeat(4096);
+    for (head, piece) in [
+        ("HTTP/1.1 200 OK\r\n\r\n".to_owned(), letters.clone()),
+        (CHUNKED.to_owned(), format!("1000\r\n{letters}\r\n")),
+        // The line before a chunk, and what comes after the last.
+        (format!("{CHUNKED}1;"), letters.clone()),
+        (format!("{CHUNKED}{}", "0".repeat(64)), "0".repeat(4096)),
+        (format!("{CHUNKED}1\r\na\r\n0\r\n"), "X: y\r\n".repeat(512)),
+        (format!("{CHUNKED}1\r\na\r\n0\r\nX: "), letters.clone()),
+        // Heads.
+        ("HTTP/1.1 ".to_owned(), letters.clone()),
+        ("HTTP/1.1 200 OK\r\n".to_owned(), "X: y\r\n".repeat(512)),
+        (
+            String::new(),
+            "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(128),
+        ),
+        // Not even an answer.
+        (String::new(), letters),
+    ] {
+        let shown = format!("{}{}", head.escape_debug(), piece[..8].escape_debug());
+        let (sender, sent) = mpsc::channel();
+        let listener = Listener::new(move |_, mut peer| {
+            peer.head();
+            peer.send(head.as_bytes());
+            let pieces = peer.flood(piece.as_bytes());
+            let _ = sender.send(pieces * piece.len());
+        });
+        let begun = Instant::now();
+        let answer = page(&listener.address()).get(b"a=b", soon());
+        // With trailers that never end, the body may have been read.
+        assert!(
+            answer.is_err() || answer.is_ok_and(|answer| answer.body.len() <= 1),
+            "{shown}"
+        );
+        assert!(begun.elapsed() < LONG / 2, "{shown}");
+        let sent = sent.recv_timeout(LONG).unwrap();
+        assert!(sent < NOTICED, "{shown}: {sent}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ def make_certificates(
     _run(
         *request, "-keyout", key, "-out", certificate, "-subj", "/CN=server",
         "-CA", ca, "-CAkey", ca_key, "-addext", f"subjectAltName={names}",
-        "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth",
+        "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth,clientAuth",
     )  # fmt: skip
     for path in (directory, ca, certificate, key):
         give_away(path)

@@ -9,11 +9,13 @@ from .server import Server
 
 
 class Memcached(Server):
-    """A server on TCP or, with `unix`, on a socket: it never listens on both."""
+    """A server on TCP or, with `unix`, on a socket: it never listens on both. It keeps values of a
+    megabyte, or of `largest`."""
 
-    def __init__(self, directory: Path, unix: bool = False):
+    def __init__(self, directory: Path, unix: bool = False, largest: str | None = None):
         super().__init__(directory)
         self.unix = unix
+        self.sizes = ["-m", "512", "-I", largest] if largest else ["-m", "32"]
 
     @property
     def socket(self) -> Path:
@@ -23,7 +25,7 @@ class Memcached(Server):
         where = ["-l", LOOPBACK, "-p", self.port]
         if self.unix:
             where = ["-s", self.socket, "-a", "0666"]
-        return ["/usr/bin/memcached", *map(str, where), "-U", "0", "-m", "32", "-c", "256"]
+        return ["/usr/bin/memcached", *map(str, where), "-U", "0", *self.sizes, "-c", "256"]
 
     def ready(self) -> bool:
         try:

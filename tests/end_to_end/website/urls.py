@@ -1,5 +1,6 @@
 """Django's own views for login, logout and password change, and one that says who is there."""
 
+from django.conf import settings
 from django.contrib.auth import views
 from django.http import JsonResponse
 from django.urls import path
@@ -21,8 +22,18 @@ def identity(request):
 
 form = {"template_name": "form.html"}
 
+
+class LoginView(views.LoginView):
+    """Leads back to other hosts only where the settings name them, as `success_url_allowed_hosts`
+    of a site's own urls.py does."""
+
+    @property
+    def success_url_allowed_hosts(self):
+        return set(getattr(settings, "LOGIN_HOSTS", ()))
+
+
 urlpatterns = [
-    path("login/", views.LoginView.as_view(**form)),
+    path("login/", LoginView.as_view(**form)),
     path("logout/", views.LogoutView.as_view(next_page="/whoami/")),
     path("password/", views.PasswordChangeView.as_view(**form, success_url="/whoami/")),
     path("whoami/", whoami),

@@ -1,7 +1,7 @@
 //! Where else sessions are: caches and directories.
 
 use hallpass_stores::Files;
-use hallpass_stores::cache::Cache;
+use hallpass_stores::cache::{Cache, Store};
 
 use super::paths::mend;
 use super::{Examination, Finding};
@@ -19,8 +19,16 @@ impl Examination<'_> {
             match Cache::new(&settings).get(NO_KEY, self.deadline()) {
                 Ok(_) => self.add(Finding::ok("cache", tried, "answers")),
                 Err(cause) => {
-                    let mend = "start it, or put into the configuration where it is and who may \
-                                ask it";
+                    let mend = match settings.store {
+                        Store::Memcached(_) => {
+                            "start it, or put into the configuration where it is"
+                        }
+                        Store::Redis { .. } => {
+                            "start it, or put into the configuration where it is and who may ask \
+                             it; of a Redis Cluster, this machine must reach every node, under the \
+                             address that it announces"
+                        }
+                    };
                     self.unavailable("cache", &tried, &cause, mend);
                 }
             }

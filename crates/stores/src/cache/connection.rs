@@ -36,6 +36,7 @@ pub(super) enum Malformed {
 pub(super) struct Connection {
     /// The server, as messages call it.
     name: Arc<str>,
+    address: Address,
     stream: Stream,
     received: Buffer,
 }
@@ -57,6 +58,7 @@ impl Connection {
         })?;
         Ok(Self {
             name,
+            address: address.clone(),
             stream,
             received: Buffer::default(),
         })
@@ -65,6 +67,11 @@ impl Connection {
     /// The server, as messages call it.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where the server is.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Sends a question. What has been received before cannot be its answer.

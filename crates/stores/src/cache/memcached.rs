@@ -33,6 +33,10 @@ pub(super) fn may_be_key(key: &[u8]) -> bool {
 }
 
 impl Protocol for Memcached {
+    /// A key.
+    type Query = [u8];
+    type Answer = Option<Entry>;
+
     fn connect(&mut self, deadline: Deadline) -> Result<Connection, Failure> {
         let name = format!("the memcached server {}", self.address);
         Connection::open(name.into(), &self.address, None, deadline)

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use self::failure::Failure;
 use self::memcached::Memcached;
-use self::redis::{Redis, Sentinels};
+use self::redis::{Node, Redis, Sentinels};
 use self::server::Server;
 use crate::{Address, Deadline, Secret, Tls, Unavailable};
 
@@ -101,6 +101,8 @@ pub enum RedisServers {
     /// `core/cache/backends/redis.py`; the default client of django-redis is the same). Here the
     /// first is asked, so that a session that has ended there counts as ended at once; the
     /// others, in their order, where it does not answer. Who answers first decides.
+    ///
+    /// Nodes of a Redis Cluster are asked likewise: any of them leads to the one that has the key.
     Replicated(Vec<Address>),
     /// Each has a part of the keys, as with the `ShardClient` of django-redis and the session
     /// handler of phpredis: asked as memcached is.
@@ -162,7 +164,7 @@ enum Spread {
 #[derive(Debug)]
 enum Servers {
     Memcached(Vec<Server<Memcached>>),
-    Redis(Vec<Server<Redis>>),
+    Redis(Vec<Node>),
 }
 
 impl Cache {
@@ -186,7 +188,7 @@ impl Cache {
             } => {
                 let server = |location| {
                     let redis = Redis::new(location, login.clone(), *database, tls.clone());
-                    Server::new(redis, settings.connect_timeout)
+                    Node::new(redis, settings.connect_timeout)
                 };
                 let each = |addresses: &[Address]| {
                     let locations = addresses.iter().cloned().map(redis::Location::Address);
@@ -276,8 +278,32 @@ impl Cache {
     }
 }
 
-fn ask<P: server::Protocol>(
-    servers: &mut [Server<P>],
+/// What has values under keys.
+trait Source {
+    /// The value of `key`, and what is to be done `meanwhile` is done.
+    fn get(
+        &mut self,
+        key: &[u8],
+        meanwhile: &mut dyn FnMut(),
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure>;
+}
+
+impl Source for Server<Memcached> {
+    fn get(
+        &mut self,
+        key: &[u8],
+        meanwhile: &mut dyn FnMut(),
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure> {
+        self.query(key, meanwhile, query_timeout, deadline)
+    }
+}
+
+fn ask(
+    servers: &mut [impl Source],
     spread: Spread,
     key: &[u8],
     meanwhile: &mut dyn FnMut(),

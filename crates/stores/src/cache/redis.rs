@@ -1,20 +1,24 @@
 //! Redis.
 //!
-//! An own client of four commands, because none that exists can be held to a deadline: the timeout
+//! An own client of five commands, because none that exists can be held to a deadline: the timeout
 //! of the `redis` crate begins anew with every byte that arrives, and it takes answers of any
 //! size into memory.
 
+mod cluster;
 mod resp;
 mod sentinel;
 
 use std::sync::Arc;
 
+pub(super) use self::cluster::Node;
+use self::cluster::{Redirection, redirection, slot_of};
 use self::resp::Reply;
 pub(super) use self::sentinel::Sentinels;
 use super::connection::{Connection, Malformed};
 use super::server::Protocol;
 use super::{Entry, Failure, LONGEST_VALUE, Login};
 use crate::{Address, Deadline, Tls, TlsMode};
+use zeroize::Zeroizing;
 
 /// One server, or the one that Sentinels name.
 #[derive(Debug)]
@@ -45,9 +49,53 @@ impl Redis {
             tls,
         }
     }
+
+    /// Another node of the same cluster, with the same users and the same protection.
+    fn at(&self, address: Address) -> Self {
+        Self {
+            location: Location::Address(address),
+            login: self.login.clone(),
+            database: self.database,
+            tls: self.tls.clone(),
+        }
+    }
+}
+
+/// `GET key` (Redis 1.0), at a node that takes over its slot after `ASKING` (3.0).
+pub(super) struct Get {
+    bytes: Zeroizing<Vec<u8>>,
+    asking: bool,
+    slot: u16,
+}
+
+impl Get {
+    fn new(key: &[u8], asking: bool) -> Self {
+        let get = resp::command(&[b"GET", key]);
+        let bytes = if asking {
+            Zeroizing::new([resp::command(&[b"ASKING"]).as_slice(), &get].concat())
+        } else {
+            get
+        };
+        Self {
+            bytes,
+            asking,
+            slot: slot_of(key),
+        }
+    }
+}
+
+/// What a node has to say about a key.
+pub(super) enum Answer {
+    /// The value; `None` where there is none.
+    Value(Option<Entry>),
+    /// Another node of the cluster is to be asked.
+    Elsewhere(Redirection),
 }
 
 impl Protocol for Redis {
+    type Query = Get;
+    type Answer = Answer;
+
     fn connect(&mut self, deadline: Deadline) -> Result<Connection, Failure> {
         let named;
         let address = match &mut self.location {
@@ -67,30 +115,38 @@ impl Protocol for Redis {
         Ok(connection)
     }
 
-    /// `GET` (Redis 1.0).
     fn ask(
         &mut self,
         connection: &mut Connection,
-        key: &[u8],
+        get: &Get,
         deadline: Deadline,
     ) -> Result<(), Failure> {
-        connection.send(&resp::command(&[b"GET", key]), deadline)
+        connection.send(&get.bytes, deadline)
     }
 
     fn answer(
         &mut self,
         connection: &mut Connection,
-        _key: &[u8],
+        get: &Get,
         deadline: Deadline,
-    ) -> Result<Option<Entry>, Failure> {
+    ) -> Result<Answer, Failure> {
+        if get.asking {
+            done(connection, deadline)?;
+        }
         match reply(connection, deadline)? {
-            Reply::Bulk(bytes) => Ok(bytes.map(|bytes| Entry { bytes, flags: None })),
+            Reply::Bulk(bytes) => Ok(Answer::Value(
+                bytes.map(|bytes| Entry { bytes, flags: None }),
+            )),
             Reply::Error(error) if error.starts_with("WRONGTYPE") => Err(Failure::Value(format!(
                 "{} has something else than a string under that key; is this the site's database, \
                  and its key prefix?",
                 connection.name()
             ))),
-            Reply::Error(error) => Err(refused(connection, &error)),
+            Reply::Error(error) => match redirection(&error, get.slot, connection.address()) {
+                Some(Ok(to)) => Ok(Answer::Elsewhere(to)),
+                Some(Err(wrong)) => Err(connection.down(&format!("answers MOVED or ASK, {wrong}"))),
+                None => Err(refused(connection, &error)),
+            },
             _ => Err(connection.malformed(Malformed::Garbage)),
         }
     }
@@ -153,7 +209,12 @@ fn greet(
 /// Sends a command that is answered by `OK`.
 fn order(connection: &mut Connection, command: &[u8], deadline: Deadline) -> Result<(), Failure> {
     connection.send(command, deadline)?;
-    match reply(connection, deadline)? {
+    done(connection, deadline)
+}
+
+/// Receives an `OK`.
+fn done(connection: &mut Connection, deadline: Deadline) -> Result<(), Failure> {
+    match short_reply(connection, deadline)? {
         Reply::Status(status) if status == "OK" => Ok(()),
         Reply::Error(error) => Err(refused(connection, &error)),
         _ => Err(connection.malformed(Malformed::Garbage)),
@@ -162,6 +223,13 @@ fn order(connection: &mut Connection, command: &[u8], deadline: Deadline) -> Res
 
 fn reply(connection: &mut Connection, deadline: Deadline) -> Result<Reply, Failure> {
     connection.receive(|bytes| resp::decode(bytes, LONGEST_VALUE), deadline)
+}
+
+/// Receives a reply that has no value in it: what is longer than the name of a host is garbage.
+fn short_reply(connection: &mut Connection, deadline: Deadline) -> Result<Reply, Failure> {
+    let decode =
+        |bytes: &[u8]| resp::decode(bytes, cluster::LONGEST_HOST).map_err(|_| Malformed::Garbage);
+    connection.receive(decode, deadline)
 }
 
 /// What a server's error means. It may quote what it was sent, so of what is not known here the
@@ -179,12 +247,19 @@ fn refused(connection: &Connection, error: &str) -> Failure {
         "ERR" if error.contains("AUTH") => "it knows no password for this user, and was given one",
         "ERR" if error.contains("invalid password") => "it does not know this password",
         "ERR" if error.contains("DB index") => "it has no database of this number",
+        "ERR" if error.contains("cluster mode") => {
+            "it is a node of a Redis Cluster, which has the database 0 alone"
+        }
         "ERR" if error.contains("max number of clients") => "it has too many clients",
-        "NOPERM" => "this user may not do that there: it needs +auth, +select, +get and the keys",
+        "NOPERM" => {
+            "this user may not do that there: it needs +auth, +select, +get and the keys, and \
+             +asking in a Redis Cluster"
+        }
         "LOADING" => "it is still loading its data",
         "MASTERDOWN" => "it has lost its master, and answers nothing without",
-        "MOVED" | "ASK" | "CLUSTERDOWN" => {
-            "it is part of a Redis Cluster, which this version does not read"
+        "CLUSTERDOWN" => {
+            "its Redis Cluster does not serve this key now; see what `redis-cli --cluster check` \
+             says"
         }
         "READONLY" => "it is a replica",
         "DENIED" => "it is in protected mode and takes local clients alone",

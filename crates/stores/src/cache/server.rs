@@ -2,31 +2,37 @@
 
 use std::time::{Duration, Instant};
 
+use super::Failure;
 use super::connection::Connection;
-use super::{Entry, Failure};
 use crate::backoff::Backoff;
 use crate::{Deadline, Unavailable};
 
 /// How a server is reached and asked.
 pub(super) trait Protocol {
+    /// What is asked.
+    type Query: ?Sized;
+
+    /// What the server answers.
+    type Answer;
+
     /// Connects and logs in.
     fn connect(&mut self, deadline: Deadline) -> Result<Connection, Failure>;
 
-    /// Asks for the value of `key`.
+    /// Sends `query`.
     fn ask(
         &mut self,
         connection: &mut Connection,
-        key: &[u8],
+        query: &Self::Query,
         deadline: Deadline,
     ) -> Result<(), Failure>;
 
-    /// The value of `key`, which has been asked for.
+    /// Receives the answer to `query`, which has been sent.
     fn answer(
         &mut self,
         connection: &mut Connection,
-        key: &[u8],
+        query: &Self::Query,
         deadline: Deadline,
-    ) -> Result<Option<Entry>, Failure>;
+    ) -> Result<Self::Answer, Failure>;
 
     /// Asks for any key.
     fn any_key(
@@ -54,6 +60,10 @@ impl<P: Protocol> Server<P> {
         }
     }
 
+    pub(super) fn protocol(&self) -> &P {
+        &self.protocol
+    }
+
     /// `most` keys at most, on a connection of their own; several may be the same.
     pub(super) fn some_keys(
         &mut self,
@@ -73,15 +83,15 @@ impl<P: Protocol> Server<P> {
         Ok(keys)
     }
 
-    /// Asks for the value of `key`, and does what is to be done `meanwhile`. A connection that ended
-    /// while nobody used it is replaced once, within the same deadline.
-    pub(super) fn get(
+    /// Asks `query`, and does what is to be done `meanwhile`. A connection that ended while nobody
+    /// used it is replaced once, within the same deadline.
+    pub(super) fn query(
         &mut self,
-        key: &[u8],
+        query: &P::Query,
         meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
-    ) -> Result<Option<Entry>, Failure> {
+    ) -> Result<P::Answer, Failure> {
         if deadline.passed() {
             // Not its fault.
             return Err(Failure::Down(
@@ -91,13 +101,13 @@ impl<P: Protocol> Server<P> {
         // Taken out: after any failure it is dropped, so that no answer can be taken for that to
         // a later question.
         let answer = match self.connection.take() {
-            Some(idle) => match self.ask(idle, key, meanwhile, query_timeout, deadline) {
+            Some(idle) => match self.ask(idle, query, meanwhile, query_timeout, deadline) {
                 Err(Failure::Closed(_)) => {
-                    self.connect_and_ask(key, meanwhile, query_timeout, deadline)
+                    self.connect_and_ask(query, meanwhile, query_timeout, deadline)
                 }
                 answer => answer,
             },
-            None => self.connect_and_ask(key, meanwhile, query_timeout, deadline),
+            None => self.connect_and_ask(query, meanwhile, query_timeout, deadline),
         };
         match &answer {
             Ok(_) | Err(Failure::Value(_)) => self.backoff.answered(),
@@ -114,35 +124,35 @@ impl<P: Protocol> Server<P> {
 
     fn connect_and_ask(
         &mut self,
-        key: &[u8],
+        query: &P::Query,
         meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
-    ) -> Result<Option<Entry>, Failure> {
+    ) -> Result<P::Answer, Failure> {
         self.backoff
             .check(Instant::now())
             .map_err(|cause| Failure::Down(cause.to_string()))?;
         let connection = self
             .protocol
             .connect(deadline.at_most(self.connect_timeout))?;
-        self.ask(connection, key, meanwhile, query_timeout, deadline)
+        self.ask(connection, query, meanwhile, query_timeout, deadline)
     }
 
     fn ask(
         &mut self,
         mut connection: Connection,
-        key: &[u8],
+        query: &P::Query,
         meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
-    ) -> Result<Option<Entry>, Failure> {
+    ) -> Result<P::Answer, Failure> {
         let patience = deadline.at_most(query_timeout);
-        self.protocol.ask(&mut connection, key, patience)?;
+        self.protocol.ask(&mut connection, query, patience)?;
         meanwhile();
         // What took its time meanwhile was not this server.
         let patience = deadline.at_most(query_timeout);
-        let entry = self.protocol.answer(&mut connection, key, patience)?;
+        let answer = self.protocol.answer(&mut connection, query, patience)?;
         self.connection = Some(connection);
-        Ok(entry)
+        Ok(answer)
     }
 }

@@ -18,6 +18,11 @@ use crate::backoff::Backoff;
 use crate::stream::Stream;
 use crate::{Address, Deadline, Tls, TlsMode, Unavailable};
 
+/// How much is received of one answer, in bytes: what is around the body counts as well, such as
+/// interim answers, and trailers, which ureq reads as long as they come. The longest body in chunks
+/// of one byte each has less.
+const LONGEST_ANSWER: usize = 1 << 20;
+
 /// Makes connections, and counts them.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
@@ -88,6 +93,7 @@ impl Connector for Connections {
                 Ok(Some(Connection {
                     stream,
                     buffers: LazyBuffers::new(sizes.0, sizes.1),
+                    received: 0,
                 }))
             }
             Err(message) => {
@@ -112,6 +118,8 @@ impl Resolver for Resolve {
 pub(super) struct Connection {
     stream: Stream,
     buffers: LazyBuffers,
+    /// How many bytes have come since the last question.
+    received: usize,
 }
 
 impl Transport for Connection {
@@ -121,6 +129,7 @@ impl Transport for Connection {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let output = self.buffers.output().get(..amount).unwrap_or_default();
+        self.received = 0;
         let sent = self.stream.send(output, until(timeout));
         sent.map_err(|error| timely(error, timeout))
     }
@@ -130,6 +139,11 @@ impl Transport for Connection {
         let received = self.stream.receive(buffer, until(timeout));
         let count = received.map_err(|error| timely(error, timeout))?;
         self.buffers.input_appended(count);
+        self.received = self.received.saturating_add(count);
+        if self.received > LONGEST_ANSWER {
+            let limit = u64::try_from(LONGEST_ANSWER).unwrap_or(u64::MAX);
+            return Err(Error::BodyExceedsLimit(limit));
+        }
         Ok(count > 0)
     }
 

@@ -127,6 +127,11 @@ impl Peer {
         count
     }
 
+    /// The port of the listener itself.
+    pub fn port(&self) -> u16 {
+        self.0.get_ref().local_addr().unwrap().port()
+    }
+
     /// Ends the connection in order.
     pub fn close(self) {
         let _ = self.0.get_ref().shutdown(Shutdown::Both);

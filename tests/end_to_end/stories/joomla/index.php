@@ -3,6 +3,25 @@
 // does, and deletes it at the logout. The tables are those that a real one made.
 require 'configuration.php';
 
+/**
+* Whether the login page leads to $url, by the rule of Joomla 4.4's and 5.3's Uri::isInternal: below
+* the site's own base, or index.php without a host.
+*/
+function is_internal(string $url): bool
+{
+    $parts = parse_url(str_replace('\\', '/', $url));
+    if ($parts === false) {
+        return false;
+    }
+    if (($parts['host'] ?? '') === '') {
+        return str_starts_with($parts['path'] ?? '', 'index.php');
+    }
+    $port = isset($parts['port']) ? ":{$parts['port']}" : '';
+    $there = ($parts['scheme'] ?? '') . "://{$parts['host']}$port" . ($parts['path'] ?? '');
+    $scheme = ($_SERVER['HTTPS'] ?? '') === 'on' ? 'https' : 'http';
+    return str_starts_with($there, "$scheme://{$_SERVER['HTTP_HOST']}/");
+}
+
 $config = new JConfig();
 [$host, $port] = explode(':', $config->host);
 $db = new mysqli($host, $config->user, $config->password, $config->db, (int) $port);
@@ -27,9 +46,10 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     $columns = '(session_id, client_id, guest, time, data, userid, username)';
     $db->execute_query("INSERT INTO $table $columns VALUES (?, 0, 0, ?, '', ?, ?)", $row);
     setcookie($cookie, $id, ['path' => '/', 'httponly' => true]);
-    // As com_users does: only back to a page of this host.
+    // As com_users does, which leads to the profile where it may not lead back.
     $back = base64_decode($_POST['return'] ?? '');
-    header('Location: ' . (str_starts_with($back, '/') ? $back : '/'), true, 303);
+    $profile = '/index.php/component/users/profile';
+    header('Location: ' . (is_internal($back) ? $back : $profile), true, 303);
     exit;
 }
 if (($_GET['view'] ?? '') === 'login') {

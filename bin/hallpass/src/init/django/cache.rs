@@ -18,6 +18,8 @@ pub struct Place {
     sentinel_password: Option<Secret>,
     /// Whether a key is on one of the servers alone.
     shards: bool,
+    /// Whether the servers are nodes of a Redis Cluster.
+    cluster: bool,
     ca: Option<String>,
     /// Whether the server's certificate is believed, whatever it is.
     unverified: bool,
@@ -69,6 +71,7 @@ impl Place {
             sentinel_username: None,
             sentinel_password: None,
             shards: false,
+            cluster: false,
             ca: None,
             unverified: false,
         }
@@ -77,7 +80,12 @@ impl Place {
     /// Writes the table.
     pub fn write(&self, page: &mut Page, alias: &str) {
         page.table("django.cache", &format!("CACHES[\"{alias}\"]"));
-        page.string("url", &self.url, "LOCATION");
+        let comment = if self.cluster {
+            "LOCATION: of a Redis Cluster, any of whose nodes leads to the one that has a key"
+        } else {
+            "LOCATION"
+        };
+        page.string("url", &self.url, comment);
         if let Some(username) = &self.username {
             page.string("username", username, "who asks the server");
         }
@@ -171,8 +179,7 @@ fn django_redis(cache: &Cache) -> Result<Place, String> {
             "has the serializer {serializer}, which is not known here"
         ));
     }
-    let client = last_word("CLIENT_CLASS");
-    let mut place = match client.as_deref() {
+    let mut place = match client_of(cache).as_deref() {
         None | Some("DefaultClient") => redis_servers(cache)?,
         Some("ShardClient") => Place {
             shards: true,
@@ -183,11 +190,38 @@ fn django_redis(cache: &Cache) -> Result<Place, String> {
     };
     place.database(cache.options.get("DB"));
     place.options(&cache.options, "USERNAME", "PASSWORD")?;
-    if let Some(Value::Object(pool)) = cache.options.get("CONNECTION_POOL_KWARGS") {
-        let pool = pool.iter().map(|(key, value)| (key.clone(), value.clone()));
-        place.options(&pool.collect(), "username", "password")?;
+    for key in ["CONNECTION_POOL_KWARGS", "REDIS_CLIENT_KWARGS"] {
+        if let Some(Value::Object(more)) = cache.options.get(key) {
+            let more = more.iter().map(|(key, value)| (key.clone(), value.clone()));
+            place.options(&more.collect(), "username", "password")?;
+        }
+    }
+    // redis-py's own, or one that is made of it. It cannot be used without a connection factory,
+    // which the site has of its own then.
+    let redis_client = last_word("REDIS_CLIENT_CLASS").unwrap_or_default();
+    place.cluster = redis_client.contains("Cluster");
+    if place.cluster && place.has_database() {
+        return Err("is a Redis Cluster, and has another database than 0".to_owned());
     }
     Ok(place)
+}
+
+/// The client of django-redis that `cache` has: one that the site has made of one of them counts
+/// as that, as it does with backends.
+fn client_of(cache: &Cache) -> Option<String> {
+    let known = [
+        "ShardClient",
+        "SentinelClient",
+        "HerdClient",
+        "DefaultClient",
+    ];
+    let inherited = cache.client.iter().filter_map(|class| {
+        let name = class.rsplit('.').next()?;
+        (class.starts_with("django_redis.client.") && known.contains(&name)).then_some(name)
+    });
+    let named = cache.options.get("CLIENT_CLASS").and_then(text);
+    let named = || named.map(|dotted| dotted.rsplit('.').next().unwrap_or_default().to_owned());
+    inherited.map(str::to_owned).next().or_else(named)
 }
 
 /// The servers that `LOCATION` names by URLs.
@@ -239,6 +273,20 @@ impl Place {
         if !path.contains(['/', '?', ',']) {
             self.url = format!("{}/{number}", self.url);
         }
+    }
+
+    /// Whether a URL has the number of a database but 0.
+    fn has_database(&self) -> bool {
+        self.url.split(',').any(|url| {
+            let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+            let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+            let path = place.split_once('/').map_or("", |(_, path)| path);
+            let mut numbers = query
+                .split('&')
+                .filter_map(|pair| pair.strip_prefix("db="))
+                .chain([path]);
+            numbers.any(|number| !matches!(number.trim_end_matches('/'), "" | "0"))
+        })
     }
 
     /// What the options say about who asks, and how the server is known.

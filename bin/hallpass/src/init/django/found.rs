@@ -113,6 +113,9 @@ pub struct Cache {
     pub backend: Vec<String>,
     pub location: Vec<String>,
     pub options: BTreeMap<String, Value>,
+    /// `CLIENT_CLASS` and the classes that it is made of.
+    #[serde(default)]
+    pub client: Vec<String>,
     pub key_prefix: String,
     pub version: Value,
     /// Whether the site makes the keys in a way of its own.

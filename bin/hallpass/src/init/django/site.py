@@ -229,10 +229,19 @@ def cache(alias):
             ":".join(map(str, item)) if isinstance(item, (list, tuple)) else str(item) for item in location
         ],
         "options": entry.get("OPTIONS") or {},
+        "client": client(entry.get("OPTIONS") or {}),
         "key_prefix": str(entry.get("KEY_PREFIX") or ""),
         "version": entry.get("VERSION", 1),
         "own_keys": entry.get("KEY_FUNCTION") is not None,
     }
+
+
+def client(options):
+    """The classes that the client of django-redis is made of, where an entry names one."""
+    try:
+        return names_of(options["CLIENT_CLASS"])
+    except (ImportError, KeyError, TypeError):
+        return []
 
 
 def site():

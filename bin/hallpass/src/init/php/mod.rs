@@ -107,15 +107,16 @@ fn sessions(page: &mut Page, settings: &Settings) -> anyhow::Result<()> {
             .map(|text| text.filter(|text| !text.is_empty()))
     };
     let handler = text("session.save_handler")?.unwrap_or_else(|| "files".to_owned());
-    if !["files", "memcached", "memcache", "redis"].contains(&handler.as_str()) {
+    let known = ["files", "memcached", "memcache", "redis", "rediscluster"];
+    if !known.contains(&handler.as_str()) {
         bail!(
             "session.save_handler is {handler}, which is known to PHP alone; what is read here are \
-             files, memcached, memcache and redis"
+             files, memcached, memcache, redis and rediscluster"
         );
     }
     page.string("save_handler", &handler, "session.save_handler");
     if let Some(path) = text("session.save_path")? {
-        page.private |= handler == "redis" && path.contains("auth");
+        page.private |= handler.starts_with("redis") && path.contains("auth");
         page.string("save_path", &path, "session.save_path");
     }
     match text("session.serialize_handler")?.as_deref() {
@@ -146,7 +147,7 @@ fn sessions(page: &mut Page, settings: &Settings) -> anyhow::Result<()> {
     if let Some(value) = text(prefix)? {
         page.string("prefix", &value, prefix);
     }
-    if handler == "redis"
+    if handler.starts_with("redis")
         && let Some(compression) = text("redis.session.compression")?
         && compression != "none"
     {

@@ -41,7 +41,7 @@ pub struct Php {
 /// Where PHP keeps its sessions.
 #[derive(Debug)]
 pub enum PhpStore {
-    /// `memcached`, `memcache` or `redis`.
+    /// `memcached`, `memcache`, `redis` or `rediscluster`.
     Cache {
         /// The servers.
         servers: Box<cache::Settings>,
@@ -164,7 +164,7 @@ impl PhpStore {
             (
                 "prefix",
                 prefix.is_some(),
-                &["memcached", "memcache", "redis"][..],
+                &["memcached", "memcache", "redis", "rediscluster"][..],
             ),
             ("owner", owner.is_some(), &["files"]),
             ("table", table_given, &["pdo"]),
@@ -218,8 +218,14 @@ impl PhpStore {
                 prefix: prefix.unwrap_or_default(),
                 client: Some(MemcachedClient::Memcache),
             },
-            "redis" => {
-                let redis = save_path::redis(needed()?, base).map_err(wrong)?;
+            "redis" | "rediscluster" => {
+                let (redis, usual) = if handler == "redis" {
+                    (save_path::redis(needed()?, base), "PHPREDIS_SESSION:")
+                } else {
+                    let cluster = save_path::redis_cluster(needed()?, base);
+                    (cluster, "PHPREDIS_CLUSTER_SESSION:")
+                };
+                let redis = redis.map_err(wrong)?;
                 if redis.secret {
                     section.warn_of_secret("save_path");
                 }
@@ -229,7 +235,7 @@ impl PhpStore {
                 let prefix = prefix.or(redis.prefix);
                 Self::Cache {
                     servers: Box::new(redis.settings),
-                    prefix: prefix.unwrap_or_else(|| "PHPREDIS_SESSION:".to_owned()),
+                    prefix: prefix.unwrap_or_else(|| usual.to_owned()),
                     client: None,
                 }
             }
@@ -249,8 +255,8 @@ impl PhpStore {
                 })
             }
             _ => {
-                let message =
-                    "is none of \"files\", \"memcached\", \"memcache\", \"redis\", \"pdo\"";
+                let message = "is none of \"files\", \"memcached\", \"memcache\", \"redis\", \
+                               \"rediscluster\", \"pdo\"";
                 return Err(section.wrong("save_handler", message));
             }
         })

@@ -146,6 +146,54 @@ pub(super) fn redis(save_path: &str, base: &Path) -> Result<Redis, Wrong> {
         }
     }
     let common = common.ok_or(REDIS_SHAPE)?;
+    let servers = RedisServers::Sharded(addresses);
+    redis_with(servers, common, base)
+}
+
+/// `seed[]=host:port&seed[]=…&auth=…&prefix=…` (`PS_OPEN_FUNC(rediscluster)` in redis_session.c,
+/// phpredis 5.3 and 6.0): nodes of a cluster, any of which leads to the one that has the key.
+pub(super) fn redis_cluster(save_path: &str, base: &Path) -> Result<Redis, Wrong> {
+    const SHAPE: Wrong = "is not as in \"seed[]=10.0.0.1:6379&seed[]=10.0.0.2:6379&auth=…\"";
+    let mut addresses = Vec::new();
+    let mut others = Vec::new();
+    let mut tls = false;
+    for pair in save_path.trim().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let is_seed = decode(name)?
+            .strip_prefix("seed[")
+            .is_some_and(|index| index.ends_with(']'));
+        if !is_seed {
+            others.push(pair);
+            continue;
+        }
+        let seed = decode(&value.replace('+', " "))?;
+        let host = ["tls://", "ssl://"]
+            .iter()
+            .find_map(|scheme| seed.strip_prefix(scheme));
+        tls |= host.is_some();
+        let host = host.unwrap_or_else(|| seed.strip_prefix("tcp://").unwrap_or(&seed));
+        // phpredis leaves out a seed without a port.
+        let port = host.get(host.rfind(']').unwrap_or(0)..).unwrap_or_default();
+        if !port.contains(':') {
+            return Err(SHAPE);
+        }
+        addresses.push(tcp(host, REDIS_PORT)?);
+    }
+    if addresses.is_empty() {
+        return Err(SHAPE);
+    }
+    let mut parameters = Parameters::read(&others.join("&"))?;
+    // A cluster has one database, and phpredis asks for no other.
+    parameters.database = 0;
+    parameters.tls = match (tls || parameters.stream, parameters.unverified) {
+        (false, _) => TlsMode::Disable,
+        (true, false) => TlsMode::VerifyFull,
+        (true, true) => TlsMode::Require,
+    };
+    redis_with(RedisServers::Replicated(addresses), parameters, base)
+}
+
+fn redis_with(servers: RedisServers, common: Parameters, base: &Path) -> Result<Redis, Wrong> {
     let secret = common.password.is_some();
     let login = match (common.username, common.password) {
         (None, None) => None,
@@ -157,7 +205,7 @@ pub(super) fn redis(save_path: &str, base: &Path) -> Result<Redis, Wrong> {
     };
     Ok(Redis {
         settings: settings(Store::Redis {
-            servers: RedisServers::Sharded(addresses),
+            servers,
             login,
             database: common.database,
             tls: Tls {
@@ -180,6 +228,8 @@ struct Parameters {
     database: u32,
     prefix: Option<String>,
     tls: TlsMode,
+    /// Whether it says how to speak TLS.
+    stream: bool,
     unverified: bool,
     ca: Option<String>,
 }
@@ -203,6 +253,7 @@ impl Parameters {
             let name = decode(name)?;
             let value = decode(&value.replace('+', " "))?;
             let password = |value: String| Some(Password(value.into()));
+            read.stream |= name.starts_with("stream[");
             match name.as_str() {
                 "auth" => read.password = password(value),
                 "auth[]" => list.push(value),

@@ -104,7 +104,6 @@ impl SessionFiles {
         let name = zeroize::Zeroizing::new(format!("sess_{id}"));
         self.files
             .read_below(&characters, name.as_bytes(), LONGEST_FILE, deadline)
-            .map_err(|unavailable| unnamed(&unavailable, id, self.depth))
     }
 
     /// Where everybody may put files, anybody could put a session.
@@ -114,11 +113,4 @@ impl SessionFiles {
         }
         Ok(!self.always && !self.files.is_open_to_all()?)
     }
-}
-
-/// Without the id, which is as good as a password.
-fn unnamed(unavailable: &Unavailable, id: &str, depth: usize) -> Unavailable {
-    let directories: String = id.chars().take(depth).flat_map(|one| [one, '/']).collect();
-    let path = zeroize::Zeroizing::new(format!("{directories}sess_{id}"));
-    Unavailable::new(unavailable.to_string().replace(&*path, "sess_…"))
 }

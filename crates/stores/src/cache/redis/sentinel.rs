@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::resp::{self, Reply};
-use super::{greet, open, refused, reply};
+use super::{greet, open, refused, short_reply};
 use crate::cache::connection::Malformed;
 use crate::cache::{Failure, Login};
 use crate::{Address, Deadline, Tls};
@@ -66,7 +66,7 @@ impl Sentinels {
             self.service.as_bytes(),
         ];
         connection.send(&resp::command(&words), deadline)?;
-        match reply(&mut connection, deadline)? {
+        match short_reply(&mut connection, deadline)? {
             Reply::Array(Some(master)) => {
                 address_of(&master).ok_or_else(|| connection.malformed(Malformed::Garbage))
             }

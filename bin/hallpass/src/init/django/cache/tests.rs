@@ -79,6 +79,19 @@ fn entries_become_tables() {
             ],
         ),
         (
+            DJANGO_REDIS,
+            json!(["redis://:p@one:7000/0", "redis://:p@two:7000/0"]),
+            json!({
+                "REDIS_CLIENT_CLASS": "redis.cluster.RedisCluster",
+                "REDIS_CLIENT_KWARGS": {"ssl_ca_certs": "/ca.pem"},
+            }),
+            vec![
+                "url = \"redis://one:7000/0,redis://two:7000/0\"",
+                password,
+                "ca = \"/ca.pem\"",
+            ],
+        ),
+        (
             MEMCACHED,
             json!(["one:1", "two:2;three:3"]),
             json!({}),
@@ -125,6 +138,21 @@ fn what_is_not_known_is_not_guessed() {
             json!({"CLIENT_CLASS": "a.SentinelClient"}),
         ),
         (
+            DJANGO_REDIS,
+            json!(["redis://h:7000/1"]),
+            json!({"REDIS_CLIENT_CLASS": "redis.cluster.RedisCluster"}),
+        ),
+        (
+            DJANGO_REDIS,
+            json!(["redis://h:7000?db=1"]),
+            json!({"REDIS_CLIENT_CLASS": "redis.cluster.RedisCluster"}),
+        ),
+        (
+            DJANGO_REDIS,
+            json!(["redis://h:7000"]),
+            json!({"REDIS_CLIENT_CLASS": "redis.cluster.RedisCluster", "DB": 2}),
+        ),
+        (
             MEMCACHED,
             json!(["h:1"]),
             json!({"username": "u", "password": "p"}),
@@ -134,5 +162,33 @@ fn what_is_not_known_is_not_guessed() {
             place(backend, location, options.clone()).is_err(),
             "{options}"
         );
+    }
+}
+
+#[test]
+fn a_client_counts_as_that_which_it_is_made_of() {
+    let with = |client: &[&str]| {
+        let cache = json!({
+            "alias": "default", "backend": [DJANGO_REDIS], "location": ["redis://h:7000"],
+            "options": {"CLIENT_CLASS": client.first()}, "client": client,
+            "key_prefix": "", "version": 1, "own_keys": false,
+        });
+        let cache: Cache = serde_json::from_value(cache).map_err(|error| error.to_string())?;
+        Place::of(&cache, Path::new("/srv")).map(|place| (place.url, place.shards))
+    };
+    let url = "redis://h:7000".to_owned();
+    let default = "django_redis.client.default.DefaultClient";
+    let shard = "django_redis.client.sharded.ShardClient";
+    assert_eq!(
+        with(&["own.ClusterClient", default]),
+        Ok((url.clone(), false))
+    );
+    assert_eq!(with(&["own.Client", shard, default]), Ok((url, true)));
+    for client in [
+        &["own.Client", "django_redis.client.herd.HerdClient", default][..],
+        &["own.Client"],
+        &["own.DefaultClients", "own.ShardClient2"],
+    ] {
+        assert!(with(client).is_err(), "{client:?}");
     }
 }

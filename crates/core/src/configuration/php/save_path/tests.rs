@@ -80,34 +80,41 @@ fn memcached_has_servers() {
     }
 }
 
+fn shown(redis: Result<Redis, Wrong>, parts: bool) -> Result<String, Wrong> {
+    let redis = redis?;
+    let Store::Redis {
+        servers,
+        login,
+        database,
+        tls,
+    } = redis.settings.store
+    else {
+        panic!("these are servers of Redis");
+    };
+    let addresses = match servers {
+        RedisServers::Sharded(addresses) if parts => addresses,
+        RedisServers::Replicated(addresses) if !parts => addresses,
+        other => panic!("{other:?}"),
+    };
+    let addresses: Vec<_> = addresses.iter().map(Address::to_string).collect();
+    let login = login.map_or(String::new(), |login| {
+        let password = String::from_utf8_lossy(login.password.expose()).into_owned();
+        format!(
+            "{}:{password}",
+            login.username.as_deref().unwrap_or_default()
+        )
+    });
+    let prefix = redis.prefix.unwrap_or_default();
+    let addresses = addresses.join(",");
+    Ok(format!(
+        "{addresses} {login} {database} {prefix} {:?}",
+        tls.mode
+    ))
+}
+
 #[test]
 fn redis_has_servers_and_parameters() {
-    let read = |save_path| {
-        let redis = redis(save_path, Path::new("/etc"))?;
-        let Store::Redis {
-            servers: RedisServers::Sharded(addresses),
-            login,
-            database,
-            tls,
-        } = redis.settings.store
-        else {
-            panic!("these are servers of Redis");
-        };
-        let addresses: Vec<_> = addresses.iter().map(Address::to_string).collect();
-        let login = login.map_or(String::new(), |login| {
-            let password = String::from_utf8_lossy(login.password.expose()).into_owned();
-            format!(
-                "{}:{password}",
-                login.username.as_deref().unwrap_or_default()
-            )
-        });
-        let prefix = redis.prefix.unwrap_or_default();
-        let addresses = addresses.join(",");
-        Ok::<_, Wrong>(format!(
-            "{addresses} {login} {database} {prefix} {:?}",
-            tls.mode
-        ))
-    };
+    let read = |save_path| shown(redis(save_path, Path::new("/etc")), true);
     for (save_path, expected) in [
         ("tcp://127.0.0.1:6379", "127.0.0.1:6379  0  Disable"),
         ("tcp://host", "host:6379  0  Disable"),
@@ -145,6 +152,53 @@ fn redis_has_servers_and_parameters() {
         "tcp://a:1?auth[user]=u",
         "tcp://a:1?prefix=x,tcp://b:2?prefix=y",
         "unix://",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_redis_cluster_has_seeds_and_parameters() {
+    let read = |save_path| shown(redis_cluster(save_path, Path::new("/etc")), false);
+    for (save_path, expected) in [
+        ("seed[]=127.0.0.1:7000", "127.0.0.1:7000  0  Disable"),
+        (
+            "seed[]=a:1&seed[]=b:2&timeout=2&read_timeout=2.5&failover=error&persistent=1",
+            "a:1,b:2  0  Disable",
+        ),
+        // As PHP reads any query string.
+        (
+            "seed%5B%5D=a%3A1&seed[x]=b:2&prefix=app%3A&auth=p%26q+r",
+            "a:1,b:2 :p&q r 0 app: Disable",
+        ),
+        ("auth[]=u&auth[]=p&seed[]=a:1&", "a:1 u:p 0  Disable"),
+        ("auth[user]=u&auth[pass]=p&seed[]=a:1", "a:1 u:p 0  Disable"),
+        ("seed[]=[::1]:7000", "[::1]:7000  0  Disable"),
+        // It has no database but one, whatever is written.
+        ("seed[]=a:1&database=3", "a:1  0  Disable"),
+        ("seed[]=tls://a:1", "a:1  0  VerifyFull"),
+        ("seed[]=a:1&stream[verify_peer]=1", "a:1  0  VerifyFull"),
+        ("seed[]=a:1&stream[verify_peer]=0", "a:1  0  Require"),
+    ] {
+        assert_eq!(read(save_path).unwrap(), expected, "{save_path}");
+    }
+    for wrong in [
+        "",
+        "seed=a:1",
+        "seed[]",
+        "seed[]=",
+        "seed[]=a",
+        "seed[]=[::1]",
+        "seed[]=a:0",
+        "seed[]=a:99999",
+        "seed[]=a:1:2",
+        "seed[]=unix:///run/redis.sock:0",
+        "seed[]=a:1&seed[]=b",
+        "seed[]=a:1&unknown=1",
+        "seed[]=a:1&auth[user]=u",
+        "seed[]=a:%zz",
+        "tcp://a:1",
+        "timeout=2",
     ] {
         assert!(read(wrong).is_err(), "{wrong}");
     }

@@ -10,7 +10,7 @@ namespace hallpass\auth\event;
 use Symfony\Component\EventDispatcher\EventSubscriberInterface;
 
 /**
-* In place of the forum's login page, the site's own.
+* In place of the forum's login page, the site's own; and no registration but the site's.
 */
 class login_page implements EventSubscriberInterface
 {
@@ -34,7 +34,22 @@ class login_page implements EventSubscriberInterface
 
 	public static function getSubscribedEvents()
 	{
-		return ['core.login_box_before' => 'lead_there'];
+		return [
+			'core.login_box_before' => 'lead_there',
+			'core.ucp_register_requests_after' => 'close',
+		];
+	}
+
+	/**
+	* Whoever registered here under the name of somebody of the site would give them a profile: what
+	* init() asks of the board's settings stays so, whatever becomes of them.
+	*/
+	public function close()
+	{
+		if ($this->config['auth_method'] === 'hallpass')
+		{
+			trigger_error('UCP_REGISTER_DISABLE');
+		}
 	}
 
 	public function lead_there($event)

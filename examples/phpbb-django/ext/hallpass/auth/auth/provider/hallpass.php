@@ -15,6 +15,9 @@ namespace hallpass\auth\auth\provider;
 */
 class hallpass extends \phpbb\auth\provider\base
 {
+	/** The longest e-mail address that fits into the table of users. */
+	const LONGEST_EMAIL = 100;
+
 	/** @var \phpbb\db\driver\driver_interface */
 	protected $db;
 	/** @var \phpbb\config\config */
@@ -49,10 +52,49 @@ class hallpass extends \phpbb\auth\provider\base
 		$this->php_ext = $php_ext;
 	}
 
-	/** Called when an administrator switches it on: refuses to lock that administrator out. */
+	/**
+	* Called when an administrator switches it on or changes its settings: refuses what would lock
+	* everybody out. phpBB has stored the new settings by then, and puts the old ones back.
+	*
+	* @return string|false what is wrong, as HTML
+	*/
 	public function init()
 	{
-		return $this->is_of($this->user->data) ? false : 'Log in to the other site first, by the name that you have here.';
+		// Who it is was asked at the beginning of this click, under the settings before.
+		$this->asked = false;
+		$owner = $this->owner();
+		if ($owner === null)
+		{
+			return sprintf(
+				'hallpassd does not say who anybody is at <code>%s</code>, path <code>%s</code>. Is it running, may the'
+					. ' user that PHP runs as open the socket (is it in the socket’s group), is the path right, and can the'
+					. ' site’s database be reached? See the log of hallpassd.',
+				$this->escaped($this->address()),
+				$this->escaped($this->path())
+			);
+		}
+		if ($owner === false)
+		{
+			return 'Log in to the other site first, by the name that you have here. If you are logged in there, its cookie'
+				. ' does not reach this forum: see SESSION_COOKIE_DOMAIN.';
+		}
+		if (!$this->is_of($this->user->data))
+		{
+			return sprintf(
+				'The other site knows you as <strong>%s</strong>, and this forum as <strong>%s</strong>. Log in there by'
+					. ' the name that you have here, or rename your account here.',
+				$this->escaped($owner['user']),
+				$this->user->data['username']
+			);
+		}
+		if ((int) $this->config['require_activation'] !== USER_ACTIVATION_DISABLE)
+		{
+			return 'People can register at this forum by themselves, also under the name of somebody else on the other site,'
+				. ' who would be given that profile. Under <em>User registration settings</em>, set <em>Account'
+				. ' activation</em> to <em>Disable registration</em> first'
+				. ' (<code>bin/phpbbcli.php config:set require_activation 3</code>).';
+		}
+		return false;
 	}
 
 	/** The login form: whoever has a session of the site is logged in by it, whatever was typed. */
@@ -144,15 +186,22 @@ class hallpass extends \phpbb\auth\provider\base
 		if (!$this->asked)
 		{
 			$this->asked = true;
-			$session = new session(
-				$this->setting('hallpass_address', 'unix:///run/hallpass/http.sock'),
-				$this->setting('hallpass_path', '/session')
-			);
+			$session = new session($this->address(), $this->path());
 			// phpBB escapes what it reads for its pages; a cookie must go as it came.
 			$cookies = htmlspecialchars_decode($this->request->server('HTTP_COOKIE'), ENT_COMPAT);
 			$this->owner = $session->owner($cookies, $this->request->server('REMOTE_ADDR'));
 		}
 		return $this->owner;
+	}
+
+	protected function address()
+	{
+		return $this->setting('hallpass_address', 'unix:///run/hallpass/http.sock');
+	}
+
+	protected function path()
+	{
+		return $this->setting('hallpass_path', '/session');
 	}
 
 	/** Whether the visitor's session is that of a row of the forum. */
@@ -174,9 +223,36 @@ class hallpass extends \phpbb\auth\provider\base
 			return $owner;
 		}
 		$name = $this->escaped($owner['user']);
-		$row = $this->row($name) ?: $this->make_profile($name, isset($owner['email']) ? $owner['email'] : '');
+		$email = $this->email_of($owner);
+		$row = $this->row($name) ?: $this->make_profile($name, $email);
 		// To phpBB, names that look alike are one; to the site they are different people.
-		return $row && $this->is_of($row) ? $row : null;
+		return $row && $this->is_of($row) ? $this->with_email($row, $email) : null;
+	}
+
+	/** The site's e-mail address as phpBB keeps one; empty where there is none that it could keep. */
+	protected function email_of($owner)
+	{
+		$email = isset($owner['email']) && is_string($owner['email']) ? $owner['email'] : '';
+		// For its pages, as everything that is typed there, and in small letters as user_add() does.
+		$email = strtolower($this->escaped($email));
+		return utf8_strlen($email) <= self::LONGEST_EMAIL ? $email : '';
+	}
+
+	/**
+	* Whoever registered the name here before may have given an address of their own: what is sent to
+	* this profile goes to the site's. A profile keeps its own where the site has none.
+	*/
+	protected function with_email($row, $email)
+	{
+		if ($email !== '' && $email !== strtolower($row['user_email']))
+		{
+			$sql = 'UPDATE ' . USERS_TABLE . "
+				SET user_email = '" . $this->db->sql_escape($email) . "'
+				WHERE user_id = " . (int) $row['user_id'];
+			$this->db->sql_query($sql);
+			$row['user_email'] = $email;
+		}
+		return $row;
 	}
 
 	/** The row of this name, or of one that phpBB takes for the same: it can have only one of them. */
@@ -210,7 +286,7 @@ class hallpass extends \phpbb\auth\provider\base
 			'username' => $name,
 			// No hash is empty, so no password is right, should another provider be switched on.
 			'user_password' => '',
-			'user_email' => is_string($email) ? $email : '',
+			'user_email' => $email,
 			'group_id' => (int) $group['group_id'],
 			'user_type' => USER_NORMAL,
 			'user_ip' => $this->user->ip,
