@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod check;
+mod connection;
 mod credentials;
 mod identity;
 mod login;
@@ -12,7 +13,7 @@ mod route;
 mod status;
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::answer::Answer;
+use self::connection::Watched;
 use self::credentials::BasicName;
 pub use self::credentials::{Accepting, authorization, session_credential};
 pub use self::identity::time;
@@ -52,20 +54,25 @@ where
         let (site, sites) = (Arc::clone(&site), Arc::clone(&sites));
         async move { Ok::<_, Infallible>(answer(&sites, &site, request, peer).await) }
     });
-    let connection = http1::Builder::new()
+    // Answers are sent as they come, even where more has been read: what follows may be no request.
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LONGEST_HEAD)
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    // What a client does wrong ends its connection, and is nobody else's business.
-    if let Some(done) = ended.or(connection.as_mut()).await {
-        drop(done);
-        return;
+        .serve_connection(TokioIo::new(Watched::new(stream)), service);
+    let done = match ended.or(&mut connection).await {
+        Some(done) => done,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    let mut stream = connection.into_parts().io.into_inner();
+    // What a client does wrong ends its connection alone.
+    if let Err(error) = done {
+        stream.refuse(&error).await;
     }
-    connection.as_mut().graceful_shutdown();
-    drop(connection.await);
+    ended.or(stream.linger()).await;
 }
 
 /// Answers one request, about `first` where its path names no other site.
