@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_core::configuration::Listener;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -27,6 +28,8 @@ const BREATH: Duration = Duration::from_millis(50);
 pub struct Service {
     pub socket: Socket,
     pub protocol: Protocol,
+    /// Where the socket listens.
+    pub listener: Arc<Listener>,
     /// The site that is asked where no path names another.
     pub site: Arc<Site>,
     pub sites: Arc<Sites>,
@@ -64,6 +67,7 @@ impl Service {
         let Self {
             socket,
             protocol,
+            listener,
             site,
             sites,
         } = self;
@@ -85,14 +89,15 @@ impl Service {
                 }
             };
             let (site, sites) = (Arc::clone(&site), Arc::clone(&sites));
+            let at = Arc::clone(&listener);
             let (ended, open) = (ended.clone(), open.clone());
             tokio::spawn(async move {
                 match connection {
                     Connection::Tcp(stream) => {
-                        serve(stream, protocol, site, sites, peer, ended).await;
+                        serve(stream, protocol, site, sites, peer, at, ended).await;
                     }
                     Connection::Unix(stream) => {
-                        serve(stream, protocol, site, sites, peer, ended).await;
+                        serve(stream, protocol, site, sites, peer, at, ended).await;
                     }
                 }
                 drop((permit, open));
@@ -114,13 +119,14 @@ async fn serve<S>(
     site: Arc<Site>,
     sites: Arc<Sites>,
     peer: Peer,
+    at: Arc<Listener>,
     ended: Ended,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     match protocol {
-        Protocol::Http => http::serve(stream, site, sites, peer, ended).await,
-        Protocol::Fastcgi => fastcgi::serve(stream, &site, peer, ended).await,
+        Protocol::Http => http::serve(stream, site, sites, peer, at, ended).await,
+        Protocol::Fastcgi => fastcgi::serve(stream, &site, peer, &at, ended).await,
         Protocol::DovecotAuth => dovecot::serve(stream, &site, peer, ended).await,
         Protocol::Saslauthd => saslauthd::serve(stream, &site, ended).await,
     }

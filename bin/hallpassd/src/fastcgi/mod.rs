@@ -9,6 +9,7 @@ mod request;
 
 use std::time::Duration;
 
+use hallpass_core::configuration::Listener;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -27,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How many bytes are read at a time.
 const PIECE: usize = 16 * 1024;
 
-/// Serves one connection until it is closed or broken, or the daemon is told to end.
-pub async fn serve<S>(stream: S, site: &Site, peer: Peer, mut ended: Ended)
+/// Serves one connection that came `at` a listener until it is closed or broken, or the daemon is told to end.
+pub async fn serve<S>(stream: S, site: &Site, peer: Peer, at: &Listener, mut ended: Ended)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -38,7 +39,7 @@ where
         piece: Zeroizing::new(vec![0; PIECE]),
     };
     loop {
-        match connection.answer_all(site, peer).await {
+        match connection.answer_all(site, peer, at).await {
             Ok(Next::Read) => {}
             Ok(Next::Close) => return,
             Err(error) => {
@@ -66,7 +67,12 @@ enum Next {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers everything that has come in.
-    async fn answer_all(&mut self, site: &Site, peer: Peer) -> Result<Next, anyhow::Error> {
+    async fn answer_all(
+        &mut self,
+        site: &Site,
+        peer: Peer,
+        at: &Listener,
+    ) -> Result<Next, anyhow::Error> {
         while !self.conversation.is_over()
             && let Some(event) = self.conversation.event()?
         {
@@ -74,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let parameters = Zeroizing::new(parameters);
                 let request = Request::parse(&parameters)?;
                 tokio::select! {
-                    answer = ask(&request, site, peer) => self.conversation.answer(&answer),
+                    answer = ask(&request, site, peer, at) => self.conversation.answer(&answer),
                     hung_up = self.aborted() => if hung_up? {
                         return Ok(Next::Close);
                     }
@@ -117,8 +123,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-async fn ask(request: &Request<'_>, site: &Site, peer: Peer) -> Vec<u8> {
-    let asking = Asking::new(Door::Fastcgi, request.client(site.trusts(peer)));
+async fn ask(request: &Request<'_>, site: &Site, peer: Peer, at: &Listener) -> Vec<u8> {
+    let asking = Asking {
+        vouches: site.configuration.daemon.vouches(at),
+        ..Asking::new(Door::Fastcgi, request.client(site.trusts(peer)))
+    };
     let shown = request.shown(&Accepting::by(site));
     let verdict = site.decide(shown, asking).await;
     answer(&verdict, request, site)

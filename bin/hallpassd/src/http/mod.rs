@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_core::Verdict;
+use hallpass_core::configuration::Listener;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, LOCATION};
 use hyper::server::conn::http1;
@@ -46,13 +47,19 @@ const LONGEST_HEAD: usize = 64 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves one connection, and once the daemon is told to end, what is in progress on it.
-pub async fn serve<S>(stream: S, site: Arc<Site>, sites: Arc<Sites>, peer: Peer, mut ended: Ended)
-where
+pub async fn serve<S>(
+    stream: S,
+    site: Arc<Site>,
+    sites: Arc<Sites>,
+    peer: Peer,
+    at: Arc<Listener>,
+    mut ended: Ended,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(move |request| {
-        let (site, sites) = (Arc::clone(&site), Arc::clone(&sites));
-        async move { Ok::<_, Infallible>(answer(&sites, &site, request, peer).await) }
+        let (site, sites, at) = (Arc::clone(&site), Arc::clone(&sites), Arc::clone(&at));
+        async move { Ok::<_, Infallible>(answer(&sites, &site, request, peer, &at).await) }
     });
     // Answers are sent as they come, even where more has been read: what follows may be no request.
     let mut connection = http1::Builder::new()
@@ -81,6 +88,7 @@ async fn answer(
     first: &Arc<Site>,
     request: Request<Incoming>,
     peer: Peer,
+    at: &Listener,
 ) -> Answer {
     let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
@@ -113,7 +121,7 @@ async fn answer(
         Route::Cache => status::cache(site),
         // The bodies that are read: what follows them can be told from them.
         Route::Check => return finish(check::check(site, body).await, false),
-        Route::Question => return finish(question::question(site, body).await, false),
+        Route::Question => return finish(question::question(site, body, at).await, false),
         Route::Health | Route::Ready | Route::Metrics if !peer.is_local() => {
             answer::plain(StatusCode::FORBIDDEN, "forbidden\n")
         }

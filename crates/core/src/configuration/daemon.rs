@@ -39,6 +39,8 @@ pub struct Daemon {
     pub queue: usize,
     /// Whose word is taken for the address that a client wanted.
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// Where a name without any credential may be asked about.
+    pub vouch: Vec<Vouching>,
 }
 
 /// Where the daemon listens.
@@ -84,7 +86,25 @@ pub enum TrustedProxy {
     Unix,
 }
 
+/// Where whoever can ask is believed to have let in the account that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vouching {
+    /// At one listener.
+    Listener(Listener),
+    /// At every unix socket.
+    Unix,
+}
+
 impl Daemon {
+    /// Whether a name without any credential may be asked about at `listener`.
+    #[must_use]
+    pub fn vouches(&self, listener: &Listener) -> bool {
+        self.vouch.iter().any(|vouching| match vouching {
+            Vouching::Listener(other) => other.to_string() == listener.to_string(),
+            Vouching::Unix => matches!(listener, Listener::Unix { .. }),
+        })
+    }
+
     pub(super) fn read(mut section: Section<'_>, access: &Access) -> Result<Self, Error> {
         let listen = listeners(&mut section, "listen")?;
         let listens_by_default = listen.is_none();
@@ -135,6 +155,8 @@ impl Daemon {
         let threads = number(section.integer("threads", 1..1025)?);
         let queue = number(section.integer("queue", 1..1_000_001)?).unwrap_or(1024);
         let trusted_proxies = trusted_proxies(&mut section)?;
+        let known = listen.iter().chain(&fastcgi);
+        let vouch = vouch(&mut section, &known.collect::<Vec<_>>())?;
         section.finish()?;
         Ok(Self {
             listen,
@@ -152,6 +174,7 @@ impl Daemon {
             threads,
             queue,
             trusted_proxies,
+            vouch,
         })
     }
 }
@@ -199,6 +222,35 @@ fn trusted_proxies(section: &mut Section<'_>) -> Result<Vec<TrustedProxy>, Error
             .map_err(|_| section.wrong("trusted_proxies", "may hold \"unix\" and IP addresses")),
     };
     words.iter().map(proxy).collect()
+}
+
+/// `"unix"`, and listeners as they are written elsewhere in the table, some of which are `known`.
+fn vouch(section: &mut Section<'_>, known: &[&Listener]) -> Result<Vec<Vouching>, Error> {
+    const KEY: &str = "vouch";
+    let Some(words) = section.strings(KEY)? else {
+        return Ok(vec![Vouching::Unix]);
+    };
+    let mut vouch = Vec::new();
+    for word in words {
+        if word == "unix" {
+            vouch.push(Vouching::Unix);
+            continue;
+        }
+        let Ok(listener) = listener(section, KEY, &word) else {
+            let message = "may hold \"unix\", and listeners as `listen` and `fastcgi` have them";
+            return Err(section.wrong(KEY, message));
+        };
+        let same = |other: &&&Listener| other.to_string() == listener.to_string();
+        if known.iter().find(same).is_none() {
+            let message = format!(
+                "{listener} is neither in `listen` nor in `fastcgi`: this has an effect only where \
+                 systemd hands that socket over"
+            );
+            section.warn(KEY, &message);
+        }
+        vouch.push(Vouching::Listener(listener));
+    }
+    Ok(vouch)
 }
 
 fn listeners(section: &mut Section<'_>, key: &'static str) -> Result<Option<Vec<Listener>>, Error> {

@@ -37,7 +37,7 @@ use crate::cookie::{self, Cookie, Reader};
 pub use self::access::{Access, LoginField};
 pub use self::cache::CacheLocation;
 pub use self::custom::Custom;
-pub use self::daemon::{Accepted, Daemon, Listener, TrustedProxy};
+pub use self::daemon::{Accepted, Daemon, Listener, TrustedProxy, Vouching};
 pub use self::django::{
     Django, DjangoCache, DjangoSessions, Normalization, SessionEngine, SessionProfile, UserTable,
 };
