@@ -105,7 +105,11 @@ impl Service {
         }
         drop((socket, open));
         // Every answer comes within the deadline; a client that does not take it is not waited for.
-        let patience = site.configuration.limits.deadline + Duration::from_secs(1);
+        let patience = site
+            .configuration
+            .limits
+            .deadline
+            .saturating_add(Duration::from_secs(1));
         if tokio::time::timeout(patience, closed.recv()).await.is_err() {
             site.log
                 .warning("clients did not take their answers in time");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::secret::beside;
 use super::section::Section;
 use super::{Access, Error};
+use super::values::Most;
 
 /// How `hallpassd` listens and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,13 +149,21 @@ impl Daemon {
             return Err(section.wrong("login_url", message));
         }
         let number = |number: Option<u64>| number.and_then(|number| number.try_into().ok());
-        let remembered = section.duration("verified_cache")?;
+        let remembered = section.duration("verified_cache", Most::Memory)?;
         let remembered = remembered.unwrap_or(Duration::from_secs(300));
         let most = section.integer("verified_cache_size", 0..10_000_001)?;
         let verified_cache_size = number(most).unwrap_or(10_000);
         let threads = number(section.integer("threads", 1..1025)?);
         let queue = number(section.integer("queue", 1..1_000_001)?).unwrap_or(1024);
         let trusted_proxies = trusted_proxies(&mut section)?;
+        for (key, listeners) in [
+            ("listen", &listen),
+            ("fastcgi", &fastcgi),
+            ("dovecot_auth", &dovecot_auth),
+            ("saslauthd", &saslauthd),
+        ] {
+            warn_of_open(&section, key, listeners);
+        }
         let known = listen.iter().chain(&fastcgi);
         let vouch = vouch(&mut section, &known.collect::<Vec<_>>())?;
         section.finish()?;
@@ -176,6 +185,23 @@ impl Daemon {
             trusted_proxies,
             vouch,
         })
+    }
+}
+
+/// Warns of `listeners` at which more can ask than the programs of this machine that may.
+fn warn_of_open(section: &Section<'_>, key: &str, listeners: &[Listener]) {
+    for listener in listeners {
+        let message = match listener {
+            Listener::Tcp(address) if !address.ip().to_canonical().is_loopback() => {
+                "whoever can reach this address can ask there and guess passwords: listen at \
+                 127.0.0.1 or a unix socket, or let a firewall say who may"
+            }
+            Listener::Unix { mode, .. } if mode & 0o002 != 0 => {
+                "every user of this machine can ask there and guess passwords: mode=0660 and a group"
+            }
+            _ => continue,
+        };
+        section.warn(key, &format!("{listener}: {message}"));
     }
 }
 

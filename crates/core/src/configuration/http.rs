@@ -9,6 +9,7 @@ use toml::de::DeValue;
 use super::Error;
 use super::secret::beside;
 use super::section::Section;
+use super::values::Most;
 
 /// How long an answer may take where nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -74,7 +75,7 @@ impl Http {
             .transpose()?;
         let ca = section.string("ca")?;
         let ca: Option<PathBuf> = ca.map(|path| beside(section.path(), &path));
-        let timeout = section.duration("timeout")?.unwrap_or(TIMEOUT);
+        let timeout = section.duration("timeout", Most::Wait)?.unwrap_or(TIMEOUT);
         if timeout.is_zero() {
             return Err(section.wrong("timeout", "leaves no time"));
         }

@@ -81,6 +81,13 @@ const KEYS: [&str; 19] = [
     "log",
 ];
 
+/// The first words of hallpassd's own paths. A site of such a name would answer in another's place
+/// where a host puts the address that was wanted behind a path, as Envoy does: `/auth/auth`.
+pub const ROUTES: [&str; 11] = [
+    "as", "auth", "cache", "check", "ended", "healthz", "metrics", "question", "readyz", "session",
+    "ticket",
+];
+
 /// A site, and how its hosts ask about it.
 #[derive(Debug)]
 pub struct Configuration {
@@ -229,6 +236,15 @@ impl Configuration {
         {
             return Err(top.wrong("name", "may hold letters, digits, `-` and `_` alone"));
         }
+        if let Some(name) = &name
+            && ROUTES.contains(&name.as_str())
+        {
+            let message = format!(
+                "is {name:?}, which is a path of hallpassd's own: /{name}; choose another name"
+            );
+            return Err(top.wrong("name", &message));
+        }
+        top.warn_of_writers(None, path);
         let word = top.required_string("framework")?;
         let asks_the_site = match top.string("session_source")?.as_deref() {
             None => false,
