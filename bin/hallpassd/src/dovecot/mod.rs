@@ -11,7 +11,7 @@ use hallpass_core::{ClaimedName, Client, Credential, Verdict};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use self::protocol::{Conversation, Event, Login, Number, greeting};
 use crate::connections::Ended;
@@ -69,7 +69,10 @@ where
             }
             read = stream.read(&mut piece), if !ending => match read {
                 Ok(count) if count > 0 => {
-                    conversation.receive(piece.get(..count).unwrap_or_default());
+                    let bytes = piece.get_mut(..count).unwrap_or_default();
+                    conversation.receive(bytes);
+                    // A password may be in it, and the next piece long in coming.
+                    bytes.zeroize();
                 }
                 _ => return,
             },

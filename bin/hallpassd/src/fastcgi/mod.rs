@@ -12,7 +12,7 @@ use std::time::Duration;
 use hallpass_core::configuration::Listener;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use self::answer::answer;
 use self::conversation::{Conversation, Event};
@@ -77,7 +77,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             && let Some(event) = self.conversation.event()?
         {
             if let Event::Ask(parameters) = event {
-                let parameters = Zeroizing::new(parameters);
                 let request = Request::parse(&parameters)?;
                 tokio::select! {
                     answer = ask(&request, site, peer, at) => self.conversation.answer(&answer),
@@ -114,8 +113,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn read(&mut self) -> bool {
         match self.stream.read(&mut self.piece).await {
             Ok(count) if count > 0 => {
-                let bytes = self.piece.get(..count).unwrap_or_default();
+                let bytes = self.piece.get_mut(..count).unwrap_or_default();
                 self.conversation.receive(bytes);
+                // A password may be in it, and the next piece long in coming.
+                bytes.zeroize();
                 true
             }
             _ => false,

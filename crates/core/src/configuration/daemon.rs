@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::secret::beside;
 use super::section::Section;
-use super::{Access, Error};
 use super::values::Most;
+use super::{Access, Error};
 
 /// How `hallpassd` listens and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
