@@ -107,6 +107,11 @@ impl Conversation {
         append(&mut self.input, bytes);
     }
 
+    /// Whether the client has said which version it speaks.
+    pub fn has_greeted(&self) -> bool {
+        self.greeted
+    }
+
     /// What the client wants by the lines that came in; `None` until more do.
     pub fn event(&mut self) -> Result<Option<Event>, Error> {
         while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {

@@ -73,6 +73,10 @@ impl Conversation {
         let mut input = std::mem::take(&mut self.input);
         let mut read = 0;
         let event = loop {
+            // What follows the request that ends the connection is never answered.
+            if self.over {
+                break None;
+            }
             let rest = input.get(read..).unwrap_or_default();
             let Some((record, length)) = Record::parse(rest)? else {
                 break None;
@@ -105,6 +109,11 @@ impl Conversation {
     /// Whether the connection is to be closed once they are.
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether nothing has come in of a request that is not answered yet.
+    pub fn is_idle(&self) -> bool {
+        self.request.is_none() && self.input.is_empty()
     }
 
     fn record(&mut self, record: Record<'_>) -> Result<Option<Event>, Error> {
@@ -326,6 +335,26 @@ mod tests {
             assert_eq!(conversation.event(), Ok(None));
             assert_eq!(said(&conversation.output()), [ended(1, UNKNOWN_ROLE)]);
             assert!(conversation.is_over());
+        }
+    }
+
+    #[test]
+    fn nothing_behind_the_request_that_ends_the_connection_is_answered() {
+        let unknown_role = begin(1, 1, 0);
+        let aborted = [begin(1, 2, 0), bytes(record::ABORT_REQUEST, 1, b"")].concat();
+        for first in [unknown_role, aborted] {
+            for pieces in [
+                vec![[first.clone(), request(2, KEEP, b"\x01\x01ab")].concat()],
+                vec![first.clone(), request(2, KEEP, b"\x01\x01ab")],
+            ] {
+                let mut conversation = Conversation::default();
+                for piece in pieces {
+                    conversation.receive(&piece);
+                    assert_eq!(conversation.event(), Ok(None));
+                }
+                assert!(conversation.is_over());
+                assert_eq!(said(&conversation.output()).len(), 1);
+            }
         }
     }
 

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_core::Verdict;
-use hallpass_core::configuration::Listener;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, LOCATION};
 use hyper::server::conn::http1;
@@ -35,7 +34,7 @@ pub use self::credentials::{Accepting, authorization, session_credential};
 pub use self::identity::time;
 use self::login::login_url;
 use self::route::{Asked, Route, route};
-use crate::connections::Ended;
+use crate::connections::{Caller, Ended};
 use crate::door::Door;
 use crate::site::{Asking, Site};
 use crate::sites::Sites;
@@ -51,15 +50,19 @@ pub async fn serve<S>(
     stream: S,
     site: Arc<Site>,
     sites: Arc<Sites>,
-    peer: Peer,
-    at: Arc<Listener>,
+    caller: Caller,
     mut ended: Ended,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(move |request| {
-        let (site, sites, at) = (Arc::clone(&site), Arc::clone(&sites), Arc::clone(&at));
-        async move { Ok::<_, Infallible>(answer(&sites, &site, request, peer, &at).await) }
+        let (site, sites, caller) = (Arc::clone(&site), Arc::clone(&sites), caller.clone());
+        async move {
+            let in_progress = caller.place.asking();
+            let answer = answer(&sites, &site, request, &caller).await;
+            drop(in_progress);
+            Ok::<_, Infallible>(answer)
+        }
     });
     // Answers are sent as they come, even where more has been read: what follows may be no request.
     let mut connection = http1::Builder::new()
@@ -87,9 +90,10 @@ async fn answer(
     sites: &Sites,
     first: &Arc<Site>,
     request: Request<Incoming>,
-    peer: Peer,
-    at: &Listener,
+    caller: &Caller,
 ) -> Answer {
+    let Caller { peer, at, .. } = caller;
+    let peer = *peer;
     let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path(), head.uri.query());
