@@ -58,6 +58,8 @@ pub struct Asking<'a> {
     pub ignore_case: bool,
     /// Whether a name without any credential may be asked about.
     pub vouches: bool,
+    /// Whether the host may make paths of names.
+    pub for_paths: bool,
     /// How long there is, where that is less than the configuration says.
     pub time: Option<Duration>,
 }
@@ -73,6 +75,7 @@ impl Asking<'_> {
             wants_groups: true,
             ignore_case: false,
             vouches: false,
+            for_paths: false,
             time: None,
         }
     }
@@ -116,6 +119,7 @@ impl Site {
             wants_groups,
             ignore_case,
             vouches,
+            for_paths,
             time,
         } = asking;
         let most = self.configuration.limits.deadline;
@@ -157,6 +161,9 @@ impl Site {
             if matches!(verdict, Verdict::Granted(_)) {
                 break;
             }
+        }
+        if for_paths {
+            verdict = hallpass_program::for_paths(verdict, name.as_deref());
         }
         let took = started.elapsed();
         let decision = Decision {

@@ -138,6 +138,7 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool) -> Decided {
     let shown = Shown::of(local, Credential::Password(password));
     let asking = Asking {
         host: service.as_deref(),
+        for_paths: true,
         ..Asking::new(Door::DovecotAuth, Client::at(client.filter(|_| trusted)))
     };
     let verdict = site.decide(Ok(shown), asking).await;

@@ -96,6 +96,7 @@ async fn ask(request: &Request, site: &Site, caller: &Caller) -> Option<bool> {
     let client = request.client.filter(|_| site.trusts(caller.peer));
     let asking = Asking {
         host: Some(service),
+        for_paths: true,
         ..Asking::new(Door::Saslauthd, Client::at(client))
     };
     let verdict = site.decide(Ok(shown), asking).await;
