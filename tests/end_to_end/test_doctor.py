@@ -1131,7 +1131,7 @@ def test_nginxs_user_cannot_open_the_socket(nginx):
     main = nginx.patient.directory / "etc/nginx.conf"
     main.write_text("user www-data;\n" + main.read_text())
     doctor = nginx_doctor(nginx)
-    doctor.names("nginx-socket", "usermod -aG hallpass www-data", "problem", 1)
+    doctor.names("nginx-socket", "usermod -aG hallpass-ask www-data", "problem", 1)
     assert "http.sock has the mode 0660" in doctor.complaints[0]["seen"]
 
 

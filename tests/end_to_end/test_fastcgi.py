@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from hosts import fastcgi, web
+from hosts import fastcgi, httpd, web
 from hosts.accounts import CASES, PASSWORDS
 from hosts.apache_fcgi import apache
 from hosts.daemon import hallpassd
@@ -34,7 +34,8 @@ from hosts.fastcgi import (
 from hosts.fixtures import UNTHROTTLED, site_replacements, site_with_accounts
 from hosts.lighttpd import lighttpd
 from hosts.web import basic
-from processes import LOOPBACK, free_port
+from processes import LOOPBACK, free_port, give_away
+from programs import run
 
 
 class World:
@@ -162,6 +163,64 @@ def test_apache_vouches_for_whom_it_let_in(world):
 
     assert role("alice") == 200
     assert [role(name) for name in ("erin", "nobody", "", "al\nice")] == [401] * 4
+
+
+VOUCHED = {"FCGI_APACHE_ROLE": "AUTHORIZER"}
+SOMEBODY_AND_NOBODY = ("alice", "bob", "erin", "nobody", "root", "Alice")
+
+
+def test_without_vouch_tcp_tells_nothing_of_a_name(world):
+    """Any local user can ask there."""
+    answers = [
+        fastcgi.ask(world.tcp, VOUCHED | {"REMOTE_USER": user}) for user in SOMEBODY_AND_NOBODY
+    ]
+    assert {answer.status for answer in answers} == {403}
+    assert all(answer == answers[0] and not answer.variables for answer in answers)
+    assert "daemon.vouch" in world.daemon.log()
+    # A password is asked about there as before.
+    good = fastcgi.ask(world.tcp, VOUCHED | password("alice"))
+    assert good.variables["REMOTE_EMAIL"]
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_who_vouches_is_what_vouch_says(directory, hallpass_programs, site, empty):
+    tcp = (LOOPBACK, free_port())
+    listener = "tcp:{}:{}".format(*tcp)
+    vouch = [] if empty else [listener]
+    listeners = {"fastcgi": [f"unix:{directory / 'fcgi.sock'}", listener], "vouch": vouch}
+    world = World(site, directory, hallpass_programs, **listeners)
+    world.tcp = tcp
+    with world.running():
+        for address, vouches in ((world.socket, False), (world.tcp, not empty)):
+            told = {
+                user: fastcgi.ask(address, VOUCHED | {"REMOTE_USER": user}).status
+                for user in SOMEBODY_AND_NOBODY
+            }
+            if vouches:
+                assert (told["alice"], told["erin"], told["nobody"]) == (200, 401, 401)
+            else:
+                assert set(told.values()) == {403}
+        # The programs that ask the daemon stand under the same rule.
+        via = site.write_configuration(
+            f"{directory.name}-via.toml", **{"via": f"unix:{world.http}", "via_only": True}
+        )
+        member = run(
+            [hallpass_programs["hallpass-apache"], "group", "--config", via],
+            b"alice\neditors\n",
+        )
+        assert member.code != 0
+
+
+def test_a_vouch_that_names_no_listener_is_warned_of(directory, hallpass_programs, site):
+    for listed, words in (
+        (["tcp:127.0.0.1:9999"], "has an effect only where systemd"),
+        (["tcp"], "daemon.vouch"),
+        (["127.0.0.1"], "daemon.vouch"),
+        (["fastcgi"], "daemon.vouch"),
+    ):
+        config = site.write_configuration("vouch.toml", daemon={"vouch": listed})
+        result = run([hallpass_programs["hallpassd"], "--check-config", "--config", config])
+        assert words in result.stderr.decode(), result
 
 
 def test_permission_is_told_from_identity(directory, hallpass_programs, site):
@@ -451,6 +510,46 @@ def test_apache_ignores_what_a_client_says_it_is(served):
     }
     assert served.ask("/private/user", **forged).status == 302
     assert served.ask("/members/user", **forged).status == 401
+
+
+AUTHORIZES = """
+AuthnzFcgiDefineProvider authz hallpass-member fcgi://{address}/
+<Directory "{directory}/www">
+    AuthType Basic
+    AuthName "Anybody"
+    AuthBasicProvider anon
+    Anonymous *
+    Anonymous_VerifyEmail Off
+    Anonymous_MustGiveEmail Off
+    Require hallpass-member
+</Directory>
+DocumentRoot "{directory}/www"
+"""
+
+
+@pytest.mark.parametrize("vouch", [True, False])
+def test_apache_asks_about_whom_it_has_let_in(directory, hallpass_programs, site, vouch):
+    fcgi, port = free_port(), free_port()
+    listener = f"tcp:{LOOPBACK}:{fcgi}"
+    (directory / "www").mkdir()
+    (directory / "www/page").write_text("in\n")
+    give_away(directory)
+    daemon = {"listen": [], "fastcgi": [listener]} | ({"vouch": [listener]} if vouch else {})
+    config = site.write_configuration("authorizes.toml", daemon=daemon)
+    modules = "mpm_event authn_core authz_core authz_user auth_basic authn_anon authnz_fcgi mime".split()
+    names = {"address": f"{LOOPBACK}:{fcgi}", "directory": directory}
+    text = httpd.configuration(directory, port, modules, AUTHORIZES.format(**names))
+    with (
+        hallpassd(hallpass_programs["hallpassd"], config, (LOOPBACK, fcgi)),
+        httpd.httpd(directory, port, text),
+    ):
+
+        def asked(user: str) -> int:
+            headers = {"Authorization": basic(user, "whatever")}
+            return web.ask((LOOPBACK, port), "/page", headers).status
+
+        assert asked("alice") == (200 if vouch else 401)
+        assert [asked(user) for user in ("erin", "nobody")] == [401] * 2
 
 
 def test_apache_fails_closed(served, site):

@@ -159,11 +159,46 @@ def test_the_user_and_the_directory(installed):
     directory = (installed / "etc/hallpass").stat()
     assert stat.S_IMODE(directory.st_mode) == 0o750
     assert (directory.st_uid, directory.st_gid) == (0, int(gid))
+    groups = (installed / "etc/group").read_text()
+    asks = re.search(r"^hallpass-ask:[^:]*:(\d+):$", groups, re.M).group(1)
+    assert 0 < int(asks) < 1000 and asks != gid
     # Nobody is let in, and nothing started, before there is a site.
     assert not list((installed / "etc/hallpass").iterdir())
     for unit in ["hallpassd.service", "hallpassd.socket"]:
         text = (installed / "lib/systemd/system" / unit).read_text()
         assert "ConditionPathExists=/etc/hallpass/hallpass.toml" in text
+
+
+def test_who_may_ask_may_not_read(installed):
+    """The sockets are of another group than configurations and secrets."""
+
+    def unit(name: str) -> dict[str, str]:
+        text = (installed / "lib/systemd/system" / name).read_text()
+        return dict(re.findall(r"^(\w+)=(.*)$", text, re.M))
+
+    socket, service = unit("hallpassd.socket"), unit("hallpassd.service")
+    assert socket["SocketGroup"] == "hallpass-ask" and socket["SocketMode"] == "0660"
+    # Sockets that the daemon makes itself have the group that it runs as.
+    assert service["Group"] == "hallpass-ask"
+    assert service["SupplementaryGroups"] == "hallpass"
+    assert "hallpass-ask" not in (installed / "usr/lib/tmpfiles.d/hallpass.conf").read_text()
+
+
+def test_who_could_ask_before_the_group_was_there_can_still_ask(base_directory, package, later):
+    machine = Machine(base_directory / "before")
+    machine.dpkg("--install", package)
+    groups = machine / "etc/group"
+    without = re.sub(r"(?m)^hallpass-ask:.*\n", "", groups.read_text())
+    groups.write_text(re.sub(r"(?m)^(hallpass:.*:)$", r"\1www-data,ejabberd", without))
+    shadow = machine / "etc/gshadow"
+    if shadow.exists():
+        shadow.write_text(re.sub(r"(?m)^hallpass-ask:.*\n", "", shadow.read_text()))
+    machine.dpkg("--install", later)
+    assert re.search(r"^hallpass-ask:.*:www-data,ejabberd$", groups.read_text(), re.M)
+    # Whom an administrator takes out of it afterwards stays out.
+    groups.write_text(re.sub(r"(?m)^(hallpass-ask:.*:).*$", r"\1", groups.read_text()))
+    machine.dpkg("--install", later)
+    assert re.search(r"^hallpass-ask:[^:]*:\d+:$", groups.read_text(), re.M)
 
 
 def test_systemd_finds_nothing_wrong(installed):

@@ -6,7 +6,7 @@ use std::time::Instant;
 use hallpass_core::{ClaimedName, Conditions, Question, Reason, Verdict};
 use hallpass_program::lines::{Decoder, Line};
 use hallpass_program::log::Decision;
-use hallpass_program::{Helper, Log, Site, Source, converse};
+use hallpass_program::{Helper, Log, Site, Source, converse, for_paths};
 
 use crate::map;
 
@@ -73,7 +73,8 @@ impl Server {
                     conditions: self.conditions.clone(),
                     ..Question::new(ClaimedName::Nameless, credential)
                 };
-                site.ask(question, deadline)
+                // A rule of mod_rewrite's may put the name into a path.
+                for_paths(site.ask(question, deadline), None)
             }
             Err(reason) => Verdict::Denied(reason),
         }

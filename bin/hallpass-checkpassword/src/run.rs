@@ -15,7 +15,7 @@ use hallpass_core::{
     Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, ask_once, exit_after, read_from_until};
+use hallpass_program::{Log, ask_once, exit_after, for_paths, read_from_until};
 use zeroize::Zeroizing;
 
 use crate::answer::{Asked, MISUSED, UNAVAILABLE, exit_code};
@@ -88,6 +88,7 @@ pub fn main() -> ExitCode {
         }
         Err(unavailable) => unavailable.into(),
     };
+    let verdict = for_paths(verdict, user.as_deref());
     log.decision(&Decision {
         user: user.as_deref(),
         client,

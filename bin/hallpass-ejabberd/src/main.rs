@@ -4,5 +4,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    hallpass_program::harden();
     hallpass_ejabberd::main()
 }

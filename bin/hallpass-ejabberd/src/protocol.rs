@@ -4,7 +4,7 @@
 //! are `command:user:server` and, for some commands, `:password`. Source: extauth.erl and
 //! ejabberd_auth_external.erl of ejabberd 23.01; unchanged from 16.01 to 26.07.
 
-use hallpass_program::{Framing, append};
+use hallpass_program::{Framing, append, drop_front};
 use zeroize::Zeroizing;
 
 /// One request, its fields as they came.
@@ -141,7 +141,7 @@ impl Decoder {
         let (length, rest) = self.buffer.split_first_chunk()?;
         let length = usize::from(u16::from_be_bytes(*length));
         let message = Zeroizing::new(rest.get(..length)?.to_vec());
-        self.buffer.drain(..2 + length);
+        drop_front(&mut self.buffer, 2 + length);
         Some(message)
     }
 }

@@ -11,7 +11,7 @@ use hallpass_core::{
     Unavailable, Verdict,
 };
 use hallpass_program::log::Decision;
-use hallpass_program::{Log, ask_once, exit_after, read_until};
+use hallpass_program::{Log, ask_once, exit_after, for_paths, read_until};
 use zeroize::Zeroizing;
 
 use crate::input::{self, Asked};
@@ -82,6 +82,7 @@ pub fn main() -> ExitCode {
         }
         Err(verdict) => verdict,
     };
+    let verdict = for_paths(verdict, user.as_deref());
     log.decision(&Decision {
         user: user.as_deref(),
         client,

@@ -21,5 +21,6 @@ mod ticket;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    hallpass_program::harden();
     run::main()
 }

@@ -5,9 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_core::configuration::Listener;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
+use crate::crowd::{Crowd, Place};
 use crate::dovecot;
 use crate::fastcgi;
 use crate::http;
@@ -27,6 +29,8 @@ const BREATH: Duration = Duration::from_millis(50);
 pub struct Service {
     pub socket: Socket,
     pub protocol: Protocol,
+    /// Where the socket listens.
+    pub listener: Arc<Listener>,
     /// The site that is asked where no path names another.
     pub site: Arc<Site>,
     pub sites: Arc<Sites>,
@@ -64,15 +68,14 @@ impl Service {
         let Self {
             socket,
             protocol,
+            listener,
             site,
             sites,
         } = self;
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let crowd = Crowd::new(MOST_CONNECTIONS);
         let (open, mut closed) = mpsc::channel::<Infallible>(1);
         loop {
-            let permit = Arc::clone(&room).acquire_owned();
-            let next = async { (permit.await, socket.accept().await) };
-            let Some((permit, accepted)) = ended.or(next).await else {
+            let Some(accepted) = ended.or(socket.accept()).await else {
                 break;
             };
             let (connection, peer) = match accepted {
@@ -80,27 +83,38 @@ impl Service {
                 Err(error) => {
                     site.log
                         .error(&format!("cannot accept a connection: {error}"));
+                    // It may be for want of descriptors.
+                    crowd.dismiss();
                     tokio::time::sleep(BREATH).await;
                     continue;
                 }
             };
+            let Some(place) = ended.or(crowd.place()).await else {
+                break;
+            };
             let (site, sites) = (Arc::clone(&site), Arc::clone(&sites));
+            let at = Arc::clone(&listener);
             let (ended, open) = (ended.clone(), open.clone());
+            let caller = Caller { peer, at, place };
             tokio::spawn(async move {
                 match connection {
                     Connection::Tcp(stream) => {
-                        serve(stream, protocol, site, sites, peer, ended).await;
+                        serve(stream, protocol, site, sites, caller, ended).await;
                     }
                     Connection::Unix(stream) => {
-                        serve(stream, protocol, site, sites, peer, ended).await;
+                        serve(stream, protocol, site, sites, caller, ended).await;
                     }
                 }
-                drop((permit, open));
+                drop(open);
             });
         }
         drop((socket, open));
         // Every answer comes within the deadline; a client that does not take it is not waited for.
-        let patience = site.configuration.limits.deadline + Duration::from_secs(1);
+        let patience = site
+            .configuration
+            .limits
+            .deadline
+            .saturating_add(Duration::from_secs(1));
         if tokio::time::timeout(patience, closed.recv()).await.is_err() {
             site.log
                 .warning("clients did not take their answers in time");
@@ -108,20 +122,36 @@ impl Service {
     }
 }
 
+/// Who asks on a connection, and where.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub peer: Peer,
+    /// The listener that the connection came to.
+    pub at: Arc<Listener>,
+    pub place: Arc<Place>,
+}
+
 async fn serve<S>(
     stream: S,
     protocol: Protocol,
     site: Arc<Site>,
     sites: Arc<Sites>,
-    peer: Peer,
+    caller: Caller,
     ended: Ended,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    match protocol {
-        Protocol::Http => http::serve(stream, site, sites, peer, ended).await,
-        Protocol::Fastcgi => fastcgi::serve(stream, &site, peer, ended).await,
-        Protocol::DovecotAuth => dovecot::serve(stream, &site, peer, ended).await,
-        Protocol::Saslauthd => saslauthd::serve(stream, &site, ended).await,
+    let place = Arc::clone(&caller.place);
+    let served = async {
+        match protocol {
+            Protocol::Http => http::serve(stream, site, sites, caller, ended).await,
+            Protocol::Fastcgi => fastcgi::serve(stream, &site, &caller, ended).await,
+            Protocol::DovecotAuth => dovecot::serve(stream, &site, &caller, ended).await,
+            Protocol::Saslauthd => saslauthd::serve(stream, &site, &caller, ended).await,
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        () = place.told_to_leave() => {}
     }
 }

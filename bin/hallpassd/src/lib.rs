@@ -5,6 +5,7 @@
 
 mod activation;
 mod connections;
+mod crowd;
 mod door;
 mod dovecot;
 mod engine;

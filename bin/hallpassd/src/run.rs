@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use hallpass_core::configuration::Listener;
 use hallpass_program::{Log, on_terminate};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -53,9 +54,10 @@ pub async fn run(sites: Sites) -> ExitCode {
 
 /// Opens the sockets.
 fn open(sites: &Arc<Sites>, first: &Arc<Site>) -> Result<Vec<Service>, String> {
-    let service = |protocol: Protocol, socket: Socket, site: &Arc<Site>| Service {
+    let service = |protocol: Protocol, socket: Socket, at: Listener, site: &Arc<Site>| Service {
         socket,
         protocol,
+        listener: Arc::new(at),
         site: Arc::clone(site),
         sites: Arc::clone(sites),
     };
@@ -72,7 +74,10 @@ fn open(sites: &Arc<Sites>, first: &Arc<Site>) -> Result<Vec<Service>, String> {
     let mut services = Vec::new();
     for (protocol, socket) in handed {
         log.info("listening at a socket that systemd handed over");
-        services.push(service(protocol, socket, first));
+        let at = socket
+            .listener()
+            .map_err(|error| format!("cannot use a socket that systemd hands over: {error}"))?;
+        services.push(service(protocol, socket, at, first));
     }
     for opening in openings {
         let listener = &opening.listener;
@@ -80,7 +85,7 @@ fn open(sites: &Arc<Sites>, first: &Arc<Site>) -> Result<Vec<Service>, String> {
             .map_err(|error| format!("cannot listen at {listener}: {error}"))?;
         log.info(&format!("listening at {listener}"));
         let site = sites.all().get(opening.site).unwrap_or(first);
-        services.push(service(opening.protocol, socket, site));
+        services.push(service(opening.protocol, socket, listener.clone(), site));
     }
     if services.is_empty() {
         return Err("daemon.listen: there is nothing to listen at".to_owned());

@@ -1,6 +1,7 @@
 //! One site, ready to be asked through any door.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use hallpass_core::basic::Unreadable;
@@ -25,6 +26,7 @@ pub struct Site {
     pub metrics: SiteMetrics,
     pub engine: Engine,
     tickets: Option<Tickets>,
+    told_of_vouch: AtomicBool,
 }
 
 /// What a request shows: the name that its host goes on with, and its credentials, the cheapest to
@@ -54,6 +56,10 @@ pub struct Asking<'a> {
     pub wants_groups: bool,
     /// Whether the case of names counts for nothing, whatever the configuration says.
     pub ignore_case: bool,
+    /// Whether a name without any credential may be asked about.
+    pub vouches: bool,
+    /// Whether the host may make paths of names.
+    pub for_paths: bool,
     /// How long there is, where that is less than the configuration says.
     pub time: Option<Duration>,
 }
@@ -68,6 +74,8 @@ impl Asking<'_> {
             conditions: Conditions::default(),
             wants_groups: true,
             ignore_case: false,
+            vouches: false,
+            for_paths: false,
             time: None,
         }
     }
@@ -85,6 +93,7 @@ impl Site {
         let tickets = configuration.tickets.as_ref();
         Ok(Self {
             tickets: tickets.map(TicketSettings::tickets),
+            told_of_vouch: AtomicBool::new(false),
             configuration,
             log,
             metrics,
@@ -109,6 +118,8 @@ impl Site {
             mut conditions,
             wants_groups,
             ignore_case,
+            vouches,
+            for_paths,
             time,
         } = asking;
         let most = self.configuration.limits.deadline;
@@ -125,6 +136,12 @@ impl Site {
         };
         let mut credentials = credentials.into_iter();
         while let Some(credential) = credentials.next() {
+            if !vouches && matches!(credential, Credential::Vouched) {
+                // The same for every name, so that no answer tells which accounts there are.
+                verdict = Verdict::Denied(Reason::NotPermitted);
+                self.tell_of_vouch(door);
+                break;
+            }
             let last = credentials.as_slice().is_empty();
             let question = Question {
                 name: name.clone(),
@@ -145,6 +162,9 @@ impl Site {
                 break;
             }
         }
+        if for_paths {
+            verdict = hallpass_program::for_paths(verdict, name.as_deref());
+        }
         let took = started.elapsed();
         let decision = Decision {
             user: name.as_deref(),
@@ -159,6 +179,17 @@ impl Site {
         self.log.decision_through(&decision, &through);
         self.metrics.count(door, &verdict, took);
         verdict
+    }
+
+    /// Says once what to do where a host that should ask about bare names may not.
+    fn tell_of_vouch(&self, door: Door) {
+        if !self.told_of_vouch.swap(true, Ordering::Relaxed) {
+            self.log.warning(&format!(
+                "{}: a name without any credential was asked about, and refused: list the listener \
+                 in daemon.vouch if all who can reach it may know who has an account",
+                door.word(),
+            ));
+        }
     }
 
     /// Whether tickets are switched on.

@@ -55,6 +55,22 @@ impl Socket {
         }
     }
 
+    /// Where it listens, as the system says it.
+    pub fn listener(&self) -> io::Result<Listener> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(Listener::Tcp),
+            Self::Unix { listener, .. } => {
+                let address = listener.local_addr()?;
+                // One without a path is in the abstract name space, and has no mode.
+                let path = address.as_pathname().unwrap_or(Path::new("@"));
+                Ok(Listener::Unix {
+                    path: path.to_path_buf(),
+                    mode: 0o777,
+                })
+            }
+        }
+    }
+
     /// A TCP socket that listens already.
     pub fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;

@@ -89,19 +89,13 @@ fn refuse(error: &str, checking: bool) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// As many connections as the system lets the daemon have, and no picture of its memory, passwords
-/// included, on any disk.
+/// Takes as many connections as the system lets the daemon have.
 fn raise_limits() {
     let files = getrlimit(Resource::Nofile);
     let most = Rlimit {
         current: files.maximum,
         ..files
     };
-    // Without either, the daemon serves as well as it can.
+    // Without them, the daemon serves as well as it can.
     let _ = setrlimit(Resource::Nofile, most);
-    let none = Rlimit {
-        current: Some(0),
-        maximum: getrlimit(Resource::Core).maximum,
-    };
-    let _ = setrlimit(Resource::Core, none);
 }

@@ -164,6 +164,27 @@ fn more_errors_are_found() {
         "[log]\nto = \"stdout\"",
         "name = \"a/b\"",
         "name = \"\"",
+        "name = \"auth\"",
+        "name = \"session\"",
+        "name = \"ticket\"",
+        "name = \"check\"",
+        "name = \"question\"",
+        "name = \"cache\"",
+        "name = \"healthz\"",
+        "name = \"readyz\"",
+        "name = \"metrics\"",
+        "name = \"ended\"",
+        "name = \"as\"",
+        "[daemon]\nvouch = [\"fastcgi\"]",
+        "[daemon]\nvouch = \"unix\"",
+        "[limits]\ndeadline = \"61m\"",
+        "[limits]\ndeadline = \"30d\"",
+        "[limits]\ndeadline = \"18446744073709551615s\"",
+        "[limits]\nfailure_window = \"32d\"",
+        "[tickets]\nlifetime = \"32d\"",
+        "[daemon]\nverified_cache = \"32d\"",
+        "[django]\nsession_cookie_age = \"36501d\"",
+        "[django]\nsession_cookie_age = 4294967294",
         "[tickets]\nkye = \"x\"",
     ] {
         let error = error(&format!("{HEAD}{text}"));
@@ -213,6 +234,8 @@ fn paths_are_relative_to_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("site.toml");
     std::fs::write(directory.path().join("key"), "the key\n").unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(directory.path().join("key"), private).unwrap();
     let text = format!(
         "{HEAD}[django]\nsecret_key = {{ file = \"key\" }}\n[daemon]\nlisten = \
                         [\"unix:run/x.sock?mode=0600\", \"tcp:[::1]:80\"]"
@@ -279,5 +302,117 @@ fn a_cookie_rule_is_one_of_four_words() {
             let error = error(&text);
             assert!(error.contains("cookie_rule"), "{error}");
         }
+    }
+}
+
+#[test]
+fn no_wait_is_longer_than_an_hour() {
+    let database = |keys: &str| {
+        format!("framework = \"django\"\ndatabase = {{ url = \"postgres:///x\", {keys} }}\n")
+    };
+    for key in ["connect_timeout", "query_timeout"] {
+        assert!(error(&database(&format!("{key} = \"3601s\""))).contains("is longer than \"1h\""));
+        let cache = format!("{HEAD}[django]\ncache = {{ url = \"redis://h\", {key} = \"30d\" }}\n");
+        assert!(error(&cache).contains("is longer than \"1h\""), "{key}");
+    }
+    let http = "session_source = \"http\"\n[http]\nurl = \"http://127.0.0.1/\"\ncookie = \"c\"\n\
+                username = \"/u\"\ntimeout = \"30d\"";
+    assert!(error(&format!("{HEAD}{http}")).contains("is longer than \"1h\""));
+    for longest in ["deadline = \"1h\"", "failure_window = \"31d\""] {
+        good(&format!("[limits]\n{longest}"));
+    }
+}
+
+#[test]
+fn a_site_may_be_called_as_a_path_begins_or_goes_on() {
+    for name in ["authors", "sessions", "Auth", "a", "v1"] {
+        let text = format!("name = \"{name}\"\n");
+        assert_eq!(good(&text).name.as_deref(), Some(name));
+    }
+}
+
+#[test]
+fn files_that_others_can_change_or_read_are_warned_about() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let (path, key) = (
+        directory.path().join("site.toml"),
+        directory.path().join("key"),
+    );
+    std::fs::write(
+        &path,
+        format!("{HEAD}[django]\nsecret_key = {{ file = \"key\" }}"),
+    )
+    .unwrap();
+    std::fs::write(&key, "the key").unwrap();
+    let warnings = |of_file: u32, of_key: u32| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(of_file)).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(of_key)).unwrap();
+        Configuration::load(&path).unwrap().warnings
+    };
+    // Without a secret in it, everybody may read the configuration.
+    for good in [(0o644, 0o600), (0o640, 0o640), (0o600, 0o400)] {
+        assert!(warnings(good.0, good.1).is_empty(), "{good:?}");
+    }
+    for (of_file, of_key, expected) in [
+        (0o644, 0o644, "django.secret_key: is a secret in"),
+        (0o644, 0o604, "which everybody can read"),
+        (0o644, 0o620, "django.secret_key: "),
+        (0o646, 0o600, "site.toml: others can write it"),
+        (0o664, 0o600, "site.toml: others can write it"),
+        (0o666, 0o600, "chmod go-w"),
+    ] {
+        let warnings = warnings(of_file, of_key);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains(expected), "{warnings:?}");
+    }
+    assert_eq!(warnings(0o666, 0o666).len(), 3);
+}
+
+#[test]
+fn listeners_that_are_open_to_all_are_warned_about() {
+    for (listener, warnings) in [
+        ("tcp:127.0.0.1:1", 0),
+        ("tcp:127.9.9.9:1", 0),
+        ("tcp:[::1]:1", 0),
+        ("tcp:[::ffff:127.0.0.1]:1", 0),
+        ("unix:/s", 0),
+        ("unix:/s?mode=0660", 0),
+        ("unix:/s?mode=0664", 0),
+        ("unix:/s?mode=0666", 1),
+        ("unix:/s?mode=0662", 1),
+        ("tcp:0.0.0.0:1", 1),
+        ("tcp:[::]:1", 1),
+        ("tcp:192.0.2.1:1", 1),
+    ] {
+        for key in ["listen", "fastcgi", "dovecot_auth"] {
+            let configuration = good(&format!("[daemon]\n{key} = [\"{listener}\"]"));
+            assert_eq!(configuration.warnings.len(), warnings, "{key} {listener}");
+        }
+    }
+}
+
+#[test]
+fn who_vouches_is_said() {
+    let vouches = |daemon: &str, listener: &str| {
+        let configuration = good(&format!("[daemon]\nlisten = [\"{listener}\"]\n{daemon}\n"));
+        configuration
+            .daemon
+            .vouches(&configuration.daemon.listen[0])
+    };
+    for (daemon, unix, tcp) in [
+        ("", true, false),
+        ("vouch = [\"unix\"]", true, false),
+        ("vouch = []", false, false),
+        ("vouch = [\"tcp:127.0.0.1:1\"]", false, true),
+        ("vouch = [\"tcp:127.0.0.1:2\"]", false, false),
+        ("vouch = [\"tcp:0.0.0.0:1\"]", false, false),
+        ("vouch = [\"unix:/s\"]", true, false),
+        ("vouch = [\"unix:/s?mode=0600\"]", true, false),
+        ("vouch = [\"unix:/t\"]", false, false),
+        ("vouch = [\"unix\", \"tcp:127.0.0.1:1\"]", true, true),
+    ] {
+        assert_eq!(vouches(daemon, "unix:/s"), unix, "{daemon}");
+        assert_eq!(vouches(daemon, "tcp:127.0.0.1:1"), tcp, "{daemon}");
     }
 }

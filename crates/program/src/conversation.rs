@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::Instant;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{Log, on_terminate};
 
@@ -85,12 +85,16 @@ fn read<F: Framing>(mut framing: F, events: &SyncSender<Event<F::Message>>) {
     loop {
         let read = match input.read(&mut *bytes) {
             Ok(0) => break,
-            Ok(count) => bytes.get(..count).unwrap_or_default(),
+            Ok(count) => bytes.get_mut(..count).unwrap_or_default(),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
         let mut send = |message| events.send(Event::Message(message, Instant::now())).is_ok();
-        if !framing.push(read, &mut send) {
+        let goes_on = framing.push(read, &mut send);
+        // A password may be in it, and the next message, which would overwrite it, may be long in
+        // coming.
+        read.zeroize();
+        if !goes_on {
             return;
         }
     }

@@ -10,18 +10,21 @@ use std::time::Duration;
 use hallpass_core::{ClaimedName, Client, Credential, Verdict};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::timeout;
-use zeroize::Zeroizing;
+use tokio::time::{Instant, sleep_until, timeout};
+use zeroize::{Zeroize, Zeroizing};
 
 use self::protocol::{Conversation, Event, Login, Number, greeting};
-use crate::connections::Ended;
+use crate::connections::{Caller, Ended};
 use crate::door::Door;
 use crate::sasl::without_realm;
 use crate::site::{Asking, Shown, Site};
-use crate::sockets::Peer;
 
 /// How long a host may take to take what is sent.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a host may take to say who it is.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long it may keep a connection on which nothing is said. Hosts connect anew.
+const IDLE: Duration = Duration::from_secs(600);
 /// How many bytes are read at a time.
 const PIECE: usize = 4096;
 
@@ -37,7 +40,7 @@ struct Decided {
 
 /// Serves one connection until it is closed or broken, or the daemon is told to end, and then until
 /// what was asked is answered.
-pub async fn serve<S>(mut stream: S, site: &Arc<Site>, peer: Peer, mut ended: Ended)
+pub async fn serve<S>(mut stream: S, site: &Arc<Site>, caller: &Caller, mut ended: Ended)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -57,9 +60,11 @@ where
     let mut deciding: JoinSet<Decided> = JoinSet::new();
     let mut asked: BTreeMap<Number, AbortHandle> = BTreeMap::new();
     let mut ending = false;
+    let mut until = Instant::now() + HANDSHAKE;
     while !(ending && deciding.is_empty()) {
         tokio::select! {
             () = ended.wait(), if !ending => ending = true,
+            () = sleep_until(until), if deciding.is_empty() => return,
             Some(decided) = deciding.join_next() => {
                 // One that was cancelled has no verdict.
                 if let Ok(decided) = decided {
@@ -69,7 +74,10 @@ where
             }
             read = stream.read(&mut piece), if !ending => match read {
                 Ok(count) if count > 0 => {
-                    conversation.receive(piece.get(..count).unwrap_or_default());
+                    let bytes = piece.get_mut(..count).unwrap_or_default();
+                    conversation.receive(bytes);
+                    // A password may be in it, and the next piece long in coming.
+                    bytes.zeroize();
                 }
                 _ => return,
             },
@@ -79,8 +87,16 @@ where
                 Ok(None) => break,
                 Ok(Some(Event::Ask(login))) => {
                     let number = login.number;
-                    let decision = decide(Arc::clone(site), login, site.trusts(peer));
-                    asked.insert(number, deciding.spawn(decision));
+                    let decision = decide(Arc::clone(site), login, site.trusts(caller.peer));
+                    let in_progress = caller.place.asking();
+                    asked.insert(
+                        number,
+                        deciding.spawn(async move {
+                            let decided = decision.await;
+                            drop(in_progress);
+                            decided
+                        }),
+                    );
                 }
                 Ok(Some(Event::Cancel(number))) => {
                     if let Some(decision) = asked.remove(&number) {
@@ -96,6 +112,9 @@ where
         }
         if !send(&mut stream, &conversation.output()).await {
             return;
+        }
+        if conversation.has_greeted() {
+            until = Instant::now() + IDLE;
         }
     }
 }
@@ -119,6 +138,7 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool) -> Decided {
     let shown = Shown::of(local, Credential::Password(password));
     let asking = Asking {
         host: service.as_deref(),
+        for_paths: true,
         ..Asking::new(Door::DovecotAuth, Client::at(client.filter(|_| trusted)))
     };
     let verdict = site.decide(Ok(shown), asking).await;

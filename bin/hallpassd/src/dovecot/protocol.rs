@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_core::Secret;
-use zeroize::{Zeroize, Zeroizing};
+use hallpass_program::{append, drop_front};
+use zeroize::Zeroizing;
 
 /// The longest line that is read. Dovecot's own limit is half of it.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -72,7 +73,7 @@ pub enum Error {
 /// What is said on one connection.
 #[derive(Debug, Default)]
 pub struct Conversation {
-    input: Vec<u8>,
+    input: Zeroizing<Vec<u8>>,
     output: String,
     greeted: bool,
     /// How many requests there have been.
@@ -103,18 +104,23 @@ enum WaitsFor {
 impl Conversation {
     /// Takes bytes that came in.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        append(&mut self.input, bytes);
+    }
+
+    /// Whether the client has said which version it speaks.
+    pub fn has_greeted(&self) -> bool {
+        self.greeted
     }
 
     /// What the client wants by the lines that came in; `None` until more do.
     pub fn event(&mut self) -> Result<Option<Event>, Error> {
         while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
-            let line: Zeroizing<Vec<u8>> = self.input.drain(..=end).collect::<Vec<_>>().into();
-            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            let line = Zeroizing::new(self.input.get(..end).unwrap_or_default().to_vec());
+            drop_front(&mut self.input, end + 1);
             if line.len() > LONGEST_LINE {
                 return Err(Error::LongLine);
             }
-            if let Some(event) = self.line(line)? {
+            if let Some(event) = self.line(&line)? {
                 return Ok(Some(event));
             }
         }
@@ -272,12 +278,6 @@ impl Conversation {
         self.open.remove(&id);
         self.output += &format!("FAIL\t{id}\n");
         None
-    }
-}
-
-impl Drop for Conversation {
-    fn drop(&mut self) {
-        self.input.zeroize();
     }
 }
 

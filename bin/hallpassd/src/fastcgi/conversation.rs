@@ -1,7 +1,8 @@
 //! What is said on one connection: bytes in, questions out, answers in, bytes out. One request at a
 //! time; a server that sends another meanwhile is told so (FastCGI 1.0, sections 4 and 5).
 
-use zeroize::Zeroize;
+use hallpass_program::{append, drop_front};
+use zeroize::Zeroizing;
 
 use super::pairs;
 use super::record::{self, MANAGEMENT, Record, UnknownVersion};
@@ -23,7 +24,7 @@ const MOST_PARAMETERS: usize = 1 << 20;
 /// One connection.
 #[derive(Debug, Default)]
 pub struct Conversation {
-    input: Vec<u8>,
+    input: Zeroizing<Vec<u8>>,
     output: Vec<u8>,
     request: Option<Request>,
     over: bool,
@@ -33,7 +34,7 @@ pub struct Conversation {
 struct Request {
     id: u16,
     keep: bool,
-    parameters: Vec<u8>,
+    parameters: Zeroizing<Vec<u8>>,
     /// Whether its parameters are all there.
     asked: bool,
 }
@@ -42,7 +43,7 @@ struct Request {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// The answer to a request with these parameters, which are pairs.
-    Ask(Vec<u8>),
+    Ask(Zeroizing<Vec<u8>>),
     /// No answer any more to the request that was asked about.
     Abort,
 }
@@ -64,7 +65,7 @@ pub enum Error {
 impl Conversation {
     /// Takes bytes that came in.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        append(&mut self.input, bytes);
     }
 
     /// What the server wants by the bytes that came in; `None` until more do.
@@ -72,6 +73,10 @@ impl Conversation {
         let mut input = std::mem::take(&mut self.input);
         let mut read = 0;
         let event = loop {
+            // What follows the request that ends the connection is never answered.
+            if self.over {
+                break None;
+            }
             let rest = input.get(read..).unwrap_or_default();
             let Some((record, length)) = Record::parse(rest)? else {
                 break None;
@@ -82,11 +87,7 @@ impl Conversation {
                 break event;
             }
         };
-        // A password may be among what has been read.
-        if let Some(read) = input.get_mut(..read) {
-            read.zeroize();
-        }
-        input.drain(..read);
+        drop_front(&mut input, read);
         self.input = input;
         Ok(event)
     }
@@ -108,6 +109,11 @@ impl Conversation {
     /// Whether the connection is to be closed once they are.
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether nothing has come in of a request that is not answered yet.
+    pub fn is_idle(&self) -> bool {
+        self.request.is_none() && self.input.is_empty()
     }
 
     fn record(&mut self, record: Record<'_>) -> Result<Option<Event>, Error> {
@@ -138,7 +144,7 @@ impl Conversation {
                 if request.parameters.len() + record.content.len() > MOST_PARAMETERS {
                     return Err(Error::TooLong);
                 }
-                request.parameters.extend_from_slice(record.content);
+                append(&mut request.parameters, record.content);
             }
             // An authorizer reads no body, and records of requests that have ended count no more
             // (section 3.3).
@@ -162,7 +168,7 @@ impl Conversation {
             self.request = Some(Request {
                 id,
                 keep,
-                parameters: Vec::new(),
+                parameters: Zeroizing::default(),
                 asked: false,
             });
         }
@@ -206,12 +212,6 @@ const VALUES: [(&str, &str); 3] = [
     ("FCGI_MAX_REQS", "4096"),
     ("FCGI_MPXS_CONNS", "0"),
 ];
-
-impl Drop for Conversation {
-    fn drop(&mut self) {
-        self.input.zeroize();
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -264,7 +264,7 @@ mod tests {
                 conversation.receive(bytes);
                 events.extend(conversation.event().unwrap());
             }
-            assert_eq!(events, [Event::Ask(b"\x01\x01ab".to_vec())]);
+            assert_eq!(events, [Event::Ask(b"\x01\x01ab".to_vec().into())]);
             assert!(!conversation.is_over());
             conversation.answer(b"Status: 200\r\n\r\n");
             assert_eq!(
@@ -290,7 +290,7 @@ mod tests {
         conversation.receive(&bytes(record::PARAMS, 1, b""));
         // An authorizer may be sent an empty body.
         conversation.receive(&bytes(record::STDIN, 1, b""));
-        let asked = Event::Ask(b"\x04\x01namev".to_vec());
+        let asked = Event::Ask(b"\x04\x01namev".to_vec().into());
         assert_eq!(conversation.event(), Ok(Some(asked)));
         assert_eq!(conversation.event(), Ok(None));
     }
@@ -301,7 +301,10 @@ mod tests {
         for id in [1, 2, 2] {
             conversation.receive(&request(id, KEEP, b""));
             // Without parameters there is one record that ends them, and another.
-            assert_eq!(conversation.event(), Ok(Some(Event::Ask(Vec::new()))));
+            assert_eq!(
+                conversation.event(),
+                Ok(Some(Event::Ask(Vec::new().into())))
+            );
             conversation.answer(b"x");
             assert!(!conversation.is_over());
             assert_eq!(conversation.event(), Ok(None));
@@ -317,7 +320,10 @@ mod tests {
         assert_eq!(said(&conversation.output()), [ended(2, CANT_MPX_CONN)]);
         assert!(!conversation.is_over());
         conversation.receive(&bytes(record::PARAMS, 1, b""));
-        assert_eq!(conversation.event(), Ok(Some(Event::Ask(Vec::new()))));
+        assert_eq!(
+            conversation.event(),
+            Ok(Some(Event::Ask(Vec::new().into())))
+        );
     }
 
     #[test]
@@ -333,13 +339,36 @@ mod tests {
     }
 
     #[test]
+    fn nothing_behind_the_request_that_ends_the_connection_is_answered() {
+        let unknown_role = begin(1, 1, 0);
+        let aborted = [begin(1, 2, 0), bytes(record::ABORT_REQUEST, 1, b"")].concat();
+        for first in [unknown_role, aborted] {
+            for pieces in [
+                vec![[first.clone(), request(2, KEEP, b"\x01\x01ab")].concat()],
+                vec![first.clone(), request(2, KEEP, b"\x01\x01ab")],
+            ] {
+                let mut conversation = Conversation::default();
+                for piece in pieces {
+                    conversation.receive(&piece);
+                    assert_eq!(conversation.event(), Ok(None));
+                }
+                assert!(conversation.is_over());
+                assert_eq!(said(&conversation.output()).len(), 1);
+            }
+        }
+    }
+
+    #[test]
     fn a_request_can_be_aborted() {
         let mut conversation = Conversation::default();
         conversation.receive(&begin(1, 2, KEEP));
         conversation.receive(&bytes(record::ABORT_REQUEST, 1, b""));
         assert_eq!(conversation.event(), Ok(None));
         conversation.receive(&request(1, KEEP, b""));
-        assert_eq!(conversation.event(), Ok(Some(Event::Ask(Vec::new()))));
+        assert_eq!(
+            conversation.event(),
+            Ok(Some(Event::Ask(Vec::new().into())))
+        );
         conversation.receive(&bytes(record::ABORT_REQUEST, 9, b""));
         assert_eq!(conversation.event(), Ok(None));
         conversation.receive(&bytes(record::ABORT_REQUEST, 1, b""));

@@ -10,25 +10,28 @@ mod request;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
-use zeroize::Zeroizing;
+use tokio::time::{Instant, timeout, timeout_at};
+use zeroize::{Zeroize, Zeroizing};
 
 use self::answer::answer;
 use self::conversation::{Conversation, Event};
 use self::request::Request;
-use crate::connections::Ended;
+use crate::connections::{Caller, Ended};
 use crate::door::Door;
 use crate::http::Accepting;
 use crate::site::{Asking, Site};
-use crate::sockets::Peer;
 
-/// How long a server may take to send a request, or keep a connection without one.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may keep a new connection without a word: it connects to ask.
+const FIRST: Duration = Duration::from_secs(5);
+/// How long it may take to send a request, and to take an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may keep a connection between two requests.
+const IDLE: Duration = Duration::from_secs(60);
 /// How many bytes are read at a time.
 const PIECE: usize = 16 * 1024;
 
 /// Serves one connection until it is closed or broken, or the daemon is told to end.
-pub async fn serve<S>(stream: S, site: &Site, peer: Peer, mut ended: Ended)
+pub async fn serve<S>(stream: S, site: &Site, caller: &Caller, mut ended: Ended)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -37,16 +40,27 @@ where
         conversation: Conversation::default(),
         piece: Zeroizing::new(vec![0; PIECE]),
     };
+    let mut until = Instant::now() + FIRST;
+    let mut in_request = false;
     loop {
-        match connection.answer_all(site, peer).await {
-            Ok(Next::Read) => {}
+        match connection.answer_all(site, caller).await {
+            Ok(Next::Read { answered }) => {
+                // A request has its time from its first byte on, however slowly the others come.
+                let begun = !connection.conversation.is_idle();
+                if begun && (!in_request || answered) {
+                    until = Instant::now() + PATIENCE;
+                } else if !begun && (in_request || answered) {
+                    until = Instant::now() + IDLE;
+                }
+                in_request = begun;
+            }
             Ok(Next::Close) => return,
             Err(error) => {
                 site.log.warning(&format!("a FastCGI connection: {error}"));
                 return;
             }
         }
-        let read = ended.or(timeout(PATIENCE, connection.read())).await;
+        let read = ended.or(timeout_at(until, connection.read())).await;
         if !matches!(read, Some(Ok(true))) {
             return;
         }
@@ -61,20 +75,22 @@ struct Connection<S> {
 
 enum Next {
     Close,
-    Read,
+    Read {
+        /// Whether anything was said to what had come in.
+        answered: bool,
+    },
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers everything that has come in.
-    async fn answer_all(&mut self, site: &Site, peer: Peer) -> Result<Next, anyhow::Error> {
+    async fn answer_all(&mut self, site: &Site, caller: &Caller) -> Result<Next, anyhow::Error> {
         while !self.conversation.is_over()
             && let Some(event) = self.conversation.event()?
         {
             if let Event::Ask(parameters) = event {
-                let parameters = Zeroizing::new(parameters);
                 let request = Request::parse(&parameters)?;
                 tokio::select! {
-                    answer = ask(&request, site, peer) => self.conversation.answer(&answer),
+                    answer = ask(&request, site, caller) => self.conversation.answer(&answer),
                     hung_up = self.aborted() => if hung_up? {
                         return Ok(Next::Close);
                     }
@@ -84,7 +100,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let output = self.conversation.output();
         let written = timeout(PATIENCE, self.stream.write_all(&output)).await;
         match written {
-            Ok(Ok(())) if !self.conversation.is_over() => Ok(Next::Read),
+            Ok(Ok(())) if !self.conversation.is_over() => Ok(Next::Read {
+                answered: !output.is_empty(),
+            }),
             _ => Ok(Next::Close),
         }
     }
@@ -108,8 +126,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn read(&mut self) -> bool {
         match self.stream.read(&mut self.piece).await {
             Ok(count) if count > 0 => {
-                let bytes = self.piece.get(..count).unwrap_or_default();
+                let bytes = self.piece.get_mut(..count).unwrap_or_default();
                 self.conversation.receive(bytes);
+                // A password may be in it, and the next piece long in coming.
+                bytes.zeroize();
                 true
             }
             _ => false,
@@ -117,9 +137,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-async fn ask(request: &Request<'_>, site: &Site, peer: Peer) -> Vec<u8> {
-    let asking = Asking::new(Door::Fastcgi, request.client(site.trusts(peer)));
+async fn ask(request: &Request<'_>, site: &Site, caller: &Caller) -> Vec<u8> {
+    let in_progress = caller.place.asking();
+    let asking = Asking {
+        vouches: site.configuration.daemon.vouches(&caller.at),
+        ..Asking::new(Door::Fastcgi, request.client(site.trusts(caller.peer)))
+    };
     let shown = request.shown(&Accepting::by(site));
     let verdict = site.decide(shown, asking).await;
+    drop(in_progress);
     answer(&verdict, request, site)
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod check;
+mod connection;
 mod credentials;
 mod identity;
 mod login;
@@ -12,7 +13,7 @@ mod route;
 mod status;
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,12 +28,13 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::answer::Answer;
+use self::connection::Watched;
 use self::credentials::BasicName;
 pub use self::credentials::{Accepting, authorization, session_credential};
 pub use self::identity::time;
 use self::login::login_url;
 use self::route::{Asked, Route, route};
-use crate::connections::Ended;
+use crate::connections::{Caller, Ended};
 use crate::door::Door;
 use crate::site::{Asking, Site};
 use crate::sites::Sites;
@@ -44,28 +46,43 @@ const LONGEST_HEAD: usize = 64 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves one connection, and once the daemon is told to end, what is in progress on it.
-pub async fn serve<S>(stream: S, site: Arc<Site>, sites: Arc<Sites>, peer: Peer, mut ended: Ended)
-where
+pub async fn serve<S>(
+    stream: S,
+    site: Arc<Site>,
+    sites: Arc<Sites>,
+    caller: Caller,
+    mut ended: Ended,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(move |request| {
-        let (site, sites) = (Arc::clone(&site), Arc::clone(&sites));
-        async move { Ok::<_, Infallible>(answer(&sites, &site, request, peer).await) }
+        let (site, sites, caller) = (Arc::clone(&site), Arc::clone(&sites), caller.clone());
+        async move {
+            let in_progress = caller.place.asking();
+            let answer = answer(&sites, &site, request, &caller).await;
+            drop(in_progress);
+            Ok::<_, Infallible>(answer)
+        }
     });
-    let connection = http1::Builder::new()
+    // Answers are sent as they come, even where more has been read: what follows may be no request.
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LONGEST_HEAD)
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    // What a client does wrong ends its connection, and is nobody else's business.
-    if let Some(done) = ended.or(connection.as_mut()).await {
-        drop(done);
-        return;
+        .serve_connection(TokioIo::new(Watched::new(stream)), service);
+    let done = match ended.or(&mut connection).await {
+        Some(done) => done,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    let mut stream = connection.into_parts().io.into_inner();
+    // What a client does wrong ends its connection alone.
+    if let Err(error) = done {
+        stream.refuse(&error).await;
     }
-    connection.as_mut().graceful_shutdown();
-    drop(connection.await);
+    ended.or(stream.linger()).await;
 }
 
 /// Answers one request, about `first` where its path names no other site.
@@ -73,8 +90,10 @@ async fn answer(
     sites: &Sites,
     first: &Arc<Site>,
     request: Request<Incoming>,
-    peer: Peer,
+    caller: &Caller,
 ) -> Answer {
+    let Caller { peer, at, .. } = caller;
+    let peer = *peer;
     let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path(), head.uri.query());
@@ -106,7 +125,7 @@ async fn answer(
         Route::Cache => status::cache(site),
         // The bodies that are read: what follows them can be told from them.
         Route::Check => return finish(check::check(site, body).await, false),
-        Route::Question => return finish(question::question(site, body).await, false),
+        Route::Question => return finish(question::question(site, body, at).await, false),
         Route::Health | Route::Ready | Route::Metrics if !peer.is_local() => {
             answer::plain(StatusCode::FORBIDDEN, "forbidden\n")
         }

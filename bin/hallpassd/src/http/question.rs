@@ -1,6 +1,7 @@
 //! `POST /question`: a program of ours asks the daemon in place of the stores.
 
 use hallpass_core::Question;
+use hallpass_core::configuration::Listener;
 use hallpass_program::via::wire::{self, Asked};
 use hyper::StatusCode;
 use hyper::body::Incoming;
@@ -16,7 +17,7 @@ use crate::site::{Asking, Shown, Site};
 const LONGEST: usize = 128 * 1024;
 
 /// Answers with the verdict, whatever it is.
-pub async fn question(site: &Site, body: Incoming) -> Answer {
+pub async fn question(site: &Site, body: Incoming, at: &Listener) -> Answer {
     let body = match body::read(body, LONGEST, site.configuration.limits.deadline).await {
         Ok(body) => body,
         Err(unread) => return not_read(unread),
@@ -42,6 +43,7 @@ pub async fn question(site: &Site, body: Incoming) -> Answer {
         conditions,
         wants_groups,
         ignore_case,
+        vouches: site.configuration.daemon.vouches(at),
         time: Some(time),
         ..Asking::new(Door::Via, client)
     };

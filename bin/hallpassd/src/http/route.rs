@@ -265,4 +265,25 @@ mod tests {
             assert_eq!(route(path, None), Route::Unknown, "{path}");
         }
     }
+
+    #[test]
+    fn no_site_can_be_called_as_a_route_begins() {
+        for path in [
+            "/auth",
+            "/session",
+            "/ticket",
+            "/check",
+            "/question",
+            "/cache/flush",
+            "/cache/stats",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        ] {
+            assert_ne!(route(path, None), Route::Unknown, "{path}");
+            let first = path.split('/').nth(1).unwrap();
+            let routes = hallpass_core::configuration::ROUTES;
+            assert!(routes.contains(&first), "{path}");
+        }
+    }
 }

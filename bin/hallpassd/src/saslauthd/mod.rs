@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use self::protocol::{Request, answer, parse};
-use crate::connections::Ended;
+use crate::connections::{Caller, Ended};
 use crate::door::Door;
 use crate::sasl::without_realm;
 use crate::site::{Asking, Shown, Site};
@@ -22,7 +22,7 @@ const ROOM: usize = 48 * 1024;
 
 /// Answers the question of one connection. Where there is no answer, the connection is closed
 /// without one, which clients tell from a refusal.
-pub async fn serve<S>(mut stream: S, site: &Site, mut ended: Ended)
+pub async fn serve<S>(mut stream: S, site: &Site, caller: &Caller, mut ended: Ended)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -30,7 +30,7 @@ where
         return;
     };
     let granted = match asked {
-        Some(request) => ask(&request, site).await,
+        Some(request) => ask(&request, site, caller).await,
         None => Some(false),
     };
     let Some(granted) = granted else {
@@ -72,7 +72,7 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> std::io::Result<Option<Re
 }
 
 /// Whether the site lets them in; `None` when that cannot be said.
-async fn ask(request: &Request, site: &Site) -> Option<bool> {
+async fn ask(request: &Request, site: &Site, caller: &Caller) -> Option<bool> {
     let (Ok(name), Ok(realm), Ok(service)) = (
         std::str::from_utf8(&request.name),
         std::str::from_utf8(&request.realm),
@@ -92,11 +92,16 @@ async fn ask(request: &Request, site: &Site) -> Option<bool> {
     let name = without_realm(&name, &daemon.sasl_realms).to_owned();
     let password = Credential::Password(Secret::new(&*request.password));
     let shown = Shown::of(ClaimedName::Named(name), password);
+    let in_progress = caller.place.asking();
+    let client = request.client.filter(|_| site.trusts(caller.peer));
     let asking = Asking {
         host: Some(service),
-        ..Asking::new(Door::Saslauthd, Client::at(request.client))
+        for_paths: true,
+        ..Asking::new(Door::Saslauthd, Client::at(client))
     };
-    match site.decide(Ok(shown), asking).await {
+    let verdict = site.decide(Ok(shown), asking).await;
+    drop(in_progress);
+    match verdict {
         Verdict::Granted(_) => Some(true),
         Verdict::Denied(_) => Some(false),
         Verdict::Unavailable(_) => None,

@@ -15,6 +15,7 @@ use self::url::Url;
 use super::Error;
 use super::secret::beside;
 use super::section::Section;
+use super::values::Most;
 
 /// Where a cache of the site is.
 #[derive(Debug)]
@@ -87,8 +88,12 @@ fn location(
     };
     Ok(CacheLocation::Server(Box::new(Settings {
         store,
-        connect_timeout: options.duration("connect_timeout")?.unwrap_or(TIMEOUT),
-        query_timeout: options.duration("query_timeout")?.unwrap_or(TIMEOUT),
+        connect_timeout: options
+            .duration("connect_timeout", Most::Wait)?
+            .unwrap_or(TIMEOUT),
+        query_timeout: options
+            .duration("query_timeout", Most::Wait)?
+            .unwrap_or(TIMEOUT),
     })))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::secret::beside;
 use super::section::Section;
+use super::values::Most;
 use super::{Access, Error};
 
 /// How `hallpassd` listens and answers.
@@ -39,6 +40,8 @@ pub struct Daemon {
     pub queue: usize,
     /// Whose word is taken for the address that a client wanted.
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// Where a name without any credential may be asked about.
+    pub vouch: Vec<Vouching>,
 }
 
 /// Where the daemon listens.
@@ -84,7 +87,25 @@ pub enum TrustedProxy {
     Unix,
 }
 
+/// Where whoever can ask is believed to have let in the account that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vouching {
+    /// At one listener.
+    Listener(Listener),
+    /// At every unix socket.
+    Unix,
+}
+
 impl Daemon {
+    /// Whether a name without any credential may be asked about at `listener`.
+    #[must_use]
+    pub fn vouches(&self, listener: &Listener) -> bool {
+        self.vouch.iter().any(|vouching| match vouching {
+            Vouching::Listener(other) => other.to_string() == listener.to_string(),
+            Vouching::Unix => matches!(listener, Listener::Unix { .. }),
+        })
+    }
+
     pub(super) fn read(mut section: Section<'_>, access: &Access) -> Result<Self, Error> {
         let listen = listeners(&mut section, "listen")?;
         let listens_by_default = listen.is_none();
@@ -128,13 +149,23 @@ impl Daemon {
             return Err(section.wrong("login_url", message));
         }
         let number = |number: Option<u64>| number.and_then(|number| number.try_into().ok());
-        let remembered = section.duration("verified_cache")?;
+        let remembered = section.duration("verified_cache", Most::Memory)?;
         let remembered = remembered.unwrap_or(Duration::from_secs(300));
         let most = section.integer("verified_cache_size", 0..10_000_001)?;
         let verified_cache_size = number(most).unwrap_or(10_000);
         let threads = number(section.integer("threads", 1..1025)?);
         let queue = number(section.integer("queue", 1..1_000_001)?).unwrap_or(1024);
         let trusted_proxies = trusted_proxies(&mut section)?;
+        for (key, listeners) in [
+            ("listen", &listen),
+            ("fastcgi", &fastcgi),
+            ("dovecot_auth", &dovecot_auth),
+            ("saslauthd", &saslauthd),
+        ] {
+            warn_of_open(&section, key, listeners);
+        }
+        let known = listen.iter().chain(&fastcgi);
+        let vouch = vouch(&mut section, &known.collect::<Vec<_>>())?;
         section.finish()?;
         Ok(Self {
             listen,
@@ -152,7 +183,25 @@ impl Daemon {
             threads,
             queue,
             trusted_proxies,
+            vouch,
         })
+    }
+}
+
+/// Warns of `listeners` at which more can ask than the programs of this machine that may.
+fn warn_of_open(section: &Section<'_>, key: &str, listeners: &[Listener]) {
+    for listener in listeners {
+        let message = match listener {
+            Listener::Tcp(address) if !address.ip().to_canonical().is_loopback() => {
+                "whoever can reach this address can ask there and guess passwords: listen at \
+                 127.0.0.1 or a unix socket, or let a firewall say who may"
+            }
+            Listener::Unix { mode, .. } if mode & 0o002 != 0 => {
+                "every user of this machine can ask there and guess passwords: mode=0660 and a group"
+            }
+            _ => continue,
+        };
+        section.warn(key, &format!("{listener}: {message}"));
     }
 }
 
@@ -199,6 +248,35 @@ fn trusted_proxies(section: &mut Section<'_>) -> Result<Vec<TrustedProxy>, Error
             .map_err(|_| section.wrong("trusted_proxies", "may hold \"unix\" and IP addresses")),
     };
     words.iter().map(proxy).collect()
+}
+
+/// `"unix"`, and listeners as they are written elsewhere in the table, some of which are `known`.
+fn vouch(section: &mut Section<'_>, known: &[&Listener]) -> Result<Vec<Vouching>, Error> {
+    const KEY: &str = "vouch";
+    let Some(words) = section.strings(KEY)? else {
+        return Ok(vec![Vouching::Unix]);
+    };
+    let mut vouch = Vec::new();
+    for word in words {
+        if word == "unix" {
+            vouch.push(Vouching::Unix);
+            continue;
+        }
+        let Ok(listener) = listener(section, KEY, &word) else {
+            let message = "may hold \"unix\", and listeners as `listen` and `fastcgi` have them";
+            return Err(section.wrong(KEY, message));
+        };
+        let same = |other: &&&Listener| other.to_string() == listener.to_string();
+        if known.iter().find(same).is_none() {
+            let message = format!(
+                "{listener} is neither in `listen` nor in `fastcgi`: this has an effect only where \
+                 systemd hands that socket over"
+            );
+            section.warn(KEY, &message);
+        }
+        vouch.push(Vouching::Listener(listener));
+    }
+    Ok(vouch)
 }
 
 fn listeners(section: &mut Section<'_>, key: &'static str) -> Result<Option<Vec<Listener>>, Error> {

@@ -10,6 +10,7 @@ use super::Error;
 use super::custom::cookie_rule;
 use super::secret::beside;
 use super::section::Section;
+use super::values::Most;
 use crate::cookie::Reader;
 
 /// How long an answer may take where nothing is said.
@@ -79,7 +80,7 @@ impl Http {
             .transpose()?;
         let ca = section.string("ca")?;
         let ca: Option<PathBuf> = ca.map(|path| beside(section.path(), &path));
-        let timeout = section.duration("timeout")?.unwrap_or(TIMEOUT);
+        let timeout = section.duration("timeout", Most::Wait)?.unwrap_or(TIMEOUT);
         if timeout.is_zero() {
             return Err(section.wrong("timeout", "leaves no time"));
         }

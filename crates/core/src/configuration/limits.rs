@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::section::Section;
+use super::values::Most;
 
 /// How long an answer may take, how many wrong passwords are taken, and how long they may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +24,14 @@ pub struct Limits {
 impl Limits {
     pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
         let deadline = section
-            .duration("deadline")?
+            .duration("deadline", Most::Wait)?
             .unwrap_or(Duration::from_secs(4));
         if deadline.is_zero() {
             return Err(section.wrong("deadline", "leaves no time for any answer"));
         }
         let max_password = section.integer("max_password", 1..1 << 20)?;
         let failures = section.integer("failures", 0..u64::from(u32::MAX))?;
-        let failure_window = section.duration("failure_window")?;
+        let failure_window = section.duration("failure_window", Most::Memory)?;
         section.finish()?;
         Ok(Self {
             deadline,

@@ -37,7 +37,7 @@ use crate::cookie::{self, Cookie, Reader};
 pub use self::access::{Access, LoginField};
 pub use self::cache::CacheLocation;
 pub use self::custom::Custom;
-pub use self::daemon::{Accepted, Daemon, Listener, TrustedProxy};
+pub use self::daemon::{Accepted, Daemon, Listener, TrustedProxy, Vouching};
 pub use self::django::{
     Django, DjangoCache, DjangoSessions, Normalization, SessionEngine, SessionProfile, UserTable,
 };
@@ -79,6 +79,13 @@ const KEYS: [&str; 19] = [
     "ejabberd",
     "daemon",
     "log",
+];
+
+/// The first words of hallpassd's own paths. A site of such a name would answer in another's place
+/// where a host puts the address that was wanted behind a path, as Envoy does: `/auth/auth`.
+pub const ROUTES: [&str; 11] = [
+    "as", "auth", "cache", "check", "ended", "healthz", "metrics", "question", "readyz", "session",
+    "ticket",
 ];
 
 /// A site, and how its hosts ask about it.
@@ -232,6 +239,15 @@ impl Configuration {
         {
             return Err(top.wrong("name", "may hold letters, digits, `-` and `_` alone"));
         }
+        if let Some(name) = &name
+            && ROUTES.contains(&name.as_str())
+        {
+            let message = format!(
+                "is {name:?}, which is a path of hallpassd's own: /{name}; choose another name"
+            );
+            return Err(top.wrong("name", &message));
+        }
+        top.warn_of_writers(None, path);
         let word = top.required_string("framework")?;
         let asks_the_site = match top.string("session_source")?.as_deref() {
             None => false,

@@ -102,8 +102,28 @@ impl Section<'_> {
         }
     }
 
+    /// Warns where somebody else can write the file at `path`, and so say who is let in.
+    pub(super) fn warn_of_writers(&self, key: Option<&str>, path: &Path) {
+        let mode = std::fs::metadata(path).map(|metadata| metadata.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o022 != 0) {
+            let message = "others can write it, and so decide who is let in: chmod go-w";
+            match key {
+                Some(key) => self.warn(key, &format!("{}: {message}", path.display())),
+                None => self.warn_of_file(path, message),
+            }
+        }
+    }
+
     fn secret_in(&self, key: &str, path: &Path) -> Result<Secret, Error> {
         self.note_secret(key, Some(path));
+        if readable_by_other(path) {
+            let message = format!(
+                "is a secret in {}, which everybody can read: chmod o-r",
+                path.display()
+            );
+            self.warn(key, &message);
+        }
+        self.warn_of_writers(Some(key), path);
         let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
             self.wrong(
                 key,

@@ -177,6 +177,12 @@ impl<'document> Section<'document> {
         self.document.warnings.borrow_mut().push(warning);
     }
 
+    /// Warns of the file at `path` as a whole.
+    pub(super) fn warn_of_file(&self, path: &Path, message: &str) {
+        let warning = Error::file(path, message.to_owned()).to_string();
+        self.document.warnings.borrow_mut().push(warning);
+    }
+
     /// Takes note of where the secret `key` is: in `file`, or in the configuration itself.
     pub(super) fn note_secret(&self, key: &str, file: Option<&Path>) {
         self.document.secrets.borrow_mut().push(SecretPlace {

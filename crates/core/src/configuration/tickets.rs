@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::section::Section;
+use super::values::Most;
 use crate::{Secret, Tickets};
 
 /// The fewest bytes of a key.
@@ -20,7 +21,7 @@ impl TicketSettings {
     /// `None` where there is no key: there are no tickets then.
     pub(super) fn read(mut section: Section<'_>) -> Result<Option<Self>, Error> {
         let key = section.secret("key")?;
-        let lifetime = section.duration("lifetime")?;
+        let lifetime = section.duration("lifetime", Most::Memory)?;
         if let Some(key) = &key
             && key.expose().len() < SHORTEST_KEY
         {

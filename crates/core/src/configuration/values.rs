@@ -9,25 +9,71 @@ use super::section::Section;
 
 const DURATION: &str = "is not a duration, as in \"500ms\", \"5s\", \"10m\", \"2h\" or \"14d\"";
 
+/// The longest that a key may say. Each kind has its own: a wait of days is a mistake, and clocks
+/// and libraries overflow long before a [`Duration`] does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Most {
+    /// Of what somebody waits for.
+    Wait,
+    /// Of what a program remembers, and of what stands for something else.
+    Memory,
+    /// Of what the site itself says how long it lives.
+    Life,
+}
+
+impl Most {
+    fn duration(self) -> Duration {
+        const HOUR: u64 = 3_600;
+        const DAY: u64 = 24 * HOUR;
+        Duration::from_secs(match self {
+            Self::Wait => HOUR,
+            Self::Memory => 31 * DAY,
+            Self::Life => 36_500 * DAY,
+        })
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Wait => "is longer than \"1h\"",
+            Self::Memory => "is longer than \"31d\"",
+            Self::Life => "is longer than \"36500d\"",
+        }
+    }
+}
+
 impl Section<'_> {
-    /// A duration: a string of a whole number and `ms`, `s`, `m`, `h` or `d`.
-    pub(super) fn duration(&mut self, key: &'static str) -> Result<Option<Duration>, Error> {
+    /// A duration of at most `most`: a string of a whole number and `ms`, `s`, `m`, `h` or `d`.
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        most: Most,
+    ) -> Result<Option<Duration>, Error> {
         let Some(text) = self.string(key).map_err(|_| self.wrong(key, DURATION))? else {
             return Ok(None);
         };
-        Ok(Some(
-            duration(&text).ok_or_else(|| self.wrong(key, DURATION))?,
-        ))
+        let duration = duration(&text).ok_or_else(|| self.wrong(key, DURATION))?;
+        self.within(key, duration, most).map(Some)
     }
 
-    /// A duration, or a whole number of seconds.
-    pub(super) fn seconds(&mut self, key: &'static str) -> Result<Option<Duration>, Error> {
-        match self.value(key) {
-            Some(DeValue::Integer(_)) => Ok(self
-                .integer(key, 0..u64::from(u32::MAX))?
-                .map(Duration::from_secs)),
-            _ => self.duration(key),
+    /// A duration of at most `most`, or a whole number of seconds.
+    pub(super) fn seconds(
+        &mut self,
+        key: &'static str,
+        most: Most,
+    ) -> Result<Option<Duration>, Error> {
+        let Some(DeValue::Integer(_)) = self.value(key) else {
+            return self.duration(key, most);
+        };
+        let seconds = self.integer(key, 0..u64::from(u32::MAX))?;
+        let duration = seconds.map(|seconds| self.within(key, Duration::from_secs(seconds), most));
+        duration.transpose()
+    }
+
+    fn within(&self, key: &str, duration: Duration, most: Most) -> Result<Duration, Error> {
+        if duration > most.duration() {
+            return Err(self.wrong(key, most.words()));
         }
+        Ok(duration)
     }
 
     /// A number of bytes: a string of a whole number and `KiB`, `MiB` or `GiB`.

@@ -3,8 +3,6 @@
 mod server;
 mod url;
 
-use std::time::Duration;
-
 use hallpass_stores::TlsMode;
 use hallpass_stores::sql::{Location, Settings};
 use toml::de::DeValue;
@@ -12,6 +10,7 @@ use toml::de::DeValue;
 use super::Error;
 use super::secret::beside;
 use super::section::Section;
+use super::values::Most;
 
 /// The most connections that a program may have.
 const MOST_CONNECTIONS: u64 = 10_000;
@@ -79,8 +78,8 @@ fn has_password(settings: &Settings) -> bool {
 fn add(section: &mut Section<'_>, settings: &mut Settings) -> Result<(), Error> {
     let password = section.secret("password")?;
     let (tls, ca) = (section.string("tls")?, section.string("ca")?);
-    let connect_timeout = section.duration("connect_timeout")?;
-    if let Some(timeout) = section.duration("query_timeout")? {
+    let connect_timeout = section.duration("connect_timeout", Most::Wait)?;
+    if let Some(timeout) = section.duration("query_timeout", Most::Wait)? {
         if timeout.is_zero() {
             return Err(section.wrong("query_timeout", "leaves no time"));
         }
@@ -129,7 +128,7 @@ fn add(section: &mut Section<'_>, settings: &mut Settings) -> Result<(), Error> 
         if timeout.is_zero() {
             return Err(section.wrong("connect_timeout", "leaves no time"));
         }
-        settings.connect_timeout = timeout.min(Duration::from_secs(86_400));
+        settings.connect_timeout = timeout;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::configuration::Error;
 use crate::configuration::cache::{self, CacheLocation};
 use crate::configuration::secret::beside;
 use crate::configuration::section::Section;
+use crate::configuration::values::Most;
 
 /// `SESSION_COOKIE_AGE` of Django's global settings: two weeks, in seconds.
 const TWO_WEEKS: u64 = 1_209_600;
@@ -116,7 +117,7 @@ impl SessionEngine {
     fn read(section: &mut Section<'_>) -> Result<Self, Error> {
         // Asked for whatever the engine, so that a site's settings can be written down whole.
         let cookie_age = section
-            .seconds("session_cookie_age")?
+            .seconds("session_cookie_age", Most::Life)?
             .map_or(TWO_WEEKS, |age| age.as_secs());
         let directory = section.string("session_file_path")?;
         let cache = DjangoCache::read(section)?;

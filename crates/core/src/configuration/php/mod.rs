@@ -11,6 +11,7 @@ use super::Error;
 use super::http::is_token;
 use super::secret::beside;
 use super::section::Section;
+use super::values::Most;
 
 /// `session.gc_maxlifetime`, in seconds.
 const GC_MAXLIFETIME: u64 = 1440;
@@ -118,7 +119,7 @@ impl Php {
                 section.wrong("serialize_handler", message)
             })?),
         };
-        let lifetime = section.seconds("gc_maxlifetime")?;
+        let lifetime = section.seconds("gc_maxlifetime", Most::Life)?;
         let php = Self {
             store: PhpStore::read(&mut section)?,
             serialize_handler,

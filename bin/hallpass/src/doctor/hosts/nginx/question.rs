@@ -1,10 +1,12 @@
 //! The location that asks `hallpassd`.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 use hallpass_core::examination::Finding;
+use nix::unistd::Group;
 
 use super::super::super::permissions::{Person, WRITE};
 use super::super::configuration_file::{Directive, each};
@@ -185,7 +187,11 @@ impl<'a> Question<'a> {
                         person.name,
                         path.display()
                     ),
-                    format!("usermod -aG hallpass {}, and restart nginx", person.name),
+                    format!(
+                        "usermod -aG {} {}, and restart nginx",
+                        group_of(path),
+                        person.name
+                    ),
                 ));
             }
         }
@@ -321,4 +327,14 @@ impl<'a> Question<'a> {
 fn same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     real(one) == real(other)
+}
+/// The group whose members may ask at the socket at `path`: its own, where that is one of ours and
+/// not, say, root's.
+fn group_of(path: &Path) -> String {
+    std::fs::metadata(path)
+        .ok()
+        .and_then(|metadata| Group::from_gid(metadata.gid().into()).ok().flatten())
+        .map(|group| group.name)
+        .filter(|name| name.starts_with("hallpass"))
+        .unwrap_or_else(|| "hallpass-ask".to_owned())
 }
