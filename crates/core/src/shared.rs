@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::configuration::Configuration;
 use crate::memory::Memory;
+use crate::scans::Scans;
 use crate::throttle::Throttle;
 use crate::verified::{CacheStatistics, Fingerprints, Verified};
 
@@ -13,6 +14,7 @@ use crate::verified::{CacheStatistics, Fingerprints, Verified};
 pub struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) memory: Memory,
+    pub(crate) scans: Scans,
     pub(crate) fingerprints: Option<Fingerprints>,
     pub(crate) verified: Option<Verified>,
 }
@@ -24,6 +26,7 @@ impl Shared {
         Self {
             throttle: Throttle::new(&configuration.limits),
             memory: Memory::new(configuration.passwords.memory),
+            scans: Scans::default(),
             fingerprints: None,
             verified: None,
         }

@@ -8,7 +8,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::{Found, admit};
 use super::check::{Begun, Check, Computation, Conclusion, Known, Next, Stage};
-use super::{Authenticator, told};
+use super::{Authenticator, scan, told};
 use crate::account::Beside;
 use crate::{Question, Reason, Secret, Verdict};
 
@@ -70,6 +70,7 @@ impl Authenticator {
             self.refuses("question", Reason::Malformed);
             return answered(Reason::Malformed);
         }
+        let scan = scan(shared.as_deref(), &self.site, question, deadline)?;
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
@@ -86,6 +87,7 @@ impl Authenticator {
             let beside = directory.beside(queries, &account)?;
             Ok(Some((account, refused, beside, admitted)))
         })?;
+        drop(scan);
         let (encoded, refused, beside, admitted) = match found {
             Some((account, refused, beside, admitted)) => {
                 // Where no password is good, there is nothing to compare one with.
