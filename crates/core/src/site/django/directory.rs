@@ -77,7 +77,11 @@ impl Accounts {
             return Ok(Vec::new());
         };
         let parameters = [(":name", Value::from(name))];
-        let mut found = accounts(queries, statements, exact, &parameters, 2)?;
+        // Elsewhere than in MySQL, what is the same exactly is the same in any case, too.
+        let mut found = Vec::new();
+        if !ignore_case || queries.folds_by_collation() {
+            found = accounts(queries, statements, exact, &parameters, 2)?;
+        }
         if !ignore_case {
             return Ok(found);
         }

@@ -102,7 +102,11 @@ impl Accounts {
             .ignore_case
             .then(|| statements.by_login_but_for_case(&access.login, queries, name));
         let parameters = [(":name", Value::from(name))];
-        let mut found = self.accounts(queries, &exact, &parameters, 2)?;
+        // Elsewhere than in MySQL, what is the same exactly is the same in any case, too.
+        let mut found = Vec::new();
+        if !access.ignore_case || queries.folds_by_collation() {
+            found = self.accounts(queries, &exact, &parameters, 2)?;
+        }
         let Some(folded) = folded.flatten() else {
             return Ok(found);
         };
