@@ -83,9 +83,10 @@ def site(request, new_directory, shell):
         (5, "frank", "", 1, ""),
         (6, "grace", "s3cret", 1, ""),
         (7, "heidi", bcrypt, None, ""),
-        (8, "twin", bcrypt, 1, "alice"),
+        (8, "twin", bcrypt, 1, "mallory"),
         (9, None, bcrypt, 1, "nameless@example.org"),
         (10, "o'brien \"x\"", bcrypt, 1, ""),
+        (11, "mallory", bcrypt, 1, ""),
     ]
     for row in rows:
         values = ["NULL" if v is None else literal(v) if isinstance(v, str) else str(v) for v in row]
@@ -117,6 +118,8 @@ def test_passwords(site):
         ("nobody", "s3cret", "unknown-user"),
         # Two whom it could mean are none, and nobody has no name.
         ("shared@example.org", "s3cret", "unknown-user"),
+        ("mallory", "s3cret", "unknown-user"),
+        ("twin", "s3cret", "twin"),
         ("nameless@example.org", "s3cret", "unknown-user"),
         ("' OR 1=1 -- ", "s3cret", "unknown-user"),
         ("%", "s3cret", "unknown-user"),

@@ -80,10 +80,28 @@ def test_two_names_that_differ_in_case_alone_let_nobody_in(server):
     assert not server.account_exists("twin")
 
 
-def test_exact_name_comes_before_one_in_another_case(server):
-    # ejabberd asks for "kate", whoever types: Kate cannot chat, and kate is not Kate.
-    assert server.login("kate", PASSWORDS["kate"])
-    assert not server.login("Kate", PASSWORDS["Kate"])
+@pytest.mark.parametrize("typed", ["kate", "Kate", "KATE"])
+def test_a_name_in_small_letters_is_not_that_of_its_twin(server, typed):
+    # ejabberd asks for "kate", whoever types: whoever registers that beside Kate does not get her JID.
+    for password in (PASSWORDS["kate"], PASSWORDS["Kate"]):
+        assert not server.login(typed, password)
+        assert not server.password_is("kate", password)
+    assert not server.account_exists("kate")
+
+
+def test_who_registers_a_twin_does_not_get_the_jid(start):
+    context, site = start()
+    with context as server:
+        assert server.login("walter", PASSWORDS["Walter"])
+        site.make_accounts({"username": "walter", "password": "mallory's"})
+        assert not server.login("walter", "mallory's")
+        assert not server.login("walter", PASSWORDS["Walter"])
+        assert not server.account_exists("walter")
+        site.ask("update", "walter", username="another")
+        assert server.login("walter", PASSWORDS["Walter"])
+        assert not server.login("walter", "mallory's")
+        # The twin of an address, which clients escape.
+        assert server.login(escaped("joe@example.org"), PASSWORDS["joe@example.org"])
 
 
 @pytest.mark.parametrize("user", ["alice", "zoë", "walter", "joe@example.org", "zoe smith"])

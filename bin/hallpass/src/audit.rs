@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hallpass_core::{Account, Authenticator, Deadline, Id};
+use hallpass_core::{Account, Authenticator, Deadline, Id, Twin, TwinFinder, Twins};
 use hallpass_passwords::{Limits, Rules, is_affordable};
 use hallpass_program::CommandLine;
 use serde_json::json;
@@ -17,8 +17,10 @@ use crate::output::{UNAVAILABLE, complain, line};
 const BAR: usize = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is counted. As many as there are accounts, as few as there are kinds of hashes: the
-/// memory does not grow with the site.
+/// How many names are looked up that look alike.
+const MOST_ALIKE: usize = 10_000;
+
+/// What is counted. As many as there are accounts, as few as there are kinds of hashes.
 #[derive(Debug, Default)]
 struct Count {
     accounts: u64,
@@ -26,6 +28,7 @@ struct Count {
     staff: u64,
     superusers: u64,
     hashes: BTreeMap<Kind, Tally>,
+    twins: Twins,
 }
 
 /// The accounts whose passwords are stored alike.
@@ -88,6 +91,7 @@ pub fn run(
     // Without a total it is audited all the same.
     let mut progress = Progress::new(total.ok().flatten());
     let mut count = Count::default();
+    let mut names = TwinFinder::new(&configuration);
     let mut last: Option<Id> = None;
     loop {
         let deadline = Deadline::after(configuration.limits.deadline);
@@ -102,6 +106,7 @@ pub fn run(
         let Some(end) = page.last() else { break };
         last = Some(end.id.clone());
         for account in &page {
+            names.see(account);
             count.accounts += 1;
             count.inactive += u64::from(!account.active);
             count.staff += u64::from(account.staff);
@@ -113,7 +118,19 @@ pub fn run(
         }
         progress.show(count.accounts);
     }
+    let deadline = || Deadline::after(configuration.limits.deadline);
+    count.twins = match names.twins(MOST_ALIKE, deadline) {
+        Ok(twins) => twins,
+        Err(unavailable) => {
+            progress.end();
+            complain(&unavailable.to_string());
+            return Ok(UNAVAILABLE.into());
+        }
+    };
     progress.end();
+    if !count.twins.complete {
+        complain("too many names look alike to look all of them up: there may be more twins");
+    }
     if as_json {
         line(&count.json());
     } else if options.csv {
@@ -144,6 +161,14 @@ impl Count {
                 "inactive": tally.inactive,
             })
         };
+        let twin = |twin: &Twin| {
+            let account = |(id, name): &(String, String)| json!({ "id": id, "user": name });
+            json!({
+                "name": twin.name,
+                "xmpp_alone": twin.xmpp_alone,
+                "accounts": twin.accounts.iter().map(account).collect::<Vec<_>>(),
+            })
+        };
         json!({
             "accounts": self.accounts,
             "unusable": self.unusable(),
@@ -151,6 +176,7 @@ impl Count {
             "staff": self.staff,
             "superusers": self.superusers,
             "passwords": self.hashes.iter().map(hash).collect::<Vec<_>>(),
+            "twins": self.twins.found.iter().map(twin).collect::<Vec<_>>(),
         })
         .to_string()
     }
@@ -158,15 +184,14 @@ impl Count {
     fn csv(&self) {
         line("algorithm,cost,remark,accounts,inactive");
         for (kind, tally) in &self.hashes {
-            let words = kind.words().map(|word| {
-                if word.contains([',', '"', '\r', '\n']) {
-                    format!("\"{}\"", word.replace('"', "\"\""))
-                } else {
-                    word.to_owned()
-                }
-            });
+            let words = kind.words().map(field);
             let Tally { accounts, inactive } = tally;
             line(&format!("{},{accounts},{inactive}", words.join(",")));
+        }
+        // Accounts that have been counted above.
+        for twin in &self.twins.found {
+            let accounts = twin.accounts.len();
+            line(&format!("twins,,{},{accounts},", field(&told(twin))));
         }
     }
 
@@ -192,6 +217,33 @@ impl Count {
             let accounts = tally.accounts;
             line(&format!("{accounts:>10}  {}{inactive}", words.join(", ")));
         }
+        for twin in &self.twins.found {
+            line(&format!("{:>10}  {}", "twins", told(twin)));
+        }
+    }
+}
+
+fn told(twin: &Twin) -> String {
+    let account = |(id, name): &(String, String)| format!("{name:?} (id {id})");
+    let accounts: Vec<String> = twin.accounts.iter().map(account).collect();
+    let xmpp = if twin.xmpp_alone {
+        " at XMPP hosts"
+    } else {
+        ""
+    };
+    format!(
+        "{:?} could mean {}, and lets neither in{xmpp}",
+        twin.name,
+        accounts.join(" or ")
+    )
+}
+
+/// A field of CSV (RFC 4180).
+fn field(word: &str) -> String {
+    if word.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", word.replace('"', "\"\""))
+    } else {
+        word.to_owned()
     }
 }
 

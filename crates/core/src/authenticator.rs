@@ -28,6 +28,7 @@ use self::owners::Owners;
 use self::proved::Known;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
+use crate::scans::Scan;
 use crate::site::Site;
 use crate::{Credential, Identity, Question, Reason, Shared, Tickets, Verdict};
 
@@ -219,6 +220,8 @@ impl Authenticator {
             self.refuses("question", Reason::Malformed);
             return Ok(Err(Reason::Malformed));
         };
+        let shared = self.shared.clone();
+        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
             let account = directory.by_name(queries, name)?;
@@ -229,6 +232,23 @@ impl Authenticator {
             let found = Found::by_name(&account, name);
             admit(directory, queries, found, &self.access, question, now)
         })
+    }
+}
+
+/// The right to look the name of `question` up, where that may read all accounts: one of a program's
+/// authenticators does so at a time. To be had before the database is asked anything, which could
+/// be a lock that the site would wait for.
+fn scan<'a>(
+    shared: Option<&'a Shared>,
+    site: &Site,
+    question: &Question,
+    deadline: Deadline,
+) -> Result<Option<Scan<'a>>, Unavailable> {
+    match (shared, question.name.as_deref()) {
+        (Some(shared), Some(name)) if !malformed_name(name) && site.directory.scans(name) => {
+            shared.scans.begin(deadline).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -15,10 +15,12 @@ pub mod examination;
 mod memory;
 pub mod php_literals;
 mod question;
+mod scans;
 mod shared;
 mod site;
 mod throttle;
 mod ticket;
+mod twins;
 mod verdict;
 mod verified;
 
@@ -34,5 +36,6 @@ pub use self::question::{
 pub use self::shared::Shared;
 pub use self::throttle::Turn;
 pub use self::ticket::{NoTicket, Tickets};
+pub use self::twins::{Twin, TwinFinder, Twins};
 pub use self::verdict::{Decoding, Identity, Reason, Session, Verdict};
 pub use self::verified::{CacheStatistics, Fingerprint};

@@ -7,6 +7,7 @@ use crate::Question;
 use crate::authenticator::Costliest;
 use crate::configuration::Configuration;
 use crate::memory::Memory;
+use crate::scans::Scans;
 use crate::throttle::{Throttle, Turn};
 use crate::verified::{CacheStatistics, Fingerprints, Verified};
 
@@ -17,6 +18,7 @@ pub struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) memory: Memory,
     pub(crate) costliest: Arc<Costliest>,
+    pub(crate) scans: Scans,
     pub(crate) fingerprints: Option<Fingerprints>,
     pub(crate) verified: Option<Verified>,
 }
@@ -29,6 +31,7 @@ impl Shared {
             throttle: Throttle::new(&configuration.limits),
             memory: Memory::new(configuration.passwords.memory),
             costliest: Arc::default(),
+            scans: Scans::default(),
             fingerprints: None,
             verified: None,
         }

@@ -50,6 +50,26 @@ fn errors_name_file_line_and_key() {
             "/etc/site.toml:4: daemon.queue: is not from 1 to 1000000",
         ),
         (
+            "[access]\nwhere = true",
+            "/etc/site.toml:4: access.where: is not a string",
+        ),
+        (
+            "[access]\nwhere = \"1 = 1; DROP TABLE auth_user\"",
+            "/etc/site.toml:4: access.where: has a `;`, which ends a statement",
+        ),
+        (
+            "[access]\nwhere = \"is_staff) OR (1 = 1\"",
+            "/etc/site.toml:4: access.where: closes a parenthesis that it does not open",
+        ),
+        (
+            "[access]\nwhere = \"is_staff -- nobody else\"",
+            "/etc/site.toml:4: access.where: has a comment, which could end anywhere",
+        ),
+        (
+            "[access]\nwhere = \"username <> :name\"",
+            "/etc/site.toml:4: access.where: has the parameter :name, and there is none here",
+        ),
+        (
             "[access]\nignore_case = \"yes\"",
             "/etc/site.toml:4: access.ignore_case: is neither true \
           nor false",

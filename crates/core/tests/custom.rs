@@ -139,7 +139,7 @@ fn statements_that_do_not_say_enough_say_so() {
 }
 
 #[test]
-fn of_namesakes_the_exact_one_counts() {
+fn of_namesakes_none_counts_even_the_exact_one() {
     let site = site();
     let mut asked = site.authenticator_of(
         "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
@@ -147,9 +147,53 @@ fn of_namesakes_the_exact_one_counts() {
          lower(:username)\"",
     );
     assert_eq!(ask(&mut asked, &vouched("ALICE")), "alice");
-    assert_eq!(ask(&mut asked, &vouched("Dave")), "Dave");
-    assert_eq!(ask(&mut asked, &vouched("dave")), "dave");
-    assert_eq!(ask(&mut asked, &vouched("DAVE")), "unknown-user");
+    for name in ["Dave", "dave", "DAVE"] {
+        assert_eq!(ask(&mut asked, &vouched(name)), "unknown-user", "{name}");
+    }
+}
+
+/// A join gives one account several times.
+#[test]
+fn an_account_in_several_rows_is_one_if_they_agree() {
+    let site = site();
+    let user = |active: &str| {
+        format!(
+            "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n[custom]\nuser = \"SELECT nr AS \
+             id, login AS username, hash AS password, {active} AS is_active FROM people JOIN clubs \
+             ON person = nr WHERE login = :username\""
+        )
+    };
+    let mut asked = site.authenticator_of(&user("live"));
+    assert_eq!(ask(&mut asked, &password("alice", "secret")), "alice");
+    let mut asked = site.authenticator_of(&user("club = 'staff'"));
+    assert_eq!(ask(&mut asked, &vouched("alice")), "unknown-user");
+}
+
+#[test]
+fn statements_are_asked_for_those_that_meet_the_condition() {
+    for (end, condition) in [
+        ("", "live = 1"),
+        (";", "account.is_active"),
+        (" -- all of them", "account.username <> 'carol'"),
+    ] {
+        let site = site();
+        let mut asked = site.authenticator_of(
+            &CUSTOM
+                .replace(", live AS is_active", ", 1 AS is_active, live")
+                .replace(":username\"", &format!(":username{end}\""))
+                .replace(
+                    "[passwords]",
+                    &format!("[access]\nwhere = \"{condition}\"\n[passwords]"),
+                )
+                .replace("account.is_active", "account.live"),
+        );
+        assert_eq!(ask(&mut asked, &password("alice", "secret")), "alice");
+        assert_eq!(ask(&mut asked, &vouched("carol")), "inactive");
+        let token = session("token-of-carol", None);
+        assert_eq!(ask_at(&mut asked, &token, 999), "inactive");
+        let token = session("token-of-alice", None);
+        assert_eq!(ask_at(&mut asked, &token, 999), "alice");
+    }
 }
 
 #[test]

@@ -352,6 +352,10 @@ fn what_makes_no_sense_is_refused() {
         ),
         ("url = \"http://h/\"\ncookie = \"c\"", "http.username"),
         (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\n[access]\nwhere = \"1 = 1\"",
+            "access.where",
+        ),
+        (
             "url = \"http://h/\"\ncookie = \"c\"\nusername = \"user\"",
             "http.username",
         ),

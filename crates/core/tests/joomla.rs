@@ -140,10 +140,56 @@ fn names_that_differ_in_case_are_the_same_where_they_shall_be() {
     ] {
         assert_eq!(ask(&mut joomla, &vouched(name), TIME), expected, "{name}");
     }
-    // Two that the database takes for one name are nobody's, unless one is meant exactly.
+    // Two that are one name are nobody's, exact or not.
     site.run("UPDATE jos_users SET username = 'Alice' WHERE username = 'erin'");
-    assert_eq!(ask(&mut joomla, &vouched("ALICE"), TIME), "unknown-user");
-    assert_eq!(ask(&mut joomla, &vouched("Alice"), TIME), "Alice");
+    for name in ["ALICE", "Alice", "alice"] {
+        assert_eq!(ask(&mut joomla, &vouched(name), TIME), "unknown-user");
+    }
+    assert_eq!(
+        ask(&mut joomla, &vouched("alice@example.org"), TIME),
+        "alice"
+    );
+    let named = session_of(ALICE, "alice");
+    assert_eq!(ask(&mut joomla, &named, TIME), "wrong-user");
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice");
+}
+
+#[test]
+fn a_name_that_is_anothers_address_is_neithers() {
+    let site = site();
+    site.run("UPDATE jos_users SET username = 'alice@example.org' WHERE username = 'erin'");
+    for login in ["\"username\", \"email\"", "\"email\", \"username\""] {
+        let text = toml(&format!("[access]\nlogin = [{login}]"));
+        let mut joomla = site.authenticator(&text);
+        for (name, expected) in [
+            ("alice@example.org", "unknown-user"),
+            ("alice", "alice"),
+            ("erin@example.org", "alice@example.org"),
+        ] {
+            assert_eq!(ask(&mut joomla, &vouched(name), TIME), expected, "{name}");
+        }
+    }
+    // One account by both is one.
+    site.run("UPDATE jos_users SET username = 'erin' WHERE email LIKE 'erin%'");
+    site.run("UPDATE jos_users SET username = email WHERE username = 'alice'");
+    let text = toml("[access]\nlogin = [\"username\", \"email\"]");
+    let mut joomla = site.authenticator(&text);
+    let name = "alice@example.org";
+    assert_eq!(ask(&mut joomla, &vouched(name), TIME), name);
+}
+
+#[test]
+fn accounts_that_do_not_meet_the_condition_are_inactive() {
+    let site = site();
+    let text = toml("[access]\nwhere = \"account.name NOT LIKE '%(left)'\"");
+    let mut joomla = site.authenticator(&text);
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice");
+    site.run("UPDATE jos_users SET name = name || ' (left)' WHERE username = 'alice'");
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "inactive");
+    let question = password("alice", PASSWORD);
+    assert_eq!(ask(&mut joomla, &question, TIME), "inactive");
+    let question = password("zoë", PASSWORD);
+    assert_eq!(ask(&mut joomla, &question, TIME), "zoë");
 }
 
 #[test]

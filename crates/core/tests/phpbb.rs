@@ -686,3 +686,43 @@ fn another_prefix_is_another_board() {
         assert!(verdict.starts_with("unavailable"), "{verdict}");
     }
 }
+
+#[test]
+fn a_name_that_two_users_could_mean_is_neithers() {
+    let site = site();
+    let both = "[access]\nlogin = [\"username\", \"email\"]";
+    let mut phpbb = authenticator(&site, both);
+    let (name, address) = ("u29921@example.org", "U29921@Example.org");
+    assert_eq!(ask(&mut phpbb, &vouched(name), ALICE_TIME), "alice");
+    site.run(&format!(
+        "UPDATE phpbb_users SET username = '{address}', username_clean = '{name}'
+         WHERE username = 'erin'"
+    ));
+    for typed in [name, address] {
+        let verdict = ask(&mut phpbb, &vouched(typed), ALICE_TIME);
+        assert_eq!(verdict, "unknown-user", "{typed}");
+    }
+    assert_eq!(ask(&mut phpbb, &vouched("Alice"), ALICE_TIME), "alice");
+    let mut names = authenticator(&site, "");
+    assert_eq!(ask(&mut names, &vouched(name), ALICE_TIME), address);
+    // A name as it is stored is another's as it is typed.
+    assert_eq!(ask(&mut names, &vouched("a&amp;b"), ALICE_TIME), "a&amp;b");
+    site.run(
+        "UPDATE phpbb_users SET username = 'a&amp;amp;b', username_clean = 'a&amp;amp;b'
+         WHERE username = 'bob'",
+    );
+    let verdict = ask(&mut names, &vouched("a&amp;b"), ALICE_TIME);
+    assert_eq!(verdict, "unknown-user");
+    assert_eq!(ask(&mut names, &vouched("a&b"), ALICE_TIME), "a&amp;b");
+}
+
+#[test]
+fn users_that_do_not_meet_the_condition_are_inactive() {
+    let site = site();
+    let mut phpbb = authenticator(&site, "[access]\nwhere = \"user_posts < 7\"");
+    assert_eq!(ask(&mut phpbb, &session(ALICE), ALICE_TIME), "alice");
+    site.run("UPDATE phpbb_users SET user_posts = 7 WHERE username = 'alice'");
+    assert_eq!(ask(&mut phpbb, &session(ALICE), ALICE_TIME), "inactive");
+    let question = password("alice", PASSWORD);
+    assert_eq!(ask(&mut phpbb, &question, ALICE_TIME), "inactive");
+}

@@ -340,8 +340,9 @@ fn names_may_differ_in_case_where_that_is_said() {
     assert_eq!(at("zOË"), "Zoë");
     assert_eq!(at("zoe"), "unknown-user");
     people.add(6, "Alice", &encoded("other", 1), true);
-    // The exact name is itself; one that could be either is neither.
-    assert_eq!(at("alice"), "alice");
+    // A name that could be either is neither, exact or not.
+    assert_eq!(at("alice"), "unknown-user");
+    assert_eq!(at("Alice"), "unknown-user");
     assert_eq!(at("ALICE"), "unknown-user");
 }
 
@@ -357,9 +358,9 @@ fn e_mail_addresses_are_names_where_that_is_said() {
         ask(&mut authenticator, &password("alice", "secret")),
         "alice"
     );
-    // A name that looks like somebody's address goes before it.
+    // A name that is somebody else's address is neither's.
     people.add(7, "alice@example.com", &encoded("other", 1), true);
-    assert_eq!(ask(&mut authenticator, &address), "wrong-password");
+    assert_eq!(ask(&mut authenticator, &address), "unknown-user");
     let twice = "UPDATE auth_user SET email = 'shared@example.com'";
     people.database().execute(twice, []).unwrap();
     let shared = password("shared@example.com", "secret");

@@ -39,6 +39,23 @@ impl Authenticator {
         })
     }
 
+    /// The keys and the login names of the accounts that `name` could mean.
+    pub(crate) fn candidates(
+        &mut self,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<(String, String)>, Unavailable> {
+        let directory = &mut *self.site.directory;
+        let candidates = self
+            .database
+            .ask(deadline, |queries| directory.candidates(queries, name))?;
+        let account = |account: Account| (account.id.text, account.name);
+        let mut accounts: Vec<_> = candidates.into_iter().map(account).collect();
+        accounts.sort();
+        accounts.dedup();
+        Ok(accounts)
+    }
+
     /// The next accounts after the one whose primary key is `last`, by their primary keys; none
     /// after the last one.
     ///

@@ -8,7 +8,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::{Found, admit};
 use super::check::{Begun, Check, Computation, Conclusion, Known, Next, Stage};
-use super::{Authenticator, told};
+use super::{Authenticator, scan, told};
 use crate::account::Beside;
 use crate::{Question, Reason, Secret, Verdict};
 
@@ -79,6 +79,7 @@ impl Authenticator {
                  [custom] accounts or [passwords] dummy",
             ));
         }
+        let scan = scan(shared.as_deref(), &self.site, question, deadline)?;
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
@@ -95,6 +96,7 @@ impl Authenticator {
             let beside = directory.beside(queries, &account)?;
             Ok(Some((account, refused, beside, admitted)))
         })?;
+        drop(scan);
         let mut in_vain = false;
         let (encoded, refused, beside, admitted) = match found {
             Some((account, refused, beside, admitted)) => {

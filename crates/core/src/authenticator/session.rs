@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::admission::{Found, admit};
 use super::owners::Owners;
 use super::proved::{Ground, Known, Proved};
-use super::{Authenticator, malformed_name, told};
+use super::{Authenticator, malformed_name, scan, told};
 use crate::cookie::{self, Cookie};
 use crate::site::{Login, Site};
 use crate::{Account, Client, Identity, Question, Reason, Secret, Session};
@@ -53,6 +53,8 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
+        let shared = self.shared.clone();
+        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
         let (site, owners, known) = (&mut self.site, &mut self.owners, &mut self.known);
         // Whoever looks on is to see everything that is read.
         let may_know = site.sessions.asks_only_database() && !self.witness.watches();
@@ -61,7 +63,9 @@ impl Authenticator {
             let key = owners.of(token.expose()).map(str::to_owned);
             // A session that nobody has asked about before need not be known: most programs that a
             // host starts for one question never hear of it again.
-            let state = if may_know && key.is_some() {
+            // A condition may ask for the time, which is no part of the database's state.
+            let timeless = self.access.account_where.is_none();
+            let state = if may_know && key.is_some() && timeless {
                 queries.state()?
             } else {
                 None
@@ -127,6 +131,8 @@ impl Authenticator {
             Ok(token) if !malformed_name(token) => token,
             _ => return Ok(Err(Reason::NoSession)),
         };
+        let shared = self.shared.clone();
+        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
             let account = directory.by_token(queries, token)?;

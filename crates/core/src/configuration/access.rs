@@ -1,5 +1,7 @@
 //! `[access]`: who gets in, on top of a valid credential.
 
+use hallpass_stores::sql::{self, Location};
+
 use super::Error;
 use super::section::Section;
 use crate::question::{Conditions, Requirement};
@@ -7,7 +9,7 @@ use crate::question::{Conditions, Requirement};
 /// Who gets in, on top of a valid credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// What people may type to say who they are, in the order in which it is tried.
+    /// What people may type to say who they are.
     pub login: Vec<LoginField>,
     /// Whether names that differ in case alone are the same.
     pub ignore_case: bool,
@@ -15,6 +17,9 @@ pub struct Access {
     pub conditions: Conditions,
     /// Whether a password lets anybody in.
     pub passwords: bool,
+    /// `where`: the SQL condition that the row of an account, in a table called `account`, must
+    /// meet to be active.
+    pub account_where: Option<String>,
 }
 
 /// What people may type to say who they are.
@@ -27,7 +32,11 @@ pub enum LoginField {
 }
 
 impl Access {
-    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
+    /// Reads the table. `accounts` is where accounts are looked up; `None` where none are.
+    pub(super) fn read(
+        mut section: Section<'_>,
+        accounts: Option<&Location>,
+    ) -> Result<Self, Error> {
         let login = section
             .strings("login")?
             .unwrap_or_else(|| vec!["username".to_owned()]);
@@ -64,6 +73,15 @@ impl Access {
             }
         }
         let passwords = section.boolean("passwords")?.unwrap_or(true);
+        let account_where = section.string("where")?;
+        if let Some(condition) = &account_where {
+            let Some(location) = accounts else {
+                let message = "has no effect: no accounts are looked up in a database";
+                return Err(section.wrong("where", message));
+            };
+            sql::is_expression(condition, location)
+                .map_err(|wrong| section.wrong("where", &wrong))?;
+        }
         section.finish()?;
         let conditions = Conditions { any, all };
         Ok(Self {
@@ -71,6 +89,7 @@ impl Access {
             ignore_case,
             conditions,
             passwords,
+            account_where,
         })
     }
 }

@@ -18,6 +18,8 @@ pub struct Ejabberd {
     pub account_changes: bool,
     /// What is said when nothing can be said.
     pub unavailable: WhenUnavailable,
+    /// Whether the configuration has the table at all.
+    pub configured: bool,
 }
 
 /// What the password field of an ejabberd question may hold.
@@ -49,6 +51,7 @@ impl Default for Ejabberd {
             ignore_case: true,
             account_changes: false,
             unavailable: WhenUnavailable::Error,
+            configured: false,
         }
     }
 }
@@ -92,6 +95,7 @@ impl Ejabberd {
                 .boolean("account_changes")?
                 .unwrap_or(default.account_changes),
             unavailable,
+            configured: section.is_there(),
         };
         section.finish()?;
         Ok(ejabberd)

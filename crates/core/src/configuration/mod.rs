@@ -310,7 +310,8 @@ impl Configuration {
             }
         };
         let via = Via::read(&mut top)?;
-        let access = Access::read(top.section("access")?)?;
+        let accounts = (!nowhere && framework.looks_accounts_up()).then_some(&database.location);
+        let access = Access::read(top.section("access")?, accounts)?;
         let configuration = Self {
             path: path.to_owned(),
             name,
@@ -383,6 +384,16 @@ impl Framework {
             Self::Joomla(joomla) => joomla.session_cookie_name.as_deref(),
             Self::Php(php, _) => Some(&php.cookie_name),
             Self::Phpbb(_) => None,
+        }
+    }
+
+    /// Whether accounts are looked up in the database, and not only called what a session says.
+    fn looks_accounts_up(&self) -> bool {
+        match self {
+            Self::Custom(custom) | Self::Php(_, custom) => {
+                custom.user.is_some() || custom.user_by_id.is_some()
+            }
+            Self::Django(_) | Self::Joomla(_) | Self::Phpbb(_) => true,
         }
     }
 

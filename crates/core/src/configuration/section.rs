@@ -62,6 +62,11 @@ pub(super) struct Section<'document> {
 }
 
 impl<'document> Section<'document> {
+    /// Whether the document has the table.
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// The value of `key`. From now on it is a known key.
     pub(super) fn value(&mut self, key: &'static str) -> Option<&'document DeValue<'document>> {
         self.asked.push(key);

@@ -1,17 +1,54 @@
-//! Whether there is anybody.
+//! Whether there is anybody, and what `[access] where` says of them.
+
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::Queries;
 
 use super::{Examination, Finding};
 
+/// A name that nobody is asked to have.
+const NAME: &str = "hallpass-doctor";
+
 impl Examination<'_> {
-    /// Whether the site has accounts at all.
-    pub(super) fn accounts(&mut self) {
+    /// Whether the database understands `[access] where`.
+    pub(super) fn condition(&mut self) -> bool {
+        if self.configuration.access.account_where.is_none() {
+            return true;
+        }
+        let deadline = self.deadline();
+        let directory = &mut *self.site.directory;
+        let ask = |queries: &mut Queries<'_>| -> Result<(), Unavailable> {
+            directory.by_name(queries, NAME)?;
+            // Where they can be listed without a statement of the site's own.
+            if directory.count(queries)?.is_some() {
+                directory.after(queries, None)?;
+            }
+            Ok(())
+        };
+        let tried = "read accounts with [access] where";
+        match self.database.ask(deadline, ask) {
+            Ok(()) => {
+                let seen = "the database understands it";
+                self.add(Finding::ok("where", tried, seen));
+                true
+            }
+            Err(cause) => {
+                let mend = "correct [access] where: a condition in the database's own SQL, on the \
+                            row of an account, whose table is called account there";
+                self.add(Finding::problem("where", tried, cause.to_string(), mend));
+                false
+            }
+        }
+    }
+
+    /// Whether the site has accounts at all; how many there are, where that can be counted.
+    pub(super) fn accounts(&mut self) -> Option<u64> {
         let deadline = self.deadline();
         let directory = &mut *self.site.directory;
         let counted = self
             .database
             .ask(deadline, |queries| directory.count(queries));
         let tried = "count the accounts";
-        match counted {
+        match &counted {
             Ok(None) => {}
             Ok(Some(0)) => self.add(Finding::warning(
                 "accounts",
@@ -25,5 +62,6 @@ impl Examination<'_> {
             // The table has been read: there are too many to count in time.
             Err(cause) => self.add(Finding::ok("accounts", tried, format!("not done: {cause}"))),
         }
+        counted.ok().flatten()
     }
 }

@@ -12,6 +12,7 @@ mod paths;
 mod sessions;
 mod sqlite;
 mod tables;
+mod twins;
 
 use std::time::SystemTime;
 
@@ -36,9 +37,12 @@ struct Examination<'a> {
 /// and what is in it, the caches and the sessions.
 #[must_use]
 pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
+    let mut access = configuration.access.clone();
+    // As the host takes names that takes the most for the same.
+    access.ignore_case |= configuration.ejabberd.configured && configuration.ejabberd.ignore_case;
     let mut examination = Examination {
         configuration,
-        site: Site::new(configuration, &configuration.access),
+        site: Site::new(configuration, &access),
         database: Database::new(&configuration.database),
         now,
         findings: Vec::new(),
@@ -52,7 +56,11 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
         examination.clock();
         complete = examination.tables();
         if complete {
-            examination.accounts();
+            complete = examination.condition();
+            let count = examination.accounts();
+            if complete {
+                examination.names(count);
+            }
             examination.passwords();
         }
     }

@@ -36,10 +36,10 @@ impl Site {
     /// The site that `configuration` describes, names being read as `access` says.
     pub(crate) fn new(configuration: &Configuration, access: &Access) -> Self {
         let site = match &configuration.framework {
-            Framework::Custom(custom) => custom::site(custom),
+            Framework::Custom(custom) => custom::site(custom, access),
             Framework::Django(django) => django::site(django, access),
             Framework::Joomla(joomla) => joomla::site(joomla, access),
-            Framework::Php(php, custom) => php::site(php, custom),
+            Framework::Php(php, custom) => php::site(php, custom, access),
             Framework::Phpbb(phpbb) => phpbb::site(phpbb, access),
         };
         let Some(http) = &configuration.http else {
@@ -49,7 +49,7 @@ impl Site {
             sessions: Box::new(http::Page::new(http)),
             directory: match configuration.database.location {
                 // There is nowhere to look anybody up: they are what the site calls them.
-                Location::Nowhere => Box::new(custom::Accounts::new(&Custom::default())),
+                Location::Nowhere => Box::new(custom::Accounts::new(&Custom::default(), access)),
                 _ => site.directory,
             },
             ..site
@@ -93,12 +93,39 @@ impl Site {
 
 /// Where a site keeps its accounts.
 pub(crate) trait Directory: std::fmt::Debug + Send {
-    /// The account that `name`, as typed, means. Two accounts that it could mean are none.
+    /// The accounts that `name`, as typed, could mean: by any of the login fields, in whatever
+    /// spelling the site or the configuration takes for the same. One may be among them twice, and
+    /// of several only two need be.
+    fn candidates(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Vec<Account>, Unavailable>;
+
+    /// Whether looking `name` up may read all accounts.
+    fn scans(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// The table of the accounts and the columns that hold what people may type, where it is looked
+    /// for without regard to case.
+    fn folded(
+        &mut self,
+        _queries: &mut Queries<'_>,
+    ) -> Result<Option<(String, Vec<String>)>, Unavailable> {
+        Ok(None)
+    }
+
+    /// The account that `name`, as typed, means. Two accounts that it could mean are none, since
+    /// hosts go on with the name as typed: the mail, the roster or the files of one would be the
+    /// other's.
     fn by_name(
         &mut self,
         queries: &mut Queries<'_>,
         name: &str,
-    ) -> Result<Option<Account>, Unavailable>;
+    ) -> Result<Option<Account>, Unavailable> {
+        Ok(only(self.candidates(queries, name)?))
+    }
 
     /// Whether an account may have an empty login name, and a password of it counts.
     fn takes_empty_names(&self) -> bool {
@@ -129,8 +156,9 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
         queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Option<Account>, Unavailable> {
-        let found = self.by_name(queries, name)?;
-        Ok(found.filter(|account| account.name == name))
+        let mut found = self.candidates(queries, name)?;
+        found.retain(|account| account.name == name);
+        Ok(only(found))
     }
 
     /// Whether `name`, as a host has it, means `account`.
@@ -296,6 +324,21 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     fn rules(&self, _encoded: &str) -> Option<Rules> {
         None
     }
+}
+
+/// The account that all of `found` are.
+pub(crate) fn only(mut found: Vec<Account>) -> Option<Account> {
+    let account = found.pop()?;
+    let same = |other: &Account| other.id == account.id;
+    found.iter().all(same).then_some(account)
+}
+
+/// The column that is 1 in the rows of accounts that meet `[access] where`, and 0 in others. Their
+/// table is called `account` in the statement.
+pub(crate) fn meets(condition: Option<&str>) -> String {
+    condition.map_or("1".to_owned(), |condition| {
+        format!("CASE WHEN ({condition}) THEN 1 ELSE 0 END")
+    })
 }
 
 /// Where a site keeps its sessions.

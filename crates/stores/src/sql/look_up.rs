@@ -25,8 +25,8 @@ struct Parts {
 
 impl LookUp {
     /// The look-up that reads `columns` of `table` where the column `by` is `parameter`, which is
-    /// written `:name`. All names are quoted identifiers, but for columns that are constants. The
-    /// first column is NULL in no row.
+    /// written `:name`. Names are quoted identifiers; a column may be an expression, and a table may
+    /// have an alias after it for expressions to name. The first column is NULL in no row.
     #[must_use]
     pub fn new(columns: &[&str], table: &str, by: &str, parameter: &'static str) -> Self {
         Self::bounded(columns, table, by, parameter, LARGEST_VALUE)
@@ -75,26 +75,33 @@ impl LookUp {
     }
 
     /// The statement that reads a row of this look-up and the one of `other` beside it, or NULL
-    /// for each of that one's columns.
+    /// for each of that one's columns. Each is a derived table, so that no name in one can mean a
+    /// column of the other.
     fn beside(&self, other: &Self) -> String {
-        let (one, two) = (&self.0, &other.0);
-        let columns = |of: &Parts, alias: &str| {
-            let named = |column: &String| match column.starts_with('"') {
-                true => format!("{alias}.{column}"),
-                false => column.clone(),
-            };
-            of.columns.iter().map(named).collect::<Vec<_>>().join(", ")
+        let derived = |look_up: &Self, alias: &str| {
+            let Parts {
+                columns,
+                table,
+                by,
+                parameter,
+                ..
+            } = &*look_up.0;
+            let column = |(number, column)| format!("{column} AS c{number}");
+            let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
+            let columns = columns.join(", ");
+            format!("(SELECT {columns} FROM {table} WHERE {by} = {parameter}) {alias}")
+        };
+        let columns = |look_up: &Self, alias: &str| {
+            let column = |number| format!("{alias}.c{number}");
+            let columns: Vec<String> = (0..look_up.0.columns.len()).map(column).collect();
+            columns.join(", ")
         };
         format!(
-            "SELECT {}, {} FROM {} a LEFT JOIN {} b ON b.{} = {} WHERE a.{} = {}",
-            columns(one, "a"),
-            columns(two, "b"),
-            one.table,
-            two.table,
-            two.by,
-            two.parameter,
-            one.by,
-            one.parameter
+            "SELECT {}, {} FROM {} LEFT JOIN {} ON 1 = 1",
+            columns(self, "a"),
+            columns(other, "b"),
+            derived(self, "a"),
+            derived(other, "b"),
         )
     }
 

@@ -159,11 +159,17 @@ impl Database {
 /// # Errors
 /// [`Unavailable`] when a quote or comment does not end, or a parameter has no name.
 pub fn parameters(statement: &str, location: &Location) -> Result<Vec<String>, Unavailable> {
-    let dialect = match location {
-        Location::Mysql(_) => Dialect::Mysql,
-        Location::Nowhere | Location::Postgres(_) | Location::Sqlite(_) => Dialect::Postgres,
-    };
-    Statement::new(statement, dialect).map(|statement| statement.parameters)
+    let statement = Statement::new(statement, Dialect::of(location))?;
+    Ok(statement.parameters)
+}
+
+/// Checks that `text` is one expression, as the database at `location` reads it: it could not end
+/// the statement that it is put into.
+///
+/// # Errors
+/// What is wrong with it, in words that follow its name.
+pub fn is_expression(text: &str, location: &Location) -> Result<(), String> {
+    Statement::is_expression(text, Dialect::of(location))
 }
 
 /// `name` with differences of case taken away: full folding, so that `ß` equals `SS`.

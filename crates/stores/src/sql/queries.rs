@@ -244,6 +244,65 @@ impl Queries<'_> {
         }
     }
 
+    /// Whether rows of `table` are found by [`same_but_for_case`](Self::same_but_for_case) of
+    /// `column` without reading all of them, for names in ASCII.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn indexed_but_for_case(&mut self, table: &str, column: &str) -> Result<bool, Unavailable> {
+        let parameters = |table: &str| {
+            [
+                (":table", Value::from(table)),
+                (":column", Value::from(column)),
+            ]
+        };
+        let rows = match self.connection {
+            Connection::Nowhere => return Err(nowhere()),
+            Connection::Sqlite(_) => {
+                self.rows(sqlite::INDEXED_BUT_FOR_CASE, &parameters(table), 1)?
+            }
+            Connection::Postgres(_) => {
+                let table = super::identifier(table).unwrap_or_default();
+                self.rows(postgres::INDEXED_BUT_FOR_CASE, &parameters(&table), 1)?
+            }
+            Connection::Mysql(_) => {
+                self.rows(mysql::INDEXED_BUT_FOR_CASE, &parameters(table), 1)?
+            }
+        };
+        Ok(!rows.is_empty())
+    }
+
+    /// The SQL that makes the index of [`indexed_but_for_case`](Self::indexed_but_for_case);
+    /// `None` where the database can have none.
+    #[must_use]
+    pub fn index_but_for_case(&self, table: &str, column: &str) -> Option<String> {
+        let plain: String = table.chars().filter(|it| is_word(*it)).collect();
+        let name = format!("{plain}_{column}_any_case");
+        let (name, table, column) = (
+            super::identifier(&name)?,
+            super::identifier(table)?,
+            super::identifier(column)?,
+        );
+        match self.connection {
+            Connection::Sqlite(_) => Some(format!(
+                "CREATE INDEX {name} ON {table} ({column} COLLATE NOCASE);"
+            )),
+            Connection::Postgres(_) => Some(format!(
+                "CREATE INDEX {name} ON {table} (UPPER({column}::text));"
+            )),
+            Connection::Mysql(_) | Connection::Nowhere => None,
+        }
+    }
+
+    /// Whether comparing exactly ignores case wherever [`indexed_but_for_case`] is true of a column
+    /// and the name is in ASCII, so that nothing else need be asked.
+    ///
+    /// [`indexed_but_for_case`]: Self::indexed_but_for_case
+    #[must_use]
+    pub fn folds_by_collation(&self) -> bool {
+        matches!(self.connection, Connection::Mysql(_))
+    }
+
     /// What time it is by the server's clock; `None` where there is no server.
     ///
     /// # Errors
@@ -316,6 +375,10 @@ impl Queries<'_> {
             Connection::Mysql(_) => mysql::same_but_for_case(column),
         }
     }
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 /// A statement and what came of it, for the administrator. Of what was bound, names alone are

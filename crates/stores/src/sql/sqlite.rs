@@ -560,6 +560,12 @@ fn add_fold_case(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
+/// Gives a row where an index of the table `:table` begins with `:column` as
+/// [`same_but_for_case`] compares names in ASCII.
+pub(super) const INDEXED_BUT_FOR_CASE: &str = "SELECT 1 FROM pragma_index_list(:table) l, \
+     pragma_index_xinfo(l.name) i WHERE i.seqno = 0 AND l.partial = 0 AND i.name = :column AND \
+     lower(i.coll) = 'nocase'";
+
 /// ASCII names, which nearly all are, are left to SQLite's own comparison: it is several times
 /// faster over a table of a million names.
 pub(super) fn same_but_for_case(column: &str, name: &str) -> String {

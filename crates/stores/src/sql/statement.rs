@@ -1,6 +1,6 @@
 //! Statements with named parameters, for databases that number theirs.
 
-use super::Value;
+use super::{Location, Value};
 use crate::Unavailable;
 
 /// Whose SQL a statement is written in.
@@ -8,6 +8,15 @@ use crate::Unavailable;
 pub(super) enum Dialect {
     Postgres,
     Mysql,
+}
+
+impl Dialect {
+    pub(super) fn of(location: &Location) -> Self {
+        match location {
+            Location::Mysql(_) => Self::Mysql,
+            Location::Nowhere | Location::Postgres(_) | Location::Sqlite(_) => Self::Postgres,
+        }
+    }
 }
 
 /// A statement as the database is given it.
@@ -67,6 +76,48 @@ impl Statement {
             rest = following;
         }
         Ok(statement)
+    }
+
+    /// Checks that `text` can stand as one expression inside of a statement: that it ends what it
+    /// begins, and neither the statement nor a comment.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn is_expression(text: &str, dialect: Dialect) -> Result<(), String> {
+        let parameters = Self::new(text, dialect).map_err(|unreadable| unreadable.to_string())?;
+        if let Some(parameter) = parameters.parameters.first() {
+            return Err(format!(
+                "has the parameter {parameter}, and there is none here"
+            ));
+        }
+        if text.trim().is_empty() {
+            return Err("is empty".to_owned());
+        }
+        let (mut open, mut before, mut rest) = (Vec::new(), '\0', text);
+        while let Some(first) = rest.chars().next() {
+            let length = match Token::at(rest, before, dialect) {
+                Token::Whole(Some(length)) => length,
+                Token::Whole(None) | Token::Parameter(_) | Token::Positional => first.len_utf8(),
+            };
+            let (token, following) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            match token {
+                "(" => open.push(()),
+                ")" if open.pop().is_none() => {
+                    return Err("closes a parenthesis that it does not open".to_owned());
+                }
+                ";" => return Err("has a `;`, which ends a statement".to_owned()),
+                _ if is_comment(token, dialect) => {
+                    return Err("has a comment, which could end anywhere".to_owned());
+                }
+                _ => {}
+            }
+            before = token.chars().next_back().unwrap_or_default();
+            rest = following;
+        }
+        match open.is_empty() {
+            true => Ok(()),
+            false => Err("opens a parenthesis that it does not close".to_owned()),
+        }
     }
 
     fn copy(&mut self, text: &str, length: usize) {
@@ -173,6 +224,12 @@ fn dollar_quoted(text: &str) -> Option<usize> {
     };
     let string = text.get(tag.len()..)?;
     string.find(tag).map(|end| tag.len() + end + tag.len())
+}
+
+/// Whether a token is a comment, which could hide what comes after it.
+fn is_comment(token: &str, dialect: Dialect) -> bool {
+    let starts = |with| token.starts_with(with);
+    starts("--") || starts("/*") || (dialect == Dialect::Mysql && starts("#"))
 }
 
 /// In MySQL a white space must follow the dashes, so that `5--3` is eight.
@@ -301,6 +358,57 @@ mod tests {
         for text in ["'", "'\\'", "\"a", "`", "/* /*"] {
             assert!(Statement::new(text, Dialect::Mysql).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn conditions_are_one_expression() {
+        for text in [
+            "date_deleted IS NULL",
+            "(a = ')' OR \"b;\" > 1) AND NOT c",
+            "EXISTS (SELECT 1 FROM t WHERE t.id = account.id AND (x = '--' OR y = '/*'))",
+            "a - -1 > 0",
+            "kind = 'it''s'",
+        ] {
+            for dialect in [Dialect::Postgres, Dialect::Mysql] {
+                assert_eq!(Statement::is_expression(text, dialect), Ok(()), "{text}");
+            }
+        }
+        for text in [
+            "",
+            " ",
+            "a;",
+            "1 = 1; DROP TABLE auth_user",
+            "a) OR (1 = 1",
+            ")(",
+            "(a",
+            "a))",
+            "a = '",
+            "a = 'b' -- c",
+            "a --",
+            "a /* b */",
+            "a /*! ) OR (1 = 1 */",
+            "/*",
+            "\"a",
+            "a = :name",
+        ] {
+            for dialect in [Dialect::Postgres, Dialect::Mysql] {
+                assert!(Statement::is_expression(text, dialect).is_err(), "{text}");
+            }
+        }
+        // In PostgreSQL it is an operator, and a quote like any letter.
+        for text in ["a # 1 = 2", "a #"] {
+            assert!(Statement::is_expression(text, Dialect::Mysql).is_err());
+        }
+        assert_eq!(
+            Statement::is_expression("a # 1 = 2", Dialect::Postgres),
+            Ok(())
+        );
+        assert!(Statement::is_expression("`a) OR (b` = 1", Dialect::Postgres).is_err());
+        assert_eq!(
+            Statement::is_expression("`a) OR (b` = 1", Dialect::Mysql),
+            Ok(())
+        );
+        assert!(Statement::is_expression("$$a", Dialect::Postgres).is_err());
     }
 
     #[test]

@@ -7,11 +7,14 @@ use hallpass_stores::sql::{Queries, Value};
 use super::rows::{Rows, key_text, key_value, truth};
 use crate::Reason;
 use crate::account::{Account, Id};
-use crate::configuration::Custom;
-use crate::site::{Directory, Needed};
+use crate::configuration::{Access, Custom};
+use crate::site::{self, Directory, Needed};
 
-/// How many accounts of one name are looked at.
+/// How many rows of one name are looked at.
 const NAMESAKES: usize = 16;
+
+/// The column that says whether a row meets `[access] where`.
+const MEETS: &str = "hallpass_where";
 
 /// How many accounts are listed at a time, and how many hashes are looked at to learn what a check
 /// costs on this site.
@@ -23,13 +26,41 @@ const SOME_HASHES: usize = 64;
 #[derive(Debug)]
 pub(in crate::site) struct Accounts {
     custom: Custom,
+    /// Those of `custom` that give accounts, with the column [`MEETS`] where there is a condition.
+    user: Option<String>,
+    user_by_id: Option<String>,
+    accounts: Option<String>,
 }
 
 impl Accounts {
-    pub(in crate::site) fn new(custom: &Custom) -> Self {
+    pub(in crate::site) fn new(custom: &Custom, access: &Access) -> Self {
+        let condition = access.account_where.as_deref();
+        let that_meet = |statement: &Option<String>| {
+            let statement = statement.as_deref()?;
+            Some(condition.map_or_else(|| statement.to_owned(), |it| that_meet(statement, it)))
+        };
         Self {
+            user: that_meet(&custom.user),
+            user_by_id: that_meet(&custom.user_by_id),
+            // A derived table has no order.
+            accounts: that_meet(&custom.accounts).map(|statement| match condition {
+                Some(_) => format!("{statement} ORDER BY account.id"),
+                None => statement,
+            }),
             custom: custom.clone(),
         }
+    }
+
+    /// The accounts that the site's statement finds by `name`, which the site's own sessions may
+    /// hold or somebody may have typed.
+    fn named(&self, queries: &mut Queries<'_>, name: &str) -> Result<Vec<Account>, Unavailable> {
+        let Some(statement) = &self.user else {
+            return Err(Unavailable::new(
+                "accounts cannot be looked up: [custom] user is not configured",
+            ));
+        };
+        let parameters = [(":username", name.into())];
+        accounts(queries, "user", statement, &parameters, NAMESAKES)
     }
 
     /// The names that `statement`, the value of `key`, gives for `account`.
@@ -60,24 +91,22 @@ impl Accounts {
 }
 
 impl Directory for Accounts {
-    /// What the name means is for the statement to say. Of several accounts the one that is called
-    /// exactly so counts.
+    /// What the name could mean is for the statement to say.
+    fn candidates(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Vec<Account>, Unavailable> {
+        self.named(queries, name)
+    }
+
+    /// A join may give an account twice. Rows of one key that do not agree are nobody's.
     fn by_name(
         &mut self,
         queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Option<Account>, Unavailable> {
-        let Some(statement) = &self.custom.user else {
-            return Err(Unavailable::new(
-                "accounts cannot be looked up: [custom] user is not configured",
-            ));
-        };
-        let parameters = [(":username", name.into())];
-        let mut found = accounts(queries, "user", statement, &parameters, NAMESAKES)?;
-        if found.len() > 1 {
-            found.retain(|account| account.name == name);
-        }
-        Ok(if found.len() == 1 { found.pop() } else { None })
+        Ok(only(self.named(queries, name)?))
     }
 
     fn by_key(
@@ -85,7 +114,7 @@ impl Directory for Accounts {
         queries: &mut Queries<'_>,
         key: &str,
     ) -> Result<Option<Account>, Unavailable> {
-        let Some(statement) = &self.custom.user_by_id else {
+        let Some(statement) = &self.user_by_id else {
             return Err(Unavailable::new(
                 "accounts cannot be looked up: [custom] user_by_id is not configured",
             ));
@@ -102,8 +131,13 @@ impl Directory for Accounts {
         queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Option<Account>, Unavailable> {
-        if self.custom.user.is_some() {
-            return self.by_name(queries, name);
+        if self.user.is_some() {
+            let mut found = self.named(queries, name)?;
+            // The statement may find others by what they type; the site itself means this one.
+            if found.iter().any(|account| account.name == name) {
+                found.retain(|account| account.name == name);
+            }
+            return Ok(only(found));
         }
         Ok(Some(Account {
             id: Id {
@@ -127,7 +161,7 @@ impl Directory for Accounts {
         account: &Account,
         name: &str,
     ) -> Result<bool, Unavailable> {
-        if self.custom.user.is_none() {
+        if self.user.is_none() {
             return Ok(account.name == name);
         }
         let named = self.by_name(queries, name)?;
@@ -187,7 +221,7 @@ impl Directory for Accounts {
         queries: &mut Queries<'_>,
         last: Option<&Id>,
     ) -> Result<Vec<Account>, Unavailable> {
-        let Some(statement) = &self.custom.accounts else {
+        let Some(statement) = &self.accounts else {
             return Err(Unavailable::new(
                 "accounts cannot be listed: [custom] accounts is not configured",
             ));
@@ -198,7 +232,7 @@ impl Directory for Accounts {
 
     /// Those of the first accounts; none where no statement lists them.
     fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
-        let Some(statement) = &self.custom.accounts else {
+        let Some(statement) = &self.accounts else {
             return Ok(Vec::new());
         };
         let first = [(":id", Value::Integer(0))];
@@ -220,6 +254,36 @@ impl Directory for Accounts {
     }
 }
 
+/// `statement` with the column [`MEETS`], which says whether a row of it meets `condition`.
+fn that_meet(statement: &str, condition: &str) -> String {
+    let statement =
+        statement.trim_end_matches(|letter: char| letter == ';' || letter.is_whitespace());
+    let meets = site::meets(Some(condition));
+    // The statement may end with a comment.
+    format!("SELECT account.*, {meets} AS {MEETS} FROM ({statement}\n) account")
+}
+
+/// The account that all of `found` are, if they agree on whatever lets somebody in.
+fn only(found: Vec<Account>) -> Option<Account> {
+    // There may be more that have not been read.
+    if found.len() >= NAMESAKES {
+        return None;
+    }
+    let says = |account: &Account| {
+        let Account {
+            encoded,
+            active,
+            staff,
+            superuser,
+            ..
+        } = account;
+        (encoded.clone(), *active, *staff, *superuser)
+    };
+    let first = found.first().map(says);
+    let agree = found.iter().all(|account| Some(says(account)) == first);
+    site::only(found).filter(|_| agree)
+}
+
 /// The accounts that `statement`, the value of `key`, gives.
 fn accounts(
     queries: &mut Queries<'_>,
@@ -239,6 +303,7 @@ fn accounts(
     let active = rows.column("is_active")?;
     let staff = rows.column("is_staff")?;
     let superuser = rows.column("is_superuser")?;
+    let meets = rows.column(MEETS)?;
     let mut accounts = Vec::new();
     for mut row in rows.into_rows() {
         let mut text = |at: Option<usize>| at.and_then(|at| row.text(at));
@@ -258,7 +323,7 @@ fn accounts(
             id: Id { value, text },
             name: username,
             encoded,
-            active: truth(active, true),
+            active: truth(active, true) && truth(meets, true),
             inactive: Reason::Inactive,
             staff: truth(staff, false),
             superuser: truth(superuser, false),

@@ -9,12 +9,12 @@ use hallpass_passwords::Rules;
 pub(super) use self::accounts::Accounts;
 use self::sessions::Sessions;
 use super::Site;
-use crate::configuration::Custom;
+use crate::configuration::{Access, Custom};
 
 /// The site that `custom` describes.
-pub(super) fn site(custom: &Custom) -> Site {
+pub(super) fn site(custom: &Custom, access: &Access) -> Site {
     Site {
-        directory: Box::new(Accounts::new(custom)),
+        directory: Box::new(Accounts::new(custom, access)),
         sessions: Box::new(Sessions::new(custom)),
         rules: Rules::Django,
         algorithms: None,

@@ -19,12 +19,14 @@ use crate::site::{self, Directory, Needed, Table};
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;
 
+/// How many accounts are looked at that a database takes for the same in any case.
+const MOST_ALIKE: usize = 16;
+
 /// The accounts of a Django site.
 #[derive(Debug)]
 pub(super) struct Accounts {
     user: UserTable,
-    login: Vec<LoginField>,
-    ignore_case: bool,
+    access: Access,
     normalize: Normalization,
     authtoken: bool,
     version: Version,
@@ -37,8 +39,7 @@ impl Accounts {
     pub(super) fn new(django: &Django, access: &Access) -> Self {
         Self {
             user: django.user.clone(),
-            login: access.login.clone(),
-            ignore_case: access.ignore_case,
+            access: access.clone(),
             normalize: django.normalize,
             authtoken: django.authtoken,
             version: django.version,
@@ -50,7 +51,7 @@ impl Accounts {
 
     fn statements(&mut self, queries: &mut Queries<'_>) -> Result<&Statements, Unavailable> {
         if self.statements.is_none() {
-            self.statements = Some(Statements::new(&self.user, queries)?);
+            self.statements = Some(Statements::new(&self.user, &self.access, queries)?);
         }
         self.statements
             .as_ref()
@@ -59,15 +60,60 @@ impl Accounts {
 }
 
 impl Accounts {
+    /// The accounts that log in by `name`.
+    fn named(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Vec<Account>, Unavailable> {
+        let ignore_case = self.access.ignore_case;
+        let statements = self.statements(queries)?;
+        if name.is_empty() {
+            // Most accounts without an e-mail address have a name.
+            let parameters = [(":name", Value::from(name))];
+            return accounts(queries, statements, &statements.by_username, &parameters, 2);
+        }
+        let Some(exact) = &statements.by_login else {
+            return Ok(Vec::new());
+        };
+        let parameters = [(":name", Value::from(name))];
+        // Elsewhere than in MySQL, what is the same exactly is the same in any case, too.
+        let mut found = Vec::new();
+        if !ignore_case || queries.folds_by_collation() {
+            found = accounts(queries, statements, exact, &parameters, 2)?;
+        }
+        if !ignore_case {
+            return Ok(found);
+        }
+        let Some(folded) = statements.by_login_but_for_case(queries, name) else {
+            return Ok(found);
+        };
+        let mut alike = accounts(queries, statements, &folded, &parameters, MOST_ALIKE)?;
+        // The database may take more for the same. Where there are too many to tell, they all are.
+        if alike.len() < MOST_ALIKE {
+            let name = fold_case(name);
+            let login = &self.access.login;
+            alike.retain(|account| {
+                let is_name = |field: &LoginField| match field {
+                    LoginField::Username => fold_case(&account.name) == name,
+                    LoginField::Email => fold_case(&account.email) == name,
+                };
+                login.iter().any(is_name)
+            });
+        }
+        found.append(&mut alike);
+        Ok(found)
+    }
+
     /// Whether anybody is called `name`, or is but for case, or logs in by it as an address.
     fn is_taken(&mut self, queries: &mut Queries<'_>, name: &str) -> Result<bool, Unavailable> {
-        if self.by_name(queries, name)?.is_some() {
+        if !self.candidates(queries, name)?.is_empty() {
             return Ok(true);
         }
         let statements = self.statements(queries)?;
         let folded = statements.by_username_but_for_case(queries, name);
         let parameters = [(":name", name.into())];
-        Ok(!accounts(queries, statements, &folded, &parameters)?.is_empty())
+        Ok(!accounts(queries, statements, &folded, &parameters, 1)?.is_empty())
     }
 }
 
@@ -124,54 +170,43 @@ impl Directory for Accounts {
         true
     }
 
-    fn by_name(
+    fn candidates(
         &mut self,
         queries: &mut Queries<'_>,
         name: &str,
-    ) -> Result<Option<Account>, Unavailable> {
-        let name = match self.normalize {
-            Normalization::None => name.to_owned(),
+    ) -> Result<Vec<Account>, Unavailable> {
+        let normalized: String = match self.normalize {
+            Normalization::None => return self.named(queries, name),
             Normalization::Nfkc => name.nfkc().collect(),
         };
-        let (mut login, ignore_case) = (self.login.clone(), self.ignore_case);
-        // Most accounts without an e-mail address have a name.
-        if name.is_empty() {
-            login = vec![LoginField::Username];
+        let mut found = self.named(queries, &normalized)?;
+        // Hosts go on with the name as typed, which may be another's as it is stored. The site's own
+        // form finds nobody by that.
+        if normalized != name && !found.is_empty() {
+            found.append(&mut self.named(queries, name)?);
         }
-        let statements = self.statements(queries)?;
-        for field in login {
-            let exact = match field {
-                LoginField::Username => Some(&statements.by_username),
-                LoginField::Email => statements.by_email.as_ref(),
-            };
-            let Some(exact) = exact else { continue };
-            let mut found = accounts(queries, statements, exact, &[(":name", (&*name).into())])?;
-            if found.is_empty() && ignore_case {
-                let folded = match field {
-                    LoginField::Username => {
-                        Some(statements.by_username_but_for_case(queries, &name))
-                    }
-                    LoginField::Email => statements.by_email_but_for_case(queries, &name),
-                };
-                if let Some(folded) = folded {
-                    let parameters = [(":name", Value::from(&*name))];
-                    found = accounts(queries, statements, &folded, &parameters)?;
-                    found.retain(|account| {
-                        let stored = match field {
-                            LoginField::Username => &account.name,
-                            LoginField::Email => &account.email,
-                        };
-                        fold_case(stored) == fold_case(&name)
-                    });
-                }
-            }
-            match found.len() {
-                0 => {}
-                1 => return Ok(found.pop()),
-                _ => return Ok(None),
+        Ok(found)
+    }
+
+    fn scans(&self, name: &str) -> bool {
+        let indexed = |statements: &Statements| statements.indexed;
+        match (&*self.access.login, self.access.ignore_case) {
+            ([LoginField::Username], false) => false,
+            (_, ignore_case) => {
+                (ignore_case && !name.is_ascii()) || !self.statements.as_ref().is_some_and(indexed)
             }
         }
-        Ok(None)
+    }
+
+    fn folded(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<(String, Vec<String>)>, Unavailable> {
+        if !self.access.ignore_case {
+            return Ok(None);
+        }
+        let columns = self.statements(queries)?.login_columns();
+        Ok(Some((self.user.table.clone(), columns)))
     }
 
     fn by_key(
@@ -207,7 +242,7 @@ impl Directory for Accounts {
     ) -> Result<Option<Account>, Unavailable> {
         let statements = self.statements(queries)?;
         let parameters = [(":name", name.into())];
-        let mut found = accounts(queries, statements, &statements.by_username, &parameters)?;
+        let mut found = accounts(queries, statements, &statements.by_username, &parameters, 2)?;
         // The database may take names for equal that are not.
         found.retain(|account| account.name == name);
         Ok(if found.len() == 1 { found.pop() } else { None })
@@ -225,7 +260,7 @@ impl Directory for Accounts {
         }
         let statements = self.statements(queries)?;
         let parameters = [(":token", token.into())];
-        let mut found = accounts(queries, statements, &statements.by_token(), &parameters)?;
+        let mut found = accounts(queries, statements, &statements.by_token(), &parameters, 2)?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
@@ -301,7 +336,7 @@ impl Directory for Accounts {
             ]);
         }
         let mut sought = vec![user.id.clone(), user.username.clone()];
-        if self.login.contains(&LoginField::Email) {
+        if self.access.login.contains(&LoginField::Email) {
             sought.extend(
                 user.email
                     .clone()
@@ -367,14 +402,15 @@ impl Directory for Accounts {
     }
 }
 
-/// At most two accounts: one is the answer, and two are as good as many.
+/// The first `limit` accounts that `statement` gives.
 fn accounts(
     queries: &mut Queries<'_>,
     statements: &Statements,
     statement: &str,
     parameters: &[(&str, Value)],
+    limit: usize,
 ) -> Result<Vec<Account>, Unavailable> {
-    let rows = queries.rows(statement, parameters, 2)?;
+    let rows = queries.rows(statement, parameters, limit)?;
     Ok(rows
         .into_iter()
         .filter_map(|row| account(row, statements.key))
@@ -393,6 +429,7 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
     let name = row.text(1)?;
     let encoded = row.text(2);
     let (active, superuser, staff) = (row.truth(3), row.truth(4), row.truth(5));
+    let meets = row.truth(9);
     let email = row.text(6).unwrap_or_default();
     let names = [7, 8].map(|column| row.text(column).unwrap_or_default());
     let full_name = names.join(" ").trim().to_owned();
@@ -400,7 +437,7 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
         id: Id { value, text },
         name,
         encoded,
-        active,
+        active: active && meets,
         inactive: Reason::Inactive,
         staff,
         superuser,

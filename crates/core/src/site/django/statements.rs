@@ -1,10 +1,10 @@
 //! The SQL that asks for accounts, made once for the tables a site has.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Column, LookUp, Queries};
+use hallpass_stores::sql::{Column, LookUp, Queries, unquoted};
 
-use crate::configuration::UserTable;
-use crate::site::quoted;
+use crate::configuration::{Access, LoginField, UserTable};
+use crate::site::{self, quoted};
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
@@ -24,21 +24,25 @@ pub(super) const TABLES: [&str; 4] = [
 pub(super) const TOKENS: &str = "authtoken_token";
 
 /// The statements for one user model. Accounts come as: key, name, password, active, superuser,
-/// staff, e-mail, first name, last name.
+/// staff, e-mail, first name, last name, whether `[access] where` is met.
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) key: KeyKind,
     /// Of `:name`.
     pub(super) by_username: String,
-    /// Of `:name`; `None` where the model has no e-mail address.
-    pub(super) by_email: Option<String>,
+    /// Of `:name`, by whatever people may type; `None` where the model has nothing of it.
+    pub(super) by_login: Option<String>,
+    /// Whether names in ASCII are found without reading all accounts, by whatever people may type
+    /// and in any case where that counts for nothing.
+    pub(super) indexed: bool,
     pub(super) by_id: LookUp,
     select: String,
     table: String,
     id: String,
     username: String,
     password: String,
-    email: Option<String>,
+    /// The columns that hold what people may type.
+    login: Vec<String>,
     /// Of `:id`; `None` where the model has no groups.
     pub(super) groups: Option<String>,
     /// Of `:id`, `:application` and `:codename`; `None` where the model has no permissions.
@@ -55,9 +59,13 @@ pub(super) enum KeyKind {
 }
 
 impl Statements {
-    /// The statements for `user`. The tables of Django's own user model are known; others are
+    /// The statements for `user`, whose accounts log in as `access` says. The tables of Django's own user model are known; others are
     /// asked for their columns, since a model need have neither names nor flags.
-    pub(super) fn new(user: &UserTable, queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
+    pub(super) fn new(
+        user: &UserTable,
+        access: &Access,
+        queries: &mut Queries<'_>,
+    ) -> Result<Self, Unavailable> {
         let own = *user == UserTable::contrib();
         let known = if own {
             Vec::new()
@@ -86,6 +94,9 @@ impl Statements {
         let (id, username) = (quoted(&user.id), quoted(&user.username));
         let password = quoted(&user.password);
         let table = quoted(&user.table);
+        // In a condition of the operator's own.
+        let account = format!("{table} account");
+        let meets = site::meets(access.account_where.as_deref());
         let active = user.active.as_deref().map_or("1".to_owned(), quoted);
         let columns = [
             &*id,
@@ -97,9 +108,28 @@ impl Statements {
             email.as_deref().unwrap_or("NULL"),
             &optional("first_name"),
             &optional("last_name"),
+            &meets,
         ];
-        let select = format!("SELECT {} FROM {table}", columns.join(", "));
-        let by_id = LookUp::new(&columns, &table, &id, ":id");
+        let select = format!("SELECT {} FROM {account}", columns.join(", "));
+        let by_id = LookUp::new(&columns, &account, &id, ":id");
+        let login: Vec<String> = access
+            .login
+            .iter()
+            .filter_map(|field| match field {
+                LoginField::Username => Some(username.clone()),
+                LoginField::Email => email.clone(),
+            })
+            .collect();
+        let mut indexed = true;
+        for column in &login {
+            let (table, column) = (&user.table, unquoted(column));
+            indexed = indexed
+                && match access.ignore_case {
+                    true => queries.indexed_but_for_case(table, &column)?,
+                    // A model's own user name has an index, being unique.
+                    false => column == user.username || queries.indexed(table)?.contains(&column),
+                };
+        }
         let mut related = |configured: &Option<String>, suffix| -> Result<_, Unavailable> {
             if let Some(table) = configured {
                 return Ok(Some(quoted(table)));
@@ -126,16 +156,16 @@ impl Statements {
             groups,
             permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
             by_username: format!("{select} WHERE {username} = :name"),
-            by_email: email
-                .as_ref()
-                .map(|email| format!("{select} WHERE {email} = :name")),
+            by_login: any(&login, |column| format!("{column} = :name"))
+                .map(|condition| format!("{select} WHERE {condition}")),
+            indexed,
             by_id,
             select,
             table,
             id,
             username,
             password,
-            email,
+            login,
         })
     }
 
@@ -169,22 +199,40 @@ impl Statements {
         format!("{select} WHERE {id} > :id ORDER BY {id} LIMIT {PAGE}")
     }
 
-    pub(super) fn by_username_but_for_case(&self, queries: &Queries<'_>, name: &str) -> String {
-        format!(
-            "{} WHERE {}",
-            self.select,
-            queries.same_but_for_case(&self.username, name)
-        )
+    /// The columns that hold what people may type.
+    pub(super) fn login_columns(&self) -> Vec<String> {
+        self.login.iter().map(|column| unquoted(column)).collect()
     }
 
-    pub(super) fn by_email_but_for_case(
+    /// Of `:name`, in any case, by whatever people may type. `None` where [`by_login`] has found
+    /// them already.
+    ///
+    /// [`by_login`]: Self::by_login
+    pub(super) fn by_login_but_for_case(
         &self,
         queries: &Queries<'_>,
         name: &str,
     ) -> Option<String> {
-        let condition = queries.same_but_for_case(self.email.as_ref()?, name);
+        if self.indexed && name.is_ascii() && queries.folds_by_collation() {
+            return None;
+        }
+        let condition = any(&self.login, |column| {
+            queries.same_but_for_case(column, name)
+        })?;
         Some(format!("{} WHERE {condition}", self.select))
     }
+
+    /// Of `:name`, in any case.
+    pub(super) fn by_username_but_for_case(&self, queries: &Queries<'_>, name: &str) -> String {
+        let condition = queries.same_but_for_case(&self.username, name);
+        format!("{} WHERE {condition}", self.select)
+    }
+}
+
+/// The condition that holds where that of any of `columns` does; `None` where there are none.
+fn any(columns: &[String], condition: impl FnMut(&String) -> String) -> Option<String> {
+    let conditions: Vec<String> = columns.iter().map(condition).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" OR "))
 }
 
 /// As `ModelBackend._get_user_permissions` and `_get_group_permissions` ask

@@ -20,8 +20,7 @@ const MOST_ALIKE: usize = 16;
 #[derive(Debug)]
 pub(super) struct Accounts {
     prefix: String,
-    login: Vec<LoginField>,
-    ignore_case: bool,
+    access: Access,
     allow_require_reset: bool,
     allow_missing_second_factor: bool,
     statements: Option<Statements>,
@@ -31,8 +30,7 @@ impl Accounts {
     pub(super) fn new(joomla: &Joomla, access: &Access) -> Self {
         Self {
             prefix: joomla.prefix.clone(),
-            login: access.login.clone(),
-            ignore_case: access.ignore_case,
+            access: access.clone(),
             allow_require_reset: joomla.allow_require_reset,
             allow_missing_second_factor: joomla.allow_missing_second_factor,
             statements: None,
@@ -41,7 +39,7 @@ impl Accounts {
 
     fn statements(&mut self, queries: &mut Queries<'_>) -> Result<&Statements, Unavailable> {
         if self.statements.is_none() {
-            self.statements = Some(Statements::new(&self.prefix, queries)?);
+            self.statements = Some(Statements::new(&self.prefix, &self.access, queries)?);
         }
         self.statements
             .as_ref()
@@ -70,6 +68,7 @@ impl Accounts {
         let full_name = row.text(5).unwrap_or_default();
         let must_reset = integer(&row.take(6)).is_some_and(|reset| reset != 0);
         let pending = must_reset && !self.allow_require_reset;
+        let meets = row.truth(7);
         Some(Account {
             id: Id {
                 value: Value::Integer(id),
@@ -77,9 +76,9 @@ impl Accounts {
             },
             name,
             encoded,
-            active: block == Some(0) && !pending,
+            active: block == Some(0) && !pending && meets,
             inactive: match block {
-                Some(0) if pending => Reason::NewPassword,
+                Some(0) if pending && meets => Reason::NewPassword,
                 _ => Reason::Inactive,
             },
             staff: false,
@@ -89,30 +88,36 @@ impl Accounts {
         })
     }
 
-    /// Those whom `name` means by `field`: first as the database compares, which in MySQL ignores
-    /// case as Joomla's own login does there.
-    fn alike(
+    /// Those who log in by `name`: first as the database compares, which in MySQL ignores case as
+    /// Joomla's own login does there.
+    fn named(
         &mut self,
         queries: &mut Queries<'_>,
-        field: LoginField,
         name: &str,
     ) -> Result<Vec<Account>, Unavailable> {
-        let ignore_case = self.ignore_case;
+        let access = self.access.clone();
         let statements = self.statements(queries)?;
-        let (exact, column) = match field {
-            LoginField::Username => (statements.by_username.clone(), "\"username\""),
-            LoginField::Email => (statements.by_email.clone(), "\"email\""),
-        };
-        let select = statements.select.clone();
+        let exact = statements.by_login.clone();
+        let folded = access
+            .ignore_case
+            .then(|| statements.by_login_but_for_case(&access.login, queries, name));
         let parameters = [(":name", Value::from(name))];
-        let found = self.accounts(queries, &exact, &parameters, MOST_ALIKE)?;
-        if !found.is_empty() || !ignore_case {
-            return Ok(found);
+        // Elsewhere than in MySQL, what is the same exactly is the same in any case, too.
+        let mut found = Vec::new();
+        if !access.ignore_case || queries.folds_by_collation() {
+            found = self.accounts(queries, &exact, &parameters, 2)?;
         }
-        let condition = queries.same_but_for_case(column, name);
-        let folded = format!("{select} WHERE {condition}");
-        let mut found = self.accounts(queries, &folded, &parameters, MOST_ALIKE)?;
-        found.retain(|account| fold_case(field_of(account, field)) == fold_case(name));
+        let Some(folded) = folded.flatten() else {
+            return Ok(found);
+        };
+        let mut alike = self.accounts(queries, &folded, &parameters, MOST_ALIKE)?;
+        // The database may take more for the same. Where there are too many to tell, they all are.
+        if alike.len() < MOST_ALIKE {
+            let name = fold_case(name);
+            let is_name = |account: &Account, field| fold_case(field_of(account, field)) == name;
+            alike.retain(|account| access.login.iter().any(|field| is_name(account, *field)));
+        }
+        found.append(&mut alike);
         Ok(found)
     }
 }
@@ -125,24 +130,38 @@ fn field_of(account: &Account, field: LoginField) -> &str {
 }
 
 impl Directory for Accounts {
-    fn by_name(
+    fn candidates(
         &mut self,
         queries: &mut Queries<'_>,
         name: &str,
-    ) -> Result<Option<Account>, Unavailable> {
-        for field in self.login.clone() {
-            let mut alike = self.alike(queries, field, name)?;
-            let exactly = |account: &Account| field_of(account, field) == name;
-            if alike.len() > 1 && alike.iter().filter(|it| exactly(it)).count() == 1 {
-                alike.retain(exactly);
-            }
-            match (alike.len(), alike.pop()) {
-                (1, Some(account)) => return Ok(Some(account)),
-                (0, _) => {}
-                _ => return Ok(None),
+    ) -> Result<Vec<Account>, Unavailable> {
+        self.named(queries, name)
+    }
+
+    fn scans(&self, name: &str) -> bool {
+        let Access {
+            login, ignore_case, ..
+        } = &self.access;
+        let indexed = |statements: &Statements| statements.indexed;
+        match (&**login, ignore_case) {
+            ([LoginField::Username], false) => false,
+            _ => {
+                (*ignore_case && !name.is_ascii()) || !self.statements.as_ref().is_some_and(indexed)
             }
         }
-        Ok(None)
+    }
+
+    fn folded(
+        &mut self,
+        _queries: &mut Queries<'_>,
+    ) -> Result<Option<(String, Vec<String>)>, Unavailable> {
+        let column = |field: &LoginField| match field {
+            LoginField::Username => "username".to_owned(),
+            LoginField::Email => "email".to_owned(),
+        };
+        let columns = self.access.login.iter().map(column).collect();
+        let table = format!("{}users", self.prefix);
+        Ok(self.access.ignore_case.then_some((table, columns)))
     }
 
     fn by_key(

@@ -7,6 +7,8 @@ use super::extensions;
 use super::groups::Groups;
 use super::second_step::SecondSteps;
 use super::table;
+use crate::configuration::{Access, LoginField};
+use crate::site;
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
@@ -14,14 +16,15 @@ pub(super) const SOME_HASHES: usize = 64;
 const PAGE: usize = 500;
 
 /// The statements for one site. Accounts come as: id, username, password, block, e-mail, name,
-/// whether a new password must be chosen.
+/// whether a new password must be chosen, whether `[access] where` is met.
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) select: String,
-    /// Of `:name`.
-    pub(super) by_username: String,
-    /// Of `:name`.
-    pub(super) by_email: String,
+    /// Of `:name`, by whatever people may type.
+    pub(super) by_login: String,
+    /// Whether names in ASCII are found without reading all accounts, by whatever people may type
+    /// and in any case where that counts for nothing.
+    pub(super) indexed: bool,
     /// Of `:id`.
     pub(super) by_id: String,
     /// From the beginning, and of `:id`.
@@ -36,7 +39,11 @@ pub(super) struct Statements {
 impl Statements {
     /// The statements for the site whose tables begin with `prefix`, 1.5 to 5: the database is
     /// asked which columns there are.
-    pub(super) fn new(prefix: &str, queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
+    pub(super) fn new(
+        prefix: &str,
+        access: &Access,
+        queries: &mut Queries<'_>,
+    ) -> Result<Self, Unavailable> {
         let name = format!("{prefix}users");
         let columns = queries.columns(&name)?;
         let has = |name: &str| columns.iter().any(|column| column.name == name);
@@ -55,13 +62,26 @@ impl Statements {
         };
         let users = table(prefix, "users");
         let select = format!(
-            "SELECT \"id\", \"username\", \"password\", \"block\", \"email\", \"name\", {} FROM \
-             {users}",
+            "SELECT \"id\", \"username\", \"password\", \"block\", \"email\", \"name\", {}, {} FROM \
+             {users} account",
             optional("requireReset"),
+            site::meets(access.account_where.as_deref()),
         );
+        let mut indexed = true;
+        for field in &access.login {
+            let column = column(*field).trim_matches('"');
+            indexed = indexed
+                && match access.ignore_case {
+                    true => queries.indexed_but_for_case(&name, column)?,
+                    false => queries.indexed(&name)?.iter().any(|it| it == column),
+                };
+        }
         Ok(Self {
-            by_username: format!("{select} WHERE \"username\" = :name"),
-            by_email: format!("{select} WHERE \"email\" = :name"),
+            by_login: format!(
+                "{select} WHERE {}",
+                any(&access.login, |column| format!("{column} = :name"))
+            ),
+            indexed,
             by_id: format!("{select} WHERE \"id\" = :id"),
             first: format!("{select} ORDER BY \"id\" LIMIT {PAGE}"),
             after: format!("{select} WHERE \"id\" > :id ORDER BY \"id\" LIMIT {PAGE}"),
@@ -74,4 +94,34 @@ impl Statements {
             select,
         })
     }
+
+    /// Of `:name`, in any case, by whatever people may type. `None` where [`by_login`] has found
+    /// them already.
+    ///
+    /// [`by_login`]: Self::by_login
+    pub(super) fn by_login_but_for_case(
+        &self,
+        login: &[LoginField],
+        queries: &Queries<'_>,
+        name: &str,
+    ) -> Option<String> {
+        if self.indexed && name.is_ascii() && queries.folds_by_collation() {
+            return None;
+        }
+        let condition = any(login, |column| queries.same_but_for_case(column, name));
+        Some(format!("{} WHERE {condition}", self.select))
+    }
+}
+
+fn column(field: LoginField) -> &'static str {
+    match field {
+        LoginField::Username => "\"username\"",
+        LoginField::Email => "\"email\"",
+    }
+}
+
+/// The condition that holds where that of any of the columns does.
+fn any(login: &[LoginField], condition: impl Fn(&str) -> String) -> String {
+    let conditions: Vec<String> = login.iter().map(|it| condition(column(*it))).collect();
+    conditions.join(" OR ")
 }

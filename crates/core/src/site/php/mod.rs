@@ -11,12 +11,12 @@ use hallpass_passwords::Rules;
 use self::sessions::Sessions;
 use super::Site;
 use super::custom::Accounts;
-use crate::configuration::{Custom, Php};
+use crate::configuration::{Access, Custom, Php};
 
 /// The site that `php` describes, with the accounts of `custom`.
-pub(super) fn site(php: &Php, custom: &Custom) -> Site {
+pub(super) fn site(php: &Php, custom: &Custom, access: &Access) -> Site {
     Site {
-        directory: Box::new(Accounts::new(custom)),
+        directory: Box::new(Accounts::new(custom, access)),
         sessions: Box::new(Sessions::new(php)),
         rules: Rules::Django,
         algorithms: None,

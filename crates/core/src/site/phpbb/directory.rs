@@ -49,7 +49,8 @@ impl Accounts {
             login: access.login.clone(),
             select: format!(
                 "SELECT \"user_id\", \"username\", \"username_clean\", \"user_password\", \
-                 \"user_type\", \"user_email\" FROM {}",
+                 \"user_type\", \"user_email\", {} FROM {} account",
+                site::meets(access.account_where.as_deref()),
                 table(&phpbb.prefix, "users")
             ),
         }
@@ -90,7 +91,10 @@ impl Accounts {
         let parameters = [(":name", Value::from(escaped))];
         let mut found =
             self.accounts(queries, &format!("WHERE {same}"), &parameters, MOST_ALIKE)?;
-        found.retain(|found| fold_case(&found.account.name) == fold_case(escaped));
+        // Where there are too many to tell, they are all the same.
+        if found.len() < MOST_ALIKE {
+            found.retain(|found| fold_case(&found.account.name) == fold_case(escaped));
+        }
         Ok(found)
     }
 
@@ -99,7 +103,9 @@ impl Accounts {
         let parameters = [(":name", Value::from(email))];
         let mut found =
             self.accounts(queries, &format!("WHERE {same}"), &parameters, MOST_ALIKE)?;
-        found.retain(|found| fold_case(&found.account.email) == fold_case(email));
+        if found.len() < MOST_ALIKE {
+            found.retain(|found| fold_case(&found.account.email) == fold_case(email));
+        }
         Ok(found)
     }
 }
@@ -113,6 +119,7 @@ fn found(mut row: Row) -> Option<Found> {
     let kind = integer(&row.take(4));
     let email = row.text(5).unwrap_or_default();
     let founder = kind == Some(FOUNDER);
+    let meets = row.truth(6);
     let account = Account {
         id: Id {
             value: Value::Integer(id),
@@ -120,7 +127,7 @@ fn found(mut row: Row) -> Option<Found> {
         },
         name,
         encoded,
-        active: founder || kind == Some(NORMAL),
+        active: (founder || kind == Some(NORMAL)) && meets,
         inactive: Reason::Inactive,
         staff: founder,
         superuser: founder,
@@ -135,32 +142,32 @@ fn converted(encoded: &str) -> bool {
     encoded.starts_with("$CP$")
 }
 
-fn only(mut found: Vec<Found>) -> Option<Account> {
-    let one = found.pop()?;
-    found.is_empty().then_some(one.account)
-}
-
 impl Directory for Accounts {
-    fn by_name(
+    fn candidates(
         &mut self,
         queries: &mut Queries<'_>,
         name: &str,
-    ) -> Result<Option<Account>, Unavailable> {
+    ) -> Result<Vec<Account>, Unavailable> {
         let escaped = escape(name);
         // Other programs may know a name as it is stored.
         let as_stored = Some(name).filter(|name| *name != escaped);
-        for field in self.login.clone() {
+        let mut candidates = Vec::new();
+        for field in &self.login {
             for name in [Some(escaped.as_str()), as_stored].into_iter().flatten() {
                 let found = match field {
                     LoginField::Username => self.by_username(queries, name)?,
                     LoginField::Email => self.by_email(queries, name)?,
                 };
-                if !found.is_empty() {
-                    return Ok(only(found));
-                }
+                candidates.extend(found.into_iter().map(|found| found.account));
             }
         }
-        Ok(None)
+        Ok(candidates)
+    }
+
+    /// Those of names beyond ASCII whose clean form is not known, and of addresses, for which the
+    /// board has no index in any case.
+    fn scans(&self, name: &str) -> bool {
+        self.login != [LoginField::Username] || !name.is_ascii()
     }
 
     fn by_key(
@@ -173,7 +180,8 @@ impl Directory for Accounts {
         };
         let parameters = [(":id", Value::Integer(key))];
         let found = self.accounts(queries, "WHERE \"user_id\" = :id", &parameters, 2)?;
-        Ok(only(found))
+        let found = found.into_iter().map(|found| found.account);
+        Ok(site::only(found.collect()))
     }
 
     /// The old board's salt and login name, for hashes that were converted. Their columns are there

@@ -83,6 +83,14 @@ impl Mysql {
     }
 }
 
+/// Gives a row where an index of the table `:table` begins with `:column`, whose collation ignores
+/// case: the exact comparison finds what [`same_but_for_case`] would, for names in ASCII.
+pub(super) const INDEXED_BUT_FOR_CASE: &str = "SELECT 1 FROM information_schema.columns c JOIN \
+     information_schema.statistics s ON s.table_schema = c.table_schema AND s.table_name = \
+     c.table_name AND s.column_name = c.column_name WHERE c.table_schema = DATABASE() AND \
+     c.table_name = :table AND c.column_name = :column AND s.seq_in_index = 1 AND \
+     c.collation_name LIKE '%!_ci' ESCAPE '!'";
+
 /// Binary collations alone tell the cases apart; all others answered the exact name.
 pub(super) fn same_but_for_case(column: &str) -> String {
     let folded = |text| format!("LOWER(CONVERT({text} USING utf8mb4)) COLLATE utf8mb4_bin");

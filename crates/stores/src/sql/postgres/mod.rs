@@ -104,6 +104,14 @@ impl Postgres {
     }
 }
 
+/// Gives a row where an index of the table `:table` begins with `:column` as
+/// [`same_but_for_case`] compares names in ASCII.
+pub(super) const INDEXED_BUT_FOR_CASE: &str = "SELECT 1 FROM pg_catalog.pg_index i JOIN \
+     pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = :column::text WHERE \
+     i.indrelid = pg_catalog.to_regclass(:table::text) AND i.indisvalid AND i.indpred IS NULL AND \
+     i.indkey[0] = 0 AND pg_catalog.replace(pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), \
+     '::text', '') = 'upper(' || pg_catalog.quote_ident(a.attname) || ')'";
+
 /// As Django's `iexact` compares (db/backends/postgresql/operations.py, 5.2), so that the index
 /// helps that was made for it. In a database whose locale is `C` that knows ASCII alone, so that
 /// names beyond it are left to ICU where the server has it.
