@@ -81,12 +81,16 @@ impl Authenticator {
             };
             let found = Found::by_name(&account, name);
             let admitted = admit(directory, queries, found, &self.access, question, now)?;
+            let refused = directory.refuses_passwords(queries, &account)?;
+            told::refused(queries.witness(), refused);
             let beside = directory.beside(queries, &account)?;
-            Ok(Some((account, beside, admitted)))
+            Ok(Some((account, refused, beside, admitted)))
         })?;
         let (encoded, beside, admitted) = match found {
-            Some((account, beside, admitted)) => {
-                (Some(account.encoded.unwrap_or_default()), beside, admitted)
+            Some((account, refused, beside, admitted)) => {
+                // Where no password is good, there is nothing to compare one with.
+                let encoded = account.encoded.filter(|_| refused.is_none());
+                (Some(encoded.unwrap_or_default()), beside, admitted)
             }
             None => (None, Beside::default(), Err(Reason::UnknownUser)),
         };

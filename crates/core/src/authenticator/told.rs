@@ -74,6 +74,13 @@ pub(super) fn requirement(
     })
 }
 
+/// Why no password is good for an account, where none is.
+pub(super) fn refused(witness: &Witness, refused: Option<Reason>) {
+    if let Some(why) = refused {
+        witness.decided("password-rule", false, || reason(why).to_owned());
+    }
+}
+
 /// What is known of a stored hash before it is computed. Never the hash.
 pub(super) fn hash(witness: &Witness, computation: &Computation) {
     if !witness.watches() {

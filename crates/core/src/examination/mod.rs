@@ -7,6 +7,7 @@ mod caches;
 mod configured;
 mod database;
 mod finding;
+mod overlooked;
 mod passwords;
 mod paths;
 mod sessions;
@@ -54,6 +55,7 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
         if complete {
             examination.accounts();
             examination.passwords();
+            examination.overlooked();
         }
     }
     let before = examination.findings.len();

@@ -87,6 +87,7 @@ impl Examination<'_> {
                 Ok(Err(Reason::InvalidSession)) => match failed.take() {
                     Some("signature") => "signature",
                     Some("backend") => "backend",
+                    Some("second-factor") => "second-factor",
                     _ => "undecodable",
                 },
                 Ok(Err(reason)) => reason.word(),
@@ -105,7 +106,11 @@ impl Examination<'_> {
     fn judge(&mut self, all: usize, counts: &BTreeMap<&'static str, usize>) {
         let of = |word| counts.get(word).copied().unwrap_or_default();
         let tried = format!("read the {all} newest sessions");
-        let opened = of("live") + of("anonymous-session") + of("stale-session") + of("inactive");
+        let opened = of("live")
+            + of("anonymous-session")
+            + of("stale-session")
+            + of("inactive")
+            + of("second-factor");
         let mut found = Vec::new();
         match (of("signature"), opened) {
             (0, _) => {}
