@@ -137,14 +137,16 @@ class DjangoSite:
     def _make_migrations(self):
         """Migrations of the site's own models: without, their tables are made before those that
         they refer to, which servers refuse."""
-        if "website.people" in self.settings.get("INSTALLED_APPS", []):
-            modules = {"MIGRATION_MODULES": {"people": "people_migrations"}}
+        for app in ("people", "rules"):
+            if f"website.{app}" not in self.settings.get("INSTALLED_APPS", []):
+                continue
+            modules = {"MIGRATION_MODULES": {app: f"{app}_migrations"}}
             self.settings |= modules
             self._write_settings()
-            package = self.directory / "people_migrations"
+            package = self.directory / f"{app}_migrations"
             package.mkdir()
             (package / "__init__.py").touch()
-            self.manage("makemigrations", "people")
+            self.manage("makemigrations", app)
 
     def use(self, **settings):
         """Changes settings of the running site."""

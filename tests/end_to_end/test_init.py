@@ -401,11 +401,14 @@ def test_sessions_that_cannot_be_read(init, verdicts, name, tmp_path):
     assert hallpass("session", "x" * 32).code == 2
 
 
-def test_other_ways_to_check_passwords(init):
+def test_single_sign_on_alone(init, verdicts):
+    """An old password that is still in its column is good for nothing."""
     alter(init, AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.RemoteUserBackend"])
     result = init()
     assert result.code == 0
-    assert b"RemoteUserBackend checks passwords in a way of its own" in result.stderr
+    assert b"single sign-on alone" in result.stderr
+    hallpass = init.shell(init.output)
+    verdicts.compare(hallpass.check("alice", SECRET), False, {"unusable-password"})
 
 
 BROKEN = {

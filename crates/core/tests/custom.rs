@@ -158,7 +158,8 @@ fn an_account_in_several_rows_is_one_if_they_agree() {
     let site = site();
     let user = |active: &str| {
         format!(
-            "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n[custom]\nuser = \"SELECT nr AS \
+            "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\n\
+             passwords.dummy = \"pbkdf2_sha256$1\"\n[custom]\nuser = \"SELECT nr AS \
              id, login AS username, hash AS password, {active} AS is_active FROM people JOIN clubs \
              ON person = nr WHERE login = :username\""
         )

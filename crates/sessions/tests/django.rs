@@ -44,6 +44,7 @@ fn expected(case: &Value) -> Option<Login> {
         backend: text("_auth_user_backend")?,
         hash: text("_auth_user_hash"),
         expiry: Expiry::Default,
+        otp_device: None,
     })
 }
 

@@ -57,6 +57,11 @@ impl Page {
         self.key(key, &value.to_string(), comment);
     }
 
+    /// A key that is true or false.
+    pub fn boolean(&mut self, key: &str, value: bool, comment: &str) {
+        self.key(key, &value.to_string(), comment);
+    }
+
     /// A key with a list of strings.
     pub fn strings<'a>(
         &mut self,

@@ -7,6 +7,7 @@ mod caches;
 mod configured;
 mod database;
 mod finding;
+mod overlooked;
 mod passwords;
 mod paths;
 mod sessions;
@@ -62,6 +63,7 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
                 examination.names(count);
             }
             examination.passwords();
+            examination.overlooked();
         }
     }
     let before = examination.findings.len();

@@ -16,7 +16,7 @@ use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Changes, Location, LookUp, Queries, Row, Value, identifier};
 
-pub(crate) use self::needed::{Needed, Table};
+pub(crate) use self::needed::{Needed, Overlooked, Table};
 use crate::account::Beside;
 use crate::configuration::{Access, Configuration, Custom, Framework};
 use crate::{Account, Client, Decoding, Id, Reason, Secret};
@@ -244,6 +244,11 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     /// The tables that are read.
     fn tables(&self) -> Vec<String> {
         needed::tables(self.needs())
+    }
+
+    /// Rules of the site's that its database shows, and that the configuration does not honour.
+    fn overlooked(&mut self, _queries: &mut Queries<'_>) -> Result<Vec<Overlooked>, Unavailable> {
+        Ok(Vec::new())
     }
 
     /// How many accounts there are, where that can be counted.

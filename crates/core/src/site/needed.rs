@@ -85,3 +85,16 @@ impl Table {
         }
     }
 }
+
+/// A rule of the site's that the configuration does not honour.
+#[derive(Debug)]
+pub(crate) struct Overlooked {
+    /// The stable name of the check.
+    pub(crate) check: &'static str,
+    /// What was looked for.
+    pub(crate) tried: &'static str,
+    /// What was seen.
+    pub(crate) seen: String,
+    /// What mends it.
+    pub(crate) mend: String,
+}

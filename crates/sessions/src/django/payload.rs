@@ -17,6 +17,9 @@ pub struct Login {
     pub hash: Option<String>,
     /// `_session_expiry`: only the `file` engine goes by it.
     pub expiry: Expiry,
+    /// `otp_device_id`: the device of django-otp's that was shown as a second factor, as
+    /// `Device.persistent_id` writes it (django_otp/models.py, 1.7).
+    pub otp_device: Option<String>,
 }
 
 /// A primary key as a session spells it: text since Django 1.8, a number before.
@@ -44,11 +47,12 @@ pub enum Expiry {
     Unreadable,
 }
 
-const WANTED: [&str; 4] = [
+const WANTED: [&str; 5] = [
     "_auth_user_id",
     "_auth_user_backend",
     "_auth_user_hash",
     "_session_expiry",
+    "otp_device_id",
 ];
 
 /// Fractions beyond this have no exact whole part.
@@ -97,8 +101,8 @@ pub(super) fn read_msgpack(payload: &[u8]) -> Result<Option<Login>, Invalid> {
     login(crate::msgpack::members(payload, WANTED)?)
 }
 
-fn login(members: [Option<Value>; 4]) -> Result<Option<Login>, Invalid> {
-    let [user, backend, hash, expiry] = members;
+fn login(members: [Option<Value>; 5]) -> Result<Option<Login>, Invalid> {
+    let [user, backend, hash, expiry, otp_device] = members;
     let user = match user {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Integer(number)) => PrimaryKey::Integer(number),
@@ -126,6 +130,11 @@ fn login(members: [Option<Value>; 4]) -> Result<Option<Login>, Invalid> {
         backend,
         hash,
         expiry: expires(expiry),
+        otp_device: match otp_device {
+            Some(Value::Text(device)) => Some(device),
+            // Anything else names no device.
+            _ => None,
+        },
     }))
 }
 
@@ -157,6 +166,23 @@ mod tests {
             (login.backend.as_str(), login.hash.as_deref()),
             ("b", Some("h"))
         );
+    }
+
+    #[test]
+    fn a_device_is_one_that_is_named_by_text() {
+        for (device, expected) in [
+            (r#""otp_totp.totpdevice/1""#, Some("otp_totp.totpdevice/1")),
+            ("null", None),
+            ("true", None),
+            ("1", None),
+            (r#"["otp_totp.totpdevice/1"]"#, None),
+        ] {
+            let payload = format!(
+                r#"{{"_auth_user_id":"7","_auth_user_backend":"b","otp_device_id":{device}}}"#
+            );
+            let login = read_json(payload.as_bytes()).unwrap().unwrap();
+            assert_eq!(login.otp_device.as_deref(), expected, "{device}");
+        }
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub struct Found {
     pub sessions: Sessions,
     /// `SECRET_KEY`, then its fallbacks.
     pub secret_keys: Vec<Secret>,
-    /// `AUTHENTICATION_BACKENDS`
-    pub backends: Vec<Backend>,
+    /// What stands outside the columns.
+    pub rules: Rules,
     /// The algorithms of `PASSWORD_HASHERS`.
     pub hashers: Vec<String>,
     /// Whether Django REST framework's tokens are installed.
@@ -80,8 +80,6 @@ pub struct User {
     pub email: Option<Column>,
     pub groups: Option<Many>,
     pub permissions: Option<Many>,
-    /// What of Django's own the model replaces.
-    pub overridden: Vec<String>,
 }
 
 /// The session engine.
@@ -96,6 +94,8 @@ pub struct Sessions {
     pub file_path: String,
     /// The serializer and the classes that it is made of.
     pub serializer: Vec<String>,
+    /// Whether the serializer reads sessions in a way of its own.
+    pub own_loads: bool,
     pub cache_key_prefix: Option<String>,
     /// What `SESSION_CACHE_ALIAS` names.
     pub cache: Option<Cache>,
@@ -122,12 +122,98 @@ pub struct Cache {
     pub own_keys: bool,
 }
 
+/// The site's rules that stand outside its columns: the object that rules.py makes.
+#[derive(Default, Deserialize)]
+pub struct Rules {
+    /// `AUTHENTICATION_BACKENDS`
+    pub backends: Vec<Backend>,
+    /// What of Django's own the user model replaces.
+    pub model: Vec<String>,
+    pub manager: Manager,
+    /// What of the session engine's decides in its own way whose a session is.
+    pub sessions: Vec<String>,
+    pub middleware: Vec<Middleware>,
+    pub applications: Vec<Application>,
+    pub second_factors: SecondFactors,
+}
+
+/// Whose a method is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Django's, or one that does as it does.
+    #[default]
+    #[serde(alias = "like-django")]
+    Django,
+    /// The site's, and does nothing but look accounts up and check their passwords.
+    Plain,
+    /// The site's, and may do anything.
+    Own,
+    /// There is none, or it does nothing.
+    None,
+    /// It asks elsewhere than in the site's database.
+    Elsewhere,
+    /// It refuses for a while.
+    Lockout,
+    /// It says yes to everybody.
+    All,
+}
+
 /// An entry of `AUTHENTICATION_BACKENDS`.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct Backend {
     pub path: String,
-    /// Whether it checks passwords in a way of its own.
-    pub own_passwords: bool,
+    /// Whether Django gives it a name and a password.
+    pub takes_passwords: bool,
+    pub authenticate: Method,
+    pub user_can_authenticate: Method,
+    pub get_user: Method,
+    /// What of Django's it replaces that says who holds which permission.
+    pub permissions: Vec<String>,
+    /// Whether it gives accounts the permissions of Django's tables.
+    pub holds_permissions: bool,
+}
+
+/// The default manager of the user model.
+#[derive(Default, Deserialize)]
+pub struct Manager {
+    pub name: String,
+    /// How it finds an account by its name.
+    pub natural_key: Method,
+    /// The condition that the accounts meet which it gives.
+    #[serde(rename = "where")]
+    pub condition: Option<String>,
+    /// Why there is a rule and no such condition.
+    pub why: Option<String>,
+    /// Whether as many accounts meet the condition as it gives; text that says why that is not
+    /// known.
+    pub counted: Value,
+}
+
+/// Middleware that ends sessions, or says in its own way whose they are.
+#[derive(Deserialize)]
+pub struct Middleware {
+    pub path: String,
+    pub does: String,
+    /// A setting, or what went wrong.
+    pub setting: Option<String>,
+}
+
+/// An application that has a rule of its own about who may log in.
+#[derive(Deserialize)]
+pub struct Application {
+    pub application: String,
+    pub does: String,
+}
+
+/// Where a site keeps second factors.
+#[derive(Default, Deserialize)]
+pub struct SecondFactors {
+    pub tables: Vec<String>,
+    /// What keeps them where they are not known.
+    pub others: Vec<String>,
+    /// Those of them with which a session begins before its owner has shown one.
+    pub pending: Vec<String>,
 }
 
 /// A setting that is text, or a number.

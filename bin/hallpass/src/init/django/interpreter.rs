@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
 /// What the site is asked.
-const SCRIPT: &str = include_str!("site.py");
+const SCRIPT: &str = concat!(include_str!("rules.py"), include_str!("site.py"));
 /// The longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 4 << 20;
 /// How much of its complaints is shown.

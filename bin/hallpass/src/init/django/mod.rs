@@ -5,6 +5,7 @@ mod database;
 mod found;
 mod interpreter;
 mod manage;
+mod rules;
 mod sessions;
 mod user;
 
@@ -15,6 +16,7 @@ use anyhow::Context;
 
 use self::found::Found;
 use self::interpreter::Interpreter;
+use self::rules::Expressed;
 use super::environment;
 use super::page::Page;
 use crate::init::options::InitDjango;
@@ -84,23 +86,20 @@ fn warn_of_root(code: &Path) {
 }
 
 fn django(page: &mut Page, found: &Found, directory: &Path) -> anyhow::Result<()> {
+    let mut expressed = rules::express(&found.rules, &found.user.model)?;
+    let readable = match expressed.sessions.take() {
+        Some(why) => Err(why),
+        None => sessions::readable(found, directory),
+    };
+    if let (Some(passwords), Err(sessions)) = (&expressed.passwords, &readable) {
+        return Err(rules::nobody(passwords, sessions));
+    }
     page.table("django", "Django's own settings, in lower case");
     page.string("version", &found.version, "what of old sessions is legal");
-    let cache = sessions::write(page, found, directory);
-    let backends = found.backends.iter().map(|backend| backend.path.as_str());
+    let cache = sessions::write(page, found, readable);
+    let backends = expressed.backends.iter().map(String::as_str);
     let comment = "AUTHENTICATION_BACKENDS";
     page.strings("authentication_backends", backends, comment);
-    for backend in found
-        .backends
-        .iter()
-        .filter(|backend| backend.own_passwords)
-    {
-        page.warn(&format!(
-            "{} checks passwords in a way of its own, which is not known here; if it takes e-mail \
-             addresses for names, so does `login = [\"username\", \"email\"]` of [access]",
-            backend.path
-        ));
-    }
     let hashers = found.hashers.iter().map(String::as_str);
     page.strings("password_hashers", hashers.clone(), "PASSWORD_HASHERS");
     for unknown in hashers.filter(|name| !ALGORITHMS.contains(name)) {
@@ -119,8 +118,44 @@ fn django(page: &mut Page, found: &Found, directory: &Path) -> anyhow::Result<()
         page.note("authtoken = true  # would take the tokens of Django REST framework, too");
     }
     user::write(page, found)?;
+    if let Some(why) = &expressed.permissions
+        && found.user.permissions.is_some()
+    {
+        page.warn(&format!(
+            "{why}: who holds which permission is not known here, and nobody counts as holding one"
+        ));
+        page.boolean("permissions", false, "superusers are none either");
+    }
+    let factors = &found.rules.second_factors.tables;
+    if !factors.is_empty() {
+        let comment = "of accounts in them no password is enough";
+        page.strings("second_factor", factors.iter().map(String::as_str), comment);
+    }
+    for warning in &expressed.warnings {
+        page.warn(warning);
+    }
     if let Some((place, alias)) = cache {
         place.write(page, &alias);
     }
+    access(page, &expressed, &found.rules.manager.name);
     Ok(())
+}
+
+/// `[access]`, where the site has rules that it can express.
+fn access(page: &mut Page, expressed: &Expressed, manager: &str) {
+    if expressed.passwords.is_none() && expressed.condition.is_none() {
+        return;
+    }
+    page.table("access", "who gets in");
+    if let Some(why) = &expressed.passwords {
+        page.warn(&format!(
+            "no password lets anybody in (`passwords = false` of [access]): {why}. If it refuses \
+             nobody whom Django's own would take, take the line away; if it takes e-mail addresses \
+             for names, so does `login = [\"username\", \"email\"]`"
+        ));
+        page.boolean("passwords", false, "see above");
+    }
+    if let Some(condition) = &expressed.condition {
+        page.string("where", condition, &format!("of {manager}"));
+    }
 }

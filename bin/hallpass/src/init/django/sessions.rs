@@ -21,16 +21,27 @@ const SERIALIZERS: [&str; 4] = [
 /// A cache, and where it is.
 type InCache<'found> = (Place, &'found Cache);
 
-/// Writes the keys, for a site in `directory`. Where its sessions cannot be read, none is written,
-/// and it is said why. The cache comes back: it is a table of its own.
-pub fn write(page: &mut Page, found: &Found, directory: &Path) -> Option<(Place, String)> {
+/// Sessions that can be read here.
+pub struct Readable<'found> {
+    engine: &'static str,
+    /// The cache that the engine needs.
+    cache: Option<InCache<'found>>,
+}
+
+/// Writes the keys. Where the sessions cannot be read, none is written, and it is said why. The cache
+/// comes back: it is a table of its own.
+pub fn write(
+    page: &mut Page,
+    found: &Found,
+    readable: Result<Readable<'_>, String>,
+) -> Option<(Place, String)> {
     let sessions = &found.sessions;
-    match readable(found, directory) {
+    match readable {
         Err(why) => {
             page.warn(&format!("sessions are not read: {why}"));
             None
         }
-        Ok((engine, cache)) => {
+        Ok(Readable { engine, cache }) => {
             if let Some((first, fallbacks)) = found.secret_keys.split_first() {
                 page.secret(
                     "secret_key",
@@ -103,14 +114,14 @@ pub fn write(page: &mut Page, found: &Found, directory: &Path) -> Option<(Place,
     }
 }
 
-/// The engine, and the cache that it needs.
+/// The engine, and the cache that it needs, for a site in `directory`.
 ///
 /// # Errors
 /// Why the sessions cannot be read here.
-fn readable<'found>(
+pub fn readable<'found>(
     found: &'found Found,
     directory: &Path,
-) -> Result<(&'static str, Option<InCache<'found>>), String> {
+) -> Result<Readable<'found>, String> {
     let sessions = &found.sessions;
     let engine = engine(sessions).ok_or_else(|| {
         format!(
@@ -120,7 +131,8 @@ fn readable<'found>(
     })?;
     let known = |name: &String| SERIALIZERS.contains(&name.as_str());
     let in_cache = matches!(engine, "cache" | "cached_db");
-    if engine != "cache" && !sessions.serializer.iter().any(known) {
+    let known = !sessions.own_loads && sessions.serializer.iter().any(known);
+    if engine != "cache" && !known {
         let serializer = sessions.serializer.first().map_or("", String::as_str);
         return Err(format!(
             "SESSION_SERIALIZER is {serializer}, which is not known here"
@@ -136,7 +148,10 @@ fn readable<'found>(
         ));
     }
     if !in_cache {
-        return Ok((engine, None));
+        return Ok(Readable {
+            engine,
+            cache: None,
+        });
     }
     let usual = format!("django.contrib.sessions.{engine}");
     if let Some(prefix) = &sessions.cache_key_prefix
@@ -161,7 +176,10 @@ fn readable<'found>(
         ));
     }
     let place = Place::of(cache, directory).map_err(|why| format!("their cache {why}"))?;
-    Ok((engine, Some((place, cache))))
+    Ok(Readable {
+        engine,
+        cache: Some((place, cache)),
+    })
 }
 
 /// Django's engine that the site's is made of.

@@ -1,7 +1,8 @@
 """Says what a Django site is made of: one JSON object, on standard output.
 
 The site's own Python reads this from standard input, in the directory of manage.py. Nothing of
-the site is changed: no query is made, no command is run, no log is opened, no bytecode written.
+the site is changed: no command is run, no log is opened, no bytecode written, and no query is made
+but one that counts accounts, where the default manager leaves some out. rules.py comes before this.
 
 Arguments: the path of manage.py or nothing; the settings module or nothing; seconds to live.
 Runs on every Python that Django 2.2 to 5.2 runs on.
@@ -143,16 +144,6 @@ def user():
             "usual": found.related_model._meta.label == target,
         }
 
-    def own(function):
-        """Whether the site has its own in place of Django's."""
-        module = getattr(function, "__module__", None) or ""
-        return not module.startswith("django.contrib.auth.")
-
-    overridden = [name for name in ("check_password", "get_session_auth_hash") if own(getattr(model, name))]
-    if own(getattr(model._default_manager, "get_by_natural_key", None)):
-        overridden.append("get_by_natural_key")
-    if field("is_active") is None and not isinstance(getattr(model, "is_active", True), bool):
-        overridden.append("is_active")
     return {
         "model": meta.label,
         "table": meta.db_table,
@@ -166,16 +157,24 @@ def user():
         "email": column(model.get_email_field_name()) if hasattr(model, "get_email_field_name") else None,
         "groups": many("groups", "auth.Group"),
         "permissions": many("user_permissions", "auth.Permission"),
-        "overridden": overridden,
     }
 
 
-def sessions():
-    """The session engine, and what is around it."""
+def session_model(store):
+    """The model of the sessions of an engine, where it has one."""
     from django.apps import apps
+
+    if hasattr(store, "get_model_class"):
+        return store.get_model_class()
+    if apps.is_installed("user_sessions"):
+        return apps.get_model("user_sessions", "Session")
+    return None
+
+
+def sessions(store):
+    """The session engine, and what is around it."""
     from django.conf import settings
 
-    store = importlib.import_module(settings.SESSION_ENGINE).SessionStore
     modules = [cls.__module__ for cls in store.__mro__]
     salt = getattr(store.__new__(store), "key_salt", None)
     found = {
@@ -186,14 +185,11 @@ def sessions():
         "cookie_age": settings.SESSION_COOKIE_AGE,
         "file_path": str(settings.SESSION_FILE_PATH or tempfile.gettempdir()),
         "serializer": names_of(settings.SESSION_SERIALIZER),
+        "own_loads": own_loads(class_of(settings.SESSION_SERIALIZER)),
         "cache_key_prefix": getattr(store, "cache_key_prefix", None),
         "cache": cache(settings.SESSION_CACHE_ALIAS),
     }
-    model = None
-    if hasattr(store, "get_model_class"):
-        model = store.get_model_class()
-    elif apps.is_installed("user_sessions"):
-        model = apps.get_model("user_sessions", "Session")
+    model = session_model(store)
     if model is not None:
         from django.db import router
 
@@ -202,13 +198,20 @@ def sessions():
     return found
 
 
-def names_of(path):
-    """The dotted name of a class, then those of the classes that it is made of."""
+def class_of(path):
+    """The class of a dotted name, if there is one."""
     from django.utils.module_loading import import_string
 
     try:
-        cls = import_string(path)
+        return import_string(path)
     except ImportError:
+        return None
+
+
+def names_of(path):
+    """The dotted name of a class, then those of the classes that it is made of."""
+    cls = class_of(path)
+    if cls is None:
         return [path]
     return [path] + ["{}.{}".format(base.__module__, base.__name__) for base in cls.__mro__]
 
@@ -249,27 +252,19 @@ def site():
     import django
     from django.apps import apps
     from django.conf import settings
-    from django.contrib.auth import backends, get_user_model
+    from django.contrib.auth import get_user_model
     from django.contrib.auth.hashers import get_hashers
-    from django.utils.module_loading import import_string
 
-    bases = [getattr(backends, name, None) for name in ("ModelBackend", "BaseBackend")]
-    known = [base.authenticate for base in bases if base]
+    store = importlib.import_module(settings.SESSION_ENGINE).SessionStore
     return {
         "version": "{}.{}".format(*django.VERSION[:2]),
         "settings": os.environ["DJANGO_SETTINGS_MODULE"],
         "database": database(get_user_model()),
         "user": user(),
-        "sessions": sessions(),
+        "sessions": sessions(store),
         "secret_keys": [secret(settings.SECRET_KEY)]
         + [secret(key) for key in getattr(settings, "SECRET_KEY_FALLBACKS", [])],
-        "backends": [
-            {
-                "path": path,
-                "own_passwords": getattr(import_string(path), "authenticate", None) not in known,
-            }
-            for path in settings.AUTHENTICATION_BACKENDS
-        ],
+        "rules": rules(store, session_model(store)),
         "hashers": [str(hasher.algorithm) for hasher in get_hashers()],
         "authtoken": apps.is_installed("rest_framework.authtoken"),
     }

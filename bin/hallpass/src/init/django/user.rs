@@ -48,7 +48,7 @@ pub fn write(page: &mut Page, found: &Found) -> anyhow::Result<()> {
         }
     }
     groups(page, user);
-    overridden(page, user)
+    Ok(())
 }
 
 /// The name of `column`, which must be in the user model's own table.
@@ -95,30 +95,4 @@ fn groups(page: &mut Page, user: &User) {
     if let Some(column) = foreign_key {
         page.string("user_foreign_key", column, "the account in both");
     }
-}
-
-/// What the model does in a way of its own.
-fn overridden(page: &mut Page, user: &User) -> anyhow::Result<()> {
-    for name in &user.overridden {
-        match name.as_str() {
-            "is_active" => bail!(
-                "{}.is_active is computed by the site: who may log in cannot be read from its \
-                 tables; [custom] reads them by SQL",
-                user.model
-            ),
-            "get_by_natural_key" => page.warn(
-                "the site looks names up in a way of its own: see `login` and `ignore_case` of \
-                 [access]",
-            ),
-            "get_session_auth_hash" => page.warn(
-                "the site binds sessions to passwords in a way of its own: sessions will be denied \
-                 as stale",
-            ),
-            name => page.warn(&format!(
-                "the site has a {name} of its own, which is not known here: passwords are checked \
-                 as Django does"
-            )),
-        }
-    }
-    Ok(())
 }

@@ -6,6 +6,7 @@ mod user_table;
 use std::iter;
 
 use hallpass_sessions::django::Version;
+use hallpass_stores::sql;
 use jiff::tz::TimeZone;
 
 pub use self::sessions::{DjangoCache, DjangoSessions, SessionEngine, SessionProfile};
@@ -29,6 +30,10 @@ pub struct Django {
     pub user: UserTable,
     /// Whether the tokens of Django REST framework are credentials.
     pub authtoken: bool,
+    /// Whether accounts hold the permissions of Django's tables.
+    pub permissions: bool,
+    /// The tables of second factors, unquoted; `None` where nothing is said of them.
+    pub second_factor: Option<Vec<String>>,
     /// The zone of datetimes without one; `None` for UTC.
     pub time_zone: Option<TimeZone>,
     /// The algorithms that are allowed; `None` for all that Django ever shipped.
@@ -74,6 +79,11 @@ impl Django {
             Some("nfkc") => Normalization::Nfkc,
             Some(_) => return Err(section.wrong("normalize", "is neither \"none\" nor \"nfkc\"")),
         };
+        let second_factor = section.strings("second_factor")?;
+        let mut tables = second_factor.iter().flatten();
+        if tables.any(|table| sql::identifier(table).is_none()) {
+            return Err(section.wrong("second_factor", "has a name that no table can have"));
+        }
         let django = Self {
             version,
             secret_keys,
@@ -81,6 +91,8 @@ impl Django {
             authentication_backends: section.strings("authentication_backends")?,
             user: UserTable::read(&mut section)?,
             authtoken: section.boolean("authtoken")?.unwrap_or(false),
+            permissions: section.boolean("permissions")?.unwrap_or(true),
+            second_factor,
             time_zone,
             password_hashers: section.strings("password_hashers")?,
             normalize,

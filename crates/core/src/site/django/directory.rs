@@ -10,11 +10,12 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::changes;
 use super::datetime::Clock;
+use super::second_factor::{self, SecondFactor};
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
-use crate::site::{self, Directory, Needed, Table};
+use crate::site::{self, Directory, Needed, Overlooked, Table};
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;
@@ -29,6 +30,10 @@ pub(super) struct Accounts {
     access: Access,
     normalize: Normalization,
     authtoken: bool,
+    permissions: bool,
+    second_factor: Option<SecondFactor>,
+    /// Whether the configuration says whether there are second factors.
+    says_second_factor: bool,
     version: Version,
     password_hashers: Option<Vec<String>>,
     clock: Clock,
@@ -42,6 +47,9 @@ impl Accounts {
             access: access.clone(),
             normalize: django.normalize,
             authtoken: django.authtoken,
+            permissions: django.permissions,
+            second_factor: SecondFactor::new(django.second_factor.as_deref()),
+            says_second_factor: django.second_factor.is_some(),
             version: django.version,
             password_hashers: django.password_hashers.clone(),
             clock: Clock::new(django.time_zone.clone()),
@@ -51,7 +59,9 @@ impl Accounts {
 
     fn statements(&mut self, queries: &mut Queries<'_>) -> Result<&Statements, Unavailable> {
         if self.statements.is_none() {
-            self.statements = Some(Statements::new(&self.user, &self.access, queries)?);
+            let (user, access) = (&self.user, &self.access);
+            let made = Statements::new(user, access, self.permissions, queries)?;
+            self.statements = Some(made);
         }
         self.statements
             .as_ref()
@@ -215,7 +225,7 @@ impl Directory for Accounts {
         key: &str,
     ) -> Result<Option<Account>, Unavailable> {
         let statements = self.statements(queries)?;
-        let Some(key) = key_value(statements.key, key) else {
+        let Some(key) = statements.key.value(key) else {
             return Ok(None);
         };
         let mut rows = queries.look_up(&statements.by_id, key)?;
@@ -231,7 +241,7 @@ impl Directory for Accounts {
         key: &str,
     ) -> Result<Option<(LookUp, Value)>, Unavailable> {
         let statements = self.statements(queries)?;
-        let value = key_value(statements.key, key);
+        let value = statements.key.value(key);
         Ok(value.map(|value| (statements.by_id.clone(), value)))
     }
 
@@ -274,6 +284,18 @@ impl Directory for Accounts {
         };
         let rows = queries.rows(groups, &[(":id", account.id.value.clone())], usize::MAX)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+    }
+
+    fn refuses_passwords(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+    ) -> Result<Option<Reason>, Unavailable> {
+        let Some(second_factor) = &mut self.second_factor else {
+            return Ok(None);
+        };
+        let set = second_factor.is_set(queries, &account.id.text)?;
+        Ok(set.then_some(Reason::PasswordAlone))
     }
 
     fn holds(
@@ -387,7 +409,15 @@ impl Directory for Accounts {
         if self.authtoken {
             needs.push(Needed::table(statements::TOKENS, "", &["key", "user_id"]));
         }
+        needs.extend(self.second_factor.iter().flat_map(SecondFactor::needs));
         needs
+    }
+
+    fn overlooked(&mut self, queries: &mut Queries<'_>) -> Result<Vec<Overlooked>, Unavailable> {
+        if self.says_second_factor {
+            return Ok(Vec::new());
+        }
+        Ok(second_factor::overlooked(queries)?.into_iter().collect())
     }
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
@@ -446,23 +476,6 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
     })
 }
 
-/// The value that `key`, as a session spells it, has in the database: what the key field's
-/// `to_python` makes of it (db/models/fields/__init__.py, 5.2). `None` where Django would raise.
-fn key_value(kind: KeyKind, key: &str) -> Option<Value> {
-    match kind {
-        // `int()` takes white space around the digits, and one sign before them.
-        KeyKind::Integer => key.trim().parse().ok().map(Value::Integer),
-        KeyKind::Uuid => {
-            // As `uuid.UUID` reads text.
-            let hex = key.replace("urn:", "").replace("uuid:", "");
-            let hex = hex.trim_matches(['{', '}']).replace('-', "");
-            let whole = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-            whole.then(|| Value::Text(hex.to_ascii_lowercase()))
-        }
-        KeyKind::Text => Some(key.into()),
-    }
-}
-
 /// A UUID as `str(uuid.UUID(…))` writes it.
 fn hyphenated(hex: &str) -> String {
     if hex.len() != 32 || !hex.is_ascii() {
@@ -485,7 +498,7 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_the_field_reads_them() {
-        let integer = |key| key_value(KeyKind::Integer, key);
+        let integer = |key| KeyKind::Integer.value(key);
         assert_eq!(integer("7"), Some(Value::Integer(7)));
         assert_eq!(integer(" 07\n"), Some(Value::Integer(7)));
         for key in [
@@ -500,7 +513,7 @@ mod tests {
         ] {
             assert_eq!(integer(key), None, "{key}");
         }
-        let uuid = |key| key_value(KeyKind::Uuid, key);
+        let uuid = |key| KeyKind::Uuid.value(key);
         let hex = Some(Value::Text("0123456789abcdef0123456789abcdef".into()));
         assert_eq!(uuid("01234567-89ab-cdef-0123-456789ABCDEF"), hex);
         assert_eq!(uuid("0123456789abcdef0123456789abcde"), None);

@@ -5,6 +5,7 @@ mod changes;
 mod datetime;
 mod directory;
 mod remembered;
+mod second_factor;
 mod sessions;
 mod statements;
 

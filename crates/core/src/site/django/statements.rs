@@ -1,7 +1,7 @@
 //! The SQL that asks for accounts, made once for the tables a site has.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Column, LookUp, Queries, unquoted};
+use hallpass_stores::sql::{Column, LookUp, Queries, Value, unquoted};
 
 use crate::configuration::{Access, LoginField, UserTable};
 use crate::site::{self, quoted};
@@ -58,12 +58,35 @@ pub(super) enum KeyKind {
     Text,
 }
 
+impl KeyKind {
+    /// The value that `key`, as a session spells it, has in the database: what the key field's
+    /// `to_python` makes of it (db/models/fields/__init__.py, 5.2). `None` where Django would raise.
+    pub(super) fn value(self, key: &str) -> Option<Value> {
+        match self {
+            // `int()` takes white space around the digits, and one sign before them.
+            Self::Integer => key.trim().parse().ok().map(Value::Integer),
+            Self::Uuid => {
+                // As `uuid.UUID` reads text.
+                let hex = key.replace("urn:", "").replace("uuid:", "");
+                let hex = hex.trim_matches(['{', '}']).replace('-', "");
+                let whole = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+                whole.then(|| Value::Text(hex.to_ascii_lowercase()))
+            }
+            Self::Text => Some(key.into()),
+        }
+    }
+}
+
 impl Statements {
-    /// The statements for `user`, whose accounts log in as `access` says. The tables of Django's own user model are known; others are
-    /// asked for their columns, since a model need have neither names nor flags.
+    /// The statements for `user`, whose accounts log in as `access` says. The tables of Django's own
+    /// user model are known; others are asked for their columns, since a model need have neither
+    /// names nor flags.
+    ///
+    /// Without `permissions` nobody holds any, and nobody counts as a superuser.
     pub(super) fn new(
         user: &UserTable,
         access: &Access,
+        permissions: bool,
         queries: &mut Queries<'_>,
     ) -> Result<Self, Unavailable> {
         let own = *user == UserTable::contrib();
@@ -98,12 +121,17 @@ impl Statements {
         let account = format!("{table} account");
         let meets = site::meets(access.account_where.as_deref());
         let active = user.active.as_deref().map_or("1".to_owned(), quoted);
+        let superuser = if permissions {
+            optional("is_superuser")
+        } else {
+            "NULL".to_owned()
+        };
         let columns = [
             &*id,
             &username,
             &password,
             &active,
-            &optional("is_superuser"),
+            &superuser,
             &optional("is_staff"),
             email.as_deref().unwrap_or("NULL"),
             &optional("first_name"),
@@ -154,7 +182,9 @@ impl Statements {
                 key_kind(&known, &user.id)
             },
             groups,
-            permission: permission(groups_table.as_deref(), permissions_table.as_deref(), &key),
+            permission: permissions
+                .then(|| permission(groups_table.as_deref(), permissions_table.as_deref(), &key))
+                .flatten(),
             by_username: format!("{select} WHERE {username} = :name"),
             by_login: any(&login, |column| format!("{column} = :name"))
                 .map(|condition| format!("{select} WHERE {condition}")),
@@ -258,7 +288,8 @@ fn permission(groups: Option<&str>, direct: Option<&str>, key: &str) -> Option<S
     })
 }
 
-fn key_kind(columns: &[Column], id: &str) -> KeyKind {
+/// What the column `id` holds.
+pub(super) fn key_kind(columns: &[Column], id: &str) -> KeyKind {
     match columns.iter().find(|column| column.name == id) {
         Some(column) if column.kind.contains("int") => KeyKind::Integer,
         Some(column) if column.kind == "char(32)" || column.kind == "uuid" => KeyKind::Uuid,

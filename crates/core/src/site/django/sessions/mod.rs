@@ -22,6 +22,7 @@ use self::profile::Profile;
 use self::table::SessionTable;
 use self::tables::Tables;
 use super::datetime::Clock;
+use super::second_factor::SecondFactor;
 use crate::configuration::{Django, SessionEngine};
 use crate::site::{self, Login, Needed, Sample, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
@@ -43,6 +44,7 @@ pub(super) struct Sessions {
     backends: Option<Vec<String>>,
     clock: Clock,
     tables: Tables,
+    second_factor: Option<SecondFactor>,
 }
 
 /// Where sessions are.
@@ -105,6 +107,7 @@ impl Sessions {
             backends: django.authentication_backends.clone(),
             clock: Clock::new(django.time_zone.clone()),
             tables: Tables::new(settings),
+            second_factor: SecondFactor::new(django.second_factor.as_deref()),
         }
     }
 
@@ -161,11 +164,21 @@ impl SessionSource for Sessions {
         if !queries.witness().decided("backend", known, told) {
             return Ok(Err(Reason::InvalidSession));
         }
+        let key = match found.login.user {
+            PrimaryKey::Integer(key) => key.to_string(),
+            PrimaryKey::Text(key) => key,
+        };
+        if let Some(second_factor) = &mut self.second_factor {
+            let shown = found.login.otp_device.as_deref();
+            let pending = second_factor.is_pending(queries, &key, shown)?;
+            if !queries.witness().decided("second-factor", !pending, || {
+                "the account has one, and the session has not shown it".to_owned()
+            }) {
+                return Ok(Err(Reason::SecondFactor));
+            }
+        }
         Ok(Ok(Login {
-            key: match found.login.user {
-                PrimaryKey::Integer(key) => key.to_string(),
-                PrimaryKey::Text(key) => key,
-            },
+            key,
             auth_hash: found.login.hash,
             expires: found.expires,
             decoded: found.decoded,
@@ -174,7 +187,10 @@ impl SessionSource for Sessions {
 
     fn look_up(&self, token: &[u8]) -> Option<(LookUp, Value)> {
         match &self.engine {
-            Engine::Database(table) => Some(table.look_up(session_key(token)?)),
+            // A second factor that is set up meanwhile counts as well.
+            Engine::Database(table) if self.second_factor.is_none() => {
+                Some(table.look_up(session_key(token)?))
+            }
             _ => None,
         }
     }

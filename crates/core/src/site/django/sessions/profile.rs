@@ -74,6 +74,7 @@ impl Profile {
                 backend: String::new(),
                 hash: None,
                 expiry: Expiry::Default,
+                otp_device: None,
             },
             expires: Some(expires.time),
             decoded: Decoding {

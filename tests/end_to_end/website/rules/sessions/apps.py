@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Sessions(AppConfig):
+    name = "website.rules.sessions"
+    label = "rules_sessions"
