@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from processes import LOOPBACK
+from processes import LOOPBACK, give_away
 
 from .certificates import make_certificates
 from .server import Server, ToolFailed
@@ -22,8 +22,12 @@ class MariaDB(Server):
 
     def prepare(self) -> None:
         self.certificates = make_certificates(self.directory / "tls")
+        # Servers that share one drop each other's temporary tables, and crash.
+        self.temporary.mkdir()
+        give_away(self.temporary)
         self.run(
             ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db"]
+            + [f"--tmpdir={self.temporary}"]
             + ["--auth-root-authentication-method=normal", "--skip-name-resolve"]
             + ["--innodb-flush-method=nosync"],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.directory)},
@@ -34,12 +38,17 @@ class MariaDB(Server):
         return self.directory / "data"
 
     @property
+    def temporary(self) -> Path:
+        return self.directory / "tmp"
+
+    @property
     def socket(self) -> Path:
         return self.directory / "mariadb.sock"
 
     def command(self) -> list:
         options = {
             "datadir": self.data,
+            "tmpdir": self.temporary,
             "socket": self.socket,
             "bind-address": LOOPBACK,
             "port": self.port,
