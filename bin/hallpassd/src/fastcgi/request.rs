@@ -7,7 +7,7 @@ use hallpass_core::basic::Unreadable;
 use hallpass_core::{ClaimedName, Client, Credential, Secret};
 
 use super::pairs::{self, CutOff, Pair};
-use crate::http::{Accepting, authorization, session_credential};
+use crate::http::{Accepting, authorization, page, session_credential};
 use crate::site::Shown;
 
 /// A request.
@@ -91,15 +91,11 @@ impl<'a> Request<'a> {
     }
 
     /// The address that was wanted, whole where the server says enough, else without scheme and
-    /// host.
+    /// host; empty where it is not a path, or one that leads elsewhere.
     pub fn wanted(&self) -> Vec<u8> {
+        let (scheme, host) = (self.one("REQUEST_SCHEME"), self.one("HTTP_HOST"));
         let uri = self.one("REQUEST_URI").unwrap_or_default();
-        match (self.one("REQUEST_SCHEME"), self.one("HTTP_HOST")) {
-            (Some(scheme @ (b"http" | b"https")), Some(host)) if uri.starts_with(b"/") => {
-                [scheme, b"://", host, uri].concat()
-            }
-            _ => uri.to_vec(),
-        }
+        page(scheme, host, uri).unwrap_or_default()
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {
@@ -342,10 +338,23 @@ mod tests {
             wanted(&[uri, host, ("REQUEST_SCHEME", "javascript")]),
             "/a?b"
         );
-        assert_eq!(
-            wanted(&[("REQUEST_URI", "@evil.example/"), host, scheme]),
-            "@evil.example/"
-        );
         assert_eq!(wanted(&[]), "");
+        // The client chooses the address and the host, and Apache hands them on as they came.
+        for address in [
+            "@evil.example/",
+            "http://evil.example/",
+            "javascript:alert(1)",
+            "evil.example",
+            "*",
+        ] {
+            assert_eq!(wanted(&[("REQUEST_URI", address), host, scheme]), "");
+            assert_eq!(wanted(&[("REQUEST_URI", address)]), "");
+        }
+        for address in ["//evil.example/", "/\\evil.example/"] {
+            assert_eq!(wanted(&[("REQUEST_URI", address), host]), "");
+        }
+        for other in ["evil.example/", "x.example@evil.example", "", "a b"] {
+            assert_eq!(wanted(&[uri, ("HTTP_HOST", other), scheme]), "/a?b");
+        }
     }
 }

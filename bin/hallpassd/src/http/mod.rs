@@ -33,6 +33,7 @@ use self::credentials::BasicName;
 pub use self::credentials::{Accepting, authorization, session_credential};
 pub use self::identity::time;
 use self::login::login_url;
+pub use self::login::page;
 use self::route::{Asked, Route, route};
 use crate::connections::{Caller, Ended};
 use crate::door::Door;
