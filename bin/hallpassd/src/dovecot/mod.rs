@@ -134,11 +134,13 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool) -> Decided {
         service,
     } = login;
     let local = without_realm(&name, &site.configuration.daemon.sasl_realms);
+    let whole_name = (local != name).then(|| name.clone());
     let local = ClaimedName::Named(local.to_owned());
     let shown = Shown::of(local, Credential::Password(password));
     let asking = Asking {
         host: service.as_deref(),
         for_paths: true,
+        whole_name,
         ..Asking::new(Door::DovecotAuth, Client::at(client.filter(|_| trusted)))
     };
     let verdict = site.decide(Ok(shown), asking).await;

@@ -84,12 +84,13 @@ async fn ask(request: &Request, site: &Site, caller: &Caller) -> Option<bool> {
         return Some(false);
     }
     // The client has split the name at its last `@`.
-    let name = match realm {
+    let whole = match realm {
         "" => name.to_owned(),
         realm => format!("{name}@{realm}"),
     };
     let daemon = &site.configuration.daemon;
-    let name = without_realm(&name, &daemon.sasl_realms).to_owned();
+    let name = without_realm(&whole, &daemon.sasl_realms).to_owned();
+    let whole_name = (whole != name).then_some(whole);
     let password = Credential::Password(Secret::new(&*request.password));
     let shown = Shown::of(ClaimedName::Named(name), password);
     let in_progress = caller.place.asking();
@@ -97,6 +98,7 @@ async fn ask(request: &Request, site: &Site, caller: &Caller) -> Option<bool> {
     let asking = Asking {
         host: Some(service),
         for_paths: true,
+        whole_name,
         ..Asking::new(Door::Saslauthd, Client::at(client))
     };
     let verdict = site.decide(Ok(shown), asking).await;
