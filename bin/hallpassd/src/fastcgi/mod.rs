@@ -84,11 +84,14 @@ enum Next {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers everything that has come in.
     async fn answer_all(&mut self, site: &Site, caller: &Caller) -> Result<Next, anyhow::Error> {
+        // Until what is said has been sent.
+        let mut in_progress = None;
         while !self.conversation.is_over()
             && let Some(event) = self.conversation.event()?
         {
             if let Event::Ask(parameters) = event {
                 let request = Request::parse(&parameters)?;
+                in_progress = Some(caller.place.asking());
                 tokio::select! {
                     answer = ask(&request, site, caller) => self.conversation.answer(&answer),
                     hung_up = self.aborted() => if hung_up? {
@@ -99,6 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let output = self.conversation.output();
         let written = timeout(PATIENCE, self.stream.write_all(&output)).await;
+        drop(in_progress);
         match written {
             Ok(Ok(())) if !self.conversation.is_over() => Ok(Next::Read {
                 answered: !output.is_empty(),
@@ -138,13 +142,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 async fn ask(request: &Request<'_>, site: &Site, caller: &Caller) -> Vec<u8> {
-    let in_progress = caller.place.asking();
     let asking = Asking {
         vouches: site.configuration.daemon.vouches(&caller.at),
         ..Asking::new(Door::Fastcgi, request.client(site.trusts(caller.peer)))
     };
     let shown = request.shown(&Accepting::by(site));
     let verdict = site.decide(shown, asking).await;
-    drop(in_progress);
     answer(&verdict, request, site)
 }
