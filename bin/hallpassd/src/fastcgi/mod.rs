@@ -40,17 +40,23 @@ where
         conversation: Conversation::default(),
         piece: Zeroizing::new(vec![0; PIECE]),
     };
-    let mut until = Instant::now() + FIRST;
+    let mut idle_until = Instant::now() + FIRST;
+    let mut until = idle_until;
     let mut in_request = false;
     loop {
         match connection.answer_all(site, caller).await {
-            Ok(Next::Read { answered }) => {
+            Ok(Next::Read { ended }) => {
                 // A request has its time from its first byte on, however slowly the others come.
+                // Nothing but the end of one gives the connection more.
                 let begun = !connection.conversation.is_idle();
-                if begun && (!in_request || answered) {
-                    until = Instant::now() + PATIENCE;
-                } else if !begun && (in_request || answered) {
-                    until = Instant::now() + IDLE;
+                let now = Instant::now();
+                if ended {
+                    idle_until = now + IDLE;
+                }
+                if !begun {
+                    until = idle_until;
+                } else if !in_request || ended {
+                    until = now + PATIENCE;
                 }
                 in_request = begun;
             }
@@ -76,8 +82,8 @@ struct Connection<S> {
 enum Next {
     Close,
     Read {
-        /// Whether anything was said to what had come in.
-        answered: bool,
+        /// Whether a request has ended.
+        ended: bool,
     },
 }
 
@@ -94,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 in_progress = Some(caller.place.asking());
                 tokio::select! {
                     answer = ask(&request, site, caller) => self.conversation.answer(&answer),
-                    hung_up = self.aborted() => if hung_up? {
+                    close = self.aborted() => if close? {
                         return Ok(Next::Close);
                     }
                 }
@@ -105,14 +111,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         drop(in_progress);
         match written {
             Ok(Ok(())) if !self.conversation.is_over() => Ok(Next::Read {
-                answered: !output.is_empty(),
+                ended: self.conversation.has_ended_request(),
             }),
             _ => Ok(Next::Close),
         }
     }
 
     /// Returns when the question that is being asked is not to be answered any more: whether the
-    /// server has hung up, or else only taken it back.
+    /// connection is to be closed, since the server has hung up or wants more told meanwhile than it
+    /// is sent, or else the server has only taken the question back.
     async fn aborted(&mut self) -> Result<bool, conversation::Error> {
         loop {
             if !self.read().await {
@@ -122,6 +129,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 if event == Event::Abort {
                     return Ok(false);
                 }
+            }
+            if self.conversation.is_overfull() {
+                return Ok(true);
             }
         }
     }
