@@ -1009,6 +1009,14 @@ QUESTION = "proxy_pass http://hallpass/auth;"
          "nginx-cache-key", "$http_authorization", "problem"),
         ("hallpass.conf", QUESTION, QUESTION + " proxy_cache c;", "nginx-cache-key",
          "$http_cookie and $http_authorization", "problem"),
+        ("hallpass.conf", QUESTION, "proxy_pass http://hallpass/auth?group=staff&$args;", "nginx-path",
+         "/auth?group=staff", "problem"),
+        ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
+         "Remote-User $http_remote_user;", "nginx-identity", "Remote-User", "warning"),
+        ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
+         "Remote-User ${arg_user};", "nginx-identity", "Remote-User", "warning"),
+        ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
+         "Remote-User $cookie_user;", "nginx-identity", "Remote-User", "warning"),
         ("hallpass.conf", "        include snippets/hallpass-identity.conf;\n", "",
          "nginx-identity", "Remote-User", "warning"),
         ("snippets/hallpass-question.conf", "proxy_pass_request_body off;", "", "nginx-body",
@@ -1126,6 +1134,29 @@ def test_key_with_both_credentials_is_well(nginx):
     nginx_doctor(nginx).is_silent()
 
 
+@pytest.mark.parametrize(
+    ("accept", "question", "well"),
+    [
+        # The name of Basic binds where nothing else is said, even where no password is accepted.
+        (["session"], QUESTION, False),
+        (["session"], "proxy_pass http://hallpass/auth?basic=0;", True),
+        (["session", "password"], "proxy_pass http://hallpass/auth?basic=0;", True),
+        (["session", "ticket"], "proxy_pass http://hallpass/auth?basic=0;", False),
+    ],
+)
+def test_key_has_authorization_where_that_counts(nginx, accept, question, well):
+    daemon = nginx.patient.tables["daemon"] | {"accept": accept}
+    tickets = {"tickets": {"key": "a key of thirty-two bytes, or more"}} if "ticket" in accept else {}
+    nginx.patient.configure(daemon=daemon, **tickets)
+    key = " proxy_cache c; proxy_cache_key $http_cookie$request_uri;"
+    nginx.edit(question, question + key)
+    doctor = nginx_doctor(nginx)
+    if well:
+        doctor.is_silent()
+    else:
+        doctor.names("nginx-cache-key", "$http_authorization", "problem", 1)
+
+
 @as_root
 def test_nginxs_user_cannot_open_the_socket(nginx):
     main = nginx.patient.directory / "etc/nginx.conf"
@@ -1176,6 +1207,9 @@ def test_socket_of_caddy(patient, hallpass_programs):
         it.edit("request_header -Remote_*", "")
         it.doctor().names("caddy-identity", "request_header -Remote_*", "warning", 0)
         it.edit("request_header -Remote-*", "request_header -Remote-*\nrequest_header -Remote_*")
+        it.edit("request_header -Authorization", "")
+        it.doctor().names("caddy-remote-user", "request_header -Authorization", "warning", 0)
+        it.edit("reverse_proxy", "request_header -Authorization\nreverse_proxy")
         it.edit(str(path), "/run/hallpass/other.sock")
         it.doctor().names("host-socket", "same socket", "problem", 1)
 

@@ -68,6 +68,14 @@ fn below(
     }
 }
 
+/// Whether the client chooses what is in `value`.
+fn is_the_clients(value: &str) -> bool {
+    let value = value.to_ascii_lowercase().replace("${", "$");
+    ["$http_", "$arg_", "$cookie_"]
+        .iter()
+        .any(|variable| value.contains(variable))
+}
+
 /// What goes along with a request.
 struct Sent<'a> {
     /// The directive that sets it.
@@ -107,7 +115,7 @@ impl<'a> Sent<'a> {
         });
         let open: Vec<String> = names
             .into_iter()
-            .filter(|name| self.line(name).is_none())
+            .filter(|name| self.line(name).is_none_or(|it| is_the_clients(it.word(1))))
             .collect();
         let warning = |seen: String, mend: String| {
             Some(Finding::warning(
