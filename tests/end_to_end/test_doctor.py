@@ -1128,6 +1128,41 @@ def test_nginx_tells_nothing_of_guests(nginx, line, check, mend):
         assert len(doctor.complaints) == 1
 
 
+@pytest.mark.parametrize(
+    ("location", "well"),
+    [
+        ("location /open/ {{ proxy_pass http://application; }}", False),
+        ("location /open/ {{ proxy_pass http://application/path; proxy_set_header Host a; }}", False),
+        ("location /open/ {{ location /open/further {{ proxy_pass http://application; }} }}", False),
+        ("location /private/open {{ auth_request off; proxy_pass http://application; }}", False),
+        ("location /open/ {{ include snippets/hallpass-identity.conf; proxy_pass http://application; }}",
+         True),
+        ("location /open/ {{ {claims} proxy_pass http://application; }}", True),
+        ("location /open/ {{ proxy_pass http://127.0.0.1:8001; }}", True),
+        ("location /open/ {{ fastcgi_pass application; }}", True),
+        ("location /open/ {{ return 204; }}", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "in another server"])
+def test_nginx_leaves_no_other_way_to_the_application(nginx, location, well, elsewhere):
+    """Where nothing is asked, a client's own headers would be believed there."""
+    names = "User User-Encoding Email Name Groups Session Session-Expires".split()
+    claims = " ".join(f'proxy_set_header Remote-{name} "";' for name in names)
+    location = location.format(claims=claims)
+    if elsewhere:
+        upstream = "upstream application {"
+        nginx.edit(upstream, f"server {{ listen 127.0.0.1:1; {location} }}\n{upstream}")
+    else:
+        login = "location @login {"
+        nginx.edit(login, f"{location}\n{login}")
+    doctor = nginx_doctor(nginx)
+    if well:
+        doctor.is_silent()
+    else:
+        doctor.names("nginx-identity", 'proxy_set_header Remote-User "";', "warning", 0)
+        assert len(doctor.complaints) == 1
+
+
 def test_key_with_both_credentials_is_well(nginx):
     key = " proxy_cache c; proxy_cache_key $http_cookie$http_authorization$request_uri;"
     nginx.edit(QUESTION, QUESTION + key)
