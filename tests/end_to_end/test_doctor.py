@@ -1009,6 +1009,14 @@ QUESTION = "proxy_pass http://hallpass/auth;"
          "nginx-cache-key", "$http_authorization", "problem"),
         ("hallpass.conf", QUESTION, QUESTION + " proxy_cache c;", "nginx-cache-key",
          "$http_cookie and $http_authorization", "problem"),
+        ("hallpass.conf", QUESTION, "proxy_pass http://hallpass/auth?group=staff&$args;", "nginx-path",
+         "/auth?group=staff", "problem"),
+        ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
+         "Remote-User $http_remote_user;", "nginx-identity", "Remote-User", "warning"),
+        ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
+         "Remote-User ${arg_user};", "nginx-identity", "Remote-User", "warning"),
+        ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
+         "Remote-User $cookie_user;", "nginx-identity", "Remote-User", "warning"),
         ("hallpass.conf", "        include snippets/hallpass-identity.conf;\n", "",
          "nginx-identity", "Remote-User", "warning"),
         ("snippets/hallpass-question.conf", "proxy_pass_request_body off;", "", "nginx-body",
@@ -1120,10 +1128,68 @@ def test_nginx_tells_nothing_of_guests(nginx, line, check, mend):
         assert len(doctor.complaints) == 1
 
 
+@pytest.mark.parametrize(
+    ("location", "well"),
+    [
+        ("location /open/ {{ proxy_pass http://application; }}", False),
+        ("location /open/ {{ proxy_pass http://application/path; proxy_set_header Host a; }}", False),
+        ("location /open/ {{ location /open/further {{ proxy_pass http://application; }} }}", False),
+        ("location /private/open {{ auth_request off; proxy_pass http://application; }}", False),
+        ("location /open/ {{ include snippets/hallpass-identity.conf; proxy_pass http://application; }}",
+         True),
+        ("location /open/ {{ {claims} proxy_pass http://application; }}", True),
+        ("location /open/ {{ proxy_pass http://127.0.0.1:8001; }}", True),
+        ("location /open/ {{ fastcgi_pass application; }}", True),
+        ("location /open/ {{ return 204; }}", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "in another server"])
+def test_nginx_leaves_no_other_way_to_the_application(nginx, location, well, elsewhere):
+    """Where nothing is asked, a client's own headers would be believed there."""
+    names = "User User-Encoding Email Name Groups Session Session-Expires".split()
+    claims = " ".join(f'proxy_set_header Remote-{name} "";' for name in names)
+    location = location.format(claims=claims)
+    if elsewhere:
+        upstream = "upstream application {"
+        nginx.edit(upstream, f"server {{ listen 127.0.0.1:1; {location} }}\n{upstream}")
+    else:
+        login = "location @login {"
+        nginx.edit(login, f"{location}\n{login}")
+    doctor = nginx_doctor(nginx)
+    if well:
+        doctor.is_silent()
+    else:
+        doctor.names("nginx-identity", 'proxy_set_header Remote-User "";', "warning", 0)
+        assert len(doctor.complaints) == 1
+
+
 def test_key_with_both_credentials_is_well(nginx):
     key = " proxy_cache c; proxy_cache_key $http_cookie$http_authorization$request_uri;"
     nginx.edit(QUESTION, QUESTION + key)
     nginx_doctor(nginx).is_silent()
+
+
+@pytest.mark.parametrize(
+    ("accept", "question", "well"),
+    [
+        # The name of Basic binds where nothing else is said, even where no password is accepted.
+        (["session"], QUESTION, False),
+        (["session"], "proxy_pass http://hallpass/auth?basic=0;", True),
+        (["session", "password"], "proxy_pass http://hallpass/auth?basic=0;", True),
+        (["session", "ticket"], "proxy_pass http://hallpass/auth?basic=0;", False),
+    ],
+)
+def test_key_has_authorization_where_that_counts(nginx, accept, question, well):
+    daemon = nginx.patient.tables["daemon"] | {"accept": accept}
+    tickets = {"tickets": {"key": "a key of thirty-two bytes, or more"}} if "ticket" in accept else {}
+    nginx.patient.configure(daemon=daemon, **tickets)
+    key = " proxy_cache c; proxy_cache_key $http_cookie$request_uri;"
+    nginx.edit(question, question + key)
+    doctor = nginx_doctor(nginx)
+    if well:
+        doctor.is_silent()
+    else:
+        doctor.names("nginx-cache-key", "$http_authorization", "problem", 1)
 
 
 @as_root
@@ -1176,6 +1242,9 @@ def test_socket_of_caddy(patient, hallpass_programs):
         it.edit("request_header -Remote_*", "")
         it.doctor().names("caddy-identity", "request_header -Remote_*", "warning", 0)
         it.edit("request_header -Remote-*", "request_header -Remote-*\nrequest_header -Remote_*")
+        it.edit("request_header -Authorization", "")
+        it.doctor().names("caddy-remote-user", "request_header -Authorization", "warning", 0)
+        it.edit("reverse_proxy", "request_header -Authorization\nreverse_proxy")
         it.edit(str(path), "/run/hallpass/other.sock")
         it.doctor().names("host-socket", "same socket", "problem", 1)
 

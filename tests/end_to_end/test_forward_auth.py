@@ -211,8 +211,12 @@ def test_the_way_back_from_the_login_page(world, host, wanted):
     address = answer.headers["X-Login-URL"]
     if "Location" in answer.headers:
         assert answer.headers["Location"] == address
-    back = urllib.parse.parse_qs(address.partition("?")[2])["next"]
-    assert back == [wanted if host is haproxy else f"https://shop.example.org{wanted}"]
+    back = urllib.parse.parse_qs(address.partition("?")[2], keep_blank_values=True)["next"]
+    if host is not haproxy:
+        assert back == [f"https://shop.example.org{wanted}"]
+    else:
+        # It says neither scheme nor host, and without them this path is another host's.
+        assert back == ["" if wanted == "//evil/x" else wanted]
 
 
 def test_a_websocket_leads_back_to_its_page(world):

@@ -132,11 +132,16 @@ def test_nobody_else_is_let_in(world):
 
 
 @pytest.mark.parametrize(
-    "wanted", ["/", "/private/a%20b?c=d&e=%26&f=%23", "//evil.example/x", "/x?" + "y&" * 2000]
+    "wanted", ["/", "/private/a%20b?c=d&e=%26&f=%23", "/a//evil.example/x", "/x?" + "y&" * 2000]
 )
 def test_wanted_address_comes_back_whole(world, wanted):
     query = urllib.parse.urlsplit(world.ask(wanted).headers["Location"]).query
     assert urllib.parse.parse_qs(query) == {"next": [wanted]}
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example/x", "/\\evil.example/x"])
+def test_a_path_that_names_another_host_does_not_come_back(world, wanted):
+    assert "evil" not in world.ask(wanted).headers.get("Location", "")
 
 
 def test_bodies_reach_the_application_and_not_the_daemon(world):

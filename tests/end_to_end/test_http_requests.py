@@ -271,6 +271,30 @@ def test_a_head_that_is_cut_off_is_refused_at_every_byte(world):
                 assert connection.ended()
 
 
+def test_a_whole_request_of_a_client_that_sends_no_more_is_not_called_malformed(world):
+    whole = head().replace(PLACE, world.good, 1)
+    for address in world.addresses:
+        for _ in range(20):
+            with web.Connection(address) as connection:
+                connection.send(whole)
+                connection.socket.shutdown(socket.SHUT_WR)
+                # Without an answer where nobody seems to wait for one.
+                said = connection.rest()
+                assert said == b"" or said.startswith(b"HTTP/1.1 200 "), said
+
+
+def test_what_follows_a_request_and_is_cut_off_is_refused(world):
+    whole = head().replace(PLACE, world.good, 1)
+    for address in world.addresses:
+        for length in (1, 5, 20, len(whole) - 1):
+            with web.Connection(address) as connection:
+                connection.send(whole + whole[:length])
+                connection.socket.shutdown(socket.SHUT_WR)
+                assert connection.answer().status == 200
+                assert connection.answer().status == 400
+                assert connection.ended()
+
+
 def test_nothing_and_empty_lines_are_no_request(world):
     for address in world.addresses:
         for raw in (b"", b"\r\n", b"\n\n", b"\r\n\r\n"):

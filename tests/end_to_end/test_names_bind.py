@@ -161,12 +161,15 @@ def test_fastcgi(world, role):
             assert answer.status == (200 if expected else 401), (claimed, session, parameters)
             if expected:
                 assert answer.variables["REMOTE_USER_NAME"] == expected
-    # The server's own name binds, whatever the client's header says.
+    # A client's header that names another than the server is refused, whatever else it shows: an
+    # application such as PHP reads the header.
     for claimed, session in product(MEMBERS, MEMBERS):
         parameters = {"REMOTE_USER": claimed, "HTTP_AUTHORIZATION": basic(session, PASSWORDS[session])}
+        cookie = {"HTTP_COOKIE": value for value in world.cookie(claimed).values()}
         if role != "AUTHORIZER":
-            answer = fastcgi.ask(world.fastcgi, parameters | more)
-            assert answer.status == (200 if claimed == session else 401)
+            for shown in ({}, cookie, cookie | {"REMOTE_PASSWD": PASSWORDS[claimed]}):
+                answer = fastcgi.ask(world.fastcgi, parameters | shown | more)
+                assert answer.status == (200 if claimed == session else 401)
 
 
 def test_ejabberd(world, hallpass_programs):

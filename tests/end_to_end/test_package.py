@@ -193,11 +193,14 @@ def test_who_could_ask_before_the_group_was_there_can_still_ask(base_directory, 
     shadow = machine / "etc/gshadow"
     if shadow.exists():
         shadow.write_text(re.sub(r"(?m)^hallpass-ask:.*\n", "", shadow.read_text()))
-    machine.dpkg("--install", later)
+    said = machine.dpkg("--install", later)
     assert re.search(r"^hallpass-ask:.*:www-data,ejabberd$", groups.read_text(), re.M)
+    # They need no more, and the administrator is told how to take the rest from them.
+    for member in ("www-data", "ejabberd"):
+        assert f"  gpasswd --delete {member} hallpass\n" in said
     # Whom an administrator takes out of it afterwards stays out.
     groups.write_text(re.sub(r"(?m)^(hallpass-ask:.*:).*$", r"\1", groups.read_text()))
-    machine.dpkg("--install", later)
+    assert "gpasswd" not in machine.dpkg("--install", later)
     assert re.search(r"^hallpass-ask:[^:]*:\d+:$", groups.read_text(), re.M)
 
 

@@ -96,6 +96,46 @@ def test_realms(world):
     assert testsaslauthd(world.mux, "joe", PASSWORDS["joe@example.org"], realm="example.org")
 
 
+@pytest.mark.parametrize("login", [["username"], ["username", "email"]], ids="-".join)
+def test_a_realm_does_not_make_anybody_somebody_else(
+    directory, hallpass_programs, new_site, login
+):
+    site = site_with_accounts(new_site)
+    world = World(site, directory, hallpass_programs, access={"login": login})
+    realm, right = "shop.example.org", "right password"
+
+    def account(name, email):
+        site.make_accounts({"username": name, "password": right, "email": email})
+
+    # Whose mail is victoria@shop.example.org's? Mallory has registered the names before the `@`.
+    account("vs", f"victoria@{realm}")
+    account("victoria", "mallory@example.com")
+    account(f"wanda@{realm}", "")
+    account("wanda", "")
+    account("x1", f"xenia@{realm}")
+    account("x2", f"xenia@{realm}")
+    account("xenia", f"xenia@{realm}")
+    # Their own addresses are no harm.
+    account("yann", f"yann@{realm}")
+    account("zack", "")
+    by_email = "email" in login
+    with world.running():
+        for name, expected in [
+            ("victoria", not by_email),
+            ("wanda", False),
+            ("xenia", not by_email),
+            ("yann", True),
+            ("zack", True),
+        ]:
+            assert testsaslauthd(world.mux, name, right, realm=realm) == expected, name
+            with Dovecot(world.auth) as client:
+                answer = client.plain(f"{name}@{realm}", right)
+            whole = f"OK\t1\tuser={name}" if expected else f"FAIL\t1\tuser={name}@{realm}"
+            assert answer == whole
+            # Without a realm they are whom the site calls so.
+            assert testsaslauthd(world.mux, name, right), name
+
+
 def test_four_fields_and_five(world):
     good = [b"alice", PASSWORDS["alice"].encode(), b"imap", b""]
     assert saslauthd(world.mux, counted(*good)) == b"\0\2OK"

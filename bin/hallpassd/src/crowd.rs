@@ -110,12 +110,22 @@ impl Crowd {
 }
 
 impl Place {
-    /// Returns when the connection is to make room for another.
+    /// Returns when the connection is to make room for another. One that has begun to ask since it
+    /// was told stays, and another is told in its place.
     pub async fn told_to_leave(&self) {
-        self.leave.notified().await;
+        loop {
+            self.leave.notified().await;
+            let mut members = self.crowd.members();
+            match members.all.get_mut(&self.number) {
+                Some(member) if member.asking > 0 => member.leaving = false,
+                _ => return,
+            }
+            drop(members);
+            self.crowd.freed.notify_one();
+        }
     }
 
-    /// Marks that a question is in progress.
+    /// Marks that a question is in progress, until its answer has been sent.
     pub fn asking(self: &Arc<Self>) -> InProgress {
         if let Some(member) = self.crowd.members().all.get_mut(&self.number) {
             member.has_asked = true;
@@ -205,6 +215,23 @@ mod tests {
         drop(other);
         drop(a);
         assert!(now(crowd.place()).is_some());
+    }
+
+    #[test]
+    fn who_asks_after_being_told_to_leave_stays_and_another_leaves() {
+        let crowd = Crowd::new(2);
+        let [a, b] = [(); 2].map(|()| now(crowd.place()).unwrap());
+        let mut next = std::pin::pin!(crowd.place());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(next.as_mut().poll(&mut context).is_pending());
+        let question = a.asking();
+        assert!(!leaves(&a));
+        assert!(next.as_mut().poll(&mut context).is_pending());
+        assert!(leaves(&b) && !leaves(&a));
+        drop(question);
+        drop(b);
+        assert!(next.as_mut().poll(&mut context).is_ready());
+        assert!(!leaves(&a));
     }
 
     #[tokio::test]

@@ -44,6 +44,14 @@ pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Whether `text` holds what looks like an escape, so that a reader could take it for an encoded
+/// text.
+pub fn has_escape(text: &str) -> bool {
+    text.as_bytes().windows(3).any(
+        |bytes| matches!(bytes, [b'%', high, low] if hex(*high).is_some() && hex(*low).is_some()),
+    )
+}
+
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit)
         .to_digit(16)
@@ -61,6 +69,16 @@ mod tests {
             "%2Fa%20b%3Fc%3Dd%26%C3%A9%2520%23"
         );
         assert_eq!(encode(b"a@b.c", b"@"), "a@b.c");
+    }
+
+    #[test]
+    fn escapes_are_found() {
+        for text in ["%41", "a%c3%AB", "%%20", "x%ff"] {
+            assert!(has_escape(text), "{text}");
+        }
+        for text in ["", "%", "100%", "%4", "%zz", "%4g", "% 41", "%é1", "41%"] {
+            assert!(!has_escape(text), "{text}");
+        }
     }
 
     #[test]

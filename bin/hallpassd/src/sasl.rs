@@ -1,7 +1,8 @@
 //! Names as SASL hosts write them.
 
 /// The site's own name of whom a host calls `name`: without its realm, where that is one of
-/// `realms`, which add nothing to a name.
+/// `realms`, which add nothing to a name. The host goes on with `name`, so that must not mean another
+/// account.
 pub fn without_realm<'a>(name: &'a str, realms: &[String]) -> &'a str {
     match name.rsplit_once('@') {
         Some((local, realm)) if realms.iter().any(|known| known.eq_ignore_ascii_case(realm)) => {

@@ -60,6 +60,9 @@ pub struct Asking<'a> {
     pub vouches: bool,
     /// Whether the host may make paths of names.
     pub for_paths: bool,
+    /// The name that the host goes on with, where that is longer than the name that is looked up. It
+    /// must not mean another account.
+    pub whole_name: Option<String>,
     /// How long there is, where that is less than the configuration says.
     pub time: Option<Duration>,
 }
@@ -76,6 +79,7 @@ impl Asking<'_> {
             ignore_case: false,
             vouches: false,
             for_paths: false,
+            whole_name: None,
             time: None,
         }
     }
@@ -120,6 +124,7 @@ impl Site {
             ignore_case,
             vouches,
             for_paths,
+            whole_name,
             time,
         } = asking;
         let most = self.configuration.limits.deadline;
@@ -161,6 +166,16 @@ impl Site {
             if matches!(verdict, Verdict::Granted(_)) {
                 break;
             }
+        }
+        if let (Verdict::Granted(identity), Some(whole)) = (&verdict, &whole_name) {
+            let another = self
+                .engine
+                .means_another(whole, identity, &client, deadline);
+            verdict = match another.await {
+                Ok(false) => verdict,
+                Ok(true) => Verdict::Denied(Reason::WrongUser),
+                Err(unavailable) => unavailable.into(),
+            };
         }
         if for_paths {
             verdict = hallpass_program::for_paths(verdict, name.as_deref());

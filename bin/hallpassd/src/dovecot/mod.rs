@@ -15,6 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use self::protocol::{Conversation, Event, Login, Number, greeting};
 use crate::connections::{Caller, Ended};
+use crate::crowd::InProgress;
 use crate::door::Door;
 use crate::sasl::without_realm;
 use crate::site::{Asking, Shown, Site};
@@ -36,6 +37,8 @@ struct Decided {
     number: Number,
     name: String,
     verdict: Verdict,
+    /// To be kept until the answer has been sent.
+    in_progress: InProgress,
 }
 
 /// Serves one connection until it is closed or broken, or the daemon is told to end, and then until
@@ -62,6 +65,7 @@ where
     let mut ending = false;
     let mut until = Instant::now() + HANDSHAKE;
     while !(ending && deciding.is_empty()) {
+        let mut in_progress = None;
         tokio::select! {
             () = ended.wait(), if !ending => ending = true,
             () = sleep_until(until), if deciding.is_empty() => return,
@@ -70,6 +74,7 @@ where
                 if let Ok(decided) = decided {
                     asked.remove(&decided.number);
                     tell(&mut conversation, &decided);
+                    in_progress = Some(decided.in_progress);
                 }
             }
             read = stream.read(&mut piece), if !ending => match read {
@@ -87,16 +92,9 @@ where
                 Ok(None) => break,
                 Ok(Some(Event::Ask(login))) => {
                     let number = login.number;
-                    let decision = decide(Arc::clone(site), login, site.trusts(caller.peer));
-                    let in_progress = caller.place.asking();
-                    asked.insert(
-                        number,
-                        deciding.spawn(async move {
-                            let decided = decision.await;
-                            drop(in_progress);
-                            decided
-                        }),
-                    );
+                    let trusted = site.trusts(caller.peer);
+                    let decision = decide(Arc::clone(site), login, trusted, caller.place.asking());
+                    asked.insert(number, deciding.spawn(decision));
                 }
                 Ok(Some(Event::Cancel(number))) => {
                     if let Some(decision) = asked.remove(&number) {
@@ -113,6 +111,7 @@ where
         if !send(&mut stream, &conversation.output()).await {
             return;
         }
+        drop(in_progress);
         if conversation.has_greeted() {
             until = Instant::now() + IDLE;
         }
@@ -125,7 +124,7 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, text: &str) -> bool {
     matches!(sent, Ok(Ok(())))
 }
 
-async fn decide(site: Arc<Site>, login: Login, trusted: bool) -> Decided {
+async fn decide(site: Arc<Site>, login: Login, trusted: bool, in_progress: InProgress) -> Decided {
     let Login {
         number,
         name,
@@ -134,11 +133,13 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool) -> Decided {
         service,
     } = login;
     let local = without_realm(&name, &site.configuration.daemon.sasl_realms);
+    let whole_name = (local != name).then(|| name.clone());
     let local = ClaimedName::Named(local.to_owned());
     let shown = Shown::of(local, Credential::Password(password));
     let asking = Asking {
         host: service.as_deref(),
         for_paths: true,
+        whole_name,
         ..Asking::new(Door::DovecotAuth, Client::at(client.filter(|_| trusted)))
     };
     let verdict = site.decide(Ok(shown), asking).await;
@@ -146,6 +147,7 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool) -> Decided {
         number,
         name,
         verdict,
+        in_progress,
     }
 }
 
@@ -154,6 +156,7 @@ fn tell(conversation: &mut Conversation, decided: &Decided) {
         number,
         name,
         verdict,
+        ..
     } = decided;
     match verdict {
         Verdict::Granted(identity) => conversation.grant(*number, &identity.name),

@@ -13,8 +13,8 @@ use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    AtOnce, Authenticator, Begun, CacheStatistics, ClaimedName, Configuration, Deadline, Question,
-    Shared, Turn, Unavailable, Verdict,
+    AtOnce, Authenticator, Begun, CacheStatistics, ClaimedName, Client, Configuration, Credential,
+    Deadline, Identity, Question, Shared, Turn, Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
@@ -45,6 +45,13 @@ enum Job {
         ignore_case: bool,
         deadline: Deadline,
         answer: oneshot::Sender<Verdict>,
+    },
+    /// Whether the name of a question could mean another account than that of `id`.
+    Compare {
+        question: Question,
+        id: String,
+        deadline: Deadline,
+        answer: oneshot::Sender<Result<bool, Unavailable>>,
     },
     Examine {
         deadline: Deadline,
@@ -123,6 +130,29 @@ impl Engine {
             .unwrap_or_else(Verdict::from)
     }
 
+    /// Whether `name`, which `client` has sent, could mean another account than that of `identity`.
+    pub async fn means_another(
+        &self,
+        name: &str,
+        identity: &Identity,
+        client: &Client,
+        deadline: Deadline,
+    ) -> Result<bool, Unavailable> {
+        let question = Question {
+            client: client.clone(),
+            ..Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
+        };
+        let turn = self.shared.turn(&question, SystemTime::now());
+        let (answer, another) = oneshot::channel();
+        let job = Job::Compare {
+            question,
+            id: identity.id.clone(),
+            deadline,
+            answer,
+        };
+        self.hand_over(job, Some(turn), another, deadline).await?
+    }
+
     /// Whether the stores answer by `deadline`.
     pub async fn health(&self, deadline: Deadline) -> Health {
         let (answer, health) = oneshot::channel();
@@ -180,6 +210,7 @@ impl Job {
         let full = Unavailable::new("the queue is full");
         match self {
             Self::Ask { answer, .. } => drop(answer.send(full.into())),
+            Self::Compare { answer, .. } => drop(answer.send(Err(full))),
             Self::Examine { answer, .. } => drop(answer.send(Health::unknown(full))),
         }
     }
@@ -227,6 +258,12 @@ fn work(
                     Begun::Check(check) => checks.put(*check, deadline, answer),
                 }
             }
+            Job::Compare {
+                question,
+                id,
+                deadline,
+                answer,
+            } => drop(answer.send(authenticator.means_another(&question, &id, deadline))),
             Job::Examine { deadline, answer } => {
                 let health = Health::examine(configuration, &mut authenticator, deadline);
                 drop(answer.send(health));

@@ -6,8 +6,9 @@ use hallpass_core::Turn;
 
 /// What waits, in one line for each client. The lines take turns, so that a client that sends a
 /// thousand at once waits for itself alone. Those that have logged in lately go before strangers,
-/// and these before those that have failed lately. When there is no room for more, the longest
-/// line loses its last.
+/// and these before those that have failed lately; but some turns are kept for the lower standings,
+/// so that a member who logs in without end cannot keep strangers out. When there is no room for
+/// more, the longest line loses its last.
 #[derive(Debug)]
 pub struct Turns<T> {
     lines: HashMap<u64, Line<T>>,
@@ -17,9 +18,43 @@ pub struct Turns<T> {
     at_once: usize,
     waiting: usize,
     ready: usize,
-    /// The latest round that has begun.
-    round: u64,
+    rounds: Rounds,
+    /// How many turns there have been.
+    taken: u64,
     next: u64,
+}
+
+/// One turn in so many is kept for the lower standings, one after the other.
+const KEPT: u64 = 4;
+/// One of so many turns, at the least, is a lower standing's where all of them wait.
+const RAREST: usize = 8;
+
+/// The latest round that has begun, of each standing: how often some take turns is nothing to the
+/// others.
+#[derive(Debug, Default)]
+struct Rounds {
+    familiar: u64,
+    stranger: u64,
+    failed: u64,
+}
+
+impl Rounds {
+    fn of(&self, standing: Standing) -> u64 {
+        match standing {
+            Standing::Familiar => self.familiar,
+            Standing::Stranger => self.stranger,
+            Standing::Failed => self.failed,
+        }
+    }
+
+    fn begin(&mut self, standing: Standing, round: u64) {
+        let latest = match standing {
+            Standing::Familiar => &mut self.familiar,
+            Standing::Stranger => &mut self.stranger,
+            Standing::Failed => &mut self.failed,
+        };
+        *latest = round.max(*latest);
+    }
 }
 
 /// What is known of a client; the first of them go first.
@@ -92,7 +127,8 @@ impl<T> Turns<T> {
             at_once: at_once.max(1),
             waiting: 0,
             ready: 0,
-            round: 0,
+            rounds: Rounds::default(),
+            taken: 0,
             next: 0,
         }
     }
@@ -126,7 +162,7 @@ impl<T> Turns<T> {
                 _ => return Some(item),
             }
         }
-        let (round, number) = (self.round, self.next);
+        let (round, number) = (self.rounds.of(standing), self.next);
         self.next += 1;
         self.lines.entry(turn.of).or_insert_with(|| Line {
             standing,
@@ -136,7 +172,10 @@ impl<T> Turns<T> {
             at_work: 0,
         });
         self.change(turn.of, |line| {
-            line.standing = standing;
+            if line.standing != standing {
+                line.standing = standing;
+                line.round = round;
+            }
             line.waiting.push_back(item);
         });
         displaced
@@ -144,14 +183,36 @@ impl<T> Turns<T> {
 
     /// What has its turn, and whose it is, to be told when it is [`done`](Self::done).
     pub fn take(&mut self) -> Option<(u64, T)> {
-        let place = *self.order.first()?;
+        let kept = self.taken % KEPT == KEPT - 1;
+        let place = kept.then(|| self.first_of_lower()).flatten();
+        let place = place.or_else(|| self.order.first().copied())?;
+        self.taken = self.taken.wrapping_add(1);
         let item = self.change(place.of, |line| {
             line.round += 1;
             line.at_work += 1;
             line.waiting.pop_front()
         })??;
-        self.round = place.round.max(self.round);
+        self.rounds.begin(place.standing, place.round);
         Some((place.of, item))
+    }
+
+    /// The first of the lower standings, whose turns these are one after the other.
+    fn first_of_lower(&self) -> Option<Place> {
+        let lower = match self.taken / KEPT % 2 {
+            0 => [Standing::Stranger, Standing::Failed],
+            _ => [Standing::Failed, Standing::Stranger],
+        };
+        let first_of = |standing| {
+            let start = Place {
+                standing,
+                round: 0,
+                number: 0,
+                of: 0,
+            };
+            let first = self.order.range(start..).next();
+            first.filter(|place| place.standing == standing).copied()
+        };
+        lower.into_iter().find_map(first_of)
     }
 
     /// One of those of `of` is done.
@@ -159,18 +220,32 @@ impl<T> Turns<T> {
         self.change(of, |line| line.at_work = line.at_work.saturating_sub(1));
     }
 
-    /// What would have its turn before another one of `turn`'s.
+    /// What would have its turn before another one of `turn`'s: those of its own standing that come
+    /// first, and of the better ones no more than go before these where some turns are kept.
     pub fn before(&self, turn: Turn) -> impl Iterator<Item = &T> {
         let standing = Standing::of(turn);
         let round = match self.lines.get(&turn.of) {
-            Some(line) => line.round + line.waiting.len() as u64,
-            None => self.round,
+            Some(line) if line.standing == standing => line.round + line.waiting.len() as u64,
+            _ => self.rounds.of(standing),
         };
-        self.lines.values().flat_map(move |line| {
-            let rounds = line.waiting.iter().zip(line.round..);
-            let before = rounds.filter(move |(_, of)| (line.standing, *of) <= (standing, round));
-            before.map(|(item, _)| item)
-        })
+        let of_standing = |line: &&Line<T>| line.standing == standing;
+        let own = self
+            .lines
+            .values()
+            .filter(of_standing)
+            .flat_map(move |line| {
+                let rounds = line.waiting.iter().zip(line.round..);
+                let before = rounds.filter(move |(_, of)| *of <= round);
+                before.map(|(item, _)| item)
+            });
+        let own: Vec<_> = own.collect();
+        let most = (own.len() + 1).saturating_mul(RAREST);
+        let better = self
+            .lines
+            .values()
+            .filter(move |line| line.standing < standing);
+        let better = better.flat_map(|line| &line.waiting).take(most);
+        own.into_iter().chain(better)
     }
 
     /// Changes the line of `of`, and what follows from it. A line with nothing in it is forgotten.
@@ -273,6 +348,55 @@ mod tests {
         assert_eq!(turns.before(failed(5)).count(), 5);
         let order = ["familiar", "s1", "s2", "f1", "g1", "f2"];
         assert_eq!(drain(&mut turns), order);
+    }
+
+    #[test]
+    fn members_who_log_in_without_end_keep_nobody_out() {
+        let mut turns = Turns::new(10_000, 10_000);
+        let failed = |of| Turn {
+            failures: 2,
+            ..stranger(of)
+        };
+        for _ in 0..1000 {
+            turns.put(familiar(1), "member");
+            turns.put(failed(2), "guesser");
+        }
+        turns.put(stranger(3), "stranger");
+        // At most eight turns for one of its own, and what it may have to wait for is no more.
+        assert!(turns.before(stranger(4)).count() <= 1 + 2 * 8);
+        let taken: Vec<_> = (0..400).map(|_| turns.take().unwrap().1).collect();
+        assert!(taken[..8].contains(&"stranger"));
+        let count = |whose| taken.iter().filter(|item| **item == whose).count();
+        assert_eq!((count("member"), count("guesser")), (300, 99));
+        // The same where they come one at a time, and where all three have no end.
+        for _ in 0..400 {
+            turns.put(stranger(3), "stranger");
+        }
+        let taken: Vec<_> = (0..400).map(|_| turns.take().unwrap().1).collect();
+        let count = |whose| taken.iter().filter(|item| **item == whose).count();
+        let counts = ["member", "stranger", "guesser"].map(count);
+        assert_eq!(counts, [300, 50, 50]);
+    }
+
+    #[test]
+    fn turns_of_one_standing_are_nothing_to_another() {
+        let mut turns = Turns::new(10_000, 10_000);
+        for number in 0..500 {
+            turns.put(stranger(1), ("flood", number));
+        }
+        for number in 0..1000 {
+            turns.put(familiar(2), ("member", number));
+        }
+        while turns.take().unwrap().1.0 != "member" {}
+        for _ in 0..900 {
+            turns.take();
+        }
+        // A newcomer comes after one of the flood, however many members have logged in.
+        turns.put(stranger(3), ("newcomer", 0));
+        assert!(turns.before(stranger(4)).count() <= 2 + 3 * 8);
+        let strangers = std::iter::from_fn(|| turns.take()).map(|(_, (whose, _))| whose);
+        let strangers = strangers.filter(|whose| *whose != "member").take(2);
+        assert!(strangers.collect::<Vec<_>>().contains(&"newcomer"));
     }
 
     #[test]

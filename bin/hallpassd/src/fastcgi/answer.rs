@@ -79,9 +79,10 @@ fn refused(status: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     answer.into_bytes()
 }
 
-/// Whether a server takes `name` out of a header as it was put there.
+/// Whether a server takes `name` out of a header as it was put there. A name that holds an escape
+/// must not stand, because it would be read as the account whose name is encoded so.
 fn stands_as_it_is(name: &str) -> bool {
-    name.trim() == name && !name.contains(char::is_control)
+    name.trim() == name && !name.contains(char::is_control) && !percent::has_escape(name)
 }
 
 /// `text` with `%`, `also`, control characters and white space at its ends, which a server would
@@ -141,6 +142,9 @@ mod tests {
             (" alice", "%20alice", "percent"),
             ("alice\u{a0}", "alice%C2%A0", "percent"),
             ("a\r\nSet-Cookie: x", "a%0D%0ASet-Cookie%3A%20x", "percent"),
+            ("100%", "100%", ""),
+            ("%20alice", "%2520alice", "percent"),
+            ("alice%c2%a0", "alice%25c2%25a0", "percent"),
         ] {
             let identity = Identity {
                 name: name.to_owned(),
@@ -148,6 +152,44 @@ mod tests {
             };
             assert_eq!(variable(&identity, "REMOTE_USER_NAME"), value);
             assert_eq!(variable(&identity, "REMOTE_USER_ENCODING"), encoding);
+        }
+    }
+
+    #[test]
+    fn no_two_accounts_have_one_value() {
+        let names = [
+            " zoë",
+            "%20zoë",
+            "%20zo%C3%AB",
+            "zoë",
+            "zo%C3%AB",
+            "zoë ",
+            "%2520zoë",
+            "100%",
+            "100%25",
+            "a\n",
+            "a%0A",
+            "a%0a",
+        ];
+        for (position, name) in names.iter().enumerate() {
+            for other in &names[..position] {
+                let [one, two] = [name, other].map(|name| Identity {
+                    name: (*name).to_owned(),
+                    email: (*name).to_owned(),
+                    full_name: (*name).to_owned(),
+                    groups: vec![(*name).to_owned()],
+                    ..Identity::default()
+                });
+                for kind in [
+                    "REMOTE_USER_NAME",
+                    "REMOTE_EMAIL",
+                    "REMOTE_NAME",
+                    "REMOTE_GROUPS",
+                ] {
+                    let (one, two) = (variable(&one, kind), variable(&two, kind));
+                    assert_ne!(one.trim(), two.trim(), "{kind}: {name:?} {other:?}");
+                }
+            }
         }
     }
 

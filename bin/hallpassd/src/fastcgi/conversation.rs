@@ -20,6 +20,9 @@ const UNKNOWN_ROLE: u8 = 3;
 /// The most bytes of parameters. Apache sends every header and variable of a request, and takes
 /// headers of 800 KiB at most.
 const MOST_PARAMETERS: usize = 1 << 20;
+/// The most bytes that wait to be sent while a question is being asked: what a server wants to know
+/// beside it takes a few records.
+const MOST_OUTPUT: usize = 16 * 1024;
 
 /// One connection.
 #[derive(Debug, Default)]
@@ -27,6 +30,7 @@ pub struct Conversation {
     input: Zeroizing<Vec<u8>>,
     output: Vec<u8>,
     request: Option<Request>,
+    ended: bool,
     over: bool,
 }
 
@@ -111,6 +115,16 @@ impl Conversation {
         self.over
     }
 
+    /// Whether more is to be sent than a server may leave unsent.
+    pub fn is_overfull(&self) -> bool {
+        self.output.len() > MOST_OUTPUT
+    }
+
+    /// Whether a request has ended since this was last asked.
+    pub fn has_ended_request(&mut self) -> bool {
+        std::mem::take(&mut self.ended)
+    }
+
     /// Whether nothing has come in of a request that is not answered yet.
     pub fn is_idle(&self) -> bool {
         self.request.is_none() && self.input.is_empty()
@@ -178,6 +192,7 @@ impl Conversation {
     fn end(&mut self, id: u16, status: u8, keep: bool) {
         let content = [0, 0, 0, 0, status, 0, 0, 0];
         record::write(&mut self.output, record::END_REQUEST, id, &content);
+        self.ended |= status != CANT_MPX_CONN;
         self.over |= !keep;
     }
 
@@ -378,6 +393,33 @@ mod tests {
         // An answer that comes after all is nobody's.
         conversation.answer(b"late");
         assert!(conversation.output().is_empty());
+    }
+
+    #[test]
+    fn what_is_said_meanwhile_is_bounded_and_ends_no_request() {
+        let mut conversation = Conversation::default();
+        conversation.receive(&request(1, KEEP, b""));
+        assert!(matches!(conversation.event(), Ok(Some(Event::Ask(_)))));
+        let others = [
+            begin(2, 2, 0),
+            bytes(record::GET_VALUES, 0, b"\x0d\x00FCGI_MAX_REQS"),
+            bytes(200, 0, b""),
+        ];
+        let mut received = 0;
+        while !conversation.is_overfull() {
+            for other in &others {
+                conversation.receive(other);
+                received += other.len();
+            }
+            assert_eq!(conversation.event(), Ok(None));
+            assert!(received < 10 * MOST_OUTPUT);
+        }
+        assert!(!conversation.has_ended_request());
+        assert!(conversation.output().len() < 2 * MOST_OUTPUT);
+        assert!(!conversation.is_overfull());
+        conversation.answer(b"");
+        assert!(conversation.has_ended_request());
+        assert!(!conversation.has_ended_request());
     }
 
     #[test]

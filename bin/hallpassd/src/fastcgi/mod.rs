@@ -40,17 +40,23 @@ where
         conversation: Conversation::default(),
         piece: Zeroizing::new(vec![0; PIECE]),
     };
-    let mut until = Instant::now() + FIRST;
+    let mut idle_until = Instant::now() + FIRST;
+    let mut until = idle_until;
     let mut in_request = false;
     loop {
         match connection.answer_all(site, caller).await {
-            Ok(Next::Read { answered }) => {
+            Ok(Next::Read { ended }) => {
                 // A request has its time from its first byte on, however slowly the others come.
+                // Nothing but the end of one gives the connection more.
                 let begun = !connection.conversation.is_idle();
-                if begun && (!in_request || answered) {
-                    until = Instant::now() + PATIENCE;
-                } else if !begun && (in_request || answered) {
-                    until = Instant::now() + IDLE;
+                let now = Instant::now();
+                if ended {
+                    idle_until = now + IDLE;
+                }
+                if !begun {
+                    until = idle_until;
+                } else if !in_request || ended {
+                    until = now + PATIENCE;
                 }
                 in_request = begun;
             }
@@ -76,22 +82,25 @@ struct Connection<S> {
 enum Next {
     Close,
     Read {
-        /// Whether anything was said to what had come in.
-        answered: bool,
+        /// Whether a request has ended.
+        ended: bool,
     },
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers everything that has come in.
     async fn answer_all(&mut self, site: &Site, caller: &Caller) -> Result<Next, anyhow::Error> {
+        // Until what is said has been sent.
+        let mut in_progress = None;
         while !self.conversation.is_over()
             && let Some(event) = self.conversation.event()?
         {
             if let Event::Ask(parameters) = event {
                 let request = Request::parse(&parameters)?;
+                in_progress = Some(caller.place.asking());
                 tokio::select! {
                     answer = ask(&request, site, caller) => self.conversation.answer(&answer),
-                    hung_up = self.aborted() => if hung_up? {
+                    close = self.aborted() => if close? {
                         return Ok(Next::Close);
                     }
                 }
@@ -99,16 +108,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let output = self.conversation.output();
         let written = timeout(PATIENCE, self.stream.write_all(&output)).await;
+        drop(in_progress);
         match written {
             Ok(Ok(())) if !self.conversation.is_over() => Ok(Next::Read {
-                answered: !output.is_empty(),
+                ended: self.conversation.has_ended_request(),
             }),
             _ => Ok(Next::Close),
         }
     }
 
     /// Returns when the question that is being asked is not to be answered any more: whether the
-    /// server has hung up, or else only taken it back.
+    /// connection is to be closed, since the server has hung up or wants more told meanwhile than it
+    /// is sent, or else the server has only taken the question back.
     async fn aborted(&mut self) -> Result<bool, conversation::Error> {
         loop {
             if !self.read().await {
@@ -118,6 +129,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 if event == Event::Abort {
                     return Ok(false);
                 }
+            }
+            if self.conversation.is_overfull() {
+                return Ok(true);
             }
         }
     }
@@ -138,13 +152,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 async fn ask(request: &Request<'_>, site: &Site, caller: &Caller) -> Vec<u8> {
-    let in_progress = caller.place.asking();
     let asking = Asking {
         vouches: site.configuration.daemon.vouches(&caller.at),
         ..Asking::new(Door::Fastcgi, request.client(site.trusts(caller.peer)))
     };
     let shown = request.shown(&Accepting::by(site));
     let verdict = site.decide(shown, asking).await;
-    drop(in_progress);
     answer(&verdict, request, site)
 }

@@ -7,7 +7,7 @@ use hallpass_core::basic::Unreadable;
 use hallpass_core::{ClaimedName, Client, Credential, Secret};
 
 use super::pairs::{self, CutOff, Pair};
-use crate::http::{Accepting, authorization, session_credential};
+use crate::http::{Accepting, authorization, page, session_credential};
 use crate::site::Shown;
 
 /// A request.
@@ -31,7 +31,8 @@ impl<'a> Request<'a> {
     /// (`Require` with a provider of type `authz`), it vouches for the name.
     ///
     /// # Errors
-    /// [`Unreadable`] when the server may have a name that is not read here.
+    /// [`Unreadable`] when the server may have a name that is not read here, or when the header names
+    /// somebody else than the server: an application such as PHP reads the header's name.
     pub fn shown(&self, accepting: &Accepting<'_>) -> Result<Shown, Unreadable> {
         let password = self.only("REMOTE_PASSWD")?;
         let name = match (self.only("REMOTE_USER")?, password) {
@@ -48,26 +49,20 @@ impl<'a> Request<'a> {
             });
         }
         let session = session_credential(self.all("HTTP_COOKIE"), accepting);
-        let (name, other) = match (name, password) {
-            (Some(_), Some(password)) => {
-                let password = Credential::Password(Secret::new(password));
-                (claimed(name), accepting.passwords().then_some(password))
-            }
-            _ => {
-                let headers: Vec<&[u8]> = self.all("HTTP_AUTHORIZATION").collect();
-                match (name, authorization(&headers, accepting)?) {
-                    (None, shown) => shown,
-                    // What the header says of another name is nothing to the server's own.
-                    (Some(_), (header, other)) => {
-                        let own = claimed(name);
-                        let agrees = header == ClaimedName::Nameless || header == own;
-                        (own, other.filter(|_| agrees))
-                    }
-                }
-            }
+        let headers: Vec<&[u8]> = self.all("HTTP_AUTHORIZATION").collect();
+        let (header, in_header) = authorization(&headers, accepting)?;
+        let own = claimed(name);
+        let stated = |name: &ClaimedName| *name != ClaimedName::Nameless;
+        if stated(&own) && stated(&header) && own != header {
+            return Err(Unreadable);
+        }
+        let password = password.map(|password| Credential::Password(Secret::new(password)));
+        let other = match password {
+            Some(password) => accepting.passwords().then_some(password),
+            None => in_header,
         };
         Ok(Shown {
-            name,
+            name: if stated(&own) { own } else { header },
             credentials: session.into_iter().chain(other).collect(),
         })
     }
@@ -91,15 +86,11 @@ impl<'a> Request<'a> {
     }
 
     /// The address that was wanted, whole where the server says enough, else without scheme and
-    /// host.
+    /// host; empty where it is not a path, or one that leads elsewhere.
     pub fn wanted(&self) -> Vec<u8> {
+        let (scheme, host) = (self.one("REQUEST_SCHEME"), self.one("HTTP_HOST"));
         let uri = self.one("REQUEST_URI").unwrap_or_default();
-        match (self.one("REQUEST_SCHEME"), self.one("HTTP_HOST")) {
-            (Some(scheme @ (b"http" | b"https")), Some(host)) if uri.starts_with(b"/") => {
-                [scheme, b"://", host, uri].concat()
-            }
-            _ => uri.to_vec(),
-        }
+        page(scheme, host, uri).unwrap_or_default()
     }
 
     fn text(&self, name: &str) -> Option<&'a str> {
@@ -214,7 +205,6 @@ mod tests {
                 &[NAME, BASIC],
                 &["as alice", "password se:cret"],
             ),
-            (EVERYTHING, &[("REMOTE_USER", "bob"), BASIC], &["as bob"]),
             (
                 EVERYTHING,
                 &[("REMOTE_USER", ""), ("REMOTE_PASSWD", ""), COOKIE],
@@ -270,6 +260,7 @@ mod tests {
             &[BASIC, BASIC, COOKIE],
             &[BASIC, BEARER, COOKIE],
             &[("HTTP_AUTHORIZATION", "Basic !"), COOKIE],
+            &[NAME, PASSWORD, ("HTTP_AUTHORIZATION", "Basic !"), COOKIE],
         ] {
             assert_eq!(
                 shown(EVERYTHING, parameters),
@@ -282,6 +273,27 @@ mod tests {
         let accepting = Accepting::new(EVERYTHING, None, false);
         let request = Request::parse(&bytes).unwrap();
         assert_eq!(request.shown(&accepting).unwrap_err(), Unreadable);
+    }
+
+    #[test]
+    fn a_header_of_another_name_than_the_servers_is_refused() {
+        let bob = ("REMOTE_USER", "bob");
+        let nobody = ("REMOTE_USER", "");
+        for parameters in [
+            &[bob, BASIC][..],
+            &[bob, BASIC, COOKIE],
+            &[bob, PASSWORD, BASIC],
+            &[bob, PASSWORD, BASIC, COOKIE],
+            &[nobody, PASSWORD, BASIC],
+            &[("REMOTE_USER", "Alice"), BASIC],
+        ] {
+            let shown = shown(EVERYTHING, parameters);
+            assert_eq!(shown, Err(Unreadable), "{parameters:?}");
+        }
+        for parameters in [&[NAME, PASSWORD, BASIC][..], &[nobody, BASIC]] {
+            let shown = shown(EVERYTHING, parameters).unwrap();
+            assert_eq!(shown, ["as alice", "password se:cret"], "{parameters:?}");
+        }
     }
 
     #[test]
@@ -342,10 +354,23 @@ mod tests {
             wanted(&[uri, host, ("REQUEST_SCHEME", "javascript")]),
             "/a?b"
         );
-        assert_eq!(
-            wanted(&[("REQUEST_URI", "@evil.example/"), host, scheme]),
-            "@evil.example/"
-        );
         assert_eq!(wanted(&[]), "");
+        // The client chooses the address and the host, and Apache hands them on as they came.
+        for address in [
+            "@evil.example/",
+            "http://evil.example/",
+            "javascript:alert(1)",
+            "evil.example",
+            "*",
+        ] {
+            assert_eq!(wanted(&[("REQUEST_URI", address), host, scheme]), "");
+            assert_eq!(wanted(&[("REQUEST_URI", address)]), "");
+        }
+        for address in ["//evil.example/", "/\\evil.example/"] {
+            assert_eq!(wanted(&[("REQUEST_URI", address), host]), "");
+        }
+        for other in ["evil.example/", "x.example@evil.example", "", "a b"] {
+            assert_eq!(wanted(&[uri, ("HTTP_HOST", other), scheme]), "/a?b");
+        }
     }
 }

@@ -21,7 +21,7 @@ pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
         if !groups.is_empty() {
             groups.push(',');
         }
-        groups.push_str(&percent::encode(group.as_bytes(), IN_LISTS));
+        groups.push_str(&encode(group, IN_LISTS));
     }
     let (user, encoding) = if stands_in_a_header(&identity.name) {
         (Cow::Borrowed(identity.name.as_str()), "")
@@ -35,14 +35,8 @@ pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
     for (name, value) in [
         ("remote-user", &*user),
         ("remote-user-encoding", encoding),
-        (
-            "remote-email",
-            &*percent::encode(identity.email.as_bytes(), IN_TEXT),
-        ),
-        (
-            "remote-name",
-            &*percent::encode(identity.full_name.as_bytes(), IN_TEXT),
-        ),
+        ("remote-email", &*encode(&identity.email, IN_TEXT)),
+        ("remote-name", &*encode(&identity.full_name, IN_TEXT)),
         ("remote-groups", &groups),
         ("remote-session", digest),
         ("remote-session-expires", &expires.unwrap_or_default()),
@@ -60,11 +54,28 @@ const IN_LISTS: &[u8] = b" !\"#$&'()*+/:;<=>?@[\\]^`{|}";
 /// What stands for itself in other texts.
 const IN_TEXT: &[u8] = b" !\"#$&'()*+,/:;<=>?@[\\]^`{|}";
 
-/// Whether `name` can stand in a header as it is: visible ASCII, and spaces within.
+/// Whether `name` can stand in a header as it is: visible ASCII, and spaces within. A name that
+/// holds an escape cannot, because a host that reads `Remote-User` alone would take it for the
+/// account whose name is encoded so.
 fn stands_in_a_header(name: &str) -> bool {
     name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-        && !name.starts_with(' ')
-        && !name.ends_with(' ')
+        && name.trim_matches(' ') == name
+        && !percent::has_escape(name)
+}
+
+/// `text` percent-encoded but for `keep`. The spaces at its ends are encoded too, because the
+/// recipient of a header trims them.
+fn encode<'a>(text: &'a str, keep: &[u8]) -> Cow<'a, str> {
+    let inner = text.trim_matches(' ');
+    let encoded = percent::encode(inner.as_bytes(), keep);
+    if inner.len() == text.len() {
+        return encoded;
+    }
+    let trimmed = text.trim_start_matches(' ');
+    let before = text.len() - trimmed.len();
+    let after = trimmed.len() - inner.len();
+    let spaces = |count| "%20".repeat(count);
+    Cow::Owned(spaces(before) + &encoded + &spaces(after))
 }
 
 /// The JSON object of an identity.
@@ -133,6 +144,11 @@ mod tests {
             (" alice", "%20alice", "percent"),
             ("a\r\nSet-Cookie: x", "a%0D%0ASet-Cookie%3A%20x", "percent"),
             ("100% zoë", "100%25%20zo%C3%AB", "percent"),
+            ("100%", "100%", ""),
+            ("%4 %zz", "%4 %zz", ""),
+            ("zo%C3%AB", "zo%25C3%25AB", "percent"),
+            ("zo%c3%ab", "zo%25c3%25ab", "percent"),
+            ("100%25", "100%2525", "percent"),
         ] {
             let identity = Identity {
                 name: name.to_owned(),
@@ -140,6 +156,47 @@ mod tests {
             };
             assert_eq!(header(&identity, "remote-user"), value);
             assert_eq!(header(&identity, "remote-user-encoding"), encoding);
+        }
+    }
+
+    #[test]
+    fn no_two_accounts_have_one_value() {
+        let names = [
+            "zoë",
+            "zo%C3%AB",
+            "zo%c3%ab",
+            "zo%25C3%25AB",
+            " alice",
+            "alice",
+            "alice ",
+            "%20alice",
+            "%2520alice",
+            "100%",
+            "100%25",
+            "a,b",
+            "a%2Cb",
+        ];
+        // A recipient trims a header's value.
+        let value = |identity: &Identity, name| header(identity, name).trim_matches(' ').to_owned();
+        for (position, name) in names.iter().enumerate() {
+            for other in &names[..position] {
+                let [one, two] = [name, other].map(|name| Identity {
+                    name: (*name).to_owned(),
+                    email: (*name).to_owned(),
+                    full_name: (*name).to_owned(),
+                    groups: vec![(*name).to_owned()],
+                    ..Identity::default()
+                });
+                for kind in [
+                    "remote-user",
+                    "remote-email",
+                    "remote-name",
+                    "remote-groups",
+                ] {
+                    let (one, two) = (value(&one, kind), value(&two, kind));
+                    assert_ne!(one, two, "{kind}: {name:?} {other:?}");
+                }
+            }
         }
     }
 

@@ -9,8 +9,9 @@ use crate::percent;
 /// The address is `wanted`, which came with the question itself (Envoy), else taken from
 /// `X-Original-URI` or `X-Original-URL` (nginx, by its configuration), else put together from
 /// `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik). It is empty where none of them came,
-/// where it is neither a path nor an address of http or https, or where the peer is not one whose
-/// word is `trusted`.
+/// where it is neither a path nor an address of http or https, where it is a path without scheme and
+/// host that a browser would take for another host, or where the peer is not one whose word is
+/// `trusted`.
 pub fn login_url(
     template: &str,
     headers: &HeaderMap,
@@ -32,26 +33,35 @@ fn original(headers: &HeaderMap, wanted: Option<&str>) -> Option<Vec<u8>> {
         let host = header("x-forwarded-host").or_else(|| header("host"));
         (wanted.as_bytes(), host)
     } else if let Some(address) = header("x-original-uri").or_else(|| header("x-original-url")) {
-        return is_path(address)
-            .then(|| address.to_vec())
-            .or_else(|| absolute(address));
+        return page(None, None, address).or_else(|| absolute(address));
     } else {
         (header("x-forwarded-uri")?, header("x-forwarded-host"))
     };
-    if !is_path(path) {
-        return None;
-    }
     // Each proxy on the way adds its own to the end of the list: the first is the browser's.
-    let scheme = header("x-forwarded-proto").map(first).and_then(web_scheme);
-    let host = host.map(first).filter(|host| is_host(host));
-    Some(match (scheme, host) {
-        (Some(scheme), Some(host)) => [scheme.as_bytes(), b"://", host, path].concat(),
-        _ => path.to_vec(),
-    })
+    page(
+        header("x-forwarded-proto").map(first),
+        host.map(first),
+        path,
+    )
 }
 
-fn is_path(address: &[u8]) -> bool {
-    address.starts_with(b"/")
+/// The address of the page at `path`, whole where both `scheme` and `host` are usable; `None` for
+/// what is not a path, and for a path that alone would lead a browser to another host.
+pub fn page(scheme: Option<&[u8]>, host: Option<&[u8]>, path: &[u8]) -> Option<Vec<u8>> {
+    let rest = path.strip_prefix(b"/")?;
+    let scheme = scheme.and_then(web_scheme);
+    let host = host.filter(|host| is_host(host));
+    match (scheme, host) {
+        (Some(scheme), Some(host)) => Some([scheme.as_bytes(), b"://", host, path].concat()),
+        _ => (!leads_elsewhere(rest)).then(|| path.to_vec()),
+    }
+}
+
+/// Whether a browser takes a slash and `rest` for the address of another host: it reads a backslash
+/// as a slash, and skips tabs and ends of lines (WHATWG URL, sections 4.4 and 4.5).
+fn leads_elsewhere(rest: &[u8]) -> bool {
+    let next = rest.iter().find(|byte| !b"\t\r\n".contains(byte));
+    next.is_some_and(|byte| b"/\\".contains(byte))
 }
 
 /// An address with a scheme and a host, if a browser would open it as a page: `javascript:` and the
@@ -225,6 +235,33 @@ mod tests {
         ] {
             let lines = [("x-original-url", address.as_bytes())];
             assert_eq!(to(&lines, true), format!("/login?next={expected}&x=1"));
+        }
+    }
+
+    #[test]
+    fn no_path_leads_to_another_host() {
+        for path in [
+            "//evil.example/",
+            "/\\evil.example/",
+            "///evil.example",
+            "/\t/evil.example",
+            "/\t\\evil.example",
+        ] {
+            for name in ["x-original-uri", "x-original-url", "x-forwarded-uri"] {
+                let uri = (name, path.as_bytes());
+                assert_eq!(to(&[uri], true), "/login?next=&x=1", "{name}: {path}");
+                let half = [uri, ("x-forwarded-host", b"site.example")];
+                assert_eq!(to(&half, true), "/login?next=&x=1", "{name}: {path}");
+            }
+            let headers = HeaderMap::new();
+            assert_eq!(login_url("{url}", &headers, Some(path), true), "", "{path}");
+            // Behind a scheme and a host it is a path of that host.
+            let whole = page(Some(b"https"), Some(b"site.example"), path.as_bytes());
+            assert_eq!(whole, Some(format!("https://site.example{path}").into()));
+        }
+        for path in ["/", "/a//b", "/a\\b", "/?//evil.example", "/.//x"] {
+            let lines = [("x-original-uri", path.as_bytes())];
+            assert_ne!(to(&lines, true), "/login?next=&x=1", "{path}");
         }
     }
 

@@ -28,11 +28,12 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::answer::Answer;
-use self::connection::Watched;
+use self::connection::{linger, refuse};
 use self::credentials::BasicName;
 pub use self::credentials::{Accepting, authorization, session_credential};
 pub use self::identity::time;
 use self::login::login_url;
+pub use self::login::page;
 use self::route::{Asked, Route, route};
 use crate::connections::{Caller, Ended};
 use crate::door::Door;
@@ -69,7 +70,7 @@ pub async fn serve<S>(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(Watched::new(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let done = match ended.or(&mut connection).await {
         Some(done) => done,
         None => {
@@ -77,12 +78,13 @@ pub async fn serve<S>(
             (&mut connection).await
         }
     };
-    let mut stream = connection.into_parts().io.into_inner();
+    let http1::Parts { io, read_buf, .. } = connection.into_parts();
+    let mut stream = io.into_inner();
     // What a client does wrong ends its connection alone.
     if let Err(error) = done {
-        stream.refuse(&error).await;
+        refuse(&mut stream, &error, &read_buf).await;
     }
-    ended.or(stream.linger()).await;
+    ended.or(linger(stream)).await;
 }
 
 /// Answers one request, about `first` where its path names no other site.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use self::protocol::{Request, answer, parse};
 use crate::connections::{Caller, Ended};
+use crate::crowd::InProgress;
 use crate::door::Door;
 use crate::sasl::without_realm;
 use crate::site::{Asking, Shown, Site};
@@ -29,6 +30,7 @@ where
     let Some(Ok(Ok(asked))) = ended.or(timeout(PATIENCE, read(&mut stream))).await else {
         return;
     };
+    let in_progress = caller.place.asking();
     let granted = match asked {
         Some(request) => ask(&request, site, caller).await,
         None => Some(false),
@@ -36,17 +38,18 @@ where
     let Some(granted) = granted else {
         return;
     };
-    drop(timeout(PATIENCE, finish(&mut stream, answer(granted))).await);
+    drop(timeout(PATIENCE, finish(&mut stream, answer(granted), in_progress)).await);
 }
 
 /// Sends the answer and waits until the client hangs up: a connection that is closed while
 /// something of the client's is unread would take the answer with it.
-async fn finish<S>(stream: &mut S, answer: &[u8]) -> std::io::Result<()>
+async fn finish<S>(stream: &mut S, answer: &[u8], in_progress: InProgress) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     stream.write_all(answer).await?;
     stream.shutdown().await?;
+    drop(in_progress);
     let mut rest = [0; 256];
     while stream.read(&mut rest).await? > 0 {}
     Ok(())
@@ -84,23 +87,23 @@ async fn ask(request: &Request, site: &Site, caller: &Caller) -> Option<bool> {
         return Some(false);
     }
     // The client has split the name at its last `@`.
-    let name = match realm {
+    let whole = match realm {
         "" => name.to_owned(),
         realm => format!("{name}@{realm}"),
     };
     let daemon = &site.configuration.daemon;
-    let name = without_realm(&name, &daemon.sasl_realms).to_owned();
+    let name = without_realm(&whole, &daemon.sasl_realms).to_owned();
+    let whole_name = (whole != name).then_some(whole);
     let password = Credential::Password(Secret::new(&*request.password));
     let shown = Shown::of(ClaimedName::Named(name), password);
-    let in_progress = caller.place.asking();
     let client = request.client.filter(|_| site.trusts(caller.peer));
     let asking = Asking {
         host: Some(service),
         for_paths: true,
+        whole_name,
         ..Asking::new(Door::Saslauthd, Client::at(client))
     };
     let verdict = site.decide(Ok(shown), asking).await;
-    drop(in_progress);
     match verdict {
         Verdict::Granted(_) => Some(true),
         Verdict::Denied(_) => Some(false),

@@ -6,8 +6,8 @@ use hallpass_passwords::{Description, identify};
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::groups;
-use super::{Authenticator, malformed_name};
-use crate::{Account, Client, Id, Reason};
+use super::{Authenticator, malformed_name, scan};
+use crate::{Account, Client, Id, Question, Reason};
 
 impl Authenticator {
     /// The account that `name` means, and the groups it is in, whatever may be wrong with it. One
@@ -37,6 +37,27 @@ impl Authenticator {
             let groups = groups(directory, queries, &account)?;
             Ok(Some((account, groups)))
         })
+    }
+
+    /// Whether the name of `question` could mean another account than the one with the primary key
+    /// `id`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn means_another(
+        &mut self,
+        question: &Question,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<bool, Unavailable> {
+        let name = question.name.as_deref().unwrap_or_default();
+        if malformed_name(name) {
+            return Ok(true);
+        }
+        let shared = self.shared.clone();
+        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
+        let candidates = self.candidates(name, deadline)?;
+        Ok(candidates.iter().any(|(key, _)| key != id))
     }
 
     /// The keys and the login names of the accounts that `name` could mean.

@@ -22,7 +22,10 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
     let text = String::from_utf8_lossy(&text);
     let mut questions = questions(&text);
     questions.retain(|question| is_ours(&question.address, configuration));
-    findings.extend(questions.iter().filter_map(|it| it.examine(path)));
+    for question in &questions {
+        findings.extend(question.examine(path));
+        findings.extend(question.unchecked(path));
+    }
     if findings.iter().any(|it| it.mend.is_some()) {
         findings.retain(|it| it.mend.is_some());
     } else if findings.is_empty() && !questions.is_empty() {
@@ -58,6 +61,10 @@ struct Question {
     copied: Vec<String>,
     /// The headers that are removed from the request before it.
     removed: Vec<String>,
+    /// Whether it declares that nobody goes on with the name of Basic.
+    leaves_basic_unchecked: bool,
+    /// Whether `Authorization` is removed around it, before or after.
+    removes_authorization: bool,
 }
 
 impl Question {
@@ -98,6 +105,21 @@ impl Question {
     }
 }
 
+impl Question {
+    /// A name of Basic that nobody has checked.
+    fn unchecked(&self, path: &Path) -> Option<Finding> {
+        (self.leaves_basic_unchecked && !self.removes_authorization).then(|| {
+            Finding::warning(
+                "caddy-remote-user",
+                at(path, self.line),
+                "what is behind gets Authorization, whose name basic=0 leaves unchecked: PHP makes \
+                 PHP_AUTH_USER of it",
+                "write request_header -Authorization after it, in the route { }",
+            )
+        })
+    }
+}
+
 /// A block that is open.
 #[derive(Default)]
 struct Block {
@@ -108,6 +130,10 @@ struct Block {
     removed: Vec<String>,
     /// Where it is one.
     question: Option<Question>,
+    /// How many questions came before it.
+    first: usize,
+    /// Whether `Authorization` is removed anywhere in it; of the outermost block alone.
+    removes_authorization: bool,
 }
 
 impl Block {
@@ -138,6 +164,10 @@ fn questions(text: &str) -> Vec<Question> {
                     snippets.insert(name.to_owned(), block.removed);
                 }
                 found.extend(block.question);
+                if blocks.is_empty() && block.removes_authorization {
+                    let inside = found.iter_mut().skip(block.first);
+                    inside.for_each(|question| question.removes_authorization = true);
+                }
             }
             continue;
         }
@@ -157,6 +187,7 @@ fn questions(text: &str) -> Vec<Question> {
             blocks.push(Block {
                 head,
                 question,
+                first: found.len(),
                 ..Block::default()
             });
         } else if is_question {
@@ -170,6 +201,18 @@ fn questions(text: &str) -> Vec<Question> {
 
 /// A line within the innermost of these blocks.
 fn inside(blocks: &mut [Block], words: &[&str], snippets: &HashMap<String, Vec<String>>) {
+    let removes = match words {
+        ["request_header" | "header_up", name] => name.eq_ignore_ascii_case("-Authorization"),
+        // What a file has is not known.
+        ["import", name, ..] => snippets.get(*name).is_none_or(|removed| {
+            let mut removed = removed.iter();
+            removed.any(|it| it.eq_ignore_ascii_case("Authorization"))
+        }),
+        _ => false,
+    };
+    if let Some(outermost) = blocks.first_mut() {
+        outermost.removes_authorization |= removes;
+    }
     let copies = blocks.last().is_some_and(|it| it.is("copy_headers"));
     let (depth, names) = match words {
         ["copy_headers", names @ ..] => (1, names),
@@ -190,6 +233,10 @@ fn inside(blocks: &mut [Block], words: &[&str], snippets: &HashMap<String, Vec<S
     let Some(block) = blocks.last_mut() else {
         return;
     };
+    if let (["uri", uri, ..], Some(question)) = (words, block.question.as_mut()) {
+        let query = uri.split_once('?').map_or("", |(_, query)| query);
+        question.leaves_basic_unchecked = query.split('&').any(|pair| pair == "basic=0");
+    }
     if !block.is("route") && block.snippet().is_none() {
         return;
     }
@@ -277,6 +324,38 @@ mod tests {
              x {\n import clean\n route {\n forward_auth x {\n SEVEN\n }\n}\n}",
         ] {
             assert_ne!(seen(removed_too_late_or_not_always), ["ok"]);
+        }
+    }
+
+    #[test]
+    fn a_name_of_basic_that_nobody_checks_goes_no_further() {
+        let unchecked = |text: &str| -> Vec<bool> {
+            let path = Path::new("/etc/caddy/Caddyfile");
+            let unchecked = |question: Question| question.unchecked(path).is_some();
+            questions(text).into_iter().map(unchecked).collect()
+        };
+        for text in [
+            "x {\n forward_auth y {\n uri /auth?basic=0\n }\n reverse_proxy z\n}",
+            "route {\n forward_auth y {\n uri /auth?redirect=1&basic=0&group=a\n }\n}",
+            "forward_auth y {\n uri /auth?basic=0\n}",
+            "x {\n route {\n forward_auth y {\n uri /auth?basic=0\n }\n \
+             request_header @m -Authorization\n }\n}",
+            "a {\n request_header -Authorization\n}\nb {\n forward_auth y {\n uri /auth?basic=0\n }\n}",
+        ] {
+            assert_eq!(unchecked(text), [true], "{text}");
+        }
+        for text in [
+            "x {\n forward_auth y {\n uri /auth\n }\n}",
+            "x {\n forward_auth y {\n uri /auth?redirect=1&basic=01\n }\n}",
+            "route {\n forward_auth y {\n uri /auth?basic=0\n }\n request_header -Authorization\n}",
+            "route {\n request_header -authorization\n forward_auth y {\n uri /auth?basic=0\n }\n}",
+            "route {\n forward_auth y {\n uri /auth?basic=0\n }\n reverse_proxy z {\n \
+             header_up -Authorization\n }\n}",
+            "(clean) {\n request_header -Authorization\n}\n\
+             x {\n route {\n forward_auth y {\n uri /auth?basic=0\n }\n import clean\n }\n}",
+            "x {\n forward_auth y {\n uri /auth?basic=0\n }\n import more.caddy\n}",
+        ] {
+            assert_eq!(unchecked(text), [false], "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use hallpass_core::examination::Finding;
 
 use super::super::IDENTITY;
-use super::super::configuration_file::Directive;
+use super::super::configuration_file::{Directive, each};
 
 /// How a request is passed on: the directive for it, and the one that sets what goes along.
 const WAYS: [(&str, &str); 5] = [
@@ -14,17 +14,64 @@ const WAYS: [(&str, &str); 5] = [
     ("scgi_pass", "scgi_param"),
 ];
 
+/// The directives that pass requests on, as far as they have been looked at.
+#[derive(Default)]
+pub struct Passes<'a> {
+    /// Those behind a question.
+    asked: Vec<&'a Directive>,
+    /// Those where guests get to.
+    guests: Vec<&'a Directive>,
+}
+
+impl<'a> Passes<'a> {
+    /// What is wrong in the locations that ask nothing, and pass requests on to an application that
+    /// believes what a question is answered.
+    pub fn unasked(&self, directives: &'a [Directive]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        each(directives, &mut Vec::new(), &mut |directive, around| {
+            let way = WAYS.into_iter().find(|(pass, _)| directive.is(pass));
+            let Some((pass, set)) = way else { return };
+            let mut seen = self.asked.iter().chain(&self.guests);
+            let is_seen = seen.any(|it| std::ptr::eq(*it, directive));
+            let mut asked = self.asked.iter().filter(|it| it.is(pass));
+            let target = upstream(directive.word(0));
+            if !is_seen && asked.any(|it| upstream(it.word(0)) == target) {
+                findings.extend(Sent::new(around, set).forged(directive, around));
+            }
+        });
+        findings
+    }
+}
+
+/// The server that is named in `target`, without scheme and path.
+fn upstream(target: &str) -> &str {
+    let server = target
+        .split_once("://")
+        .map_or(target, |(_, server)| server);
+    match server.strip_prefix("unix:") {
+        Some(socket) => socket.split(':').next().unwrap_or(socket),
+        None => server.split('/').next().unwrap_or(server),
+    }
+}
+
 /// What is wrong where the question of `auth_request` is asked, in the locations below that inherit
 /// it, and where guests get to; `unchecked` where nobody looks at the name of Basic.
-pub fn examine(auth_request: &Directive, around: &[&Directive], unchecked: bool) -> Vec<Finding> {
+pub fn examine<'a>(
+    auth_request: &Directive,
+    around: &[&'a Directive],
+    unchecked: bool,
+    passes: &mut Passes<'a>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut levels = around.to_vec();
-    below(auth_request, &mut levels, unchecked, &mut findings);
+    let asked = below(auth_request, &mut levels, unchecked, &mut findings);
+    passes.asked.extend(asked);
     if let Some(guests) = guests(around) {
         let server = around.iter().take_while(|it| !it.is("server")).count();
         levels.truncate(server + 1);
         levels.push(guests);
-        below(guests, &mut levels, unchecked, &mut findings);
+        let guests = below(guests, &mut levels, unchecked, &mut findings);
+        passes.guests.extend(guests);
     }
     findings
 }
@@ -42,17 +89,20 @@ fn guests<'a>(around: &[&'a Directive]) -> Option<&'a Directive> {
     locations.find(|it| it.word(0) == name)
 }
 
-fn below(
+/// Looks at the innermost of `levels` and what inherits from it; returns what passes requests on.
+fn below<'a>(
     auth_request: &Directive,
-    levels: &mut Vec<&Directive>,
+    levels: &mut Vec<&'a Directive>,
     unchecked: bool,
     findings: &mut Vec<Finding>,
-) {
+) -> Vec<&'a Directive> {
+    let mut passes = Vec::new();
     let Some(place) = levels.last().copied() else {
-        return;
+        return passes;
     };
     for (pass, set) in WAYS {
-        if place.inside.iter().any(|it| it.is(pass)) {
+        if let Some(pass) = place.inside.iter().find(|it| it.is(pass)) {
+            passes.push(pass);
             let sent = Sent::new(levels, set);
             findings.extend(sent.forged(auth_request, levels));
             findings.extend(unchecked.then(|| sent.unchecked(auth_request)).flatten());
@@ -62,10 +112,19 @@ fn below(
         let inherits = !inner.inside.iter().any(|it| it.is("auth_request"));
         if (inner.is("location") || inner.is("if")) && inherits {
             levels.push(inner);
-            below(auth_request, levels, unchecked, findings);
+            passes.extend(below(auth_request, levels, unchecked, findings));
             levels.pop();
         }
     }
+    passes
+}
+
+/// Whether the client chooses what is in `value`.
+fn is_the_clients(value: &str) -> bool {
+    let value = value.to_ascii_lowercase().replace("${", "$");
+    ["$http_", "$arg_", "$cookie_"]
+        .iter()
+        .any(|variable| value.contains(variable))
 }
 
 /// What goes along with a request.
@@ -96,8 +155,8 @@ impl<'a> Sent<'a> {
         self.set.ends_with("_param")
     }
 
-    /// A header that the client may have written.
-    fn forged(&self, auth_request: &Directive, levels: &[&Directive]) -> Option<Finding> {
+    /// A header that the client may have written; `place` is where to say so.
+    fn forged(&self, place: &Directive, levels: &[&Directive]) -> Option<Finding> {
         let names = IDENTITY.map(|name| {
             if self.is_cgi() {
                 format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"))
@@ -107,15 +166,10 @@ impl<'a> Sent<'a> {
         });
         let open: Vec<String> = names
             .into_iter()
-            .filter(|name| self.line(name).is_none())
+            .filter(|name| self.line(name).is_none_or(|it| is_the_clients(it.word(1))))
             .collect();
         let warning = |seen: String, mend: String| {
-            Some(Finding::warning(
-                "nginx-identity",
-                auth_request.at(),
-                seen,
-                mend,
-            ))
+            Some(Finding::warning("nginx-identity", place.at(), seen, mend))
         };
         if !open.is_empty() {
             let lines = open.iter().map(|name| format!("{} {name} \"\";", self.set));

@@ -9,6 +9,7 @@ use std::path::Path;
 use hallpass_core::Configuration;
 use hallpass_core::examination::Finding;
 
+use self::identity::Passes;
 use self::question::Question;
 use super::super::permissions::Person;
 use super::configuration_file::{Directive, each};
@@ -29,6 +30,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         }
     });
     let (mut findings, mut ours, mut seen) = (Vec::new(), false, Vec::new());
+    let mut passes = Passes::default();
     for (directive, around) in &asked {
         let server = around.iter().rev().find(|it| it.is("server"));
         let Some(server) = server else { continue };
@@ -67,13 +69,14 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
             findings.extend(question.examine(person.as_ref()));
         }
         let unchecked = question.leaves_basic_unchecked();
-        for finding in identity::examine(directive, around, unchecked) {
+        for finding in identity::examine(directive, around, unchecked, &mut passes) {
             // Many locations may lead their guests to one.
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
         }
     }
+    findings.extend(passes.unasked(&directives));
     if ours && findings.is_empty() {
         findings.push(Finding::ok("host", "read nginx's configuration", "it fits"));
     }

@@ -210,6 +210,14 @@ impl<'a> Question<'a> {
                 "end it with /auth, as in http://hallpass/auth",
             ));
         }
+        if target.path.contains('$') {
+            findings.push(Finding::problem(
+                "nginx-path",
+                pass.at(),
+                "variables in the question: a client may add to what is asked, such as basic=0",
+                "write the conditions out, as in /auth?group=staff",
+            ));
+        }
         findings
     }
 
@@ -248,7 +256,11 @@ impl<'a> Question<'a> {
         if session && !(said.contains("$http_cookie") || said.contains("$cookie_")) {
             missing.push("$http_cookie");
         }
-        if accept.password && !said.contains("$http_authorization") {
+        // Even where no password is accepted, the name of Basic counts, unless that is declared off.
+        let tickets = accept.ticket && self.configuration.tickets.is_some();
+        let tokens = tickets || self.configuration.reads_tokens();
+        let header = tokens || !self.leaves_basic_unchecked();
+        if header && !said.contains("$http_authorization") {
             missing.push("$http_authorization");
         }
         if missing.is_empty() {
