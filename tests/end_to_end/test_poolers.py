@@ -213,6 +213,52 @@ def test_what_was_asked_of_the_session_holds_for_each_statement(
     assert postgresql.execute("SELECT count(*) FROM seen", name) == "0"
 
 
+def test_what_another_client_sets_in_the_session_does_not_leak_in(
+    postgresql, new_directory, shell
+):
+    """The only server connection is left with another schema or another role by another client.
+    What the role has by itself counts, as by ALTER ROLE."""
+    name = next(NAMES)
+    postgresql.create_database(name)
+    statements = [
+        f"CREATE ROLE {name}_guest; GRANT {name}_guest TO hallpass",
+        f"ALTER ROLE hallpass IN DATABASE {name} SET search_path TO own",
+    ]
+    for schema, number in [("own", 1), ("other", 2)]:
+        statements += [
+            f"CREATE SCHEMA {schema}; GRANT USAGE ON SCHEMA {schema} TO hallpass",
+            f"CREATE TABLE {schema}.people (id integer, login varchar(80))",
+            f"INSERT INTO {schema}.people VALUES ({number}, 'alice')",
+            f"GRANT SELECT ON {schema}.people TO hallpass",
+        ]
+    postgresql.execute(";\n".join(statements), name)
+    with PgBouncer(new_directory(), postgresql, "transaction", size=1) as pooler:
+        tables = {
+            "framework": "custom",
+            "database": pooler.hallpass(name),
+            "passwords": {"dummy": "pbkdf2_sha256$1"},
+            "custom": {
+                "user": "SELECT id, login AS username, true AS is_active FROM people WHERE "
+                "login = :username"
+            },
+        }
+        program = shell(write_configuration(new_directory() / "hallpass.toml", tables))
+        for setting, shown in [
+            ("SET search_path TO other", "SHOW search_path"),
+            (f"SET ROLE {name}_guest", "SELECT current_user"),
+            ("RESET ROLE; SET search_path TO pg_catalog", "SHOW search_path"),
+        ]:
+            pooler.execute(setting, name)
+            left = pooler.execute(shown, name)
+            assert left in ("other", f"{name}_guest", "pg_catalog")
+            for _ in range(2):
+                result = program("user", "alice", "--json")
+                assert result.code == 0, (setting, result, result.stderr)
+                assert str(result.json["id"]) == "1", (setting, result)
+            # And is left to the client whose it is.
+            assert pooler.execute(shown, name) == left
+
+
 def test_changes_are_made_through_it(
     pooler, postgresql, new_site, new_directory, hallpass_programs, shell
 ):

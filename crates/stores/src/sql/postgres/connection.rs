@@ -30,6 +30,15 @@ const IDLE: u8 = b'I';
 
 const UNDEFINED_OBJECT: &str = "42704";
 
+/// Takes back, for one transaction, what another client of a pooler has set in the session and that
+/// changes which tables a statement reads, and as whom. The defaults are those of the role, the
+/// database and the server, as `ALTER ROLE … SET` gives them.
+const OWN_DEFAULTS: [&str; 3] = [
+    "SET LOCAL session_authorization TO DEFAULT",
+    "SET LOCAL role TO DEFAULT",
+    "SET LOCAL search_path TO DEFAULT",
+];
+
 /// What stands between this connection and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -116,8 +125,9 @@ impl Connection {
     pub(super) async fn begin_change(&mut self) -> Result<(), Failure> {
         let timeout = milliseconds(self.query_timeout);
         self.standing = Standing::Changing;
+        let defaults = OWN_DEFAULTS.join("; ");
         self.simple(&format!(
-            "BEGIN READ WRITE; SET LOCAL statement_timeout = {timeout}"
+            "BEGIN READ WRITE; {defaults}; SET LOCAL statement_timeout = {timeout}"
         ))
         .await
     }
@@ -443,7 +453,8 @@ impl Connection {
     }
 
     /// Sends `messages`, which run something, and gives `take` what is answered. Through a pooler
-    /// they are a transaction of their own, that reads alone and has its time limit.
+    /// they are a transaction of their own, that reads alone, has its time limit, and the role's own
+    /// settings.
     async fn exchange(
         &mut self,
         messages: &[u8],
@@ -465,8 +476,11 @@ impl Connection {
             let begin = "BEGIN READ ONLY";
             let limit = format!("SET LOCAL statement_timeout = {timeout}");
             let session = asks.then(|| session(timeout));
-            for statement in [Some(begin), session.as_deref(), Some(limit.as_str())] {
-                let Some(statement) = statement else { continue };
+            let mut statements = vec![begin];
+            statements.extend(session.as_deref());
+            statements.extend(OWN_DEFAULTS);
+            statements.push(&limit);
+            for statement in statements {
                 parse("", statement, &[], out)?;
                 run("", &[], 0, false, out)?;
                 before += 1;
