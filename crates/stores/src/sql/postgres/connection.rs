@@ -1,12 +1,13 @@
 //! A connection to PostgreSQL, or to a pooler of connections, and what it knows of statements.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::Oid;
-use postgres_protocol::message::backend::Message;
+use postgres_protocol::message::backend::{Message, RowDescriptionBody};
 use postgres_protocol::message::frontend::{self, BindError};
 use postgres_types::{Kind, Type};
 
@@ -78,8 +79,23 @@ struct Ready {
     name: Option<String>,
     parameters: Vec<Type>,
     columns: Vec<Column>,
-    /// The names of its columns, as they were before some were cast.
-    names: Vec<String>,
+    /// What it was before some of its columns were cast.
+    original: Option<Original>,
+}
+
+impl Ready {
+    fn names(&self) -> Vec<String> {
+        let original = self.original.as_ref();
+        let columns = original.map_or(&self.columns, |original| &original.columns);
+        columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
+/// A statement some of whose columns cannot be read. It is described each time, since the one that
+/// casts them calls them by their places alone.
+struct Original {
+    text: String,
+    columns: Vec<Column>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -93,7 +109,7 @@ enum Outcome {
     Rows(Vec<Row>),
     /// A parameter is not a value of its type.
     NoValue,
-    /// Its columns are of other types than they were.
+    /// Its columns have other names or types than they had.
     Changed,
     Failed(Error),
 }
@@ -139,7 +155,7 @@ impl Connection {
     pub(super) async fn names(&mut self, statement: &str) -> Result<Vec<String>, Failure> {
         self.know(statement).await?;
         let ready = self.statements.get(statement);
-        Ok(ready.map(|ready| ready.names.clone()).unwrap_or_default())
+        Ok(ready.map(Ready::names).unwrap_or_default())
     }
 
     /// What is known of a statement outlives the tables that it was learned from. One that fails
@@ -173,7 +189,7 @@ impl Connection {
             Outcome::Rows(rows) => Ok(rows),
             Outcome::NoValue => Ok(Vec::new()),
             Outcome::Changed => Err(Failure::Refused(
-                "the statement's columns are of other types each time; does a connection pooler \
+                "the statement's columns are others each time; does a connection pooler \
                  ask several databases?"
                     .to_owned(),
             )),
@@ -237,6 +253,11 @@ impl Connection {
         let unchecked = values.iter().any(Bound::is_unchecked);
         let most = i32::try_from(limit).unwrap_or(0);
         let mut out = BytesMut::new();
+        if let Some(original) = &ready.original {
+            let put = parse("", &original.text, &ready.parameters, &mut out);
+            put.and_then(|()| Ok(frontend::describe(b'S', "", &mut out)?))
+                .map_err(lost)?;
+        }
         let put = match (&ready.name, self.standing) {
             (Some(name), Standing::Direct) => run(name, &values, most, false, &mut out),
             (None, Standing::Direct) => {
@@ -254,16 +275,17 @@ impl Connection {
         put.map_err(lost)?;
         let mut statements = std::mem::take(&mut self.statements);
         let (mut answer, mut changed) = (Answer::default(), false);
-        let columns = statements.get(text).map(|ready| ready.columns.as_slice());
+        let ready = statements.get(text);
+        let columns = ready.map(|ready| ready.columns.as_slice());
         let columns = columns.unwrap_or_default();
+        let original = ready.and_then(|ready| ready.original.as_ref());
+        let mut described = original.map(|original| original.columns.as_slice());
         let done = self.exchange(&out, |message| {
             match message {
                 Message::RowDescription(body) => {
-                    let kinds = body.fields().map(|field| Ok(field.type_oid()));
-                    let known = columns.iter().map(|column| column.kind.oid());
-                    changed = kinds.collect::<Vec<_>>()? != known.collect::<Vec<_>>();
+                    changed |= !is_of(&body, described.take().unwrap_or(columns))?;
                 }
-                Message::NoData => changed = !columns.is_empty(),
+                Message::NoData => changed |= !described.take().unwrap_or(columns).is_empty(),
                 Message::DataRow(body) if !changed => {
                     let kinds = columns.iter().map(|column| &column.kind);
                     answer.add(row(&body, kinds)?)?;
@@ -284,11 +306,8 @@ impl Connection {
             Ok(()) if changed => Outcome::Changed,
             Ok(()) => Outcome::Rows(answer.into_rows()),
             Err(Error::TooLong(too_long)) => {
-                let ready = self.statements.get(text);
-                let names = ready
-                    .map(|ready| ready.names.as_slice())
-                    .unwrap_or_default();
-                Outcome::Failed(Error::TooLong(too_long.named(names)))
+                let names = self.statements.get(text).map(Ready::names);
+                Outcome::Failed(Error::TooLong(too_long.named(&names.unwrap_or_default())))
             }
             Err(error) if !self.ended && is_no_value(&error, unchecked) => Outcome::NoValue,
             Err(error) => Outcome::Failed(error),
@@ -334,27 +353,29 @@ impl Connection {
             described = self.describe(&statement.text).await;
         }
         let (parameters, mut columns) = described.map_err(|error| self.failure(error))?;
-        let names = columns.iter().map(|column| column.name.clone()).collect();
+        let mut original = None;
         if let Some(column) = columns.iter().find(|column| !is_readable(&column.kind)) {
             let cause = format!(
                 "the column {} is of the type {}, which cannot be read; write it as text in the \
                  statement (`::text`)",
                 column.name, column.kind
             );
-            statement.text = as_text(&statement.text, &columns);
+            let text = as_text(&statement.text, &columns);
+            let text = std::mem::replace(&mut statement.text, text);
             let described = self.describe(&statement.text).await;
             let described = described.map_err(|error| match self.failure(error) {
                 Failure::Refused(_) => Failure::Refused(cause),
                 other => other,
             })?;
-            columns = described.1;
+            let columns = std::mem::replace(&mut columns, described.1);
+            original = Some(Original { text, columns });
         }
         Ok(Ready {
             statement,
             name: None,
             parameters,
             columns,
-            names,
+            original,
         })
     }
 
@@ -625,6 +646,16 @@ fn lost(error: Error) -> Failure {
 
 fn unknown() -> Failure {
     Failure::Lost("what is known of a statement is gone".to_owned())
+}
+
+/// Whether `body` describes `columns`, by name and type: a view or table that was made anew may
+/// have others of the same types in their places.
+fn is_of(body: &RowDescriptionBody, columns: &[Column]) -> io::Result<bool> {
+    let fields = body.fields();
+    let fields = fields.map(|field| Ok((field.name().to_owned(), field.type_oid())));
+    let known = columns.iter();
+    let known = known.map(|column| (column.name.clone(), column.kind.oid()));
+    Ok(fields.collect::<Vec<_>>()? == known.collect::<Vec<_>>())
 }
 
 /// `text` with the columns cast that cannot be read as they are.
