@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use hallpass_stores::sql::{Database, Location, Row, Servers, Settings};
+use hallpass_stores::sql::{Database, Location, Row, Servers, Settings, change};
 use hallpass_stores::{Address, Deadline, Secret, TlsMode, Unavailable};
 
 /// Longer than anything here may take, on a machine that is busy with other things.
@@ -315,4 +315,107 @@ fn columns_that_change_places_are_read_by_their_names() {
         });
         assert_eq!(shown(&mut database), [[secret, login]], "{kind} {pools}");
     }
+}
+
+#[test]
+fn answers_to_nothing_that_was_asked_are_never_taken_for_those_to_the_next_question() {
+    let row = [
+        values(&[b"forged", b"forged"]),
+        message(b'C', b"SELECT 1\0"),
+    ]
+    .concat();
+    let ready = message(b'Z', b"I");
+    for more in [
+        ready.clone(),
+        [ready.clone(), ready.clone()].concat(),
+        [row.clone(), ready.clone()].concat(),
+        [message(b'2', b""), row, ready.clone()].concat(),
+        [error("22012", "division by zero"), ready.clone()].concat(),
+        message(b'1', b""),
+        message(b'D', b"")[..3].to_vec(),
+    ] {
+        for pools in [false, true] {
+            let manners = Manners {
+                pools,
+                ..Manners::default()
+            };
+            let server = Server::new(manners, people(TEXT));
+            let mut database = server.database();
+            for name in ["alice", "bob", "carol", "dave"] {
+                server.becomes(|table| {
+                    table.rows = vec![vec![name, name]];
+                    table.more.clone_from(&more);
+                });
+                if let Ok(mut rows) = ask(&mut database) {
+                    let found = rows.first_mut().and_then(|row| row.text(0));
+                    assert_eq!(found.as_deref(), Some(name), "{more:?} {pools}");
+                }
+                server.becomes(|table| table.more.clear());
+                // And then all is well again.
+                let mut rows = ask(&mut database).unwrap();
+                assert_eq!(rows[0].text(0).as_deref(), Some(name), "{more:?} {pools}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_server_says_of_itself_between_questions_is_no_answer() {
+    let server = Server::new(Manners::default(), people(TEXT));
+    let mut database = server.database();
+    ask(&mut database).unwrap();
+    for more in [
+        message(b'N', b"SNOTICE\0VNOTICE\0C00000\0Mhello\0\0"),
+        message(b'S', b"application_name\0hallpass\0"),
+        message(b'A', b"\0\0\0\x01channel\0payload\0"),
+    ] {
+        server.becomes(|table| table.more = more);
+        for _ in 0..2 {
+            assert_eq!(ask(&mut database).unwrap().len(), 1);
+        }
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_change_that_is_rolled_back_is_not_made() {
+    for (commit, made) in [
+        (None, true),
+        (Some("ROLLBACK"), false),
+        (Some("SET"), false),
+    ] {
+        let manners = Manners {
+            commit,
+            ..Manners::default()
+        };
+        let server = Server::new(manners, Table::default());
+        let change = change(&server.settings(), Deadline::after(FOREVER), |changes| {
+            let changed = changes.execute("UPDATE people SET secret = ''", &[])?;
+            Ok(Ok::<_, ()>(changed))
+        });
+        assert_eq!(change.is_ok(), made, "{commit:?} {change:?}");
+    }
+}
+
+#[test]
+fn a_transaction_that_does_not_end_ends_with_its_connection() {
+    for (after_rollback, connections) in [(b'I', 1), (b'T', 2), (b'E', 2)] {
+        let manners = Manners {
+            pools: true,
+            after_rollback: Some(after_rollback),
+            error: Some("no such table"),
+            ..Manners::default()
+        };
+        let server = Server::new(manners, people(TEXT));
+        let error = ask(&mut server.database()).unwrap_err().to_string();
+        assert!(error.contains("no such table"), "{error}");
+        assert_eq!(server.connections(), connections, "{after_rollback}");
+    }
+}
+
+#[test]
+fn more_rows_than_were_asked_for_are_no_answer() {
+    let server = Server::new(Manners::default(), people(TEXT));
+    server.becomes(|table| table.rows = vec![vec!["alice", "hers"]; 10]);
+    assert!(ask(&mut server.database()).is_err());
 }

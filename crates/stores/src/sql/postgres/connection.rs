@@ -141,15 +141,15 @@ impl Connection {
     pub(super) async fn begin_change(&mut self) -> Result<(), Failure> {
         let timeout = milliseconds(self.query_timeout);
         self.standing = Standing::Changing;
-        let defaults = OWN_DEFAULTS.join("; ");
-        self.simple(&format!(
-            "BEGIN READ WRITE; {defaults}; SET LOCAL statement_timeout = {timeout}"
-        ))
-        .await
+        let limit = format!("SET LOCAL statement_timeout = {timeout}");
+        let mut statements = vec!["BEGIN READ WRITE"];
+        statements.extend(OWN_DEFAULTS);
+        statements.push(&limit);
+        self.simple(&statements).await
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), Failure> {
-        self.simple("COMMIT").await
+        self.simple(&["COMMIT"]).await
     }
 
     pub(super) async fn names(&mut self, statement: &str) -> Result<Vec<String>, Failure> {
@@ -219,7 +219,7 @@ impl Connection {
             parse("", text, kinds, &mut out).and_then(|()| run("", &values, 0, false, &mut out));
         put.map_err(lost)?;
         let mut changed = 0;
-        let done = self.exchange(&out, |message| {
+        let done = self.exchange(&out, 1, |message| {
             if let Message::CommandComplete(body) = message {
                 let count = body
                     .tag()?
@@ -280,12 +280,13 @@ impl Connection {
         let columns = columns.unwrap_or_default();
         let original = ready.and_then(|ready| ready.original.as_ref());
         let mut described = original.map(|original| original.columns.as_slice());
-        let done = self.exchange(&out, |message| {
+        let done = self.exchange(&out, 1, |message| {
             match message {
                 Message::RowDescription(body) => {
                     changed |= !is_of(&body, described.take().unwrap_or(columns))?;
                 }
                 Message::NoData => changed |= !described.take().unwrap_or(columns).is_empty(),
+                Message::DataRow(_) if answer.len() >= limit => return Err(UNEXPECTED),
                 Message::DataRow(body) if !changed => {
                     let kinds = columns.iter().map(|column| &column.kind);
                     answer.add(row(&body, kinds)?)?;
@@ -385,7 +386,7 @@ impl Connection {
         parse("", sql, &[], &mut out)?;
         frontend::describe(b'S', "", &mut out)?;
         let (mut parameters, mut columns) = (Vec::new(), Vec::new());
-        self.exchange(&out, |message| {
+        self.exchange(&out, 0, |message| {
             match message {
                 Message::ParameterDescription(body) => parameters = body.parameters().collect()?,
                 Message::RowDescription(body) => {
@@ -442,7 +443,7 @@ impl Connection {
         parse("", STATEMENT, &[Type::OID], &mut out)?;
         run("", &[Bound::Text(oid.to_string())], 1, false, &mut out)?;
         let mut found = None;
-        self.exchange(&out, |message| {
+        self.exchange(&out, 1, |message| {
             if let Message::DataRow(body) = message {
                 let kinds = [Type::TEXT, Type::TEXT, Type::TEXT, Type::OID];
                 found = Some(row(&body, kinds.iter())?);
@@ -463,24 +464,50 @@ impl Connection {
     }
 
     /// Runs statements without parameters, as `COMMIT`.
-    async fn simple(&mut self, statements: &str) -> Result<(), Failure> {
-        let put = frontend::query(statements, &mut self.wire.out);
-        put.map_err(|error| lost(error.into()))?;
-        let done = match self.wire.flush().await {
-            Ok(()) => self.answers(|_| Ok(())).await,
-            Err(error) => Err(error),
-        };
+    async fn simple(&mut self, statements: &[&str]) -> Result<(), Failure> {
+        let done = self.run_all(statements).await;
         done.map_err(|error| self.failure(error))
     }
 
-    /// Sends `messages`, which run something, and gives `take` what is answered. Through a pooler
+    async fn run_all(&mut self, statements: &[&str]) -> Result<(), Error> {
+        self.settle().await?;
+        frontend::query(&statements.join("; "), &mut self.wire.out)?;
+        self.wire.flush().await?;
+        let mut commands = statements.iter().map(|text| text.split(' ').next());
+        let done = self.answers(statements.len(), |message| {
+            let Message::CommandComplete(body) = message else {
+                return Ok(());
+            };
+            match (body.tag()?, commands.next().flatten()) {
+                (tag, Some(command)) if tag == command => Ok(()),
+                // So a transaction is answered in which something failed.
+                ("ROLLBACK", _) => Err(Error::Protocol("the server has taken the change back")),
+                _ => Err(UNEXPECTED),
+            }
+        });
+        done.await
+    }
+
+    /// Makes sure that nothing is left of the answers to what was asked before.
+    async fn settle(&mut self) -> Result<(), Error> {
+        if self.ended {
+            return Err(Error::Protocol("the connection is closed"));
+        }
+        let settled = self.wire.settle().await;
+        self.ended = settled.is_err();
+        settled
+    }
+
+    /// Sends `messages`, which run `count` statements, and gives `take` what is answered. Through a pooler
     /// they are a transaction of their own, that reads alone, has its time limit, and the role's own
     /// settings.
     async fn exchange(
         &mut self,
         messages: &[u8],
+        count: usize,
         mut take: impl FnMut(Message) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.settle().await?;
         let out = &mut self.wire.out;
         let closing = std::mem::take(&mut self.closing);
         if self.standing == Standing::Direct {
@@ -516,8 +543,9 @@ impl Connection {
         self.wire.flush().await?;
         let process = Value::Integer(self.wire.process.into());
         let mut as_asked = None;
-        let done = self.answers(|message| match message {
-            Message::CommandComplete(_) if before > 0 => {
+        let count = before + count + usize::from(wraps);
+        let done = self.answers(count, |message| match message {
+            message if before > 0 && completes(&message) => {
                 before -= 1;
                 Ok(())
             }
@@ -539,42 +567,55 @@ impl Connection {
             self.wire.check()?;
         }
         if wraps && !self.ended && self.status != IDLE {
-            frontend::query("ROLLBACK", &mut self.wire.out)?;
-            self.wire.flush().await?;
-            self.answers(|_| Ok(())).await?;
+            let taken_back = self.run_all(&["ROLLBACK"]).await;
+            self.ended |= taken_back.is_err() || self.status != IDLE;
+            taken_back?;
         }
         done
     }
 
-    /// Gives `take` the answers to what has been sent, to their end.
+    /// Gives `take` the answers to what has been sent, which are those to `count` statements unless
+    /// one fails: otherwise they are not the answers to these, and no more is asked here.
     async fn answers(
         &mut self,
+        count: usize,
         mut take: impl FnMut(Message) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut failed: Option<Error> = None;
+        let (mut failed, mut completed) = (None, 0);
         loop {
-            match self.wire.receive().await {
-                Ok(Message::ErrorResponse(body)) => {
-                    let error = ServerError::read(&body)?;
-                    failed.get_or_insert(error.into());
-                }
-                Ok(Message::ReadyForQuery(body)) => {
-                    self.status = body.status();
-                    return failed.map_or(Ok(()), Err);
-                }
-                Ok(message) => {
-                    if failed.is_none()
-                        && let Err(error) = take(message)
-                    {
-                        self.ended = true;
-                        return Err(error);
-                    }
-                }
+            let message = match self.wire.receive().await {
+                Ok(message) => message,
                 Err(error) => {
                     // What the server said before it hung up tells more.
                     self.ended = true;
                     return Err(failed.unwrap_or(error));
                 }
+            };
+            let taken = match message {
+                Message::ErrorResponse(body) => match ServerError::read(&body) {
+                    Ok(error) => {
+                        failed.get_or_insert(Error::Server(error));
+                        Ok(())
+                    }
+                    Err(error) => Err(error.into()),
+                },
+                Message::ReadyForQuery(body) => {
+                    self.status = body.status();
+                    match failed {
+                        Some(error) => return Err(error),
+                        None if completed == count => return Ok(()),
+                        None => Err(UNEXPECTED),
+                    }
+                }
+                _ if failed.is_some() => Ok(()),
+                message => {
+                    completed += usize::from(completes(&message));
+                    take(message)
+                }
+            };
+            if let Err(error) = taken {
+                self.ended = true;
+                return Err(error);
             }
         }
     }
@@ -588,6 +629,14 @@ impl Connection {
             _ => Failure::Lost(cause),
         }
     }
+}
+
+/// Whether a statement's answer ends with `message`.
+fn completes(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::CommandComplete(_) | Message::PortalSuspended | Message::EmptyQueryResponse
+    )
 }
 
 /// The statement that says which process answers, and whether the session is as it was asked to be

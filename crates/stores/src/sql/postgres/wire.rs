@@ -4,9 +4,12 @@
 //! pooler hands all of them the same server connections. Here the caller decides what a statement
 //! is called and what is sent together. No message is longer than [`LARGEST_ROW`].
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::BytesMut;
 use postgres_protocol::authentication::{md5_hash, sasl};
@@ -122,17 +125,72 @@ impl Wire {
     /// The next message that answers something. What the server says of itself is taken note of.
     pub(super) async fn receive(&mut self) -> Result<Message, Error> {
         loop {
-            match self.message().await? {
-                Message::NoticeResponse(_) | Message::NotificationResponse(_) => {}
-                Message::ParameterStatus(status) => match (status.name()?, status.value()?) {
-                    ("client_encoding", encoding) => self.encoding = Some(encoding.to_owned()),
-                    ("standard_conforming_strings", value) => {
-                        self.backslashes_are_letters = value == "on";
-                    }
-                    _ => {}
-                },
-                message => return Ok(message),
+            let message = self.message().await?;
+            if let Some(message) = self.note(message)? {
+                return Ok(message);
             }
+        }
+    }
+
+    /// Takes note of what the server says of itself; all else is an answer.
+    fn note(&mut self, message: Message) -> io::Result<Option<Message>> {
+        match message {
+            Message::NoticeResponse(_) | Message::NotificationResponse(_) => {}
+            Message::ParameterStatus(status) => match (status.name()?, status.value()?) {
+                ("client_encoding", encoding) => self.encoding = Some(encoding.to_owned()),
+                ("standard_conforming_strings", value) => {
+                    self.backslashes_are_letters = value == "on";
+                }
+                _ => {}
+            },
+            message => return Ok(Some(message)),
+        }
+        Ok(None)
+    }
+
+    /// Receives what has arrived since the last answer ended, and waits for nothing.
+    ///
+    /// # Errors
+    /// What the server says as it hangs up, or that it answers what was not asked: the answers to
+    /// all that is asked here after it would be those to something else.
+    pub(super) async fn settle(&mut self) -> Result<(), Error> {
+        // What has arrived meanwhile is seen from here on.
+        tokio::task::yield_now().await;
+        loop {
+            while let Some(message) = self.buffered()? {
+                match self.note(message)? {
+                    None => {}
+                    Some(Message::ErrorResponse(body)) => {
+                        return Err(ServerError::read(&body)?.into());
+                    }
+                    Some(_) => return Err(UNEXPECTED),
+                }
+            }
+            let arrived = {
+                let mut receiving = pin!(self.stream.read_buf(&mut self.received));
+                poll_fn(|context| Poll::Ready(receiving.as_mut().poll(context))).await
+            };
+            match arrived {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => return Err(Error::Io(io::ErrorKind::UnexpectedEof.into())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Err(error.into()),
+            }
+        }
+        match self.received.first() {
+            None => Ok(()),
+            Some(tag) if UNASKED.contains(tag) => Ok(()),
+            Some(_) => Err(UNEXPECTED),
+        }
+    }
+
+    /// The next message, where all of it has been received.
+    fn buffered(&mut self) -> io::Result<Option<Message>> {
+        match Header::parse(&self.received)? {
+            Some(header) if usize::try_from(header.len()).is_ok_and(|it| it <= LARGEST_ROW) => {
+                Message::parse(&mut self.received)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -294,6 +352,14 @@ impl Wire {
         let _ = self.stream.shutdown().await;
     }
 }
+
+/// Messages that may come at any time, the last as the server hangs up.
+const UNASKED: [u8; 4] = [
+    backend::NOTICE_RESPONSE_TAG,
+    backend::NOTIFICATION_RESPONSE_TAG,
+    backend::PARAMETER_STATUS_TAG,
+    backend::ERROR_RESPONSE_TAG,
+];
 
 /// How long what comes before a message's body is: its kind and its length.
 const HEADER: usize = 5;
