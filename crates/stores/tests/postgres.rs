@@ -419,3 +419,41 @@ fn more_rows_than_were_asked_for_are_no_answer() {
     server.becomes(|table| table.rows = vec![vec!["alice", "hers"]; 10]);
     assert!(ask(&mut server.database()).is_err());
 }
+
+#[test]
+fn no_row_is_asked_for_without_asking() {
+    let server = Server::new(Manners::default(), people(TEXT));
+    let rows = server.database().ask(Deadline::after(FOREVER), |queries| {
+        queries.rows("SELECT * FROM people", &[], 0)
+    });
+    assert_eq!(rows.unwrap().len(), 0);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_login_that_is_refused_for_its_options_is_made_without() {
+    for code in ["08P01", "0A000"] {
+        let manners = Manners {
+            no_options: Some(code),
+            ..Manners::default()
+        };
+        let server = Server::new(manners, people(TEXT));
+        let rows = ask(&mut server.database()).unwrap();
+        assert_eq!((rows.len(), server.connections()), (1, 2), "{code}");
+    }
+}
+
+#[test]
+fn long_messages_of_the_server_are_cut() {
+    let manners = Manners {
+        error: Some(Box::leak("é".repeat(100_000).into_boxed_str())),
+        ..Manners::default()
+    };
+    let error = ask(&mut Server::new(manners, people(TEXT)).database());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("éé") && error.len() < 2_048,
+        "{}",
+        error.len()
+    );
+}

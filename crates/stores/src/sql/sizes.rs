@@ -53,6 +53,17 @@ impl TooLong {
     }
 }
 
+/// What is kept of a message of the server's, in bytes.
+const LONGEST_MESSAGE: usize = 1 << 10;
+
+/// `message`, cut where it is longer than any that a person reads.
+pub(super) fn capped(message: &str) -> String {
+    match message.get(..message.floor_char_boundary(LONGEST_MESSAGE)) {
+        Some(start) if start.len() < message.len() => format!("{start}…"),
+        _ => message.to_owned(),
+    }
+}
+
 /// The rows of an answer, none larger than what is taken into memory.
 #[derive(Debug, Default)]
 pub(super) struct Answer {

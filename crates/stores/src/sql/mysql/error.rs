@@ -5,6 +5,8 @@ use mysql_async::{DriverError, Error, IoError, ServerError};
 use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 
+use super::super::sizes::capped;
+
 /// What came of connecting.
 pub(super) fn connecting(error: &Error) -> String {
     let mend = match error {
@@ -140,7 +142,7 @@ pub(super) fn is_no_number(code: u16, warning: &str, text: &str) -> bool {
 /// The server's own words. Those of the driver would quote what was received.
 fn cause(error: &Error) -> String {
     match error {
-        Error::Server(error) => error.message.clone(),
+        Error::Server(error) => capped(&error.message),
         Error::Io(IoError::Io(error)) => error.to_string(),
         Error::Io(IoError::Tls(error)) => format!("TLS: {error}"),
         Error::Driver(error) => error.to_string(),
