@@ -58,11 +58,12 @@ pub(super) fn reading(error: &Error) -> String {
 }
 
 /// Whether a connection that only prefers TLS may be made without it: where the server has none,
-/// and where TLS fails though nobody is to be verified.
+/// and where TLS fails; unless it `verifies` who the server is.
 pub(super) fn goes_on_without_tls(error: &Error, verifies: bool) -> bool {
     match error {
-        Error::Driver(DriverError::NoClientSslFlagFromServer) => true,
-        Error::Io(IoError::Tls(_)) => !verifies,
+        Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)) => {
+            !verifies
+        }
         Error::Io(IoError::Io(error)) => !verifies && is_tls(error),
         _ => false,
     }

@@ -48,6 +48,8 @@ pub(super) struct Login<'a> {
     pub(super) user: &'a str,
     pub(super) password: Option<&'a Secret>,
     pub(super) database: &'a str,
+    /// Whether the password may be sent as it is to a server on another machine without TLS.
+    pub(super) in_the_clear: bool,
     /// What else is asked of the session.
     pub(super) parameters: &'a [(&'a str, &'a str)],
 }
@@ -64,6 +66,8 @@ pub(super) struct Wire {
     /// and what a backslash in a string means.
     encoding: Option<String>,
     backslashes_are_letters: bool,
+    /// Whether nobody else reads what is sent: through TLS, or on this machine.
+    private: bool,
     /// The process that answers, as the server says when the connection is made.
     pub(super) process: i32,
 }
@@ -74,19 +78,22 @@ impl Wire {
         let (host, port) = match address {
             Address::Tcp { host, port } => (host, *port),
             Address::Unix(path) => {
-                return Ok(Self::new(Box::new(UnixStream::connect(path).await?)));
+                return Ok(Self::new(Box::new(UnixStream::connect(path).await?), true));
             }
         };
         let mut stream = connect_tcp(host, port).await?;
+        let here = stream.peer_addr()?.ip().to_canonical().is_loopback();
         let (Protection::Preferred(config) | Protection::Required(config)) = protection else {
-            return Ok(Self::new(Box::new(stream)));
+            return Ok(Self::new(Box::new(stream), here));
         };
         let mut request = BytesMut::new();
         frontend::ssl_request(&mut request);
         stream.write_all(&request).await?;
         match (stream.read_u8().await?, protection) {
             (b'S', _) => {}
-            (b'N', Protection::Preferred(_)) => return Ok(Self::new(Box::new(stream))),
+            (b'N', Protection::Preferred(_)) => {
+                return Ok(Self::new(Box::new(stream), here));
+            }
             (b'N', _) => return Err(Error::Protocol("the server does not support TLS")),
             _ => return Err(Error::Protocol("what answers is not PostgreSQL")),
         }
@@ -97,12 +104,12 @@ impl Wire {
             .await?;
         let certificates = stream.get_ref().1.peer_certificates();
         let end_point = certificates.and_then(|certificates| end_point(certificates.first()?));
-        let mut wire = Self::new(Box::new(stream));
+        let mut wire = Self::new(Box::new(stream), true);
         wire.end_point = end_point;
         Ok(wire)
     }
 
-    fn new(stream: Box<dyn Traffic>) -> Self {
+    fn new(stream: Box<dyn Traffic>, private: bool) -> Self {
         Self {
             stream,
             received: BytesMut::new(),
@@ -110,6 +117,7 @@ impl Wire {
             end_point: None,
             encoding: None,
             backslashes_are_letters: true,
+            private,
             process: 0,
         }
     }
@@ -257,6 +265,14 @@ impl Wire {
         loop {
             match self.receive().await? {
                 Message::AuthenticationOk => break,
+                Message::AuthenticationCleartextPassword
+                    if !(self.private || login.in_the_clear) =>
+                {
+                    return Err(Error::Protocol(
+                        "the server wants the password as it is, where others may read it; ask \
+                         for TLS with `tls`, or have the server ask for scram-sha-256",
+                    ));
+                }
                 Message::AuthenticationCleartextPassword => {
                     let password = login.password.ok_or(PASSWORD_MISSING)?;
                     frontend::password_message(password.expose(), &mut self.out)?;
@@ -404,6 +420,37 @@ fn longest(row: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_not_shown_to_those_who_may_listen() {
+        for (private, in_the_clear, shown) in [
+            (false, false, false),
+            (false, true, true),
+            (true, false, true),
+            (true, true, true),
+        ] {
+            let (here, mut there) = tokio::io::duplex(1 << 10);
+            there.write_all(b"R\0\0\0\x08\0\0\0\x03").await.unwrap();
+            there.write_all(b"R\0\0\0\x08\0\0\0\0").await.unwrap();
+            there.write_all(b"Z\0\0\0\x05I").await.unwrap();
+            let mut wire = Wire::new(Box::new(here), private);
+            let password = Secret::new("correct horse");
+            let login = Login {
+                user: "hallpass",
+                password: Some(&password),
+                database: "shop",
+                in_the_clear,
+                parameters: &[],
+            };
+            let done = wire.log_in(&login).await;
+            assert_eq!(done.is_ok(), shown);
+            drop(wire);
+            let mut sent = Vec::new();
+            there.read_to_end(&mut sent).await.unwrap();
+            let sent = String::from_utf8_lossy(&sent);
+            assert_eq!(sent.contains("correct horse"), shown);
+        }
+    }
 
     #[test]
     fn the_column_that_is_too_long_is_found() {
