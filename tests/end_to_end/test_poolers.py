@@ -259,6 +259,47 @@ def test_what_another_client_sets_in_the_session_does_not_leak_in(
             assert pooler.execute(shown, name) == left
 
 
+@pytest.mark.parametrize("kind", ["varchar", "inet"])
+@pytest.mark.parametrize("pooled", [False, True])
+def test_columns_that_change_places_are_read_by_their_names(
+    postgresql, new_directory, hallpass_programs, kind, pooled
+):
+    """A view is made anew, with columns of the same types in another order, of types that are read
+    as they are or are cast."""
+    name = next(NAMES)
+    postgresql.create_database(name)
+    own, other = ("10.0.0.1/32", "10.0.0.2/32") if kind == "inet" else ("alice", "mallory")
+    columns = [f"'{own}'::{kind} AS username", f"'{other}'::{kind} AS email"]
+
+    def view(columns: list) -> str:
+        return f"CREATE VIEW people AS SELECT 1 AS id, {', '.join(columns)}, true AS is_active;"
+
+    grant = "GRANT SELECT ON people TO hallpass;"
+    postgresql.execute(view(columns) + grant, name)
+    with PgBouncer(new_directory(), postgresql, "transaction", size=1) as pooler:
+        directory = new_directory()
+        socket = directory / "http.sock"
+        tables = {
+            "framework": "custom",
+            "database": (pooler if pooled else postgresql).hallpass(name, pool=1),
+            "daemon": {"listen": [f"unix:{socket}"]},
+            "passwords": {"dummy": "pbkdf2_sha256$1"},
+            "custom": {
+                "user": "SELECT * FROM people WHERE username::text = :username",
+                "user_by_id": "SELECT * FROM people WHERE id = :id",
+                "session": "SELECT 1 AS user_id WHERE :session <> ''",
+                "cookie": "SID",
+            },
+        }
+        config = write_configuration(directory / "hallpass.toml", tables)
+        with hallpassd(hallpass_programs["hallpassd"], config, socket) as daemon:
+            headers = {"Cookie": "SID=token00000000000000000"}
+            for order in (columns, columns[::-1], columns):
+                postgresql.execute("DROP VIEW people;" + view(order) + grant, name)
+                for _ in range(3):
+                    assert daemon.ask("/auth", headers).headers["Remote-User"] == own, order
+
+
 def test_changes_are_made_through_it(
     pooler, postgresql, new_site, new_directory, hallpass_programs, shell
 ):
