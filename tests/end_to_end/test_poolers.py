@@ -213,6 +213,93 @@ def test_what_was_asked_of_the_session_holds_for_each_statement(
     assert postgresql.execute("SELECT count(*) FROM seen", name) == "0"
 
 
+def test_what_another_client_sets_in_the_session_does_not_leak_in(
+    postgresql, new_directory, shell
+):
+    """The only server connection is left with another schema or another role by another client.
+    What the role has by itself counts, as by ALTER ROLE."""
+    name = next(NAMES)
+    postgresql.create_database(name)
+    statements = [
+        f"CREATE ROLE {name}_guest; GRANT {name}_guest TO hallpass",
+        f"ALTER ROLE hallpass IN DATABASE {name} SET search_path TO own",
+    ]
+    for schema, number in [("own", 1), ("other", 2)]:
+        statements += [
+            f"CREATE SCHEMA {schema}; GRANT USAGE ON SCHEMA {schema} TO hallpass",
+            f"CREATE TABLE {schema}.people (id integer, login varchar(80))",
+            f"INSERT INTO {schema}.people VALUES ({number}, 'alice')",
+            f"GRANT SELECT ON {schema}.people TO hallpass",
+        ]
+    postgresql.execute(";\n".join(statements), name)
+    with PgBouncer(new_directory(), postgresql, "transaction", size=1) as pooler:
+        tables = {
+            "framework": "custom",
+            "database": pooler.hallpass(name),
+            "passwords": {"dummy": "pbkdf2_sha256$1"},
+            "custom": {
+                "user": "SELECT id, login AS username, true AS is_active FROM people WHERE "
+                "login = :username"
+            },
+        }
+        program = shell(write_configuration(new_directory() / "hallpass.toml", tables))
+        for setting, shown in [
+            ("SET search_path TO other", "SHOW search_path"),
+            (f"SET ROLE {name}_guest", "SELECT current_user"),
+            ("RESET ROLE; SET search_path TO pg_catalog", "SHOW search_path"),
+        ]:
+            pooler.execute(setting, name)
+            left = pooler.execute(shown, name)
+            assert left in ("other", f"{name}_guest", "pg_catalog")
+            for _ in range(2):
+                result = program("user", "alice", "--json")
+                assert result.code == 0, (setting, result, result.stderr)
+                assert str(result.json["id"]) == "1", (setting, result)
+            # And is left to the client whose it is.
+            assert pooler.execute(shown, name) == left
+
+
+@pytest.mark.parametrize("kind", ["varchar", "inet"])
+@pytest.mark.parametrize("pooled", [False, True])
+def test_columns_that_change_places_are_read_by_their_names(
+    postgresql, new_directory, hallpass_programs, kind, pooled
+):
+    """A view is made anew, with columns of the same types in another order, of types that are read
+    as they are or are cast."""
+    name = next(NAMES)
+    postgresql.create_database(name)
+    own, other = ("10.0.0.1/32", "10.0.0.2/32") if kind == "inet" else ("alice", "mallory")
+    columns = [f"'{own}'::{kind} AS username", f"'{other}'::{kind} AS email"]
+
+    def view(columns: list) -> str:
+        return f"CREATE VIEW people AS SELECT 1 AS id, {', '.join(columns)}, true AS is_active;"
+
+    grant = "GRANT SELECT ON people TO hallpass;"
+    postgresql.execute(view(columns) + grant, name)
+    with PgBouncer(new_directory(), postgresql, "transaction", size=1) as pooler:
+        directory = new_directory()
+        socket = directory / "http.sock"
+        tables = {
+            "framework": "custom",
+            "database": (pooler if pooled else postgresql).hallpass(name, pool=1),
+            "daemon": {"listen": [f"unix:{socket}"]},
+            "passwords": {"dummy": "pbkdf2_sha256$1"},
+            "custom": {
+                "user": "SELECT * FROM people WHERE username::text = :username",
+                "user_by_id": "SELECT * FROM people WHERE id = :id",
+                "session": "SELECT 1 AS user_id WHERE :session <> ''",
+                "cookie": "SID",
+            },
+        }
+        config = write_configuration(directory / "hallpass.toml", tables)
+        with hallpassd(hallpass_programs["hallpassd"], config, socket) as daemon:
+            headers = {"Cookie": "SID=token00000000000000000"}
+            for order in (columns, columns[::-1], columns):
+                postgresql.execute("DROP VIEW people;" + view(order) + grant, name)
+                for _ in range(3):
+                    assert daemon.ask("/auth", headers).headers["Remote-User"] == own, order
+
+
 def test_changes_are_made_through_it(
     pooler, postgresql, new_site, new_directory, hallpass_programs, shell
 ):

@@ -119,7 +119,7 @@ def test_server_without_tls(kind, new_site, new_directory, shell):
             ({}, 0),
             ({"tls": "disable"}, 0),
             ({"tls": "prefer"}, 0),
-            ({"tls": "prefer", "ca": authority}, 0),
+            ({"tls": "prefer", "ca": authority}, 75),
             ({"tls": "require"}, 75),
             ({"tls": "require", "ca": authority}, 75),
             ({"tls": "verify-full", "ca": authority}, 75),

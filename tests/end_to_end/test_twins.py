@@ -116,6 +116,33 @@ def test_twin_by_a_collation(site, database, doors):
     assert names == ([{"Victim", "vìctim@example.org"}] if database == "mariadb" else [])
 
 
+@pytest.mark.parametrize(
+    "charset, collation, name",
+    [
+        ("utf8mb4", "utf8mb4_turkish_ci", "MIRA"),
+        ("utf8mb4", "utf8mb4_uca1400_turkish_as_ci", "MIRA"),
+        ("latin7", "latin7_general_ci", "TEA"),
+        ("cp866", "cp866_general_ci", "JO"),
+    ],
+)
+def test_collation_that_tells_the_cases_of_a_letter_apart(
+    mariadb, new_site, shell, charset, collation, name
+):
+    """`_ci` does not mean that an index finds the name in any case."""
+    site = new_site(server=mariadb)
+    site.make_accounts({"username": name, "password": VICTIM})
+    site.shell(
+        "from django.db import connection; connection.cursor().execute(sql); answer = None",
+        sql=f"ALTER TABLE auth_user MODIFY username varchar(150) CHARACTER SET {charset} "
+        f"COLLATE {collation} NOT NULL",
+    )
+    hallpass = shell(site.write_configuration(access={"ignore_case": True}))
+    assert hallpass.check(name.lower(), VICTIM).granted
+    site.make_accounts({"username": name.lower(), "password": MALLORY})
+    for password in (VICTIM, MALLORY):
+        assert not hallpass.check(name.lower(), password).granted
+
+
 def test_audit_and_doctor_list_twins(site, database, shell):
     site.make_accounts({"username": ADDRESS, "password": MALLORY})
     if database != "mariadb":

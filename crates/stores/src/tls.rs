@@ -31,7 +31,7 @@ pub enum TlsMode {
     /// No TLS.
     Disable,
     /// TLS where the server offers it. Keeps out those who listen, but not those who can put
-    /// themselves between.
+    /// themselves between. With `ca` the server must offer it.
     #[default]
     Prefer,
     /// TLS. Whose certificate it is does not matter, unless `ca` is given: then it must lead

@@ -240,6 +240,32 @@ fn a_node_that_went_away_is_replaced_by_whom_the_seed_names() {
 }
 
 #[test]
+fn what_listens_where_a_node_was_is_asked_only_where_the_seed_names_it() {
+    let new = node(*b"$3\r\nnew\r\n");
+    // The node is stopped; later another cluster's is started under its address.
+    let old = Listener::new(|index, mut peer| {
+        if index > 0 {
+            return serve(&mut peer, b"$6\r\nforged\r\n");
+        }
+        peer.lines(GET);
+        peer.send(b"$3\r\nold\r\n");
+        peer.close();
+    });
+    let (first, second) = (moved(old.port), moved(new.port));
+    let seed = Listener::new(move |_, mut peer| {
+        peer.lines(GET);
+        peer.send(&first);
+        serve(&mut peer, &second);
+    });
+    let mut cache = cluster(vec![seed.address()]);
+    assert_eq!(get(&mut cache), Ok(Some("old".to_owned())));
+    for _ in 0..3 {
+        assert_eq!(get(&mut cache), Ok(Some("new".to_owned())));
+    }
+    assert_eq!(old.accepted(), 1);
+}
+
+#[test]
 fn every_node_is_logged_in_to() {
     let having = Listener::new(|_, mut peer| {
         let login = peer.lines(5).unwrap();

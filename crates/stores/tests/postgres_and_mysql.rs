@@ -283,6 +283,69 @@ fn a_connection_that_is_cut_is_made_again_once() {
     }
 }
 
+/// The answer of MySQL to `SHOW SESSION VARIABLES`, of these.
+fn mysql_variables(variables: &[(&str, &str)]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let column = |name: &str| {
+        let mut column = [text("def"), text(""), text(""), text("")].concat();
+        column.extend([text(name), text(name)].concat());
+        column.extend(b"\x0c\x2d\0\xff\0\0\0\xfd\0\0\0\0\0");
+        column
+    };
+    let end = b"\xfe\0\0\x02\0".to_vec();
+    let mut payloads = vec![
+        vec![2],
+        column("Variable_name"),
+        column("Value"),
+        end.clone(),
+    ];
+    payloads.extend(
+        variables
+            .iter()
+            .map(|(name, value)| [text(name), text(value)].concat()),
+    );
+    payloads.push(end);
+    let numbered = (1..).zip(payloads);
+    numbered
+        .flat_map(|(number, payload)| packet(number, &payload))
+        .collect()
+}
+
+#[test]
+fn a_session_that_is_not_shown_is_not_asked() {
+    let (mode, writes) = (("sql_mode", "ANSI_QUOTES"), ("tx_read_only", "OFF"));
+    let (reads, new_reads) = (("tx_read_only", "ON"), ("transaction_read_only", "ON"));
+    for (shown, told) in [
+        (vec![], "does not show"),
+        (vec![mode], "does not show"),
+        (vec![reads], "does not show"),
+        (vec![mode, writes], "tx_read_only is \"OFF\""),
+        // And these are asked, and hang up.
+        (vec![mode, reads], "reading failed"),
+        (vec![new_reads, mode], "reading failed"),
+    ] {
+        let answer = mysql_variables(&shown);
+        let peer = Peer::new(move |client| {
+            client.send(&mysql_greeting());
+            client.receive();
+            client.send(&packet(2, b"\0\0\0\x02\0\0\0"));
+            client.receive();
+            client.send(&packet(1, b"\0\0\0\x0a\0\0\0"));
+            client.send(&packet(2, b"\0\0\0\x02\0\0\0"));
+            client.receive();
+            client.send(&answer);
+            client.receive();
+        });
+        let error = ask(
+            &mut Database::new(&settings(Kind::Mysql, &[peer.port])),
+            FOREVER,
+        );
+        assert!(error.contains(told), "{shown:?} {error}");
+        let asked = told == "reading failed";
+        assert_eq!(peer.connections(), if asked { 2 } else { 1 }, "{shown:?}");
+    }
+}
+
 #[test]
 fn an_answer_that_stops_halfway_is_left_there() {
     let postgres = Peer::new(|client| {

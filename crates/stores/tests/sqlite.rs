@@ -366,6 +366,35 @@ fn a_file_overwritten_in_place_is_read_anew_though_it_had_as_many_commits() {
 }
 
 #[test]
+fn a_commit_as_a_question_begins_does_not_hide_that_the_file_is_overwritten_after_it() {
+    let site = Site::new();
+    site.write("backup.db", "Mallory");
+    let renamed = |file: &str, name: &str| {
+        let connection = Connection::open(site.directory.path().join(file)).unwrap();
+        let rename = "UPDATE user SET name = ?1";
+        connection.execute(rename, [name]).unwrap();
+    };
+    let mut database = site.database();
+    assert_eq!(names(&mut database, "1", "").unwrap(), ["Alice"]);
+    let statement = "SELECT name FROM user";
+    let read = database.ask(deadline(), |queries| {
+        // The file has been looked at, and nothing of it been read.
+        queries.names(statement)?;
+        renamed("site.db", "Bob");
+        queries.rows(statement, &[], 9)
+    });
+    let read: Vec<_> = read
+        .unwrap()
+        .into_iter()
+        .filter_map(|mut row| row.text(0))
+        .collect();
+    assert_eq!(read, ["Bob"]);
+    renamed("backup.db", "Mary");
+    overwrite(&site, "backup.db", "site.db");
+    assert_eq!(names(&mut database, "1", "").unwrap(), ["Mary"]);
+}
+
+#[test]
 fn a_file_that_is_only_touched_or_committed_to_is_not_opened_anew_at_every_question() {
     let site = Site::new();
     let path = site.directory.path().join("site.db");

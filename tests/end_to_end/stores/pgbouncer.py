@@ -16,8 +16,10 @@ class PgBouncer(Server):
     the startup parameter `options`, it drops silently what is asked for by it; otherwise it refuses
     the login."""
 
-    def __init__(self, directory: Path, server: PostgreSQL, mode: str, ignores: bool = True):
+    def __init__(self, directory: Path, server: PostgreSQL, mode: str, ignores: bool = True, size=None):
         super().__init__(directory)
+        # In session mode each client has one to itself.
+        self.size = size or (20 if mode == "session" else 2)
         self.server, self.mode, self.ignores = server, mode, ignores
 
     def prepare(self) -> None:
@@ -26,14 +28,12 @@ class PgBouncer(Server):
         password = PASSWORD.replace('"', '""')
         users.write_text("".join(f'"{user}" "{password}"\n' for user in ("site", "hallpass")))
         ignored = "options, extra_float_digits" if self.ignores else "extra_float_digits"
-        # In session mode each client has one to itself.
-        size = 20 if self.mode == "session" else 2
         settings = self.directory / "pgbouncer.ini"
         settings.write_text(
             f"[databases]\n* = host={LOOPBACK} port={self.server.port}\n"
             f"[pgbouncer]\nlisten_addr = {LOOPBACK}\nlisten_port = {self.port}\n"
             f"unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {give_away(users)}\n"
-            f"pool_mode = {self.mode}\ndefault_pool_size = {size}\nmax_client_conn = 200\n"
+            f"pool_mode = {self.mode}\ndefault_pool_size = {self.size}\nmax_client_conn = 200\n"
             f"ignore_startup_parameters = {ignored}\n"
         )
         give_away(settings)
@@ -42,13 +42,17 @@ class PgBouncer(Server):
         return [PROGRAM, self.directory / "pgbouncer.ini"]
 
     def ready(self) -> bool:
-        command = [PROGRAMS / "psql", "-X", "-q", "-A", "-t", "-h", LOOPBACK]
-        command += ["-p", str(self.port), "-U", "hallpass", "-d", "postgres", "-c", "SELECT 1"]
-        environment = {"PGPASSWORD": PASSWORD, "PGSSLMODE": "disable", "PGCONNECT_TIMEOUT": "20"}
         try:
-            return self.run(command, env=environment).strip() == b"1"
+            return self.execute("SELECT 1") == "1"
         except ToolFailed:
             return False
+
+    def execute(self, sql: str, database: str = "postgres") -> str:
+        """What psql prints of some statements of another client that logs in as Hallpass does."""
+        command = [PROGRAMS / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+        command += ["-h", LOOPBACK, "-p", str(self.port), "-U", "hallpass", "-d", database]
+        environment = {"PGPASSWORD": PASSWORD, "PGSSLMODE": "disable", "PGCONNECT_TIMEOUT": "20"}
+        return self.run(command, sql, env=environment).decode().strip()
 
     def hallpass(self, name: str, user: str = "hallpass", **more) -> dict:
         """The table `database` of hallpass.toml."""

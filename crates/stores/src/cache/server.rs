@@ -109,7 +109,30 @@ impl<P: Protocol> Server<P> {
             },
             None => self.connect_and_ask(query, meanwhile, query_timeout, deadline),
         };
-        match &answer {
+        self.note(&answer);
+        answer
+    }
+
+    /// As [`query`](Self::query), on the connection that there is: `None` where there is none any
+    /// more. Another server may listen at the address by now.
+    pub(super) fn query_connected(
+        &mut self,
+        query: &P::Query,
+        meanwhile: &mut dyn FnMut(),
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Option<Result<P::Answer, Failure>> {
+        let idle = self.connection.take()?;
+        let answer = self.ask(idle, query, meanwhile, query_timeout, deadline);
+        if let Err(Failure::Closed(_)) = answer {
+            return None;
+        }
+        self.note(&answer);
+        Some(answer)
+    }
+
+    fn note(&mut self, answer: &Result<P::Answer, Failure>) {
+        match answer {
             Ok(_) | Err(Failure::Value(_)) => self.backoff.answered(),
             Err(Failure::Closed(message) | Failure::Down(message)) => {
                 let now = Instant::now();
@@ -119,7 +142,6 @@ impl<P: Protocol> Server<P> {
                 }
             }
         }
-        answer
     }
 
     fn connect_and_ask(

@@ -161,6 +161,9 @@ impl<D: Driver> Server<D> {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Result<Vec<Row>, TooLong>, Unavailable> {
+        if limit == 0 {
+            return Ok(Ok(Vec::new()));
+        }
         let rows = self.ask(deadline, async |driver, connection| {
             match driver.rows(connection, statement, parameters, limit).await {
                 Err(Failure::TooLong(too_long)) => Ok(Err(too_long)),

@@ -53,6 +53,17 @@ impl TooLong {
     }
 }
 
+/// What is kept of a message of the server's, in bytes.
+const LONGEST_MESSAGE: usize = 1 << 10;
+
+/// `message`, cut where it is longer than any that a person reads.
+pub(super) fn capped(message: &str) -> String {
+    match message.get(..message.floor_char_boundary(LONGEST_MESSAGE)) {
+        Some(start) if start.len() < message.len() => format!("{start}…"),
+        _ => message.to_owned(),
+    }
+}
+
 /// The rows of an answer, none larger than what is taken into memory.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -65,7 +76,10 @@ impl Answer {
     /// [`TooLong`] where `row` is, or all rows are together.
     pub(super) fn add(&mut self, row: Row) -> Result<(), TooLong> {
         check(&row, LARGEST_DATA)?;
-        self.size = self.size.saturating_add(row.0.iter().map(size).sum());
+        // What holds them counts: of values without a length of their own there can be millions.
+        let held = size_of::<Row>() + row.0.len() * size_of::<Value>();
+        let sizes: usize = row.0.iter().map(size).sum();
+        self.size = self.size.saturating_add(held + sizes);
         if self.size > LARGEST_ANSWER {
             return Err(TooLong::Answer);
         }
@@ -131,10 +145,21 @@ mod tests {
         let mut answer = Answer::default();
         let too_long = answer.add(row(&[0, LARGEST_DATA + 1]));
         assert_eq!(too_long, Err(TooLong::Value(1)));
-        for _ in 0..LARGEST_ANSWER / LARGEST_DATA {
+        for _ in 1..LARGEST_ANSWER / LARGEST_DATA {
             assert_eq!(answer.add(row(&[LARGEST_DATA])), Ok(()));
         }
-        assert_eq!(answer.add(row(&[1])), Err(TooLong::Answer));
-        assert_eq!(answer.len(), LARGEST_ANSWER / LARGEST_DATA);
+        assert_eq!(answer.add(row(&[LARGEST_DATA])), Err(TooLong::Answer));
+        assert_eq!(answer.len(), LARGEST_ANSWER / LARGEST_DATA - 1);
+    }
+
+    #[test]
+    fn values_without_a_length_of_their_own_are_bounded_too() {
+        for value in [Value::Null, Value::Integer(1), Value::Text("a".to_owned())] {
+            let wide = || Row(vec![value.clone(); 1_000]);
+            let mut answer = Answer::default();
+            let most = LARGEST_ANSWER / (1_000 * size_of::<Value>());
+            while answer.len() < most && answer.add(wide()) == Ok(()) {}
+            assert!(answer.len() < most, "{value:?}");
+        }
     }
 }

@@ -86,7 +86,7 @@ impl Stamp {
     }
 }
 
-/// A file's stamp, and what SQLite called its contents then.
+/// A file's stamp, and what SQLite called its contents when they were last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
     stamp: Stamp,
@@ -236,6 +236,13 @@ impl Sqlite {
         let ended = self.open.as_mut().is_none_or(|open| {
             if !std::mem::take(&mut open.reading) {
                 return true;
+            }
+            // A commit may have come between the file's stamp and what was read first.
+            match data_version(&open.connection) {
+                Ok(data_version) => open.seen.data_version = data_version,
+                // Then nothing was read.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+                Err(_) => return false,
             }
             let ended = open
                 .connection

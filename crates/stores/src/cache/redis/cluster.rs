@@ -111,7 +111,8 @@ impl Node {
 
 impl Source for Node {
     /// A node that answered for the slot before is asked first, and left half of the time. Where
-    /// it does not answer, the configured server says who has the slot now.
+    /// it does not answer, or its connection has ended, the configured server says who has the slot
+    /// now: what listens at the node's address by then may belong to another cluster.
     fn get(
         &mut self,
         key: &[u8],
@@ -121,18 +122,21 @@ impl Source for Node {
     ) -> Result<Option<Entry>, Failure> {
         let get = Get::new(key, false);
         if let Some(address) = self.slots.get(&get.slot).cloned() {
-            let asking = false;
             let half = deadline.at_most(deadline.remaining() / 2);
-            match self.follow(
-                Redirection { address, asking },
-                key,
-                meanwhile,
-                query_timeout,
-                half,
-            ) {
-                Err(Failure::Closed(_) | Failure::Down(_)) => self.slots.remove(&get.slot),
-                answer => return answer,
-            };
+            let node = self.others.get_mut(&address);
+            let answer =
+                node.and_then(|node| node.query_connected(&get, meanwhile, query_timeout, half));
+            let answer = answer.map(|answer| match answer.map_err(of_a_cluster)? {
+                Answer::Value(value) => Ok(value),
+                Answer::Elsewhere(to) => self.follow(to, key, meanwhile, query_timeout, half),
+            });
+            match answer {
+                Some(Ok(value)) => return Ok(value),
+                Some(Err(Failure::Value(cause))) => return Err(Failure::Value(cause)),
+                Some(Err(Failure::Closed(_) | Failure::Down(_))) | None => {
+                    self.slots.retain(|_, node| *node != address);
+                }
+            }
         }
         match self
             .server

@@ -71,14 +71,19 @@ impl Connection {
              'transaction_read_only')",
         );
         let shown = shown.await.map_err(|error| failure(&error))?;
+        let (mut mode, mut reads_only) = (false, false);
         for (name, value) in shown {
             let as_asked = match name.to_ascii_lowercase().as_str() {
                 "sql_mode" => {
+                    mode = true;
                     let mut modes = value.split(',');
                     let quotes = modes.clone().any(|mode| mode == "ANSI_QUOTES");
                     quotes && modes.all(|mode| mode != "NO_BACKSLASH_ESCAPES")
                 }
-                _ => self.writable || value == "ON",
+                _ => {
+                    reads_only = true;
+                    self.writable || value == "ON"
+                }
             };
             if !as_asked {
                 return Err(Failure::Refused(format!(
@@ -86,6 +91,13 @@ impl Connection {
                      have it keep a client's session together, or connect to the server directly"
                 )));
             }
+        }
+        if !mode || !reads_only {
+            return Err(Failure::Refused(
+                "the server does not show how the session is set: sql_mode and tx_read_only or \
+                 transaction_read_only; connect to MySQL or MariaDB directly"
+                    .to_owned(),
+            ));
         }
         self.checked = true;
         Ok(())

@@ -5,6 +5,8 @@ use mysql_async::{DriverError, Error, IoError, ServerError};
 use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 
+use super::super::sizes::capped;
+
 /// What came of connecting.
 pub(super) fn connecting(error: &Error) -> String {
     let mend = match error {
@@ -56,11 +58,12 @@ pub(super) fn reading(error: &Error) -> String {
 }
 
 /// Whether a connection that only prefers TLS may be made without it: where the server has none,
-/// and where TLS fails though nobody is to be verified.
+/// and where TLS fails; unless it `verifies` who the server is.
 pub(super) fn goes_on_without_tls(error: &Error, verifies: bool) -> bool {
     match error {
-        Error::Driver(DriverError::NoClientSslFlagFromServer) => true,
-        Error::Io(IoError::Tls(_)) => !verifies,
+        Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)) => {
+            !verifies
+        }
         Error::Io(IoError::Io(error)) => !verifies && is_tls(error),
         _ => false,
     }
@@ -140,7 +143,7 @@ pub(super) fn is_no_number(code: u16, warning: &str, text: &str) -> bool {
 /// The server's own words. Those of the driver would quote what was received.
 fn cause(error: &Error) -> String {
     match error {
-        Error::Server(error) => error.message.clone(),
+        Error::Server(error) => capped(&error.message),
         Error::Io(IoError::Io(error)) => error.to_string(),
         Error::Io(IoError::Tls(error)) => format!("TLS: {error}"),
         Error::Driver(error) => error.to_string(),

@@ -1,12 +1,13 @@
 //! A connection to PostgreSQL, or to a pooler of connections, and what it knows of statements.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::Oid;
-use postgres_protocol::message::backend::Message;
+use postgres_protocol::message::backend::{Message, RowDescriptionBody};
 use postgres_protocol::message::frontend::{self, BindError};
 use postgres_types::{Kind, Type};
 
@@ -29,6 +30,15 @@ const DEEPEST_DOMAIN: usize = 16;
 const IDLE: u8 = b'I';
 
 const UNDEFINED_OBJECT: &str = "42704";
+
+/// Takes back, for one transaction, what another client of a pooler has set in the session and that
+/// changes which tables a statement reads, and as whom. The defaults are those of the role, the
+/// database and the server, as `ALTER ROLE … SET` gives them.
+const OWN_DEFAULTS: [&str; 3] = [
+    "SET LOCAL session_authorization TO DEFAULT",
+    "SET LOCAL role TO DEFAULT",
+    "SET LOCAL search_path TO DEFAULT",
+];
 
 /// What stands between this connection and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +79,23 @@ struct Ready {
     name: Option<String>,
     parameters: Vec<Type>,
     columns: Vec<Column>,
-    /// The names of its columns, as they were before some were cast.
-    names: Vec<String>,
+    /// What it was before some of its columns were cast.
+    original: Option<Original>,
+}
+
+impl Ready {
+    fn names(&self) -> Vec<String> {
+        let original = self.original.as_ref();
+        let columns = original.map_or(&self.columns, |original| &original.columns);
+        columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
+/// A statement some of whose columns cannot be read. It is described each time, since the one that
+/// casts them calls them by their places alone.
+struct Original {
+    text: String,
+    columns: Vec<Column>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -84,7 +109,7 @@ enum Outcome {
     Rows(Vec<Row>),
     /// A parameter is not a value of its type.
     NoValue,
-    /// Its columns are of other types than they were.
+    /// Its columns have other names or types than they had.
     Changed,
     Failed(Error),
 }
@@ -116,20 +141,21 @@ impl Connection {
     pub(super) async fn begin_change(&mut self) -> Result<(), Failure> {
         let timeout = milliseconds(self.query_timeout);
         self.standing = Standing::Changing;
-        self.simple(&format!(
-            "BEGIN READ WRITE; SET LOCAL statement_timeout = {timeout}"
-        ))
-        .await
+        let limit = format!("SET LOCAL statement_timeout = {timeout}");
+        let mut statements = vec!["BEGIN READ WRITE"];
+        statements.extend(OWN_DEFAULTS);
+        statements.push(&limit);
+        self.simple(&statements).await
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), Failure> {
-        self.simple("COMMIT").await
+        self.simple(&["COMMIT"]).await
     }
 
     pub(super) async fn names(&mut self, statement: &str) -> Result<Vec<String>, Failure> {
         self.know(statement).await?;
         let ready = self.statements.get(statement);
-        Ok(ready.map(|ready| ready.names.clone()).unwrap_or_default())
+        Ok(ready.map(Ready::names).unwrap_or_default())
     }
 
     /// What is known of a statement outlives the tables that it was learned from. One that fails
@@ -163,7 +189,7 @@ impl Connection {
             Outcome::Rows(rows) => Ok(rows),
             Outcome::NoValue => Ok(Vec::new()),
             Outcome::Changed => Err(Failure::Refused(
-                "the statement's columns are of other types each time; does a connection pooler \
+                "the statement's columns are others each time; does a connection pooler \
                  ask several databases?"
                     .to_owned(),
             )),
@@ -193,7 +219,7 @@ impl Connection {
             parse("", text, kinds, &mut out).and_then(|()| run("", &values, 0, false, &mut out));
         put.map_err(lost)?;
         let mut changed = 0;
-        let done = self.exchange(&out, |message| {
+        let done = self.exchange(&out, 1, |message| {
             if let Message::CommandComplete(body) = message {
                 let count = body
                     .tag()?
@@ -227,6 +253,11 @@ impl Connection {
         let unchecked = values.iter().any(Bound::is_unchecked);
         let most = i32::try_from(limit).unwrap_or(0);
         let mut out = BytesMut::new();
+        if let Some(original) = &ready.original {
+            let put = parse("", &original.text, &ready.parameters, &mut out);
+            put.and_then(|()| Ok(frontend::describe(b'S', "", &mut out)?))
+                .map_err(lost)?;
+        }
         let put = match (&ready.name, self.standing) {
             (Some(name), Standing::Direct) => run(name, &values, most, false, &mut out),
             (None, Standing::Direct) => {
@@ -244,16 +275,18 @@ impl Connection {
         put.map_err(lost)?;
         let mut statements = std::mem::take(&mut self.statements);
         let (mut answer, mut changed) = (Answer::default(), false);
-        let columns = statements.get(text).map(|ready| ready.columns.as_slice());
+        let ready = statements.get(text);
+        let columns = ready.map(|ready| ready.columns.as_slice());
         let columns = columns.unwrap_or_default();
-        let done = self.exchange(&out, |message| {
+        let original = ready.and_then(|ready| ready.original.as_ref());
+        let mut described = original.map(|original| original.columns.as_slice());
+        let done = self.exchange(&out, 1, |message| {
             match message {
                 Message::RowDescription(body) => {
-                    let kinds = body.fields().map(|field| Ok(field.type_oid()));
-                    let known = columns.iter().map(|column| column.kind.oid());
-                    changed = kinds.collect::<Vec<_>>()? != known.collect::<Vec<_>>();
+                    changed |= !is_of(&body, described.take().unwrap_or(columns))?;
                 }
-                Message::NoData => changed = !columns.is_empty(),
+                Message::NoData => changed |= !described.take().unwrap_or(columns).is_empty(),
+                Message::DataRow(_) if answer.len() >= limit => return Err(UNEXPECTED),
                 Message::DataRow(body) if !changed => {
                     let kinds = columns.iter().map(|column| &column.kind);
                     answer.add(row(&body, kinds)?)?;
@@ -274,11 +307,8 @@ impl Connection {
             Ok(()) if changed => Outcome::Changed,
             Ok(()) => Outcome::Rows(answer.into_rows()),
             Err(Error::TooLong(too_long)) => {
-                let ready = self.statements.get(text);
-                let names = ready
-                    .map(|ready| ready.names.as_slice())
-                    .unwrap_or_default();
-                Outcome::Failed(Error::TooLong(too_long.named(names)))
+                let names = self.statements.get(text).map(Ready::names);
+                Outcome::Failed(Error::TooLong(too_long.named(&names.unwrap_or_default())))
             }
             Err(error) if !self.ended && is_no_value(&error, unchecked) => Outcome::NoValue,
             Err(error) => Outcome::Failed(error),
@@ -324,27 +354,29 @@ impl Connection {
             described = self.describe(&statement.text).await;
         }
         let (parameters, mut columns) = described.map_err(|error| self.failure(error))?;
-        let names = columns.iter().map(|column| column.name.clone()).collect();
+        let mut original = None;
         if let Some(column) = columns.iter().find(|column| !is_readable(&column.kind)) {
             let cause = format!(
                 "the column {} is of the type {}, which cannot be read; write it as text in the \
                  statement (`::text`)",
                 column.name, column.kind
             );
-            statement.text = as_text(&statement.text, &columns);
+            let text = as_text(&statement.text, &columns);
+            let text = std::mem::replace(&mut statement.text, text);
             let described = self.describe(&statement.text).await;
             let described = described.map_err(|error| match self.failure(error) {
                 Failure::Refused(_) => Failure::Refused(cause),
                 other => other,
             })?;
-            columns = described.1;
+            let columns = std::mem::replace(&mut columns, described.1);
+            original = Some(Original { text, columns });
         }
         Ok(Ready {
             statement,
             name: None,
             parameters,
             columns,
-            names,
+            original,
         })
     }
 
@@ -354,7 +386,7 @@ impl Connection {
         parse("", sql, &[], &mut out)?;
         frontend::describe(b'S', "", &mut out)?;
         let (mut parameters, mut columns) = (Vec::new(), Vec::new());
-        self.exchange(&out, |message| {
+        self.exchange(&out, 0, |message| {
             match message {
                 Message::ParameterDescription(body) => parameters = body.parameters().collect()?,
                 Message::RowDescription(body) => {
@@ -411,7 +443,7 @@ impl Connection {
         parse("", STATEMENT, &[Type::OID], &mut out)?;
         run("", &[Bound::Text(oid.to_string())], 1, false, &mut out)?;
         let mut found = None;
-        self.exchange(&out, |message| {
+        self.exchange(&out, 1, |message| {
             if let Message::DataRow(body) = message {
                 let kinds = [Type::TEXT, Type::TEXT, Type::TEXT, Type::OID];
                 found = Some(row(&body, kinds.iter())?);
@@ -432,23 +464,50 @@ impl Connection {
     }
 
     /// Runs statements without parameters, as `COMMIT`.
-    async fn simple(&mut self, statements: &str) -> Result<(), Failure> {
-        let put = frontend::query(statements, &mut self.wire.out);
-        put.map_err(|error| lost(error.into()))?;
-        let done = match self.wire.flush().await {
-            Ok(()) => self.answers(|_| Ok(())).await,
-            Err(error) => Err(error),
-        };
+    async fn simple(&mut self, statements: &[&str]) -> Result<(), Failure> {
+        let done = self.run_all(statements).await;
         done.map_err(|error| self.failure(error))
     }
 
-    /// Sends `messages`, which run something, and gives `take` what is answered. Through a pooler
-    /// they are a transaction of their own, that reads alone and has its time limit.
+    async fn run_all(&mut self, statements: &[&str]) -> Result<(), Error> {
+        self.settle().await?;
+        frontend::query(&statements.join("; "), &mut self.wire.out)?;
+        self.wire.flush().await?;
+        let mut commands = statements.iter().map(|text| text.split(' ').next());
+        let done = self.answers(statements.len(), |message| {
+            let Message::CommandComplete(body) = message else {
+                return Ok(());
+            };
+            match (body.tag()?, commands.next().flatten()) {
+                (tag, Some(command)) if tag == command => Ok(()),
+                // So a transaction is answered in which something failed.
+                ("ROLLBACK", _) => Err(Error::Protocol("the server has taken the change back")),
+                _ => Err(UNEXPECTED),
+            }
+        });
+        done.await
+    }
+
+    /// Makes sure that nothing is left of the answers to what was asked before.
+    async fn settle(&mut self) -> Result<(), Error> {
+        if self.ended {
+            return Err(Error::Protocol("the connection is closed"));
+        }
+        let settled = self.wire.settle().await;
+        self.ended = settled.is_err();
+        settled
+    }
+
+    /// Sends `messages`, which run `count` statements, and gives `take` what is answered. Through a pooler
+    /// they are a transaction of their own, that reads alone, has its time limit, and the role's own
+    /// settings.
     async fn exchange(
         &mut self,
         messages: &[u8],
+        count: usize,
         mut take: impl FnMut(Message) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.settle().await?;
         let out = &mut self.wire.out;
         let closing = std::mem::take(&mut self.closing);
         if self.standing == Standing::Direct {
@@ -465,8 +524,11 @@ impl Connection {
             let begin = "BEGIN READ ONLY";
             let limit = format!("SET LOCAL statement_timeout = {timeout}");
             let session = asks.then(|| session(timeout));
-            for statement in [Some(begin), session.as_deref(), Some(limit.as_str())] {
-                let Some(statement) = statement else { continue };
+            let mut statements = vec![begin];
+            statements.extend(session.as_deref());
+            statements.extend(OWN_DEFAULTS);
+            statements.push(&limit);
+            for statement in statements {
                 parse("", statement, &[], out)?;
                 run("", &[], 0, false, out)?;
                 before += 1;
@@ -481,8 +543,9 @@ impl Connection {
         self.wire.flush().await?;
         let process = Value::Integer(self.wire.process.into());
         let mut as_asked = None;
-        let done = self.answers(|message| match message {
-            Message::CommandComplete(_) if before > 0 => {
+        let count = before + count + usize::from(wraps);
+        let done = self.answers(count, |message| match message {
+            message if before > 0 && completes(&message) => {
                 before -= 1;
                 Ok(())
             }
@@ -504,42 +567,55 @@ impl Connection {
             self.wire.check()?;
         }
         if wraps && !self.ended && self.status != IDLE {
-            frontend::query("ROLLBACK", &mut self.wire.out)?;
-            self.wire.flush().await?;
-            self.answers(|_| Ok(())).await?;
+            let taken_back = self.run_all(&["ROLLBACK"]).await;
+            self.ended |= taken_back.is_err() || self.status != IDLE;
+            taken_back?;
         }
         done
     }
 
-    /// Gives `take` the answers to what has been sent, to their end.
+    /// Gives `take` the answers to what has been sent, which are those to `count` statements unless
+    /// one fails: otherwise they are not the answers to these, and no more is asked here.
     async fn answers(
         &mut self,
+        count: usize,
         mut take: impl FnMut(Message) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut failed: Option<Error> = None;
+        let (mut failed, mut completed) = (None, 0);
         loop {
-            match self.wire.receive().await {
-                Ok(Message::ErrorResponse(body)) => {
-                    let error = ServerError::read(&body)?;
-                    failed.get_or_insert(error.into());
-                }
-                Ok(Message::ReadyForQuery(body)) => {
-                    self.status = body.status();
-                    return failed.map_or(Ok(()), Err);
-                }
-                Ok(message) => {
-                    if failed.is_none()
-                        && let Err(error) = take(message)
-                    {
-                        self.ended = true;
-                        return Err(error);
-                    }
-                }
+            let message = match self.wire.receive().await {
+                Ok(message) => message,
                 Err(error) => {
                     // What the server said before it hung up tells more.
                     self.ended = true;
                     return Err(failed.unwrap_or(error));
                 }
+            };
+            let taken = match message {
+                Message::ErrorResponse(body) => match ServerError::read(&body) {
+                    Ok(error) => {
+                        failed.get_or_insert(Error::Server(error));
+                        Ok(())
+                    }
+                    Err(error) => Err(error.into()),
+                },
+                Message::ReadyForQuery(body) => {
+                    self.status = body.status();
+                    match failed {
+                        Some(error) => return Err(error),
+                        None if completed == count => return Ok(()),
+                        None => Err(UNEXPECTED),
+                    }
+                }
+                _ if failed.is_some() => Ok(()),
+                message => {
+                    completed += usize::from(completes(&message));
+                    take(message)
+                }
+            };
+            if let Err(error) = taken {
+                self.ended = true;
+                return Err(error);
             }
         }
     }
@@ -553,6 +629,14 @@ impl Connection {
             _ => Failure::Lost(cause),
         }
     }
+}
+
+/// Whether a statement's answer ends with `message`.
+fn completes(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::CommandComplete(_) | Message::PortalSuspended | Message::EmptyQueryResponse
+    )
 }
 
 /// The statement that says which process answers, and whether the session is as it was asked to be
@@ -611,6 +695,16 @@ fn lost(error: Error) -> Failure {
 
 fn unknown() -> Failure {
     Failure::Lost("what is known of a statement is gone".to_owned())
+}
+
+/// Whether `body` describes `columns`, by name and type: a view or table that was made anew may
+/// have others of the same types in their places.
+fn is_of(body: &RowDescriptionBody, columns: &[Column]) -> io::Result<bool> {
+    let fields = body.fields();
+    let fields = fields.map(|field| Ok((field.name().to_owned(), field.type_oid())));
+    let known = columns.iter();
+    let known = known.map(|column| (column.name.clone(), column.kind.oid()));
+    Ok(fields.collect::<Vec<_>>()? == known.collect::<Vec<_>>())
 }
 
 /// `text` with the columns cast that cannot be read as they are.

@@ -6,7 +6,7 @@ use std::io;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::ErrorResponseBody;
 
-use super::super::sizes::TooLong;
+use super::super::sizes::{TooLong, capped};
 
 /// What goes wrong on a connection.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl ServerError {
         let (mut code, mut message) = (String::new(), String::new());
         let mut fields = body.fields();
         while let Some(field) = fields.next()? {
-            let value = || String::from_utf8_lossy(field.value_bytes()).into_owned();
+            let value = || capped(&String::from_utf8_lossy(field.value_bytes()));
             match field.type_() {
                 b'C' => code = value(),
                 b'M' => message = value(),
@@ -164,7 +164,7 @@ fn is_tls(error: &io::Error) -> bool {
 
 /// Whether a pooler or server may have refused the login for what is asked of the session besides.
 pub(super) fn refuses_parameters(error: &Error) -> bool {
-    error.code() == "08P01"
+    matches!(error.code(), "08P01" | "0A000")
 }
 
 /// Whether a statement may have failed because it was prepared before the schema changed, or by a

@@ -61,6 +61,7 @@ impl Postgres {
             password: self.servers.password.as_deref(),
             database: &self.servers.database,
             parameters: &parameters,
+            in_the_clear: self.tls.mode == TlsMode::Disable,
         };
         let mut wire = Wire::connect(address, protection).await?;
         match wire.log_in(&login).await {
@@ -82,7 +83,8 @@ impl Postgres {
             (_, mode) => {
                 let client = self.tls.client().map_err(|error| error.to_string())?;
                 match mode {
-                    TlsMode::Prefer => Protection::Preferred(client),
+                    // Whoever says which certificates to trust trusts no server without one.
+                    TlsMode::Prefer if self.tls.ca.is_none() => Protection::Preferred(client),
                     _ => Protection::Required(client),
                 }
             }
@@ -93,7 +95,6 @@ impl Postgres {
             // nothing is lost.
             Err(error)
                 if matches!(protection, Protection::Preferred(_))
-                    && self.tls.ca.is_none()
                     && (is_about_tls(&error) || error.code() == "28000") =>
             {
                 let plain = self.log_in(address, &Protection::Plain).await;

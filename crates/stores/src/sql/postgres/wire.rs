@@ -4,9 +4,12 @@
 //! pooler hands all of them the same server connections. Here the caller decides what a statement
 //! is called and what is sent together. No message is longer than [`LARGEST_ROW`].
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::BytesMut;
 use postgres_protocol::authentication::{md5_hash, sasl};
@@ -45,6 +48,8 @@ pub(super) struct Login<'a> {
     pub(super) user: &'a str,
     pub(super) password: Option<&'a Secret>,
     pub(super) database: &'a str,
+    /// Whether the password may be sent as it is to a server on another machine without TLS.
+    pub(super) in_the_clear: bool,
     /// What else is asked of the session.
     pub(super) parameters: &'a [(&'a str, &'a str)],
 }
@@ -61,6 +66,8 @@ pub(super) struct Wire {
     /// and what a backslash in a string means.
     encoding: Option<String>,
     backslashes_are_letters: bool,
+    /// Whether nobody else reads what is sent: through TLS, or on this machine.
+    private: bool,
     /// The process that answers, as the server says when the connection is made.
     pub(super) process: i32,
 }
@@ -71,19 +78,22 @@ impl Wire {
         let (host, port) = match address {
             Address::Tcp { host, port } => (host, *port),
             Address::Unix(path) => {
-                return Ok(Self::new(Box::new(UnixStream::connect(path).await?)));
+                return Ok(Self::new(Box::new(UnixStream::connect(path).await?), true));
             }
         };
         let mut stream = connect_tcp(host, port).await?;
+        let here = stream.peer_addr()?.ip().to_canonical().is_loopback();
         let (Protection::Preferred(config) | Protection::Required(config)) = protection else {
-            return Ok(Self::new(Box::new(stream)));
+            return Ok(Self::new(Box::new(stream), here));
         };
         let mut request = BytesMut::new();
         frontend::ssl_request(&mut request);
         stream.write_all(&request).await?;
         match (stream.read_u8().await?, protection) {
             (b'S', _) => {}
-            (b'N', Protection::Preferred(_)) => return Ok(Self::new(Box::new(stream))),
+            (b'N', Protection::Preferred(_)) => {
+                return Ok(Self::new(Box::new(stream), here));
+            }
             (b'N', _) => return Err(Error::Protocol("the server does not support TLS")),
             _ => return Err(Error::Protocol("what answers is not PostgreSQL")),
         }
@@ -94,12 +104,12 @@ impl Wire {
             .await?;
         let certificates = stream.get_ref().1.peer_certificates();
         let end_point = certificates.and_then(|certificates| end_point(certificates.first()?));
-        let mut wire = Self::new(Box::new(stream));
+        let mut wire = Self::new(Box::new(stream), true);
         wire.end_point = end_point;
         Ok(wire)
     }
 
-    fn new(stream: Box<dyn Traffic>) -> Self {
+    fn new(stream: Box<dyn Traffic>, private: bool) -> Self {
         Self {
             stream,
             received: BytesMut::new(),
@@ -107,6 +117,7 @@ impl Wire {
             end_point: None,
             encoding: None,
             backslashes_are_letters: true,
+            private,
             process: 0,
         }
     }
@@ -122,17 +133,72 @@ impl Wire {
     /// The next message that answers something. What the server says of itself is taken note of.
     pub(super) async fn receive(&mut self) -> Result<Message, Error> {
         loop {
-            match self.message().await? {
-                Message::NoticeResponse(_) | Message::NotificationResponse(_) => {}
-                Message::ParameterStatus(status) => match (status.name()?, status.value()?) {
-                    ("client_encoding", encoding) => self.encoding = Some(encoding.to_owned()),
-                    ("standard_conforming_strings", value) => {
-                        self.backslashes_are_letters = value == "on";
-                    }
-                    _ => {}
-                },
-                message => return Ok(message),
+            let message = self.message().await?;
+            if let Some(message) = self.note(message)? {
+                return Ok(message);
             }
+        }
+    }
+
+    /// Takes note of what the server says of itself; all else is an answer.
+    fn note(&mut self, message: Message) -> io::Result<Option<Message>> {
+        match message {
+            Message::NoticeResponse(_) | Message::NotificationResponse(_) => {}
+            Message::ParameterStatus(status) => match (status.name()?, status.value()?) {
+                ("client_encoding", encoding) => self.encoding = Some(encoding.to_owned()),
+                ("standard_conforming_strings", value) => {
+                    self.backslashes_are_letters = value == "on";
+                }
+                _ => {}
+            },
+            message => return Ok(Some(message)),
+        }
+        Ok(None)
+    }
+
+    /// Receives what has arrived since the last answer ended, and waits for nothing.
+    ///
+    /// # Errors
+    /// What the server says as it hangs up, or that it answers what was not asked: the answers to
+    /// all that is asked here after it would be those to something else.
+    pub(super) async fn settle(&mut self) -> Result<(), Error> {
+        // What has arrived meanwhile is seen from here on.
+        tokio::task::yield_now().await;
+        loop {
+            while let Some(message) = self.buffered()? {
+                match self.note(message)? {
+                    None => {}
+                    Some(Message::ErrorResponse(body)) => {
+                        return Err(ServerError::read(&body)?.into());
+                    }
+                    Some(_) => return Err(UNEXPECTED),
+                }
+            }
+            let arrived = {
+                let mut receiving = pin!(self.stream.read_buf(&mut self.received));
+                poll_fn(|context| Poll::Ready(receiving.as_mut().poll(context))).await
+            };
+            match arrived {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => return Err(Error::Io(io::ErrorKind::UnexpectedEof.into())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Err(error.into()),
+            }
+        }
+        match self.received.first() {
+            None => Ok(()),
+            Some(tag) if UNASKED.contains(tag) => Ok(()),
+            Some(_) => Err(UNEXPECTED),
+        }
+    }
+
+    /// The next message, where all of it has been received.
+    fn buffered(&mut self) -> io::Result<Option<Message>> {
+        match Header::parse(&self.received)? {
+            Some(header) if usize::try_from(header.len()).is_ok_and(|it| it <= LARGEST_ROW) => {
+                Message::parse(&mut self.received)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -199,6 +265,14 @@ impl Wire {
         loop {
             match self.receive().await? {
                 Message::AuthenticationOk => break,
+                Message::AuthenticationCleartextPassword
+                    if !(self.private || login.in_the_clear) =>
+                {
+                    return Err(Error::Protocol(
+                        "the server wants the password as it is, where others may read it; ask \
+                         for TLS with `tls`, or have the server ask for scram-sha-256",
+                    ));
+                }
                 Message::AuthenticationCleartextPassword => {
                     let password = login.password.ok_or(PASSWORD_MISSING)?;
                     frontend::password_message(password.expose(), &mut self.out)?;
@@ -295,6 +369,14 @@ impl Wire {
     }
 }
 
+/// Messages that may come at any time, the last as the server hangs up.
+const UNASKED: [u8; 4] = [
+    backend::NOTICE_RESPONSE_TAG,
+    backend::NOTIFICATION_RESPONSE_TAG,
+    backend::PARAMETER_STATUS_TAG,
+    backend::ERROR_RESPONSE_TAG,
+];
+
 /// How long what comes before a message's body is: its kind and its length.
 const HEADER: usize = 5;
 
@@ -338,6 +420,37 @@ fn longest(row: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_not_shown_to_those_who_may_listen() {
+        for (private, in_the_clear, shown) in [
+            (false, false, false),
+            (false, true, true),
+            (true, false, true),
+            (true, true, true),
+        ] {
+            let (here, mut there) = tokio::io::duplex(1 << 10);
+            there.write_all(b"R\0\0\0\x08\0\0\0\x03").await.unwrap();
+            there.write_all(b"R\0\0\0\x08\0\0\0\0").await.unwrap();
+            there.write_all(b"Z\0\0\0\x05I").await.unwrap();
+            let mut wire = Wire::new(Box::new(here), private);
+            let password = Secret::new("correct horse");
+            let login = Login {
+                user: "hallpass",
+                password: Some(&password),
+                database: "shop",
+                in_the_clear,
+                parameters: &[],
+            };
+            let done = wire.log_in(&login).await;
+            assert_eq!(done.is_ok(), shown);
+            drop(wire);
+            let mut sent = Vec::new();
+            there.read_to_end(&mut sent).await.unwrap();
+            let sent = String::from_utf8_lossy(&sent);
+            assert_eq!(sent.contains("correct horse"), shown);
+        }
+    }
 
     #[test]
     fn the_column_that_is_too_long_is_found() {
