@@ -367,6 +367,10 @@ impl Configuration {
             let message = "is for Django alone: nothing is changed in other software's tables";
             return Err(top.wrong("ejabberd.account_changes", message));
         }
+        if ejabberd.account_changes && !self.access.passwords {
+            let message = "writes passwords, and [access] passwords = false lets nobody in by one";
+            return Err(top.wrong("ejabberd.account_changes", message));
+        }
         let tickets = ejabberd.accept.contains(&EjabberdAccepted::Ticket);
         if tickets && self.tickets.is_none() && self.via.is_none() {
             let message = "has \"ticket\", and there are none without `key` in [tickets]";
