@@ -570,6 +570,36 @@ fn no_password_is_written_where_none_lets_anybody_in() {
     }
 }
 
+/// A row without a name is nobody's, and hides no other.
+#[test]
+fn an_address_of_two_accounts_is_nobodys_beside_a_row_without_a_name() {
+    let people = people();
+    people
+        .database()
+        .execute_batch(
+            "ALTER TABLE auth_user RENAME TO named;
+             CREATE TABLE auth_user AS SELECT * FROM named;
+             INSERT INTO auth_user SELECT -1, password, last_login, is_superuser, NULL, last_name,
+             email, is_staff, is_active, date_joined, first_name FROM named WHERE id = 1",
+        )
+        .unwrap();
+    for ignore_case in [false, true] {
+        let toml = format!("[access]\nlogin = [\"email\"]\nignore_case = {ignore_case}");
+        let question = password("alice@example.com", "secret");
+        people
+            .database()
+            .execute_batch("UPDATE auth_user SET email = 'zoe@example.com' WHERE id = 5")
+            .unwrap();
+        assert_eq!(ask(&mut people.authenticator(&toml), &question), "alice");
+        people
+            .database()
+            .execute_batch("UPDATE auth_user SET email = 'alice@example.com' WHERE id = 5")
+            .unwrap();
+        let verdict = ask(&mut people.authenticator(&toml), &question);
+        assert_eq!(verdict, "unknown-user", "{ignore_case}");
+    }
+}
+
 #[test]
 fn a_password_without_a_name_is_nothing() {
     let people = people();
