@@ -570,6 +570,27 @@ fn no_password_is_written_where_none_lets_anybody_in() {
     }
 }
 
+/// With rights to other columns alone, a database shows as many.
+#[test]
+fn devices_are_not_read_without_what_says_which_count() {
+    let people = people();
+    people.database().execute_batch(DEVICES).unwrap();
+    let mut site = people.authenticator(SECOND_FACTOR);
+    assert_eq!(ask(&mut site, &session(SESSION, None)), "invalid-session");
+    let question = password("alice", "secret");
+    assert_eq!(ask(&mut site, &question), "unusable-password");
+    people
+        .database()
+        .execute_batch("ALTER TABLE otp_totp_totpdevice DROP COLUMN confirmed")
+        .unwrap();
+    let mut site = people.authenticator(SECOND_FACTOR);
+    for question in [session(SESSION, None), password("alice", "secret")] {
+        let verdict = ask(&mut site, &question);
+        assert!(verdict.starts_with("unavailable"), "{verdict}");
+        assert!(verdict.contains("confirmed"), "{verdict}");
+    }
+}
+
 /// A row without a name is nobody's, and hides no other.
 #[test]
 fn an_address_of_two_accounts_is_nobodys_beside_a_row_without_a_name() {
