@@ -7,8 +7,9 @@
     ]
     AUTHENTICATION_BACKENDS = ["remote_user.JoomlaUserBackend"]
 
-Staff and superusers are not let in this way: whoever registers in Joomla under such a name would be
-that administrator. Those whose names are theirs in Joomla, too, can be listed:
+Staff, superusers, and users with groups or permissions are not let in this way: whoever registers in
+Joomla under such a name would have what they have. Those whose names are theirs in Joomla, too, can be
+listed:
 
     HALLPASS_PRIVILEGED_USERS = ["admin"]
 """
@@ -19,6 +20,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.backends import RemoteUserBackend
 from django.contrib.auth.middleware import RemoteUserMiddleware
+from django.core.exceptions import ImproperlyConfigured
 
 
 class JoomlaUserMiddleware(RemoteUserMiddleware):
@@ -41,6 +43,19 @@ class JoomlaUserMiddleware(RemoteUserMiddleware):
 class JoomlaUserBackend(RemoteUserBackend):
     """Makes the user at the first visit (`create_unknown_user`)."""
 
+    def authenticate(self, request, remote_user):
+        user = super().authenticate(request, remote_user=remote_user)
+        # A database may find one whose name differs in case or accents, and is another's in Joomla.
+        if user is None or user.get_username() != self.clean_username(remote_user):
+            return None
+        return user
+
+    async def aauthenticate(self, request, remote_user):
+        return await sync_to_async(self.authenticate)(request, remote_user)
+
+    async def aget_user(self, user_id):
+        return await sync_to_async(self.get_user)(user_id)
+
     def user_can_authenticate(self, user):
         """Asked at the login, and at every request of a session that it began."""
         return super().user_can_authenticate(user) and (
@@ -48,11 +63,18 @@ class JoomlaUserBackend(RemoteUserBackend):
         )
 
     def is_privileged(self, user):
-        """A user model of the application's own may have neither."""
-        return getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)
+        """Whether the application gave the user more than everybody has. A user model of its own may
+        have none of these fields."""
+        if getattr(user, "is_staff", False) or getattr(user, "is_superuser", False):
+            return True
+        given = [getattr(user, field, None) for field in ("groups", "user_permissions")]
+        return any(field is not None and field.exists() for field in given)
 
     def listed(self):
-        return getattr(settings, "HALLPASS_PRIVILEGED_USERS", ())
+        names = getattr(settings, "HALLPASS_PRIVILEGED_USERS", ())
+        if not isinstance(names, (list, tuple)):
+            raise ImproperlyConfigured("HALLPASS_PRIVILEGED_USERS is neither a list nor a tuple")
+        return names
 
     def configure_user(self, request, user, created=True):
         """Takes the address over, too."""

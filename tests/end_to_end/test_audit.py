@@ -217,3 +217,25 @@ def test_custom(site, directory, shell):
     result = shell(config)("audit", "--json")
     assert result.code == 75
     assert b"[custom] accounts" in result.stderr
+
+
+def test_what_was_counted_is_told_where_twins_cannot_be_looked_up(directory, shell):
+    path, config = directory / "site.sqlite3", directory / "hallpass.toml"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE users (id integer PRIMARY KEY, username text, password text)")
+        database.executemany("INSERT INTO users VALUES (?, ?, '!')", [(1, "alice"), (2, "ALICE")])
+    columns = "SELECT id, username, password FROM users WHERE"
+    custom = {
+        "user": "SELECT id, username, password FROM nowhere WHERE username = :username",
+        "accounts": f"{columns} id > :id ORDER BY id LIMIT 1000",
+    }
+    config.touch(mode=0o600)
+    for user, complete in ((custom["user"], False), (f"{columns} username = :username", True)):
+        tables = {"framework": "custom", "database": f"sqlite:{path}", "custom": custom | {"user": user}}
+        config.write_text(toml(tables))
+        result = shell(config)("audit", "--json")
+        assert result.code == 0, result
+        assert result.json["accounts"] == 2
+        assert result.json["twins_complete"] is complete, result
+        assert (b"there may be twins" in result.stderr) is not complete, result
+        assert b"2 accounts" in shell(config)("audit").stdout

@@ -136,6 +136,27 @@ RULES = {
         "checks passwords in a way of its own",
     ),
     "own-get-user": (own_backends("Forgetting"), {"first_name": "closed"}, PASSWORD, PASSWORD, "get_user of its own"),
+    "own-user-can-authenticate-in-a-copied-get-user": (
+        own_backends("ApprovingCopied"),
+        {"first_name": "closed"},
+        NEITHER,
+        None,
+        "user_can_authenticate of its own",
+    ),
+    "own-user-can-authenticate-in-a-copied-get-user-before-django": (
+        own_backends("ApprovingCopied", MODEL_BACKEND),
+        {"first_name": "closed"},
+        PASSWORD,
+        PASSWORD,
+        "sessions that it began are refused",
+    ),
+    "own-get-user-in-authenticate": (
+        own_backends("ForgettingNames"),
+        {"first_name": "closed"},
+        NEITHER,
+        None,
+        "get_user of its own",
+    ),
     "a-gate": (
         own_backends("Gate", MODEL_BACKEND),
         {"first_name": "closed"},

@@ -270,6 +270,71 @@ def test_nobody_becomes_an_administrator_by_a_name_in_joomla(world):
     assert world.user(alice) is None
 
 
+def test_nobody_gets_groups_or_permissions_by_a_name_in_joomla(world):
+    application, alice = world.application, world.log_in("alice")
+    assert world.user(alice) == "alice"
+    for give, take in [
+        ("user.groups.add(Group.objects.create(name='editors'))", "user.groups.clear()"),
+        ("user.user_permissions.add(Permission.objects.first())", "user.user_permissions.clear()"),
+    ]:
+        of_alice = (
+            "from django.contrib.auth.models import Group, Permission\n"
+            "user = User.objects.get(username='alice')\n{}\nanswer = None"
+        ).format
+        application.shell(of_alice(give))
+        assert world.user(alice) is None, give
+        assert world.user(world.log_in("alice")) is None, give
+        application.use(HALLPASS_PRIVILEGED_USERS=("alice",))
+        assert world.user(alice) == "alice", give
+        application.use(HALLPASS_PRIVILEGED_USERS=[])
+        application.shell(of_alice(take))
+        assert world.user(alice) == "alice", give
+
+
+# What a user of the application is, where Joomla has somebody of this name.
+COMES_IN = """
+import asyncio
+from django.core.exceptions import ImproperlyConfigured
+from django.test import RequestFactory
+
+if listed is not None:
+    settings.HALLPASS_PRIVILEGED_USERS = listed
+request = RequestFactory().get("/")
+try:
+    user = auth.authenticate(request, remote_user=name)
+    if hasattr(auth, "aauthenticate"):
+        assert asyncio.run(auth.aauthenticate(request, remote_user=name)) == user
+    answer = user and user.get_username()
+except ImproperlyConfigured as wrong:
+    answer = str(wrong)
+"""
+
+
+def test_a_name_that_the_database_takes_for_another_lets_nobody_in(new_site, mariadb):
+    backends = ["remote_user.JoomlaUserBackend"]
+    application = new_site(server=mariadb, AUTHENTICATION_BACKENDS=backends)
+    shutil.copy(example.EXAMPLES / "django-joomla/remote_user.py", application.directory)
+    application.make_accounts(
+        {"username": "alice", "password": SECRET},
+        {"username": "admin", "password": SECRET, "is_staff": True},
+    )
+    for name, listed, expected in [
+        ("alice", None, "alice"),
+        ("Alice", None, None),
+        ("ALICE", None, None),
+        ("álice", None, None),
+        ("admin", None, None),
+        ("admin", ["admin"], "admin"),
+        ("Admin", ["admin"], None),
+        ("Ádmin", ["admin"], None),
+        ("admin", ["Admin"], None),
+        # A part of a text would do.
+        ("admin", "administrators", "HALLPASS_PRIVILEGED_USERS is neither a list nor a tuple"),
+        ("admin", {"admin": 1}, "HALLPASS_PRIVILEGED_USERS is neither a list nor a tuple"),
+    ]:
+        assert application.shell(COMES_IN, name=name, listed=listed) == expected, (name, listed)
+
+
 def test_while_nobody_can_say_nobody_comes_in(world):
     alice = world.log_in("alice")
     assert world.user(alice) == "alice"

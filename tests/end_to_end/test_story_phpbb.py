@@ -339,6 +339,12 @@ def test_the_extension_refuses_settings_that_lock_everybody_out(world):
         else:
             assert all(word in told["error"] for word in words), told
             assert "Log in" not in told["error"] and "<b>" not in told["error"], told
+    # Settings under which members take the names of others.
+    for setting, value in (("require_activation", "0"), ("allow_namechange", "1")):
+        told = board(world, "alice", "alice", acp={"hallpass_path": "/session"}, config={setting: value})
+        assert f"config:set {setting}" in told["error"], told
+    told = board(world, "alice", "alice", acp={"allow_namechange": "0"}, config={"allow_namechange": "1"})
+    assert told["error"] is False
     # From one that did not work to one that does.
     told = board(world, "alice", "alice", where="unix:///nowhere", acp={"hallpass_address": here})
     assert told == {"began": False, "error": False, "kept": here}

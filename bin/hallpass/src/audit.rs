@@ -119,16 +119,21 @@ pub fn run(
         progress.show(count.accounts);
     }
     let deadline = || Deadline::after(configuration.limits.deadline);
+    let mut looked = true;
     count.twins = match names.twins(MOST_ALIKE, deadline) {
         Ok(twins) => twins,
+        // What has been counted holds all the same.
         Err(unavailable) => {
             progress.end();
-            complain(&unavailable.to_string());
-            return Ok(UNAVAILABLE.into());
+            looked = false;
+            complain(&format!(
+                "there may be twins, which could not be looked for: {unavailable}"
+            ));
+            Twins::default()
         }
     };
     progress.end();
-    if !count.twins.complete {
+    if !count.twins.complete && looked {
         complain("too many names look alike to look all of them up: there may be more twins");
     }
     if as_json {
@@ -177,6 +182,7 @@ impl Count {
             "superusers": self.superusers,
             "passwords": self.hashes.iter().map(hash).collect::<Vec<_>>(),
             "twins": self.twins.found.iter().map(twin).collect::<Vec<_>>(),
+            "twins_complete": self.twins.complete,
         })
         .to_string()
     }

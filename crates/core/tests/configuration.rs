@@ -171,6 +171,7 @@ fn more_errors_are_found() {
         "[ejabberd]\nunavailable = \"maybe\"",
         "[ejabberd]\naccept = [\"anything\"]",
         "[ejabberd]\naccount_changes = \"yes\"",
+        "[access]\npasswords = false\n[ejabberd]\naccount_changes = true",
         "[ejabberd]\naccept = [\"ticket\"]",
         "[daemon]\nlisten = [\"127.0.0.1:80\"]",
         "[daemon]\nlisten = [\"tcp:localhost\"]",

@@ -386,6 +386,11 @@ fn what_makes_no_sense_is_refused() {
             .to_string();
         assert!(error.contains(word), "{lines}: {error}");
     }
+    let by_id = "framework = \"custom\"\ndatabase = \"sqlite:x\"\nsession_source = \"http\"\n[http]\n\
+                 url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\n[access]\nwhere = \"1 = 1\"\n\
+                 [custom]\nuser_by_id = \"SELECT :id\"";
+    let error = site.parse(by_id).unwrap_err().to_string();
+    assert!(error.contains("access.where: has no effect"), "{error}");
     let unused = "framework = \"django\"\ndatabase = \"sqlite:x\"\n[http]\nurl = \"http://h/\"";
     assert!(
         site.parse(unused)

@@ -475,6 +475,12 @@ fn what_makes_no_sense_is_refused() {
         ("user = \"a\"\nname = \"a b\"", "php.name"),
         ("user = \"a\"\ngc_maxlifetime = -1", "php.gc_maxlifetime"),
         ("user = \"a\"\nsavepath = \"x\"", "save_path"),
+        // Its sessions give names, by which `user_by_id` finds nobody.
+        (
+            "user = \"a\"\n[database]\nurl = \"sqlite:x\"\n[custom]\nuser_by_id = \"SELECT :id\"\n\
+             [access]\nwhere = \"1 = 1\"",
+            "access.where: has no effect",
+        ),
         ("user = \"a\"\n[django]\nversion = \"5.2\"", "django"),
     ] {
         let error = site
@@ -482,6 +488,9 @@ fn what_makes_no_sense_is_refused() {
             .unwrap_err();
         assert!(error.to_string().contains(word), "{lines}: {error}");
     }
+    let of_ids = "framework = \"php\"\ndatabase = \"sqlite:x\"\n[php]\nuser_id = \"b\"\n[custom]\n\
+                  user_by_id = \"SELECT :id\"\n[access]\nwhere = \"1 = 1\"";
+    site.parse(of_ids).expect("accounts are looked up");
 }
 
 #[test]

@@ -62,6 +62,21 @@ fn alices_cookies() -> String {
     format!("phpbb3_57hpu_u=58; phpbb3_57hpu_k={ALICE_KEY}; phpbb3_57hpu_sid={ALICE}")
 }
 
+/// Whether passwords are checked elsewhere is read of `config`, also where the board itself is asked
+/// for sessions.
+#[test]
+fn the_rights_that_are_wanted_are_those_that_are_used() {
+    let site = site();
+    let http = "[http]\nurl = \"http://127.0.0.1/\"\ncookie = \"c\"\nusername = \"/u\"";
+    let asked = site.authenticator(&format!(
+        "framework = \"phpbb\"\nsession_source = \"http\"\ndatabase = \"mysql://h@127.0.0.1/forum\"\n\
+         [phpbb]\nconfiguration = \"config.php\"\n{http}"
+    ));
+    let grants = asked.grants();
+    assert!(grants.contains("phpbb_users"), "{grants}");
+    assert!(grants.contains("phpbb_config"), "{grants}");
+}
+
 #[test]
 fn passwords_are_right_or_wrong_as_phpbb_said() {
     let site = site();

@@ -4,7 +4,12 @@
 
 mod site;
 
-use hallpass_core::{ClaimedName, Conditions, Credential, Question, Requirement, Secret};
+use std::time::{Duration, SystemTime};
+
+use hallpass_core::{
+    Change, ClaimedName, Conditions, Credential, Deadline, Question, Reason, Requirement, Secret,
+    Verdict,
+};
 use site::{Site, ask, ask_at, encoded, password, session, vouched};
 
 const SESSION: &str = "abcdefghijklmnopqrstuvwxyz012345";
@@ -518,6 +523,102 @@ fn where_passwords_are_off_sessions_alone_let_anybody_in() {
     assert_eq!(ask(&mut site, &session(SESSION, None)), "alice");
     assert_eq!(ask(&mut site, &session(SESSION, Some("alice"))), "alice");
     assert_eq!(ask(&mut site, &vouched("alice")), "alice");
+}
+
+const DEVICES: &str = "CREATE TABLE otp_totp_totpdevice (id integer PRIMARY KEY, user_id integer, \
+                       confirmed bool); INSERT INTO otp_totp_totpdevice VALUES (1, 1, 1)";
+const SECOND_FACTOR: &str = "django.second_factor = [\"otp_totp_totpdevice\"]";
+
+#[test]
+fn no_password_is_written_where_none_lets_anybody_in() {
+    let people = people();
+    people.database().execute_batch(DEVICES).unwrap();
+    let stored = || -> Vec<(String, String)> {
+        let database = people.database();
+        let mut statement = database
+            .prepare("SELECT username, password FROM auth_user ORDER BY id")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let before = stored();
+    let set = |name: &str| Change::SetPassword {
+        name: name.to_owned(),
+        password: Secret::new("new"),
+    };
+    let register = Change::Register {
+        name: "erin".to_owned(),
+        password: Secret::new("new"),
+    };
+    for (toml, change, refused) in [
+        ("[access]\npasswords = false", set("alice"), true),
+        ("[access]\npasswords = false", set("nobody"), true),
+        ("[access]\npasswords = false", register, true),
+        // Of alice a second factor is asked, and of Bob none.
+        (SECOND_FACTOR, set("alice"), true),
+        (SECOND_FACTOR, set("Bob"), false),
+    ] {
+        let mut site = people.authenticator(toml);
+        let deadline = Deadline::after(Duration::from_secs(60));
+        match (site.change(&change, SystemTime::now(), deadline), refused) {
+            (Verdict::Denied(Reason::NotPermitted), true) => assert_eq!(stored(), before),
+            (Verdict::Granted(_), false) => assert_ne!(stored(), before),
+            (verdict, _) => panic!("{toml}: {change:?}: {verdict:?}"),
+        }
+    }
+}
+
+/// With rights to other columns alone, a database shows as many.
+#[test]
+fn devices_are_not_read_without_what_says_which_count() {
+    let people = people();
+    people.database().execute_batch(DEVICES).unwrap();
+    let mut site = people.authenticator(SECOND_FACTOR);
+    assert_eq!(ask(&mut site, &session(SESSION, None)), "invalid-session");
+    let question = password("alice", "secret");
+    assert_eq!(ask(&mut site, &question), "unusable-password");
+    people
+        .database()
+        .execute_batch("ALTER TABLE otp_totp_totpdevice DROP COLUMN confirmed")
+        .unwrap();
+    let mut site = people.authenticator(SECOND_FACTOR);
+    for question in [session(SESSION, None), password("alice", "secret")] {
+        let verdict = ask(&mut site, &question);
+        assert!(verdict.starts_with("unavailable"), "{verdict}");
+        assert!(verdict.contains("confirmed"), "{verdict}");
+    }
+}
+
+/// A row without a name is nobody's, and hides no other.
+#[test]
+fn an_address_of_two_accounts_is_nobodys_beside_a_row_without_a_name() {
+    let people = people();
+    people
+        .database()
+        .execute_batch(
+            "ALTER TABLE auth_user RENAME TO named;
+             CREATE TABLE auth_user AS SELECT * FROM named;
+             INSERT INTO auth_user SELECT -1, password, last_login, is_superuser, NULL, last_name,
+             email, is_staff, is_active, date_joined, first_name FROM named WHERE id = 1",
+        )
+        .unwrap();
+    for ignore_case in [false, true] {
+        let toml = format!("[access]\nlogin = [\"email\"]\nignore_case = {ignore_case}");
+        let question = password("alice@example.com", "secret");
+        people
+            .database()
+            .execute_batch("UPDATE auth_user SET email = 'zoe@example.com' WHERE id = 5")
+            .unwrap();
+        assert_eq!(ask(&mut people.authenticator(&toml), &question), "alice");
+        people
+            .database()
+            .execute_batch("UPDATE auth_user SET email = 'alice@example.com' WHERE id = 5")
+            .unwrap();
+        let verdict = ask(&mut people.authenticator(&toml), &question);
+        assert_eq!(verdict, "unknown-user", "{ignore_case}");
+    }
 }
 
 #[test]

@@ -34,6 +34,11 @@ impl Authenticator {
         if malformed_name(change.name()) {
             return Ok(Err(Reason::Malformed));
         }
+        // A password that lets nobody in at the site's own wish is not written either.
+        let sets = !matches!(change, Change::Deactivate { .. });
+        if sets && !self.access.passwords {
+            return Ok(Err(Reason::NotPermitted));
+        }
         let encoded = match change {
             Change::Deactivate { .. } => String::new(),
             Change::SetPassword { password, .. } | Change::Register { password, .. } => {
@@ -49,6 +54,10 @@ impl Authenticator {
             Change::SetPassword { name, .. } => {
                 match existing(directory, access, changes, name, now)? {
                     Ok(account) => {
+                        let refused = directory.refuses_passwords(changes.queries(), &account)?;
+                        if refused.is_some() {
+                            return Ok(Err(Reason::NotPermitted));
+                        }
                         let done = directory.set_password(changes, &account, &encoded)?;
                         Ok(done.map(|()| account.identity()))
                     }

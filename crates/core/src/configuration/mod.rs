@@ -310,7 +310,8 @@ impl Configuration {
             }
         };
         let via = Via::read(&mut top)?;
-        let accounts = (!nowhere && framework.looks_accounts_up()).then_some(&database.location);
+        let accounts =
+            (!nowhere && framework.looks_accounts_up(asks_the_site)).then_some(&database.location);
         let access = Access::read(top.section("access")?, accounts)?;
         let configuration = Self {
             path: path.to_owned(),
@@ -366,6 +367,10 @@ impl Configuration {
             let message = "is for Django alone: nothing is changed in other software's tables";
             return Err(top.wrong("ejabberd.account_changes", message));
         }
+        if ejabberd.account_changes && !self.access.passwords {
+            let message = "writes passwords, and [access] passwords = false lets nobody in by one";
+            return Err(top.wrong("ejabberd.account_changes", message));
+        }
         let tickets = ejabberd.accept.contains(&EjabberdAccepted::Ticket);
         if tickets && self.tickets.is_none() && self.via.is_none() {
             let message = "has \"ticket\", and there are none without `key` in [tickets]";
@@ -388,10 +393,16 @@ impl Framework {
     }
 
     /// Whether accounts are looked up in the database, and not only called what a session says.
-    fn looks_accounts_up(&self) -> bool {
+    /// `user_by_id` looks none up where sessions, or the site that is asked for them, give names.
+    fn looks_accounts_up(&self, asks_the_site: bool) -> bool {
+        let by_id = |custom: &Custom| custom.user_by_id.is_some() && !asks_the_site;
         match self {
-            Self::Custom(custom) | Self::Php(_, custom) => {
-                custom.user.is_some() || custom.user_by_id.is_some()
+            Self::Custom(custom) => {
+                custom.user.is_some() || (custom.session.is_some() && by_id(custom))
+            }
+            Self::Php(php, custom) => {
+                let ids = matches!(php.user, Some(PhpUser::Id(_)));
+                custom.user.is_some() || (ids && by_id(custom))
             }
             Self::Django(_) | Self::Joomla(_) | Self::Phpbb(_) => true,
         }

@@ -10,7 +10,10 @@ impl Examination<'_> {
     /// Whether all that is read is there.
     pub(super) fn tables(&mut self) -> bool {
         let mut needs = self.site.directory.needs();
-        needs.extend(self.site.sessions.needs());
+        // Both may read a table.
+        let mut of_sessions = self.site.sessions.needs();
+        of_sessions.retain(|needed| !needs.contains(needed));
+        needs.extend(of_sessions);
         let deadline = self.deadline();
         let (before, mut tables, mut statements) = (self.findings.len(), 0, 0);
         let mut missing: Vec<&Table> = Vec::new();

@@ -133,6 +133,10 @@ fn passwords(rules: &Rules, model: &str) -> Option<String> {
                     format!("{} has a user_can_authenticate of its own", backend.path)
                 });
             }
+            // It may ask it.
+            (Method::Plain, _) if backend.get_user == Method::Own => {
+                own.get_or_insert_with(|| format!("{} has a get_user of its own", backend.path));
+            }
             (Method::Django | Method::Plain, _) => return None,
             // It may refuse those whom later ones would take.
             (Method::Own, _) => {
@@ -173,7 +177,8 @@ fn sessions(rules: &Rules, model: &str, expressed: &mut Expressed) {
     let mut refused = Vec::new();
     for backend in &rules.backends {
         match (backend.get_user, backend.user_can_authenticate) {
-            (Method::Django, Method::Own) => {
+            // One that is copied from Django's asks it, too.
+            (Method::Django | Method::Plain, Method::Own) => {
                 refused.push((backend, "user_can_authenticate"));
             }
             (Method::Own, _) => refused.push((backend, "get_user")),

@@ -14,7 +14,7 @@ use crate::site::{Needed, Overlooked, Table, quoted};
 /// The tables of django-otp's own devices, of django-two-factor-auth's and others' that are made of
 /// them, and of django-allauth's.
 const KNOWN: [&str; 10] = [
-    "mfa_authenticator",
+    ALLAUTH,
     "otp_email_emaildevice",
     "otp_hotp_hotpdevice",
     "otp_static_staticdevice",
@@ -25,6 +25,15 @@ const KNOWN: [&str; 10] = [
     "phonenumber_phonedevice",
     "two_factor_phonedevice",
 ];
+
+/// The one of [`KNOWN`] without a column `confirmed`.
+const ALLAUTH: &str = "mfa_authenticator";
+
+/// Whether `table` is known for one of django-otp's devices. Where its column `confirmed` is not
+/// seen, it may not be read.
+fn holds_devices(table: &str) -> bool {
+    KNOWN.contains(&table) && table != ALLAUTH
+}
 
 /// The second factors that the database has, where nothing is said of them.
 pub(super) fn overlooked(queries: &mut Queries<'_>) -> Result<Option<Overlooked>, Unavailable> {
@@ -144,7 +153,11 @@ impl SecondFactor {
         self.tables.iter().map(|name| {
             Needed::Table(Table {
                 name: name.clone(),
-                columns: vec!["id".to_owned(), "user_id".to_owned()],
+                columns: ["id", "user_id"]
+                    .into_iter()
+                    .chain(holds_devices(name).then_some("confirmed"))
+                    .map(str::to_owned)
+                    .collect(),
                 sought: vec!["user_id".to_owned()],
                 key: "django.second_factor",
                 optional: false,
@@ -163,6 +176,12 @@ impl Prepared {
                 return Err(Unavailable::new(format!(
                     "the database has no table {table} with a column user_id: is [django] \
                      second_factor right?"
+                )));
+            }
+            if holds_devices(table) && !has("confirmed") {
+                return Err(Unavailable::new(format!(
+                    "the column confirmed of {table} is not there, or may not be read: it says \
+                     which devices of django-otp count"
                 )));
             }
             key.get_or_insert_with(|| key_kind(&columns, "user_id"));

@@ -186,8 +186,10 @@ impl Statements {
                 .then(|| permission(groups_table.as_deref(), permissions_table.as_deref(), &key))
                 .flatten(),
             by_username: format!("{select} WHERE {username} = :name"),
-            by_login: any(&login, |column| format!("{column} = :name"))
-                .map(|condition| format!("{select} WHERE {condition}")),
+            by_login: any(&login, |column| {
+                named(column, &username, format!("{column} = :name"))
+            })
+            .map(|condition| format!("{select} WHERE {condition}")),
             indexed,
             by_id,
             select,
@@ -247,7 +249,8 @@ impl Statements {
             return None;
         }
         let condition = any(&self.login, |column| {
-            queries.same_but_for_case(column, name)
+            let condition = queries.same_but_for_case(column, name);
+            named(column, &self.username, condition)
         })?;
         Some(format!("{} WHERE {condition}", self.select))
     }
@@ -257,6 +260,15 @@ impl Statements {
         let condition = queries.same_but_for_case(&self.username, name);
         format!("{} WHERE {condition}", self.select)
     }
+}
+
+/// `condition`, a condition on `column`, of accounts that have a name: a row without one is nobody's,
+/// and must not stand for the second of two.
+fn named(column: &str, username: &str, condition: String) -> String {
+    if column == username {
+        return condition;
+    }
+    format!("({condition} AND {username} IS NOT NULL)")
 }
 
 /// The condition that holds where that of any of `columns` does; `None` where there are none.

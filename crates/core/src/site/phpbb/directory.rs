@@ -299,6 +299,7 @@ impl Directory for Accounts {
             "user_email",
         ];
         vec![
+            Needed::table(full("config"), key, &["config_name", "config_value"]),
             Needed::table(full("users"), key, &users),
             Needed::table(full("groups"), key, &["group_id", "group_name"]),
             Needed::table(

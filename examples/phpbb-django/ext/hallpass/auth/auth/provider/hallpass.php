@@ -94,6 +94,12 @@ class hallpass extends \phpbb\auth\provider\base
 				. ' activation</em> to <em>Disable registration</em> first'
 				. ' (<code>bin/phpbbcli.php config:set require_activation 3</code>).';
 		}
+		if ((int) ($this->config['allow_namechange'] ?? 0) !== 0)
+		{
+			return 'Members of this forum can change their names by themselves, also to that of somebody else on the other'
+				. ' site, who would be given that profile. Under <em>User registration settings</em>, switch <em>Allow'
+				. ' username changes</em> off first (<code>bin/phpbbcli.php config:set allow_namechange 0</code>).';
+		}
 		return false;
 	}
 
