@@ -232,7 +232,10 @@ impl Directory for Accounts {
         if allow_missing_second_factor {
             return Ok(None);
         }
-        let step = statements.second_steps.after_password(
+        let second_steps = statements
+            .second_steps
+            .known(queries, statements.extensions.as_ref())?;
+        let step = second_steps.after_password(
             queries,
             extensions.as_ref(),
             &statements.groups,
@@ -248,10 +251,16 @@ impl Directory for Accounts {
         &mut self,
         queries: &mut Queries<'_>,
     ) -> Result<Option<String>, Unavailable> {
-        let Some(statements) = &self.statements(queries)?.extensions else {
+        let allow_missing_second_factor = self.allow_missing_second_factor;
+        let statements = self.statements(queries)?;
+        let extensions = statements.extensions.as_ref();
+        if !allow_missing_second_factor {
+            statements.second_steps.check(queries, extensions)?;
+        }
+        let Some(extensions) = extensions else {
             return Ok(None);
         };
-        let on = statements.read(queries)?.check_passwords();
+        let on = extensions.read(queries)?.check_passwords();
         let told = "the plug-in \"Authentication - Joomla\" is off, or not for guests";
         Ok((!on).then(|| told.to_owned()))
     }
@@ -272,7 +281,11 @@ impl Directory for Accounts {
         match &self.statements {
             Some(statements) => {
                 tables.extend(statements.groups.tables(prefix));
-                if matches!(statements.second_steps, SecondSteps::Table { .. }) {
+                let steps = &statements.second_steps;
+                if matches!(
+                    steps,
+                    SecondSteps::Table { .. } | SecondSteps::Hidden { .. }
+                ) {
                     tables.push(format!("{prefix}user_mfa"));
                 }
                 if statements.extensions.is_some() {

@@ -6,6 +6,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row};
 use serde_json::Value as Json;
 
+use super::groups::Groups;
 use super::{integer, table};
 
 /// The most rows that are read of either table.
@@ -22,6 +23,7 @@ const OWN_METHODS: [&str; 5] = ["email", "fixed", "totp", "webauthn", "yubikey"]
 pub(super) struct Statements {
     extensions: String,
     levels: String,
+    methods: String,
 }
 
 /// The extensions that decide who may log in, as they are now.
@@ -40,12 +42,16 @@ pub(super) struct Extensions {
 }
 
 impl Statements {
-    /// `None` where the database has no `#__extensions`: Joomla 1.5, and parts of a site.
+    /// `None` where the database has no `#__extensions`: Joomla 1.5, and parts of a site. Where the
+    /// user has no right to know, reading fails, as it does where there is a table without a right
+    /// to it.
     pub(super) fn new(
         prefix: &str,
+        groups: &Groups,
         queries: &mut Queries<'_>,
     ) -> Result<Option<Self>, Unavailable> {
-        if queries.columns(&format!("{prefix}extensions"))?.is_empty() {
+        let name = format!("{prefix}extensions");
+        if queries.columns(&name)?.is_empty() && (groups.are_old() || !queries.hides(&name)?) {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -61,7 +67,16 @@ impl Statements {
                 "SELECT \"id\", \"rules\" FROM {}",
                 table(prefix, "viewlevels")
             ),
+            methods: format!(
+                "SELECT 1 FROM {} WHERE \"type\" = 'plugin' AND \"folder\" = 'multifactorauth'",
+                table(prefix, "extensions")
+            ),
         }))
+    }
+
+    /// Whether there are plug-ins for second factors as they are since 4.2, on or off.
+    pub(super) fn has_methods(&self, queries: &mut Queries<'_>) -> Result<bool, Unavailable> {
+        Ok(!queries.rows(&self.methods, &[], 1)?.is_empty())
     }
 
     pub(super) fn read(&self, queries: &mut Queries<'_>) -> Result<Extensions, Unavailable> {

@@ -203,10 +203,11 @@ impl Sessions {
             None => {
                 let columns = queries.columns(&format!("{}users", self.prefix))?;
                 let column = columns.iter().any(|column| column.name == "otpKey");
+                let groups = Groups::new(&self.prefix, queries)?;
                 Box::new(Steps {
                     steps: SecondSteps::new(&self.prefix, column, queries)?,
-                    groups: Groups::new(&self.prefix, queries)?,
-                    extensions: Extensions::new(&self.prefix, queries)?,
+                    extensions: Extensions::new(&self.prefix, &groups, queries)?,
+                    groups,
                 })
             }
         };
@@ -218,13 +219,17 @@ impl Sessions {
 
 impl Steps {
     fn step(&self, queries: &mut Queries<'_>, user: i64) -> Result<Option<Step>, Unavailable> {
+        let steps = self.steps.known(queries, self.extensions.as_ref())?;
+        // Before 4.2 whoever has a session has shown all that there is to show.
+        if !matches!(steps, SecondSteps::Table { .. }) {
+            return Ok(None);
+        }
         let extensions = match &self.extensions {
             Some(statements) => Some(statements.read(queries)?),
             None => None,
         };
         let user = Value::Integer(user);
-        self.steps
-            .in_session(queries, extensions.as_ref(), &self.groups, &user)
+        steps.in_session(queries, extensions.as_ref(), &self.groups, &user)
     }
 }
 

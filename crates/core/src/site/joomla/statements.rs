@@ -76,6 +76,7 @@ impl Statements {
                     false => queries.indexed(&name)?.iter().any(|it| it == column),
                 };
         }
+        let groups = Groups::new(prefix, queries)?;
         Ok(Self {
             by_login: format!(
                 "{select} WHERE {}",
@@ -88,9 +89,9 @@ impl Statements {
             some_hashes: format!(
                 "SELECT \"password\" FROM {users} ORDER BY \"id\" DESC LIMIT {SOME_HASHES}"
             ),
-            groups: Groups::new(prefix, queries)?,
             second_steps: SecondSteps::new(prefix, has("otpKey"), queries)?,
-            extensions: extensions::Statements::new(prefix, queries)?,
+            extensions: extensions::Statements::new(prefix, &groups, queries)?,
+            groups,
             select,
         })
     }
