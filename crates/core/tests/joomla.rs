@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hallpass_core::Authenticator;
 
 use self::recorded::{
-    Site, ask, explained, identity, in_group, password, session, session_of, vouched,
+    Site, ask, ask_after, explained, identity, in_group, password, session, session_of, vouched,
 };
 
 const DUMP: &str = include_str!("data/joomla-4.4.0.sql");
@@ -354,6 +354,28 @@ fn a_second_factor_that_was_not_shown_keeps_out() {
         "unusable-password second-factor"
     );
     assert_eq!(ask(&mut older, &session(ALICE), TIME), "alice");
+}
+
+#[test]
+fn a_site_that_is_upgraded_meanwhile_has_its_second_factors_honoured() {
+    let site = site();
+    let mut joomla = authenticator(&site, "");
+    assert_eq!(
+        ask(&mut joomla, &password("alice", PASSWORD), TIME),
+        "alice"
+    );
+    site.run("UPDATE jos_session SET data = NULL");
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice");
+    site.run(
+        "CREATE TABLE jos_user_mfa (id INTEGER, user_id INTEGER, method TEXT);
+         INSERT INTO jos_user_mfa VALUES (1, 277, 'totp')",
+    );
+    for (question, expected) in [
+        (password("alice", PASSWORD), "unusable-password"),
+        (session(ALICE), "invalid-session"),
+    ] {
+        assert_eq!(ask_after(&mut joomla, &question, TIME, 61), expected);
+    }
 }
 
 /// The tables and rows of a Joomla 4.4.0 that the recorded site lacks, with all plug-ins on.

@@ -4,9 +4,9 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
-use super::integer;
 use super::second_step::{SecondSteps, Step};
 use super::statements::{SOME_HASHES, Statements};
+use super::{Learned, integer};
 use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Joomla, LoginField};
@@ -23,7 +23,7 @@ pub(super) struct Accounts {
     access: Access,
     allow_require_reset: bool,
     allow_missing_second_factor: bool,
-    statements: Option<Statements>,
+    statements: Option<Learned<Statements>>,
 }
 
 impl Accounts {
@@ -38,12 +38,19 @@ impl Accounts {
     }
 
     fn statements(&mut self, queries: &mut Queries<'_>) -> Result<&Statements, Unavailable> {
-        if self.statements.is_none() {
-            self.statements = Some(Statements::new(&self.prefix, &self.access, queries)?);
-        }
-        self.statements
-            .as_ref()
+        self.statements = match self.statements.take().filter(|it| it.lasts(queries)) {
+            Some(learned) => Some(learned),
+            None => {
+                let statements = Statements::new(&self.prefix, &self.access, queries)?;
+                Some(Learned::new(statements, queries))
+            }
+        };
+        self.known()
             .ok_or_else(|| Unavailable::new("no statements were made"))
+    }
+
+    fn known(&self) -> Option<&Statements> {
+        self.statements.as_ref().map(|learned| &learned.known)
     }
 
     fn accounts(
@@ -145,9 +152,7 @@ impl Directory for Accounts {
         let indexed = |statements: &Statements| statements.indexed;
         match (&**login, ignore_case) {
             ([LoginField::Username], false) => false,
-            _ => {
-                (*ignore_case && !name.is_ascii()) || !self.statements.as_ref().is_some_and(indexed)
-            }
+            _ => (*ignore_case && !name.is_ascii()) || !self.known().is_some_and(indexed),
         }
     }
 
@@ -278,7 +283,7 @@ impl Directory for Accounts {
     fn tables(&self) -> Vec<String> {
         let prefix = &self.prefix;
         let mut tables = vec![format!("{prefix}users")];
-        match &self.statements {
+        match self.known() {
             Some(statements) => {
                 tables.extend(statements.groups.tables(prefix));
                 let steps = &statements.second_steps;
