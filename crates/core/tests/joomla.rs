@@ -438,6 +438,23 @@ fn a_second_step_is_pending_where_joomla_asks_for_one() {
             ],
             "",
         ),
+        // A level names accounts by negative numbers: alice is 277.
+        (
+            vec![
+                TOTP,
+                "UPDATE jos_extensions SET access = 6 WHERE element = 'totp'",
+                "UPDATE jos_viewlevels SET rules = '[8,-277]' WHERE id = 6",
+            ],
+            SHOW,
+        ),
+        (
+            vec![
+                TOTP,
+                "UPDATE jos_extensions SET access = 6 WHERE element = 'totp'",
+                "UPDATE jos_viewlevels SET rules = '[277,-2,-278]' WHERE id = 6",
+            ],
+            "",
+        ),
         (
             vec![
                 TOTP,

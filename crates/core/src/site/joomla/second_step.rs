@@ -5,9 +5,9 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
-use super::extensions::{Extensions, Statements};
+use super::extensions::{Extensions, Statements, Viewer};
 use super::groups::Groups;
-use super::table;
+use super::{integer, table};
 
 /// The most second factors of one account that are looked at.
 const MOST: usize = 1000;
@@ -121,8 +121,8 @@ impl SecondSteps {
             return self.in_session(queries, extensions, groups, id);
         };
         let set = method_left(queries, statement, id)?.is_some();
-        let groups = ids(groups, queries, id)?;
-        let asked = set && extensions.is_none_or(|extensions| extensions.offer_old(&groups));
+        let viewer = viewer(groups, queries, id)?;
+        let asked = set && extensions.is_none_or(|extensions| extensions.offer_old(&viewer));
         Ok(asked.then_some(Step::Show))
     }
 
@@ -151,11 +151,11 @@ impl SecondSteps {
         let Some(extensions) = extensions else {
             return Ok((!set.is_empty()).then_some(Step::Show));
         };
-        let groups = ids(groups, queries, id)?;
-        let is_in = |listed: &[i64]| listed.iter().any(|group| groups.contains(group));
+        let viewer = viewer(groups, queries, id)?;
+        let is_in = |listed: &[i64]| listed.iter().any(|group| viewer.groups.contains(group));
         let forced = is_in(&extensions.forced);
         let exempt = is_in(&extensions.exempt) && !forced;
-        let pending = set.iter().any(|method| extensions.offer(&groups, method));
+        let pending = set.iter().any(|method| extensions.offer(&viewer, method));
         Ok(match (pending, forced) {
             (true, _) if !exempt => Some(Step::Show),
             (false, true) => Some(Step::SetUp),
@@ -164,9 +164,12 @@ impl SecondSteps {
     }
 }
 
-fn ids(groups: &Groups, queries: &mut Queries<'_>, id: &Value) -> Result<Vec<i64>, Unavailable> {
+fn viewer(groups: &Groups, queries: &mut Queries<'_>, id: &Value) -> Result<Viewer, Unavailable> {
     let groups = groups.of(queries, id)?;
-    Ok(groups.into_iter().map(|group| group.id).collect())
+    Ok(Viewer {
+        id: integer(id).unwrap_or_default(),
+        groups: groups.into_iter().map(|group| group.id).collect(),
+    })
 }
 
 /// The method in `otpKey`, `METHOD:SECRET`.
