@@ -179,6 +179,29 @@ fn a_name_that_is_anothers_address_is_neithers() {
 }
 
 #[test]
+fn rows_that_are_nobodys_hide_no_account() {
+    let site = site();
+    // Between two accounts that one address is of.
+    site.run(
+        "INSERT INTO jos_users (id, name, username, email, password, block) VALUES
+             (278000, '', '', 'alice@example.org', '', 0),
+             (278001, '', 'second', 'alice@example.org', '', 0);
+         CREATE INDEX by_email ON jos_users (email)",
+    );
+    for ignore_case in [false, true] {
+        let text = toml(&format!(
+            "[access]\nignore_case = {ignore_case}\nlogin = [\"email\"]"
+        ));
+        let mut joomla = site.authenticator(&text);
+        let question = password("alice@example.org", PASSWORD);
+        assert_eq!(ask(&mut joomla, &question, TIME), "unknown-user");
+        site.run("UPDATE jos_users SET email = '' WHERE id = 278001");
+        assert_eq!(ask(&mut joomla, &question, TIME), "alice");
+        site.run("UPDATE jos_users SET email = 'alice@example.org' WHERE id = 278001");
+    }
+}
+
+#[test]
 fn accounts_that_do_not_meet_the_condition_are_inactive() {
     let site = site();
     let text = toml("[access]\nwhere = \"account.name NOT LIKE '%(left)'\"");
