@@ -295,6 +295,65 @@ def test_what_joomla_wants_beyond_a_password_is_wanted_here(joomla):
             joomla.run(f'DROP TABLE IF EXISTS "{table}"')
 
 
+def test_tables_that_may_not_be_read_let_nobody_in(joomla):
+    """A user with rights to single tables, as an earlier version of Hallpass asked for: MySQL tells
+    it nothing of the others, and PostgreSQL refuses them."""
+    alice, recorded = SESSIONS["alice"], joomla.recorded
+    tables = ["jos_users", "jos_session", "jos_usergroups", "jos_user_usergroup_map"]
+    user = f"early_{recorded.name}"
+
+    def grant(*tables: str, verb: str = "GRANT", to: str = "TO") -> None:
+        joomla.run(*(f'{verb} SELECT ON "{table}" {to} {user}' for table in tables))
+
+    def unavailable(result) -> None:
+        assert result.json["verdict"] == "unavailable", result.json
+        assert "hallpass grants" in result.json["cause"]
+
+    def needs_rights() -> None:
+        found = shell("doctor", "--json").json["findings"]
+        problems = [it for it in found if it["status"] == "problem"]
+        assert {it["check"] for it in problems} == {"rights"}, problems
+        assert all("hallpass grants" in it["mend"] for it in problems), problems
+
+    password = literal(DATABASE_PASSWORD)
+    how = "IDENTIFIED BY" if recorded.mysql else "LOGIN PASSWORD"
+    plugin = "UPDATE \"jos_extensions\" SET \"enabled\" = 0 WHERE \"folder\" = 'authentication'"
+    try:
+        recorded.server.execute(f"CREATE USER {user} {how} {password}")
+        joomla.run(*EXTENSIONS, plugin)
+        grant(*tables, "jos_user_mfa")
+        shell = joomla.asked(user=user)
+        unavailable(shell.check("alice", PASSWORD))
+        # What was recorded says that a second factor was shown; without data nobody knows.
+        assert said(shell.session(alice)) == "alice"
+        with joomla.changed('UPDATE "jos_session" SET "data" = NULL'):
+            unavailable(shell.session(alice))
+        needs_rights()
+        grant("jos_extensions", "jos_viewlevels")
+        assert said(shell.check("alice", PASSWORD)) == "unusable-password"
+        joomla.run('UPDATE "jos_extensions" SET "enabled" = 1')
+        assert said(shell.check("alice", PASSWORD)) == "alice"
+        grant("jos_user_mfa", verb="REVOKE", to="FROM")
+        unavailable(shell.check("alice", PASSWORD))
+        with joomla.changed('UPDATE "jos_session" SET "data" = NULL'):
+            unavailable(shell.session(alice))
+        needs_rights()
+        # Joomla before 4.2 has no such table, and no such methods.
+        joomla.run(
+            'DROP TABLE "jos_user_mfa"',
+            "DELETE FROM \"jos_extensions\" WHERE \"folder\" = 'multifactorauth'",
+        )
+        assert said(shell.check("alice", PASSWORD)) == "alice"
+        with joomla.changed('UPDATE "jos_session" SET "data" = NULL'):
+            assert said(shell.session(alice)) == "alice"
+    finally:
+        for table in ["jos_extensions", "jos_viewlevels", "jos_user_mfa"]:
+            joomla.run(f'DROP TABLE IF EXISTS "{table}"')
+        if not recorded.mysql:
+            recorded.server.execute(f"DROP OWNED BY {user}", recorded.name)
+        recorded.server.execute(f"DROP USER {user}")
+
+
 def at_this_time(data: str) -> str:
     """A session's data, whose last request is now."""
     encoded = data.split('"')[1]

@@ -26,8 +26,8 @@ use crate::configuration::Limits;
 /// names that are guessed mean no account.
 ///
 /// An address from which somebody has lately logged in by a name, or to an account, keeps a budget
-/// of its own for it, whatever others have guessed. A right password clears no count, or a guesser
-/// would gain from every login of the owner's.
+/// of its own for it, whatever others have guessed, at that address too: many may share one. A right
+/// password clears no count and no budget, or a guesser would gain from every login of the owner's.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     limits: Limits,
@@ -162,28 +162,28 @@ impl Throttle {
 
 impl State {
     fn admits(&self, attempt: &Attempt, limits: &Limits, now: SystemTime) -> bool {
-        let client_may = attempt
-            .client
-            .is_none_or(|client| !self.reached(client, limits, now));
-        client_may && self.admits_identity(attempt.name, attempt.client, limits, now)
+        let reached = |key| self.reached(key, limits, now);
+        let held = reached(attempt.name) || attempt.client.is_some_and(reached);
+        !held || self.has_budget(attempt.name, attempt.client, limits, now)
     }
 
     fn admits_account(&self, attempt: &Attempt, limits: &Limits, now: SystemTime) -> bool {
-        attempt
-            .account
-            .is_none_or(|account| self.admits_identity(account, attempt.client, limits, now))
+        attempt.account.is_none_or(|account| {
+            !self.reached(account, limits, now)
+                || self.has_budget(account, attempt.client, limits, now)
+        })
     }
 
-    fn admits_identity(
+    /// Whether somebody has lately logged in to `identity` from `client`, and there is something left
+    /// of the budget.
+    fn has_budget(
         &self,
         identity: u64,
         client: Option<u64>,
         limits: &Limits,
         now: SystemTime,
     ) -> bool {
-        let budget =
-            || client.is_some_and(|client| self.familiar.admits(identity, client, limits, now));
-        !self.reached(identity, limits, now) || budget()
+        client.is_some_and(|client| self.familiar.admits(identity, client, limits, now))
     }
 
     fn reached(&self, key: u64, limits: &Limits, now: SystemTime) -> bool {

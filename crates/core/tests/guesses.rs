@@ -91,12 +91,15 @@ fn an_address_that_has_logged_in_is_not_locked_out_by_others() {
             "alice"
         );
     }
-    // Its own guesses count, and it has no more of them than any other.
+    // Guesses at that address hold whoever has not logged in there.
     for name in ["alice", "bob", "alice"] {
         assert_eq!(ask_from(name, "wrong", "192.0.2.1"), "wrong-password");
     }
-    assert_eq!(ask_from("alice", "secret", "192.0.2.1"), "throttled");
     assert_eq!(ask_from("bob", "secret", "192.0.2.1"), "throttled");
+    assert_eq!(ask_from("alice", "secret", "192.0.2.1"), "alice");
+    // It has no more of them than any other, whoever logs in meanwhile.
+    assert_eq!(ask_from("alice", "wrong", "192.0.2.1"), "wrong-password");
+    assert_eq!(ask_from("alice", "secret", "192.0.2.1"), "throttled");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hallpass_core::Authenticator;
 
 use self::recorded::{
-    Site, ask, explained, identity, in_group, password, session, session_of, vouched,
+    Site, ask, ask_after, explained, identity, in_group, password, session, session_of, vouched,
 };
 
 const DUMP: &str = include_str!("data/joomla-4.4.0.sql");
@@ -176,6 +176,29 @@ fn a_name_that_is_anothers_address_is_neithers() {
     let mut joomla = site.authenticator(&text);
     let name = "alice@example.org";
     assert_eq!(ask(&mut joomla, &vouched(name), TIME), name);
+}
+
+#[test]
+fn rows_that_are_nobodys_hide_no_account() {
+    let site = site();
+    // Between two accounts that one address is of.
+    site.run(
+        "INSERT INTO jos_users (id, name, username, email, password, block) VALUES
+             (278000, '', '', 'alice@example.org', '', 0),
+             (278001, '', 'second', 'alice@example.org', '', 0);
+         CREATE INDEX by_email ON jos_users (email)",
+    );
+    for ignore_case in [false, true] {
+        let text = toml(&format!(
+            "[access]\nignore_case = {ignore_case}\nlogin = [\"email\"]"
+        ));
+        let mut joomla = site.authenticator(&text);
+        let question = password("alice@example.org", PASSWORD);
+        assert_eq!(ask(&mut joomla, &question, TIME), "unknown-user");
+        site.run("UPDATE jos_users SET email = '' WHERE id = 278001");
+        assert_eq!(ask(&mut joomla, &question, TIME), "alice");
+        site.run("UPDATE jos_users SET email = 'alice@example.org' WHERE id = 278001");
+    }
 }
 
 #[test]
@@ -356,6 +379,28 @@ fn a_second_factor_that_was_not_shown_keeps_out() {
     assert_eq!(ask(&mut older, &session(ALICE), TIME), "alice");
 }
 
+#[test]
+fn a_site_that_is_upgraded_meanwhile_has_its_second_factors_honoured() {
+    let site = site();
+    let mut joomla = authenticator(&site, "");
+    assert_eq!(
+        ask(&mut joomla, &password("alice", PASSWORD), TIME),
+        "alice"
+    );
+    site.run("UPDATE jos_session SET data = NULL");
+    assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice");
+    site.run(
+        "CREATE TABLE jos_user_mfa (id INTEGER, user_id INTEGER, method TEXT);
+         INSERT INTO jos_user_mfa VALUES (1, 277, 'totp')",
+    );
+    for (question, expected) in [
+        (password("alice", PASSWORD), "unusable-password"),
+        (session(ALICE), "invalid-session"),
+    ] {
+        assert_eq!(ask_after(&mut joomla, &question, TIME, 61), expected);
+    }
+}
+
 /// The tables and rows of a Joomla 4.4.0 that the recorded site lacks, with all plug-ins on.
 const EXTENSIONS: &str = r#"
     CREATE TABLE jos_user_mfa (id INTEGER, user_id INTEGER, method TEXT, options TEXT);
@@ -413,6 +458,23 @@ fn a_second_step_is_pending_where_joomla_asks_for_one() {
             vec![
                 TOTP,
                 "UPDATE jos_extensions SET access = 6 WHERE element = 'totp'",
+            ],
+            "",
+        ),
+        // A level names accounts by negative numbers: alice is 277.
+        (
+            vec![
+                TOTP,
+                "UPDATE jos_extensions SET access = 6 WHERE element = 'totp'",
+                "UPDATE jos_viewlevels SET rules = '[8,-277]' WHERE id = 6",
+            ],
+            SHOW,
+        ),
+        (
+            vec![
+                TOTP,
+                "UPDATE jos_extensions SET access = 6 WHERE element = 'totp'",
+                "UPDATE jos_viewlevels SET rules = '[277,-2,-278]' WHERE id = 6",
             ],
             "",
         ),

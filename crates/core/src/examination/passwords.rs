@@ -22,10 +22,19 @@ impl Examination<'_> {
         let elsewhere = self
             .database
             .ask(deadline, |queries| directory.passwords_elsewhere(queries));
+        let tried = "see who checks the site's passwords";
+        if let Err(cause) = &elsewhere {
+            self.add(Finding::problem(
+                "rights",
+                tried,
+                format!("no password can be answered: {cause}"),
+                "run what `hallpass grants` prints, as the database's administrator",
+            ));
+        }
         if let Ok(Some(why)) = elsewhere {
             self.add(Finding::warning(
                 "passwords-elsewhere",
-                "see who checks the site's passwords",
+                tried,
                 format!(
                     "{why}: what the site stores is not what counts, and no password is good here"
                 ),

@@ -9,8 +9,8 @@ use crate::configuration::Limits;
 /// after a weekend.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How many wrong passwords a familiar address may send within a window, when others have used up
-/// those of the name.
+/// How many wrong passwords a familiar address may send within a window, when those of the name or
+/// of the address are used up.
 const BUDGET: u32 = 3;
 
 /// How many addresses of one name or account are remembered.
@@ -34,7 +34,7 @@ struct Place {
     identity: u64,
     client: u64,
     last: SystemTime,
-    /// The wrong passwords since.
+    /// The wrong passwords.
     window: Window,
 }
 
@@ -80,7 +80,7 @@ impl Familiar {
         }
     }
 
-    /// Remembers a login; the budget is whole again.
+    /// Remembers a login. What was used up of the budget stays so until its window ends.
     pub(super) fn succeeded(&mut self, identity: u64, client: u64, now: SystemTime) {
         let Some(set) = self.sets.get_mut(set_of(identity, SETS)) else {
             return;
@@ -92,7 +92,7 @@ impl Familiar {
             window: Window::beginning(now),
         };
         if let Some(place) = set.iter_mut().find(|place| place.is(identity, client)) {
-            *place = new;
+            place.last = now;
             return;
         }
         let of_its_own = |place: &&mut Place| place.identity == identity;

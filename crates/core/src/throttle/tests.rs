@@ -140,7 +140,7 @@ fn the_owners_address_keeps_a_budget_of_its_own() {
 }
 
 #[test]
-fn the_budget_is_small_and_whole_again_after_a_login() {
+fn the_budget_is_small_and_no_login_makes_it_whole_within_the_window() {
     let throttle = throttle(10);
     let home = address("192.0.2.1");
     let owner = known(&throttle, "alice", 7, home);
@@ -152,24 +152,34 @@ fn the_budget_is_small_and_whole_again_after_a_login() {
         assert!(throttle.settle(&owner, false, at(2)));
     }
     assert!(throttle.settle(&owner, true, at(2)));
-    for _ in 0..3 {
-        assert!(throttle.settle(&owner, false, at(3)));
-    }
+    assert!(throttle.settle(&owner, false, at(3)));
     assert!(!throttle.settle(&owner, true, at(3)));
     assert!(throttle.settle(&owner, true, at(70)));
 }
 
 #[test]
-fn the_budget_frees_no_address_from_its_own_count() {
-    let throttle = throttle(2);
-    let home = address("192.0.2.1");
-    let owner = known(&throttle, "alice", 7, home);
+fn a_guesser_at_the_same_address_does_not_lock_out_those_who_log_in_there() {
+    let throttle = throttle(5);
+    let webmail = address("127.0.0.1");
+    let owner = known(&throttle, "alice", 7, webmail);
     assert!(throttle.settle(&owner, true, at(0)));
-    for name in ["a", "b"] {
-        assert!(throttle.settle(&unknown(&throttle, name, home), false, at(1)));
+    for name in ["a", "b", "c", "d", "e"] {
+        assert!(throttle.settle(&unknown(&throttle, name, webmail), false, at(1)));
     }
-    assert!(!throttle.admits(&owner, at(1)));
-    assert!(!throttle.settle(&owner, true, at(1)));
+    for second in [1, 2, 3] {
+        assert!(admits(&throttle, &owner, second));
+        assert!(throttle.settle(&owner, true, at(second)));
+    }
+    // Who has not logged in from there is held by its count, and so are names without an account.
+    assert!(!throttle.admits(&known(&throttle, "bob", 8, webmail), at(3)));
+    assert!(!throttle.admits(&unknown(&throttle, "f", webmail), at(3)));
+    // The owner's logins give the guesser no more than the budget.
+    let mut looked_at = 0;
+    for second in 4..30 {
+        looked_at += usize::from(throttle.settle(&owner, false, at(second)));
+        let _ = throttle.settle(&owner, true, at(second));
+    }
+    assert_eq!(looked_at, 3);
 }
 
 #[test]

@@ -177,6 +177,22 @@ pub fn ask(site: &mut Authenticator, question: &Question, seconds: u64) -> Strin
     }
 }
 
+/// The same of a question that is put so many seconds later, by the machine's clock.
+pub fn ask_after(
+    site: &mut Authenticator,
+    question: &Question,
+    seconds: u64,
+    later: u64,
+) -> String {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let deadline = Deadline::after(Duration::from_secs(300 + later));
+    match site.answer(question, now, deadline) {
+        Verdict::Granted(identity) => identity.name,
+        Verdict::Denied(reason) => reason.word().to_owned(),
+        Verdict::Unavailable(cause) => format!("unavailable: {cause}"),
+    }
+}
+
 /// The verdict: the name, or the reason and its detail.
 pub fn explained(site: &mut Authenticator, question: &Question, seconds: u64) -> String {
     match answer(site, question, seconds) {

@@ -364,6 +364,20 @@ impl Queries<'_> {
         }
     }
 
+    /// Whether there may be a table `table`, though [`columns`](Self::columns) gives none: MySQL
+    /// tells a user nothing of tables that it has no right to.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn hides(&mut self, table: &str) -> Result<bool, Unavailable> {
+        match self.connection {
+            Connection::Nowhere => Err(nowhere()),
+            Connection::Sqlite(_) => Ok(false),
+            Connection::Postgres(server) => server.hides(table, self.deadline),
+            Connection::Mysql(server) => server.hides(table, self.deadline),
+        }
+    }
+
     /// The SQL condition that `column` (an identifier already quoted) is the parameter `:name`
     /// when case is ignored. It may let more rows through than differ in case alone; the caller
     /// compares [`fold_case`] of both.

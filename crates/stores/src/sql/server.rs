@@ -104,6 +104,16 @@ pub(super) trait Driver {
     /// The statement that names the columns that the indexes of the table `:table` begin with.
     const INDEXED: &'static str;
 
+    /// Whether the user may have no right to know of the table `table`, of which
+    /// [`COLUMNS`](Self::COLUMNS) tells nothing: there may be such a table all the same.
+    async fn hides(
+        &self,
+        _connection: &mut Self::Connection,
+        _table: &str,
+    ) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
     /// `table` as [`COLUMNS`](Self::COLUMNS) and [`INDEXED`](Self::INDEXED) want it.
     fn table(table: &str) -> String;
 
@@ -237,6 +247,12 @@ impl<D: Driver> Server<D> {
             })
         };
         Ok(rows.into_iter().filter_map(column).collect())
+    }
+
+    pub(super) fn hides(&mut self, table: &str, deadline: Deadline) -> Result<bool, Unavailable> {
+        self.ask(deadline, async |driver, connection| {
+            driver.hides(connection, table).await
+        })
     }
 
     pub(super) fn indexed(

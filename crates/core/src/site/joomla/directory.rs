@@ -4,9 +4,9 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
-use super::integer;
 use super::second_step::{SecondSteps, Step};
 use super::statements::{SOME_HASHES, Statements};
+use super::{Learned, integer};
 use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Joomla, LoginField};
@@ -23,7 +23,7 @@ pub(super) struct Accounts {
     access: Access,
     allow_require_reset: bool,
     allow_missing_second_factor: bool,
-    statements: Option<Statements>,
+    statements: Option<Learned<Statements>>,
 }
 
 impl Accounts {
@@ -38,12 +38,19 @@ impl Accounts {
     }
 
     fn statements(&mut self, queries: &mut Queries<'_>) -> Result<&Statements, Unavailable> {
-        if self.statements.is_none() {
-            self.statements = Some(Statements::new(&self.prefix, &self.access, queries)?);
-        }
-        self.statements
-            .as_ref()
+        self.statements = match self.statements.take().filter(|it| it.lasts(queries)) {
+            Some(learned) => Some(learned),
+            None => {
+                let statements = Statements::new(&self.prefix, &self.access, queries)?;
+                Some(Learned::new(statements, queries))
+            }
+        };
+        self.known()
             .ok_or_else(|| Unavailable::new("no statements were made"))
+    }
+
+    fn known(&self) -> Option<&Statements> {
+        self.statements.as_ref().map(|learned| &learned.known)
     }
 
     fn accounts(
@@ -145,9 +152,7 @@ impl Directory for Accounts {
         let indexed = |statements: &Statements| statements.indexed;
         match (&**login, ignore_case) {
             ([LoginField::Username], false) => false,
-            _ => {
-                (*ignore_case && !name.is_ascii()) || !self.statements.as_ref().is_some_and(indexed)
-            }
+            _ => (*ignore_case && !name.is_ascii()) || !self.known().is_some_and(indexed),
         }
     }
 
@@ -232,7 +237,10 @@ impl Directory for Accounts {
         if allow_missing_second_factor {
             return Ok(None);
         }
-        let step = statements.second_steps.after_password(
+        let second_steps = statements
+            .second_steps
+            .known(queries, statements.extensions.as_ref())?;
+        let step = second_steps.after_password(
             queries,
             extensions.as_ref(),
             &statements.groups,
@@ -248,10 +256,16 @@ impl Directory for Accounts {
         &mut self,
         queries: &mut Queries<'_>,
     ) -> Result<Option<String>, Unavailable> {
-        let Some(statements) = &self.statements(queries)?.extensions else {
+        let allow_missing_second_factor = self.allow_missing_second_factor;
+        let statements = self.statements(queries)?;
+        let extensions = statements.extensions.as_ref();
+        if !allow_missing_second_factor {
+            statements.second_steps.check(queries, extensions)?;
+        }
+        let Some(extensions) = extensions else {
             return Ok(None);
         };
-        let on = statements.read(queries)?.check_passwords();
+        let on = extensions.read(queries)?.check_passwords();
         let told = "the plug-in \"Authentication - Joomla\" is off, or not for guests";
         Ok((!on).then(|| told.to_owned()))
     }
@@ -269,10 +283,14 @@ impl Directory for Accounts {
     fn tables(&self) -> Vec<String> {
         let prefix = &self.prefix;
         let mut tables = vec![format!("{prefix}users")];
-        match &self.statements {
+        match self.known() {
             Some(statements) => {
                 tables.extend(statements.groups.tables(prefix));
-                if matches!(statements.second_steps, SecondSteps::Table { .. }) {
+                let steps = &statements.second_steps;
+                if matches!(
+                    steps,
+                    SecondSteps::Table { .. } | SecondSteps::Hidden { .. }
+                ) {
                     tables.push(format!("{prefix}user_mfa"));
                 }
                 if statements.extensions.is_some() {

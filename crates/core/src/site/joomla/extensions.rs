@@ -6,6 +6,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row};
 use serde_json::Value as Json;
 
+use super::groups::Groups;
 use super::{integer, table};
 
 /// The most rows that are read of either table.
@@ -22,6 +23,15 @@ const OWN_METHODS: [&str; 5] = ["email", "fixed", "totp", "webauthn", "yubikey"]
 pub(super) struct Statements {
     extensions: String,
     levels: String,
+    methods: String,
+}
+
+/// Whom plug-ins are shown to.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    /// Zero for guests.
+    pub(super) id: i64,
+    pub(super) groups: Vec<i64>,
 }
 
 /// The extensions that decide who may log in, as they are now.
@@ -29,7 +39,8 @@ pub(super) struct Statements {
 pub(super) struct Extensions {
     /// Those that are on: folder, element, view level.
     plugins: Vec<(String, String, i64)>,
-    /// The groups that each view level is shown to. Read where a plug-in is not shown to all.
+    /// The rules of each view level: groups, and accounts as negative numbers. Read where a plug-in
+    /// is not shown to all.
     levels: Vec<(i64, Vec<i64>)>,
     /// `forceMFAUserGroups`.
     pub(super) forced: Vec<i64>,
@@ -40,12 +51,16 @@ pub(super) struct Extensions {
 }
 
 impl Statements {
-    /// `None` where the database has no `#__extensions`: Joomla 1.5, and parts of a site.
+    /// `None` where the database has no `#__extensions`: Joomla 1.5, and parts of a site. Where the
+    /// user has no right to know, reading fails, as it does where there is a table without a right
+    /// to it.
     pub(super) fn new(
         prefix: &str,
+        groups: &Groups,
         queries: &mut Queries<'_>,
     ) -> Result<Option<Self>, Unavailable> {
-        if queries.columns(&format!("{prefix}extensions"))?.is_empty() {
+        let name = format!("{prefix}extensions");
+        if queries.columns(&name)?.is_empty() && (groups.are_old() || !queries.hides(&name)?) {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -61,7 +76,16 @@ impl Statements {
                 "SELECT \"id\", \"rules\" FROM {}",
                 table(prefix, "viewlevels")
             ),
+            methods: format!(
+                "SELECT 1 FROM {} WHERE \"type\" = 'plugin' AND \"folder\" = 'multifactorauth'",
+                table(prefix, "extensions")
+            ),
         }))
+    }
+
+    /// Whether there are plug-ins for second factors as they are since 4.2, on or off.
+    pub(super) fn has_methods(&self, queries: &mut Queries<'_>) -> Result<bool, Unavailable> {
+        Ok(!queries.rows(&self.methods, &[], 1)?.is_empty())
     }
 
     pub(super) fn read(&self, queries: &mut Queries<'_>) -> Result<Extensions, Unavailable> {
@@ -108,34 +132,42 @@ impl Extensions {
     /// Whether Joomla's own authentication plug-in is on: without it, no password in `#__users` is
     /// compared with anything. Who logs in is a guest until then.
     pub(super) fn check_passwords(&self) -> bool {
-        let guests = [PUBLIC_GROUP, self.guests];
-        self.any(&guests, "authentication", |element| element == "joomla")
+        let guest = Viewer {
+            id: 0,
+            groups: vec![PUBLIC_GROUP, self.guests],
+        };
+        self.any(&guest, "authentication", |element| element == "joomla")
     }
 
-    /// Whether the method of a second factor can be shown by an account in `groups`. What is not
+    /// Whether the method of a second factor can be shown by `viewer`. What is not
     /// Joomla's own may be called otherwise than its plug-in.
-    pub(super) fn offer(&self, groups: &[i64], method: &str) -> bool {
-        self.any(groups, "multifactorauth", |element| {
+    pub(super) fn offer(&self, viewer: &Viewer, method: &str) -> bool {
+        self.any(viewer, "multifactorauth", |element| {
             element == method || !OWN_METHODS.contains(&element)
         })
     }
 
     /// Whether there is any method of 3.2 to 4.1. Where there is none, Joomla asks for none.
-    pub(super) fn offer_old(&self, groups: &[i64]) -> bool {
-        self.any(groups, "twofactorauth", |_| true)
+    pub(super) fn offer_old(&self, viewer: &Viewer) -> bool {
+        self.any(viewer, "twofactorauth", |_| true)
     }
 
-    fn any(&self, groups: &[i64], folder: &str, called: impl Fn(&str) -> bool) -> bool {
+    fn any(&self, viewer: &Viewer, folder: &str, called: impl Fn(&str) -> bool) -> bool {
         self.plugins.iter().any(|(found, element, level)| {
-            found == folder && called(element) && self.shown(*level, groups)
+            found == folder && called(element) && self.shown(*level, viewer)
         })
     }
 
-    fn shown(&self, level: i64, groups: &[i64]) -> bool {
+    fn shown(&self, level: i64, viewer: &Viewer) -> bool {
+        let meets = |rule: &i64| match *rule {
+            rule if rule < 0 => rule.checked_neg() == Some(viewer.id),
+            group => viewer.groups.contains(&group),
+        };
         level == PUBLIC_LEVEL
-            || self.levels.iter().any(|(id, shown_to)| {
-                *id == level && shown_to.iter().any(|group| groups.contains(group))
-            })
+            || self
+                .levels
+                .iter()
+                .any(|(id, rules)| *id == level && rules.iter().any(meets))
     }
 }
 

@@ -74,6 +74,11 @@ impl Groups {
         Ok(rows.into_iter().filter_map(group).collect())
     }
 
+    /// Whether they are those of Joomla 1.5.
+    pub(super) fn are_old(&self) -> bool {
+        self.one.is_none()
+    }
+
     pub(super) fn tables(&self, prefix: &str) -> Vec<String> {
         let names: &[&str] = match self.one {
             Some(_) => &["usergroups", "user_usergroup_map"],

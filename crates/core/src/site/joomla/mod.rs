@@ -8,8 +8,11 @@ mod second_step;
 mod sessions;
 mod statements;
 
+use std::time::Duration;
+
 use hallpass_passwords::Rules;
-use hallpass_stores::sql::Value;
+use hallpass_stores::Deadline;
+use hallpass_stores::sql::{Queries, Value};
 
 use self::directory::Accounts;
 use self::sessions::Sessions;
@@ -27,6 +30,32 @@ pub(super) fn site(joomla: &Joomla, access: &Access) -> Site {
             Rules::Joomla
         },
         algorithms: None,
+    }
+}
+
+/// How long what was learned of a site's tables counts. A site may be upgraded while programs run,
+/// and have second factors in another table then.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// What was learned of a site's tables.
+#[derive(Debug)]
+struct Learned<T> {
+    known: T,
+    /// When the question was to be answered that it was learned for. Deadlines run with the clock.
+    by: Deadline,
+}
+
+impl<T> Learned<T> {
+    fn new(known: T, queries: &Queries<'_>) -> Self {
+        Self {
+            known,
+            by: queries.deadline(),
+        }
+    }
+
+    fn lasts(&self, queries: &Queries<'_>) -> bool {
+        let (then, now) = (self.by.instant(), queries.deadline().instant());
+        now.max(then).duration_since(now.min(then)) < LASTS
     }
 }
 

@@ -5,9 +5,9 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
-use super::extensions::Extensions;
+use super::extensions::{Extensions, Statements, Viewer};
 use super::groups::Groups;
-use super::table;
+use super::{integer, table};
 
 /// The most second factors of one account that are looked at.
 const MOST: usize = 1000;
@@ -35,6 +35,12 @@ pub(super) enum SecondSteps {
         /// What is left in `otpKey`: Joomla moves it into the table after the next login.
         left: Option<String>,
     },
+    /// The database tells this user nothing of `#__user_mfa`. There is one where Joomla has methods
+    /// as they are since 4.2.
+    Hidden {
+        table: Box<Self>,
+        without: Box<Self>,
+    },
 }
 
 impl SecondSteps {
@@ -46,12 +52,15 @@ impl SecondSteps {
     ) -> Result<Self, Unavailable> {
         let users = table(prefix, "users");
         let left = column.then(|| format!("SELECT \"otpKey\" FROM {users} WHERE \"id\" = :id"));
-        let columns = queries.columns(&format!("{prefix}user_mfa"))?;
-        if columns.is_empty() {
-            return Ok(left.map_or(Self::None, Self::Column));
+        let name = format!("{prefix}user_mfa");
+        let columns = queries.columns(&name)?;
+        let hidden = columns.is_empty();
+        let without = left.clone().map_or(Self::None, Self::Column);
+        if hidden && !queries.hides(&name)? {
+            return Ok(without);
         }
         // What is kept is encrypted, and a secret.
-        let kept = if columns.iter().any(|column| column.name == "options") {
+        let kept = if hidden || columns.iter().any(|column| column.name == "options") {
             "CASE WHEN \"options\" IS NULL OR \"options\" IN ('', '[]', '{}', 'null') THEN 0 \
              ELSE 1 END"
         } else {
@@ -61,7 +70,42 @@ impl SecondSteps {
             "SELECT \"method\", {kept} FROM {} WHERE \"user_id\" = :id",
             table(prefix, "user_mfa")
         );
-        Ok(Self::Table { methods, left })
+        let table = Self::Table { methods, left };
+        Ok(match hidden {
+            true => Self::Hidden {
+                table: Box::new(table),
+                without: Box::new(without),
+            },
+            false => table,
+        })
+    }
+
+    /// Where the site keeps them. Without `extensions`, there are no methods of 4.2.
+    pub(super) fn known(
+        &self,
+        queries: &mut Queries<'_>,
+        extensions: Option<&Statements>,
+    ) -> Result<&Self, Unavailable> {
+        let Self::Hidden { table, without } = self else {
+            return Ok(self);
+        };
+        let has_methods = match extensions {
+            Some(statements) => statements.has_methods(queries)?,
+            None => false,
+        };
+        Ok(if has_methods { table } else { without })
+    }
+
+    /// Whether they can be read.
+    pub(super) fn check(
+        &self,
+        queries: &mut Queries<'_>,
+        extensions: Option<&Statements>,
+    ) -> Result<(), Unavailable> {
+        if let Self::Table { methods, .. } = self.known(queries, extensions)? {
+            queries.rows(methods, &[(":id", Value::Integer(0))], 1)?;
+        }
+        Ok(())
     }
 
     /// What the account `id` must do after it has given its password. Without `extensions`, every
@@ -77,8 +121,8 @@ impl SecondSteps {
             return self.in_session(queries, extensions, groups, id);
         };
         let set = method_left(queries, statement, id)?.is_some();
-        let groups = ids(groups, queries, id)?;
-        let asked = set && extensions.is_none_or(|extensions| extensions.offer_old(&groups));
+        let viewer = viewer(groups, queries, id)?;
+        let asked = set && extensions.is_none_or(|extensions| extensions.offer_old(&viewer));
         Ok(asked.then_some(Step::Show))
     }
 
@@ -107,11 +151,11 @@ impl SecondSteps {
         let Some(extensions) = extensions else {
             return Ok((!set.is_empty()).then_some(Step::Show));
         };
-        let groups = ids(groups, queries, id)?;
-        let is_in = |listed: &[i64]| listed.iter().any(|group| groups.contains(group));
+        let viewer = viewer(groups, queries, id)?;
+        let is_in = |listed: &[i64]| listed.iter().any(|group| viewer.groups.contains(group));
         let forced = is_in(&extensions.forced);
         let exempt = is_in(&extensions.exempt) && !forced;
-        let pending = set.iter().any(|method| extensions.offer(&groups, method));
+        let pending = set.iter().any(|method| extensions.offer(&viewer, method));
         Ok(match (pending, forced) {
             (true, _) if !exempt => Some(Step::Show),
             (false, true) => Some(Step::SetUp),
@@ -120,9 +164,12 @@ impl SecondSteps {
     }
 }
 
-fn ids(groups: &Groups, queries: &mut Queries<'_>, id: &Value) -> Result<Vec<i64>, Unavailable> {
+fn viewer(groups: &Groups, queries: &mut Queries<'_>, id: &Value) -> Result<Viewer, Unavailable> {
     let groups = groups.of(queries, id)?;
-    Ok(groups.into_iter().map(|group| group.id).collect())
+    Ok(Viewer {
+        id: integer(id).unwrap_or_default(),
+        groups: groups.into_iter().map(|group| group.id).collect(),
+    })
 }
 
 /// The method in `otpKey`, `METHOD:SECRET`.

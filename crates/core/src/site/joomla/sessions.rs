@@ -22,7 +22,7 @@ use super::extensions::Statements as Extensions;
 use super::groups::Groups;
 use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
-use super::{integer, table};
+use super::{Learned, integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
 use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, session_rows, until};
 use crate::{Account, Client, Decoding, Reason};
@@ -42,7 +42,7 @@ pub(super) struct Sessions {
     lifetime: Duration,
     store: Store,
     allow_missing_second_factor: bool,
-    second_steps: Option<Box<Steps>>,
+    second_steps: Option<Learned<Box<Steps>>>,
 }
 
 /// What is asked about a session that has not shown a second factor.
@@ -198,33 +198,40 @@ impl Sessions {
         if self.allow_missing_second_factor {
             return Ok(None);
         }
-        let known = match self.second_steps.take() {
-            Some(known) => known,
+        let learned = self.second_steps.take();
+        let learned = match learned.filter(|it| it.lasts(queries)) {
+            Some(learned) => learned,
             None => {
                 let columns = queries.columns(&format!("{}users", self.prefix))?;
                 let column = columns.iter().any(|column| column.name == "otpKey");
-                Box::new(Steps {
+                let groups = Groups::new(&self.prefix, queries)?;
+                let steps = Box::new(Steps {
                     steps: SecondSteps::new(&self.prefix, column, queries)?,
-                    groups: Groups::new(&self.prefix, queries)?,
-                    extensions: Extensions::new(&self.prefix, queries)?,
-                })
+                    extensions: Extensions::new(&self.prefix, &groups, queries)?,
+                    groups,
+                });
+                Learned::new(steps, queries)
             }
         };
-        let step = known.step(queries, user);
-        self.second_steps = Some(known);
+        let step = learned.known.step(queries, user);
+        self.second_steps = Some(learned);
         step
     }
 }
 
 impl Steps {
     fn step(&self, queries: &mut Queries<'_>, user: i64) -> Result<Option<Step>, Unavailable> {
+        let steps = self.steps.known(queries, self.extensions.as_ref())?;
+        // Before 4.2 whoever has a session has shown all that there is to show.
+        if !matches!(steps, SecondSteps::Table { .. }) {
+            return Ok(None);
+        }
         let extensions = match &self.extensions {
             Some(statements) => Some(statements.read(queries)?),
             None => None,
         };
         let user = Value::Integer(user);
-        self.steps
-            .in_session(queries, extensions.as_ref(), &self.groups, &user)
+        steps.in_session(queries, extensions.as_ref(), &self.groups, &user)
     }
 }
 

@@ -12,6 +12,8 @@ use crate::site;
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
+/// Rows without a key or a name are nobody's, and take nobody's place among the few that are read.
+const SOMEBODY: &str = "\"id\" > 0 AND LENGTH(\"username\") > 0";
 /// How many accounts are listed at a time.
 const PAGE: usize = 500;
 
@@ -76,9 +78,10 @@ impl Statements {
                     false => queries.indexed(&name)?.iter().any(|it| it == column),
                 };
         }
+        let groups = Groups::new(prefix, queries)?;
         Ok(Self {
             by_login: format!(
-                "{select} WHERE {}",
+                "{select} WHERE ({}) AND {SOMEBODY}",
                 any(&access.login, |column| format!("{column} = :name"))
             ),
             indexed,
@@ -88,9 +91,9 @@ impl Statements {
             some_hashes: format!(
                 "SELECT \"password\" FROM {users} ORDER BY \"id\" DESC LIMIT {SOME_HASHES}"
             ),
-            groups: Groups::new(prefix, queries)?,
             second_steps: SecondSteps::new(prefix, has("otpKey"), queries)?,
-            extensions: extensions::Statements::new(prefix, queries)?,
+            extensions: extensions::Statements::new(prefix, &groups, queries)?,
+            groups,
             select,
         })
     }
@@ -109,7 +112,10 @@ impl Statements {
             return None;
         }
         let condition = any(login, |column| queries.same_but_for_case(column, name));
-        Some(format!("{} WHERE {condition}", self.select))
+        Some(format!(
+            "{} WHERE ({condition}) AND {SOMEBODY}",
+            self.select
+        ))
     }
 }
 

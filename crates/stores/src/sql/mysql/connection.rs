@@ -9,9 +9,10 @@ use mysql_async::{Conn, Error, Params, Statement as Prepared};
 use super::super::server::{Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
 use super::super::sizes::{Answer, TooLong};
 use super::super::statement::{Dialect, Statement};
-use super::super::{Row, Value};
+use super::super::{Row, Value, identifier};
 use super::error::{
-    is_away, is_farewell, is_no_number, is_no_value, is_outdated, is_too_long, reading,
+    is_away, is_denied, is_farewell, is_missing, is_no_number, is_no_value, is_outdated,
+    is_too_long, reading,
 };
 use super::value::{parameter, row};
 
@@ -101,6 +102,24 @@ impl Connection {
         }
         self.checked = true;
         Ok(())
+    }
+
+    /// Whether the user may have no right to know of `table`: what there is none of, the server says
+    /// only to whoever may read the whole database.
+    pub(super) async fn hides(&mut self, table: &str) -> Result<bool, Failure> {
+        self.check().await?;
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let Some(table) = identifier(table) else {
+            return Ok(false);
+        };
+        let read = connection.query_drop(format!("SELECT 1 FROM {table} LIMIT 0"));
+        match read.await {
+            // It has been made in the meantime.
+            Ok(()) => Ok(true),
+            Err(error) if is_denied(&error) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(failure(&error)),
+        }
     }
 
     pub(super) async fn close(self) {

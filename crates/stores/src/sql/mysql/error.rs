@@ -104,6 +104,16 @@ pub(super) fn is_outdated(error: &Error) -> bool {
         if matches!(error.code, 1054 | 1146 | 1243 | 1412 | 1461 | 1615))
 }
 
+/// Whether the user has no right to a table, which may be there or not.
+pub(super) fn is_denied(error: &Error) -> bool {
+    matches!(error, Error::Server(error) if error.code == 1142)
+}
+
+/// Whether there is no such table.
+pub(super) fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Server(error) if error.code == 1146)
+}
+
 /// Whether the server ends the connection by it: it shuts down, or was told to end it, or waited
 /// too long.
 pub(super) fn is_farewell(error: &ServerError) -> bool {

@@ -176,6 +176,10 @@ impl Driver for Mysql {
         connection.names(statement).await
     }
 
+    async fn hides(&self, connection: &mut Connection, table: &str) -> Result<bool, Failure> {
+        connection.hides(table).await
+    }
+
     fn table(table: &str) -> String {
         table.to_owned()
     }
