@@ -45,7 +45,7 @@ impl Shown {
     }
 }
 
-/// What a host asks, whoever it is about.
+/// What a host asks, apart from the credentials.
 #[derive(Debug)]
 pub struct Asking<'a> {
     pub door: Door,

@@ -34,7 +34,7 @@ impl Question {
 }
 
 /// The name that the host goes on with once the answer is yes, whatever identity the answer holds.
-/// Nobody is granted but the one account that this name means, whichever credential comes with it.
+/// Only the one account that this name means is granted, whichever credential comes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimedName {
     /// The host has this name from its client or its own protocol, and keeps it.

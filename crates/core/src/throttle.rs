@@ -19,7 +19,7 @@ use crate::configuration::Limits;
 /// Counts wrong passwords, for a program that runs long: for the name as typed, for the account
 /// that it means, and for the client's address. After `failures` of them within `failure_window`,
 /// further passwords are refused unseen until the window that began with the first one ends.
-/// Sessions are not touched: guessing a password logs nobody out.
+/// Sessions are not touched: guessing a password ends none.
 ///
 /// The account counts because many spellings mean one name: those that NFKC folds, those that a
 /// database's collation takes for equal, an e-mail address. The typed name counts because most

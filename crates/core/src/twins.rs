@@ -194,7 +194,7 @@ impl TwinFinder {
     }
 }
 
-/// What somebody could type to be `account`.
+/// The names that mean `account` when typed.
 fn names<'a>(login: &[LoginField], account: &'a Account) -> impl Iterator<Item = &'a str> {
     let email = login.contains(&LoginField::Email);
     let email = Some(&*account.email).filter(|address| email && !address.is_empty());

@@ -322,7 +322,7 @@ impl State {
 }
 
 impl Open {
-    /// Whether nobody waits for it any more.
+    /// Whether no request waits for it any more.
     fn is_abandoned(&self) -> bool {
         self.waiters.iter().all(|waiter| waiter.answer.is_closed())
     }

@@ -63,7 +63,7 @@ impl<'a> Accepting<'a> {
 /// `$remote_user` and PHP in `PHP_AUTH_USER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BasicName {
-    /// It may: nobody is granted but the account of that name.
+    /// It may: only the account of that name is granted.
     Binds,
     /// It has said that it does not: that header shows nothing.
     Ignored,

@@ -161,7 +161,7 @@ mod tests {
         assert!(asked.redirect);
         assert_eq!(asked.basic, BasicName::Ignored);
         assert_eq!(auth(""), auth("redirect=0&basic=1&"));
-        // No group has an empty name, so it lets nobody in.
+        // No group has an empty name, so no account is in it.
         assert_eq!(auth("group=").conditions.any, [group("")]);
         let asked = auth("group=is:staff&group=perm%3Aa.b&is=superuser&is=staff");
         assert_eq!(

@@ -34,7 +34,7 @@ impl Authenticator {
         if malformed_name(change.name()) {
             return Ok(Err(Reason::Malformed));
         }
-        // A password that lets nobody in at the site's own wish is not written either.
+        // Where the site wants no password to count, none is written either.
         let sets = !matches!(change, Change::Deactivate { .. });
         if sets && !self.access.passwords {
             return Ok(Err(Reason::NotPermitted));

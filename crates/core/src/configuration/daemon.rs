@@ -87,7 +87,7 @@ pub enum TrustedProxy {
     Unix,
 }
 
-/// Where whoever can ask is believed to have let in the account that it names.
+/// The listeners whose clients are believed to have let in the account that they name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vouching {
     /// At one listener.

@@ -13,7 +13,7 @@ const DURATION: &str = "is not a duration, as in \"500ms\", \"5s\", \"10m\", \"2
 /// and libraries overflow long before a [`Duration`] does.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Most {
-    /// Of what somebody waits for.
+    /// What a request waits for.
     Wait,
     /// Of what a program remembers, and of what stands for something else.
     Memory,

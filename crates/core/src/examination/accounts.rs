@@ -5,7 +5,7 @@ use hallpass_stores::sql::Queries;
 
 use super::{Examination, Finding};
 
-/// A name that nobody is asked to have.
+/// A name that no account has to have.
 const NAME: &str = "hallpass-doctor";
 
 impl Examination<'_> {

@@ -27,7 +27,7 @@ pub(super) struct Familiar {
     sets: Vec<Vec<Place>>,
 }
 
-/// An address from which somebody has logged in.
+/// An address from which an account has logged in.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     /// The name or account.
@@ -118,7 +118,7 @@ impl Familiar {
     fn find(&self, identity: u64, client: u64, now: SystemTime) -> Option<&Place> {
         let set = self.sets.get(set_of(identity, SETS))?;
         let place = set.iter().find(|place| place.is(identity, client))?;
-        // A clock that was set back makes nobody familiar for longer.
+        // A clock that was set back makes no address familiar for longer.
         let lately = now
             .duration_since(place.last)
             .is_ok_and(|age| age < LIFETIME);

@@ -61,7 +61,7 @@ struct Question {
     copied: Vec<String>,
     /// The headers that are removed from the request before it.
     removed: Vec<String>,
-    /// Whether it declares that nobody goes on with the name of Basic.
+    /// Whether it declares that the Basic name is not used.
     leaves_basic_unchecked: bool,
     /// Whether `Authorization` is removed around it, before or after.
     removes_authorization: bool,
@@ -106,7 +106,7 @@ impl Question {
 }
 
 impl Question {
-    /// A name of Basic that nobody has checked.
+    /// A Basic name that has not been checked.
     fn unchecked(&self, path: &Path) -> Option<Finding> {
         (self.leaves_basic_unchecked && !self.removes_authorization).then(|| {
             Finding::warning(

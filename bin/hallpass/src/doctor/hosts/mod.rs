@@ -16,7 +16,7 @@ use hallpass_core::examination::Finding;
 
 use crate::options::{DoctorOptions, HostKind};
 
-/// The headers by which hallpassd says who somebody is.
+/// The headers in which hallpassd names the account.
 const IDENTITY: [&str; 7] = [
     "Remote-User",
     "Remote-User-Encoding",

@@ -23,7 +23,7 @@ pub struct Expressed {
     pub condition: Option<String>,
     /// The backends whose sessions count.
     pub backends: Vec<String>,
-    /// What cannot be said, and lets nobody in.
+    /// What cannot be expressed, and grants nothing.
     pub warnings: Vec<String>,
 }
 
@@ -182,7 +182,7 @@ fn sessions(rules: &Rules, model: &str, expressed: &mut Expressed) {
                 refused.push((backend, "user_can_authenticate"));
             }
             (Method::Own, _) => refused.push((backend, "get_user")),
-            // Django knows nobody by it.
+            // Django has no session by it.
             (Method::None, _) => {}
             (Method::Django | Method::Plain | Method::Elsewhere, _)
             | (Method::Lockout | Method::All, _) => expressed.backends.push(backend.path.clone()),
@@ -225,7 +225,7 @@ fn permissions(rules: &Rules, model: &str) -> Option<String> {
     Some(own.unwrap_or_else(|| "no backend gives those of Django's tables".to_owned()))
 }
 
-/// What a backend does that lets nobody in here.
+/// What a backend does that grants nothing here.
 fn by_the_way(backend: &Backend) -> Option<String> {
     let path = &backend.path;
     match (backend.authenticate, backend.user_can_authenticate) {

@@ -82,7 +82,7 @@ impl Statements {
     /// user model are known; others are asked for their columns, since a model need have neither
     /// names nor flags.
     ///
-    /// Without `permissions` nobody holds any, and nobody counts as a superuser.
+    /// Without `permissions` no account holds any or counts as a superuser.
     pub(super) fn new(
         user: &UserTable,
         access: &Access,

@@ -66,7 +66,7 @@ pub(super) struct Wire {
     /// and what a backslash in a string means.
     encoding: Option<String>,
     backslashes_are_letters: bool,
-    /// Whether nobody else reads what is sent: through TLS, or on this machine.
+    /// Whether what is sent cannot be overheard: through TLS, or on this machine.
     private: bool,
     /// The process that answers, as the server says when the connection is made.
     pub(super) process: i32,

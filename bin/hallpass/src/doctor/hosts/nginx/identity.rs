@@ -55,7 +55,7 @@ fn upstream(target: &str) -> &str {
 }
 
 /// What is wrong where the question of `auth_request` is asked, in the locations below that inherit
-/// it, and where guests get to; `unchecked` where nobody looks at the name of Basic.
+/// it, and where guests get to; `unchecked` where the Basic name is not checked.
 pub fn examine<'a>(
     auth_request: &Directive,
     around: &[&'a Directive],
@@ -205,7 +205,7 @@ impl<'a> Sent<'a> {
         )
     }
 
-    /// A name of Basic that nobody has checked.
+    /// A Basic name that has not been checked.
     fn unchecked(&self, auth_request: &Directive) -> Option<Finding> {
         let named = self.lines.iter().copied().find(|it| {
             let last = self.line(it.word(0));

@@ -286,7 +286,7 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// Whether it declares that nobody goes on with the name of Basic.
+    /// Whether it declares that the Basic name is not used.
     pub fn leaves_basic_unchecked(&self) -> bool {
         let target = self.target();
         let query = target.as_ref().and_then(|it| it.path.split_once('?'));
