@@ -6,7 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use hallpass_program::CommandLine;
+use hallpass_runtime::CommandLine;
 
 use crate::options::{AlsoAccepted, Asked, Handed, Method, Options};
 
@@ -56,7 +56,7 @@ pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Options> {
             config: config.map(Into::into),
             check_config: false,
         },
-        question: Some(asked),
+        request: Some(asked),
     })
 }
 

@@ -10,6 +10,6 @@ use std::process::ExitCode;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    hallpass_program::harden();
+    hallpass_runtime::harden();
     hallpass_apache::main()
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use hallpass_program::{CommandLine, ConditionArguments};
+use hallpass_runtime::{CommandLine, ConditionArguments};
 
 /// Answers Apache's mod_authnz_external by the accounts of a web site
 #[derive(Debug, clap::Parser)]
@@ -9,7 +9,7 @@ pub struct Options {
     #[command(flatten)]
     pub common: CommandLine,
     #[command(subcommand)]
-    pub question: Option<Asked>,
+    pub request: Option<Asked>,
 }
 
 /// What Apache asks.

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use hallpass_core::{ClaimedName, Conditions, Question, Reason, Verdict};
-use hallpass_program::lines::{Decoder, Line};
-use hallpass_program::log::Decision;
-use hallpass_program::{Helper, Log, Site, Source, converse, for_paths};
+use hallpass_core::{ClaimedName, Conditions, Reason, Request, Verdict};
+use hallpass_runtime::lines::{Decoder, Line};
+use hallpass_runtime::log::Decision;
+use hallpass_runtime::{Helper, Log, Site, Source, converse, for_paths};
 
 use crate::map;
 
@@ -69,12 +69,12 @@ impl Server {
         match map::credential(&line.bytes, site.configuration.session_cookie()) {
             Ok(credential) => {
                 let deadline = site.deadline(started);
-                let question = Question {
+                let request = Request {
                     conditions: self.conditions.clone(),
-                    ..Question::new(ClaimedName::Nameless, credential)
+                    ..Request::new(ClaimedName::Nameless, credential)
                 };
                 // A rule of mod_rewrite's may put the name into a path.
-                for_paths(site.ask(question, deadline), None)
+                for_paths(site.ask(request, deadline), None)
             }
             Err(reason) => Verdict::Denied(reason),
         }

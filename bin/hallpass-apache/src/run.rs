@@ -10,11 +10,11 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    ClaimedName, Client, Conditions, Configuration, Credential, Deadline, Question, Reason, Secret,
+    ClaimedName, Client, Conditions, Configuration, Credential, Deadline, Reason, Request, Secret,
     Unavailable, Verdict,
 };
-use hallpass_program::log::Decision;
-use hallpass_program::{Log, Source, ask_once, exit_after, no_sessions, read_until};
+use hallpass_runtime::log::Decision;
+use hallpass_runtime::{Log, Source, ask_once, exit_after, no_sessions, read_until};
 use zeroize::Zeroizing;
 
 use crate::answer::{CONFIGURATION, UNAVAILABLE, exit_code};
@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
         Log::new(PROGRAM, configuration::Log::default()).error(message);
         CONFIGURATION.into()
     };
-    let asked = match options.question {
+    let asked = match options.request {
         Some(Asked::Rewritemap { conditions }) => {
             let source = Source::File(options.common);
             return rewritemap::serve(PROGRAM, source, conditions.into());
@@ -111,27 +111,26 @@ fn answer(
         Err(verdict) => return (None, verdict),
     };
     let user = Some(name.clone());
-    let ask = |question| {
+    let ask = |request| {
         let client = Client::at(address());
         ask_once(
             configuration,
             PROGRAM,
-            &Question { client, ..question },
+            &Request { client, ..request },
             deadline,
         )
     };
     let verdict = match asked {
         OneQuestion::Auth(_, accept) => {
             let session = accept.and_then(|AlsoAccepted::Session| {
-                session(configuration, &name)
-                    .map(|question| question.map_or_else(Verdict::from, ask))
+                session(configuration, &name).map(|request| request.map_or_else(Verdict::from, ask))
             });
             match session {
                 Some(granted @ Verdict::Granted(_)) => granted,
                 session => {
                     let password = Secret::new(rest.as_slice());
                     let credential = Credential::Password(password);
-                    let verdict = ask(Question::new(ClaimedName::Named(name), credential));
+                    let verdict = ask(Request::new(ClaimedName::Named(name), credential));
                     match (session, verdict) {
                         // Nobody knows what the session would have said.
                         (Some(unknown @ Verdict::Unavailable(_)), Verdict::Denied(_)) => unknown,
@@ -156,9 +155,9 @@ fn answer(
                 any,
                 all: Vec::new(),
             };
-            ask(Question {
+            ask(Request {
                 conditions,
-                ..Question::new(ClaimedName::Named(name), Credential::Vouched)
+                ..Request::new(ClaimedName::Named(name), Credential::Vouched)
             })
         }
     };
@@ -167,14 +166,14 @@ fn answer(
 
 /// The question whether the session that the browser's cookies show is `name`'s; none where they
 /// show no session.
-fn session(configuration: &Configuration, name: &str) -> Option<Result<Question, Unavailable>> {
+fn session(configuration: &Configuration, name: &str) -> Option<Result<Request, Unavailable>> {
     let cookies = Zeroizing::new(variable("COOKIE")?);
     if let Some(unavailable) = no_sessions(configuration) {
         return Some(Err(unavailable));
     }
     let credential = configuration.session_in([cookies.as_slice()])?;
     let name = ClaimedName::Named(name.to_owned());
-    Some(Ok(Question::new(name, credential)))
+    Some(Ok(Request::new(name, credential)))
 }
 
 fn read(method: Method, rest: &str, deadline: Deadline) -> Result<Input, Verdict> {

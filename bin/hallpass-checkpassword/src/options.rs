@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use hallpass_program::{CommandLine, ConditionArguments};
+use hallpass_runtime::{CommandLine, ConditionArguments};
 
 /// Answers by the checkpassword interface, by the accounts of a web site
 ///

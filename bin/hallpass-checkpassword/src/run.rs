@@ -11,11 +11,11 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    ClaimedName, Client, Credential, Deadline, Identity, Question, Reason, Secret, Unavailable,
+    ClaimedName, Client, Credential, Deadline, Identity, Reason, Request, Secret, Unavailable,
     Verdict,
 };
-use hallpass_program::log::Decision;
-use hallpass_program::{Log, ask_once, exit_after, for_paths, read_from_until};
+use hallpass_runtime::log::Decision;
+use hallpass_runtime::{Log, ask_once, exit_after, for_paths, read_from_until};
 use zeroize::Zeroizing;
 
 use crate::answer::{Asked, MISUSED, UNAVAILABLE, exit_code};
@@ -72,13 +72,13 @@ pub fn main() -> ExitCode {
             user = Some(input.name.clone());
             let name = ClaimedName::Named(input.name);
             credential(asked, &input.password).map_or_else(Verdict::Denied, |credential| {
-                let question = Question {
+                let request = Request {
                     conditions: options.conditions.into(),
                     wants_groups: true,
                     client: Client::at(client),
-                    ..Question::new(name, credential)
+                    ..Request::new(name, credential)
                 };
-                ask_once(&configuration, PROGRAM, &question, deadline)
+                ask_once(&configuration, PROGRAM, &request, deadline)
             })
         }
         Ok(Err(wrong)) => {

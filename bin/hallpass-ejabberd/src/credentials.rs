@@ -1,8 +1,8 @@
 //! What the password field may hold.
 
 use hallpass_core::configuration::EjabberdAccepted;
-use hallpass_core::{ClaimedName, Credential, Deadline, Question, Reason, Secret, Verdict};
-use hallpass_program::Open;
+use hallpass_core::{ClaimedName, Credential, Deadline, Reason, Request, Secret, Verdict};
+use hallpass_runtime::Open;
 
 /// The verdict on `password` for the user `name`: taken for each of what is accepted in turn, until
 /// it is granted, or nobody can say.
@@ -42,6 +42,6 @@ fn token(site: &mut Open, name: &str, password: &Secret, deadline: Deadline) -> 
 }
 
 /// A question about the user `name`, under whose JID ejabberd goes on.
-fn about(name: &str, credential: Credential) -> Question {
-    Question::new(ClaimedName::Named(name.to_owned()), credential)
+fn about(name: &str, credential: Credential) -> Request {
+    Request::new(ClaimedName::Named(name.to_owned()), credential)
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use hallpass_program::CommandLine;
+use hallpass_runtime::CommandLine;
 
 /// Answers ejabberd's external authentication by the accounts of a web site
 ///

@@ -4,7 +4,7 @@
 //! are `command:user:server` and, for some commands, `:password`. Source: extauth.erl and
 //! ejabberd_auth_external.erl of ejabberd 23.01; unchanged from 16.01 to 26.07.
 
-use hallpass_program::{Framing, append, drop_front};
+use hallpass_runtime::{Framing, append, drop_front};
 use zeroize::Zeroizing;
 
 /// One request, its fields as they came.

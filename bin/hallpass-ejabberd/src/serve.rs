@@ -6,12 +6,10 @@ use std::time::Instant;
 
 use clap::Parser;
 use hallpass_core::configuration::WhenUnavailable;
-use hallpass_core::{
-    Change, ClaimedName, Configuration, Credential, Question, Reason, Secret, Verdict,
-};
-use hallpass_program::lines::{self, Line};
-use hallpass_program::log::Decision;
-use hallpass_program::{Helper, Log, Open, Site, Source, converse};
+use hallpass_core::{Change, ClaimedName, Configuration, Credential, Reason, Secret, Verdict};
+use hallpass_runtime::lines::{self, Line};
+use hallpass_runtime::log::Decision;
+use hallpass_runtime::{Helper, Log, Open, Site, Source, converse};
 use zeroize::Zeroizing;
 
 use crate::options::{Options, Protocol};
@@ -149,7 +147,8 @@ fn verdict(site: &mut Open, request: &Request<'_>, user: &str) -> Verdict {
     let change = match request.command {
         Command::Authenticate => return credentials::ask(site, &name, &password, deadline),
         Command::Exists => {
-            let question = Question::new(ClaimedName::Named(name), Credential::Vouched);
+            let question =
+                hallpass_core::Request::new(ClaimedName::Named(name), Credential::Vouched);
             return site.ask(question, deadline);
         }
         _ if !ejabberd.account_changes => return Verdict::Denied(Reason::NotPermitted),

@@ -1,6 +1,6 @@
 //! The command line.
 
-use hallpass_program::{CommandLine, ConditionArguments};
+use hallpass_runtime::{CommandLine, ConditionArguments};
 
 /// Answers PAM, through pam_exec, by the accounts of a web site
 ///

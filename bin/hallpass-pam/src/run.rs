@@ -7,11 +7,11 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
 use hallpass_core::{
-    ClaimedName, Client, Configuration, Credential, Deadline, Question, Reason, Secret,
-    Unavailable, Verdict,
+    ClaimedName, Client, Configuration, Credential, Deadline, Reason, Request, Secret, Unavailable,
+    Verdict,
 };
-use hallpass_program::log::Decision;
-use hallpass_program::{Log, ask_once, exit_after, for_paths, read_until};
+use hallpass_runtime::log::Decision;
+use hallpass_runtime::{Log, ask_once, exit_after, for_paths, read_until};
 use zeroize::Zeroizing;
 
 use crate::input::{self, Asked};
@@ -73,12 +73,12 @@ pub fn main() -> ExitCode {
     let client = variable("PAM_RHOST").and_then(|address| address.parse().ok());
     let verdict = match credential(asked, user.clone(), &configuration, deadline, &log) {
         Ok((name, credential)) => {
-            let question = Question {
+            let request = Request {
                 conditions: options.conditions.into(),
                 client: Client::at(client),
-                ..Question::new(ClaimedName::Named(name), credential)
+                ..Request::new(ClaimedName::Named(name), credential)
             };
-            ask_once(&configuration, PROGRAM, &question, deadline)
+            ask_once(&configuration, PROGRAM, &request, deadline)
         }
         Err(verdict) => verdict,
     };

@@ -69,7 +69,7 @@ fn escape(text: &str, line: &mut String) {
 #[cfg(test)]
 mod tests {
     use hallpass_core::{Identity, Unavailable};
-    use hallpass_program::ConditionArguments;
+    use hallpass_runtime::ConditionArguments;
 
     use super::*;
     use crate::options::External;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use hallpass_program::{CommandLine, ConditionArguments};
+use hallpass_runtime::{CommandLine, ConditionArguments};
 
 /// Answers Squid's Basic authentication and external access lists by the accounts of a web site
 ///

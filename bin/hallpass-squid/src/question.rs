@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use hallpass_core::cookie::{self, Cookie};
 use hallpass_core::{
-    ClaimedName, Client, Conditions, Credential, InvalidCondition, Question, Reason, Requirement,
+    ClaimedName, Client, Conditions, Credential, InvalidCondition, Reason, Request, Requirement,
     Secret,
 };
-use hallpass_program::lines::Line;
+use hallpass_runtime::lines::Line;
 use zeroize::Zeroizing;
 
 use crate::line;
@@ -128,7 +128,7 @@ impl Input {
     ///
     /// # Errors
     /// The reason, where the answer is no without a question.
-    pub fn question(self, session_cookie: Option<Cookie<'_>>) -> Result<Question, Reason> {
+    pub fn question(self, session_cookie: Option<Cookie<'_>>) -> Result<Request, Reason> {
         let (name, credential) = match self.subject {
             Subject::Password { name, password } => {
                 (ClaimedName::Named(name), Credential::Password(password))
@@ -143,10 +143,10 @@ impl Input {
                 (login, found.ok_or(Reason::NoSession)?)
             }
         };
-        Ok(Question {
+        Ok(Request {
             conditions: self.conditions,
             client: Client::at(self.client),
-            ..Question::new(name, credential)
+            ..Request::new(name, credential)
         })
     }
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use clap::Parser;
 use hallpass_core::{Reason, Verdict};
-use hallpass_program::lines::{Decoder, Line};
-use hallpass_program::log::Decision;
-use hallpass_program::{ConditionArguments, Helper, Log, Open, Site, Source, converse};
+use hallpass_runtime::lines::{Decoder, Line};
+use hallpass_runtime::log::Decision;
+use hallpass_runtime::{ConditionArguments, Helper, Log, Open, Site, Source, converse};
 
 use crate::answer::Answer;
 use crate::line::split_channel;

@@ -6,9 +6,9 @@ use std::time::{Instant, SystemTime};
 
 use hallpass_core::{
     Account, Authenticator, ClaimedName, Client, Conditions, Configuration, Credential, Deadline,
-    Question, Reason, Requirement, Secret, Unavailable, Verdict,
+    Reason, Request, Requirement, Secret, Unavailable, Verdict,
 };
-use hallpass_program::{CommandLine, Worker, exit_after};
+use hallpass_runtime::{CommandLine, Worker, exit_after};
 
 use crate::explain::{self, Shown};
 use crate::options::{ConditionOptions, ExplainCommand, ShownSession};
@@ -120,7 +120,7 @@ impl Asker {
 
     fn ask_for(&self, shown: Shown, options: ConditionOptions) -> ExitCode {
         let started = Instant::now();
-        let question = Question {
+        let request = Request {
             name: shown.name,
             credential: shown.credential,
             conditions: Conditions {
@@ -131,10 +131,10 @@ impl Asker {
             client: shown.client,
         };
         if self.explain {
-            return explain::answer(&self.configuration, &question, self.json);
+            return explain::answer(&self.configuration, &request, self.json);
         }
         let mut worker = Worker::new(Arc::clone(&self.configuration));
-        let verdict = worker.ask(question, worker.deadline());
+        let verdict = worker.ask(request, worker.deadline());
         output::verdict(&verdict, started.elapsed(), self.json)
     }
 

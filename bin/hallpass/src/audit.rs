@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hallpass_core::{Account, Authenticator, Deadline, Id, Twin, TwinFinder, Twins};
 use hallpass_passwords::{Limits, Rules, is_affordable};
-use hallpass_program::CommandLine;
+use hallpass_runtime::CommandLine;
 use serde_json::json;
 
 use crate::options::AuditOptions;

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use hallpass_core::{Authenticator, Configuration, Deadline};
 use hallpass_passwords::{Algorithm, Derivation, Limits, Rules, identify, make, verify};
 use hallpass_pbkdf2::Engine;
-use hallpass_program::CommandLine;
+use hallpass_runtime::CommandLine;
 use serde_json::json;
 
 use crate::output::line;
@@ -90,7 +90,7 @@ pub fn run(common: &CommandLine, hash: Option<String>, as_json: bool) -> anyhow:
 fn of_site(configuration: &Configuration) -> anyhow::Result<(Rules, String)> {
     let deadline = Deadline::after(configuration.limits.deadline);
     let mut authenticator = Authenticator::new(configuration);
-    let costliest = authenticator.costliest(deadline)?;
+    let costliest = authenticator.denial_cost(deadline)?;
     costliest.context("no account of the site has a password that costs anything to check")
 }
 

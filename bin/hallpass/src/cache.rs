@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use hallpass_core::configuration::Listener;
 use hallpass_core::{Configuration, Deadline};
-use hallpass_program::CommandLine;
-use hallpass_program::via::http::{self, Answer};
+use hallpass_runtime::CommandLine;
+use hallpass_runtime::via::http::{self, Answer};
 use serde_json::Value;
 
 use crate::options::{CacheCommand, CacheOptions};

@@ -21,6 +21,6 @@ mod ticket;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hallpass_program::harden();
+    hallpass_runtime::harden();
     run::main()
 }

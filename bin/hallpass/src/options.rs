@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use hallpass_core::Requirement;
-use hallpass_program::{CommandLine, permission};
+use hallpass_runtime::{CommandLine, permission};
 
 pub use crate::doctor::{DoctorOptions, HostKind};
 pub use crate::explain::ExplainCommand;

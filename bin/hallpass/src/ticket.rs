@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
-use hallpass_core::{ClaimedName, Credential, Question, Secret, Verdict};
-use hallpass_program::{CommandLine, Worker};
+use hallpass_core::{ClaimedName, Credential, Request, Secret, Verdict};
+use hallpass_runtime::{CommandLine, Worker};
 use serde_json::json;
 
 use crate::options::TicketCommand;
@@ -32,8 +32,8 @@ pub fn run(
         TicketCommand::Issue { session } => {
             let typed = typed(&session)?;
             let session = Credential::Session(Secret::new(typed.expose()));
-            let question = Question::new(ClaimedName::Nameless, session);
-            let verdict = worker.ask(question, deadline);
+            let request = Request::new(ClaimedName::Nameless, session);
+            let verdict = worker.ask(request, deadline);
             let Verdict::Granted(_) = &verdict else {
                 return Ok(output::verdict(&verdict, started.elapsed(), as_json));
             };
@@ -47,11 +47,11 @@ pub fn run(
         }
         TicketCommand::Verify { ticket } => {
             let ticket = Credential::Ticket(typed(&ticket)?);
-            let question = Question {
+            let request = Request {
                 wants_groups: true,
-                ..Question::new(ClaimedName::Nameless, ticket)
+                ..Request::new(ClaimedName::Nameless, ticket)
             };
-            let verdict = worker.ask(question, deadline);
+            let verdict = worker.ask(request, deadline);
             Ok(output::verdict(&verdict, started.elapsed(), as_json))
         }
     }

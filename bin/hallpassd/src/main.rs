@@ -4,6 +4,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hallpass_program::harden();
+    hallpass_runtime::harden();
     hallpassd::main()
 }

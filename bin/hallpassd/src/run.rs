@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use hallpass_core::configuration::Listener;
-use hallpass_program::{Log, on_terminate};
+use hallpass_runtime::{Log, on_terminate};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 

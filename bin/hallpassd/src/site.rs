@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 use hallpass_core::basic::Unreadable;
 use hallpass_core::configuration::{TicketSettings, TrustedProxy};
 use hallpass_core::{
-    ClaimedName, Client, Conditions, Configuration, Credential, Deadline, NoTicket, Question,
-    Reason, Secret, Tickets, Verdict,
+    ClaimedName, Client, Conditions, Configuration, Credential, Deadline, NoTicket, Reason,
+    Request, Secret, Tickets, Verdict,
 };
-use hallpass_program::Log;
-use hallpass_program::log::{Decision, Through};
+use hallpass_runtime::Log;
+use hallpass_runtime::log::{Decision, Through};
 
 use crate::door::Door;
 use crate::engine::{Checks, Engine, Health};
@@ -148,7 +148,7 @@ impl Site {
                 break;
             }
             let last = credentials.as_slice().is_empty();
-            let question = Question {
+            let question = Request {
                 name: name.clone(),
                 credential,
                 conditions: if last {
@@ -178,7 +178,7 @@ impl Site {
             };
         }
         if for_paths {
-            verdict = hallpass_program::for_paths(verdict, name.as_deref());
+            verdict = hallpass_runtime::for_paths(verdict, name.as_deref());
         }
         let took = started.elapsed();
         let decision = Decision {

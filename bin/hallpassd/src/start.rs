@@ -6,7 +6,7 @@ use std::thread;
 
 use clap::Parser;
 use hallpass_core::{Configuration, configuration};
-use hallpass_program::Log;
+use hallpass_runtime::Log;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::engine::Checks;

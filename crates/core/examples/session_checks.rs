@@ -24,7 +24,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
 use hallpass_core::{
-    Authenticator, ClaimedName, Configuration, Credential, Question, Secret, Verdict,
+    Authenticator, ClaimedName, Configuration, Credential, Request, Secret, Verdict,
 };
 use hallpass_stores::Deadline;
 use mysql_async::prelude::Queryable;
@@ -90,9 +90,9 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
 
 fn check(authenticator: &mut Authenticator, token: &str) -> bool {
     let token = Secret::new(token.as_bytes());
-    let question = Question::new(ClaimedName::Nameless, Credential::Session(token));
+    let request = Request::new(ClaimedName::Nameless, Credential::Session(token));
     let deadline = Deadline::after(Duration::from_secs(10));
-    let verdict = authenticator.answer(&question, SystemTime::now(), deadline);
+    let verdict = authenticator.answer(&request, SystemTime::now(), deadline);
     matches!(verdict, Verdict::Granted(_))
 }
 

@@ -30,12 +30,12 @@ pub struct Account {
 
 /// What the row of an account keeps beside the hash, where the hash wants it.
 #[derive(Clone, Default)]
-pub(crate) struct Beside {
+pub(crate) struct HashContext {
     pub(crate) login_name: Option<String>,
     pub(crate) salt: Option<String>,
 }
 
-impl Beside {
+impl HashContext {
     pub(crate) fn context(&self) -> Context<'_> {
         Context {
             login_name: self.login_name.as_deref(),

@@ -2,35 +2,35 @@
 
 mod accounts;
 mod admission;
-mod at_once;
 mod change;
 mod check;
-mod costliest;
+mod denial_cost;
 mod grants;
+mod inline;
 mod owners;
 mod password;
 mod proved;
 mod session;
-mod told;
+mod trace;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
 use hallpass_stores::sql::{self, Database};
-use hallpass_stores::{Deadline, Unavailable, Witness};
+use hallpass_stores::{Deadline, Tracer, Unavailable};
 
 use self::admission::{Found, admit};
-pub use self::at_once::AtOnce;
-pub use self::check::{Begun, Check, Computation, Conclusion, Next};
-pub(crate) use self::costliest::Costliest;
+pub use self::check::{Decision, HashJob, Pending, Progress, Step};
+pub(crate) use self::denial_cost::DenialCost;
+pub use self::inline::InlineAuthenticator;
 use self::owners::Owners;
 use self::proved::Known;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::scans::Scan;
 use crate::site::Site;
-use crate::{Credential, Identity, Question, Reason, Shared, Tickets, Verdict};
+use crate::{Credential, Identity, Reason, Request, Shared, Tickets, Verdict};
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
 /// e-mail address 254.
@@ -51,11 +51,11 @@ pub struct Authenticator {
     passwords: Passwords,
     longest_password: usize,
     tickets: Option<Tickets>,
-    costliest: Arc<Costliest>,
+    denial_cost: Arc<DenialCost>,
     owners: Owners,
     known: Known,
     shared: Option<Arc<Shared>>,
-    witness: Witness,
+    tracer: Tracer,
 }
 
 impl Authenticator {
@@ -86,20 +86,20 @@ impl Authenticator {
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
-            costliest: Arc::default(),
+            denial_cost: Arc::default(),
             owners: Owners::default(),
             known: Known::default(),
             shared: None,
-            witness: Witness::default(),
+            tracer: Tracer::default(),
         }
     }
 
-    /// Has `witness` told of every step on the way to a verdict.
+    /// Has `tracer` told of every step on the way to a verdict.
     #[must_use]
-    pub fn witnessed(self, witness: Witness) -> Self {
+    pub fn traced(self, tracer: Tracer) -> Self {
         Self {
-            database: self.database.witnessed(witness.clone()),
-            witness,
+            database: self.database.traced(tracer.clone()),
+            tracer,
             ..self
         }
     }
@@ -109,50 +109,50 @@ impl Authenticator {
     #[must_use]
     pub fn sharing(self, shared: Arc<Shared>) -> Self {
         Self {
-            costliest: Arc::clone(&shared.costliest),
+            denial_cost: Arc::clone(&shared.denial_cost),
             shared: Some(shared),
             ..self
         }
     }
 
-    /// The verdict on `question`, at the time `now`. Stores give up at `deadline`; a hash that has
+    /// The verdict on `request`, at the time `now`. Stores give up at `deadline`; a hash that has
     /// been started is finished.
-    pub fn answer(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
-        let verdict = self.verdict(question, now, deadline);
+    pub fn answer(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Verdict {
+        let verdict = self.verdict(request, now, deadline);
         let granted = matches!(verdict, Verdict::Granted(_));
-        self.witness
-            .decided("verdict", granted, || told::verdict(&verdict));
+        self.tracer
+            .decided("verdict", granted, || trace::verdict(&verdict));
         verdict
     }
 
-    fn verdict(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Verdict {
-        let verdict = match &question.credential {
+    fn verdict(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Verdict {
+        let verdict = match &request.credential {
             Credential::Password(password) => {
-                let verdict = self.password(password, question, now, deadline);
+                let verdict = self.password(password, request, now, deadline);
                 return verdict.unwrap_or_else(Verdict::from);
             }
-            Credential::Session(token) => self.session(token, question, now, deadline),
-            Credential::Cookies(header) => self.cookies(header, question, now, deadline),
+            Credential::Session(token) => self.session(token, request, now, deadline),
+            Credential::Cookies(header) => self.cookies(header, request, now, deadline),
             Credential::Ticket(ticket) => {
                 let opened = match &self.tickets {
                     Some(tickets) => tickets.open(ticket.expose(), now),
                     None => Err(Reason::InvalidSession),
                 };
-                self.witness
+                self.tracer
                     .decided("ticket", opened.is_ok(), || match &opened {
                         Ok(_) => "it is one of ours, and young enough".to_owned(),
-                        Err(reason) => told::reason(*reason).to_owned(),
+                        Err(reason) => trace::reason(*reason).to_owned(),
                     });
                 match opened {
                     Ok(token) => match cookie::header_in(&token) {
-                        Some(header) => self.cookies(&header, question, now, deadline),
-                        None => self.session(&token, question, now, deadline),
+                        Some(header) => self.cookies(&header, request, now, deadline),
+                        None => self.session(&token, request, now, deadline),
                     },
                     Err(reason) => Ok(Err(reason)),
                 }
             }
-            Credential::Token(token) => self.token(token, question, now, deadline),
-            Credential::Vouched => self.vouched(question, now, deadline),
+            Credential::Token(token) => self.token(token, request, now, deadline),
+            Credential::Vouched => self.vouched(request, now, deadline),
         };
         verdict.map_or_else(Verdict::from, |answer| match answer {
             Ok(identity) => Verdict::Granted(Box::new(identity)),
@@ -165,12 +165,12 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`Unavailable`] when the site's database cannot be asked.
-    pub fn costliest(
+    pub fn denial_cost(
         &mut self,
         deadline: Deadline,
     ) -> Result<Option<(Rules, String)>, Unavailable> {
         self.learn(None, deadline)?;
-        let seen = self.costliest.seen();
+        let seen = self.denial_cost.seen();
         Ok(seen.map(|seen| (self.site.rules_of(&seen), seen)))
     }
 
@@ -182,69 +182,69 @@ impl Authenticator {
 
     /// As [`answer`](Self::answer), but for the computing that a password takes: that is left to
     /// the caller.
-    pub fn begin(&mut self, question: &Question, now: SystemTime, deadline: Deadline) -> Begun {
-        let Credential::Password(password) = &question.credential else {
-            return Begun::Answered(self.answer(question, now, deadline));
+    pub fn begin(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Progress {
+        let Credential::Password(password) = &request.credential else {
+            return Progress::Answered(self.answer(request, now, deadline));
         };
-        let begun = self.check(password, question, now, deadline);
-        let begun = begun.and_then(|begun| match begun {
-            Begun::Check(mut check) => {
-                let stored = check.computation.encoded.as_deref();
-                check.computation.costliest = Some(self.cost_of_denials(stored, deadline)?);
-                Ok(Begun::Check(check))
+        let progress = self.check(password, request, now, deadline);
+        let progress = progress.and_then(|progress| match progress {
+            Progress::Pending(mut check) => {
+                let stored = check.job.encoded.as_deref();
+                check.job.denial_cost = Some(self.cost_of_denials(stored, deadline)?);
+                Ok(Progress::Pending(check))
             }
             answered => Ok(answered),
         });
-        begun.unwrap_or_else(|unavailable| Begun::Answered(unavailable.into()))
+        progress.unwrap_or_else(|unavailable| Progress::Answered(unavailable.into()))
     }
 
     /// The name that a question is about, where it has one that can be looked up.
-    fn name_of<'a>(&self, question: &'a Question) -> Option<&'a str> {
-        let name = question.name.as_deref()?;
+    fn name_of<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        let name = request.name.as_deref()?;
         let empty = name.is_empty() && self.site.directory.takes_empty_names();
         (empty || !malformed_name(name)).then_some(name)
     }
 
     fn refuses(&self, subject: &'static str, reason: Reason) {
-        self.witness
-            .decided(subject, false, || told::reason(reason).to_owned());
+        self.tracer
+            .decided(subject, false, || trace::reason(reason).to_owned());
     }
 
     fn vouched(
         &mut self,
-        question: &Question,
+        request: &Request,
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let Some(name) = self.name_of(question).filter(|name| !name.is_empty()) else {
+        let Some(name) = self.name_of(request).filter(|name| !name.is_empty()) else {
             self.refuses("question", Reason::Malformed);
             return Ok(Err(Reason::Malformed));
         };
         let shared = self.shared.clone();
-        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
+        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
             let account = directory.by_name(queries, name)?;
-            told::account(queries.witness(), account.as_ref());
+            trace::account(queries.tracer(), account.as_ref());
             let Some(account) = account else {
                 return Ok(Err(Reason::UnknownUser));
             };
             let found = Found::by_name(&account, name);
-            admit(directory, queries, found, &self.access, question, now)
+            admit(directory, queries, found, &self.access, request, now)
         })
     }
 }
 
-/// The right to look the name of `question` up, where that may read all accounts: one of a program's
+/// The right to look the name of `request` up, where that may read all accounts: one of a program's
 /// authenticators does so at a time. To be had before the database is asked anything, which could
 /// be a lock that the site would wait for.
 fn scan<'a>(
     shared: Option<&'a Shared>,
     site: &Site,
-    question: &Question,
+    request: &Request,
     deadline: Deadline,
 ) -> Result<Option<Scan<'a>>, Unavailable> {
-    match (shared, question.name.as_deref()) {
+    match (shared, request.name.as_deref()) {
         (Some(shared), Some(name)) if !malformed_name(name) && site.directory.scans(name) => {
             shared.scans.begin(deadline).map(Some)
         }

@@ -1,6 +1,6 @@
 //! Who is this, and may they in? The question that every Hallpass program asks, and its answer.
 //!
-//! A [`Question`] goes in, a [`Verdict`] comes out. [`Authenticator`] is the way between: it reads
+//! A [`Request`] goes in, a [`Verdict`] comes out. [`Authenticator`] is the way between: it reads
 //! what the site stores, as the [`Configuration`] describes it. Blocking and plain: threads and
 //! deadlines belong to the programs, and the time is an argument.
 #![forbid(unsafe_code)]
@@ -11,10 +11,10 @@ pub mod basic;
 mod change;
 pub mod configuration;
 pub mod cookie;
-pub mod examination;
+pub mod doctor;
 mod memory;
 pub mod php_literals;
-mod question;
+mod request;
 mod scans;
 mod shared;
 mod site;
@@ -24,14 +24,16 @@ mod twins;
 mod verdict;
 mod verified;
 
-pub use hallpass_stores::{Deadline, Observer, Secret, Step, Unavailable, Witness};
+pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable};
 
 pub use self::account::{Account, Id};
-pub use self::authenticator::{AtOnce, Authenticator, Begun, Check, Computation, Conclusion, Next};
+pub use self::authenticator::{
+    Authenticator, Decision, HashJob, InlineAuthenticator, Pending, Progress, Step,
+};
 pub use self::change::Change;
 pub use self::configuration::Configuration;
-pub use self::question::{
-    ClaimedName, Client, Conditions, Credential, InvalidCondition, Question, Requirement,
+pub use self::request::{
+    ClaimedName, Client, Conditions, Credential, InvalidCondition, Request, Requirement,
 };
 pub use self::shared::Shared;
 pub use self::throttle::Turn;

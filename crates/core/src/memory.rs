@@ -24,7 +24,11 @@ impl Memory {
     }
 
     /// Holds `bytes` for as long as what is returned lives.
-    pub(crate) fn hold(&self, bytes: u64, deadline: Deadline) -> Result<Held<'_>, Unavailable> {
+    pub(crate) fn hold(
+        &self,
+        bytes: u64,
+        deadline: Deadline,
+    ) -> Result<MemoryPermit<'_>, Unavailable> {
         let bytes = bytes.min(self.most);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         while bytes > 0 && self.most - *held < bytes {
@@ -38,7 +42,7 @@ impl Memory {
             held = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         *held += bytes;
-        Ok(Held {
+        Ok(MemoryPermit {
             memory: self,
             bytes,
         })
@@ -47,12 +51,12 @@ impl Memory {
 
 /// Memory that is held.
 #[derive(Debug)]
-pub(crate) struct Held<'a> {
+pub(crate) struct MemoryPermit<'a> {
     memory: &'a Memory,
     bytes: u64,
 }
 
-impl Drop for Held<'_> {
+impl Drop for MemoryPermit<'_> {
     fn drop(&mut self) {
         let mut held = self
             .memory

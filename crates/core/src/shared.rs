@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::Question;
-use crate::authenticator::Costliest;
+use crate::Request;
+use crate::authenticator::DenialCost;
 use crate::configuration::Configuration;
 use crate::memory::Memory;
 use crate::scans::Scans;
@@ -17,7 +17,7 @@ use crate::verified::{CacheStatistics, Fingerprints, Verified};
 pub struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) memory: Memory,
-    pub(crate) costliest: Arc<Costliest>,
+    pub(crate) denial_cost: Arc<DenialCost>,
     pub(crate) scans: Scans,
     pub(crate) fingerprints: Option<Fingerprints>,
     pub(crate) verified: Option<Verified>,
@@ -30,7 +30,7 @@ impl Shared {
         Self {
             throttle: Throttle::new(&configuration.limits),
             memory: Memory::new(configuration.passwords.memory),
-            costliest: Arc::default(),
+            denial_cost: Arc::default(),
             scans: Scans::default(),
             fingerprints: None,
             verified: None,
@@ -49,11 +49,11 @@ impl Shared {
         }
     }
 
-    /// Whose turn `question` takes, at the time `now`.
+    /// Whose turn `request` takes, at the time `now`.
     #[must_use]
-    pub fn turn(&self, question: &Question, now: SystemTime) -> Turn {
-        let name = question.name.as_deref().unwrap_or_default();
-        let attempt = self.throttle.attempt(name, question.client.address);
+    pub fn turn(&self, request: &Request, now: SystemTime) -> Turn {
+        let name = request.name.as_deref().unwrap_or_default();
+        let attempt = self.throttle.attempt(name, request.client.address);
         self.throttle.turn(&attempt, now)
     }
 

@@ -4,7 +4,7 @@
 mod shared;
 
 use hallpass_core::{
-    Authenticator, ClaimedName, Credential, Question, Requirement, Secret, Verdict,
+    Authenticator, ClaimedName, Credential, Request, Requirement, Secret, Verdict,
 };
 use shared::{Site, ask, ask_at, granted, password, session, vouched};
 
@@ -81,11 +81,11 @@ fn hashes_of_any_software_are_checked() {
 fn columns_are_read_by_name() {
     let site = site();
     let mut asked = authenticator(&site);
-    let question = Question {
+    let request = Request {
         wants_groups: true,
         ..vouched("alice")
     };
-    let identity = granted(&mut asked, &question);
+    let identity = granted(&mut asked, &request);
     assert_eq!(
         (&*identity.id, &*identity.email),
         ("1", "alice@example.org")
@@ -202,9 +202,9 @@ fn groups_and_permissions_are_conditions() {
     let site = site();
     let mut asked = authenticator(&site);
     let mut with = |name: &str, requirement: Requirement| {
-        let mut question = vouched(name);
-        question.conditions.any.push(requirement);
-        ask(&mut asked, &question)
+        let mut request = vouched(name);
+        request.conditions.any.push(requirement);
+        ask(&mut asked, &request)
     };
     let group = |name: &str| Requirement::Group(name.to_owned());
     let right = |name: &str| Requirement::Permission(name.to_owned());
@@ -275,11 +275,11 @@ fn the_cookie_is_found_by_its_name() {
     let site = site();
     let mut asked = authenticator(&site);
     let mut of = |header: &str| {
-        let question = Question::new(
+        let request = Request::new(
             ClaimedName::Nameless,
             Credential::Cookies(Secret::new(header)),
         );
-        ask_at(&mut asked, &question, 999)
+        ask_at(&mut asked, &request, 999)
     };
     assert_eq!(of("a=1; login=token-of-alice"), "alice");
     assert_eq!(of("Login=token-of-alice"), "no-session");
@@ -302,8 +302,8 @@ fn of_two_cookies_the_one_counts_that_the_site_reads() {
         let text = CUSTOM.replace("cookie = \"login\"", &format!("cookie = \"login\"\n{rule}"));
         let mut asked = site.authenticator_of(&text);
         let cookies = Credential::Cookies(Secret::new(header));
-        let question = Question::new(ClaimedName::Nameless, cookies);
-        assert_eq!(ask_at(&mut asked, &question, 999), expected, "{rule}");
+        let request = Request::new(ClaimedName::Nameless, cookies);
+        assert_eq!(ask_at(&mut asked, &request, 999), expected, "{rule}");
     }
 }
 
@@ -314,12 +314,12 @@ fn a_missing_table_is_not_a_wrong_password() {
         .execute_batch("CREATE TABLE x (y)")
         .unwrap();
     let mut asked = authenticator(&site);
-    for question in [
+    for request in [
         password("alice", "x"),
         session("token-of-alice", None),
         vouched("alice"),
     ] {
-        let verdict = ask(&mut asked, &question);
+        let verdict = ask(&mut asked, &request);
         assert!(verdict.starts_with("unavailable"), "{verdict}");
         assert!(!verdict.contains("token-of-alice"), "{verdict}");
     }

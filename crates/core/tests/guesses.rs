@@ -6,7 +6,7 @@ mod site;
 
 use std::sync::Arc;
 
-use hallpass_core::{Authenticator, Configuration, Question, Shared};
+use hallpass_core::{Authenticator, Configuration, Request, Shared};
 use rustix::time::{ClockId, clock_gettime};
 use site::{Site, ask, encoded, password};
 
@@ -18,9 +18,9 @@ fn sharing(configuration: &Configuration, shared: &Arc<Shared>) -> Authenticator
     Authenticator::new(configuration).sharing(Arc::clone(shared))
 }
 
-fn from(mut question: Question, address: &str) -> Question {
-    question.client.address = Some(address.parse().unwrap());
-    question
+fn from(mut request: Request, address: &str) -> Request {
+    request.client.address = Some(address.parse().unwrap());
+    request
 }
 
 /// A site where `alice` has one account, and guesses at the doors of a program that runs long.

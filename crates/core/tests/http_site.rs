@@ -286,8 +286,8 @@ fn a_header_may_say_it() {
 fn without_accounts_there_are_sessions_alone() {
     let page = Page::answering(OK, ALICE);
     let mut asked = page.authenticator();
-    for question in [password("alice", "x"), vouched("alice")] {
-        assert!(ask(&mut asked, &question).starts_with("unavailable"));
+    for request in [password("alice", "x"), vouched("alice")] {
+        assert!(ask(&mut asked, &request).starts_with("unavailable"));
     }
     assert!(page.requests().is_empty());
 }

@@ -193,10 +193,10 @@ fn rows_that_are_nobodys_hide_no_account() {
             "[access]\nignore_case = {ignore_case}\nlogin = [\"email\"]"
         ));
         let mut joomla = site.authenticator(&text);
-        let question = password("alice@example.org", PASSWORD);
-        assert_eq!(ask(&mut joomla, &question, TIME), "unknown-user");
+        let request = password("alice@example.org", PASSWORD);
+        assert_eq!(ask(&mut joomla, &request, TIME), "unknown-user");
         site.run("UPDATE jos_users SET email = '' WHERE id = 278001");
-        assert_eq!(ask(&mut joomla, &question, TIME), "alice");
+        assert_eq!(ask(&mut joomla, &request, TIME), "alice");
         site.run("UPDATE jos_users SET email = 'alice@example.org' WHERE id = 278001");
     }
 }
@@ -209,10 +209,10 @@ fn accounts_that_do_not_meet_the_condition_are_inactive() {
     assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "alice");
     site.run("UPDATE jos_users SET name = name || ' (left)' WHERE username = 'alice'");
     assert_eq!(ask(&mut joomla, &session(ALICE), TIME), "inactive");
-    let question = password("alice", PASSWORD);
-    assert_eq!(ask(&mut joomla, &question, TIME), "inactive");
-    let question = password("zoë", PASSWORD);
-    assert_eq!(ask(&mut joomla, &question, TIME), "zoë");
+    let request = password("alice", PASSWORD);
+    assert_eq!(ask(&mut joomla, &request, TIME), "inactive");
+    let request = password("zoë", PASSWORD);
+    assert_eq!(ask(&mut joomla, &request, TIME), "zoë");
 }
 
 #[test]
@@ -280,12 +280,8 @@ fn a_session_lets_in_nobody_but_its_owner() {
             "alice", "zoë", "admin", "bob", "carol", "nobody", "", "ALICE", "277",
         ] {
             let expected = if name == owner { owner } else { "wrong-user" };
-            let question = session_of(token, name);
-            assert_eq!(
-                ask(&mut joomla, &question, TIME),
-                expected,
-                "{owner} {name}"
-            );
+            let request = session_of(token, name);
+            assert_eq!(ask(&mut joomla, &request, TIME), expected, "{owner} {name}");
         }
     }
 }
@@ -393,11 +389,11 @@ fn a_site_that_is_upgraded_meanwhile_has_its_second_factors_honoured() {
         "CREATE TABLE jos_user_mfa (id INTEGER, user_id INTEGER, method TEXT);
          INSERT INTO jos_user_mfa VALUES (1, 277, 'totp')",
     );
-    for (question, expected) in [
+    for (request, expected) in [
         (password("alice", PASSWORD), "unusable-password"),
         (session(ALICE), "invalid-session"),
     ] {
-        assert_eq!(ask_after(&mut joomla, &question, TIME, 61), expected);
+        assert_eq!(ask_after(&mut joomla, &request, TIME, 61), expected);
     }
 }
 
@@ -781,12 +777,8 @@ fn groups_are_inherited() {
         ("alice", "8", "not-permitted"),
         ("admin", "8", "admin"),
     ] {
-        let question = in_group(vouched(name), group);
-        assert_eq!(
-            ask(&mut joomla, &question, TIME),
-            expected,
-            "{name} {group}"
-        );
+        let request = in_group(vouched(name), group);
+        assert_eq!(ask(&mut joomla, &request, TIME), expected, "{name} {group}");
     }
     // Who is in none is everybody.
     site.run("DELETE FROM jos_user_usergroup_map");
@@ -838,12 +830,12 @@ fn data_of(id: &str) -> String {
 fn another_prefix_is_another_site() {
     let site = site();
     let mut joomla = authenticator(&site, "dbprefix = \"other_\"");
-    for question in [
+    for request in [
         session(ALICE),
         vouched("alice"),
         password("alice", PASSWORD),
     ] {
-        let verdict = ask(&mut joomla, &question, TIME);
+        let verdict = ask(&mut joomla, &request, TIME);
         assert!(verdict.starts_with("unavailable"), "{verdict}");
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hallpass_core::{ClaimedName, Credential, Question, Secret};
+use hallpass_core::{ClaimedName, Credential, Request, Secret};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use shared::{Site, ask, ask_at, granted, password, session, vouched};
@@ -235,8 +235,8 @@ fn without_accounts_there_are_sessions_alone() {
     let site = files(FILES);
     put(&site, ID, ALICE);
     let mut asked = site.authenticator("");
-    for question in [password("alice", "x"), vouched("alice")] {
-        let verdict = ask(&mut asked, &question);
+    for request in [password("alice", "x"), vouched("alice")] {
+        let verdict = ask(&mut asked, &request);
         assert!(verdict.contains("[custom] user"), "{verdict}");
     }
     for (owner, expected) in [
@@ -246,10 +246,10 @@ fn without_accounts_there_are_sessions_alone() {
     ] {
         assert_eq!(ask(&mut asked, &session(ID, Some(owner))), expected);
     }
-    let mut question = session(ID, None);
+    let mut request = session(ID, None);
     let staff = hallpass_core::Requirement::Group("staff".to_owned());
-    question.conditions.any.push(staff);
-    assert_eq!(ask(&mut asked, &question), "not-permitted");
+    request.conditions.any.push(staff);
+    assert_eq!(ask(&mut asked, &request), "not-permitted");
 }
 
 const ACCOUNTS: &str = r#"
@@ -279,9 +279,9 @@ fn accounts_are_looked_up_where_there_are_any() {
     let site = with_accounts(FILES);
     let mut asked = site.authenticator(ACCOUNTS);
     put(&site, ID, ALICE);
-    let mut question = session(ID, None);
-    question.wants_groups = true;
-    let identity = granted(&mut asked, &question);
+    let mut request = session(ID, None);
+    request.wants_groups = true;
+    let identity = granted(&mut asked, &request);
     assert_eq!(
         (&*identity.id, &*identity.groups),
         ("1", &["staff".to_owned()][..])
@@ -335,7 +335,7 @@ fn the_cookie_is_decoded_once() {
     let mut of = |header: &str| {
         ask(
             &mut asked,
-            &Question::new(
+            &Request::new(
                 ClaimedName::Nameless,
                 Credential::Cookies(Secret::new(header)),
             ),

@@ -5,7 +5,7 @@ mod recorded;
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use hallpass_core::{Authenticator, ClaimedName, Credential, Deadline, Question, Secret};
+use hallpass_core::{Authenticator, ClaimedName, Credential, Deadline, Request, Secret};
 
 use self::recorded::{
     Site, ask, explained, from, identity, in_group, password, session, session_of, vouched,
@@ -51,8 +51,8 @@ fn authenticator(site: &Site, more: &str) -> Authenticator {
     ))
 }
 
-fn cookies(header: &str) -> Question {
-    Question::new(
+fn cookies(header: &str) -> Request {
+    Request::new(
         ClaimedName::Nameless,
         Credential::Cookies(Secret::new(header)),
     )
@@ -97,8 +97,8 @@ fn passwords_are_right_or_wrong_as_phpbb_said() {
         ("Yahoo [Bot]", "", "unusable-password"),
         ("newbie", "", "unusable-password"),
     ] {
-        let question = password(name, typed);
-        assert_eq!(ask(&mut phpbb, &question, ALICE_TIME), expected, "{name}");
+        let request = password(name, typed);
+        assert_eq!(ask(&mut phpbb, &request, ALICE_TIME), expected, "{name}");
     }
 }
 
@@ -258,9 +258,9 @@ fn a_session_is_bound_to_where_it_was_made() {
         ("127.0.0.1", Some("rig/1.0"), "invalid-session"),
         ("127.0.0.1", Some(""), "invalid-session"),
     ] {
-        let question = from(session(ZOE), address, browser);
+        let request = from(session(ZOE), address, browser);
         assert_eq!(
-            ask(&mut phpbb, &question, ZOE_TIME),
+            ask(&mut phpbb, &request, ZOE_TIME),
             expected,
             "{address} {browser:?}"
         );
@@ -309,32 +309,28 @@ fn proxies_are_compared_where_the_board_compares_them() {
         site.run(&format!(
             "UPDATE phpbb_sessions SET session_forwarded_for = '{stored}'"
         ));
-        let mut question = from(session(ZOE), "127.0.0.1", Some(BROWSER));
-        question.client.forwarded_for = Some(header.to_owned());
+        let mut request = from(session(ZOE), "127.0.0.1", Some(BROWSER));
+        request.client.forwarded_for = Some(header.to_owned());
         for (site, expected) in [(&mut phpbb, expected), (&mut anywhere, without_address)] {
             let expected = if expected {
                 ZOE_NAME
             } else {
                 "invalid-session"
             };
-            assert_eq!(
-                ask(site, &question, ZOE_TIME),
-                expected,
-                "{stored} {header}"
-            );
+            assert_eq!(ask(site, &request, ZOE_TIME), expected, "{stored} {header}");
         }
     }
     // Those who are banned are banned behind a proxy as well.
     site.run("UPDATE phpbb_sessions SET session_forwarded_for = '192.0.2.1'");
-    let mut question = from(session(ZOE), "127.0.0.1", Some(BROWSER));
-    question.client.forwarded_for = Some("192.0.2.1, 127.0.0.1".to_owned());
+    let mut request = from(session(ZOE), "127.0.0.1", Some(BROWSER));
+    request.client.forwarded_for = Some("192.0.2.1, 127.0.0.1".to_owned());
     site.run(
         "INSERT INTO phpbb_banlist (ban_userid, ban_ip, ban_email, ban_end, ban_exclude)
               VALUES (0, '192.0.2.*', '', 0, 0)",
     );
-    assert_eq!(ask(&mut phpbb, &question, ZOE_TIME), "inactive");
+    assert_eq!(ask(&mut phpbb, &request, ZOE_TIME), "inactive");
     set(&site, "forwarded_for_check", "0");
-    assert_eq!(ask(&mut phpbb, &question, ZOE_TIME), ZOE_NAME);
+    assert_eq!(ask(&mut phpbb, &request, ZOE_TIME), ZOE_NAME);
 }
 
 #[test]
@@ -373,8 +369,8 @@ fn converted_hashes_are_of_what_stands_beside_them() {
             "UPDATE phpbb_users SET user_password = '{}' WHERE username = 'bob'",
             encoded.as_str().unwrap()
         ));
-        let question = password("bob", typed.as_str().unwrap());
-        ask(&mut phpbb, &question, ALICE_TIME)
+        let request = password("bob", typed.as_str().unwrap());
+        ask(&mut phpbb, &request, ALICE_TIME)
     };
     // A board that was never converted has no such columns.
     let mut right = 0;
@@ -504,9 +500,9 @@ fn a_session_lets_in_nobody_but_its_owner() {
             "Anonymous",
         ] {
             let expected = if name == owner { owner } else { "wrong-user" };
-            let question = session_of(token, name);
+            let request = session_of(token, name);
             assert_eq!(
-                ask(&mut phpbb, &question, ZOE_TIME),
+                ask(&mut phpbb, &request, ZOE_TIME),
                 expected,
                 "{owner} {name}"
             );
@@ -604,9 +600,9 @@ fn the_banned_stay_out_for_as_long_as_they_are_banned() {
         let site = site();
         site.run(&ban("", &values));
         let mut phpbb = authenticator(&site, "");
-        for question in [session(ZOE), vouched(ZOE_NAME)] {
-            let question = from(question, "127.0.0.1", None);
-            assert_eq!(ask(&mut phpbb, &question, at), expected, "{values}");
+        for request in [session(ZOE), vouched(ZOE_NAME)] {
+            let request = from(request, "127.0.0.1", None);
+            assert_eq!(ask(&mut phpbb, &request, at), expected, "{values}");
         }
         // Founders cannot be banned.
         site.run("UPDATE phpbb_users SET user_type = 3 WHERE user_id = 62");
@@ -677,9 +673,9 @@ fn groups_are_those_one_is_admitted_to() {
         ("alice", "REGISTERED", "alice"),
         ("alice", "2", "not-permitted"),
     ] {
-        let question = in_group(vouched(name), group);
+        let request = in_group(vouched(name), group);
         assert_eq!(
-            ask(&mut phpbb, &question, ZOE_TIME),
+            ask(&mut phpbb, &request, ZOE_TIME),
             expected,
             "{name} {group}"
         );
@@ -688,16 +684,16 @@ fn groups_are_those_one_is_admitted_to() {
         "INSERT INTO phpbb_user_group (group_id, user_id, group_leader, user_pending)
          VALUES (5, 58, 0, 1)",
     );
-    let question = in_group(vouched("alice"), "ADMINISTRATORS");
-    assert_eq!(ask(&mut phpbb, &question, ZOE_TIME), "not-permitted");
+    let request = in_group(vouched("alice"), "ADMINISTRATORS");
+    assert_eq!(ask(&mut phpbb, &request, ZOE_TIME), "not-permitted");
 }
 
 #[test]
 fn another_prefix_is_another_board() {
     let site = site();
     let mut phpbb = authenticator(&site, "table_prefix = \"other_\"");
-    for question in [session(ALICE), vouched("alice"), cookies(&alices_cookies())] {
-        let verdict = ask(&mut phpbb, &question, ZOE_TIME);
+    for request in [session(ALICE), vouched("alice"), cookies(&alices_cookies())] {
+        let verdict = ask(&mut phpbb, &request, ZOE_TIME);
         assert!(verdict.starts_with("unavailable"), "{verdict}");
     }
 }
@@ -738,6 +734,6 @@ fn users_that_do_not_meet_the_condition_are_inactive() {
     assert_eq!(ask(&mut phpbb, &session(ALICE), ALICE_TIME), "alice");
     site.run("UPDATE phpbb_users SET user_posts = 7 WHERE username = 'alice'");
     assert_eq!(ask(&mut phpbb, &session(ALICE), ALICE_TIME), "inactive");
-    let question = password("alice", PASSWORD);
-    assert_eq!(ask(&mut phpbb, &question, ALICE_TIME), "inactive");
+    let request = password("alice", PASSWORD);
+    assert_eq!(ask(&mut phpbb, &request, ALICE_TIME), "inactive");
 }

@@ -37,7 +37,7 @@ fn verdicts(authenticator: &mut Authenticator, name: &str) -> [String; 4] {
         vouched(name),
         session(SESSION, Some(name)),
     ]
-    .map(|question| ask(authenticator, &question))
+    .map(|request| ask(authenticator, &request))
 }
 
 const NOBODY: [&str; 4] = ["unknown-user", "unknown-user", "unknown-user", "wrong-user"];
@@ -152,14 +152,14 @@ fn accounts_that_do_not_meet_the_condition_are_inactive() {
         database.execute(statement, []).unwrap();
         // Twice, since the second time more is known.
         for _ in 0..2 {
-            let question = password("Victim", "victim's");
-            assert_eq!(ask(&mut asked, &question), expected, "{statement}");
-            let question = session(SESSION, None);
-            assert_eq!(ask(&mut asked, &question), expected, "{statement}");
-            let mut question = vouched("Victim");
-            question.conditions.all.push(Requirement::Superuser);
+            let request = password("Victim", "victim's");
+            assert_eq!(ask(&mut asked, &request), expected, "{statement}");
+            let request = session(SESSION, None);
+            assert_eq!(ask(&mut asked, &request), expected, "{statement}");
+            let mut request = vouched("Victim");
+            request.conditions.all.push(Requirement::Superuser);
             let expected = expected.replace("Victim", "not-permitted");
-            assert_eq!(ask(&mut asked, &question), expected, "{statement}");
+            assert_eq!(ask(&mut asked, &request), expected, "{statement}");
         }
     }
     assert_eq!(
@@ -195,8 +195,8 @@ fn a_condition_that_the_database_does_not_understand_lets_nobody_in() {
         "expire_date > ''",
     ] {
         let mut asked = site.authenticator(&format!("[access]\nwhere = \"{condition}\""));
-        for question in [password("Victim", "victim's"), session(SESSION, None)] {
-            let verdict = ask(&mut asked, &question);
+        for request in [password("Victim", "victim's"), session(SESSION, None)] {
+            let verdict = ask(&mut asked, &request);
             assert!(
                 verdict.starts_with("unavailable: "),
                 "{condition}: {verdict}"

@@ -7,7 +7,7 @@ mod site;
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Change, ClaimedName, Conditions, Credential, Deadline, Question, Reason, Requirement, Secret,
+    Change, ClaimedName, Conditions, Credential, Deadline, Reason, Request, Requirement, Secret,
     Verdict,
 };
 use site::{Site, ask, ask_at, encoded, password, session, vouched};
@@ -291,11 +291,11 @@ fn who_is_known_is_asked_for_every_condition() {
             any,
             ..Conditions::default()
         };
-        let question = Question {
+        let request = Request {
             conditions,
             ..session(SESSION, owner)
         };
-        ask(&mut authenticator, &question)
+        ask(&mut authenticator, &request)
     };
     let writers = [Requirement::Group("writers".into())];
     assert_eq!(asked(&[], None), "alice");
@@ -405,7 +405,7 @@ fn conditions_and_access_rules_hold_for_every_credential() {
             [],
         )
         .unwrap();
-    let of = |question: Question, any: &[&str], all: &[&str]| Question {
+    let of = |request: Request, any: &[&str], all: &[&str]| Request {
         conditions: Conditions {
             any: any
                 .iter()
@@ -416,7 +416,7 @@ fn conditions_and_access_rules_hold_for_every_credential() {
                 .map(|name| Requirement::Permission((*name).to_owned()))
                 .collect(),
         },
-        ..question
+        ..request
     };
     let mut authenticator = site.authenticator("");
     for (any, all, alice, bob) in [
@@ -441,7 +441,7 @@ fn conditions_and_access_rules_hold_for_every_credential() {
             "not-permitted",
         ),
     ] {
-        let mut verdict = |question| ask(&mut authenticator, &of(question, any, all));
+        let mut verdict = |request| ask(&mut authenticator, &of(request, any, all));
         assert_eq!(
             verdict(password("alice", "secret")),
             alice,
@@ -465,12 +465,12 @@ fn conditions_and_access_rules_hold_for_every_credential() {
         ),
     ] {
         let mut authenticator = site.authenticator(&format!("[access]\n{rule}"));
-        for question in [
+        for request in [
             password("alice", "secret"),
             session(SESSION, None),
             vouched("alice"),
         ] {
-            assert_eq!(ask(&mut authenticator, &question), alice, "{rule}");
+            assert_eq!(ask(&mut authenticator, &request), alice, "{rule}");
         }
     }
 }
@@ -496,13 +496,13 @@ fn staff_superusers_and_condition_words_can_be_asked_of_every_account() {
             ("Bob", "pa:ss wörd", "abcdefghijklmnopqrstuvwxyz543210", bob),
         ] {
             let verdict = if permitted { name } else { "not-permitted" };
-            for question in [
+            for request in [
                 password(name, password_),
                 session(token, None),
                 session(token, Some(name)),
                 vouched(name),
             ] {
-                assert_eq!(ask(&mut site, &question), verdict, "{access}: {question:?}");
+                assert_eq!(ask(&mut site, &request), verdict, "{access}: {request:?}");
             }
         }
     }
@@ -577,15 +577,15 @@ fn devices_are_not_read_without_what_says_which_count() {
     people.database().execute_batch(DEVICES).unwrap();
     let mut site = people.authenticator(SECOND_FACTOR);
     assert_eq!(ask(&mut site, &session(SESSION, None)), "invalid-session");
-    let question = password("alice", "secret");
-    assert_eq!(ask(&mut site, &question), "unusable-password");
+    let request = password("alice", "secret");
+    assert_eq!(ask(&mut site, &request), "unusable-password");
     people
         .database()
         .execute_batch("ALTER TABLE otp_totp_totpdevice DROP COLUMN confirmed")
         .unwrap();
     let mut site = people.authenticator(SECOND_FACTOR);
-    for question in [session(SESSION, None), password("alice", "secret")] {
-        let verdict = ask(&mut site, &question);
+    for request in [session(SESSION, None), password("alice", "secret")] {
+        let verdict = ask(&mut site, &request);
         assert!(verdict.starts_with("unavailable"), "{verdict}");
         assert!(verdict.contains("confirmed"), "{verdict}");
     }
@@ -606,17 +606,17 @@ fn an_address_of_two_accounts_is_nobodys_beside_a_row_without_a_name() {
         .unwrap();
     for ignore_case in [false, true] {
         let toml = format!("[access]\nlogin = [\"email\"]\nignore_case = {ignore_case}");
-        let question = password("alice@example.com", "secret");
+        let request = password("alice@example.com", "secret");
         people
             .database()
             .execute_batch("UPDATE auth_user SET email = 'zoe@example.com' WHERE id = 5")
             .unwrap();
-        assert_eq!(ask(&mut people.authenticator(&toml), &question), "alice");
+        assert_eq!(ask(&mut people.authenticator(&toml), &request), "alice");
         people
             .database()
             .execute_batch("UPDATE auth_user SET email = 'alice@example.com' WHERE id = 5")
             .unwrap();
-        let verdict = ask(&mut people.authenticator(&toml), &question);
+        let verdict = ask(&mut people.authenticator(&toml), &request);
         assert_eq!(verdict, "unknown-user", "{ignore_case}");
     }
 }
@@ -626,7 +626,7 @@ fn a_password_without_a_name_is_nothing() {
     let people = people();
     let mut site = people.authenticator("");
     let secret = Credential::Password(Secret::new("secret"));
-    let nameless = |credential| Question::new(ClaimedName::Nameless, credential);
+    let nameless = |credential| Request::new(ClaimedName::Nameless, credential);
     assert_eq!(ask(&mut site, &nameless(secret)), "malformed");
     assert_eq!(ask(&mut site, &nameless(Credential::Vouched)), "malformed");
 }
@@ -682,7 +682,7 @@ impl Site {
 }
 
 impl Asked {
-    fn ask(&mut self, question: &Question) -> String {
-        ask(&mut self.authenticator, question)
+    fn ask(&mut self, request: &Request) -> String {
+        ask(&mut self.authenticator, request)
     }
 }

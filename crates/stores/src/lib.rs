@@ -12,14 +12,14 @@ mod secret;
 pub mod sql;
 mod stream;
 mod tls;
-mod witness;
+mod tracer;
 
 pub use self::address::Address;
 pub use self::deadline::Deadline;
 pub use self::files::{File, Files};
 pub use self::secret::Secret;
 pub use self::tls::{Tls, TlsMode};
-pub use self::witness::{Observer, Step, Witness};
+pub use self::tracer::{Trace, TraceEvent, Tracer};
 
 /// A store could not be asked. Never a "no": whoever gets this knows nothing about the account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hallpass_stores::sql::{Database, Location, LookUp, Queries, Row, Settings};
-use hallpass_stores::{Deadline, Observer, Step, Unavailable, Witness};
+use hallpass_stores::{Deadline, Trace, TraceEvent, Tracer, Unavailable};
 use rusqlite::Connection;
 
 /// Takes note of the statements.
 #[derive(Default)]
 struct Statements(Mutex<Vec<String>>);
 
-impl Observer for Statements {
-    fn step(&self, step: Step) {
+impl Trace for Statements {
+    fn step(&self, step: TraceEvent) {
         self.0.lock().unwrap().push(step.said);
     }
 }
@@ -44,7 +44,7 @@ impl Site {
         let database = Database::new(&Settings::new(Location::Sqlite(path)));
         Self {
             directory,
-            database: database.witnessed(Witness::new(statements.clone())),
+            database: database.traced(Tracer::new(statements.clone())),
             statements,
             session: LookUp::new(&["\"data\"", "NULL"], "\"session\"", "\"id\"", ":key"),
             account: LookUp::new(&["\"id\"", "\"name\"", "1"], "\"user\"", "\"id\"", ":id"),

@@ -1,4 +1,4 @@
-use hallpass_program::ConditionArguments;
+use hallpass_runtime::ConditionArguments;
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn line(bytes: &[u8]) -> Line {
 }
 
 /// Channel, and question or reason; `None` for what is malformed.
-fn read(asked: &Asked, bytes: &[u8]) -> (Option<u32>, Option<Result<Question, Reason>>) {
+fn read(asked: &Asked, bytes: &[u8]) -> (Option<u32>, Option<Result<Request, Reason>>) {
     let line = line(bytes);
     let Ok((channel, rest)) = channel(asked, &line) else {
         return (None, None);

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use hallpass_core::examination::Finding;
-use hallpass_program::CommandLine;
+use hallpass_core::doctor::Finding;
+use hallpass_runtime::CommandLine;
 use nix::unistd::{User, geteuid, initgroups, setgid, setuid};
 
 use super::report::Report;

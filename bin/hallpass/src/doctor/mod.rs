@@ -10,8 +10,8 @@ mod sockets;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use hallpass_core::examination::{Finding, examine};
-use hallpass_program::CommandLine;
+use hallpass_core::doctor::{Finding, examine};
+use hallpass_runtime::CommandLine;
 
 pub use self::options::{DoctorOptions, HostKind};
 use self::report::Report;
@@ -40,7 +40,7 @@ fn look(common: &CommandLine, options: &DoctorOptions) -> Report {
         Ok(configuration) => configuration,
         Err(error) => {
             let path = common.path();
-            let mend = match hallpass_core::examination::barrier(&path) {
+            let mend = match hallpass_core::doctor::barrier(&path) {
                 Some(directory) => format!("let this user enter {}", directory.display()),
                 None => "mend the file; docs/configuration.md has every key".to_owned(),
             };

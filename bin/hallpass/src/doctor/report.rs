@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use hallpass_core::examination::{Finding, Status};
+use hallpass_core::doctor::{Finding, Status};
 use serde_json::{Value, json};
 
 use crate::output::{UNAVAILABLE, USAGE, WIDTH, line, plain, wrap};

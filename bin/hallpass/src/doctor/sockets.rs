@@ -6,9 +6,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use hallpass_core::configuration::Listener;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 use hallpass_core::{Configuration, Deadline};
-use hallpass_program::via::http;
+use hallpass_runtime::via::http;
 
 /// Looks at each.
 pub fn look(configuration: &Configuration) -> Vec<Finding> {

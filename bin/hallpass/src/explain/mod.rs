@@ -9,10 +9,10 @@ use std::time::{Instant, SystemTime};
 use anyhow::bail;
 use hallpass_core::basic::{self, Basic};
 use hallpass_core::{
-    Authenticator, ClaimedName, Client, Configuration, Credential, Deadline, Observer, Question,
-    Step, Unavailable, Witness,
+    Authenticator, ClaimedName, Client, Configuration, Credential, Deadline, Request, Trace,
+    TraceEvent, Tracer, Unavailable,
 };
-use hallpass_program::exit_after;
+use hallpass_runtime::exit_after;
 use serde_json::{Value, json};
 
 pub use self::options::ExplainCommand;
@@ -24,24 +24,24 @@ const INDENT: usize = 24;
 
 /// Keeps steps in the order that they are taken.
 #[derive(Default)]
-struct Steps(Mutex<Vec<Step>>);
+struct Steps(Mutex<Vec<TraceEvent>>);
 
-impl Observer for Steps {
-    fn step(&self, step: Step) {
+impl Trace for Steps {
+    fn step(&self, step: TraceEvent) {
         let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         steps.push(step);
     }
 }
 
-/// Answers `question`, and prints every step before the verdict.
-pub fn answer(configuration: &Configuration, question: &Question, as_json: bool) -> ExitCode {
+/// Answers `request`, and prints every step before the verdict.
+pub fn answer(configuration: &Configuration, request: &Request, as_json: bool) -> ExitCode {
     let started = Instant::now();
     let steps = Arc::new(Steps::default());
     let deadline = Deadline::after(configuration.limits.deadline);
     let verdict = match exit_after(deadline, output::UNAVAILABLE) {
         Ok(()) => Authenticator::new(configuration)
-            .witnessed(Witness::new(steps.clone()))
-            .answer(question, SystemTime::now(), deadline),
+            .traced(Tracer::new(steps.clone()))
+            .answer(request, SystemTime::now(), deadline),
         Err(error) => Unavailable::new(format!("cannot set an alarm: {error}")).into(),
     };
     let steps = std::mem::take(&mut *steps.0.lock().unwrap_or_else(PoisonError::into_inner));
@@ -66,7 +66,7 @@ pub fn answer(configuration: &Configuration, question: &Question, as_json: bool)
     output::verdict(&verdict, started.elapsed(), false)
 }
 
-fn value(step: &Step) -> Value {
+fn value(step: &TraceEvent) -> Value {
     json!({ "step": step.subject, "holds": step.holds, "said": step.said })
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hallpass_core::{Authenticator, Configuration};
-use hallpass_program::CommandLine;
+use hallpass_runtime::CommandLine;
 use serde_json::json;
 
 use self::destination::Destination;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_core::Secret;
-use hallpass_program::{append, drop_front};
+use hallpass_runtime::{append, drop_front};
 use zeroize::Zeroizing;
 
 /// The longest line that is read. Dovecot's own limit is half of it.

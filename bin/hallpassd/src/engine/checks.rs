@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Check, Computation, Conclusion, Deadline, Fingerprint, Next, Reason, Turn, Unavailable, Verdict,
+    Deadline, Decision, Fingerprint, HashJob, Pending, Reason, Step, Turn, Unavailable, Verdict,
 };
 use hallpass_passwords::Outcome;
 use tokio::sync::oneshot;
@@ -47,17 +47,17 @@ struct State {
     idle: usize,
 }
 
-/// A computation that is to be done.
+/// A job that is to be done.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) number: u64,
-    pub(super) computation: Computation,
+    pub(super) job: HashJob,
     /// The latest of those who wait for it.
     pub(super) deadline: Deadline,
     work: u64,
 }
 
-/// A computation that waits or is being done.
+/// A job that waits or is being done.
 #[derive(Debug)]
 struct Open {
     fingerprint: Option<Fingerprint>,
@@ -70,7 +70,7 @@ struct Open {
 /// Somebody who waits for its outcome.
 #[derive(Debug)]
 struct Waiter {
-    conclusion: Conclusion,
+    decision: Decision,
     deadline: Deadline,
     answer: oneshot::Sender<Verdict>,
 }
@@ -112,38 +112,38 @@ impl Checks {
 
     /// Has `check` done by `deadline` and its verdict sent to `answer`; or sends at once that there
     /// will be none.
-    pub fn put(&self, mut check: Check, deadline: Deadline, answer: oneshot::Sender<Verdict>) {
+    pub fn put(&self, mut check: Pending, deadline: Deadline, answer: oneshot::Sender<Verdict>) {
         // What costs nothing need not wait.
-        if let Next::Done(outcome) = check.computation.advance() {
-            let verdict = check.conclusion.conclude(outcome, SystemTime::now());
+        if let Step::Done(outcome) = check.job.advance() {
+            let verdict = check.decision.conclude(outcome, SystemTime::now());
             drop(answer.send(verdict));
             return;
         }
         let waiter = Waiter {
-            conclusion: check.conclusion,
+            decision: check.decision,
             deadline,
             answer,
         };
-        let refused = self.admit(check.computation, waiter);
+        let refused = self.admit(check.job, waiter);
         for (waiter, message) in refused {
             drop(waiter.answer.send(Unavailable::new(message).into()));
         }
     }
 
-    /// Lets a computation in, or somebody wait for one that is there already. Gives back those who
+    /// Lets a job in, or somebody wait for one that is there already. Gives back those who
     /// are to be told that there will be no answer, and why.
-    fn admit(&self, mut computation: Computation, waiter: Waiter) -> Vec<(Waiter, &'static str)> {
-        let fingerprint = computation.fingerprint();
-        let work = computation.work();
+    fn admit(&self, mut job: HashJob, waiter: Waiter) -> Vec<(Waiter, &'static str)> {
+        let fingerprint = job.fingerprint();
+        let work = job.work();
         let mut load = Load {
             count: 1,
             ..Load::default()
         };
-        match computation.advance() {
-            Next::Derivation(_) => load.derivations = work,
-            Next::Run | Next::Done(_) => load.others = work,
+        match job.advance() {
+            Step::Derivation(_) => load.derivations = work,
+            Step::Run | Step::Done(_) => load.others = work,
         }
-        let turn = waiter.conclusion.turn(SystemTime::now());
+        let turn = waiter.decision.turn(SystemTime::now());
         let deadline = waiter.deadline;
         let mut state = self.lock();
         let same = fingerprint.and_then(|it| state.numbers.get(&it).copied());
@@ -171,7 +171,7 @@ impl Checks {
         }
         let job = Job {
             number,
-            computation,
+            job,
             deadline,
             work,
         };
@@ -212,7 +212,7 @@ impl Checks {
         }
     }
 
-    /// Whether nobody waits for the outcome of this computation any more; it is forgotten then.
+    /// Whether nobody waits for the outcome of this job any more; it is forgotten then.
     pub(super) fn abandon(&self, number: u64) -> bool {
         let mut state = self.lock();
         let abandoned = state.is_abandoned(number);
@@ -223,12 +223,12 @@ impl Checks {
         abandoned
     }
 
-    /// Until when somebody waits for the outcome of this computation.
+    /// Until when somebody waits for the outcome of this job.
     pub(super) fn deadline(&self, number: u64) -> Option<Deadline> {
         self.lock().open.get(&number).and_then(Open::deadline)
     }
 
-    /// Tells everybody who waits for it what came of a computation.
+    /// Tells everybody who waits for it what came of a job.
     pub(super) fn finish(&self, number: u64, outcome: &Result<Outcome, Unavailable>) {
         let mut state = self.lock();
         let waiters = state.close(number);
@@ -236,14 +236,14 @@ impl Checks {
         drop(state);
         let now = SystemTime::now();
         for Waiter {
-            conclusion, answer, ..
+            decision, answer, ..
         } in waiters
         {
             if answer.is_closed() {
                 continue;
             }
             let verdict = match outcome {
-                Ok(outcome) => conclusion.conclude(*outcome, now),
+                Ok(outcome) => decision.conclude(*outcome, now),
                 Err(unavailable) => unavailable.clone().into(),
             };
             drop(answer.send(verdict));
@@ -289,7 +289,7 @@ impl State {
         for waiter in std::mem::take(&mut open.waiters) {
             let refused = if waiter.answer.is_closed() {
                 continue;
-            } else if waiter.conclusion.is_throttled(now) {
+            } else if waiter.decision.is_throttled(now) {
                 Verdict::Denied(Reason::Throttled)
             } else if at_least > waiter.deadline.remaining() {
                 Unavailable::new("the check would have come too late").into()

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use hallpass_core::{
-    Authenticator, ClaimedName, Configuration, Credential, Deadline, Question, Secret, Unavailable,
+    Authenticator, ClaimedName, Configuration, Credential, Deadline, Request, Secret, Unavailable,
     Verdict,
 };
 
@@ -34,7 +34,7 @@ impl Health {
         let database = authenticator.account("hallpass readiness", SystemTime::now(), deadline);
         let sessions = configuration.reads_sessions().then(|| {
             let token = Secret::new([b'0'; 32]);
-            let session = Question::new(ClaimedName::Nameless, Credential::Session(token));
+            let session = Request::new(ClaimedName::Nameless, Credential::Session(token));
             match authenticator.answer(&session, SystemTime::now(), deadline) {
                 Verdict::Unavailable(unavailable) => Err(unavailable),
                 _ => Ok(()),

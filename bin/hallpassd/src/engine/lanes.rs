@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hallpass_core::{Next, Unavailable};
+use hallpass_core::{Step, Unavailable};
 use hallpass_passwords::Outcome;
 use hallpass_pbkdf2::{Engine, RequestId};
 
@@ -50,18 +50,18 @@ struct Lanes<'a> {
 }
 
 impl Lanes<'_> {
-    /// Does what comes next of a computation, or has it done along with others.
+    /// Does what comes next of a job, or has it done along with others.
     fn go_on(&mut self, mut job: Job) {
         loop {
-            match job.computation.advance() {
-                Next::Done(outcome) => return self.finish(&job, Ok(outcome)),
-                Next::Derivation(request) => {
+            match job.job.advance() {
+                Step::Done(outcome) => return self.finish(&job, Ok(outcome)),
+                Step::Derivation(request) => {
                     let request = self.engine.submit(request);
                     self.deriving.push((request, job));
                     return;
                 }
-                Next::Run => {
-                    while let Err(unavailable) = job.computation.run(job.deadline) {
+                Step::Run => {
+                    while let Err(unavailable) = job.job.run(job.deadline) {
                         // Others may have joined that have more time.
                         match self.checks.deadline(job.number) {
                             Some(later) if later > job.deadline => job.deadline = later,
@@ -80,7 +80,7 @@ impl Lanes<'_> {
             .position(|(other, _)| *other == request);
         if let Some(place) = place {
             let (_, mut job) = self.deriving.swap_remove(place);
-            job.computation.derived(key);
+            job.job.derived(key);
             self.go_on(job);
         }
     }

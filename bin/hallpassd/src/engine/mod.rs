@@ -13,8 +13,8 @@ use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    AtOnce, Authenticator, Begun, CacheStatistics, ClaimedName, Client, Configuration, Credential,
-    Deadline, Identity, Question, Shared, Turn, Unavailable, Verdict,
+    Authenticator, CacheStatistics, ClaimedName, Client, Configuration, Credential, Deadline,
+    Identity, InlineAuthenticator, Progress, Request, Shared, Turn, Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
@@ -32,7 +32,7 @@ const STORE_THREADS: usize = 4;
 #[derive(Debug)]
 pub struct Engine {
     /// What answers where nobody need wait, in the thread that asks.
-    at_once: Arc<OnceLock<Mutex<AtOnce>>>,
+    at_once: Arc<OnceLock<Mutex<InlineAuthenticator>>>,
     questions: Arc<Queue<Job>>,
     checks: Arc<Checks>,
     shared: Arc<Shared>,
@@ -41,14 +41,14 @@ pub struct Engine {
 #[derive(Debug)]
 enum Job {
     Ask {
-        question: Question,
+        request: Request,
         ignore_case: bool,
         deadline: Deadline,
         answer: oneshot::Sender<Verdict>,
     },
     /// Whether the name of a question could mean another account than that of `id`.
     Compare {
-        question: Question,
+        request: Request,
         id: String,
         deadline: Deadline,
         answer: oneshot::Sender<Result<bool, Unavailable>>,
@@ -92,7 +92,8 @@ impl Engine {
                 .name(format!("stores {number}"))
                 .spawn(move || {
                     if let Some(place) = at_once
-                        && let Some(made) = AtOnce::new(&configuration, Arc::clone(&shared))
+                        && let Some(made) =
+                            InlineAuthenticator::new(&configuration, Arc::clone(&shared))
                     {
                         place.get_or_init(|| Mutex::new(made));
                     }
@@ -107,20 +108,20 @@ impl Engine {
         })
     }
 
-    /// The verdict on `question`: at once when the queue is full, and by `deadline` at the latest.
-    pub async fn ask(&self, question: Question, ignore_case: bool, deadline: Deadline) -> Verdict {
+    /// The verdict on `request`: at once when the queue is full, and by `deadline` at the latest.
+    pub async fn ask(&self, request: Request, ignore_case: bool, deadline: Deadline) -> Verdict {
         // Where there is a name, it is left to those who may look for it whatever its case.
         if let Some(at_once) = self.at_once.get()
             && let Ok(mut at_once) = at_once.try_lock()
-            && let Some(verdict) = at_once.answer(&question, SystemTime::now())
+            && let Some(verdict) = at_once.answer(&request, SystemTime::now())
         {
             return verdict;
         }
-        let named = question.name != ClaimedName::Nameless;
-        let turn = named.then(|| self.shared.turn(&question, SystemTime::now()));
+        let named = request.name != ClaimedName::Nameless;
+        let turn = named.then(|| self.shared.turn(&request, SystemTime::now()));
         let (answer, verdict) = oneshot::channel();
         let job = Job::Ask {
-            question,
+            request,
             ignore_case,
             deadline,
             answer,
@@ -138,14 +139,14 @@ impl Engine {
         client: &Client,
         deadline: Deadline,
     ) -> Result<bool, Unavailable> {
-        let question = Question {
+        let request = Request {
             client: client.clone(),
-            ..Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
+            ..Request::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
         };
-        let turn = self.shared.turn(&question, SystemTime::now());
+        let turn = self.shared.turn(&request, SystemTime::now());
         let (answer, another) = oneshot::channel();
         let job = Job::Compare {
-            question,
+            request,
             id: identity.id.clone(),
             deadline,
             answer,
@@ -235,7 +236,7 @@ fn work(
     while let Some((job, of)) = questions.take(&mut taker) {
         match job {
             Job::Ask {
-                question,
+                request,
                 ignore_case,
                 deadline,
                 answer,
@@ -252,18 +253,18 @@ fn work(
                 } else {
                     &mut authenticator
                 };
-                match authenticator.begin(&question, SystemTime::now(), deadline) {
+                match authenticator.begin(&request, SystemTime::now(), deadline) {
                     // They may have given up while it was found.
-                    Begun::Answered(verdict) => drop(answer.send(verdict)),
-                    Begun::Check(check) => checks.put(*check, deadline, answer),
+                    Progress::Answered(verdict) => drop(answer.send(verdict)),
+                    Progress::Pending(check) => checks.put(*check, deadline, answer),
                 }
             }
             Job::Compare {
-                question,
+                request,
                 id,
                 deadline,
                 answer,
-            } => drop(answer.send(authenticator.means_another(&question, &id, deadline))),
+            } => drop(answer.send(authenticator.means_another(&request, &id, deadline))),
             Job::Examine { deadline, answer } => {
                 let health = Health::examine(configuration, &mut authenticator, deadline);
                 drop(answer.send(health));

@@ -66,7 +66,7 @@ impl Pace {
         usize::try_from(self.width).unwrap_or(usize::MAX)
     }
 
-    /// How long it takes until a computation of so much `work` is done that comes after `load`, all
+    /// How long it takes until a job of so much `work` is done that comes after `load`, all
     /// the threads being busy with that.
     pub fn after(&self, load: Load, work: u64) -> Duration {
         let waits = seconds(load.derivations, self.full * self.threads)
@@ -79,7 +79,7 @@ impl Pace {
         self.slowed(waits + seconds(work, own))
     }
 
-    /// How long a computation of so much `work` takes at the least.
+    /// How long a job of so much `work` takes at the least.
     pub fn at_least(&self, work: u64) -> Duration {
         self.slowed(seconds(work, self.alone.max(self.full / self.width)))
     }

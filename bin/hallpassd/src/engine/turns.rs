@@ -29,7 +29,7 @@ const KEPT: u64 = 4;
 /// One of so many turns, at the least, is a lower standing's where all of them wait.
 const RAREST: usize = 8;
 
-/// The latest round that has begun, of each standing: how often some take turns is nothing to the
+/// The latest round that has progress, of each standing: how often some take turns is nothing to the
 /// others.
 #[derive(Debug, Default)]
 struct Rounds {

@@ -1,7 +1,7 @@
 //! What is said on one connection: bytes in, questions out, answers in, bytes out. One request at a
 //! time; a server that sends another meanwhile is told so (FastCGI 1.0, sections 4 and 5).
 
-use hallpass_program::{append, drop_front};
+use hallpass_runtime::{append, drop_front};
 use zeroize::Zeroizing;
 
 use super::pairs;

@@ -1,8 +1,8 @@
 //! `POST /question`: a program of ours asks the daemon in place of the stores.
 
-use hallpass_core::Question;
+use hallpass_core::Request;
 use hallpass_core::configuration::Listener;
-use hallpass_program::via::wire::{self, Asked};
+use hallpass_runtime::via::wire::{self, Asked};
 use hyper::StatusCode;
 use hyper::body::Incoming;
 
@@ -26,18 +26,18 @@ pub async fn question(site: &Site, body: Incoming, at: &Listener) -> Answer {
         return malformed(StatusCode::BAD_REQUEST);
     };
     let Asked {
-        question,
+        request,
         host,
         ignore_case,
         time,
     } = asked;
-    let Question {
+    let Request {
         name,
         credential,
         conditions,
         wants_groups,
         client,
-    } = question;
+    } = request;
     let asking = Asking {
         host: Some(&host),
         conditions,

@@ -1,7 +1,7 @@
 //! What a request's target asks for.
 
 use hallpass_core::{Conditions, Requirement};
-use hallpass_program::via::QUESTION;
+use hallpass_runtime::via::QUESTION;
 
 use super::credentials::BasicName;
 use crate::percent;

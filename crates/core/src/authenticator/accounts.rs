@@ -7,7 +7,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::groups;
 use super::{Authenticator, malformed_name, scan};
-use crate::{Account, Client, Id, Question, Reason};
+use crate::{Account, Client, Id, Reason, Request};
 
 impl Authenticator {
     /// The account that `name` means, and the groups it is in, whatever may be wrong with it. One
@@ -31,7 +31,7 @@ impl Authenticator {
             };
             if account.active {
                 let anywhere = Client::default();
-                account.active = !directory.bars(queries, &account, &anywhere, now)?;
+                account.active = !directory.is_banned(queries, &account, &anywhere, now)?;
                 account.inactive = Reason::Banned;
             }
             let groups = groups(directory, queries, &account)?;
@@ -39,23 +39,23 @@ impl Authenticator {
         })
     }
 
-    /// Whether the name of `question` could mean another account than the one with the primary key
+    /// Whether the name of `request` could mean another account than the one with the primary key
     /// `id`.
     ///
     /// # Errors
     /// [`Unavailable`] when the site's database cannot be asked.
     pub fn means_another(
         &mut self,
-        question: &Question,
+        request: &Request,
         id: &str,
         deadline: Deadline,
     ) -> Result<bool, Unavailable> {
-        let name = question.name.as_deref().unwrap_or_default();
+        let name = request.name.as_deref().unwrap_or_default();
         if malformed_name(name) {
             return Ok(true);
         }
         let shared = self.shared.clone();
-        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
+        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let candidates = self.candidates(name, deadline)?;
         Ok(candidates.iter().any(|(key, _)| key != id))
     }
@@ -89,7 +89,7 @@ impl Authenticator {
     ) -> Result<Vec<Account>, Unavailable> {
         let directory = &mut *self.site.directory;
         self.database
-            .ask(deadline, |queries| directory.after(queries, last))
+            .ask(deadline, |queries| directory.page_after(queries, last))
     }
 
     /// How many accounts there are; `None` where that cannot be counted.

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
-use super::{malformed_name, told};
+use super::{malformed_name, trace};
 use crate::configuration::Access;
 use crate::site::Directory;
-use crate::{Account, ClaimedName, Conditions, Identity, Question, Reason, Requirement};
+use crate::{Account, ClaimedName, Conditions, Identity, Reason, Request, Requirement};
 
 /// An account that a credential proved, and how it was found.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ impl<'a> Found<'a> {
             ClaimedName::Nameless => Ok(true),
             ClaimedName::Named(name) if self.by == Some(name) => Ok(true),
             ClaimedName::Named(name) if malformed_name(name) => Ok(false),
-            ClaimedName::Named(name) => directory.is_called(queries, self.account, name),
+            ClaimedName::Named(name) => directory.answers_to(queries, self.account, name),
         }
     }
 }
@@ -54,25 +54,25 @@ pub(super) fn admit(
     queries: &mut Queries<'_>,
     found: Found<'_>,
     access: &Access,
-    question: &Question,
+    request: &Request,
     now: SystemTime,
 ) -> Result<Result<Identity, Reason>, Unavailable> {
     let account = found.account;
-    let answers = found.answers_to(&question.name, directory, queries)?;
-    if !told::claimed(queries.witness(), answers, &question.name, account) {
+    let answers = found.answers_to(&request.name, directory, queries)?;
+    if !trace::claimed(queries.tracer(), answers, &request.name, account) {
         return Ok(Err(Reason::WrongUser));
     }
-    if !told::active(queries.witness(), account) {
+    if !trace::active(queries.tracer(), account) {
         return Ok(Err(account.inactive));
     }
-    if directory.bars(queries, account, &question.client, now)? {
-        queries.witness().decided("ban", false, || {
+    if directory.is_banned(queries, account, &request.client, now)? {
+        queries.tracer().decided("ban", false, || {
             "the account or the address is banned".to_owned()
         });
         return Ok(Err(Reason::Banned));
     }
-    let conditions = [&access.conditions, &question.conditions];
-    let groups = if question.wants_groups || conditions.iter().any(|these| these.name_groups()) {
+    let conditions = [&access.conditions, &request.conditions];
+    let groups = if request.wants_groups || conditions.iter().any(|these| these.name_groups()) {
         directory.groups(queries, account)?
     } else {
         Vec::new()
@@ -82,13 +82,13 @@ pub(super) fn admit(
             let met = match requirement {
                 Requirement::Group(name) => directory.is_in(queries, account, &groups, name)?,
                 Requirement::Permission(permission) => {
-                    account.superuser || directory.holds(queries, account, permission)?
+                    account.superuser || directory.has_permission(queries, account, permission)?
                 }
                 Requirement::Staff => account.staff,
                 Requirement::Superuser => account.superuser,
             };
-            Ok(told::requirement(
-                queries.witness(),
+            Ok(trace::requirement(
+                queries.tracer(),
                 requirement,
                 met,
                 &groups,
@@ -105,7 +105,7 @@ pub(super) fn admit(
             return Ok(Err(Reason::NotPermitted));
         }
     }
-    let groups = if question.wants_groups {
+    let groups = if request.wants_groups {
         groups
     } else {
         Vec::new()

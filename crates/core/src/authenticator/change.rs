@@ -8,9 +8,7 @@ use hallpass_stores::{Deadline, Unavailable};
 use super::{Authenticator, Found, admit, malformed_name};
 use crate::configuration::Access;
 use crate::site::Directory;
-use crate::{
-    Account, Change, ClaimedName, Credential, Identity, Question, Reason, Secret, Verdict,
-};
+use crate::{Account, Change, ClaimedName, Credential, Identity, Reason, Request, Secret, Verdict};
 
 impl Authenticator {
     /// Makes `change` at the time `now`, in one transaction on a connection of its own. Granted
@@ -102,8 +100,8 @@ fn existing(
     let Some(account) = directory.by_name(queries, name)? else {
         return Ok(Err(Reason::UnknownUser));
     };
-    let question = Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched);
+    let request = Request::new(ClaimedName::Named(name.to_owned()), Credential::Vouched);
     let found = Found::by_name(&account, name);
-    let admitted = admit(directory, queries, found, access, &question, now)?;
+    let admitted = admit(directory, queries, found, access, &request, now)?;
     Ok(admitted.map(|_| account))
 }

@@ -1,64 +1,64 @@
-//! A check of a password, from where the stores have said all they know: the computation that takes
-//! long, and the conclusion that is drawn from its outcome. Neither asks a store any more, so that
-//! a program can do many of them at a time, elsewhere.
+//! A password check after all I/O is done: the slow hash, and the verdict that follows from it.
+//!
+//! Neither part touches a store, so a program can run many on threads of its own.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use hallpass_passwords::{
-    Derivation, Limits, Outcome, Request, Rules, Spending, describe_cost, identify, is_affordable,
+    Derivation, Limits, Outcome, Rules, Spending, describe_cost, identify, is_affordable,
     spend_with, spending, verify_with,
 };
 use hallpass_stores::{Deadline, Unavailable};
 
-use crate::account::Beside;
-use crate::memory::Held;
+use crate::account::HashContext;
+use crate::memory::MemoryPermit;
 use crate::throttle::{Attempt, Turn};
 use crate::verified::Fingerprint;
 use crate::{Identity, Reason, Secret, Shared, Verdict};
 
 /// A question as far as it could be answered without computing for long.
 #[derive(Debug)]
-pub enum Begun {
+pub enum Progress {
     /// It has been answered.
     Answered(Verdict),
     /// A password is to be checked.
-    Check(Box<Check>),
+    Pending(Box<Pending>),
 }
 
 /// A check of a password.
 #[derive(Debug)]
-pub struct Check {
+pub struct Pending {
     /// What is to be computed.
-    pub computation: Computation,
+    pub job: HashJob,
     /// What follows from it.
-    pub conclusion: Conclusion,
+    pub decision: Decision,
 }
 
 /// What is to be computed. Equal ones, by their [`fingerprint`](Self::fingerprint), have the same
 /// outcome.
-pub struct Computation {
+pub struct HashJob {
     pub(super) rules: Rules,
     pub(super) limits: Limits,
     pub(super) password: Secret,
     /// The stored hash; `None` where there is no such account.
     pub(super) encoded: Option<String>,
     /// What the account's row keeps beside it.
-    pub(super) beside: Beside,
+    pub(super) beside: HashContext,
     /// Whether the stored hash is of an algorithm that is allowed.
     pub(super) allowed: bool,
     /// Whether even the right password lets nobody in, and must take as long as a wrong one.
     pub(super) in_vain: bool,
     /// What a denial costs, once that is known.
-    pub(super) costliest: Option<String>,
+    pub(super) denial_cost: Option<String>,
     pub(super) fingerprint: Option<Fingerprint>,
     pub(super) shared: Option<Arc<Shared>>,
-    pub(super) stage: Stage,
+    pub(super) state: State,
 }
 
-/// How far a computation is.
+/// How far a hash job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum State {
     Verify,
     /// What a denial costs has not been spent; whether the stored hash has been computed.
     Spend {
@@ -68,17 +68,17 @@ pub(super) enum Stage {
     Done(Outcome),
 }
 
-/// What comes next of a computation.
-pub enum Next {
-    /// A key is to be derived; [`Computation::derived`] takes it.
-    Derivation(Request),
+/// What comes next of a job.
+pub enum Step {
+    /// A key is to be derived; [`HashJob::derived`] takes it.
+    Derivation(hallpass_passwords::Request),
     /// The outcome is known.
     Done(Outcome),
-    /// Something that only [`Computation::run`] can do.
+    /// Something that only [`HashJob::run`] can do.
     Run,
 }
 
-impl Computation {
+impl HashJob {
     /// Names what is computed; `None` where the system gives no random bytes to name it with.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
@@ -91,24 +91,24 @@ impl Computation {
         let of_hash = self
             .hash()
             .and_then(|encoded| identify(self.rules, encoded));
-        let of_denial = self.costliest.as_deref().and_then(describe_cost);
+        let of_denial = self.denial_cost.as_deref().and_then(describe_cost);
         let work = |description: hallpass_passwords::Description| description.work;
         of_hash.map_or(0, work).max(of_denial.map_or(0, work))
     }
 
     /// What comes next.
-    pub fn advance(&mut self) -> Next {
+    pub fn advance(&mut self) -> Step {
         loop {
-            match self.stage {
-                Stage::Done(outcome) => return Next::Done(outcome),
-                Stage::Verify => {
+            match self.state {
+                State::Done(outcome) => return Step::Done(outcome),
+                State::Verify => {
                     let Some(encoded) = self.hash() else {
                         let outcome = match self.encoded {
                             // It is as good as any other: nobody matches.
                             None => Outcome::Mismatch,
                             Some(_) => Outcome::Unsupported,
                         };
-                        self.stage = Stage::Spend {
+                        self.state = State::Spend {
                             outcome,
                             checked: false,
                         };
@@ -116,15 +116,15 @@ impl Computation {
                     };
                     return match Derivation::of(self.rules, encoded, &self.limits) {
                         Some(derivation) => {
-                            Next::Derivation(derivation.request(self.password.expose()))
+                            Step::Derivation(derivation.request(self.password.expose()))
                         }
-                        None => Next::Run,
+                        None => Step::Run,
                     };
                 }
-                Stage::Spend { outcome, checked } => match self.spending(checked) {
-                    Spending::Nothing => self.stage = Stage::Done(outcome),
-                    Spending::Derivation(request) => return Next::Derivation(request),
-                    Spending::Other => return Next::Run,
+                State::Spend { outcome, checked } => match self.spending(checked) {
+                    Spending::Nothing => self.state = State::Done(outcome),
+                    Spending::Derivation(request) => return Step::Derivation(request),
+                    Spending::Other => return Step::Run,
                 },
             }
         }
@@ -132,16 +132,16 @@ impl Computation {
 
     /// Takes the key that was to be derived.
     pub fn derived(&mut self, key: &[u8]) {
-        match self.stage {
-            Stage::Verify => {
+        match self.state {
+            State::Verify => {
                 let derivation = self
                     .hash()
                     .and_then(|encoded| Derivation::of(self.rules, encoded, &self.limits));
                 let outcome = derivation.map_or(Outcome::Unsupported, |it| it.outcome(key));
                 self.verified(outcome);
             }
-            Stage::Spend { outcome, .. } => self.stage = Stage::Done(outcome),
-            Stage::Done(_) => {}
+            State::Spend { outcome, .. } => self.state = State::Done(outcome),
+            State::Done(_) => {}
         }
     }
 
@@ -151,8 +151,8 @@ impl Computation {
     /// # Errors
     /// [`Unavailable`] when it does not get it.
     pub fn run(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
-        match self.stage {
-            Stage::Verify => {
+        match self.state {
+            State::Verify => {
                 let encoded = self.hash().unwrap_or_default();
                 let affordable = is_affordable(self.rules, encoded, &self.limits);
                 let held = hold(
@@ -165,15 +165,15 @@ impl Computation {
                 drop(held);
                 self.verified(outcome);
             }
-            Stage::Spend { outcome, checked } => {
-                let costliest = self.costliest.as_deref().unwrap_or_default();
+            State::Spend { outcome, checked } => {
+                let denial_cost = self.denial_cost.as_deref().unwrap_or_default();
                 let checked = self.hash().filter(|_| checked);
-                let _held = hold(self.shared.as_deref(), Some(costliest), deadline)?;
+                let _held = hold(self.shared.as_deref(), Some(denial_cost), deadline)?;
                 let password = self.password.expose();
-                spend_with(self.rules, password, costliest, checked, &self.limits);
-                self.stage = Stage::Done(outcome);
+                spend_with(self.rules, password, denial_cost, checked, &self.limits);
+                self.state = State::Done(outcome);
             }
-            Stage::Done(_) => {}
+            State::Done(_) => {}
         }
         Ok(())
     }
@@ -181,11 +181,11 @@ impl Computation {
     /// Whether there is no stored hash to compare, or it has been compared, and what a denial
     /// costs must be known to go on.
     pub(super) fn misses_a_cost(&self) -> bool {
-        self.costliest.is_none()
-            && match self.stage {
-                Stage::Verify => self.hash().is_none(),
-                Stage::Spend { .. } => true,
-                Stage::Done(_) => false,
+        self.denial_cost.is_none()
+            && match self.state {
+                State::Verify => self.hash().is_none(),
+                State::Spend { .. } => true,
+                State::Done(_) => false,
             }
     }
 
@@ -195,36 +195,36 @@ impl Computation {
     }
 
     fn verified(&mut self, outcome: Outcome) {
-        self.stage = if outcome == Outcome::Match && !self.in_vain {
-            Stage::Done(outcome)
+        self.state = if outcome == Outcome::Match && !self.in_vain {
+            State::Done(outcome)
         } else {
             let checked = matches!(outcome, Outcome::Match | Outcome::Mismatch);
-            Stage::Spend { outcome, checked }
+            State::Spend { outcome, checked }
         };
     }
 
     fn spending(&self, checked: bool) -> Spending {
-        let costliest = self.costliest.as_deref().unwrap_or_default();
+        let denial_cost = self.denial_cost.as_deref().unwrap_or_default();
         let checked = self.hash().filter(|_| checked);
         let password = self.password.expose();
-        spending(self.rules, password, costliest, checked, &self.limits)
+        spending(self.rules, password, denial_cost, checked, &self.limits)
     }
 }
 
 /// Never shows the stored hash.
-impl std::fmt::Debug for Computation {
+impl std::fmt::Debug for HashJob {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Computation")
             .field("rules", &self.rules)
-            .field("stage", &self.stage)
+            .field("state", &self.state)
             .finish_non_exhaustive()
     }
 }
 
 /// What follows from the outcome of a check.
 #[derive(Debug)]
-pub struct Conclusion {
+pub struct Decision {
     /// What the password is counted for, in a program that runs long.
     pub(super) counted: Option<(Arc<Shared>, Attempt)>,
     /// Who they are if the password is right; why they may not in even so.
@@ -242,7 +242,7 @@ pub(super) enum Known {
     NoPassword(Reason),
 }
 
-impl Conclusion {
+impl Decision {
     /// Whose turn the check takes, at the time `now`.
     #[must_use]
     pub fn turn(&self, now: SystemTime) -> Turn {
@@ -306,7 +306,7 @@ fn hold<'a>(
     shared: Option<&'a Shared>,
     encoded: Option<&str>,
     deadline: Deadline,
-) -> Result<Option<Held<'a>>, Unavailable> {
+) -> Result<Option<MemoryPermit<'a>>, Unavailable> {
     let memory = encoded
         .and_then(describe_cost)
         .map_or(0, |cost| cost.memory);

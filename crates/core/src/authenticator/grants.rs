@@ -27,7 +27,11 @@ impl Authenticator {
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-        let changed = self.site.directory.changed().filter(|_| self.changes);
+        let changed = self
+            .site
+            .directory
+            .writable_columns()
+            .filter(|_| self.changes);
         let (table, columns) = changed.unwrap_or_default();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let update = [(table.as_str(), columns.as_slice())];

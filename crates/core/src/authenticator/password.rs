@@ -7,56 +7,56 @@ use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::{Found, admit};
-use super::check::{Begun, Check, Computation, Conclusion, Known, Next, Stage};
-use super::{Authenticator, scan, told};
-use crate::account::Beside;
-use crate::{Question, Reason, Secret, Verdict};
+use super::check::{Decision, HashJob, Known, Pending, Progress, State, Step};
+use super::{Authenticator, scan, trace};
+use crate::account::HashContext;
+use crate::{Reason, Request, Secret, Verdict};
 
 impl Authenticator {
     pub(super) fn password(
         &mut self,
         password: &Secret,
-        question: &Question,
+        request: &Request,
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Verdict, Unavailable> {
-        let (mut computation, conclusion) = match self.check(password, question, now, deadline)? {
-            Begun::Answered(verdict) => return Ok(verdict),
-            Begun::Check(check) => (check.computation, check.conclusion),
+        let (mut job, decision) = match self.check(password, request, now, deadline)? {
+            Progress::Answered(verdict) => return Ok(verdict),
+            Progress::Pending(check) => (check.job, check.decision),
         };
-        told::hash(&self.witness, &computation);
+        trace::hash(&self.tracer, &job);
         let started = Instant::now();
         let checked = loop {
             // Whoever is let in costs no look at what others would cost.
-            if computation.misses_a_cost() {
-                let stored = computation.encoded.as_deref();
-                computation.costliest = Some(self.cost_of_denials(stored, deadline)?);
+            if job.misses_a_cost() {
+                let stored = job.encoded.as_deref();
+                job.denial_cost = Some(self.cost_of_denials(stored, deadline)?);
             }
-            match computation.advance() {
-                Next::Done(outcome) => break outcome,
-                Next::Derivation(_) | Next::Run => computation.run(deadline)?,
+            match job.advance() {
+                Step::Done(outcome) => break outcome,
+                Step::Derivation(_) | Step::Run => job.run(deadline)?,
             }
         };
-        told::password(&self.witness, checked, started.elapsed());
-        Ok(conclusion.conclude(checked, now))
+        trace::password(&self.tracer, checked, started.elapsed());
+        Ok(decision.conclude(checked, now))
     }
 
     /// Asks the stores all there is to ask about a name and a password.
     pub(super) fn check(
         &mut self,
         password: &Secret,
-        question: &Question,
+        request: &Request,
         now: SystemTime,
         deadline: Deadline,
-    ) -> Result<Begun, Unavailable> {
+    ) -> Result<Progress, Unavailable> {
         let shared = self.shared.clone();
-        let client = question.client.address;
-        let answered = |reason| Ok(Begun::Answered(Verdict::Denied(reason)));
+        let client = request.client.address;
+        let answered = |reason| Ok(Progress::Answered(Verdict::Denied(reason)));
         if !self.access.passwords {
             self.refuses("passwords", Reason::UnusablePassword);
             return answered(Reason::UnusablePassword);
         }
-        let Some(name) = self.name_of(question) else {
+        let Some(name) = self.name_of(request) else {
             self.refuses("question", Reason::Malformed);
             return answered(Reason::Malformed);
         };
@@ -79,21 +79,21 @@ impl Authenticator {
                  [custom] accounts or [passwords] dummy",
             ));
         }
-        let scan = scan(shared.as_deref(), &self.site, question, deadline)?;
+        let scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let directory = &mut *self.site.directory;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
         let found = self.database.ask(deadline, |queries| {
             let account = directory.by_name(queries, name)?;
-            told::account(queries.witness(), account.as_ref());
+            trace::account(queries.tracer(), account.as_ref());
             let Some(account) = account else {
                 return Ok(None);
             };
             let found = Found::by_name(&account, name);
-            let admitted = admit(directory, queries, found, &self.access, question, now)?;
+            let admitted = admit(directory, queries, found, &self.access, request, now)?;
             let refused = directory.refuses_passwords(queries, &account)?;
-            told::refused(queries.witness(), refused);
-            let beside = directory.beside(queries, &account)?;
+            trace::refused(queries.tracer(), refused);
+            let beside = directory.hash_context(queries, &account)?;
             Ok(Some((account, refused, beside, admitted)))
         })?;
         drop(scan);
@@ -113,7 +113,7 @@ impl Authenticator {
                 self.refuses("question", Reason::Malformed);
                 return answered(Reason::Malformed);
             }
-            None => (None, None, Beside::default(), Err(Reason::UnknownUser)),
+            None => (None, None, HashContext::default(), Err(Reason::UnknownUser)),
         };
         in_vain |= admitted.is_err();
         let fingerprint = shared.as_ref().and_then(|shared| {
@@ -129,7 +129,7 @@ impl Authenticator {
                 [beside.login_name, beside.salt].map(|text| text.unwrap_or_default().as_bytes());
             Some(fingerprints.of(&[kind, stored, login_name, salt, password.expose()]))
         });
-        let conclusion = Conclusion {
+        let decision = Decision {
             counted: shared.clone().zip(attempt),
             account: match encoded.as_deref() {
                 None => Known::NoAccount,
@@ -144,10 +144,10 @@ impl Authenticator {
             && let Some(verified) = &shared.verified
             && verified.knows(fingerprint, now)
         {
-            let verdict = conclusion.conclude(Outcome::Match, now);
-            return Ok(Begun::Answered(verdict));
+            let verdict = decision.conclude(Outcome::Match, now);
+            return Ok(Progress::Answered(verdict));
         }
-        let computation = Computation {
+        let job = HashJob {
             rules: encoded
                 .as_deref()
                 .map_or(self.site.rules, |encoded| self.site.rules_of(encoded)),
@@ -159,15 +159,12 @@ impl Authenticator {
             in_vain,
             encoded,
             beside,
-            costliest: None,
+            denial_cost: None,
             fingerprint,
             shared,
-            stage: Stage::Verify,
+            state: State::Verify,
         };
-        Ok(Begun::Check(Box::new(Check {
-            computation,
-            conclusion,
-        })))
+        Ok(Progress::Pending(Box::new(Pending { job, decision })))
     }
 
     pub(super) fn malformed_password(&self, password: &[u8]) -> bool {
@@ -198,7 +195,7 @@ impl Authenticator {
             return Ok(dummy.clone());
         }
         self.learn(stored, deadline)?;
-        Ok(self.costliest.hash())
+        Ok(self.denial_cost.hash())
     }
 
     /// Learns what hashes cost: that of `checked`, and the first time those of a few others, so
@@ -208,16 +205,17 @@ impl Authenticator {
         checked: Option<&str>,
         deadline: Deadline,
     ) -> Result<(), Unavailable> {
-        let others = if self.costliest.seen().is_none() {
+        let others = if self.denial_cost.seen().is_none() {
             let directory = &mut *self.site.directory;
-            let ask = |queries: &mut Queries<'_>| directory.some_hashes(queries);
+            let ask = |queries: &mut Queries<'_>| directory.sample_hashes(queries);
             self.database.ask(deadline, ask)?
         } else {
             Vec::new()
         };
         for encoded in others.iter().map(String::as_str).chain(checked) {
             let rules = self.site.rules_of(encoded);
-            self.costliest.learn(rules, &self.passwords.limits, encoded);
+            self.denial_cost
+                .learn(rules, &self.passwords.limits, encoded);
         }
         Ok(())
     }

@@ -10,16 +10,16 @@ use sha2::{Digest, Sha256};
 use super::admission::{Found, admit};
 use super::owners::Owners;
 use super::proved::{Ground, Known, Proved};
-use super::{Authenticator, malformed_name, scan, told};
+use super::{Authenticator, malformed_name, scan, trace};
 use crate::cookie::{self, Cookie};
 use crate::site::{Login, Site};
-use crate::{Account, Client, Identity, Question, Reason, Secret, Session};
+use crate::{Account, Client, Identity, Reason, Request, Secret, Session};
 
 impl Authenticator {
     pub(super) fn cookies(
         &mut self,
         header: &Secret,
-        question: &Question,
+        request: &Request,
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
@@ -38,7 +38,7 @@ impl Authenticator {
             }
         };
         match token {
-            Some(token) => self.session(&token, question, now, deadline),
+            Some(token) => self.session(&token, request, now, deadline),
             None => {
                 self.refuses("cookie", Reason::NoSession);
                 Ok(Err(Reason::NoSession))
@@ -49,15 +49,15 @@ impl Authenticator {
     pub(super) fn session(
         &mut self,
         token: &Secret,
-        question: &Question,
+        request: &Request,
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
         let shared = self.shared.clone();
-        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
+        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let (site, owners, known) = (&mut self.site, &mut self.owners, &mut self.known);
         // Whoever looks on is to see everything that is read.
-        let may_know = site.sessions.asks_only_database() && !self.witness.watches();
+        let may_know = site.sessions.asks_only_database() && !self.tracer.is_active();
         let digest = digest(token.expose());
         self.database.ask(deadline, |queries| {
             let key = owners.of(token.expose()).map(str::to_owned);
@@ -83,7 +83,7 @@ impl Authenticator {
             let proved = match proved {
                 Some(proved) => proved,
                 None => {
-                    let read = prove(site, owners, queries, token, &question.client, now)?;
+                    let read = prove(site, owners, queries, token, &request.client, now)?;
                     let (login, account) = match read {
                         Ok(proved) => proved,
                         Err(reason) => return Ok(Err(reason)),
@@ -112,7 +112,7 @@ impl Authenticator {
             let Proved { account, session } = &*proved;
             let directory = &mut *site.directory;
             let found = Found::by_credential(account);
-            let admitted = admit(directory, queries, found, &self.access, question, now)?;
+            let admitted = admit(directory, queries, found, &self.access, request, now)?;
             Ok(admitted.map(|identity| Identity {
                 session: Some(session.clone()),
                 ..identity
@@ -123,7 +123,7 @@ impl Authenticator {
     pub(super) fn token(
         &mut self,
         token: &Secret,
-        question: &Question,
+        request: &Request,
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Result<Identity, Reason>, Unavailable> {
@@ -132,16 +132,16 @@ impl Authenticator {
             _ => return Ok(Err(Reason::NoSession)),
         };
         let shared = self.shared.clone();
-        let _scan = scan(shared.as_deref(), &self.site, question, deadline)?;
+        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let directory = &mut *self.site.directory;
         self.database.ask(deadline, |queries| {
             let account = directory.by_token(queries, token)?;
-            told::account(queries.witness(), account.as_ref());
+            trace::account(queries.tracer(), account.as_ref());
             let Some(account) = account else {
                 return Ok(Err(Reason::NoSession));
             };
             let found = Found::by_credential(&account);
-            admit(directory, queries, found, &self.access, question, now)
+            admit(directory, queries, found, &self.access, request, now)
         })
     }
 }
@@ -178,23 +178,23 @@ fn prove(
     now: SystemTime,
 ) -> Result<Result<(Login, Account), Reason>, Unavailable> {
     let login = site.sessions.read(queries, token.expose(), client, now)?;
-    told::session(queries.witness(), &login);
+    trace::session(queries.tracer(), &login);
     let login = match login {
         Ok(login) => login,
         Err(reason) => return Ok(Err(reason)),
     };
     let account = site.account_of(queries, &login)?;
-    told::account(queries.witness(), account.as_ref());
+    trace::account(queries.tracer(), account.as_ref());
     let Some(account) = account else {
         return Ok(Err(Reason::UnknownUser));
     };
     owners.remember(token.expose(), &login.key);
     if !account.active {
-        told::active(queries.witness(), &account);
+        trace::active(queries.tracer(), &account);
         return Ok(Err(account.inactive));
     }
     let confirmed = site.sessions.confirms(&login, &account);
-    if !told::confirmed(queries.witness(), confirmed) {
+    if !trace::confirmed(queries.tracer(), confirmed) {
         return Ok(Err(Reason::StaleSession));
     }
     Ok(Ok((login, account)))

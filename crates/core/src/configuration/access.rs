@@ -4,7 +4,7 @@ use hallpass_stores::sql::{self, Location};
 
 use super::Error;
 use super::section::Section;
-use crate::question::{Conditions, Requirement};
+use crate::request::{Conditions, Requirement};
 
 /// Who gets in, on top of a valid credential.
 #[derive(Clone, Debug, PartialEq, Eq)]

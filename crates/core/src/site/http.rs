@@ -9,7 +9,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Login, Needed, SessionSource};
+use super::{Login, Required, SessionSource};
 use crate::configuration::{self, NameIn};
 use crate::{Account, Client, Decoding, Reason};
 
@@ -105,7 +105,7 @@ impl SessionSource for Page {
         }
         let cookie = Zeroizing::new([self.cookie.as_bytes(), b"=", token].concat());
         let answer = self.http.get(&cookie, queries.deadline())?;
-        queries.witness().read("page", || {
+        queries.tracer().read("page", || {
             format!("{} answers {}", self.name, answer.status)
         });
         match answer.status {
@@ -115,7 +115,7 @@ impl SessionSource for Page {
         }
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         Vec::new()
     }
 

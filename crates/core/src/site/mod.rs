@@ -6,9 +6,9 @@ mod custom;
 mod django;
 mod http;
 mod joomla;
-mod needed;
 mod php;
 mod phpbb;
+mod required;
 
 use std::time::SystemTime;
 
@@ -16,8 +16,8 @@ use hallpass_passwords::Rules;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Changes, Location, LookUp, Queries, Row, Value, identifier};
 
-pub(crate) use self::needed::{Needed, Overlooked, Table};
-use crate::account::Beside;
+pub(crate) use self::required::{Overlooked, Required, Table};
+use crate::account::HashContext;
 use crate::configuration::{Access, Configuration, Custom, Framework};
 use crate::{Account, Client, Decoding, Id, Reason, Secret};
 
@@ -162,7 +162,7 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     }
 
     /// Whether `name`, as a host has it, means `account`.
-    fn is_called(
+    fn answers_to(
         &mut self,
         queries: &mut Queries<'_>,
         account: &Account,
@@ -201,7 +201,7 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
 
     /// Whether `account`, which is active, is kept out at the time `now`, or from where `client`
     /// is.
-    fn bars(
+    fn is_banned(
         &mut self,
         _queries: &mut Queries<'_>,
         _account: &Account,
@@ -231,7 +231,7 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     }
 
     /// Whether `account`, which is active and no superuser, holds `permission`.
-    fn holds(
+    fn has_permission(
         &mut self,
         queries: &mut Queries<'_>,
         account: &Account,
@@ -239,11 +239,11 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     ) -> Result<bool, Unavailable>;
 
     /// What the database must have, column by column.
-    fn needs(&self) -> Vec<Needed>;
+    fn needs(&self) -> Vec<Required>;
 
     /// The tables that are read.
     fn tables(&self) -> Vec<String> {
-        needed::tables(self.needs())
+        required::tables(self.needs())
     }
 
     /// Rules of the site's that its database shows, and that the configuration does not honour.
@@ -257,7 +257,7 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     }
 
     /// The next accounts after the one whose primary key is `last`, by their primary keys.
-    fn after(
+    fn page_after(
         &mut self,
         _queries: &mut Queries<'_>,
         _last: Option<&Id>,
@@ -268,16 +268,16 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     }
 
     /// What the row of `account` keeps beside its hash, where the hash wants it.
-    fn beside(
+    fn hash_context(
         &mut self,
         _queries: &mut Queries<'_>,
         _account: &Account,
-    ) -> Result<Beside, Unavailable> {
-        Ok(Beside::default())
+    ) -> Result<HashContext, Unavailable> {
+        Ok(HashContext::default())
     }
 
     /// The table that changes of accounts are made in, and which columns of its rows.
-    fn changed(&self) -> Option<(String, Vec<String>)> {
+    fn writable_columns(&self) -> Option<(String, Vec<String>)> {
         None
     }
 
@@ -318,9 +318,9 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     }
 
     /// The encoded hashes of a few accounts, newest first.
-    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable>;
+    fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable>;
 
-    /// Whether [`some_hashes`](Self::some_hashes) can tell what a check costs on this site.
+    /// Whether [`sample_hashes`](Self::sample_hashes) can tell what a check costs on this site.
     fn lists_hashes(&self) -> bool {
         true
     }
@@ -386,11 +386,11 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
     }
 
     /// What the database must have, column by column.
-    fn needs(&self) -> Vec<Needed>;
+    fn needs(&self) -> Vec<Required>;
 
     /// The tables that are read.
     fn tables(&self) -> Vec<String> {
-        needed::tables(self.needs())
+        required::tables(self.needs())
     }
 
     /// A few sessions; `None` where they cannot be listed.

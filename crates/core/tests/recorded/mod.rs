@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
     Authenticator, ClaimedName, Client, Conditions, Configuration, Credential, Deadline, Identity,
-    Question, Requirement, Secret, Verdict,
+    Request, Requirement, Secret, Verdict,
 };
 use rusqlite::Connection;
 
@@ -115,62 +115,62 @@ fn values(line: &str) -> String {
     out
 }
 
-pub fn password(name: &str, password: &str) -> Question {
+pub fn password(name: &str, password: &str) -> Request {
     let credential = Credential::Password(Secret::new(password));
-    Question::new(ClaimedName::Named(name.to_owned()), credential)
+    Request::new(ClaimedName::Named(name.to_owned()), credential)
 }
 
-pub fn session(token: &str) -> Question {
-    Question::new(
+pub fn session(token: &str) -> Request {
+    Request::new(
         ClaimedName::Nameless,
         Credential::Session(Secret::new(token)),
     )
 }
 
-pub fn session_of(token: &str, owner: &str) -> Question {
+pub fn session_of(token: &str, owner: &str) -> Request {
     let name = ClaimedName::Named(owner.to_owned());
-    Question::new(name, Credential::Session(Secret::new(token)))
+    Request::new(name, Credential::Session(Secret::new(token)))
 }
 
-pub fn vouched(name: &str) -> Question {
-    Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
+pub fn vouched(name: &str) -> Request {
+    Request::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
 }
 
-pub fn in_group(question: Question, group: &str) -> Question {
-    Question {
+pub fn in_group(request: Request, group: &str) -> Request {
+    Request {
         conditions: Conditions {
             any: vec![Requirement::Group(group.to_owned())],
             all: Vec::new(),
         },
-        ..question
+        ..request
     }
 }
 
-pub fn from(question: Question, address: &str, browser: Option<&str>) -> Question {
+pub fn from(request: Request, address: &str, browser: Option<&str>) -> Request {
     let address: Option<IpAddr> = Some(address.parse().unwrap());
-    Question {
+    Request {
         client: Client {
             browser: browser.map(str::to_owned),
             ..Client::at(address)
         },
-        ..question
+        ..request
     }
 }
 
-pub fn identity(site: &mut Authenticator, question: Question, seconds: u64) -> Box<Identity> {
-    let question = Question {
+pub fn identity(site: &mut Authenticator, request: Request, seconds: u64) -> Box<Identity> {
+    let request = Request {
         wants_groups: true,
-        ..question
+        ..request
     };
-    match answer(site, &question, seconds) {
+    match answer(site, &request, seconds) {
         Verdict::Granted(identity) => identity,
         other => panic!("{other:?}"),
     }
 }
 
 /// The verdict: the name, or the reason.
-pub fn ask(site: &mut Authenticator, question: &Question, seconds: u64) -> String {
-    match answer(site, question, seconds) {
+pub fn ask(site: &mut Authenticator, request: &Request, seconds: u64) -> String {
+    match answer(site, request, seconds) {
         Verdict::Granted(identity) => identity.name,
         Verdict::Denied(reason) => reason.word().to_owned(),
         Verdict::Unavailable(cause) => format!("unavailable: {cause}"),
@@ -178,15 +178,10 @@ pub fn ask(site: &mut Authenticator, question: &Question, seconds: u64) -> Strin
 }
 
 /// The same of a question that is put so many seconds later, by the machine's clock.
-pub fn ask_after(
-    site: &mut Authenticator,
-    question: &Question,
-    seconds: u64,
-    later: u64,
-) -> String {
+pub fn ask_after(site: &mut Authenticator, request: &Request, seconds: u64, later: u64) -> String {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let deadline = Deadline::after(Duration::from_secs(300 + later));
-    match site.answer(question, now, deadline) {
+    match site.answer(request, now, deadline) {
         Verdict::Granted(identity) => identity.name,
         Verdict::Denied(reason) => reason.word().to_owned(),
         Verdict::Unavailable(cause) => format!("unavailable: {cause}"),
@@ -194,18 +189,18 @@ pub fn ask_after(
 }
 
 /// The verdict: the name, or the reason and its detail.
-pub fn explained(site: &mut Authenticator, question: &Question, seconds: u64) -> String {
-    match answer(site, question, seconds) {
+pub fn explained(site: &mut Authenticator, request: &Request, seconds: u64) -> String {
+    match answer(site, request, seconds) {
         Verdict::Denied(reason) => match reason.detail() {
             Some(detail) => format!("{} {detail}", reason.word()),
             None => reason.word().to_owned(),
         },
-        _ => ask(site, question, seconds),
+        _ => ask(site, request, seconds),
     }
 }
 
-fn answer(site: &mut Authenticator, question: &Question, seconds: u64) -> Verdict {
+fn answer(site: &mut Authenticator, request: &Request, seconds: u64) -> Verdict {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let deadline = Deadline::after(Duration::from_secs(300));
-    site.answer(question, now, deadline)
+    site.answer(request, now, deadline)
 }

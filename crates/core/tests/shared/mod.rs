@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use hallpass_core::configuration::Error;
 use hallpass_core::{
-    Authenticator, ClaimedName, Configuration, Credential, Deadline, Identity, Question, Secret,
+    Authenticator, ClaimedName, Configuration, Credential, Deadline, Identity, Request, Secret,
     Verdict,
 };
 use rusqlite::Connection;
@@ -50,44 +50,44 @@ impl Site {
     }
 }
 
-pub fn password(name: &str, password: &str) -> Question {
+pub fn password(name: &str, password: &str) -> Request {
     let credential = Credential::Password(Secret::new(password));
-    Question::new(ClaimedName::Named(name.to_owned()), credential)
+    Request::new(ClaimedName::Named(name.to_owned()), credential)
 }
 
-pub fn session(token: &str, owner: Option<&str>) -> Question {
+pub fn session(token: &str, owner: Option<&str>) -> Request {
     let name = owner.map_or(ClaimedName::Nameless, |name| {
         ClaimedName::Named(name.to_owned())
     });
-    Question::new(name, Credential::Session(Secret::new(token)))
+    Request::new(name, Credential::Session(Secret::new(token)))
 }
 
-pub fn vouched(name: &str) -> Question {
-    Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
+pub fn vouched(name: &str) -> Request {
+    Request::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
 }
 
 /// The verdict now: the name, or the reason.
-pub fn ask(authenticator: &mut Authenticator, question: &Question) -> String {
-    word(authenticator, question, SystemTime::now())
+pub fn ask(authenticator: &mut Authenticator, request: &Request) -> String {
+    word(authenticator, request, SystemTime::now())
 }
 
-pub fn ask_at(authenticator: &mut Authenticator, question: &Question, seconds: u64) -> String {
+pub fn ask_at(authenticator: &mut Authenticator, request: &Request, seconds: u64) -> String {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    word(authenticator, question, now)
+    word(authenticator, request, now)
 }
 
-fn word(authenticator: &mut Authenticator, question: &Question, now: SystemTime) -> String {
+fn word(authenticator: &mut Authenticator, request: &Request, now: SystemTime) -> String {
     let deadline = Deadline::after(Duration::from_secs(60));
-    match authenticator.answer(question, now, deadline) {
+    match authenticator.answer(request, now, deadline) {
         Verdict::Granted(identity) => identity.name,
         Verdict::Denied(reason) => reason.word().to_owned(),
         Verdict::Unavailable(cause) => format!("unavailable: {cause}"),
     }
 }
 
-pub fn granted(authenticator: &mut Authenticator, question: &Question) -> Identity {
+pub fn granted(authenticator: &mut Authenticator, request: &Request) -> Identity {
     let deadline = Deadline::after(Duration::from_secs(60));
-    match authenticator.answer(question, SystemTime::now(), deadline) {
+    match authenticator.answer(request, SystemTime::now(), deadline) {
         Verdict::Granted(identity) => *identity,
         other => panic!("{other:?}"),
     }

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Authenticator, ClaimedName, Configuration, Credential, Deadline, Question, Secret, Verdict,
+    Authenticator, ClaimedName, Configuration, Credential, Deadline, Request, Secret, Verdict,
 };
 use hallpass_passwords::{Algorithm, make};
 use hallpass_sessions::django::{SESSION_SALT, SigningKey, auth_hash, seal};
@@ -88,31 +88,31 @@ pub fn encoded(password: &str, iterations: u32) -> String {
     .unwrap()
 }
 
-pub fn password(name: &str, password: &str) -> Question {
+pub fn password(name: &str, password: &str) -> Request {
     let credential = Credential::Password(Secret::new(password));
-    Question::new(ClaimedName::Named(name.to_owned()), credential)
+    Request::new(ClaimedName::Named(name.to_owned()), credential)
 }
 
-pub fn session(token: &str, owner: Option<&str>) -> Question {
+pub fn session(token: &str, owner: Option<&str>) -> Request {
     let name = owner.map_or(ClaimedName::Nameless, |name| {
         ClaimedName::Named(name.to_owned())
     });
-    Question::new(name, Credential::Session(Secret::new(token)))
+    Request::new(name, Credential::Session(Secret::new(token)))
 }
 
-pub fn vouched(name: &str) -> Question {
-    Question::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
+pub fn vouched(name: &str) -> Request {
+    Request::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
 }
 
 /// The verdict at a time when the sessions of [`Site::log_in`] live: the name, or the reason.
-pub fn ask(authenticator: &mut Authenticator, question: &Question) -> String {
-    ask_at(authenticator, question, 2_000_000_000 - 1)
+pub fn ask(authenticator: &mut Authenticator, request: &Request) -> String {
+    ask_at(authenticator, request, 2_000_000_000 - 1)
 }
 
-pub fn ask_at(authenticator: &mut Authenticator, question: &Question, seconds: u64) -> String {
+pub fn ask_at(authenticator: &mut Authenticator, request: &Request, seconds: u64) -> String {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let deadline = Deadline::after(Duration::from_secs(60));
-    match authenticator.answer(question, now, deadline) {
+    match authenticator.answer(request, now, deadline) {
         Verdict::Granted(identity) => identity.name,
         Verdict::Denied(reason) => reason.word().to_owned(),
         Verdict::Unavailable(cause) => format!("unavailable: {cause}"),

@@ -31,7 +31,7 @@ pub use self::settings::{Location, Servers, Settings};
 pub use self::sqlite::State;
 use self::statement::{Dialect, Statement};
 pub use self::value::{Row, Value};
-use crate::{Deadline, Unavailable, Witness};
+use crate::{Deadline, Tracer, Unavailable};
 
 /// A column of a table, as the database describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Column {
 pub struct Database {
     connection: Connection,
     query_timeout: Duration,
-    witness: Witness,
+    tracer: Tracer,
     joined: Joined,
 }
 
@@ -92,15 +92,15 @@ impl Database {
         Self {
             connection,
             query_timeout: settings.query_timeout,
-            witness: Witness::default(),
+            tracer: Tracer::default(),
             joined: Joined::default(),
         }
     }
 
-    /// Has `witness` told of what is asked, and of what comes of it.
+    /// Has `tracer` told of what is asked, and of what comes of it.
     #[must_use]
-    pub fn witnessed(self, witness: Witness) -> Self {
-        Self { witness, ..self }
+    pub fn traced(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Whether it is a file on this machine, so that asking it takes no longer than reading it.
@@ -145,7 +145,7 @@ impl Database {
             connection: &mut self.connection,
             query_timeout: self.query_timeout,
             deadline,
-            witness: self.witness.clone(),
+            tracer: self.tracer.clone(),
             joined: &mut self.joined,
             foreseen: None,
             read_ahead: Vec::new(),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::look_up::{self, Foreseen, Joined, ReadAhead};
 use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong};
 use super::{Column, Connection, LookUp, Row, State, Value, mysql, postgres, sqlite};
-use crate::{Deadline, Unavailable, Witness};
+use crate::{Deadline, Tracer, Unavailable};
 
 /// What one question asks of a [`Database`].
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Queries<'a> {
     pub(super) connection: &'a mut Connection,
     pub(super) query_timeout: Duration,
     pub(super) deadline: Deadline,
-    pub(super) witness: Witness,
+    pub(super) tracer: Tracer,
     pub(super) joined: &'a mut Joined,
     pub(super) foreseen: Option<Foreseen>,
     pub(super) read_ahead: Vec<ReadAhead>,
@@ -59,7 +59,7 @@ impl Queries<'_> {
         bound: usize,
     ) -> Result<Vec<Row>, Unavailable> {
         let answer = self.read(statement, parameters, limit, bound);
-        self.witness
+        self.tracer
             .read("database", || told(statement, parameters, &answer));
         answer
     }
@@ -223,8 +223,8 @@ impl Queries<'_> {
 
     /// Whoever looks on.
     #[must_use]
-    pub fn witness(&self) -> &Witness {
-        &self.witness
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// The columns of `table` that an index begins with, by which rows are found without reading

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hallpass_core::Configuration;
 use hallpass_core::configuration::DEFAULT_PATH;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 use rustix::fs::{Access, access};
 
 /// A command, its words as the host splits them.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hallpass_core::Configuration;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 
 use super::at;
 use super::command::Command;

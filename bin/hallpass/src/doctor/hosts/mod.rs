@@ -12,7 +12,7 @@ mod yaml;
 use std::path::{Path, PathBuf};
 
 use hallpass_core::Configuration;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 
 use crate::options::{DoctorOptions, HostKind};
 

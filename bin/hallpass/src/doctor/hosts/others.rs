@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 
 use super::at;
 use super::command::Command;

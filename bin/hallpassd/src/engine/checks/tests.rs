@@ -1,5 +1,5 @@
 use hallpass_core::{
-    Authenticator, Begun, ClaimedName, Configuration, Credential, Question, Secret, Shared,
+    Authenticator, ClaimedName, Configuration, Credential, Progress, Request, Secret, Shared,
 };
 use tempfile::TempDir;
 
@@ -63,10 +63,10 @@ impl World {
         deadline: Deadline,
     ) -> oneshot::Receiver<Verdict> {
         let name = ClaimedName::Named(name.to_owned());
-        let mut question = Question::new(name, Credential::Password(Secret::new(password)));
-        question.client.address = Some(client.parse().unwrap());
+        let mut request = Request::new(name, Credential::Password(Secret::new(password)));
+        request.client.address = Some(client.parse().unwrap());
         let now = SystemTime::now();
-        let Begun::Check(check) = self.authenticator.begin(&question, now, deadline) else {
+        let Progress::Pending(check) = self.authenticator.begin(&request, now, deadline) else {
             panic!("it is answered already");
         };
         let (answer, verdict) = oneshot::channel();

@@ -8,7 +8,7 @@ use super::rows::{Rows, key_text, key_value, truth};
 use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Custom};
-use crate::site::{self, Directory, Needed};
+use crate::site::{self, Directory, Required};
 
 /// How many rows of one name are looked at.
 const NAMESAKES: usize = 16;
@@ -155,7 +155,7 @@ impl Directory for Accounts {
         }))
     }
 
-    fn is_called(
+    fn answers_to(
         &mut self,
         queries: &mut Queries<'_>,
         account: &Account,
@@ -176,7 +176,7 @@ impl Directory for Accounts {
         Self::names(queries, "groups", self.custom.groups.as_ref(), account)
     }
 
-    fn holds(
+    fn has_permission(
         &mut self,
         queries: &mut Queries<'_>,
         account: &Account,
@@ -187,7 +187,7 @@ impl Directory for Accounts {
         Ok(held.iter().any(|held| held == permission))
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         let Custom {
             user,
             user_by_id,
@@ -207,7 +207,7 @@ impl Directory for Accounts {
         statements
             .into_iter()
             .filter_map(|(key, statement, columns)| {
-                Some(Needed::Statement {
+                Some(Required::Statement {
                     key,
                     statement: statement.clone()?,
                     columns,
@@ -216,7 +216,7 @@ impl Directory for Accounts {
             .collect()
     }
 
-    fn after(
+    fn page_after(
         &mut self,
         queries: &mut Queries<'_>,
         last: Option<&Id>,
@@ -231,7 +231,7 @@ impl Directory for Accounts {
     }
 
     /// Those of the first accounts; none where no statement lists them.
-    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+    fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
         let Some(statement) = &self.accounts else {
             return Ok(Vec::new());
         };

@@ -7,7 +7,7 @@ use hallpass_stores::sql::Queries;
 
 use super::rows::{Rows, key_text};
 use crate::configuration::Custom;
-use crate::site::{Login, Needed, SessionSource, session_rows};
+use crate::site::{Login, Required, SessionSource, session_rows};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -84,8 +84,8 @@ impl SessionSource for Sessions {
         }))
     }
 
-    fn needs(&self) -> Vec<Needed> {
-        let needed = |statement: &String| Needed::Statement {
+    fn needs(&self) -> Vec<Required> {
+        let needed = |statement: &String| Required::Statement {
             key: "session",
             statement: statement.clone(),
             columns: &["user_id"],

@@ -99,7 +99,7 @@ impl Cached {
                 let deadline = queries.deadline();
                 let entry =
                     cache.get_while(key.as_bytes(), || queries.read_foreseen(), deadline)?;
-                queries.witness().read("cache", || {
+                queries.tracer().read("cache", || {
                     let found = if entry.is_some() {
                         "has"
                     } else {

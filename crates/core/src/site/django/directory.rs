@@ -15,7 +15,7 @@ use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
-use crate::site::{self, Directory, Needed, Overlooked, Table};
+use crate::site::{self, Directory, Overlooked, Required, Table};
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;
@@ -128,7 +128,7 @@ impl Accounts {
 }
 
 impl Directory for Accounts {
-    fn changed(&self) -> Option<(String, Vec<String>)> {
+    fn writable_columns(&self) -> Option<(String, Vec<String>)> {
         let user = &self.user;
         let columns = iter::once(user.password.clone()).chain(user.active.clone());
         Some((user.table.clone(), columns.collect()))
@@ -298,7 +298,7 @@ impl Directory for Accounts {
         Ok(set.then_some(Reason::PasswordAlone))
     }
 
-    fn holds(
+    fn has_permission(
         &mut self,
         queries: &mut Queries<'_>,
         account: &Account,
@@ -325,7 +325,7 @@ impl Directory for Accounts {
         }))
     }
 
-    fn after(
+    fn page_after(
         &mut self,
         queries: &mut Queries<'_>,
         last: Option<&Id>,
@@ -342,7 +342,7 @@ impl Directory for Accounts {
         Ok(rows.into_iter().filter_map(account).collect())
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         let user = &self.user;
         let own = *user == UserTable::contrib();
         let mut columns = vec![&*user.id, &user.username, &user.password];
@@ -365,7 +365,7 @@ impl Directory for Accounts {
                     .or_else(|| own.then(|| "email".to_owned())),
             );
         }
-        let mut needs = vec![Needed::Table(Table {
+        let mut needs = vec![Required::Table(Table {
             name: user.table.clone(),
             columns: columns.into_iter().map(str::to_owned).collect(),
             sought,
@@ -386,7 +386,7 @@ impl Directory for Accounts {
                 "django.permissions_table",
             ),
         ] {
-            needs.push(Needed::Table(Table {
+            needs.push(Required::Table(Table {
                 name: configured
                     .clone()
                     .unwrap_or_else(|| format!("{}_{suffix}", user.table)),
@@ -404,10 +404,10 @@ impl Directory for Accounts {
             (permissions, &["id", "content_type_id", "codename"]),
             (content_types, &["id", "app_label"]),
         ] {
-            needs.push(Needed::table(table, "", columns));
+            needs.push(Required::table(table, "", columns));
         }
         if self.authtoken {
-            needs.push(Needed::table(statements::TOKENS, "", &["key", "user_id"]));
+            needs.push(Required::table(statements::TOKENS, "", &["key", "user_id"]));
         }
         needs.extend(self.second_factor.iter().flat_map(SecondFactor::needs));
         needs
@@ -425,8 +425,8 @@ impl Directory for Accounts {
         site::count(queries, &table, "")
     }
 
-    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
-        let statement = self.statements(queries)?.some_hashes();
+    fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+        let statement = self.statements(queries)?.sample_hashes();
         let rows = queries.rows(&statement, &[], SOME_HASHES)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }

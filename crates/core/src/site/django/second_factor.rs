@@ -9,7 +9,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
 use super::statements::{KeyKind, key_kind};
-use crate::site::{Needed, Overlooked, Table, quoted};
+use crate::site::{Overlooked, Required, Table, quoted};
 
 /// The tables of django-otp's own devices, of django-two-factor-auth's and others' that are made of
 /// them, and of django-allauth's.
@@ -149,9 +149,9 @@ impl SecondFactor {
     }
 
     /// What is read of the tables.
-    pub(super) fn needs(&self) -> impl Iterator<Item = Needed> {
+    pub(super) fn needs(&self) -> impl Iterator<Item = Required> {
         self.tables.iter().map(|name| {
-            Needed::Table(Table {
+            Required::Table(Table {
                 name: name.clone(),
                 columns: ["id", "user_id"]
                     .into_iter()

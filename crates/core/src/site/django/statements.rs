@@ -209,7 +209,7 @@ impl Statements {
         )
     }
 
-    pub(super) fn some_hashes(&self) -> String {
+    pub(super) fn sample_hashes(&self) -> String {
         let Self {
             table,
             id,

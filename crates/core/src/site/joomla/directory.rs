@@ -10,7 +10,7 @@ use super::{Learned, integer};
 use crate::Reason;
 use crate::account::{Account, Id};
 use crate::configuration::{Access, Joomla, LoginField};
-use crate::site::{self, Directory, Needed, Table};
+use crate::site::{self, Directory, Required, Table};
 
 /// How many accounts a name is compared with, where the database's collation takes several for
 /// the same.
@@ -271,7 +271,7 @@ impl Directory for Accounts {
     }
 
     /// Joomla's permissions are actions on assets, which are not looked into.
-    fn holds(
+    fn has_permission(
         &mut self,
         _queries: &mut Queries<'_>,
         _account: &Account,
@@ -313,7 +313,7 @@ impl Directory for Accounts {
         tables
     }
 
-    fn after(
+    fn page_after(
         &mut self,
         queries: &mut Queries<'_>,
         last: Option<&Id>,
@@ -326,29 +326,29 @@ impl Directory for Accounts {
         self.accounts(queries, &statement, &parameters, usize::MAX)
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         let full = |name| format!("{}{name}", self.prefix);
         let key = "joomla.dbprefix";
         let users = ["id", "username", "password", "block", "email", "name"];
         vec![
-            Needed::Table(Table {
+            Required::Table(Table {
                 name: full("users"),
                 columns: users.map(str::to_owned).to_vec(),
                 sought: vec!["id".to_owned(), "username".to_owned()],
                 key,
                 optional: false,
             }),
-            Needed::table(full("user_usergroup_map"), key, &["user_id", "group_id"]),
-            Needed::table(full("usergroups"), key, &["id", "title"]),
-            Needed::optional_table(
+            Required::table(full("user_usergroup_map"), key, &["user_id", "group_id"]),
+            Required::table(full("usergroups"), key, &["id", "title"]),
+            Required::optional_table(
                 full("extensions"),
                 key,
                 &[
                     "type", "folder", "element", "access", "params", "enabled", "state",
                 ],
             ),
-            Needed::optional_table(full("viewlevels"), key, &["id", "rules"]),
-            Needed::optional_table(full("user_mfa"), key, &["user_id", "method"]),
+            Required::optional_table(full("viewlevels"), key, &["id", "rules"]),
+            Required::optional_table(full("user_mfa"), key, &["user_id", "method"]),
         ]
     }
 
@@ -356,7 +356,7 @@ impl Directory for Accounts {
         site::count(queries, &super::table(&self.prefix, "users"), "")
     }
 
-    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+    fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
         let statement = &self.statements(queries)?.some_hashes;
         let rows = queries.rows(statement, &[], SOME_HASHES)?;
         let hashes = rows.into_iter().filter_map(|mut row| row.text(0));

@@ -24,7 +24,7 @@ use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
 use super::{Learned, integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{self, Login, Needed, SAMPLE, Sample, SessionSource, session_rows, until};
+use crate::site::{self, Login, Required, SAMPLE, Sample, SessionSource, session_rows, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest session id (`session_id` of `#__session`).
@@ -124,7 +124,7 @@ impl Sessions {
                 if ours { "one" } else { "none" }
             )
         };
-        if !queries.witness().decided("client", ours, told) {
+        if !queries.tracer().decided("client", ours, told) {
             return Ok(Err(Reason::OtherApplication));
         }
         let time = integer(&row.take(3)).and_then(|time| u64::try_from(time).ok());
@@ -136,7 +136,7 @@ impl Sessions {
         };
         // Joomla counts whole seconds, and the last of them is the session's.
         let lives = end >= whole_seconds(now);
-        if !queries.witness().decided("expiry", lives, || until(end)) {
+        if !queries.tracer().decided("expiry", lives, || until(end)) {
             return Ok(Err(Reason::ExpiredSession));
         }
         let user = integer(&row.take(4)).filter(|user| *user > 0);
@@ -302,7 +302,7 @@ impl SessionSource for Sessions {
             Ok(data) => data,
             Err(invalid) => {
                 queries
-                    .witness()
+                    .tracer()
                     .decided("payload", false, || invalid.to_string());
                 return Ok(Err(Reason::InvalidSession));
             }
@@ -310,7 +310,7 @@ impl SessionSource for Sessions {
         if let Some(data) = &data {
             let user = data.user_id;
             queries
-                .witness()
+                .tracer()
                 .decided("payload", user.is_some(), || match user {
                     Some(user) => format!("the account {user} is logged in"),
                     None => "nobody is logged in".to_owned(),
@@ -359,8 +359,8 @@ impl SessionSource for Sessions {
                     "one of the account's groups demands one, and it is not set up",
                 ),
             };
-            let witness = queries.witness();
-            witness.decided("second-factor", false, || told.to_owned());
+            let tracer = queries.tracer();
+            tracer.decided("second-factor", false, || told.to_owned());
             return Ok(Err(reason));
         }
         Ok(Ok(Login {
@@ -378,13 +378,13 @@ impl SessionSource for Sessions {
     }
 
     /// The row that says who is logged in, where sessions have one.
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         if !self.reads_rows() {
             return Vec::new();
         }
         let columns = ["session_id", "client_id", "guest", "time", "userid", "data"];
         let name = format!("{}session", self.prefix);
-        vec![Needed::table(name, "joomla.dbprefix", &columns)]
+        vec![Required::table(name, "joomla.dbprefix", &columns)]
     }
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {

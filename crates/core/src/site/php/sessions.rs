@@ -12,7 +12,7 @@ use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{self, Login, Needed, Sample, SessionSource, until};
+use crate::site::{self, Login, Required, Sample, SessionSource, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
@@ -101,8 +101,8 @@ impl SessionSource for Sessions {
             }
             Store::Table(table) => table.find(queries, &id, now)?,
         };
-        let witness = queries.witness();
-        witness.read("store", || match &found {
+        let tracer = queries.tracer();
+        tracer.read("store", || match &found {
             Ok(found) => format!(
                 "{} has the session, {} bytes",
                 found.store,
@@ -115,10 +115,10 @@ impl SessionSource for Sessions {
             Err(reason) => return Ok(Err(reason)),
         };
         if let Some(end) = found.expires {
-            witness.decided("expiry", true, || until(end));
+            tracer.decided("expiry", true, || until(end));
         }
         let login = reader.login(&found.bytes);
-        witness.decided(
+        tracer.decided(
             "payload",
             matches!(login, Ok(Whose::Of(_))),
             || match &login {
@@ -149,7 +149,7 @@ impl SessionSource for Sessions {
         }))
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         match &self.store {
             Store::Cache(_) | Store::Files(_) => Vec::new(),
             Store::Table(table) => vec![table.needed()],

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::sessions::{Found, Lookup};
 use crate::Reason;
 use crate::configuration::PhpTable;
-use crate::site::{Needed, SAMPLE, quoted, session_rows};
+use crate::site::{Required, SAMPLE, quoted, session_rows};
 
 /// The longest lifetime that is one; more is the moment when the session ends (`MAX_LIFETIME` of
 /// PdoSessionHandler.php in Symfony 4.4 and 5.4).
@@ -41,11 +41,11 @@ impl SessionTable {
     }
 
     /// What of the database is read.
-    pub(super) fn needed(&self) -> Needed {
+    pub(super) fn needed(&self) -> Required {
         let PhpTable { table, id, .. } = &self.names;
         let mut columns = vec![&**id, &self.names.data, &self.names.time];
         columns.extend(self.names.lifetime.as_deref());
-        Needed::table(table, "php.table", &columns)
+        Required::table(table, "php.table", &columns)
     }
 
     /// The statement that gives the ids of the newest sessions.

@@ -10,9 +10,9 @@ use super::escape::escape;
 use super::settings::passwords_elsewhere;
 use super::username::clean;
 use super::{integer, table};
-use crate::account::{Account, Beside, Id};
+use crate::account::{Account, HashContext, Id};
 use crate::configuration::{Access, LoginField, Phpbb};
-use crate::site::{self, Directory, Needed};
+use crate::site::{self, Directory, Required};
 use crate::{Client, Reason};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
@@ -186,13 +186,13 @@ impl Directory for Accounts {
 
     /// The old board's salt and login name, for hashes that were converted. Their columns are there
     /// where a converter added them.
-    fn beside(
+    fn hash_context(
         &mut self,
         queries: &mut Queries<'_>,
         account: &Account,
-    ) -> Result<Beside, Unavailable> {
+    ) -> Result<HashContext, Unavailable> {
         if !account.encoded.as_deref().is_some_and(converted) {
-            return Ok(Beside::default());
+            return Ok(HashContext::default());
         }
         let there = queries.columns(&format!("{}users", self.phpbb.prefix))?;
         let mut column = |name: &str| -> Result<Option<String>, Unavailable> {
@@ -207,14 +207,14 @@ impl Directory for Accounts {
             let mut rows = queries.rows(&statement, &parameters, 1)?;
             Ok(rows.pop().and_then(|mut row| row.text(0)))
         };
-        Ok(Beside {
+        Ok(HashContext {
             login_name: column("login_name")?,
             salt: column("user_passwd_salt")?,
         })
     }
 
     /// Founders cannot be banned.
-    fn bars(
+    fn is_banned(
         &mut self,
         queries: &mut Queries<'_>,
         account: &Account,
@@ -265,7 +265,7 @@ impl Directory for Accounts {
     }
 
     /// phpBB's permissions are for its forums, and are not looked into.
-    fn holds(
+    fn has_permission(
         &mut self,
         _queries: &mut Queries<'_>,
         _account: &Account,
@@ -274,7 +274,7 @@ impl Directory for Accounts {
         Ok(false)
     }
 
-    fn after(
+    fn page_after(
         &mut self,
         queries: &mut Queries<'_>,
         last: Option<&Id>,
@@ -287,7 +287,7 @@ impl Directory for Accounts {
         Ok(found.into_iter().map(|found| found.account).collect())
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         let full = |name| format!("{}{name}", self.phpbb.prefix);
         let key = "phpbb.table_prefix";
         let users = [
@@ -299,15 +299,15 @@ impl Directory for Accounts {
             "user_email",
         ];
         vec![
-            Needed::table(full("config"), key, &["config_name", "config_value"]),
-            Needed::table(full("users"), key, &users),
-            Needed::table(full("groups"), key, &["group_id", "group_name"]),
-            Needed::table(
+            Required::table(full("config"), key, &["config_name", "config_value"]),
+            Required::table(full("users"), key, &users),
+            Required::table(full("groups"), key, &["group_id", "group_name"]),
+            Required::table(
                 full("user_group"),
                 key,
                 &["user_id", "group_id", "user_pending"],
             ),
-            Needed::small_table(
+            Required::small_table(
                 full("banlist"),
                 key,
                 &[
@@ -326,7 +326,7 @@ impl Directory for Accounts {
         site::count(queries, &table(&self.phpbb.prefix, "users"), &condition)
     }
 
-    fn some_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+    fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
         let statement = format!(
             "SELECT \"user_password\" FROM {} WHERE \"user_password\" <> '' ORDER BY \"user_id\" \
              DESC LIMIT {SOME_HASHES}",

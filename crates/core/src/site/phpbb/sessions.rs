@@ -13,7 +13,7 @@ use super::cookies::{self, Persistent, Token};
 use super::settings::Settings;
 use super::{integer, table};
 use crate::configuration::Phpbb;
-use crate::site::{Login, Needed, SessionSource, session_rows, until};
+use crate::site::{Login, Required, SessionSource, session_rows, until};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The account of everybody who is not logged in.
@@ -70,7 +70,7 @@ impl Sessions {
             let as_made = if bound { "as" } else { "not as" };
             format!("address, browser and X-Forwarded-For are {as_made} the session was made with")
         };
-        if !queries.witness().decided("client", bound, told) {
+        if !queries.tracer().decided("client", bound, told) {
             return Ok(Err(Reason::InvalidSession));
         }
         let end = match (stored.autologin, settings.max_autologin_time) {
@@ -88,7 +88,7 @@ impl Sessions {
             end.and_then(moment)
                 .map_or("it has no end".to_owned(), until)
         };
-        if !queries.witness().decided("expiry", lives, told) {
+        if !queries.tracer().decided("expiry", lives, told) {
             return Ok(Err(Reason::ExpiredSession));
         }
         if stored.user <= ANONYMOUS {
@@ -214,7 +214,7 @@ impl SessionSource for Sessions {
         }
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         let full = |name| format!("{}{name}", self.phpbb.prefix);
         let key = "phpbb.table_prefix";
         let sessions = [
@@ -227,9 +227,9 @@ impl SessionSource for Sessions {
             "session_autologin",
         ];
         vec![
-            Needed::table(full("config"), key, &["config_name", "config_value"]),
-            Needed::table(full("sessions"), key, &sessions),
-            Needed::table(
+            Required::table(full("config"), key, &["config_name", "config_value"]),
+            Required::table(full("sessions"), key, &sessions),
+            Required::table(
                 full("sessions_keys"),
                 key,
                 &["key_id", "user_id", "last_login"],

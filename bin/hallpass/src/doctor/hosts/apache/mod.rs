@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 
 use super::command::Command;
 use super::configuration_file::{Directive, each};

@@ -1,6 +1,6 @@
 //! The modules that Apache loads, and those that its directives need.
 
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 
 use super::super::configuration_file::Directive;
 use super::Placed;

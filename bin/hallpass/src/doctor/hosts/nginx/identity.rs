@@ -1,6 +1,6 @@
 //! What nginx tells the application behind it of an identity: a client writes the same headers.
 
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 
 use super::super::IDENTITY;
 use super::super::configuration_file::{Directive, each};

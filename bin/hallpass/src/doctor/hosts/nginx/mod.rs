@@ -7,7 +7,7 @@ mod question;
 use std::path::Path;
 
 use hallpass_core::Configuration;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 
 use self::identity::Passes;
 use self::question::Question;

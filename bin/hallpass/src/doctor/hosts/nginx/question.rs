@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
-use hallpass_core::examination::Finding;
+use hallpass_core::doctor::Finding;
 use nix::unistd::Group;
 
 use super::super::super::permissions::{Person, WRITE};

@@ -76,11 +76,11 @@ impl SessionCache {
         let Some(value) = self.cache.get(queries, &key, clock, now)? else {
             return Ok(None);
         };
-        let witness = queries.witness();
+        let tracer = queries.tracer();
         match &value.login {
-            Err(invalid) => witness.decided("payload", false, || invalid.to_string()),
-            Ok(None) => witness.decided("payload", false, || "nobody is logged in".to_owned()),
-            Ok(Some(_)) => witness.decided("payload", true, || "somebody is logged in".to_owned()),
+            Err(invalid) => tracer.decided("payload", false, || invalid.to_string()),
+            Ok(None) => tracer.decided("payload", false, || "nobody is logged in".to_owned()),
+            Ok(Some(_)) => tracer.decided("payload", true, || "somebody is logged in".to_owned()),
         };
         Ok(Some(match value.login {
             Err(Invalid::Format(_)) => return Ok(None),

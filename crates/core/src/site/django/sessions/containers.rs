@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
-use hallpass_stores::Witness;
+use hallpass_stores::Tracer;
 
 use super::Found;
 use crate::configuration::{Django, SessionEngine};
@@ -74,24 +74,24 @@ impl Containers {
         self.trust_store && self.secret_keys.is_empty()
     }
 
-    /// Opens one, and tells `witness` how.
-    pub(super) fn open(&mut self, container: &[u8], witness: &Witness) -> Result<Opened, Reason> {
+    /// Opens one, and tells `tracer` how.
+    pub(super) fn open(&mut self, container: &[u8], tracer: &Tracer) -> Result<Opened, Reason> {
         let mut remembered = std::mem::take(&mut self.opened);
         let opened = remembered.or_make(&[container], || self.open_anew(container));
         self.opened = remembered;
         match &opened {
             Err(Invalid::Signature) => {
-                witness.decided("signature", false, || {
+                tracer.decided("signature", false, || {
                     let keys = self.secret_keys.len();
                     format!("it is by none of the {keys} keys of secret_key and its fallbacks")
                 });
             }
             Err(invalid) => {
-                witness.decided("payload", false, || invalid.to_string());
+                tracer.decided("payload", false, || invalid.to_string());
             }
             Ok(opened) => {
-                witness.decided("signature", true, || opened.container.to_owned());
-                witness.decided("payload", opened.login.is_some(), || {
+                tracer.decided("signature", true, || opened.container.to_owned());
+                tracer.decided("payload", opened.login.is_some(), || {
                     let found = match &opened.login {
                         None => "nobody is logged in",
                         Some(_) => "somebody is logged in",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hallpass_stores::Witness;
+use hallpass_stores::Tracer;
 
 use super::{Containers, Found};
 use crate::Reason;
@@ -14,9 +14,9 @@ pub(super) fn find(
     age: u64,
     containers: &mut Containers,
     now: SystemTime,
-    witness: &Witness,
+    tracer: &Tracer,
 ) -> Result<Found, Reason> {
-    let opened = containers.open(cookie.as_bytes(), witness)?;
+    let opened = containers.open(cookie.as_bytes(), tracer)?;
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let young = !opened.seal.is_older_than(age, since_1970.as_secs_f64());
     let told = || {
@@ -25,7 +25,7 @@ pub(super) fn find(
             opened.seal.signed_at
         )
     };
-    if !witness.decided("expiry", young, told) {
+    if !tracer.decided("expiry", young, told) {
         return Err(Reason::ExpiredSession);
     }
     let expires = opened

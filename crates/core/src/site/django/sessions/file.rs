@@ -58,11 +58,11 @@ impl SessionFiles {
             return Ok(Err(Reason::NoSession));
         }
         let name = format!("{}{key}", self.prefix);
-        let witness = queries.witness();
+        let tracer = queries.tracer();
         let read = self
             .files
             .read(name.as_bytes(), LONGEST_FILE, queries.deadline())?;
-        witness.read("file", || {
+        tracer.read("file", || {
             let found = if read.is_some() {
                 "is there"
             } else {
@@ -77,7 +77,7 @@ impl SessionFiles {
             // Django's placeholder for a session that it is about to write.
             return Ok(Err(Reason::AnonymousSession));
         }
-        let opened = match containers.open(&file.bytes, witness) {
+        let opened = match containers.open(&file.bytes, tracer) {
             Ok(opened) => opened,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -101,7 +101,7 @@ impl SessionFiles {
         };
         let lives = !end.is_some_and(ended);
         let told = || end.map_or("it has no end".to_owned(), until);
-        if !witness.decided("expiry", lives, told) {
+        if !tracer.decided("expiry", lives, told) {
             return Ok(Err(Reason::ExpiredSession));
         }
         Ok(opened.found("the session file", end))

@@ -24,7 +24,7 @@ use self::tables::Tables;
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
 use crate::configuration::{Django, SessionEngine};
-use crate::site::{self, Login, Needed, Sample, SessionSource};
+use crate::site::{self, Login, Required, Sample, SessionSource};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -129,7 +129,7 @@ impl Sessions {
                 Ok(found.unwrap_or(Err(Reason::NoSession)))
             }
             Engine::Cookies { age } => {
-                Ok(cookie::find(key, *age, containers, now, queries.witness()))
+                Ok(cookie::find(key, *age, containers, now, queries.tracer()))
             }
             Engine::Files(files) => files.find(queries, key, containers, clock, now),
             Engine::Profile(profile) => profile.find(queries, key, clock, now),
@@ -161,7 +161,7 @@ impl SessionSource for Sessions {
         let listed = |listed: &Vec<String>| listed.contains(&found.login.backend);
         let known = vouched || self.backends.as_ref().is_none_or(listed);
         let told = || format!("the session was made by {:?}", found.login.backend);
-        if !queries.witness().decided("backend", known, told) {
+        if !queries.tracer().decided("backend", known, told) {
             return Ok(Err(Reason::InvalidSession));
         }
         let key = match found.login.user {
@@ -171,7 +171,7 @@ impl SessionSource for Sessions {
         if let Some(second_factor) = &mut self.second_factor {
             let shown = found.login.otp_device.as_deref();
             let pending = second_factor.is_pending(queries, &key, shown)?;
-            if !queries.witness().decided("second-factor", !pending, || {
+            if !queries.tracer().decided("second-factor", !pending, || {
                 "the account has one, and the session has not shown it".to_owned()
             }) {
                 return Ok(Err(Reason::SecondFactor));
@@ -199,7 +199,7 @@ impl SessionSource for Sessions {
         matches!(self.engine, Engine::Cookies { .. } | Engine::Database(_))
     }
 
-    fn needs(&self) -> Vec<Needed> {
+    fn needs(&self) -> Vec<Required> {
         self.tables.needs()
     }
 

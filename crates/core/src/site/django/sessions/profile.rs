@@ -63,7 +63,7 @@ impl Profile {
         };
         let lives = !clock.ended(&expires, now);
         if !queries
-            .witness()
+            .tracer()
             .decided("expiry", lives, || until(expires.time))
         {
             return Ok(Err(Reason::ExpiredSession));

@@ -57,12 +57,12 @@ impl SessionTable {
         };
         let lives = !clock.ended(&expires, now);
         if !queries
-            .witness()
+            .tracer()
             .decided("expiry", lives, || until(expires.time))
         {
             return Ok(Err(Reason::ExpiredSession));
         }
-        let opened = containers.open(container.as_bytes(), queries.witness());
+        let opened = containers.open(container.as_bytes(), queries.tracer());
         Ok(opened.and_then(|opened| opened.found("the database's row", Some(expires.time))))
     }
 }

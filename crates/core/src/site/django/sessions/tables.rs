@@ -3,7 +3,7 @@
 use hallpass_stores::sql;
 
 use crate::configuration::{CacheLocation, DjangoSessions, SessionEngine, SessionProfile};
-use crate::site::{Needed, SAMPLE};
+use crate::site::{Required, SAMPLE};
 
 /// The tables, as quoted identifiers.
 #[derive(Debug)]
@@ -38,11 +38,11 @@ impl Tables {
     }
 
     /// What is read of them, column by column.
-    pub(super) fn needs(&self) -> Vec<Needed> {
+    pub(super) fn needs(&self) -> Vec<Required> {
         let mut needs = Vec::new();
         if let Some(table) = &self.cache {
             let columns = ["cache_key", "value", "expires"];
-            needs.push(Needed::table(
+            needs.push(Required::table(
                 sql::unquoted(table),
                 "django.cache",
                 &columns,
@@ -51,7 +51,7 @@ impl Tables {
         if let Some(profile) = &self.profile {
             let columns = [&profile.session_column, &profile.user_column];
             let columns = columns.map(|column| sql::unquoted(column));
-            needs.push(Needed::table(
+            needs.push(Required::table(
                 sql::unquoted(&profile.table),
                 "django.session_profile",
                 &columns.each_ref().map(String::as_str),
@@ -63,7 +63,7 @@ impl Tables {
                 None => &["session_key", "session_data", "expire_date"],
             };
             let table = sql::unquoted(table);
-            needs.push(Needed::table(table, "django.session_table", columns));
+            needs.push(Required::table(table, "django.session_table", columns));
         }
         needs
     }

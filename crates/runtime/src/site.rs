@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::error::ErrorKind;
 use hallpass_core::configuration;
-use hallpass_core::{Change, Configuration, Deadline, Question, Unavailable, Verdict};
+use hallpass_core::{Change, Configuration, Deadline, Request, Unavailable, Verdict};
 
 use crate::{Asker, CommandLine, Log};
 
@@ -152,13 +152,13 @@ impl Open {
         Deadline::after(whole.saturating_sub(arrived.elapsed()))
     }
 
-    /// The verdict on `question`, by `deadline`.
-    pub fn ask(&mut self, question: Question, deadline: Deadline) -> Verdict {
+    /// The verdict on `request`, by `deadline`.
+    pub fn ask(&mut self, request: Request, deadline: Deadline) -> Verdict {
         let verdict = if deadline.remaining() == Duration::ZERO {
             let message = "its turn did not come within `deadline`: too many questions at once";
             Unavailable::new(message).into()
         } else {
-            self.asker.ask(question, deadline)
+            self.asker.ask(request, deadline)
         };
         self.failing = matches!(verdict, Verdict::Unavailable(_));
         verdict

@@ -8,13 +8,13 @@ use hallpass_passwords::{identify, is_affordable, verify};
 use super::{Examination, Finding};
 
 impl Examination<'_> {
-    /// Looks at the algorithms in use, and times the costliest.
+    /// Looks at the algorithms in use, and times the denial_cost.
     pub(super) fn passwords(&mut self) {
         let deadline = self.deadline();
         let directory = &mut *self.site.directory;
         let asked = self
             .database
-            .ask(deadline, |queries| directory.some_hashes(queries));
+            .ask(deadline, |queries| directory.sample_hashes(queries));
         let Ok(hashes) = asked else {
             return;
         };
@@ -45,7 +45,7 @@ impl Examination<'_> {
         let tried = format!("look at the hashes of the {} newest accounts", hashes.len());
         let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
         let (mut unknown, mut costly, mut refused) = (0, 0, BTreeMap::new());
-        let mut costliest: Option<(u64, &String)> = None;
+        let mut denial_cost: Option<(u64, &String)> = None;
         for encoded in hashes
             .iter()
             .filter(|it| !it.is_empty() && !it.starts_with('!'))
@@ -61,8 +61,8 @@ impl Examination<'_> {
             } else if !is_affordable(rules, encoded, limits) {
                 costly += 1;
             } else {
-                if costliest.is_none_or(|(work, _)| hash.work > work) {
-                    costliest = Some((hash.work, encoded));
+                if denial_cost.is_none_or(|(work, _)| hash.work > work) {
+                    denial_cost = Some((hash.work, encoded));
                 }
                 let cost = if hash.cost.is_empty() { "" } else { ", " };
                 *kinds
@@ -70,7 +70,7 @@ impl Examination<'_> {
                     .or_insert(0) += 1;
             }
         }
-        let cost = costliest.map(|(_, encoded)| {
+        let cost = denial_cost.map(|(_, encoded)| {
             let started = Instant::now();
             verify(
                 self.site.rules_of(encoded),
@@ -113,7 +113,7 @@ impl Examination<'_> {
             found.push(Finding::ok("password-hashes", tried, kinds.join("; ")));
         }
         if let Some(cost) = cost {
-            let tried = "check one password of the costliest kind";
+            let tried = "check one password of the denial_cost kind";
             let seen = format!("takes {} ms here", cost.as_millis());
             let limit = self.configuration.limits.deadline;
             found.push(if cost >= limit {

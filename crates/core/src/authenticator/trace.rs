@@ -1,41 +1,41 @@
-//! The steps of an authenticator, in words. Without a witness none of them is put.
+//! The steps of an authenticator, in words. Without a tracer none of them is put.
 
 use std::time::Duration;
 
 use hallpass_passwords::{Outcome, identify, is_affordable};
-use hallpass_stores::Witness;
+use hallpass_stores::Tracer;
 
-use super::check::Computation;
+use super::check::HashJob;
 use crate::site::Login;
 use crate::{Account, ClaimedName, Reason, Requirement, Verdict};
 
-pub(super) fn account(witness: &Witness, account: Option<&Account>) {
-    witness.decided("account", account.is_some(), || match account {
+pub(super) fn account(tracer: &Tracer, account: Option<&Account>) {
+    tracer.decided("account", account.is_some(), || match account {
         Some(account) => format!("{:?} with the id {}", account.name, account.id),
-        None => told_of_nobody(),
+        None => no_account(),
     });
 }
 
-fn told_of_nobody() -> String {
+fn no_account() -> String {
     "there is none, or more than one that it could mean".to_owned()
 }
 
-pub(super) fn active(witness: &Witness, account: &Account) -> bool {
-    witness.decided("active", account.active, || match account.active {
+pub(super) fn active(tracer: &Tracer, account: &Account) -> bool {
+    tracer.decided("active", account.active, || match account.active {
         true => "the account is active".to_owned(),
         false => reason(account.inactive).to_owned(),
     })
 }
 
-pub(super) fn session(witness: &Witness, login: &Result<Login, Reason>) {
-    witness.decided("session", login.is_ok(), || match login {
+pub(super) fn session(tracer: &Tracer, login: &Result<Login, Reason>) {
+    tracer.decided("session", login.is_ok(), || match login {
         Ok(login) => format!("of {:?}, read from {}", login.key, login.decoded),
         Err(why) => reason(*why).to_owned(),
     });
 }
 
-pub(super) fn confirmed(witness: &Witness, confirmed: bool) -> bool {
-    witness.decided("session-password", confirmed, || match confirmed {
+pub(super) fn confirmed(tracer: &Tracer, confirmed: bool) -> bool {
+    tracer.decided("session-password", confirmed, || match confirmed {
         true => {
             "the session is not older than the password, as far as the site can tell".to_owned()
         }
@@ -44,13 +44,13 @@ pub(super) fn confirmed(witness: &Witness, confirmed: bool) -> bool {
 }
 
 pub(super) fn claimed(
-    witness: &Witness,
+    tracer: &Tracer,
     answers: bool,
     claimed: &ClaimedName,
     account: &Account,
 ) -> bool {
     if let ClaimedName::Named(name) = claimed {
-        witness.decided("name", answers, || {
+        tracer.decided("name", answers, || {
             format!(
                 "the host goes on with {name:?}; the account is {:?}",
                 account.name
@@ -61,12 +61,12 @@ pub(super) fn claimed(
 }
 
 pub(super) fn requirement(
-    witness: &Witness,
+    tracer: &Tracer,
     requirement: &Requirement,
     met: bool,
     groups: &[String],
 ) -> bool {
-    witness.decided("access", met, || match requirement {
+    tracer.decided("access", met, || match requirement {
         Requirement::Group(name) => format!("in the group {name:?}? It is in {groups:?}"),
         Requirement::Permission(permission) => format!("holds the permission {permission:?}?"),
         Requirement::Staff => "is staff?".to_owned(),
@@ -75,33 +75,33 @@ pub(super) fn requirement(
 }
 
 /// Why no password is good for an account, where none is.
-pub(super) fn refused(witness: &Witness, refused: Option<Reason>) {
+pub(super) fn refused(tracer: &Tracer, refused: Option<Reason>) {
     if let Some(why) = refused {
-        witness.decided("password-rule", false, || reason(why).to_owned());
+        tracer.decided("password-rule", false, || reason(why).to_owned());
     }
 }
 
 /// What is known of a stored hash before it is computed. Never the hash.
-pub(super) fn hash(witness: &Witness, computation: &Computation) {
-    if !witness.watches() {
+pub(super) fn hash(tracer: &Tracer, job: &HashJob) {
+    if !tracer.is_active() {
         return;
     }
-    let Some(encoded) = &computation.encoded else {
-        witness.read("hash", || {
+    let Some(encoded) = &job.encoded else {
+        tracer.read("hash", || {
             "there is none; as much is computed as if there were".to_owned()
         });
         return;
     };
-    let rules = computation.rules;
+    let rules = job.rules;
     let known = identify(rules, encoded);
-    let affordable = is_affordable(rules, encoded, &computation.limits);
-    let good = known.is_some() && computation.allowed && affordable;
-    witness.decided("hash", good, || match known {
+    let affordable = is_affordable(rules, encoded, &job.limits);
+    let good = known.is_some() && job.allowed && affordable;
+    tracer.decided("hash", good, || match known {
         _ if encoded.is_empty() || encoded.starts_with('!') => {
             reason(Reason::UnusablePassword).to_owned()
         }
         None => "of no algorithm that is known".to_owned(),
-        Some(hash) if !computation.allowed => format!("{}, which is not allowed", hash.algorithm),
+        Some(hash) if !job.allowed => format!("{}, which is not allowed", hash.algorithm),
         Some(hash) if !affordable => {
             format!(
                 "{}, {}: more than [passwords] allows",
@@ -112,8 +112,8 @@ pub(super) fn hash(witness: &Witness, computation: &Computation) {
     });
 }
 
-pub(super) fn password(witness: &Witness, outcome: Outcome, took: Duration) {
-    witness.decided("password", outcome == Outcome::Match, || {
+pub(super) fn password(tracer: &Tracer, outcome: Outcome, took: Duration) {
+    tracer.decided("password", outcome == Outcome::Match, || {
         let came = match outcome {
             Outcome::Match => "it is the right one",
             Outcome::Mismatch => "it is not the right one",

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_core::{Authenticator, Change, Configuration, Deadline, Question, Verdict};
+use hallpass_core::{Authenticator, Change, Configuration, Deadline, Request, Verdict};
 
 use super::Daemon;
 use crate::Worker;
@@ -34,11 +34,11 @@ impl Asker {
         self.worker.deadline()
     }
 
-    /// The verdict on `question`, by `deadline`.
-    pub fn ask(&mut self, question: Question, deadline: Deadline) -> Verdict {
+    /// The verdict on `request`, by `deadline`.
+    pub fn ask(&mut self, request: Request, deadline: Deadline) -> Verdict {
         let daemon = self.daemon.as_ref();
-        let verdict = daemon.and_then(|daemon| daemon.verdict(&question, deadline));
-        verdict.unwrap_or_else(|| self.worker.ask(question, deadline))
+        let verdict = daemon.and_then(|daemon| daemon.verdict(&request, deadline));
+        verdict.unwrap_or_else(|| self.worker.ask(request, deadline))
     }
 
     /// Makes `change`; what came of it, by `deadline`. The daemon changes nothing: the database
@@ -53,14 +53,14 @@ impl Asker {
 pub fn ask_once(
     configuration: &Configuration,
     program: &'static str,
-    question: &Question,
+    request: &Request,
     deadline: Deadline,
 ) -> Verdict {
     let daemon = Daemon::of(configuration, program);
-    let verdict = daemon.and_then(|daemon| daemon.verdict(question, deadline));
+    let verdict = daemon.and_then(|daemon| daemon.verdict(request, deadline));
     verdict.unwrap_or_else(|| {
         // Whatever is open ends with the process: to close it first takes time.
         let mut authenticator = ManuallyDrop::new(Authenticator::new(configuration));
-        authenticator.answer(question, SystemTime::now(), deadline)
+        authenticator.answer(request, SystemTime::now(), deadline)
     })
 }

@@ -10,7 +10,7 @@ const WITHOUT_ANY: &str = "pbkdf2_sha256$1000000";
 
 /// The costliest hash that has been seen, by any thread of a program.
 #[derive(Debug, Default)]
-pub(crate) struct Costliest {
+pub(crate) struct DenialCost {
     seen: Mutex<Option<Seen>>,
 }
 
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Seen {
     }
 }
 
-impl Costliest {
+impl DenialCost {
     /// The costliest hash that has been seen.
     pub(super) fn seen(&self) -> Option<String> {
         self.lock().as_ref().map(|seen| seen.encoded.clone())

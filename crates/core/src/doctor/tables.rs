@@ -4,7 +4,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, identifier};
 
 use super::{Examination, Finding};
-use crate::site::{Needed, Table};
+use crate::site::{Required, Table};
 
 impl Examination<'_> {
     /// Whether all that is read is there.
@@ -20,8 +20,8 @@ impl Examination<'_> {
         for needed in &needs {
             let ask = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
                 match needed {
-                    Needed::Table(table) => table.examine(queries),
-                    Needed::Statement {
+                    Required::Table(table) => table.examine(queries),
+                    Required::Statement {
                         key,
                         statement,
                         columns,
@@ -29,13 +29,13 @@ impl Examination<'_> {
                 }
             };
             match needed {
-                Needed::Table(_) => tables += 1,
-                Needed::Statement { .. } => statements += 1,
+                Required::Table(_) => tables += 1,
+                Required::Statement { .. } => statements += 1,
             }
             match self.database.ask(deadline, ask) {
                 Ok(Some(found)) => self.findings.extend(found),
                 Ok(None) => {
-                    if let Needed::Table(table) = needed {
+                    if let Required::Table(table) = needed {
                         missing.push(table);
                     }
                 }

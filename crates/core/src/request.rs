@@ -6,7 +6,7 @@ use crate::Secret;
 
 /// What a host wants to know.
 #[derive(Debug)]
-pub struct Question {
+pub struct Request {
     /// The name that the host goes on with.
     pub name: ClaimedName,
     /// What the client shows to prove who it is.
@@ -19,7 +19,7 @@ pub struct Question {
     pub client: Client,
 }
 
-impl Question {
+impl Request {
     /// Asks about `credential` alone: no conditions, and no groups in the answer.
     #[must_use]
     pub fn new(name: ClaimedName, credential: Credential) -> Self {

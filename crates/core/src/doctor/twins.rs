@@ -49,7 +49,7 @@ impl Examination<'_> {
             twins.found.iter().partition(locks_out);
         for (status, twins) in [(Status::Problem, problems), (Status::Warning, warnings)] {
             if !twins.is_empty() {
-                self.add(told(status, tried, &twins));
+                self.add(finding(status, tried, &twins));
             }
         }
     }
@@ -100,7 +100,7 @@ impl Examination<'_> {
 }
 
 /// What is found of names that could mean two accounts.
-fn told(status: Status, tried: &str, twins: &[&Twin]) -> Finding {
+fn finding(status: Status, tried: &str, twins: &[&Twin]) -> Finding {
     let one = |twin: &&Twin| {
         let account = |(id, name): &(String, String)| format!("{name:?} (id {id})");
         let accounts: Vec<String> = twin.accounts.iter().map(account).collect();

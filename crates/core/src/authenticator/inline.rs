@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hallpass_stores::Deadline;
 
 use super::Authenticator;
-use crate::{ClaimedName, Configuration, Credential, Question, Shared, Verdict};
+use crate::{ClaimedName, Configuration, Credential, Request, Shared, Verdict};
 
 /// How long an answer takes at most that is given at once: many times what it should.
 const AT_ONCE: Duration = Duration::from_millis(5);
@@ -16,9 +16,9 @@ const AT_ONCE: Duration = Duration::from_millis(5);
 /// another thread. Whatever is in the way, another program's lock for one, is left to an
 /// [`Authenticator`], and a thread that may wait.
 #[derive(Debug)]
-pub struct AtOnce(Authenticator);
+pub struct InlineAuthenticator(Authenticator);
 
-impl AtOnce {
+impl InlineAuthenticator {
     /// `None` where the site that `configuration` describes is no such site. To be called by a
     /// thread that may wait: the file system is asked what it is.
     #[must_use]
@@ -30,18 +30,18 @@ impl AtOnce {
         at_once.then_some(Self(authenticator))
     }
 
-    /// The verdict on `question`, at the time `now`; `None` where it takes longer.
-    pub fn answer(&mut self, question: &Question, now: SystemTime) -> Option<Verdict> {
+    /// The verdict on `request`, at the time `now`; `None` where it takes longer.
+    pub fn answer(&mut self, request: &Request, now: SystemTime) -> Option<Verdict> {
         // Whether a name means the account is asked by whatever people log in by, an e-mail address
         // that no index has among it.
         let session = matches!(
-            &question.credential,
+            &request.credential,
             Credential::Session(_) | Credential::Cookies(_) | Credential::Ticket(_)
         );
-        if !session || question.name != ClaimedName::Nameless {
+        if !session || request.name != ClaimedName::Nameless {
             return None;
         }
-        match self.0.answer(question, now, Deadline::after(AT_ONCE)) {
+        match self.0.answer(request, now, Deadline::after(AT_ONCE)) {
             Verdict::Unavailable(_) => None,
             verdict => Some(verdict),
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_core::{
-    ClaimedName, Client, Conditions, Credential, Decoding, Identity, Question, Reason, Requirement,
+    ClaimedName, Client, Conditions, Credential, Decoding, Identity, Reason, Request, Requirement,
     Secret, Session, Unavailable, Verdict,
 };
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub struct Asked {
     /// The question.
-    pub question: Question,
+    pub request: Request,
     /// The program that asks.
     pub host: String,
     /// Whether the case of names counts for nothing, as it does for XMPP servers.
@@ -93,7 +93,7 @@ pub struct Malformed;
 /// Writes a question.
 #[must_use]
 pub fn write_question(
-    question: &Question,
+    request: &Request,
     host: &str,
     ignore_case: bool,
     time: Duration,
@@ -103,11 +103,11 @@ pub fn write_question(
         host: host.to_owned(),
         milliseconds: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
         ignore_case,
-        name: match &question.name {
+        name: match &request.name {
             ClaimedName::Named(name) => Claimed::Named(name.clone()),
             ClaimedName::Nameless => Claimed::Nameless,
         },
-        credential: match &question.credential {
+        credential: match &request.credential {
             Credential::Password(password) => Shown::Password(secret(password)),
             Credential::Session(token) => Shown::Session(secret(token)),
             Credential::Cookies(header) => Shown::Cookies(secret(header)),
@@ -115,12 +115,12 @@ pub fn write_question(
             Credential::Token(token) => Shown::Token(secret(token)),
             Credential::Vouched => Shown::Vouched,
         },
-        any: required(&question.conditions.any),
-        all: required(&question.conditions.all),
-        wants_groups: question.wants_groups,
-        address: question.client.address,
-        browser: question.client.browser.clone(),
-        forwarded_for: question.client.forwarded_for.clone(),
+        any: required(&request.conditions.any),
+        all: required(&request.conditions.all),
+        wants_groups: request.wants_groups,
+        address: request.client.address,
+        browser: request.client.browser.clone(),
+        forwarded_for: request.client.forwarded_for.clone(),
     };
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
     // Nothing in it is what JSON cannot write, and a vector takes everything.
@@ -148,7 +148,7 @@ pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
         Shown::Token(token) => Credential::Token(secret(token)?),
         Shown::Vouched => Credential::Vouched,
     };
-    let question = Question {
+    let request = Request {
         name: match message.name {
             Claimed::Named(name) => ClaimedName::Named(name),
             Claimed::Nameless => ClaimedName::Nameless,
@@ -166,7 +166,7 @@ pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
         },
     };
     Ok(Asked {
-        question,
+        request,
         host: message.host,
         ignore_case: message.ignore_case,
         time: Duration::from_millis(message.milliseconds),
@@ -278,7 +278,7 @@ mod tests {
             (named(), Credential::Token(secret())),
             (named(), Credential::Vouched),
         ] {
-            let question = Question {
+            let request = Request {
                 name,
                 credential,
                 conditions: Conditions {
@@ -295,13 +295,13 @@ mod tests {
                     forwarded_for: None,
                 },
             };
-            let bytes = write_question(&question, "test", true, Duration::from_millis(1500));
+            let bytes = write_question(&request, "test", true, Duration::from_millis(1500));
             let asked = read_question(&bytes).unwrap();
             // Debug shows no secret, so those are compared by writing them again.
-            assert_eq!(format!("{:?}", asked.question), format!("{question:?}"));
+            assert_eq!(format!("{:?}", asked.request), format!("{request:?}"));
             assert_eq!((asked.host.as_str(), asked.ignore_case), ("test", true));
             assert_eq!(asked.time, Duration::from_millis(1500));
-            let again = write_question(&asked.question, "test", true, asked.time);
+            let again = write_question(&asked.request, "test", true, asked.time);
             assert_eq!(again, bytes);
         }
     }

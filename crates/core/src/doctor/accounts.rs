@@ -20,7 +20,7 @@ impl Examination<'_> {
             directory.by_name(queries, NAME)?;
             // Where they can be listed without a statement of the site's own.
             if directory.count(queries)?.is_some() {
-                directory.after(queries, None)?;
+                directory.page_after(queries, None)?;
             }
             Ok(())
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hallpass_stores::sql::{Database, Queries};
-use hallpass_stores::{Observer, Step, Unavailable, Witness};
+use hallpass_stores::{Trace, TraceEvent, Tracer, Unavailable};
 
 use super::{Examination, Finding};
 use crate::site::{Sample, Site};
@@ -17,8 +17,8 @@ const NOBODYS: &str = "hallpassdoctorhallpassdoctor0000";
 #[derive(Default)]
 struct Failed(Mutex<Option<&'static str>>);
 
-impl Observer for Failed {
-    fn step(&self, step: Step) {
+impl Trace for Failed {
+    fn step(&self, step: TraceEvent) {
         if step.holds == Some(false) {
             let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             *failed = Some(step.subject);
@@ -39,9 +39,9 @@ impl Examination<'_> {
             return;
         }
         let failed = Arc::new(Failed::default());
-        let observer: Arc<dyn Observer> = failed.clone();
+        let observer: Arc<dyn Trace> = failed.clone();
         let mut database =
-            Database::new(&self.configuration.database).witnessed(Witness::new(observer));
+            Database::new(&self.configuration.database).traced(Tracer::new(observer));
         let (deadline, now) = (self.deadline(), self.now);
         if self.configuration.http.is_some() {
             self.page();

@@ -7,7 +7,7 @@ pub mod wire;
 use std::io;
 use std::path::PathBuf;
 
-use hallpass_core::{Configuration, Deadline, Question, Unavailable, Verdict};
+use hallpass_core::{Configuration, Deadline, Request, Unavailable, Verdict};
 
 pub use self::asker::{Asker, ask_once};
 
@@ -55,13 +55,13 @@ impl Daemon {
         })
     }
 
-    /// The daemon's verdict on `question`, by `deadline`.
+    /// The daemon's verdict on `request`, by `deadline`.
     ///
     /// # Errors
     /// [`NoVerdict`] where it gave none.
-    pub fn ask(&self, question: &Question, deadline: Deadline) -> Result<Verdict, NoVerdict> {
+    pub fn ask(&self, request: &Request, deadline: Deadline) -> Result<Verdict, NoVerdict> {
         let time = deadline.remaining();
-        let body = wire::write_question(question, self.program, self.ignore_case, time);
+        let body = wire::write_question(request, self.program, self.ignore_case, time);
         let socket = || self.socket.display().to_string();
         let answer = http::post(&self.socket, &self.path, &body, deadline)
             .map_err(|error| NoVerdict::Silent(socket(), error))?;
@@ -73,8 +73,8 @@ impl Daemon {
 
     /// The daemon's verdict, or none where it gave none and somebody else may be asked, and there
     /// still is time for it.
-    fn verdict(&self, question: &Question, deadline: Deadline) -> Option<Verdict> {
-        match self.ask(question, deadline) {
+    fn verdict(&self, request: &Request, deadline: Deadline) -> Option<Verdict> {
+        match self.ask(request, deadline) {
             Ok(verdict) => Some(verdict),
             Err(error) if self.only || deadline.passed() => {
                 Some(Unavailable::new(error.to_string()).into())

@@ -2,7 +2,7 @@
 
 /// Something that is read of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Needed {
+pub(crate) enum Required {
     /// Columns of a table.
     Table(Table),
     /// A statement of the configuration.
@@ -32,15 +32,15 @@ pub(crate) struct Table {
 }
 
 /// The names of the tables among `needs`.
-pub(crate) fn tables(needs: Vec<Needed>) -> Vec<String> {
+pub(crate) fn tables(needs: Vec<Required>) -> Vec<String> {
     let name = |needed| match needed {
-        Needed::Table(table) => Some(table.name),
-        Needed::Statement { .. } => None,
+        Required::Table(table) => Some(table.name),
+        Required::Statement { .. } => None,
     };
     needs.into_iter().filter_map(name).collect()
 }
 
-impl Needed {
+impl Required {
     /// The table `name` with `columns`, the first of which finds rows.
     pub(crate) fn table(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Self {
         Self::Table(Table {

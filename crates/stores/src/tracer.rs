@@ -1,11 +1,11 @@
-//! Whoever looks on while a question is answered.
+//! Traces what is read and decided while a request is answered.
 
 use std::fmt;
 use std::sync::Arc;
 
 /// One thing that was read or decided on the way to an answer. No secret is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct TraceEvent {
     /// What it is about, in a stable word: `database`, `signature`, `password`.
     pub subject: &'static str,
     /// Whether it speaks for letting somebody in; `None` where it decides nothing.
@@ -15,25 +15,25 @@ pub struct Step {
 }
 
 /// Takes note of steps, on whatever thread they are taken.
-pub trait Observer: Send + Sync {
+pub trait Trace: Send + Sync {
     /// Takes note of one.
-    fn step(&self, step: Step);
+    fn step(&self, step: TraceEvent);
 }
 
 /// An observer, or none. Without one nothing is put into words.
 #[derive(Clone, Default)]
-pub struct Witness(Option<Arc<dyn Observer>>);
+pub struct Tracer(Option<Arc<dyn Trace>>);
 
-impl Witness {
+impl Tracer {
     /// Tells `observer` of every step.
     #[must_use]
-    pub fn new(observer: Arc<dyn Observer>) -> Self {
+    pub fn new(observer: Arc<dyn Trace>) -> Self {
         Self(Some(observer))
     }
 
     /// Whether anybody looks on.
     #[must_use]
-    pub fn watches(&self) -> bool {
+    pub fn is_active(&self) -> bool {
         self.0.is_some()
     }
 
@@ -55,7 +55,7 @@ impl Witness {
 
     fn tell(&self, subject: &'static str, holds: Option<bool>, said: impl FnOnce() -> String) {
         if let Some(observer) = &self.0 {
-            observer.step(Step {
+            observer.step(TraceEvent {
                 subject,
                 holds,
                 said: said(),
@@ -64,12 +64,12 @@ impl Witness {
     }
 }
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for Tracer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(if self.0.is_some() {
-            "Witness"
+            "Tracer"
         } else {
-            "nobody"
+            "no tracer"
         })
     }
 }

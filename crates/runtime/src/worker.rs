@@ -7,7 +7,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use hallpass_core::{
-    Authenticator, Change, Configuration, Deadline, Question, Shared, Unavailable, Verdict,
+    Authenticator, Change, Configuration, Deadline, Request, Shared, Unavailable, Verdict,
 };
 
 /// How many threads may be stuck in a store before no more are started.
@@ -26,7 +26,7 @@ pub struct Worker {
 
 #[derive(Debug)]
 enum Task {
-    Answer(Question),
+    Answer(Request),
     Change(Change),
 }
 
@@ -56,9 +56,9 @@ impl Worker {
         Deadline::after(self.configuration.limits.deadline)
     }
 
-    /// The verdict on `question`, by `deadline`.
-    pub fn ask(&mut self, question: Question, deadline: Deadline) -> Verdict {
-        self.have_done(Task::Answer(question), deadline)
+    /// The verdict on `request`, by `deadline`.
+    pub fn ask(&mut self, request: Request, deadline: Deadline) -> Verdict {
+        self.have_done(Task::Answer(request), deadline)
     }
 
     /// Makes `change`; what came of it, by `deadline`. After [`Verdict::Unavailable`], it may have
@@ -135,7 +135,7 @@ fn work(configuration: &Configuration, shared: Arc<Shared>, waiting: &Receiver<J
     {
         let now = SystemTime::now();
         let verdict = match task {
-            Task::Answer(question) => authenticator.answer(&question, now, deadline),
+            Task::Answer(request) => authenticator.answer(&request, now, deadline),
             Task::Change(change) => authenticator.change(&change, now, deadline),
         };
         if answer.send(verdict).is_err() {
