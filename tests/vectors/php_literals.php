@@ -2,7 +2,7 @@
 /*
  * PHP files and what PHP makes of them.
  *
- *     php tests/vectors/php_literals.php > crates/core/tests/data/php_literals.json
+ *     php tests/vectors/php_literals.php > crates/php-literals/tests/data/php_literals.json
  *
  * Each file is run by a PHP of its own (`include`), which tells what its variables, the properties
  * of a new JConfig and its constants are then. `literal` names those that must be read without

@@ -13,7 +13,6 @@ pub mod configuration;
 pub mod cookie;
 pub mod doctor;
 mod memory;
-pub mod php_literals;
 mod request;
 mod scans;
 mod shared;

@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use hallpass_core::php_literals::read;
+use hallpass_php_literals::read;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|source: &[u8]| {

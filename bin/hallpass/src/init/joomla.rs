@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use hallpass_core::php_literals::{self, Literal};
+use hallpass_php_literals::Literal;
 
 use super::page::Page;
 use super::site_file;
@@ -22,8 +22,8 @@ const VERSIONS: [&str; 3] = [
 pub fn write(page: &mut Page, path: &Path, options: &InitJoomla) -> anyhow::Result<()> {
     let file = site_file::find(path, "configuration.php")?;
     let source = site_file::read(&file)?;
-    let literals =
-        php_literals::read(&source).with_context(|| format!("cannot read {}", file.display()))?;
+    let literals = hallpass_php_literals::read(&source)
+        .with_context(|| format!("cannot read {}", file.display()))?;
     // It must be one: any site may have a file of this name.
     site_file::must_say(&file, literals.property("JConfig", "dbprefix"), "$dbprefix")?;
     let directory = file.parent().map(Path::to_owned).unwrap_or_default();
@@ -85,7 +85,7 @@ fn class(directory: &Path) -> Option<String> {
     files
         .filter_map(|file: PathBuf| std::fs::read(file).ok())
         .find_map(|source| {
-            let literals = php_literals::read(&source).ok()?;
+            let literals = hallpass_php_literals::read(&source).ok()?;
             match literals.property("JVersion", "RELEASE").ok()?? {
                 Literal::Text(text) => String::from_utf8(text.to_vec()).ok(),
                 _ => None,

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Context;
-use hallpass_core::php_literals;
 
 use super::page::Page;
 use super::site_file;
@@ -12,8 +11,8 @@ use super::site_file;
 pub fn write(page: &mut Page, path: &Path) -> anyhow::Result<()> {
     let file = site_file::find(path, "config.php")?;
     let source = site_file::read(&file)?;
-    let literals =
-        php_literals::read(&source).with_context(|| format!("cannot read {}", file.display()))?;
+    let literals = hallpass_php_literals::read(&source)
+        .with_context(|| format!("cannot read {}", file.display()))?;
     site_file::must_say(&file, literals.variable("table_prefix"), "$table_prefix")?;
     site_file::must_say(&file, literals.variable("dbms"), "$dbms")?;
     let directory = file.parent().unwrap_or(Path::new("/"));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hallpass_core::php_literals::{Literal, NotLiteral};
+use hallpass_php_literals::{Literal, NotLiteral};
 use zeroize::Zeroizing;
 
 /// The file at `path`, or the one called `name` in the directory `path`, absolute.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hallpass_php_literals::{Literal, Literals};
 use hallpass_stores::sql::{Location, Servers, Settings};
 use hallpass_stores::{Address, Secret};
 use toml::de::DeValue;
@@ -9,7 +10,6 @@ use toml::de::DeValue;
 use super::Error;
 use super::secret::beside;
 use super::section::Section;
-use crate::php_literals::{self, Literal, Literals};
 
 /// Where Debian's MySQL and MariaDB have their socket, and so what PHP means by `localhost`.
 const MYSQL_SOCKET: &str = "/run/mysqld/mysqld.sock";
@@ -43,7 +43,7 @@ impl<'document> SiteFile<'document> {
                 let source = std::fs::read(&path)
                     .map(zeroize::Zeroizing::new)
                     .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-                let literals = php_literals::read(&source)
+                let literals = hallpass_php_literals::read(&source)
                     .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
                 Some((path, literals))
             }

@@ -11,6 +11,7 @@
 //! variable (`include`, `eval`, `extract`, `$$name`) marks all that came before.
 //!
 //! Grammar: Zend/zend_language_scanner.l and Zend/zend_language_parser.y of PHP 8.2.
+#![forbid(unsafe_code)]
 
 mod classes;
 mod expression;

@@ -7,7 +7,7 @@
     reason = "a test may fail so"
 )]
 
-use hallpass_core::php_literals::{Key, Literal, Literals, NotLiteral, read};
+use hallpass_php_literals::{Key, Literal, Literals, NotLiteral, read};
 use serde_json::Value;
 
 const VECTORS: &str = include_str!("data/php_literals.json");
