@@ -1,30 +1,23 @@
-//! Classes: the defaults of their properties.
+//! Reads classes: the defaults of their properties.
 
 use std::collections::BTreeMap;
 
-use super::expression::{character, literal};
-use super::literal::Literal;
-use super::mentions::{Mention, Mentioned, anything_after, is_word, mentions};
-use super::scanner::{Kind, Symbol, Token};
-use super::statements::{Reader, end, equals, split_statement};
-use super::{Entry, NotLiteral, SyntaxError};
+use super::expression::literal;
+use super::mentions::{Mention, Mentioned, anything_after, mentions};
+use super::scanner::{Kind, Token, first, sign, skip};
+use super::statements::{Reader, split_statement};
+use super::{Entry, Literal, NotLiteral, SyntaxError};
 
 impl Reader {
-    /// A class: its properties with defaults. What a method mentions is no literal, wherever the
-    /// method stands.
-    pub(super) fn class<'a>(
+    /// Reads a class, whose statement begins at `statement` and whose name stands at `tokens`: its
+    /// properties with defaults. What a method mentions is not a literal, wherever the method
+    /// stands.
+    pub(crate) fn class<'a>(
         &mut self,
         statement: &'a [Token],
         tokens: &'a [Token],
     ) -> Result<&'a [Token], SyntaxError> {
-        let [
-            Token {
-                kind: Kind::Word(class),
-                ..
-            },
-            head @ ..,
-        ] = tokens
-        else {
+        let Some((Kind::Word(class), head)) = first(tokens) else {
             return self.other(statement);
         };
         let class = class.to_ascii_lowercase();
@@ -32,24 +25,20 @@ impl Reader {
         let head_and_body = head.get(..head.len() - rest.len()).unwrap_or_default();
         let open = head_and_body
             .iter()
-            .position(|token| token.kind == symbol(b'{'));
-        let (head, mut body) = open
+            .position(|token| token.kind == Kind::Sign(b'{'));
+        let (head, body) = open
             .and_then(|open| head_and_body.split_at_checked(open))
             .unwrap_or_default();
-        body = body.get(1..).unwrap_or_default();
-        // A parent may have a constructor.
+        let mut body = body.get(1..).unwrap_or_default();
         let mut properties = BTreeMap::new();
+        // A parent may have a constructor.
         let mut spoilt: Vec<Mention> = anything_after("extends", head).collect();
-        while let Some((first, _)) = body.split_first() {
-            if first.kind == symbol(b'}') {
-                break;
-            }
+        while !body.is_empty() && sign(body, b'}').is_none() {
             let (member, rest) = split_statement(body)?;
             if !declare(&mut properties, member) {
-                let function = member.iter().any(|token| is_word(token, "function"));
-                let mentions = mentions(member).into_iter();
+                let function = member.iter().any(|token| token.is_word("function"));
                 // A method's variables are its own.
-                spoilt.extend(mentions.filter(|mention| {
+                spoilt.extend(mentions(member).into_iter().filter(|mention| {
                     !function || !matches!(mention.what, Mentioned::Variable(_))
                 }));
                 spoilt.extend(anything_after("use", member.get(..1).unwrap_or_default()));
@@ -74,65 +63,52 @@ impl Reader {
     }
 }
 
-/// `public $name = …, $name;`: whether a member of a class is that, with literals alone.
+/// Adds the properties of `public $name = …, $name;`. False, and nothing is added, when a member
+/// of a class is anything else.
 fn declare(properties: &mut BTreeMap<String, Entry>, member: &[Token]) -> bool {
-    let first = member
-        .iter()
-        .position(|token| matches!(token.kind, Kind::Variable(_)));
-    let Some((modifiers, mut tokens)) = first.and_then(|at| member.split_at_checked(at)) else {
-        return false;
-    };
-    let word = |token: &Token| matches!(&token.kind, Kind::Word(_)) || is_type_sign(token);
-    let function = modifiers.iter().any(|token| is_word(token, "function"));
-    if modifiers.is_empty() || !modifiers.iter().all(word) || function {
+    let mut typed = false;
+    let mut tokens = member;
+    while let Some((kind, rest)) = first(tokens) {
+        match kind {
+            Kind::Variable(_) => break,
+            Kind::Word(word) => match word.to_ascii_lowercase().as_str() {
+                "function" => return false,
+                "public" | "protected" | "private" | "var" | "static" | "readonly" | "final" => {}
+                _ => typed = true,
+            },
+            // Of a type such as `?string` or `(A&B)|null`.
+            Kind::Sign(b'?' | b'|' | b'&' | b'(' | b')') => typed = true,
+            _ => return false,
+        }
+        tokens = rest;
+    }
+    if tokens.len() == member.len() {
         return false;
     }
-    let typed = modifiers.iter().any(|token| match &token.kind {
-        Kind::Word(word) => !matches!(
-            word.to_ascii_lowercase().as_str(),
-            "public" | "protected" | "private" | "var" | "static" | "readonly" | "final"
-        ),
-        _ => true,
-    });
     let mut found: Vec<(String, Entry)> = Vec::new();
-    loop {
-        let [
-            Token {
-                kind: Kind::Variable(name),
-                line,
-            },
-            rest @ ..,
-        ] = tokens
-        else {
-            return false;
-        };
-        let (value, rest) = match equals(rest) {
+    while let Some((variable, rest)) = tokens.split_first()
+        && let Kind::Variable(name) = &variable.kind
+    {
+        let (value, rest) = match skip(rest, &Kind::Equals) {
             Some(rest) => match literal(rest) {
                 Some((value, rest)) => (Ok(value), rest),
                 None => return false,
             },
-            None if typed => (Err(NotLiteral { line: *line }), rest),
+            None if typed => {
+                let line = variable.line;
+                (Err(NotLiteral { line }), rest)
+            }
             None => (Ok(Literal::Null), rest),
         };
         found.push((name.clone(), value));
-        match (character(rest, b','), end(rest)) {
+        match (sign(rest, b','), skip(rest, &Kind::End)) {
             (Some(rest), _) => tokens = rest,
-            (None, Some([])) => break,
+            (None, Some([])) => {
+                properties.extend(found);
+                return true;
+            }
             _ => return false,
         }
     }
-    properties.extend(found);
-    true
-}
-
-fn symbol(character: u8) -> Kind {
-    Kind::Symbol(Symbol::Character(character))
-}
-
-/// `?`, `|`, `&` and brackets, as in the type `?string` or `(A&B)|null`.
-fn is_type_sign(token: &Token) -> bool {
-    matches!(
-        token.kind,
-        Kind::Symbol(Symbol::Character(b'?' | b'|' | b'&' | b'(' | b')'))
-    )
+    false
 }

@@ -1,16 +1,16 @@
-//! Expressions that are literals.
+//! Evaluates expressions made of literals alone.
 
-use super::literal::{Key, Literal};
-use super::scanner::{Kind, Symbol, Token};
+use super::scanner::{Kind, Token, first, sign, skip};
+use super::{Key, Literal};
 
-/// How deep arrays and brackets lie in each other.
+/// The deepest nesting of arrays and brackets that is read.
 const MAX_DEPTH: usize = 64;
-/// How many keys an array has that is read.
+/// The most keys of an array that is read.
 const MAX_ELEMENTS: usize = 1000;
 
 /// Reads an expression at the beginning of `tokens`, and gives what follows it. `None` when it is
-/// no literal.
-pub(super) fn literal(tokens: &[Token]) -> Option<(Literal, &[Token])> {
+/// not made of literals alone.
+pub(crate) fn literal(tokens: &[Token]) -> Option<(Literal, &[Token])> {
     expression(tokens, MAX_DEPTH)
 }
 
@@ -18,7 +18,7 @@ pub(super) fn literal(tokens: &[Token]) -> Option<(Literal, &[Token])> {
 fn expression(tokens: &[Token], depth: usize) -> Option<(Literal, &[Token])> {
     let depth = depth.checked_sub(1)?;
     let (mut value, mut rest) = operand(tokens, depth)?;
-    while let Some(after) = character(rest, b'.') {
+    while let Some(after) = sign(rest, b'.') {
         let (right, after) = operand(after, depth)?;
         let mut text = value.into_text()?;
         let right = right.into_text()?;
@@ -32,40 +32,35 @@ fn expression(tokens: &[Token], depth: usize) -> Option<(Literal, &[Token])> {
 }
 
 fn operand(tokens: &[Token], depth: usize) -> Option<(Literal, &[Token])> {
-    let (first, rest) = tokens.split_first()?;
-    match &first.kind {
-        Kind::Literal(literal) => Some((copy(literal)?, rest)),
+    let (kind, rest) = first(tokens)?;
+    match kind {
+        Kind::Literal(literal) => Some((literal.clone(), rest)),
         Kind::Word(word) => match word.trim_start_matches('\\').to_ascii_lowercase().as_str() {
             "true" => Some((Literal::Boolean(true), rest)),
             "false" => Some((Literal::Boolean(false), rest)),
             "null" => Some((Literal::Null, rest)),
-            "array" => elements(character(rest, b'(')?, b')', depth),
+            "array" => elements(sign(rest, b'(')?, b')', depth),
             _ => None,
         },
-        Kind::Symbol(Symbol::Character(b'[')) => elements(rest, b']', depth),
-        Kind::Symbol(Symbol::Character(b'(')) => {
+        Kind::Sign(b'[') => elements(rest, b']', depth),
+        Kind::Sign(b'(') => {
             let (value, rest) = expression(rest, depth)?;
-            Some((value, character(rest, b')')?))
+            Some((value, sign(rest, b')')?))
         }
-        Kind::Symbol(Symbol::Character(sign @ (b'-' | b'+'))) => signed(*sign, rest),
+        Kind::Sign(operator @ (b'-' | b'+')) => match (operator, first(rest)?) {
+            (b'-', (Kind::Literal(Literal::Integer(number)), rest)) => {
+                Some((Literal::Integer(-number), rest))
+            }
+            (b'-', (Kind::Literal(Literal::Float(number)), rest)) => {
+                Some((Literal::Float(-number), rest))
+            }
+            (_, (Kind::Literal(number @ (Literal::Integer(_) | Literal::Float(_))), rest)) => {
+                Some((number.clone(), rest))
+            }
+            _ => None,
+        },
         _ => None,
     }
-}
-
-/// A number after a sign.
-fn signed(sign: u8, tokens: &[Token]) -> Option<(Literal, &[Token])> {
-    let (first, rest) = tokens.split_first()?;
-    let Kind::Literal(number) = &first.kind else {
-        return None;
-    };
-    let value = match (number, sign) {
-        (Literal::Integer(number), b'-') => Literal::Integer(-number),
-        (Literal::Float(number), b'-') => Literal::Float(-number),
-        (Literal::Integer(number), _) => Literal::Integer(*number),
-        (Literal::Float(number), _) => Literal::Float(*number),
-        _ => return None,
-    };
-    Some((value, rest))
 }
 
 /// The elements of an array up to `end`.
@@ -74,21 +69,14 @@ fn elements(mut tokens: &[Token], end: u8, depth: usize) -> Option<(Literal, &[T
     // The key of an element without one: one past the greatest so far.
     let mut next = Some(0_i64);
     loop {
-        if let Some(rest) = character(tokens, end) {
+        if let Some(rest) = sign(tokens, end) {
             return Some((Literal::Array(array), rest));
         }
         if array.len() >= MAX_ELEMENTS {
             return None;
         }
         let (mut value, mut rest) = expression(tokens, depth)?;
-        let key = if let [
-            Token {
-                kind: Kind::Symbol(Symbol::DoubleArrow),
-                ..
-            },
-            after @ ..,
-        ] = rest
-        {
+        let key = if let Some(after) = skip(rest, &Kind::DoubleArrow) {
             let key = value.into_key()?;
             (value, rest) = expression(after, depth)?;
             key
@@ -107,27 +95,9 @@ fn elements(mut tokens: &[Token], end: u8, depth: usize) -> Option<(Literal, &[T
             Some((_, old)) => *old = value,
             None => array.push((key, value)),
         }
-        tokens = match character(rest, b',') {
-            Some(rest) => rest,
-            None => {
-                let rest = character(rest, end)?;
-                return Some((Literal::Array(array), rest));
-            }
-        };
-    }
-}
-
-pub(super) fn character(tokens: &[Token], wanted: u8) -> Option<&[Token]> {
-    let (first, rest) = tokens.split_first()?;
-    (first.kind == Kind::Symbol(Symbol::Character(wanted))).then_some(rest)
-}
-
-/// A scalar of the scanner's.
-fn copy(literal: &Literal) -> Option<Literal> {
-    match literal {
-        Literal::Text(text) => Some(Literal::Text(text.clone())),
-        Literal::Integer(number) => Some(Literal::Integer(*number)),
-        Literal::Float(number) => Some(Literal::Float(*number)),
-        _ => None,
+        match sign(rest, b',') {
+            Some(rest) => tokens = rest,
+            None => return Some((Literal::Array(array), sign(rest, end)?)),
+        }
     }
 }

@@ -1,19 +1,16 @@
-//! A PHP file as tokens.
+//! Splits a PHP file into tokens.
 
-use super::SyntaxError;
-use super::literal::Literal;
-use super::numbers::number;
-use super::strings;
+use super::{Literal, SyntaxError, strings};
 
 /// A token and the line that it begins on.
 #[derive(Debug)]
-pub(super) struct Token {
-    pub(super) line: usize,
-    pub(super) kind: Kind,
+pub(crate) struct Token {
+    pub(crate) line: usize,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// `$name`.
     Variable(String),
     /// A word: a keyword, a constant, a name with or without a namespace.
@@ -22,58 +19,81 @@ pub(super) enum Kind {
     Literal(Literal),
     /// A string with variables or a command in it, and the variables.
     Computed(Vec<String>),
-    /// One character of anything else; `==`, `=>`, `->` and `::` are told from `=` and `:`.
-    Symbol(Symbol),
+    /// One character of anything else.
+    Sign(u8),
+    /// `=`
+    Equals,
+    /// `=>`
+    DoubleArrow,
+    /// `->`
+    Arrow,
+    /// `::`
+    DoubleColon,
+    /// A comparison or an assignment that also computes: `==`, `.=`, …
+    Operator,
     /// The end of a statement: `;` or `?>`.
     End,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Symbol {
-    Character(u8),
-    Equal,
-    DoubleArrow,
-    Arrow,
-    DoubleColon,
-    /// A comparison or an assignment that also computes: `==`, `.=`, …
-    Operator,
+impl Token {
+    /// Whether it is the word `wanted`, in whatever case.
+    pub(crate) fn is_word(&self, wanted: &str) -> bool {
+        matches!(&self.kind, Kind::Word(word) if word.eq_ignore_ascii_case(wanted))
+    }
+}
+
+/// The kind of the first token, and the tokens after it.
+pub(crate) fn first(tokens: &[Token]) -> Option<(&Kind, &[Token])> {
+    tokens
+        .split_first()
+        .map(|(token, rest)| (&token.kind, rest))
+}
+
+/// The tokens after the first, if that is of this `kind`. A file's end does not end a statement:
+/// PHP sees it so.
+pub(crate) fn skip<'a>(tokens: &'a [Token], kind: &Kind) -> Option<&'a [Token]> {
+    first(tokens).and_then(|(first, rest)| (first == kind).then_some(rest))
+}
+
+/// The tokens after the first, if that is this `character`.
+pub(crate) fn sign(tokens: &[Token], character: u8) -> Option<&[Token]> {
+    skip(tokens, &Kind::Sign(character))
 }
 
 /// Splits a file; what is outside `<?php` and `?>` is left out.
-pub(super) fn tokens(source: &[u8]) -> Result<Vec<Token>, SyntaxError> {
+pub(crate) fn tokens(source: &[u8]) -> Result<Vec<Token>, SyntaxError> {
     let mut scanner = Scanner {
         source,
         at: 0,
         line: 1,
+        in_php: false,
     };
     let mut tokens = Vec::new();
     while scanner.open_tag() {
-        while let Some(token) = scanner.token()? {
-            let closed = token.kind == Kind::End
-                && scanner.source.get(..scanner.at).is_some_and(|read| {
-                    read.ends_with(b"?>") || read.ends_with(b"?>\n") || read.ends_with(b"?>\r\n")
-                });
+        scanner.in_php = true;
+        while scanner.in_php
+            && let Some(token) = scanner.token()?
+        {
             tokens.push(token);
-            if closed {
-                break;
-            }
         }
     }
     Ok(tokens)
 }
 
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     source: &'a [u8],
     at: usize,
     line: usize,
+    /// Whether a tag has been opened and not closed.
+    in_php: bool,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.source.get(self.at..).unwrap_or_default()
     }
 
-    pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
+    pub(crate) fn take(&mut self, count: usize) -> &'a [u8] {
         let count = count.min(self.rest().len());
         let taken = self.rest().get(..count).unwrap_or_default();
         self.at += count;
@@ -81,20 +101,20 @@ impl<'a> Scanner<'a> {
         taken
     }
 
-    pub(super) fn fail<T>(&self, reason: &'static str) -> Result<T, SyntaxError> {
+    pub(crate) fn fail<T>(&self, reason: &'static str) -> Result<T, SyntaxError> {
         let line = self.line;
         Err(SyntaxError { line, reason })
     }
 
     /// How far away `needle` is.
-    pub(super) fn find(&self, needle: &[u8]) -> Option<usize> {
+    pub(crate) fn find(&self, needle: &[u8]) -> Option<usize> {
         self.rest()
             .windows(needle.len())
             .position(|window| window == needle)
     }
 
-    /// Goes past the next `<?php`, if there is one. What `<?=` shows is no statement of interest,
-    /// but may change variables.
+    /// Goes past the next `<?php`, if there is one. `<?=` opens one, too: what it prints
+    /// may change variables.
     fn open_tag(&mut self) -> bool {
         while let Some(distance) = self.find(b"<?") {
             self.take(distance + 2);
@@ -133,12 +153,13 @@ impl<'a> Scanner<'a> {
                     _ => 0,
                 };
                 self.take(line_end);
+                self.in_php = false;
                 Kind::End
             }
             b'$' => {
                 self.take(1);
                 match self.word() {
-                    name if name.is_empty() => Kind::Symbol(Symbol::Character(b'$')),
+                    name if name.is_empty() => Kind::Sign(b'$'),
                     name => Kind::Variable(name),
                 }
             }
@@ -155,7 +176,7 @@ impl<'a> Scanner<'a> {
             },
             b'0'..=b'9' => self.number(),
             b'.' if self.rest().get(1).is_some_and(u8::is_ascii_digit) => self.number(),
-            _ if is_letter(first) || first == b'\\' => Kind::Word(self.qualified_name()),
+            _ if is_letter(&first) || first == b'\\' => Kind::Word(self.qualified_name()),
             _ => self.symbol(),
         };
         Ok(Some(Token { line, kind }))
@@ -188,40 +209,38 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Letters, digits and underscores from here on, if they begin with no digit.
-    pub(super) fn word(&mut self) -> String {
+    /// Letters, digits and underscores from here on, if they do not begin with a digit.
+    pub(crate) fn word(&mut self) -> String {
         let rest = self.rest();
-        if !rest.first().copied().is_some_and(is_letter) {
+        if !rest.first().is_some_and(is_letter) {
             return String::new();
         }
-        let count = rest
-            .iter()
-            .take_while(|byte| is_letter(**byte) || byte.is_ascii_digit());
-        String::from_utf8_lossy(self.take(count.count())).into_owned()
+        let count = rest.iter().take_while(|byte| is_name(byte)).count();
+        String::from_utf8_lossy(self.take(count)).into_owned()
     }
 
     fn qualified_name(&mut self) -> String {
         let rest = self.rest();
-        let part = |byte: &&u8| is_letter(**byte) || byte.is_ascii_digit() || **byte == b'\\';
+        let part = |byte: &&u8| is_name(byte) || **byte == b'\\';
         let count = rest.iter().take_while(part).count();
         String::from_utf8_lossy(self.take(count)).into_owned()
     }
 
     fn symbol(&mut self) -> Kind {
-        const SYMBOLS: [(&[u8], Symbol); 8] = [
-            (b"===", Symbol::Operator),
-            (b"!==", Symbol::Operator),
-            (b"==", Symbol::Operator),
-            (b"!=", Symbol::Operator),
-            (b"=>", Symbol::DoubleArrow),
-            (b"->", Symbol::Arrow),
-            (b"::", Symbol::DoubleColon),
-            (b"=", Symbol::Equal),
+        const SYMBOLS: [(&[u8], Kind); 8] = [
+            (b"===", Kind::Operator),
+            (b"!==", Kind::Operator),
+            (b"==", Kind::Operator),
+            (b"!=", Kind::Operator),
+            (b"=>", Kind::DoubleArrow),
+            (b"->", Kind::Arrow),
+            (b"::", Kind::DoubleColon),
+            (b"=", Kind::Equals),
         ];
-        for (text, symbol) in SYMBOLS {
+        for (text, kind) in SYMBOLS {
             if self.rest().starts_with(text) {
                 self.take(text.len());
-                return Kind::Symbol(symbol);
+                return kind;
             }
         }
         // `<=`, `.=`, `+=`, `??=`: whatever ends with an equals sign.
@@ -229,14 +248,14 @@ impl<'a> Scanner<'a> {
         let count = self.rest().iter().take(3).take_while(signs).count();
         if count > 0 && self.rest().get(count) == Some(&b'=') && count <= 2 {
             self.take(count + 1);
-            return Kind::Symbol(Symbol::Operator);
+            return Kind::Operator;
         }
         let character = self.take(1).first().copied().unwrap_or_default();
-        Kind::Symbol(Symbol::Character(character))
+        Kind::Sign(character)
     }
 
     /// `LNUM`, `DNUM`, `HNUM`, `BNUM` and `ONUM` of the scanner. A number with more letters than
-    /// it may have becomes a word, which is no literal.
+    /// it may have becomes a word, which is not a literal.
     fn number(&mut self) -> Kind {
         let rest = self.rest();
         let mut count = 0;
@@ -265,6 +284,53 @@ impl<'a> Scanner<'a> {
     }
 }
 
-fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+/// Whether a name may begin with `byte`.
+fn is_letter(byte: &u8) -> bool {
+    byte.is_ascii_alphabetic() || *byte == b'_' || *byte >= 0x80
+}
+
+/// Whether `byte` may be in a name.
+pub(crate) fn is_name(byte: &u8) -> bool {
+    is_letter(byte) || byte.is_ascii_digit()
+}
+
+/// What a number's text stands for (`LNUM`, `HNUM`, `BNUM`, `ONUM` and `DNUM` of the scanner).
+fn number(text: &str) -> Option<Literal> {
+    // An underscore stands between two digits.
+    let bytes = text.as_bytes();
+    let misplaced = |index: usize| {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+        !digit(index.checked_sub(1).and_then(|before| bytes.get(before)))
+            || !digit(bytes.get(index + 1))
+    };
+    if bytes
+        .iter()
+        .enumerate()
+        .any(|(index, byte)| *byte == b'_' && misplaced(index))
+    {
+        return None;
+    }
+    let text = text.replace('_', "").to_ascii_lowercase();
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x', ..] => (text.get(2..)?, 16),
+        [b'0', b'b', ..] => (text.get(2..)?, 2),
+        [b'0', b'o', ..] => (text.get(2..)?, 8),
+        [b'0', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit) => {
+            (text.get(1..)?, 8)
+        }
+        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => (text.as_str(), 10),
+        _ => {
+            let decimal = text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || b".e+-".contains(&byte));
+            return text.parse().ok().filter(|_| decimal).map(Literal::Float);
+        }
+    };
+    let valid = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+    match i64::from_str_radix(digits, radix) {
+        Ok(integer) if valid => Some(Literal::Integer(integer)),
+        // What does not fit is a float to PHP; only of decimal digits is it worth knowing which.
+        Err(_) if valid && radix == 10 => text.parse().ok().map(Literal::Float),
+        _ => None,
+    }
 }

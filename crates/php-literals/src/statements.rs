@@ -1,17 +1,17 @@
-//! Statements: those that give a name a literal, and what the others do to names.
+//! Reads statements: those that give a name a literal, and what the others do to names.
 
 use std::collections::BTreeSet;
 
-use super::expression::{character, literal};
-use super::mentions::{Mentioned, defined_name, is_word, mentions};
-use super::scanner::{Kind, Symbol, Token};
+use super::expression::literal;
+use super::mentions::{Mentioned, defined_name, mentions};
+use super::scanner::{Kind, Token, first, sign, skip};
 use super::{Literals, NotLiteral, SyntaxError};
 
 /// Words that begin statements which may be run or not, and end with another word when a colon
 /// stands after their condition.
 const CONDITIONAL: [&str; 7] = ["if", "elseif", "else", "for", "foreach", "while", "switch"];
 
-pub(super) fn read(tokens: &[Token]) -> Result<Literals, SyntaxError> {
+pub(crate) fn read(tokens: &[Token]) -> Result<Literals, SyntaxError> {
     let mut reader = Reader {
         found: Literals::default(),
         branches: 0,
@@ -24,8 +24,8 @@ pub(super) fn read(tokens: &[Token]) -> Result<Literals, SyntaxError> {
     Ok(reader.found)
 }
 
-pub(super) struct Reader {
-    pub(super) found: Literals,
+pub(crate) struct Reader {
+    pub(crate) found: Literals,
     /// How many `if (…):` and the like are open.
     branches: usize,
     /// Variables that may change with others from now on.
@@ -35,44 +35,42 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads one statement and gives what follows it.
     fn statement<'a>(&mut self, tokens: &'a [Token]) -> Result<&'a [Token], SyntaxError> {
-        let Some((first, rest)) = tokens.split_first() else {
-            return Ok(tokens);
-        };
-        if self.branches == 0 {
-            let understood = match &first.kind {
+        let understood = match first(tokens) {
+            Some((kind, rest)) if self.branches == 0 => match kind {
                 Kind::End => Some(rest),
                 Kind::Variable(name) => self.assignment(name, rest),
-                Kind::Symbol(Symbol::Character(b'@')) => self.definition(rest),
+                Kind::Sign(b'@') => self.definition(rest),
                 Kind::Word(word) => match word.to_ascii_lowercase().as_str() {
                     "return" | "exit" | "die" | "__halt_compiler" => return Ok(&[]),
                     "const" => self.constants(rest),
                     "define" | "\\define" => self.definition(tokens),
                     "class" => return self.class(tokens, rest),
                     "final" | "abstract" | "readonly" => {
-                        let class = rest.iter().position(|token| is_word(token, "class"));
-                        match class
-                            .filter(|at| *at <= 2)
-                            .and_then(|at| rest.get(at + 1..))
-                        {
-                            Some(rest) => return self.class(tokens, rest),
+                        let mut words = rest.iter().take(3);
+                        match words.position(|token| token.is_word("class")) {
+                            Some(at) => {
+                                let name = rest.get(at + 1..).unwrap_or_default();
+                                return self.class(tokens, name);
+                            }
                             None => None,
                         }
                     }
                     _ => None,
                 },
                 _ => None,
-            };
-            if let Some(rest) = understood {
-                return Ok(rest);
-            }
+            },
+            _ => None,
+        };
+        match understood {
+            Some(rest) => Ok(rest),
+            None => self.other(tokens),
         }
-        self.other(tokens)
     }
 
     /// `= …;` after a variable.
     fn assignment<'a>(&mut self, name: &str, tokens: &'a [Token]) -> Option<&'a [Token]> {
-        let (value, rest) = literal(equals(tokens)?)?;
-        let rest = end(rest)?;
+        let (value, rest) = literal(skip(tokens, &Kind::Equals)?)?;
+        let rest = skip(rest, &Kind::End)?;
         if self.shared.contains(name) {
             return None;
         }
@@ -83,8 +81,8 @@ impl Reader {
     /// `define('NAME', …);`. The first definition of a name counts.
     fn definition<'a>(&mut self, tokens: &'a [Token]) -> Option<&'a [Token]> {
         let (name, rest) = defined_name(tokens)?;
-        let (value, rest) = literal(character(rest, b',')?)?;
-        let rest = end(character(rest, b')')?)?;
+        let (value, rest) = literal(sign(rest, b',')?)?;
+        let rest = skip(sign(rest, b')')?, &Kind::End)?;
         self.found.constants.entry(name).or_insert(Ok(value));
         Some(rest)
     }
@@ -93,49 +91,32 @@ impl Reader {
     fn constants<'a>(&mut self, mut tokens: &'a [Token]) -> Option<&'a [Token]> {
         let mut found = Vec::new();
         loop {
-            let [
-                Token {
-                    kind: Kind::Word(name),
-                    ..
-                },
-                rest @ ..,
-            ] = tokens
-            else {
+            let (Kind::Word(name), rest) = first(tokens)? else {
                 return None;
             };
-            let (value, rest) = literal(equals(rest)?)?;
+            let (value, rest) = literal(skip(rest, &Kind::Equals)?)?;
             found.push((name.clone(), value));
-            match character(rest, b',') {
-                Some(rest) => tokens = rest,
-                None => {
-                    let rest = end(rest)?;
-                    for (name, value) in found {
-                        self.found.constants.entry(name).or_insert(Ok(value));
-                    }
-                    return Some(rest);
-                }
+            if let Some(rest) = sign(rest, b',') {
+                tokens = rest;
+                continue;
             }
+            let rest = skip(rest, &Kind::End)?;
+            for (name, value) in found {
+                self.found.constants.entry(name).or_insert(Ok(value));
+            }
+            return Some(rest);
         }
     }
 
-    /// A statement of any other kind: what it mentions is no literal any more.
-    pub(super) fn other<'a>(&mut self, tokens: &'a [Token]) -> Result<&'a [Token], SyntaxError> {
+    /// A statement of any other kind: what it mentions is not a literal any more.
+    pub(crate) fn other<'a>(&mut self, tokens: &'a [Token]) -> Result<&'a [Token], SyntaxError> {
         let (statement, rest) = split_statement(tokens)?;
         self.count_branches(statement);
-        let by_reference = statement.windows(2).any(|pair| {
-            matches!(
-                pair,
-                [
-                    Token {
-                        kind: Kind::Symbol(Symbol::Character(b'&')),
-                        ..
-                    },
-                    Token {
-                        kind: Kind::Variable(_),
-                        ..
-                    }
-                ]
-            )
+        let by_reference = statement.windows(2).any(|pair| match pair {
+            [sign, variable] => {
+                sign.kind == Kind::Sign(b'&') && matches!(variable.kind, Kind::Variable(_))
+            }
+            _ => false,
         });
         for mention in mentions(statement) {
             let not_literal = NotLiteral { line: mention.line };
@@ -177,12 +158,12 @@ impl Reader {
                     at_colon = word == "else";
                     keyword = word;
                 }
-                Kind::Symbol(Symbol::Character(b'(' | b'[' | b'{')) => depth += 1,
-                Kind::Symbol(Symbol::Character(b')' | b']' | b'}')) => {
+                Kind::Sign(b'(' | b'[' | b'{') => depth += 1,
+                Kind::Sign(b')' | b']' | b'}') => {
                     depth = depth.saturating_sub(1);
                     at_colon = depth == 0 && CONDITIONAL.contains(&keyword.as_str());
                 }
-                Kind::Symbol(Symbol::Character(b':')) if was_at_colon => {
+                Kind::Sign(b':') if was_at_colon => {
                     // `else:` and `elseif (…):` close the branch before them.
                     let another = !matches!(keyword.as_str(), "else" | "elseif");
                     self.branches += usize::from(another);
@@ -193,28 +174,17 @@ impl Reader {
     }
 }
 
-pub(super) fn equals(tokens: &[Token]) -> Option<&[Token]> {
-    let (first, rest) = tokens.split_first()?;
-    (first.kind == Kind::Symbol(Symbol::Equal)).then_some(rest)
-}
-
-/// The end of a statement; that of the file is none, as PHP sees it.
-pub(super) fn end(tokens: &[Token]) -> Option<&[Token]> {
-    let (first, rest) = tokens.split_first()?;
-    (first.kind == Kind::End).then_some(rest)
-}
-
 /// The tokens up to the end of a statement or of its block, and the others.
-pub(super) fn split_statement(tokens: &[Token]) -> Result<(&[Token], &[Token]), SyntaxError> {
+pub(crate) fn split_statement(tokens: &[Token]) -> Result<(&[Token], &[Token]), SyntaxError> {
     let mut open: Vec<u8> = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
         let done = match token.kind {
             Kind::End => open.is_empty(),
-            Kind::Symbol(Symbol::Character(bracket @ (b'(' | b'[' | b'{'))) => {
+            Kind::Sign(bracket @ (b'(' | b'[' | b'{')) => {
                 open.push(bracket);
                 false
             }
-            Kind::Symbol(Symbol::Character(bracket @ (b')' | b']' | b'}'))) => {
+            Kind::Sign(bracket @ (b')' | b']' | b'}')) => {
                 let expected = match bracket {
                     b')' => b'(',
                     b']' => b'[',
@@ -227,7 +197,7 @@ pub(super) fn split_statement(tokens: &[Token]) -> Result<(&[Token], &[Token]), 
                     });
                 }
                 // A closure or a match is an expression: its statement ends later.
-                open.is_empty() && bracket == b'}' && !is_expression(tokens.get(..index))
+                open.is_empty() && bracket == b'}' && !is_expression(tokens)
             }
             _ => false,
         };
@@ -245,12 +215,11 @@ pub(super) fn split_statement(tokens: &[Token]) -> Result<(&[Token], &[Token]), 
 }
 
 /// Whether a statement that began like this goes on after a block: `$x = function () { … };`.
-fn is_expression(tokens: Option<&[Token]>) -> bool {
-    let first = tokens.and_then(<[Token]>::first).map(|token| &token.kind);
-    match first {
-        Some(Kind::Variable(_) | Kind::Literal(_) | Kind::Computed(_)) => true,
-        Some(Kind::Symbol(Symbol::Character(first))) => !matches!(first, b'{' | b'#'),
-        Some(Kind::Word(word)) => matches!(
+fn is_expression(statement: &[Token]) -> bool {
+    match first(statement) {
+        Some((Kind::Variable(_) | Kind::Literal(_) | Kind::Computed(_), _)) => true,
+        Some((Kind::Sign(first), _)) => !matches!(first, b'{' | b'#'),
+        Some((Kind::Word(word), _)) => matches!(
             word.to_ascii_lowercase().as_str(),
             "return" | "echo" | "print" | "define" | "const" | "new" | "throw" | "yield"
         ),

@@ -1,11 +1,10 @@
-//! Strings of PHP in every notation.
+//! Reads strings of PHP in every notation.
 
-use super::SyntaxError;
-use super::literal::Literal;
-use super::scanner::{Kind, Scanner};
+use super::scanner::{Kind, Scanner, is_name};
+use super::{Literal, SyntaxError};
 
 /// `'…'`, from the quote on: only the quote and the backslash are escaped.
-pub(super) fn single_quoted(scanner: &mut Scanner<'_>) -> Result<Vec<u8>, SyntaxError> {
+pub(crate) fn single_quoted(scanner: &mut Scanner<'_>) -> Result<Vec<u8>, SyntaxError> {
     scanner.take(1);
     let body = quoted(scanner, b'\'')?;
     let mut text = Vec::with_capacity(body.len());
@@ -23,14 +22,14 @@ pub(super) fn single_quoted(scanner: &mut Scanner<'_>) -> Result<Vec<u8>, Syntax
 }
 
 /// `"…"`, from the quote on.
-pub(super) fn double_quoted(scanner: &mut Scanner<'_>) -> Result<Kind, SyntaxError> {
+pub(crate) fn double_quoted(scanner: &mut Scanner<'_>) -> Result<Kind, SyntaxError> {
     scanner.take(1);
     let body = quoted(scanner, b'"')?;
     Ok(interpolated(body, Some(b'"')))
 }
 
-/// A command between backticks, which nobody runs here.
-pub(super) fn command(scanner: &mut Scanner<'_>) -> Result<Kind, SyntaxError> {
+/// A command between backticks, which is not run here.
+pub(crate) fn command(scanner: &mut Scanner<'_>) -> Result<Kind, SyntaxError> {
     scanner.take(1);
     let body = quoted(scanner, b'`')?;
     Ok(Kind::Computed(variables(body)))
@@ -39,7 +38,7 @@ pub(super) fn command(scanner: &mut Scanner<'_>) -> Result<Kind, SyntaxError> {
 /// `<<<NAME`, `<<<"NAME"` and `<<<'NAME'`, from the first `<` on; `None` when it is none of them.
 ///
 /// Since PHP 7.3 the closing name may be indented, and every line loses as much white space.
-pub(super) fn heredoc(scanner: &mut Scanner<'_>) -> Result<Option<Kind>, SyntaxError> {
+pub(crate) fn heredoc(scanner: &mut Scanner<'_>) -> Result<Option<Kind>, SyntaxError> {
     let Some((name, raw, head)) = opening(scanner.rest()) else {
         return Ok(None);
     };
@@ -53,11 +52,9 @@ pub(super) fn heredoc(scanner: &mut Scanner<'_>) -> Result<Option<Kind>, SyntaxE
             .take_while(|byte| matches!(byte, b' ' | b'\t'))
             .count();
         let word = line.get(indentation..).unwrap_or_default();
-        let ends = word.strip_prefix(name).is_some_and(|after| {
-            let first = after.first();
-            !first
-                .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80)
-        });
+        let ends = word
+            .strip_prefix(name)
+            .is_some_and(|after| !after.first().is_some_and(is_name));
         if ends {
             let body = rest.get(..start).unwrap_or_default();
             let indent = line.get(..indentation).unwrap_or_default();
@@ -89,8 +86,7 @@ fn opening(text: &[u8]) -> Option<(&[u8], bool, usize)> {
         .copied()
         .filter(|byte| matches!(byte, b'\'' | b'"'));
     let rest = rest.get(usize::from(quote.is_some())..)?;
-    let letter = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_' || **byte >= 0x80;
-    let length = rest.iter().take_while(letter).count();
+    let length = rest.iter().take_while(|byte| is_name(byte)).count();
     let (name, after) = rest.split_at_checked(length)?;
     if name.first().is_none_or(u8::is_ascii_digit) {
         return None;
@@ -234,8 +230,7 @@ fn variables(body: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for after in body.split(|byte| *byte == b'$').skip(1) {
         let after = after.strip_prefix(b"{").unwrap_or(after);
-        let letter = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_' || **byte >= 0x80;
-        let length = after.iter().take_while(letter).count();
+        let length = after.iter().take_while(|byte| is_name(byte)).count();
         let name = after.get(..length).unwrap_or_default();
         found.push(String::from_utf8_lossy(name).into_owned());
     }
