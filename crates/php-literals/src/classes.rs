@@ -22,7 +22,11 @@ impl Reader {
         };
         let class = class.to_ascii_lowercase();
         let (_, rest) = split_statement(statement)?;
-        let head_and_body = head.get(..head.len() - rest.len()).unwrap_or_default();
+        let length = head.len().checked_sub(rest.len());
+        let Some(head_and_body) = length.and_then(|length| head.get(..length)) else {
+            // `final; class …`: the statement ends before its class.
+            return self.other(statement);
+        };
         let open = head_and_body
             .iter()
             .position(|token| token.kind == Kind::Sign(b'{'));
