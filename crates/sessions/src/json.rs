@@ -5,7 +5,7 @@
 //! Python's `json` writes) without building it: no recursion, and memory only for the nesting
 //! (a byte a level) and the members asked for.
 
-use crate::value::{LONGEST_TEXT, Value};
+use crate::{LONGEST_TEXT, Value};
 
 /// What bytes past ASCII stand for. Python's `json` writes none.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 //! django-redis can keep sessions so (`MSGPackSerializer`). The reader walks the whole value (the
 //! MessagePack specification of 2017) with a count of what is left instead of recursion.
 
-use crate::value::{LONGEST_TEXT, Value};
-use crate::{Invalid, MAX_PAYLOAD};
+use crate::{Invalid, LONGEST_TEXT, MAX_PAYLOAD, Value};
 
 const CUT: Invalid = Invalid::Format("the MessagePack is cut");
 

@@ -7,10 +7,9 @@
 
 use super::Login;
 use super::payload::{read_encoded_json, read_msgpack, read_pickle};
-use crate::base64::{self, Alphabet};
 use crate::json::Encoding;
-use crate::value::Value;
-use crate::{Invalid, MAX_INPUT, compression, json, msgpack, pickle};
+use crate::python_base64::{self, Alphabet};
+use crate::{Invalid, MAX_INPUT, Value, compression, json, msgpack, pickle};
 
 /// The flag of a pickled value in memcached; the same in every client.
 const PICKLED: u32 = 1;
@@ -60,7 +59,7 @@ pub fn read_cache_row(value: &[u8]) -> Result<Option<Login>, Invalid> {
     if value.len() > MAX_INPUT {
         return Err(Invalid::TooLarge(MAX_INPUT));
     }
-    read_pickle(&base64::decode(value, Alphabet::Standard)?)
+    read_pickle(&python_base64::decode(value, Alphabet::Standard)?)
 }
 
 /// Reads the file that a file-based cache keeps for a session: a pickle of when it ends, and after

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::hmac::SaltedHmac;
 use super::{Digest, Opened};
-use crate::base64::{self, Alphabet};
+use crate::python_base64::{self, Alphabet};
 use crate::{Invalid, MAX_INPUT};
 
 /// What the salt begins with, without a dot before the class's name.
@@ -84,7 +84,7 @@ fn decode(container: &[u8]) -> Result<Vec<u8>, Invalid> {
     if !container.is_ascii() {
         return Err(Invalid::Format("the Base64 is not ASCII"));
     }
-    base64::decode(container, Alphabet::Standard)
+    python_base64::decode(container, Alphabet::Standard)
 }
 
 fn colon(decoded: &[u8]) -> Result<usize, Invalid> {

@@ -2,8 +2,7 @@
 
 use crate::datetime::DateTime;
 use crate::json::Encoding;
-use crate::value::Value;
-use crate::{Invalid, MAX_PAYLOAD, json, pickle};
+use crate::{Invalid, MAX_PAYLOAD, Value, json, pickle};
 
 /// Who logged in, as `django.contrib.auth.login` wrote it (contrib/auth/__init__.py, 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 
 use super::hmac::SaltedHmac;
 use super::{Digest, Opened};
-use crate::base64::{self as python_base64, Alphabet};
+use crate::python_base64::{self, Alphabet};
 use crate::{Invalid, MAX_INPUT, compression};
 
 /// The salt of a session in the database, a file or a cached database: the class's module and

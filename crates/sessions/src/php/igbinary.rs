@@ -5,7 +5,7 @@
 //! written once and named by its number afterwards; arrays, objects and scalars that are PHP
 //! references have numbers of their own, each in the order of the text.
 
-use super::classes::is_never_read;
+use super::serialize::is_never_read;
 use super::tree::{Failure, Id, Key, Numbering, Packed, Span, Tree, Value};
 
 /// What the bytes of a session in this format begin with.

@@ -19,10 +19,9 @@
 //! libraries/joomla/session/handler/native.php of 3.10, libraries/joomla/session/session.php of
 //! 2.5, and recorded sessions.
 
-use super::find;
-use super::handler::Handler;
+use super::find::{self, Scalar};
 use super::path::Path;
-use super::scalar::Scalar;
+use super::session::Handler;
 use super::tree::{Failure, Tree};
 use crate::Invalid;
 

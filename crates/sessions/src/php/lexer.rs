@@ -5,6 +5,7 @@ use super::tree::Failure;
 /// Reads values out of a text, one by one, with one count of numbers.
 pub(super) struct Reader<'a> {
     text: &'a [u8],
+    /// Where the next byte is.
     pub(super) at: usize,
 }
 
@@ -22,11 +23,6 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         Err(Failure::Broken("something follows the value"))
-    }
-
-    /// Where the next byte is.
-    pub(super) fn position(&self) -> usize {
-        self.at
     }
 
     /// The bytes up to `delimiter`, and past it.

@@ -12,23 +12,18 @@
 //! Sources: `ext/standard/var_unserializer.re` and `ext/session/session.c` of PHP 8.2, and
 //! `src/php7/igbinary.c` of igbinary 3.2.
 
-mod classes;
 mod find;
-mod handler;
 mod igbinary;
 pub mod joomla;
 mod lexer;
 mod memcached;
-mod node;
 mod path;
-mod scalar;
 mod serialize;
 mod session;
 mod symfony;
 mod tree;
 
-pub use self::find::find;
-pub use self::handler::Handler;
+pub use self::find::{Scalar, find};
 pub use self::memcached::{Client as MemcachedClient, unwrap_memcached};
 pub use self::path::{InvalidPath, Path};
-pub use self::scalar::Scalar;
+pub use self::session::Handler;

@@ -20,7 +20,6 @@
 //!
 //! The `o:` of PHP 3, an object without a class, is refused, as PHP 8 does.
 
-use super::classes::{has_properties, is_never_read};
 use super::lexer::{Reader, number};
 use super::path;
 use super::tree::{Failure, Id, Key, Numbering, Packed, Span, Tree, Value};
@@ -272,4 +271,45 @@ fn refers_to_its_own_place(
 fn is_class_name(name: &[u8]) -> bool {
     let valid = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\\' | 0x80..);
     !name.is_empty() && !name.starts_with(b"\\") && name.iter().all(valid)
+}
+
+/// Classes of PHP's own at which `unserialize` throws, as PHP 8.2 said of each, so that the whole
+/// session is destroyed: not to be serialized, or an interface, or abstract. None is an enum. What
+/// the site's own classes and enums do cannot be told from here.
+#[rustfmt::skip]
+const NEVER: [&[u8]; 59] = [
+    b"ArrayAccess", b"BackedEnum", b"Closure", b"Countable", b"DateTimeInterface",
+    b"DirectoryIterator", b"Fiber", b"FilesystemIterator", b"FilterIterator", b"Generator",
+    b"GlobIterator", b"InternalIterator", b"Iterator", b"IteratorAggregate", b"JsonSerializable",
+    b"OuterIterator", b"Random\\CryptoSafeEngine", b"Random\\Engine", b"Random\\Engine\\Secure",
+    b"RecursiveDirectoryIterator", b"RecursiveFilterIterator", b"RecursiveIterator",
+    b"ReflectionAttribute", b"ReflectionClass", b"ReflectionClassConstant", b"ReflectionEnum",
+    b"ReflectionEnumBackedCase", b"ReflectionEnumUnitCase", b"ReflectionExtension",
+    b"ReflectionFiber", b"ReflectionFunction", b"ReflectionFunctionAbstract",
+    b"ReflectionGenerator", b"ReflectionIntersectionType", b"ReflectionMethod",
+    b"ReflectionNamedType", b"ReflectionObject", b"ReflectionParameter", b"ReflectionProperty",
+    b"ReflectionReference", b"ReflectionType", b"ReflectionUnionType", b"ReflectionZendExtension",
+    b"Reflector", b"SeekableIterator", b"SensitiveParameterValue", b"Serializable", b"SplFileInfo",
+    b"SplFileObject", b"SplHeap", b"SplObserver", b"SplSubject", b"SplTempFileObject",
+    b"Stringable", b"Throwable", b"Traversable", b"UnitEnum", b"WeakMap", b"WeakReference",
+];
+
+/// Classes of PHP's own that are read only from what they wrote themselves, which is never nothing.
+#[rustfmt::skip]
+const OF_DATA: [&[u8]; 16] = [
+    b"ArrayIterator", b"ArrayObject", b"DatePeriod", b"DateTime", b"DateTimeImmutable",
+    b"DateTimeZone", b"HashContext", b"Random\\Engine\\Mt19937",
+    b"Random\\Engine\\PcgOneseq128XslRr64", b"Random\\Engine\\Xoshiro256StarStar",
+    b"Random\\Randomizer", b"RecursiveArrayIterator", b"SplDoublyLinkedList", b"SplObjectStorage",
+    b"SplQueue", b"SplStack",
+];
+
+/// Whether no object is ever of the class, and no enum is called so.
+pub(super) fn is_never_read(class: &[u8]) -> bool {
+    NEVER.iter().any(|name| name.eq_ignore_ascii_case(class))
+}
+
+/// Whether an object of the class has properties.
+fn has_properties(class: &[u8]) -> bool {
+    OF_DATA.iter().any(|name| name.eq_ignore_ascii_case(class))
 }

@@ -1,10 +1,49 @@
 //! The bytes of a session as values.
 
-use super::handler::Handler;
 use super::igbinary;
 use super::lexer::Reader;
 use super::serialize;
 use super::tree::{Failure, Key, Numbering, Span, Tree, Value};
+
+/// How PHP turned `$_SESSION` into bytes, as `session.serialize_handler` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// `php`, PHP's default: `key|value` after `key|value`.
+    Php,
+    /// `php_binary`: a byte with the key's length, the key, the value.
+    PhpBinary,
+    /// `php_serialize`: `serialize($_SESSION)`.
+    PhpSerialize,
+    /// `igbinary`: the extension's own format, versions 1 and 2.
+    Igbinary,
+}
+
+impl Handler {
+    /// Every handler that can be read.
+    pub const ALL: [Self; 4] = [
+        Self::Php,
+        Self::PhpBinary,
+        Self::PhpSerialize,
+        Self::Igbinary,
+    ];
+
+    /// The name in php.ini.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Php => "php",
+            Self::PhpBinary => "php_binary",
+            Self::PhpSerialize => "php_serialize",
+            Self::Igbinary => "igbinary",
+        }
+    }
+
+    /// The handler that php.ini calls `name`. `msgpack` and `wddx` are not read.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|handler| handler.name() == name)
+    }
+}
 
 /// The session's variables, as `handler` wrote them: a tree whose first value is an array.
 pub(super) fn read(session: &[u8], handler: Handler) -> Result<Tree<'_>, Failure> {
@@ -67,14 +106,14 @@ fn variables<'a>(session: &'a [u8], name: ReadName<'a>) -> Result<Tree<'a>, Fail
 }
 
 fn text_name(reader: &mut Reader<'_>) -> Result<Span, Failure> {
-    let start = reader.position();
+    let start = reader.at;
     let name = reader.until(b'|')?;
     Ok(Span::new(start, start + name.len()))
 }
 
 fn binary_name(reader: &mut Reader<'_>) -> Result<Span, Failure> {
     let length = reader.byte()?;
-    let start = reader.position();
+    let start = reader.at;
     reader.bytes(usize::from(length & 0x7f))?;
-    Ok(Span::new(start, reader.position()))
+    Ok(Span::new(start, reader.at))
 }

@@ -10,9 +10,8 @@
 //! A token is known by its form, not by its class: applications have their own. Tokens of
 //! another form (of a second factor that is still to come, for one) are nobody's.
 
-use super::find::{follow as follow_keys, open, scalar};
+use super::find::{Scalar, follow as follow_keys, open, scalar};
 use super::path::Key;
-use super::scalar::Scalar;
 use super::tree::{self, Failure, Id, Tree, Value};
 
 /// How many token classes may lie over each other.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::object::{Global, Objects};
-use super::scalar::{Scalar, text};
-use super::stream::Stream;
+use super::scalar::{Scalar, Stream, text};
 use super::{MARKS, MEMBERS, MEMO, STACK, Slot};
 use crate::{Invalid, MAX_PAYLOAD};
 

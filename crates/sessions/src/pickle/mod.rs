@@ -15,10 +15,8 @@
 mod machine;
 mod object;
 mod scalar;
-mod stream;
 
-use crate::value::{LONGEST_TEXT, NONE, Value};
-use crate::{Invalid, MAX_PAYLOAD};
+use crate::{Invalid, LONGEST_TEXT, MAX_PAYLOAD, NONE, Value};
 
 use self::machine::Machine;
 use self::object::Objects;

@@ -1,4 +1,4 @@
-//! Base64 as Python decodes it.
+//! Decodes Base64 as Python does, which the crate `base64` is too strict for.
 
 use crate::Invalid;
 
