@@ -1,23 +1,14 @@
-//! Python's `datetime`, as it is pickled and as `isoformat` writes it.
+//! Reads Python's `datetime`, as it is pickled and as `isoformat` writes it.
+
+use jiff::civil;
 
 /// A date and a time of day as Python keeps them, not yet a point in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateTime {
-    /// 1 to 9999.
-    pub year: u16,
-    /// 1 to 12.
-    pub month: u8,
-    /// 1 to the month's last.
-    pub day: u8,
-    /// 0 to 23.
-    pub hour: u8,
-    /// 0 to 59.
-    pub minute: u8,
-    /// 0 to 59: Python has no leap seconds.
-    pub second: u8,
-    /// 0 to 999 999.
-    pub microsecond: u32,
-    /// Where the clock hangs that shows this.
+    /// What the clock shows, to the microsecond, in the years 1 to 9999. Python has no leap
+    /// seconds.
+    pub civil: civil::DateTime,
+    /// Where the clock is that shows this.
     pub zone: Zone,
 }
 
@@ -26,7 +17,7 @@ pub struct DateTime {
 pub enum Zone {
     /// Nothing (a naive datetime): Django's `TIME_ZONE`.
     Site,
-    /// So many microseconds ahead of UTC. Zero is UTC.
+    /// So many microseconds ahead of UTC, which is finer than the offsets of `jiff`. Zero is UTC.
     Offset(i64),
     /// A zone of the IANA database, by name (`zoneinfo`).
     Named {
@@ -44,60 +35,38 @@ impl DateTime {
         let [high, low, month, day, hour, minute, second, micro @ ..] =
             *<&[u8; 10]>::try_from(state).ok()?;
         let [high_micro, middle, low_micro] = micro;
-        let moment = Self {
-            year: u16::from_be_bytes([high, low]),
-            month: month & 0x7f,
-            day,
-            hour,
-            minute,
-            second,
-            microsecond: u32::from_be_bytes([0, high_micro, middle, low_micro]),
-            zone,
-        };
-        moment.is_sound().then_some((moment, month & 0x80 != 0))
+        let year = u32::from(u16::from_be_bytes([high, low]));
+        let microsecond = u32::from_be_bytes([0, high_micro, middle, low_micro]);
+        let fields = [month & 0x7f, day, hour, minute, second].map(u32::from);
+        let civil = civil(year, fields, microsecond)?;
+        Some((Self { civil, zone }, month & 0x80 != 0))
     }
 
     /// Reads what `datetime.isoformat` writes:
-    /// `YYYY-MM-DDTHH:MM:SS[.ffffff][+HH:MM[:SS[.ffffff]]]`.
+    /// `YYYY-MM-DDTHH:MM:SS[.ffffff][+HH:MM[:SS[.ffffff]]]`. By hand, because the parsers of
+    /// `jiff` read far more than that, at which Django raises.
     pub(crate) fn from_iso(text: &str) -> Option<Self> {
         let mut reader = Iso(text.as_bytes());
-        let year = u16::try_from(reader.digits(4)?).ok()?;
+        let year = reader.digits(4)?;
         let month = reader.after(b'-')?;
         let day = reader.after(b'-')?;
         let hour = reader.after(b'T')?;
         let minute = reader.after(b':')?;
         let second = reader.after(b':')?;
-        let microsecond = reader.fraction()?;
+        let civil = civil(year, [month, day, hour, minute, second], reader.fraction()?)?;
         let zone = reader.zone()?;
-        let moment = Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            microsecond,
-            zone,
-        };
-        moment.is_sound().then_some(moment)
+        Some(Self { civil, zone })
     }
+}
 
-    fn is_sound(&self) -> bool {
-        let leap = self.year.is_multiple_of(4)
-            && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
-        let days = match self.month {
-            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-            4 | 6 | 9 | 11 => 30,
-            2 => 28 + u8::from(leap),
-            _ => return false,
-        };
-        (1..=9999).contains(&self.year)
-            && (1..=days).contains(&self.day)
-            && self.hour < 24
-            && self.minute < 60
-            && self.second < 60
-            && self.microsecond < 1_000_000
-    }
+/// The date and the time of day of these numbers, if there is one in Python.
+fn civil(year: u32, fields: [u32; 5], microsecond: u32) -> Option<civil::DateTime> {
+    let year = i16::try_from(year).ok().filter(|year| *year > 0)?;
+    // No field of a clock comes near 127.
+    let fields = fields.map(|field| i8::try_from(field).unwrap_or(i8::MAX));
+    let [month, day, hour, minute, second] = fields;
+    let nanosecond = i32::try_from(microsecond).ok()?.checked_mul(1000)?;
+    civil::DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()
 }
 
 struct Iso<'a>(&'a [u8]);
@@ -118,11 +87,11 @@ impl Iso<'_> {
         })
     }
 
-    fn after(&mut self, separator: u8) -> Option<u8> {
+    fn after(&mut self, separator: u8) -> Option<u32> {
         if !self.take(separator) {
             return None;
         }
-        u8::try_from(self.digits(2)?).ok()
+        self.digits(2)
     }
 
     fn fraction(&mut self) -> Option<u32> {
@@ -163,16 +132,16 @@ mod tests {
     fn what_isoformat_writes_is_read() {
         let read = |text: &str| DateTime::from_iso(text).unwrap();
         let noon = read("2033-05-18T12:00:01");
-        assert_eq!((noon.year, noon.month, noon.day), (2033, 5, 18));
-        assert_eq!((noon.hour, noon.second, noon.microsecond), (12, 1, 0));
+        assert_eq!(noon.civil, civil::date(2033, 5, 18).at(12, 0, 1, 0));
         assert_eq!(noon.zone, Zone::Site);
-        assert_eq!(read("2033-05-18T12:00:01.000042").microsecond, 42);
+        let later = read("2033-05-18T12:00:01.000042").civil;
+        assert_eq!(later.subsec_nanosecond(), 42_000);
         let zone = |text: &str| read(&format!("2033-05-18T12:00:01{text}")).zone;
         assert_eq!(zone("+00:00"), Zone::Offset(0));
         assert_eq!(zone("-03:30"), Zone::Offset(-12_600_000_000));
         assert_eq!(zone("+01:24:30.000001"), Zone::Offset(5_070_000_001));
         assert_eq!(zone(".500000-00:00:30"), Zone::Offset(-30_000_000));
-        assert_eq!(read("2032-02-29T00:00:00").day, 29);
+        assert_eq!(read("2032-02-29T00:00:00").civil.day(), 29);
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn check(login: &Login, reading: &Value, version: Version, case: &str) {
         let verdict = match &login.expiry {
             Expiry::Default | Expiry::Seconds(1..) => "login",
             Expiry::Seconds(_) => "expired",
-            Expiry::At(moment) if moment.year > 2030 => "login",
+            Expiry::At(moment) if moment.civil.year() > 2030 => "login",
             Expiry::At(_) => "expired",
             Expiry::Unreadable => "raises",
         };
@@ -180,14 +180,10 @@ fn check_expiry(expiry: &Expiry, spelled: &Value, case: &str) {
 
 /// As `isoformat` writes it, without the zone.
 fn written(moment: &DateTime) -> String {
-    let mut text = format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second
-    );
-    if moment.microsecond > 0 {
-        text += &format!(".{:06}", moment.microsecond);
+    match moment.civil.subsec_nanosecond() {
+        0 => moment.civil.to_string(),
+        _ => format!("{:.6}", moment.civil),
     }
-    text
 }
 
 #[test]

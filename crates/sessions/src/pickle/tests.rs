@@ -278,13 +278,7 @@ fn datetimes_are_read_with_their_zones() {
     };
     let with = |zone: Zone| {
         Some(DateTime {
-            year: 2040,
-            month: 7,
-            day: 1,
-            hour: 12,
-            minute: 30,
-            second: 15,
-            microsecond: 123_456,
+            civil: jiff::civil::date(2040, 7, 1).at(12, 30, 15, 123_456_000),
             zone,
         })
     };

@@ -1,4 +1,4 @@
-//! Datetimes as Django keeps them.
+//! Reads and writes datetimes as Django keeps them.
 
 use std::cmp::Ordering;
 use std::time::{Duration, SystemTime};
@@ -8,6 +8,9 @@ use hallpass_stores::sql::Value;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Disambiguation, Offset, TimeZone};
+
+/// The beginning of Unix time.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// The clock that a site's datetimes are read off.
 #[derive(Debug)]
@@ -20,9 +23,8 @@ pub(super) struct Clock {
 /// A datetime from the database.
 #[derive(Debug)]
 pub(super) struct Moment {
-    /// What the clock on the wall shows then, as if that were UTC; `None` where the database knows
-    /// the time itself.
-    wall: Option<SystemTime>,
+    /// What the clock on the wall shows then; `None` where the database knows the time itself.
+    wall: Option<DateTime>,
     /// When that is: the first time where clocks are set back over it, and no later than its end
     /// where they are set forward over it.
     pub(super) time: SystemTime,
@@ -48,17 +50,18 @@ impl Clock {
 
     fn read_text(&self, text: &str) -> Option<Moment> {
         let wall = read(text)?;
-        let Some(zone) = &self.zone else {
-            return Some(Moment {
-                wall: Some(wall),
-                time: wall,
-            });
+        let time = match &self.zone {
+            Some(zone) => zone.to_ambiguous_timestamp(wall).earlier().ok()?.into(),
+            // Not by a timestamp of `jiff`: that has no room for the last day of 9999, which sites
+            // mean "never" by.
+            None => {
+                let since = wall.duration_since(EPOCH).unsigned_abs();
+                SystemTime::UNIX_EPOCH.checked_add(since)?
+            }
         };
-        let civil: DateTime = TimeZone::UTC.to_datetime(Timestamp::try_from(wall).ok()?);
-        let time = zone.to_ambiguous_timestamp(civil).earlier().ok()?;
         Some(Moment {
             wall: Some(wall),
-            time: time.into(),
+            time,
         })
     }
 
@@ -88,27 +91,15 @@ impl Clock {
         let (Some(wall), Some(zone)) = (moment.wall, &self.zone) else {
             return Some(moment.time.cmp(&now));
         };
-        let civil = zone.to_datetime(Timestamp::try_from(now).ok()?);
-        let now: SystemTime = TimeZone::UTC.to_timestamp(civil).ok()?.into();
+        let now = zone.to_datetime(Timestamp::try_from(now).ok()?);
         Some(wall.cmp(&now))
     }
 
     /// When a datetime that is set in a session is; `None` where that is nowhere in time, or in
     /// a zone that this system does not know.
     pub(super) fn at(&self, set: &Pickled) -> Option<SystemTime> {
-        let field = |number: u8| i8::try_from(number).ok();
-        let civil = DateTime::new(
-            i16::try_from(set.year).ok()?,
-            field(set.month)?,
-            field(set.day)?,
-            field(set.hour)?,
-            field(set.minute)?,
-            field(set.second)?,
-            i32::try_from(set.microsecond).ok()? * 1_000,
-        )
-        .ok()?;
         let in_zone = |zone: &TimeZone, which| {
-            let time = zone.to_ambiguous_timestamp(civil).disambiguate(which);
+            let time = zone.to_ambiguous_timestamp(set.civil).disambiguate(which);
             time.ok().map(SystemTime::from)
         };
         match &set.zone {
@@ -117,7 +108,7 @@ impl Clock {
                 in_zone(&zone, Disambiguation::Compatible)
             }
             Zone::Offset(microseconds) => {
-                let time = SystemTime::from(Offset::UTC.to_timestamp(civil).ok()?);
+                let time = SystemTime::from(Offset::UTC.to_timestamp(set.civil).ok()?);
                 let offset = Duration::from_micros(microseconds.unsigned_abs());
                 if *microseconds < 0 {
                     time.checked_add(offset)
@@ -137,30 +128,26 @@ impl Clock {
     }
 }
 
-/// Reads `YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC, as Django writes it into SQLite
-/// (db/backends/sqlite3/operations.py `adapt_datetimefield_value`, 5.2).
-fn read(text: &str) -> Option<SystemTime> {
+/// Reads `YYYY-MM-DD HH:MM:SS[.ffffff]`, as Django writes it into SQLite
+/// (db/backends/sqlite3/operations.py `adapt_datetimefield_value`, 5.2). By hand, because the
+/// parsers of `jiff` read more than that. Nothing before 1970, when no site was.
+fn read(text: &str) -> Option<DateTime> {
     let (date, time) = text.split_once([' ', 'T'])?;
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
-    if !(1970..=9999).contains(&year)
-        || !(1..=days_in(year, month)?).contains(&day)
-        || hour > 23
-        || minute > 59
-        || second > 59
-        || !(1..=9).contains(&fraction.len())
-        || !fraction.bytes().all(|byte| byte.is_ascii_digit())
-    {
+    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if year < 1970 || !digits || !(1..=9).contains(&fraction.len()) {
         return None;
     }
-    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
     let missing = u32::try_from(9 - fraction.len()).ok()?;
-    let nanoseconds = fraction.parse::<u32>().ok()? * 10_u32.pow(missing);
-    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+    let nanosecond = fraction.parse::<i32>().ok()? * 10_i32.pow(missing);
+    let [month, day, hour, minute, second] =
+        [month, day, hour, minute, second].map(|number| i8::try_from(number).unwrap_or(i8::MAX));
+    DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()
 }
 
-fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[u64; N]> {
+fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i16; N]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; N];
     for (number, width) in numbers.iter_mut().zip(widths) {
@@ -173,36 +160,14 @@ fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> O
     parts.next().is_none().then_some(numbers)
 }
 
-fn days_in(year: u64, month: u64) -> Option<u64> {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    Some(match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + u64::from(leap),
-        _ => return None,
-    })
-}
-
-/// Days from the first of January 1970 to a date of the Gregorian calendar, counting years from
-/// March so that the leap day comes last.
-fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month > 2 { year } else { year - 1 };
-    let month = (month + 9) % 12;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    days - 719_468
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn seconds(text: &str) -> Option<f64> {
-        Some(
-            read(text)?
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap()
-                .as_secs_f64(),
-        )
+        let moment = Clock::new(None).read(&text.into())?;
+        let since = moment.time.duration_since(SystemTime::UNIX_EPOCH);
+        Some(since.unwrap().as_secs_f64())
     }
 
     /// Expected values by `date -u -d … +%s`.
