@@ -1,7 +1,7 @@
-//! Decompression that ends where a session would be too large.
+//! Decompresses, up to the size at which a session would be too large.
 //!
 //! The decoders are libraries. Each was chosen because what it holds follows what it has put out,
-//! or can be bounded before: none believes a header's word for how much memory it needs.
+//! or can be bounded before: none reserves as much memory as a header claims.
 
 use std::io::Read;
 

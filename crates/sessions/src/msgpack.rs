@@ -1,4 +1,4 @@
-//! The members of a MessagePack map that are wanted, and nothing else kept.
+//! Reads the wanted members of a MessagePack map, and keeps nothing else.
 //!
 //! django-redis can keep sessions so (`MSGPackSerializer`). The reader walks the whole value (the
 //! MessagePack specification of 2017) with a count of what is left instead of recursion.

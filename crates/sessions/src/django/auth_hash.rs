@@ -1,4 +1,4 @@
-//! `_auth_user_hash`: what makes a password change end the sessions made before it.
+//! Makes and checks `_auth_user_hash`, by which a password change ends the sessions before it.
 
 use std::fmt;
 
@@ -26,8 +26,8 @@ pub fn auth_hash_is_by(secret_key: &[u8], password_column: &str, hash: &str) -> 
     AuthHashes::new(Version::NEWEST, [secret_key]).is_current(password_column, hash)
 }
 
-/// What the hashes in a site's sessions are made with: derived of its secrets once, then used for
-/// every session.
+/// The keys of the hashes in a site's sessions: derived from its secrets once, then used for every
+/// session.
 #[derive(Clone)]
 pub struct AuthHashes(Vec<SaltedHmac>);
 

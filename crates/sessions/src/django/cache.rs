@@ -1,4 +1,12 @@
-//! What caches keep for a session: the dict itself, unsigned, in the cache client's own encoding.
+//! Reads what caches keep for a session: the dict itself, unsigned, in the cache client's own
+//! encoding.
+//!
+//! | cache | key | value |
+//! |---|---|---|
+//! | Redis | `:1:django.contrib.sessions.cachewx2jf0…` | `\x80\x05\x95…}\x94(\x8c\r_auth_user_id\x94…u.` |
+//! | memcached, flags 1 | the same | the same |
+//! | a table | the same, in `cache_key` | `gAWVWgAAAAAAAAB9lCiMDV9hdXRoX3VzZXJfaWSU…` |
+//! | a file | its MD5 and `.djcache`, as the file's name | `\x80\x05\x95\n\0…GA\xda\xd2t\x80\0\0\0.` (when it ends), then the value in zlib |
 //!
 //! Sources: `RedisSerializer` in core/cache/backends/redis.py, `DatabaseCache` in
 //! core/cache/backends/db.py and `FileBasedCache` in core/cache/backends/filebased.py, Django 1.4
@@ -22,12 +30,12 @@ pub struct CacheFile {
     /// When the value ends, in Unix seconds: it is dead as soon as that is less than the time
     /// (`_is_expired` in core/cache/backends/filebased.py, 5.2). `None` is never.
     pub expires: Option<f64>,
-    /// Whose session the value is; `None` in one in which nobody is logged in.
+    /// Whose session the value is; `None` in an anonymous one.
     pub login: Option<Login>,
 }
 
-/// Reads the value that Redis or memcached keeps for a session. `Ok(None)` is an ordinary session
-/// in which nobody is logged in.
+/// Reads the value that Redis or memcached keeps for a session. `Ok(None)` is an
+/// anonymous session.
 ///
 /// `flags` are memcached's, by which its clients know their encodings; Redis has none, and
 /// nothing else says how a value was made: it is known by its first bytes.
@@ -35,7 +43,7 @@ pub struct CacheFile {
 /// # Errors
 /// [`Invalid::Format`] where the client could not read the value either, or read it as `None`: the
 /// session is not there then, to Django's engines. Where it might have read something else, which
-/// is no session, [`Invalid::Kind`]; [`Invalid::TooLarge`].
+/// is not a session, [`Invalid::Kind`]; [`Invalid::TooLarge`].
 pub fn read_cache_value(value: &[u8], flags: Option<u32>) -> Result<Option<Login>, Invalid> {
     if value.len() > MAX_INPUT {
         return Err(Invalid::TooLarge(MAX_INPUT));
@@ -107,7 +115,7 @@ fn read_serialized(value: &[u8]) -> Result<Option<Login>, Invalid> {
     }
 }
 
-/// Whether some serializer reads a value that is no pickle of a session, and not `None`. Both
+/// Whether some serializer reads a value that is neither a pickle of a session nor `None`. Both
 /// clients keep integers as Python writes them, and read them as leniently.
 fn is_something_else(value: &[u8]) -> bool {
     let digits = value.iter().any(u8::is_ascii_digit);

@@ -1,4 +1,4 @@
-//! `salted_hmac` of utils/crypto.py: an HMAC under `digest(salt ‖ secret)`.
+//! Computes `salted_hmac` of utils/crypto.py: an HMAC under `digest(salt ‖ secret)`.
 //!
 //! SHA-1 up to Django 3.0; the caller's choice from 3.1 on.
 

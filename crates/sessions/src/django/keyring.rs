@@ -1,4 +1,4 @@
-//! The keys of a site's sessions, and the containers that they open.
+//! Opens containers with the keys of a site's sessions.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub struct Opened {
     pub digest: Option<Digest>,
 }
 
-/// Prints no payload: it is the visitor's business.
+/// Does not print the payload, which is private to the visitor.
 impl fmt::Debug for Opened {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -115,7 +115,7 @@ impl Keyring {
             .extend(digests.map(|digest| SigningKey::with_digest(*digest, secret_key, salt)));
     }
 
-    /// Checks who signed `container`, and gives what is in it.
+    /// Checks the signature of `container`, and gives its contents.
     ///
     /// # Errors
     /// [`Invalid`] when none of the keys made the signature, or the container is malformed or too
@@ -147,8 +147,8 @@ pub(super) fn counted<'a>(
     secret_keys.into_iter().take(counted)
 }
 
-/// Gives what is in a container of a session that the server keeps without asking who signed it,
-/// for stores that nobody but the site can write to.
+/// Gives the contents of a container of a session that the server keeps, without checking its
+/// signature: for stores that only the site can write to.
 ///
 /// # Errors
 /// [`Invalid`] when `container` is of no kind that a Django of this version reads, or too large.

@@ -1,4 +1,5 @@
-//! The container of sessions before Django 3.1, which 3.1 and 3.2 still read.
+//! Opens the containers of sessions before Django 3.1, which 3.1 and 3.2 still read:
+//! `ZTNmMzYyYWRhYzk4NGJmZDYyZjFlYzlkOGNjOWE1NjE5ZTQwNGU1ODp7Il9hdXRo…`.
 //!
 //! Base64 of `signature:payload`: the signature is the hex HMAC-SHA1 of the payload under
 //! `SHA1(salt ‖ SECRET_KEY)`. Django 1.4 breaks the Base64 into lines. Sources: `encode` and

@@ -1,5 +1,10 @@
-//! Django's sessions: the containers, the payload, what caches keep, and the hash that ties a
-//! session to the password it was made with. Of Django 1.4 and later.
+//! Reads the sessions of Django 1.4 and later: containers, payloads, values of caches, and the hash
+//! that ties a session to the password it was made with.
+//!
+//! A container is opened first, by a [`Keyring`] where signatures count and by [`open_trusted`]
+//! where not; [`read`] then finds the [`Login`] in its payload. Caches have no container:
+//! [`read_cache_value`], [`read_cache_row`] and [`read_cache_file`] find the login at once.
+//! [`AuthHashes`] says whether a login still holds.
 
 mod auth_hash;
 mod cache;

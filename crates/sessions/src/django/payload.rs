@@ -1,4 +1,5 @@
-//! The members of a session that say who is logged in, and until when.
+//! Reads the members of a session that say who is logged in, and until when:
+//! `{"_auth_user_id":"7","_auth_user_backend":"django.contrib.auth.backends.ModelBackend",…}`.
 
 use crate::datetime::DateTime;
 use crate::json::Encoding;
@@ -57,8 +58,8 @@ const WANTED: [&str; 5] = [
 /// Fractions beyond this have no exact whole part.
 const LARGEST: f64 = (1_u64 << 53) as f64;
 
-/// Reads a payload, JSON or a pickle: which of them, it shows by itself. `Ok(None)` is an ordinary
-/// session in which nobody is logged in.
+/// Reads a payload, JSON or a pickle: which of them, it shows by itself. `Ok(None)` is an
+/// anonymous session.
 ///
 /// # Errors
 /// [`Invalid::Format`] when `payload` is neither JSON nor a pickle; [`Invalid::Kind`] when it is
@@ -72,7 +73,7 @@ pub fn read(payload: &[u8]) -> Result<Option<Login>, Invalid> {
     }
 }
 
-/// Reads a JSON payload. `Ok(None)` is an ordinary session in which nobody is logged in.
+/// Reads a JSON payload. `Ok(None)` is an anonymous session.
 ///
 /// # Errors
 /// [`Invalid::Format`] when `payload` is not a JSON object; [`Invalid::Kind`] when its login

@@ -1,4 +1,5 @@
-//! The signed container of `django.core.signing`.
+//! Opens and makes the signed containers of `django.core.signing`:
+//! `eyJfYXV0aF91c2VyX2lkIjoiNyJ9:1xocE4:bNpW9VX9TGA9zfqGq6HSDofJ5A3Xrd9leWXA6pqWKKs`.
 //!
 //! `[.]payload:timestamp:signature`: the payload is URL-safe Base64 without padding, of a zlib
 //! stream where a dot leads; the timestamp is base 62; the signature is URL-safe Base64 of an
@@ -114,8 +115,8 @@ pub fn open(container: &[u8], keys: &[SigningKey]) -> Result<Vec<u8>, Invalid> {
     unseal(container, keys).map(|opened| opened.payload)
 }
 
-/// Gives the payload of `container` without asking who signed it, for stores that nobody but the
-/// site can write to.
+/// Gives the payload of `container` without checking its signature, for stores that only the site
+/// can write to.
 ///
 /// # Errors
 /// [`Invalid`] when the container is malformed or too large.

@@ -1,4 +1,4 @@
-//! Which Django a site runs, as far as its sessions differ.
+//! Tells the versions of Django apart whose sessions differ.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ pub enum Digest {
     Sha256,
 }
 
-/// The text is no version of Django.
+/// The text is not a version of Django.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a version of Django is two numbers, as in \"3.2\"")]
 pub struct NoVersion;

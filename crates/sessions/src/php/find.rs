@@ -1,4 +1,4 @@
-//! Following a path from a session's bytes to a value.
+//! Follows a path from a session's bytes to a value.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::{Invalid, MAX_INPUT};
 /// How many texts inside texts are opened.
 const MAX_NESTING: u8 = 8;
 
-/// A value inside a session, as far as anybody here cares.
+/// The value at the end of a path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
     /// A string: bytes in whatever encoding the site uses.
@@ -58,7 +58,7 @@ impl Scalar {
 /// - A Symfony security token stands for its user: `_sf2_attributes._security_main` is the user's
 ///   identifier, `_sf2_attributes._security_main.email` a property, and
 ///   `_sf2_attributes._security_main.authenticated` whether Symfony takes the user for logged in.
-///   In the token of somebody who is not, nothing else is found. Keys that are integers reach
+///   In the token of a user who is not, nothing else is found. Keys that are integers reach
 ///   into the token as it is stored: `_sf2_attributes._security_main.2.0.email`.
 ///
 /// Without a `handler`, every one is tried. When several can read the bytes and do not find the
@@ -171,7 +171,7 @@ pub(super) fn follow(
 }
 
 /// Reads the text that a string holds, or that an object wrote down itself, and gives it to
-/// `inside`. `None` when it is no serialized value.
+/// `inside`. `None` when it is not a serialized value.
 pub(super) fn open<T>(
     tree: &Tree<'_>,
     at: Id,

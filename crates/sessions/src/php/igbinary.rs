@@ -1,5 +1,6 @@
-//! The format of the igbinary extension, versions 1 and 2 (`enum igbinary_type` and
-//! `igbinary_unserialize_zval` in src/php7/igbinary.c, 3.2).
+//! Reads the format of the igbinary extension, versions 1 and 2 (`enum igbinary_type` and
+//! `igbinary_unserialize_zval` in src/php7/igbinary.c, 3.2):
+//! `\0\0\0\x02\x14\x01\x11\x04user\x14\x01\x11\x08username\x11\x05alice`.
 //!
 //! Four bytes of version, then one value: a byte of kind, and big-endian numbers. A string is
 //! written once and named by its number afterwards; arrays, objects and scalars that are PHP
@@ -175,7 +176,7 @@ impl<'a> Reader<'a> {
                 self.integer(kind)?,
             )))),
             kind @ (0x0d..=0x13 | 0x26) => Ok(Some(Key::Text(self.string(kind)?))),
-            _ => Err(Failure::Broken("a key that is no integer and no string")),
+            _ => Err(Failure::Broken("a key is neither an integer nor a string")),
         }
     }
 

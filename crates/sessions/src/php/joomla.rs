@@ -1,4 +1,4 @@
-//! Joomla's place in the session.
+//! Reads what Joomla keeps in a session about its visitor.
 //!
 //! | Joomla | where | user |
 //! |---|---|---|

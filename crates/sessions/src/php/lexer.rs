@@ -1,4 +1,4 @@
-//! The bytes of `serialize` and of PHP's session handlers, piece by piece.
+//! Splits the bytes of `serialize` and of PHP's session handlers into their parts.
 
 use super::tree::Failure;
 
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
             .ok()
             .and_then(|text| text.parse().ok());
         parsed.ok_or(Failure::Broken(
-            "an integer that is none, or of more than 64 bits",
+            "an integer that is not one, or of more than 64 bits",
         ))
     }
 
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
         let decimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
         let text = Some(text).filter(|text| text.iter().all(decimal));
         let parsed = text.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        parsed.ok_or(Failure::Broken("a float that is none"))
+        parsed.ok_or(Failure::Broken("a float is not a number"))
     }
 
     /// From the length on, with what follows the closing quote: `;` or `:`.

@@ -1,4 +1,5 @@
-//! What PHP's clients of memcached put around a session.
+//! Takes off what PHP's clients of memcached put around a session: under `memc.sess.key.…`, with
+//! flags 80, `\x87\x08\0\0\x1f_sf2_attributes|a:1:{s:4:"user";\xa0…` is one in FastLZ.
 //!
 //! The session handlers of both extensions write the session as it is, and `memcache` compresses a
 //! long one. Handlers in PHP that use the class `Memcached`, as Symfony's, get what that does to
@@ -28,14 +29,14 @@ const FASTLZ: u32 = 0x40;
 /// The bits above are the application's own (`MEMC_MASK_USER`).
 const INTERNAL: u32 = 0xfff0;
 
-/// The bits of pecl/memcache's flags: a value that is compressed, and one that is no string.
+/// The bits of pecl/memcache's flags: a value that is compressed, and one that is not a string.
 const MEMCACHE_COMPRESSED: u32 = 2;
 const MEMCACHE_STRINGS: u32 = !MEMCACHE_COMPRESSED;
 
 /// The session that `value` is, kept by `client` with `flags`.
 ///
 /// # Errors
-/// [`Invalid`] when it is no string, does not decompress, or is too large.
+/// [`Invalid`] when it is not a string, does not decompress, or is too large.
 pub fn unwrap_memcached(
     value: &[u8],
     flags: u32,

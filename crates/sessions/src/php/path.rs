@@ -1,4 +1,4 @@
-//! The way from `$_SESSION` to a value: keys with dots between them.
+//! Parses the way from `$_SESSION` to a value: keys with dots between them.
 
 use std::str::FromStr;
 

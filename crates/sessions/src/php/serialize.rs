@@ -1,4 +1,4 @@
-//! What PHP's `serialize` writes (`php_var_unserialize_internal` in
+//! Reads what PHP's `serialize` writes (`php_var_unserialize_internal` in
 //! ext/standard/var_unserializer.re, 8.2; the same grammar since 5.0, with `E:` since 8.1).
 //!
 //! | bytes | value |
@@ -15,7 +15,7 @@
 //!
 //! References count values, not keys: each takes a number as it begins, `r:` too, but not `R:`.
 //! What an object wrote down itself with a nested `serialize` goes on with the numbers of the text
-//! around it, and what comes after goes on from there; without the class nobody can tell whether
+//! around it, and what comes after goes on from there; without the class it cannot be told whether
 //! it did, so references to what comes after an object of `C:` are [`Value::Lost`].
 //!
 //! The `o:` of PHP 3, an object without a class, is refused, as PHP 8 does.
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
                 let number = number.map(|number| Key::Integer(Packed::from_integer(number)));
                 Ok(number.unwrap_or(Key::Text(span)))
             }
-            _ => Err(Failure::Broken("a key that is no integer and no string")),
+            _ => Err(Failure::Broken("a key is neither an integer nor a string")),
         }
     }
 
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
     fn class(&mut self) -> Result<Span, Failure> {
         let name = self.quoted(b":")?;
         if !is_class_name(name) || is_never_read(name) {
-            return Err(Failure::Broken("a class name that is none"));
+            return Err(Failure::Broken("a class name is not valid"));
         }
         let end = self.at - 2;
         Ok(Span::new(end - name.len(), end))
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
         if known && case.is_some_and(is_class_name) {
             return Ok(());
         }
-        Err(Failure::Broken("an enum case that is none"))
+        Err(Failure::Broken("an enum case is not valid"))
     }
 
     /// `:n;`, to any value before.
@@ -241,7 +241,7 @@ impl<'a> Reader<'a> {
             return Ok(target);
         }
         Err(Failure::Broken(
-            "a reference to something that is no object",
+            "a reference leads to something other than an object",
         ))
     }
 

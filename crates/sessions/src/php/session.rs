@@ -1,4 +1,4 @@
-//! The bytes of a session as values.
+//! Reads the bytes of a session, by any of PHP's handlers, as values.
 
 use super::igbinary;
 use super::lexer::Reader;
@@ -60,7 +60,7 @@ pub(super) fn read(session: &[u8], handler: Handler) -> Result<Tree<'_>, Failure
 }
 
 /// Whether the bytes, which `handler` has read as `tree`, may be believed to be a PHP session
-/// although nobody named a handler.
+/// although no handler was named.
 ///
 /// Any bytes could begin a session of `php` or `php_binary`, whose first key may hold anything. A
 /// session that was compressed, or written by something else (msgpack, WDDX, JSON), must not be

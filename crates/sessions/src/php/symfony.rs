@@ -1,4 +1,4 @@
-//! Symfony's security tokens: who is logged in, as `ContextListener` leaves it in the session.
+//! Reads Symfony's security tokens: who is logged in, as `ContextListener` leaves it in the session.
 //!
 //! Under `_security_` and the name of the firewall's context lies a string with the serialized
 //! token. Every token class ends with what its parent class wrote, so that the last element of
@@ -8,7 +8,7 @@
 //! (`Security/Core/Authentication/Token`, 2.3 to 7.1).
 //!
 //! A token is known by its form, not by its class: applications have their own. Tokens of
-//! another form (of a second factor that is still to come, for one) are nobody's.
+//! another form (of a second factor that is still to come, for one) name no user.
 
 use super::find::{Scalar, follow as follow_keys, open, scalar};
 use super::path::Key;
@@ -29,7 +29,7 @@ pub(super) fn holds_a_token(key: &Key) -> bool {
     key.text.starts_with(b"_security_")
 }
 
-/// Follows `keys` into the token that `at` is. `None` when it is none.
+/// Follows `keys` into the token that `at` is. `None` when it is not a token.
 #[expect(clippy::option_option, reason = "no token, or nothing in a token")]
 pub(super) fn follow(
     tree: &Tree<'_>,
@@ -148,12 +148,12 @@ fn in_state(
         return Ok(None);
     };
     let user = tree.resolve(user)?;
-    let somebody = match tree.node(user).map(|node| node.value) {
+    let named = match tree.node(user).map(|node| node.value) {
         Some(Value::Text(name)) => !matches!(tree.bytes(name), b"" | b"anon."),
         Some(Value::Object(_) | Value::Custom(_)) => true,
         _ => false,
     };
-    let authenticated = authenticated.value == Value::Boolean(true) && somebody && !anonymous;
+    let authenticated = authenticated.value == Value::Boolean(true) && named && !anonymous;
     match keys {
         [key] if key.text == b"authenticated" => {
             return Ok(Some(Some(Scalar::Boolean(authenticated))));

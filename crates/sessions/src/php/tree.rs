@@ -1,4 +1,4 @@
-//! A checked session as a flat list of values.
+//! Keeps a checked session as a flat list of values.
 //!
 //! Values lie in the order of the text, each with the number of the first one after everything in
 //! it; strings stay where they are in the text. So a megabyte of the smallest values takes a few
@@ -191,7 +191,7 @@ impl<'a> Tree<'a> {
         found.unwrap_or_default()
     }
 
-    /// Says that an object wrote itself down: it has a slot, but nobody can tell which slots the
+    /// Says that an object wrote itself down: it has a slot, but it cannot be told which slots the
     /// values after it have.
     pub(super) fn doubt_later_slots(&mut self) {
         self.certain.get_or_insert(self.slots.len());

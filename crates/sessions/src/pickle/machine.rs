@@ -1,4 +1,4 @@
-//! The stack machine that a pickle is a program for.
+//! Runs the stack machine that a pickle is a program for, without making any object.
 
 use std::collections::BTreeMap;
 
@@ -309,7 +309,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Which of the wanted names `key` is. Text of Python 2 and 3 are equal, bytes are none.
+    /// Which of the wanted names `key` is. Text of Python 2 and 3 are equal; bytes are not text.
     fn name(&self, key: Slot) -> Option<usize> {
         let Slot::Scalar(at) = key else {
             return None;

@@ -1,4 +1,5 @@
-//! Python's pickles, protocols 0 to 5, read as data.
+//! Reads Python's pickles, protocols 0 to 5, as data. By hand, because `serde-pickle` fails on
+//! shared objects and overflows the stack.
 //!
 //! A pickle is a program for a small stack machine (Lib/pickletools.py, Python 3.13; opcodes by
 //! Lib/pickle.py and Modules/_pickle.c). Django pickles sessions with `PickleSerializer`, and every
@@ -9,7 +10,7 @@
 //! The machine is a loop over the stream with no recursion, so nesting costs no more than the
 //! stream itself; what it holds is bounded by [`STACK`], [`MARKS`], [`MEMO`], [`MEMBERS`] and
 //! [`CELLS`]. What would have Python itself fail, with one exception, fails here: opcodes unknown
-//! or cut short, an empty stack, a memo never filled. The exception is what nobody asks for: text
+//! or cut short, an empty stack, a memo never filled. The exception is what is not asked for: text
 //! in no encoding, keys that cannot be hashed, classes that are not there.
 
 mod machine;

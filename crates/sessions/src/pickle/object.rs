@@ -1,4 +1,4 @@
-//! The one kind of object that is wanted: a datetime, and the zones that it may have.
+//! Reads the one kind of object that is wanted: a datetime, and the zones that it may have.
 //!
 //! By `__reduce_ex__` of `datetime`, `timedelta` and `timezone` (Lib/_pydatetime.py, Python 3.12),
 //! of `zoneinfo.ZoneInfo` (Lib/zoneinfo/_zoneinfo.py) and of pytz (pytz/__init__.py `_UTC` and

@@ -150,7 +150,7 @@ impl<'a> Scalar<'a> {
 fn decimal<'a>(line: &[u8]) -> Result<Scalar<'a>, Invalid> {
     let digits = line.strip_prefix(b"-").unwrap_or(line);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Invalid::Format("a number in the pickle is none"));
+        return Err(Invalid::Format("a number in the pickle is not one"));
     }
     let number = std::str::from_utf8(line)
         .ok()
@@ -162,7 +162,7 @@ fn fraction<'a>(line: &[u8]) -> Result<Scalar<'a>, Invalid> {
     let number = std::str::from_utf8(line)
         .ok()
         .and_then(|line| line.parse().ok());
-    let number = number.ok_or(Invalid::Format("a number in the pickle is none"))?;
+    let number = number.ok_or(Invalid::Format("a number in the pickle is not one"))?;
     Ok(Scalar::Fraction(number))
 }
 
@@ -193,7 +193,7 @@ fn unquoted(line: &[u8]) -> Result<&[u8], Invalid> {
     Ok(inside)
 }
 
-/// The text that a scalar is, if it is text. `bytes` are none; the `str` of Python 2 is where it is
+/// The text that a scalar is, if it is text. `bytes` are not; the `str` of Python 2 is where it is
 /// ASCII, as Python 3 reads it.
 pub(super) fn text(scalar: Scalar<'_>) -> Option<String> {
     match scalar {
