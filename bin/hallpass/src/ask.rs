@@ -1,4 +1,4 @@
-//! Questions to the site.
+//! Asks the site, and prints its answers.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use hallpass_runtime::{CommandLine, Worker, exit_after};
 
 use crate::explain::{self, Shown};
 use crate::options::{ConditionOptions, ExplainCommand, ShownSession};
-use crate::output::{self, add, complain, line, plain};
-use crate::password;
+use crate::terminal::{self, add, complain, line, plain};
 
 /// The site to ask, and how to answer.
 pub struct Asker {
@@ -57,7 +56,7 @@ impl Asker {
     }
 
     pub fn check(&self, user: String, conditions: ConditionOptions) -> anyhow::Result<ExitCode> {
-        let credential = Credential::Password(password::read()?);
+        let credential = Credential::Password(terminal::password()?);
         Ok(self.ask(ClaimedName::Named(user), credential, conditions))
     }
 
@@ -73,12 +72,12 @@ impl Asker {
             anyhow::bail!("{path}: {key}: is missing; sessions need it");
         }
         let typed = match header.or(token) {
-            None | Some("-") => password::standard_input()?,
+            None | Some("-") => terminal::standard_input()?,
             Some(given) => Secret::new(given),
         };
         let credential = if header.is_some() {
             let found = self.configuration.session_in([typed.expose()]);
-            // No cookie is an empty one: nobody's session.
+            // A missing cookie counts as an empty one, which is not a session.
             found.unwrap_or(Credential::Session(Secret::new("")))
         } else {
             Credential::Session(typed)
@@ -135,7 +134,7 @@ impl Asker {
         }
         let mut worker = Worker::new(Arc::clone(&self.configuration));
         let verdict = worker.ask(request, worker.deadline());
-        output::verdict(&verdict, started.elapsed(), self.json)
+        terminal::verdict(&verdict, started.elapsed(), self.json)
     }
 
     /// Describes an account. An inactive one is described, too, and denied.
@@ -144,7 +143,7 @@ impl Asker {
         let found = self.account(user);
         let verdict = found.as_ref().map_or_else(Verdict::clone, Found::verdict);
         if self.json {
-            let mut object = output::object(&verdict, started.elapsed());
+            let mut object = terminal::object(&verdict, started.elapsed());
             if let Ok(Found {
                 account: Some(account),
                 groups,
@@ -173,9 +172,9 @@ impl Asker {
         {
             found.print(account);
         } else {
-            return output::verdict(&verdict, started.elapsed(), false);
+            return terminal::verdict(&verdict, started.elapsed(), false);
         }
-        output::exit_code(&verdict)
+        terminal::exit_code(&verdict)
     }
 
     pub fn groups(&self, user: &str) -> ExitCode {
@@ -183,7 +182,7 @@ impl Asker {
         let found = self.account(user);
         let verdict = found.as_ref().map_or_else(Verdict::clone, Found::verdict);
         if self.json {
-            return output::verdict(&verdict, started.elapsed(), true);
+            return terminal::verdict(&verdict, started.elapsed(), true);
         }
         match &verdict {
             Verdict::Granted(identity) => {
@@ -192,12 +191,12 @@ impl Asker {
             Verdict::Denied(reason) => complain(&format!("denied: {}", reason.word())),
             Verdict::Unavailable(cause) => complain(&format!("unavailable: {cause}")),
         }
-        output::exit_code(&verdict)
+        terminal::exit_code(&verdict)
     }
 
     fn account(&self, user: &str) -> Result<Found, Verdict> {
         let deadline = Deadline::after(self.configuration.limits.deadline);
-        exit_after(deadline, output::UNAVAILABLE).map_err(|error| {
+        exit_after(deadline, terminal::UNAVAILABLE).map_err(|error| {
             Verdict::from(Unavailable::new(format!("cannot set an alarm: {error}")))
         })?;
         let mut authenticator = Authenticator::new(&self.configuration);

@@ -1,4 +1,4 @@
-//! All accounts, by how their passwords are stored.
+//! Counts all accounts by how their passwords are stored.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -11,7 +11,7 @@ use hallpass_runtime::CommandLine;
 use serde_json::json;
 
 use crate::options::AuditOptions;
-use crate::output::{UNAVAILABLE, complain, line};
+use crate::terminal::{UNAVAILABLE, complain, line};
 
 /// How many characters a bar has, and how long a look at it lasts.
 const BAR: usize = 20;

@@ -1,4 +1,4 @@
-//! `hallpass bench`: how many checks a second this machine does.
+//! Runs `hallpass bench`: measures how many checks a second this machine does.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
@@ -11,7 +11,7 @@ use hallpass_pbkdf2::Engine;
 use hallpass_runtime::CommandLine;
 use serde_json::json;
 
-use crate::output::line;
+use crate::terminal::{self, line};
 
 /// How long each measurement takes at least.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
@@ -193,5 +193,5 @@ fn duration(seconds: f64) -> String {
     if seconds < 1.0 {
         return "less than a second".to_owned();
     }
-    humantime::format_duration(Duration::from_secs(seconds.ceil() as u64)).to_string()
+    terminal::duration(Duration::from_secs(seconds.ceil() as u64))
 }

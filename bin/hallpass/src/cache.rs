@@ -1,4 +1,4 @@
-//! The daemon's cache of verified passwords.
+//! Flushes the daemon's cache of verified passwords, or prints its statistics.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use hallpass_runtime::via::http::{self, Answer};
 use serde_json::Value;
 
 use crate::options::{CacheCommand, CacheOptions};
-use crate::output::{UNAVAILABLE, complain, line};
+use crate::terminal::{UNAVAILABLE, complain, line};
 
 /// Has the daemon flush its cache, or say how it does.
 pub fn run(common: &CommandLine, command: CacheCommand, as_json: bool) -> anyhow::Result<ExitCode> {

@@ -1,4 +1,4 @@
-//! `hallpass hash`: encoded password hashes, without any site.
+//! Runs `hallpass hash`: verifies, identifies and makes encoded password hashes, without any site.
 
 use std::process::ExitCode;
 
@@ -7,8 +7,7 @@ use hallpass_passwords::{Algorithm, Context, Limits, Outcome, Rules, identify, m
 use serde_json::json;
 
 use crate::options::{Encoded, HashCommand};
-use crate::output::{complain, line};
-use crate::password;
+use crate::terminal::{self, complain, line};
 
 pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     match command {
@@ -52,8 +51,8 @@ fn check(
     context: &Context<'_>,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let password = password::read()?;
-    if password.expose().len() as u64 >= password::LONGEST {
+    let password = terminal::password()?;
+    if password.expose().len() as u64 >= terminal::LONGEST {
         return Err(anyhow!("the password is longer than any that is hashed"));
     }
     let rules = rules.unwrap_or_else(|| likely_rules(encoded));
@@ -102,7 +101,7 @@ fn say(encoded: &str, as_json: bool) -> ExitCode {
 }
 
 fn new(algorithm: Algorithm, cost: Option<u32>, as_json: bool) -> anyhow::Result<ExitCode> {
-    let password = password::read()?;
+    let password = terminal::password()?;
     let mut failed = None;
     let mut random = |bytes: &mut [u8]| {
         if let Err(error) = getrandom::fill(bytes) {

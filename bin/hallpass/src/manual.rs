@@ -1,12 +1,13 @@
-//! `hallpass man`: manual pages, made of the command lines themselves.
+//! Makes manual pages and completion scripts from the command lines themselves.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Command, CommandFactory};
+use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
@@ -49,6 +50,16 @@ pub fn run(directory: &Path) -> anyhow::Result<ExitCode> {
             fs::write(directory.join(file), page).with_context(doing)?;
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a completion script for `shell`.
+pub fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Options::command(), "hallpass", &mut script);
+    io::stdout()
+        .write_all(&script)
+        .context("cannot write the completions")?;
     Ok(ExitCode::SUCCESS)
 }
 

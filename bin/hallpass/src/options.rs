@@ -1,4 +1,4 @@
-//! The command line.
+//! Declares the command line.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use hallpass_core::Requirement;
 use hallpass_runtime::{CommandLine, permission};
 
-pub use crate::doctor::{DoctorOptions, HostKind};
+pub use crate::doctor::DoctorOptions;
 pub use crate::explain::ExplainCommand;
 pub use crate::init::InitCommand;
 
@@ -175,7 +175,7 @@ pub struct CacheOptions {
     pub socket: Option<PathBuf>,
 }
 
-/// A session, as somebody has shown it.
+/// A session, as a visitor shows it.
 #[derive(Debug, Args)]
 pub struct ShownSession {
     /// The cookie's value; - reads it from standard input

@@ -1,4 +1,4 @@
-//! Tickets, from the shell.
+//! Issues and verifies tickets from the shell.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,8 +10,7 @@ use hallpass_runtime::{CommandLine, Worker};
 use serde_json::json;
 
 use crate::options::TicketCommand;
-use crate::output::{self, line};
-use crate::password;
+use crate::terminal::{self, line};
 
 /// Issues a ticket for a session that is live, or says whose a ticket is.
 pub fn run(
@@ -35,7 +34,7 @@ pub fn run(
             let request = Request::new(ClaimedName::Nameless, session);
             let verdict = worker.ask(request, deadline);
             let Verdict::Granted(_) = &verdict else {
-                return Ok(output::verdict(&verdict, started.elapsed(), as_json));
+                return Ok(terminal::verdict(&verdict, started.elapsed(), as_json));
             };
             let ticket = tickets.tickets().issue(&typed, SystemTime::now())?;
             if as_json {
@@ -52,7 +51,7 @@ pub fn run(
                 ..Request::new(ClaimedName::Nameless, ticket)
             };
             let verdict = worker.ask(request, deadline);
-            Ok(output::verdict(&verdict, started.elapsed(), as_json))
+            Ok(terminal::verdict(&verdict, started.elapsed(), as_json))
         }
     }
 }
@@ -60,7 +59,7 @@ pub fn run(
 /// What was given, or stands on standard input.
 fn typed(given: &str) -> anyhow::Result<Secret> {
     if given == "-" {
-        password::standard_input()
+        terminal::standard_input()
     } else {
         Ok(Secret::new(given))
     }

@@ -1,4 +1,4 @@
-//! Each host's question, as the host asks it.
+//! Asks as each host does, through the real programs.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::site::Site;
-use crate::output::line;
+use super::Site;
+use crate::terminal::line;
 
 /// How long the daemon may take to listen, and an answer to come.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,5 +1,5 @@
-//! Looking at it as another user of the system, in the environment that a server gives: what works
-//! in a shell and fails under the server fails here, too.
+//! Runs the doctor as another user of the system, in the environment that a server gives: what
+//! works in a shell and fails under the server fails here, too.
 
 use std::ffi::CString;
 use std::io::ErrorKind;
@@ -14,7 +14,7 @@ use nix::unistd::{User, geteuid, initgroups, setgid, setuid};
 
 use super::report::Report;
 use crate::options::DoctorOptions;
-use crate::output::complain;
+use crate::terminal::complain;
 
 /// The first descriptor that is not one of standard input, output and error.
 const FIRST_OTHER: i32 = 3;

@@ -1,4 +1,4 @@
-//! Whether another user may do something with a file, by its owner, group and mode.
+//! Tells whether another user may use a file, by its owner, group and mode.
 
 use std::ffi::CString;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! What was found, for people and for programs.
+//! Prints findings, for people and for programs.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use anyhow::Context;
 use hallpass_core::doctor::{Finding, Status};
 use serde_json::{Value, json};
 
-use crate::output::{UNAVAILABLE, USAGE, WIDTH, line, plain, wrap};
+use crate::terminal::{UNAVAILABLE, USAGE, WIDTH, line, plain, wrap};
 
 /// Where what is said begins.
 const INDENT: usize = 9;

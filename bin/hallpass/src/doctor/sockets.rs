@@ -1,4 +1,4 @@
-//! The sockets of `hallpassd`: whether they are there, as they should be, and answer.
+//! Checks the sockets of `hallpassd`: that they exist with the right mode, and answer.
 
 use std::io::ErrorKind;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Where a new configuration goes, with the files of its secrets.
+//! Writes a new configuration, with the files of its secrets.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

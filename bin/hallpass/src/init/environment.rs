@@ -1,4 +1,4 @@
-//! Files of environment variables, as systemd's `EnvironmentFile=` and python-dotenv read them.
+//! Reads files of environment variables as systemd's `EnvironmentFile=` and python-dotenv do.
 
 use std::path::Path;
 

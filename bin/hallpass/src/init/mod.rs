@@ -1,4 +1,4 @@
-//! `hallpass init`: a configuration from the site itself. Nothing of the site is changed.
+//! Runs `hallpass init`: writes a configuration from the site itself, which is not changed.
 
 mod custom;
 mod destination;
@@ -25,7 +25,7 @@ use self::options::InitOutput;
 use self::page::Page;
 use crate::doctor;
 use crate::options::DoctorOptions;
-use crate::output::{complain, line, plain};
+use crate::terminal::{complain, line, plain};
 
 /// Where the configuration goes when nothing else is said.
 const DEFAULT_OUTPUT: &str = "hallpass.toml";
@@ -101,7 +101,9 @@ fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants:
     for sql in grants.trim_end().lines() {
         line(&format!("    {sql}"));
     }
-    let config = quoted(path);
+    let path = path.display().to_string();
+    // A path holds no NUL, which is all that cannot be quoted.
+    let config = shlex::try_quote(&path).unwrap_or_default();
     line("\nNext:\n");
     line(&format!("    hallpass --config {config} doctor"));
     line(&format!("    hallpass --config {config} check NAME"));
@@ -111,16 +113,5 @@ fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants:
         ));
     } else {
         line(&format!("    hallpass --config {config} user NAME"));
-    }
-}
-
-/// `path` as a word of a shell's command.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
-    if text.bytes().all(known) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }

@@ -1,6 +1,7 @@
-//! The command line of `hallpass init`.
+//! Declares the command line of `hallpass init`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
@@ -44,8 +45,8 @@ pub struct InitDjango {
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
     /// How long the site may take to load
-    #[arg(long, value_name = "DURATION", default_value = "60s")]
-    pub timeout: humantime::Duration,
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub timeout: Duration,
     #[command(flatten)]
     pub output: InitOutput,
 }
@@ -115,4 +116,27 @@ pub struct InitOutput {
     /// Replace files that are there
     #[arg(long)]
     pub force: bool,
+}
+
+/// Reads a duration such as `90s` or `1m 30s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| "not a duration, as in \"90s\" or \"2m\"".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, seconds) in [("90s", 90), ("2m", 120), ("1m 30s", 90), ("1h", 3_600)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "90", "-90s", "90s ago", "s", "soon"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 }

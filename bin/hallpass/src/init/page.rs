@@ -1,5 +1,5 @@
-//! A configuration in the making: its text, the secrets that go into files of their own, and what
-//! could not be said in it.
+//! Builds a configuration: its text, the secrets that go into files of their own, and warnings
+//! about what could not be said in it.
 
 use zeroize::Zeroizing;
 
@@ -94,7 +94,7 @@ impl Page {
         self.key(key, &format!("[{}]", files.join(", ")), comment);
     }
 
-    /// Something that could not be said, here and to whoever asked.
+    /// A warning about something that could not be said, here and on standard error.
     pub fn warn(&mut self, warning: &str) {
         self.note(&format!("WARNING: {warning}"));
         self.warnings.push(warning.to_owned());
@@ -113,7 +113,7 @@ impl Page {
     fn file(&mut self, name: &str, value: &[u8]) -> String {
         let name = format!("{}.{name}", self.stem);
         let mut content = Zeroizing::new(value.to_vec());
-        // Whoever reads it drops a newline at its end, and a carriage return before that.
+        // Readers drop a newline at its end, and a carriage return before that.
         if value.ends_with(b"\r") {
             content.push(b'\r');
         }

@@ -1,4 +1,4 @@
-//! A site's own PHP file.
+//! Finds and reads a site's own PHP file.
 
 use std::path::{Path, PathBuf};
 

@@ -1,18 +1,19 @@
-//! The parts of URLs.
+//! Takes URLs apart, and percent-encodes their parts.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
+
+/// The characters that do not stand for themselves everywhere in a URL; slashes do.
+const OTHERS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 
 /// `text` percent-encoded, but for what stands for itself anywhere in a URL, and slashes.
 pub fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, OTHERS).to_string()
 }
 
 /// The user and the password in a URL.
@@ -46,30 +47,26 @@ pub fn without_user(url: &str) -> (String, User) {
 
 /// As Python's `unquote`: a percent sign that stands for nothing stands for itself.
 fn decode(text: &str) -> Zeroizing<Vec<u8>> {
+    // With room for all of it: no part of a password is left behind where it grew.
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        let digits = after.get(..2).filter(|_| *byte == b'%');
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        let plain = |digits: &&str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        match digits
-            .filter(plain)
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => bytes.push(*byte),
-        }
-    }
+    bytes.extend(percent_decode_str(text));
     bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_encoded_for_any_place_in_a_url() {
+        for (text, encoded) in [
+            ("/srv/shop-1/db_2.sqlite~", "/srv/shop-1/db_2.sqlite~"),
+            ("a b&c=d?e#f%g", "a%20b%26c%3Dd%3Fe%23f%25g"),
+            ("pä:@+", "p%C3%A4%3A%40%2B"),
+        ] {
+            assert_eq!(encode(text), encoded);
+        }
+    }
 
     #[test]
     fn users_are_taken_out() {

@@ -120,7 +120,7 @@ impl Interpreter {
         let Some(status) = status? else {
             bail!(
                 "{name} has said nothing about the site within {}; --timeout gives it more time{complaints}",
-                humantime::format_duration(self.timeout)
+                crate::terminal::duration(self.timeout)
             );
         };
         if !status.success() {
@@ -188,7 +188,7 @@ fn words(complaints: &[u8]) -> String {
     let mut words = String::new();
     for line in text.get(start..).unwrap_or_default().lines() {
         words.push_str("\n    ");
-        words.push_str(&crate::output::plain(line));
+        words.push_str(&crate::terminal::plain(line));
     }
     if words.is_empty() {
         words

@@ -20,7 +20,7 @@ use self::rules::Expressed;
 use super::environment;
 use super::page::Page;
 use crate::init::options::InitDjango;
-use crate::output::{complain, plain};
+use crate::terminal::{complain, plain};
 
 /// Algorithms of password hashes that are known here.
 const ALGORITHMS: [&str; 11] = [
@@ -52,7 +52,7 @@ pub fn write(page: &mut Page, path: &Path, options: &InitDjango) -> anyhow::Resu
         },
         environment,
         settings,
-        timeout: options.timeout.into(),
+        timeout: options.timeout,
     };
     warn_of_root(site.manage.as_deref().unwrap_or(&site.directory));
     let answer = interpreter.ask(&site.directory, site.manage.as_deref())?;

@@ -1,4 +1,4 @@
-//! YAML, as a list of values with the keys that lead to each.
+//! Reads YAML as a list of values with the keys that lead to each.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,9 @@
-//! What nginx tells the application behind it of an identity: a client writes the same headers.
+//! Checks the identity headers that nginx passes to the application: a client can send the same.
 
 use hallpass_core::doctor::Finding;
 
-use super::super::IDENTITY;
-use super::super::configuration_file::{Directive, each};
+use crate::doctor::directives::{Directive, each};
+use crate::doctor::hosts::IDENTITY;
 
 /// How a request is passed on: the directive for it, and the one that sets what goes along.
 const WAYS: [(&str, &str); 5] = [

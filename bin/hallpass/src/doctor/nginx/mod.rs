@@ -1,8 +1,8 @@
-//! nginx: `auth_request` and the locations that ask `hallpassd`.
+//! Checks nginx: `auth_request` and the locations that ask `hallpassd`.
 
 mod file;
 mod identity;
-mod question;
+mod subrequest;
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
 use self::identity::Passes;
-use self::question::Question;
-use super::super::permissions::Person;
-use super::configuration_file::{Directive, each};
+use self::subrequest::Subrequest;
+use crate::doctor::directives::{Directive, each};
+use crate::doctor::permissions::Person;
 
 /// Whom nginx's workers run as, where it does not say.
 const USER: &str = "nobody";
@@ -50,7 +50,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
             }
             continue;
         };
-        let question = Question {
+        let question = Subrequest {
             location,
             around: around
                 .iter()

@@ -1,11 +1,11 @@
-//! What Apache decides while it reads its configuration: which sections count, and what `${NAME}`
-//! stands for (`Define`, core; `ap_resolve_env` of server/util.c).
+//! Decides what Apache does while it reads its configuration: which sections count, and what
+//! `${NAME}` stands for (`Define`, core; `ap_resolve_env` of server/util.c).
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::configuration_file::Directive;
 use super::modules::Modules;
+use crate::doctor::directives::Directive;
 
 /// Modules that are part of Debian's program itself.
 const BUILT_IN: [&str; 8] = [

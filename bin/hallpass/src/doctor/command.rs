@@ -1,4 +1,4 @@
-//! The command by which a host starts one of our programs.
+//! Checks the command by which a host starts one of our programs.
 
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ impl Command<'_> {
             };
             return problem(format!("{program} cannot be run: {error}"), mend);
         }
-        self.configuration_file(configuration)
+        self.directives(configuration)
     }
 
     /// Whether the words are halves of a path.
@@ -69,7 +69,7 @@ impl Command<'_> {
         })
     }
 
-    fn configuration_file(&self, configuration: &Configuration) -> Vec<Finding> {
+    fn directives(&self, configuration: &Configuration) -> Vec<Finding> {
         let mut given: Option<PathBuf> = None;
         let mut words = self.words.iter();
         while let Some(word) = words.next() {

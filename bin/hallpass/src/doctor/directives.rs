@@ -1,4 +1,5 @@
-//! What the files of Apache and nginx have in common: directives, some of which hold others.
+//! Holds what the files of Apache and nginx have in common: directives, some of which hold others,
+//! and included files.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ pub struct Directive {
 
 impl Directive {
     pub fn at(&self) -> String {
-        super::at(&self.file, self.line)
+        super::hosts::at(&self.file, self.line)
     }
 
     pub fn word(&self, index: usize) -> &str {

@@ -1,5 +1,5 @@
-//! Servers of which only the lines are looked at that name Hallpass: the programs that they start,
-//! and the sockets that they ask.
+//! Checks the lines that name Hallpass in the configuration of any other server: the programs that
+//! it starts, and the sockets that it asks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 
-use super::at;
 use super::command::Command;
+use super::hosts::at;
 
 /// How deep directories are looked into, and how large files may be.
 const DEPTH: u32 = 2;

@@ -1,23 +1,14 @@
-//! The servers on this machine, and whether their configuration points here.
-
-mod apache;
-mod caddy;
-mod command;
-mod configuration_file;
-mod ejabberd;
-mod nginx;
-mod others;
-mod yaml;
+//! Finds the servers on this machine, and checks whether their configuration points here.
 
 use std::path::{Path, PathBuf};
 
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
-use crate::options::{DoctorOptions, HostKind};
+use super::{DoctorOptions, HostKind, apache, caddy, ejabberd, nginx, others};
 
 /// The headers in which hallpassd names the account.
-const IDENTITY: [&str; 7] = [
+pub const IDENTITY: [&str; 7] = [
     "Remote-User",
     "Remote-User-Encoding",
     "Remote-Email",
@@ -102,7 +93,7 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
                 .places
                 .iter()
                 .map(PathBuf::from)
-                // One that may not be looked at is there, as far as anybody can tell.
+                // One that this user may not look at counts as present.
                 .find(|it| it.try_exists().unwrap_or(true)),
         };
         match place {
@@ -174,6 +165,6 @@ impl Host {
 }
 
 /// Where a line of a file is, for people.
-fn at(path: &Path, line: usize) -> String {
+pub fn at(path: &Path, line: usize) -> String {
     format!("read {}:{line}", path.display())
 }

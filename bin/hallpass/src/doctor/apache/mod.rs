@@ -1,4 +1,4 @@
-//! Apache 2.4: mod_authnz_external, `RewriteMap` and mod_authnz_fcgi.
+//! Checks Apache 2.4: mod_authnz_external, `RewriteMap` and mod_authnz_fcgi.
 
 mod conditions;
 mod file;
@@ -10,8 +10,8 @@ use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 
-use super::command::Command;
-use super::configuration_file::{Directive, each};
+use crate::doctor::command::Command;
+use crate::doctor::directives::{Directive, each};
 
 /// A directive, and where it stands: the lines of the sections around it.
 struct Placed<'a> {

@@ -1,4 +1,4 @@
-//! Caddy: `forward_auth`, and what a client may claim to be beside its answer.
+//! Checks Caddy: `forward_auth`, and what a client may claim to be beside its answer.
 //!
 //! A Caddyfile is read line by line, without the files that it imports.
 
@@ -10,7 +10,8 @@ use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 
-use super::{IDENTITY, at, others};
+use super::hosts::{IDENTITY, at};
+use super::others;
 
 /// What must be removed from a request before the question, by Caddy's patterns.
 const CLAIMS: [&str; 2] = ["Remote-*", "Remote_*"];

@@ -1,11 +1,14 @@
-//! What is printed, and the exit code that goes with it.
+//! Reads what is typed or piped in, and prints answers with their exit codes.
 
-use std::io::Write;
+use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use hallpass_core::{Identity, Verdict};
+use anyhow::Context;
+use hallpass_core::{Identity, Secret, Verdict};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 /// Usage or configuration.
 pub const USAGE: u8 = 2;
@@ -49,7 +52,7 @@ pub fn object(verdict: &Verdict, took: Duration) -> Value {
         "email": identity.map(|identity| &identity.email),
         "name": identity.map(|identity| &identity.full_name),
         "groups": identity.map(|identity| &identity.groups),
-        "expires": session.and_then(|session| session.expires).map(time),
+        "expires": session.and_then(|session| session.expires).and_then(time),
         "ms": took.as_micros() as f64 / 1000.0,
     });
     if let Some(session) = session {
@@ -87,15 +90,23 @@ fn describe(identity: &Identity) -> String {
         text.push_str(&format!(", in {}", groups.join(", ")));
     }
     if let Some(session) = &identity.session {
-        let until = session.expires.map_or("nobody knows when".to_owned(), time);
+        let until = session.expires.and_then(time);
+        let until = until.unwrap_or_else(|| "nobody knows when".to_owned());
         text.push_str(&format!("\nuntil {until}\nread from {}", session.decoded));
     }
     text
 }
 
-/// RFC 3339, to the second, in UTC.
-pub fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
+/// RFC 3339, to the second, in UTC; `None` past the year 9999, for which that has no form.
+pub fn time(time: SystemTime) -> Option<String> {
+    let time = Timestamp::try_from(time).ok()?;
+    Some(format!("{time:.0}"))
+}
+
+/// `duration` as in `1m 30s`.
+pub fn duration(duration: Duration) -> String {
+    let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    format!("{duration:#}")
 }
 
 /// `text` without what could play with the terminal.
@@ -111,7 +122,7 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
-/// Prints a line to standard output. Where nobody reads it, nobody is told.
+/// Prints a line to standard output. A failed print is ignored: there is nowhere to report it.
 pub fn line(text: &str) {
     drop(writeln!(std::io::stdout(), "{text}"));
 }
@@ -119,6 +130,30 @@ pub fn line(text: &str) {
 /// Prints a line to standard error.
 pub fn complain(text: &str) {
     drop(writeln!(std::io::stderr(), "hallpass: {text}"));
+}
+
+/// The most that is read from standard input.
+pub const LONGEST: u64 = 1 << 20;
+
+/// A password, asked for without echo where standard input is a terminal; else all of standard
+/// input, one newline at its end dropped.
+pub fn password() -> anyhow::Result<Secret> {
+    if std::io::stdin().is_terminal() {
+        let password = rpassword::prompt_password("Password: ").context("reading the password")?;
+        return Ok(Secret::new(password.into_bytes()));
+    }
+    standard_input()
+}
+
+/// All of standard input, one newline at its end dropped; no more of it than [`LONGEST`], which no
+/// password or token is as long as.
+pub fn standard_input() -> anyhow::Result<Secret> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    std::io::stdin()
+        .take(LONGEST)
+        .read_to_end(&mut bytes)
+        .context("reading standard input")?;
+    Ok(Secret::new(bytes.strip_suffix(b"\n").unwrap_or(&bytes)))
 }
 
 /// `text` in rows of `width` characters at most; a longer word has a row of its own.

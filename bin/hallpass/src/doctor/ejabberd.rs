@@ -1,12 +1,12 @@
-//! ejabberd.yml (18.06 and later; the options of ejabberd_options.erl).
+//! Checks ejabberd.yml (18.06 and later; the options of ejabberd_options.erl).
 
 use std::path::Path;
 
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
-use super::at;
 use super::command::Command;
+use super::hosts::at;
 use super::yaml::{self, Setting};
 
 /// More processes than this wait for each other's database connections.
@@ -172,7 +172,7 @@ impl File<'_> {
         Some(Finding::warning("ejabberd-pool", self.at(pool), seen, mend))
     }
 
-    /// Options that ejabberd has renamed, or dropped without a word that anybody sees.
+    /// Options that ejabberd has renamed, or dropped without a visible warning.
     fn old_names(&self) -> Vec<Finding> {
         let renamed = [
             ("extauth_instances", "write extauth_pool_size in its place"),

@@ -1,11 +1,11 @@
-//! Reading Apache's configuration, with the files that it includes.
+//! Reads Apache's configuration, with the files that it includes.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::super::configuration_file::{DEEPEST, Directive, MOST_FILES, included};
 use super::conditions::Conditions;
 use super::modules::Modules;
+use crate::doctor::directives::{DEEPEST, Directive, MOST_FILES, included};
 
 /// What is being read.
 struct Reading {

@@ -1,9 +1,9 @@
-//! The modules that Apache loads, and those that its directives need.
+//! Lists the modules that Apache loads, and checks that its directives have theirs.
 
 use hallpass_core::doctor::Finding;
 
-use super::super::configuration_file::Directive;
 use super::Placed;
+use crate::doctor::directives::Directive;
 
 /// Which module has a directive.
 const DIRECTIVES: [(&str, &str); 12] = [

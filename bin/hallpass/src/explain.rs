@@ -1,12 +1,11 @@
-//! Every step from a credential to its verdict: what was read, and what was decided.
-
-mod options;
+//! Explains a verdict: every step from the credential on, what was read and what was decided.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use anyhow::bail;
+use clap::Subcommand;
 use hallpass_core::basic::{self, Basic};
 use hallpass_core::{
     Authenticator, ClaimedName, Client, Configuration, Credential, Deadline, Request, Trace,
@@ -15,9 +14,42 @@ use hallpass_core::{
 use hallpass_runtime::exit_after;
 use serde_json::{Value, json};
 
-pub use self::options::ExplainCommand;
-use crate::output::{self, add, line, plain, wrap};
-use crate::password;
+use crate::options::{ConditionOptions, ShownSession};
+use crate::terminal::{self, add, line, plain, wrap};
+
+#[derive(Debug, Subcommand)]
+pub enum ExplainCommand {
+    /// Explain a password's verdict
+    #[command(after_help = "Example:\n  hallpass explain check alice --groups editors < password")]
+    Check {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of a session
+    #[command(after_help = "Example:\n  hallpass explain session - < token")]
+    Session {
+        #[command(flatten)]
+        shown: ShownSession,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an account, whoever vouches for it
+    #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
+    User {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an HTTP request, whose headers are on standard input
+    #[command(after_help = "Example:\n  hallpass explain request < headers")]
+    Request {
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+}
 
 /// Where what is said begins on a line.
 const INDENT: usize = 24;
@@ -38,7 +70,7 @@ pub fn answer(configuration: &Configuration, request: &Request, as_json: bool) -
     let started = Instant::now();
     let steps = Arc::new(Steps::default());
     let deadline = Deadline::after(configuration.limits.deadline);
-    let verdict = match exit_after(deadline, output::UNAVAILABLE) {
+    let verdict = match exit_after(deadline, terminal::UNAVAILABLE) {
         Ok(()) => Authenticator::new(configuration)
             .traced(Tracer::new(steps.clone()))
             .answer(request, SystemTime::now(), deadline),
@@ -46,10 +78,10 @@ pub fn answer(configuration: &Configuration, request: &Request, as_json: bool) -
     };
     let steps = std::mem::take(&mut *steps.0.lock().unwrap_or_else(PoisonError::into_inner));
     if as_json {
-        let mut object = output::object(&verdict, started.elapsed());
+        let mut object = terminal::object(&verdict, started.elapsed());
         add(&mut object, "steps", steps.iter().map(value).collect());
         line(&object.to_string());
-        return output::exit_code(&verdict);
+        return terminal::exit_code(&verdict);
     }
     // The verdict is printed by itself.
     for step in steps.iter().filter(|step| step.subject != "verdict") {
@@ -59,11 +91,11 @@ pub fn answer(configuration: &Configuration, request: &Request, as_json: bool) -
             Some(false) => "no",
         };
         let head = format!("{mark:<5}{:<19}", step.subject);
-        let mut rows = wrap(&plain(&step.said), output::WIDTH - INDENT).into_iter();
+        let mut rows = wrap(&plain(&step.said), terminal::WIDTH - INDENT).into_iter();
         line(&format!("{head}{}", rows.next().unwrap_or_default()));
         rows.for_each(|row| line(&format!("{:INDENT$}{row}", "")));
     }
-    output::verdict(&verdict, started.elapsed(), false)
+    terminal::verdict(&verdict, started.elapsed(), false)
 }
 
 fn value(step: &TraceEvent) -> Value {
@@ -83,7 +115,7 @@ pub struct Shown {
 /// # Errors
 /// When there is neither, or a name that web servers might read differently.
 pub fn of_request(configuration: &Configuration) -> anyhow::Result<Shown> {
-    let request = password::standard_input()?;
+    let request = terminal::standard_input()?;
     let (mut cookies, mut authorizations): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     let mut client = Client::default();
     let text = |value: &[u8]| Some(String::from_utf8_lossy(value).into_owned());

@@ -1,8 +1,8 @@
-//! Reading nginx's configuration, with the files that it includes.
+//! Reads nginx's configuration, with the files that it includes.
 
 use std::path::{Path, PathBuf};
 
-use super::super::configuration_file::{DEEPEST, Directive, MOST_FILES, included};
+use crate::doctor::directives::{DEEPEST, Directive, MOST_FILES, included};
 
 /// The directives of the file at `path` and of all that it includes.
 ///

@@ -1,4 +1,4 @@
-//! The location that asks `hallpassd`.
+//! Checks the location that nginx's subrequest goes to, which asks `hallpassd`.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 use nix::unistd::Group;
 
-use super::super::super::permissions::{Person, WRITE};
-use super::super::configuration_file::{Directive, each};
+use crate::doctor::directives::{Directive, each};
+use crate::doctor::permissions::{Person, WRITE};
 
 /// A location, and what it inherits from.
-pub struct Question<'a> {
+pub struct Subrequest<'a> {
     pub location: &'a Directive,
     /// The blocks `http` and `server`, from the outside.
     pub around: Vec<&'a Directive>,
@@ -31,7 +31,7 @@ enum Server {
     Tcp(String),
 }
 
-impl<'a> Question<'a> {
+impl<'a> Subrequest<'a> {
     /// Whether it is hallpassd that is meant.
     pub fn is_ours(&self) -> bool {
         let named = |text: &str| text.contains("hallpass");
