@@ -1,0 +1,81 @@
+"""tests/metrics counts what it says that it counts."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+METRICS = Path(__file__).resolve().parents[1] / "metrics"
+
+FILES = {
+    "Cargo.toml": '[workspace]\nresolver = "3"\nmembers = ["crates/*"]\n',
+    "crates/core/Cargo.toml": '[package]\nname = "core"\nversion = "0.1.0"\nedition = "2024"\n',
+    # Passes one's name on, and needs two: no circle with one.
+    "crates/core/src/lib.rs": """\
+mod one;
+mod three;
+mod two;
+pub use self::one::One;
+use self::two::Two;
+/// The frameworks.
+pub enum Kind { Django, Joomla(u8) }
+/// Formats, of which some have a framework's name.
+pub enum Rules { Django, Php }
+fn ask(kind: &Kind, rules: &Rules, word: &str) -> bool {
+    let _ = "Kind::Django"; // Kind::Django
+    matches!(kind, Kind::Django) || matches!(rules, Rules::Django) || word == "joomla"
+}
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod more { fn f() { super::three::f() } }
+""",
+    "crates/core/src/one.rs": "use crate::two::Two;\npub struct One(pub Two);\n",
+    # A circle: two needs three, and three needs two.
+    "crates/core/src/two.rs": "pub struct Two;\npub fn f() { crate::three::f() }\n",
+    "crates/core/src/three.rs": "pub fn f() -> super::two::Two { super::two::Two }\n",
+    "crates/core/src/tests.rs": "use super::*;\n" * 100,
+    "crates/sites/Cargo.toml": '[package]\nname = "sites"\nversion = "0.1.0"\nedition = "2024"\n',
+    "crates/sites/src/lib.rs": "mod django;\nmod joomla;\n",
+    "crates/sites/src/django/mod.rs": 'fn f(word: &str) -> bool { word == "django" }\n',
+    "crates/sites/src/joomla/mod.rs": "",
+}
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def figures(*arguments) -> tuple[dict[str, str], str]:
+    done = subprocess.run([METRICS, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return dict(re.findall(r"^ *(.+?) {2,}([\d.,]+)$", done.stdout, re.M)), done.stdout
+
+
+def test_a_small_checkout_is_counted(checkout):
+    programs = checkout / "programs"
+    programs.mkdir()
+    (programs / "hallpass").write_bytes(b"x" * 2_000_000)
+    (programs / "hallpass").chmod(0o755)
+    # Another name of the same file takes no more room.
+    (programs / "hallpassd").hardlink_to(programs / "hallpass")
+    (programs / "hallpass.d").write_text("not a program")
+    found, text = figures(checkout, "--programs", programs, "--list")
+    assert found["source files"] == "7"
+    assert found["lines of Rust without tests"] == "21"
+    assert found["places outside of sites that name a framework"] == "2"
+    assert found["import circles"] == "1" and found["files in them"] == "2"
+    assert "three.rs" in text and "two.rs" in text and "circle:" in text
+    assert found["crates in the tree"] == "2"
+    assert found["hallpassd, MB"] == "2.0" and found["programs together, MB"] == "2.0"
+
+
+def test_this_checkout_is_counted():
+    found, _ = figures()
+    assert int(found["source files"]) > 100
+    assert int(found["crates in the tree"]) > 100
