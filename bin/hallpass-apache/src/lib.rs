@@ -3,6 +3,8 @@
 
 mod answer;
 mod arguments;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod input;
 mod map;
 mod options;

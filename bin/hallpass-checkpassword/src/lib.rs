@@ -4,6 +4,8 @@
 mod answer;
 mod descriptor;
 mod environment;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod input;
 mod options;
 mod run;

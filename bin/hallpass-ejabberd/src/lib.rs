@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod credentials;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod jid;
 mod options;
 mod protocol;

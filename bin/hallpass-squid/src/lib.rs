@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod line;
 mod options;
 mod question;

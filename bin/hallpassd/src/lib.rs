@@ -10,6 +10,8 @@ mod door;
 mod dovecot;
 mod engine;
 mod fastcgi;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod metrics;
 mod openings;

@@ -12,6 +12,8 @@ mod change;
 pub mod configuration;
 pub mod cookie;
 pub mod doctor;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod memory;
 mod request;
 mod scans;

@@ -39,6 +39,8 @@
 
 mod classes;
 mod expression;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod mentions;
 mod scanner;
 mod statements;

@@ -5,6 +5,8 @@ mod alarm;
 mod command_line;
 mod conditions;
 mod conversation;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod growing;
 mod harden;
 mod input;

@@ -69,6 +69,8 @@
 mod compression;
 mod datetime;
 pub mod django;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod json;
 mod msgpack;
 pub mod php;

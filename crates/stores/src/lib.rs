@@ -7,6 +7,8 @@ mod backoff;
 pub mod cache;
 mod deadline;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod http;
 mod secret;
 pub mod sql;

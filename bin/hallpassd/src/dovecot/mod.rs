@@ -1,6 +1,6 @@
 //! Dovecot's place: Postfix, Exim, Prosody and others ask, many questions on a connection.
 
-mod protocol;
+pub(crate) mod protocol;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

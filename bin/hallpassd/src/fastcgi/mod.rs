@@ -2,10 +2,10 @@
 //! connection.
 
 mod answer;
-mod conversation;
+pub(crate) mod conversation;
 mod pairs;
-mod record;
-mod request;
+pub(crate) mod record;
+pub(crate) mod request;
 
 use std::time::Duration;
 

@@ -4,12 +4,12 @@ mod answer;
 mod body;
 mod check;
 mod connection;
-mod credentials;
+pub(crate) mod credentials;
 mod identity;
 mod login;
 mod question;
 mod request;
-mod route;
+pub(crate) mod route;
 mod status;
 
 use std::convert::Infallible;

@@ -1,6 +1,6 @@
 //! saslauthd's place: Postfix, Cyrus, OpenLDAP and others ask, one question a connection.
 
-mod protocol;
+pub(crate) mod protocol;
 
 use std::time::Duration;
 

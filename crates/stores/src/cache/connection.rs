@@ -21,11 +21,11 @@ const IDLE_ROOM: usize = 16 * CHUNK;
 
 /// What a decoder makes of bytes: an answer and how many of them it took, or `None` where more are
 /// needed, or in words why they are no answer.
-pub(super) type Decoded<T> = Result<Option<(T, usize)>, Malformed>;
+pub(crate) type Decoded<T> = Result<Option<(T, usize)>, Malformed>;
 
 /// Why bytes are no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     /// They do not follow the protocol.
     Garbage,
     /// The value is longer than [`LONGEST_VALUE`].

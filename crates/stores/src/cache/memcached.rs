@@ -2,7 +2,7 @@
 //!
 //! An own client of one command: what exists in crates brings OpenSSL, or a runtime of its own.
 
-mod text;
+pub(crate) mod text;
 
 use self::text::Line;
 use super::connection::{Connection, Malformed};

@@ -4,10 +4,10 @@
 //! them. A key that a cache does not have is `None`. Anything else than a value or its absence is
 //! [`Unavailable`]: a cache that is down knows nothing about anybody's session.
 
-mod connection;
+pub(crate) mod connection;
 mod failure;
-mod memcached;
-mod redis;
+pub(crate) mod memcached;
+pub(crate) mod redis;
 mod server;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! size into memory.
 
 mod cluster;
-mod resp;
+pub(crate) mod resp;
 mod sentinel;
 
 use std::sync::Arc;

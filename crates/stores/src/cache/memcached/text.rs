@@ -10,7 +10,7 @@ const LONGEST_LINE: usize = 1024;
 
 /// A line of an answer, with the bytes that follow it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// The answer is complete.
     End,
     /// The server cannot answer.
@@ -26,7 +26,7 @@ pub(super) enum Line {
 
 /// The line that `bytes` begin with, of an answer to `get key`. No value of more than `longest`
 /// bytes is taken, and no value of another key.
-pub(super) fn decode(bytes: &[u8], key: &[u8], longest: usize) -> Decoded<Line> {
+pub(crate) fn decode(bytes: &[u8], key: &[u8], longest: usize) -> Decoded<Line> {
     let window = bytes.get(..LONGEST_LINE).unwrap_or(bytes);
     let Some(end) = window.iter().position(|byte| *byte == b'\n') else {
         let begins = |word: &[u8]| {

@@ -13,7 +13,7 @@ const LONGEST_ARRAY: usize = 16;
 
 /// What a server answers.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// `+`: done.
     Status(String),
     /// `-`: not done. The first word says why.
@@ -27,7 +27,7 @@ pub(super) enum Reply {
 }
 
 /// A command and its arguments.
-pub(super) fn command(words: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn command(words: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     // Made long enough at once, so that no copy of a password is left behind.
     let length = words.iter().map(|word| word.len() + 32).sum::<usize>();
     let mut bytes = Zeroizing::new(Vec::with_capacity(32 + length));
@@ -47,7 +47,7 @@ fn length_line(bytes: &mut Vec<u8>, kind: u8, length: usize) {
 }
 
 /// The reply that `bytes` begin with. No bulk of more than `longest` bytes is taken.
-pub(super) fn decode(bytes: &[u8], longest: usize) -> Decoded<Reply> {
+pub(crate) fn decode(bytes: &[u8], longest: usize) -> Decoded<Reply> {
     let Some((line, length)) = line(bytes)? else {
         return Ok(None);
     };

@@ -2,7 +2,7 @@
 
 mod connection;
 mod error;
-mod value;
+pub(crate) mod value;
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ pub(super) fn row(row: mysql_async::Row) -> Row {
     Row(values.map(|(column, given)| value(given, column)).collect())
 }
 
-fn value(value: mysql_async::Value, column: &Column) -> Value {
+pub(crate) fn value(value: mysql_async::Value, column: &Column) -> Value {
     let has_date_alone = column.column_type() == ColumnType::MYSQL_TYPE_DATE;
     match value {
         mysql_async::Value::NULL => Value::Null,

@@ -4,7 +4,7 @@ mod connection;
 mod endpoint;
 mod error;
 mod parameter;
-mod value;
+pub(crate) mod value;
 mod wire;
 
 use std::time::Duration;

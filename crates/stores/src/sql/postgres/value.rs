@@ -74,7 +74,7 @@ pub(super) fn is_readable(kind: &Type) -> bool {
         )
 }
 
-pub(super) fn read(kind: &Type, raw: &[u8]) -> Option<Value> {
+pub(crate) fn read(kind: &Type, raw: &[u8]) -> Option<Value> {
     if let Kind::Domain(base) = kind.kind() {
         return read(base, raw);
     }

@@ -1,0 +1,42 @@
+//! Asserts what holds for every PHP file. The fuzz target calls this function, and the test below
+//! replays its corpus.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use crate::read;
+
+/// A comment in front of a file changes nothing but the numbers of lines. How many values there are.
+pub fn php_literals(source: &[u8]) -> usize {
+    let Ok(literals) = read(source) else {
+        return 0;
+    };
+    let Ok(commented) = read(&[b"<?php /* x */ ?>", source].concat()) else {
+        assert!(source.len() > (128 << 10) - 20);
+        return 0;
+    };
+    let mut values = 0;
+    for name in ["secret", "dbpasswd", "a", "this", "GLOBALS"] {
+        let value = literals.variable(name).ok().flatten();
+        assert_eq!(value, commented.variable(name).ok().flatten());
+        values += usize::from(value.is_some());
+        let value = literals.property("JConfig", name).ok().flatten();
+        assert_eq!(value, commented.property("JConfig", name).ok().flatten());
+        values += usize::from(value.is_some());
+        let _ = literals.constant(name);
+    }
+    values
+}
+
+#[cfg(test)]
+#[path = "../../../tests/fuzz/replay.rs"]
+mod replay;
+
+#[test]
+fn properties_hold_for_the_corpus_and_values_are_found() {
+    let values = replay::replay("php_literals", php_literals);
+    assert!(values.len() > 50 && values.iter().sum::<usize>() > 10);
+}

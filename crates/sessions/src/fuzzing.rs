@@ -1,0 +1,94 @@
+//! Asserts what holds for every session, whoever wrote it. Fuzz targets call these functions, and
+//! the tests below replay their corpora.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use crate::django::{
+    Keyring, SESSION_SALT, Version, open_trusted, read, read_cache_file, read_cache_row,
+    read_cache_value,
+};
+use crate::php::{Handler, Path, find, joomla};
+
+/// A session's payload, JSON or a pickle: what is found is found again. Whether there is a login.
+pub fn django_pickles(input: &[u8]) -> bool {
+    let found = read(input);
+    assert_eq!(read(input), found);
+    matches!(found, Ok(Some(_)))
+}
+
+/// A container of a session that the server keeps, under every version's rules: what is believed
+/// with a signature is the same without. How many versions believe it.
+pub fn django_containers(input: &[u8]) -> usize {
+    let versions = [(1, 4), (3, 2), (4, 0), (6, 1)];
+    let believes = |(major, minor): (_, _)| {
+        let version = Version::new(major, minor);
+        let keys = Keyring::stored(version, SESSION_SALT, [&b"first"[..]]);
+        let trusted = open_trusted(version, input);
+        if let Ok(trusted) = &trusted {
+            let _ = read(&trusted.payload);
+        }
+        let signed = keys.open(input);
+        // Django writes no colon into an old container, and Python's Base64 skips one. Without a
+        // key such a container looks like a new one.
+        let new = Keyring::stored(Version::new(4, 0), SESSION_SALT, [&b"first"[..]]);
+        let unclear = (major, minor) == (3, 2) && input.contains(&b':') && new.open(input).is_err();
+        if let (Ok(signed), false) = (&signed, unclear) {
+            assert_eq!(trusted.unwrap().payload, signed.payload);
+        }
+        signed.is_ok()
+    };
+    versions
+        .into_iter()
+        .filter(|version| believes(*version))
+        .count()
+}
+
+/// What a cache keeps for a session, in every encoding. How many readers find a login in it.
+pub fn django_cache_values(input: &[u8]) -> usize {
+    let values = [None, Some(1), Some(9)].map(|flags| read_cache_value(input, flags));
+    let row = read_cache_row(input);
+    let file = read_cache_file(input).map(|file| file.login);
+    let found = values.iter().chain([&row, &file]);
+    found.filter(|found| matches!(found, Ok(Some(_)))).count()
+}
+
+/// A path, a line feed, and a session of PHP's, by every handler: what is found without a handler is
+/// what one of them finds. Whether anything is.
+pub fn php_sessions(input: &[u8]) -> bool {
+    let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
+        return false;
+    };
+    let (path, session) = (&input[..end], &input[end + 1..]);
+    let Ok(path) = String::from_utf8_lossy(path).parse::<Path>() else {
+        return false;
+    };
+    let _ = joomla::read(session, None);
+    let by_one = Handler::ALL.map(|handler| find(session, Some(handler), &path));
+    let Ok(found @ Some(_)) = find(session, None, &path) else {
+        return false;
+    };
+    // Not equality: a float that is not a number does not equal itself.
+    let shown = format!("{:?}", Ok::<_, ()>(found));
+    assert!(by_one.iter().any(|one| format!("{one:?}") == shown));
+    true
+}
+
+#[cfg(test)]
+#[path = "../../../tests/fuzz/replay.rs"]
+mod replay;
+
+#[test]
+fn properties_hold_for_the_corpora_and_most_are_sessions() {
+    let logins = replay::replay("django_pickles", django_pickles);
+    assert!(logins.len() > 50 && logins.iter().filter(|found| **found).count() > 30);
+    let opened = replay::replay("django_containers", django_containers);
+    assert!(opened.len() > 50 && opened.iter().sum::<usize>() > 100);
+    let logins = replay::replay("django_cache_values", django_cache_values);
+    assert!(logins.len() > 40 && logins.iter().sum::<usize>() > 30);
+    let found = replay::replay("php_sessions", php_sessions);
+    assert!(found.len() > 50 && found.iter().filter(|found| **found).count() > 30);
+}
