@@ -113,6 +113,8 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
         Ok(httparse::Status::Complete(end)) => end,
         Ok(httparse::Status::Partial) | Err(_) => return None,
     };
+    // httparse accepts Latin-1, which hallpassd does not send.
+    std::str::from_utf8(bytes.get(..end)?).ok()?;
     let body = bytes.get(end..)?;
     for header in head.headers.iter() {
         if header.name.eq_ignore_ascii_case("transfer-encoding") {
