@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
+use crate::options::Options;
 use crate::programs::{PROGRAMS, Program};
 
 /// Writes a manual page for each program, and for each of its commands, into `directory`.
