@@ -19,6 +19,8 @@ from programs import run
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = [path.name for path in (ROOT / "bin").iterdir() if path.is_dir()]
+# The names of the static program, where there is one; the others are those of the ordinary one.
+EACH_QUESTION = ["hallpass-apache", "hallpass-checkpassword", "hallpass-pam"]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="dpkg wants root, in any root")
 
@@ -46,10 +48,8 @@ def build(base_directory, hallpass_programs):
     manifest = source / "Cargo.toml"
     text = manifest.read_text().replace('resolver = "3"', 'resolver = "2"')
     manifest.write_text(text.replace('edition = "2024"', 'edition = "2021"'))
-    (target / "release").mkdir(parents=True)
-    for name in PROGRAMS:
-        program = target / "release" / name
-        succeed(["strip", "-o", program, hallpass_programs[name]])
+    (target / "dist").mkdir(parents=True)
+    succeed(["strip", "-o", target / "dist/hallpass", hallpass_programs["hallpass"]])
 
     def build(name: str, target: Path = target) -> Path:
         environment = os.environ | {
@@ -59,7 +59,7 @@ def build(base_directory, hallpass_programs):
         }
         package = work / name
         script = source / "bin" / "hallpass" / "debian" / "build"
-        options = ["--no-build", "-Z", "gz", "--fast", "--output", package]
+        options = ["--no-build", "-Zgzip", "-z1", "--output", package]
         succeed([script, *options], env=environment)
         return package
 
@@ -137,6 +137,57 @@ def test_everything_is_in_it(installed, hallpass_programs):
                 continue
             copy = documents / path.relative_to(ROOT)
             assert copy.read_bytes() == path.read_bytes(), f"{copy} is not in the package"
+
+
+def test_the_programs_are_one_file(installed):
+    files = [(installed / "usr/bin" / name).stat() for name in PROGRAMS]
+    assert len({file.st_ino for file in files}) == 1
+    assert {file.st_nlink for file in files} == {len(PROGRAMS)}
+    listed = (installed / "var/lib/dpkg/info/hallpass.md5sums").read_text()
+    assert all(f"  usr/bin/{name}\n" in listed for name in PROGRAMS)
+
+
+def version(path: Path, argv0: str | Path, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [argv0, "--version"], executable=path, capture_output=True, text=True, **options
+    )
+
+
+def test_the_executed_path_decides_which_program_it_is(installed, directory):
+    """Not argv[0], which hosts choose: Squid starts `(hallpass-squid)`."""
+    for name in PROGRAMS:
+        path = installed / "usr/bin" / name
+        for argv0 in [path, name, "hallpassd", f"({name})", "-sh", ""]:
+            assert version(path, argv0).stdout.split()[0] == name, argv0
+        link = directory / name
+        link.symlink_to(installed / "usr/bin/hallpass")
+        assert version(link, "hallpass-pam").stdout.split()[0] == name
+    another = directory / "another"
+    another.symlink_to(installed / "usr/bin/hallpassd")
+    assert version(another, "hallpassd").stdout.split()[0] == "hallpass"
+
+
+@pytest.mark.parametrize("mode", [0o2755, 0o4755, 0o6755])
+def test_rights_that_are_meant_for_one_program_serve_no_other(installed, directory, mode):
+    """A setuid or setgid file with several names does nothing under any of them, by any link."""
+    directory.chmod(0o755)
+    if os.statvfs(directory).f_flag & os.ST_NOSUID:
+        pytest.skip("a file system on which no program gets such rights")
+    program = directory / "hallpass-squid"
+    shutil.copy2(installed / "usr/bin/hallpass-squid", program)
+    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+    assert version(program, program, **nobody).returncode == 0
+    os.chown(program, 1, 1)
+    program.chmod(mode)
+    paths = [program, *(directory / name for name in ["hallpass", "hallpassd", "hallpass-ejabberd"])]
+    paths[1].symlink_to(program)
+    paths[2].hardlink_to(program)
+    paths[3].symlink_to(paths[2])
+    for path in paths:
+        for argv0 in [path, "hallpass-squid", "hallpass"]:
+            done = version(path, argv0, **nobody)
+            assert (done.returncode, done.stdout) == (77, ""), (path, argv0)
+            assert "setgid" in done.stderr
 
 
 def test_the_manual_is_in_it(installed, hallpass_programs, directory):
@@ -315,34 +366,32 @@ def test_upgraded_and_removed(base_directory, package, later):
 
 
 def test_programs_for_each_question_are_static(base_directory, build):
-    """Where they are built; one that is older than the ordinary program stays where it is."""
+    """Where it is built; one that is older than the ordinary program is of other sources."""
     work = base_directory / "package"
     target, host = work / "static", re.search("host: (.*)", succeed(["rustc", "-vV"]))[1]
-    static = target / host.replace("-gnu", "-musl") / "dist"
-    for directory in [target / "release", static]:
-        directory.mkdir(parents=True)
+    program = target / "dist/hallpass"
+    static = target / host.replace("-gnu", "-musl") / "dist/hallpass"
+    for path in [program, static]:
+        path.parent.mkdir(parents=True)
+    shutil.copy2(work / "target/dist/hallpass", program)
+    # A stand-in, that says of what kind it is.
+    code = '#include <stdio.h>\nint main(void) { puts("static"); return 0; }\n'
+    succeed(["cc", "-static", "-x", "c", "-o", static, "-"], input=code)
 
-    # Stand-ins, each of which says of what kind it is, but for the one that makes the pages.
-    def compile(program: Path, *options):
-        code = f'#include <stdio.h>\nint main(void) {{ puts("{program}"); return 0; }}\n'
-        succeed(["cc", *options, "-x", "c", "-o", program, "-"], input=code)
+    def programs(name: str) -> tuple[dict, str]:
+        tree = work / f"{name}-tree"
+        succeed(["dpkg-deb", "--raw-extract", build(f"{name}.deb", target), tree])
+        said = {path.name: succeed([path, "--version"]).strip() for path in (tree / "usr/bin").iterdir()}
+        assert sorted(said) == sorted(PROGRAMS)
+        return said, (tree / "DEBIAN/control").read_text()
 
-    shutil.copy2(work / "target/release/hallpass", target / "release")
-    for name in set(PROGRAMS) - {"hallpass"}:
-        compile(target / "release" / name)
-    for name in ["hallpass-apache", "hallpass-pam", "hallpassd"]:
-        compile(static / name, "-static")
-    old = (target / "release/hallpass-pam").stat().st_mtime - 1
-    os.utime(static / "hallpass-pam", (old, old))
-
-    tree = work / "static-tree"
-    succeed(["dpkg-deb", "--raw-extract", build("static.deb", target), tree])
-    programs = {path.name: path for path in (tree / "usr/bin").iterdir()}
-    assert sorted(programs) == sorted(PROGRAMS)
-    said = {name: succeed([programs[name]]).strip() for name in set(PROGRAMS) - {"hallpass"}}
-    expected = {name: str(target / "release" / name) for name in said}
-    assert said == expected | {"hallpass-apache": str(static / "hallpass-apache")}
-    assert "libc6" in (tree / "DEBIAN/control").read_text()
+    said, control = programs("static")
+    assert [name for name in sorted(said) if said[name] == "static"] == EACH_QUESTION
+    assert "libc6" in control
+    old = program.stat().st_mtime - 1
+    os.utime(static, (old, old))
+    said, _ = programs("old")
+    assert "static" not in said.values()
 
 
 def test_the_same_sources_make_the_same_bytes(package, build):

@@ -1,19 +1,19 @@
-//! The command lines that stand in Apache's configuration, read the short way.
+//! Parses the common command lines of Apache's configuration without clap.
 //!
-//! The parser that knows every option, and can explain each, takes longer to set up than most
-//! questions take to answer, and Apache asks a new process each time. So what is plain is read
-//! here, and everything else, mistakes included, is left to that parser.
+//! clap sets up every option and its help first, which is a tenth of the instructions of a whole
+//! question, and Apache starts a process for each. Everything else, mistakes included, is left to
+//! clap.
 
 use std::ffi::{OsStr, OsString};
 
-use hallpass_runtime::CommandLine;
+use hallpass_runtime::{CONFIG_VARIABLE, CommandLine};
 
-use crate::options::{AlsoAccepted, Asked, Handed, Method, Options};
+use crate::{AlsoAccepted, Input, Method, Options, Question};
 
-/// Reads `arguments`, without the program's name, if they are `auth` or `group`, with `--config`
-/// before or after, and `--method` and for `auth` `--accept` after it, each at most once; `None` for
-/// anything else.
-pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Options> {
+/// Parses `arguments`, without the program's name, if they are `auth` or `group`, with `--config`
+/// before or after, and after it `--method` and, for `auth`, `--accept`, each at most once; `None`
+/// for anything else.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Option<Options> {
     let mut arguments = arguments.into_iter();
     let mut config = None;
     let mut password = None;
@@ -44,24 +44,26 @@ pub fn plain(arguments: impl IntoIterator<Item = OsString>) -> Option<Options> {
             _ => return None,
         }
     }
-    let handed = Handed {
+    if config.is_none() && std::env::var_os(CONFIG_VARIABLE).is_some() {
+        return None;
+    }
+    let input = Input {
         method: method.unwrap_or(Method::Pipe),
     };
-    let asked = match password? {
-        true => Asked::Auth { handed, accept },
-        false => Asked::Group(handed),
+    let question = match password? {
+        true => Question::Auth { input, accept },
+        false => Question::Group(input),
     };
     Some(Options {
         common: CommandLine {
             config: config.map(Into::into),
             check_config: false,
         },
-        request: Some(asked),
+        question: Some(question),
     })
 }
 
-/// An option's value: after its equals sign, or the next argument, unless that looks like an
-/// option itself.
+/// An option's value: after its equals sign, or the next argument, unless that looks like an option.
 fn value(
     given: Option<OsString>,
     arguments: &mut impl Iterator<Item = OsString>,
@@ -85,7 +87,7 @@ mod tests {
         let program = std::iter::once(OsString::from("hallpass-apache"));
         let show = |options: Options| format!("{options:?}");
         let whole = Options::try_parse_from(program.chain(words())).ok();
-        (plain(words()).map(show), whole.map(show))
+        (parse(words()).map(show), whole.map(show))
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! What mod_authnz_external hands over: a name, and a password or the groups of a Require line.
+//! Decodes the input of mod_authnz_external: a name, and a password or the groups of a Require line.
 //!
 //! By the pipe method, two lines on standard input. The module puts whatever the client sent
-//! between the line ends, line ends included, so anything but exactly two lines is refused: else
+//! between the line ends, line ends included, so anything but exactly two lines is refused. Else
 //! the name `mallory\nstaff` would bring its own groups. Source: mod_authnz_external.c, 3.3.2.
 
 use zeroize::Zeroizing;
 
-/// The longest input, in bytes: more than Apache takes of a request's headers.
+/// The longest input, in bytes: more than Apache accepts of a request's headers.
 pub const LONGEST: usize = 64 * 1024;
 
-/// The two things that are handed over.
+/// The two parts of the input.
 pub struct Input {
     /// The user's name.
     pub name: String,
@@ -17,11 +17,11 @@ pub struct Input {
     pub rest: Zeroizing<Vec<u8>>,
 }
 
-/// The input is not what the module writes.
+/// The module does not write such input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Reads the pipe method's input: `name`, line end, `rest`, line end, and nothing more.
+/// Parses the pipe method's input: `name`, line end, `rest`, line end, and nothing more.
 pub fn lines(bytes: &[u8]) -> Result<Input, Malformed> {
     let body = bytes.strip_suffix(b"\n").ok_or(Malformed)?;
     let mut lines = body.split(|byte| *byte == b'\n');
@@ -31,7 +31,7 @@ pub fn lines(bytes: &[u8]) -> Result<Input, Malformed> {
     }
 }
 
-/// Takes the environment method's two variables.
+/// Checks the environment method's two variables.
 pub fn variables(name: Option<&[u8]>, rest: Option<&[u8]>) -> Result<Input, Malformed> {
     match (name, rest) {
         (Some(name), Some(rest)) if name.len() + rest.len() <= LONGEST => input(name, rest),
@@ -50,7 +50,7 @@ fn input(name: &[u8], rest: &[u8]) -> Result<Input, Malformed> {
     })
 }
 
-/// Browsers send UTF-8, and old clients Latin-1: bytes that are not the one are the other.
+/// Decodes UTF-8, which browsers send, and else Latin-1, which old clients send.
 fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

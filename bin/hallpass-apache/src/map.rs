@@ -1,22 +1,22 @@
-//! The lines of a `prg:` map of mod_rewrite.
+//! Decodes and encodes the lines of a `prg:` map of mod_rewrite.
 //!
-//! A key comes in as a line, and a value goes out as one. Here the key is a Cookie header or the
-//! value of the session cookie, and the value `u:NAME`. Source: mod_rewrite.c of Apache 2.4,
+//! A key comes in as a line, and a value goes out as one: the key is a Cookie header or the value of
+//! the session cookie, and the value is `u:NAME`. Source: mod_rewrite.c of Apache 2.4,
 //! `lookup_map_program`.
 
 use hallpass_core::cookie::{self, Cookie};
 use hallpass_core::{Credential, Reason, Secret, Verdict};
 
-/// What mod_rewrite takes for no value.
+/// The answer that mod_rewrite takes for no value.
 const NOTHING: &[u8] = b"NULL\n";
 
-/// What `line` shows, where `cookie` is the site's session cookie, if that is known.
+/// The credential in `line`, where `cookie` is the site's session cookie, if that is known.
 ///
-/// A line with an equals sign is a Cookie header where that cookie is in it. Else a line that could
-/// be the cookie's value is taken for one: Base64 may end in equals signs, too.
+/// A line with an equals sign is a Cookie header if it holds that cookie. Any other line that could
+/// be the cookie's value is taken for it: Base64 may end in equals signs, too.
 ///
 /// # Errors
-/// The reason, where there is nothing to ask about.
+/// The reason of a denial that needs no request.
 pub fn credential(line: &[u8], cookie: Option<Cookie<'_>>) -> Result<Credential, Reason> {
     if line.is_empty() {
         return Err(Reason::NoSession);
@@ -36,8 +36,8 @@ pub fn credential(line: &[u8], cookie: Option<Cookie<'_>>) -> Result<Credential,
     Ok(Credential::Session(Secret::new(line)))
 }
 
-/// The line that answers: `u:NAME` for whoever is granted, so that nobody's name can be taken for
-/// no answer, nor no answer for a name.
+/// The line of the answer: `u:NAME` of a granted account, so that no name can be taken for a missing
+/// answer, and no missing answer for a name.
 pub fn answer(verdict: &Verdict) -> Vec<u8> {
     match verdict {
         Verdict::Granted(identity) if stands_in_a_line(&identity.name) => {
@@ -47,7 +47,8 @@ pub fn answer(verdict: &Verdict) -> Vec<u8> {
     }
 }
 
-/// A name with a line end would be two answers, and the second one somebody else's.
+/// Whether `name` fits into one line: the rest of a name with a line end would answer the next
+/// question.
 fn stands_in_a_line(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(char::is_control)
 }

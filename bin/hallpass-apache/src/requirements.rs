@@ -1,15 +1,15 @@
-//! The words of `Require external-group`.
+//! Parses the words of `Require external-group`.
 
 use hallpass_core::{InvalidCondition, Requirement};
 
-/// Reads the rest of a Require line, as mod_authnz_external hands it over raw: words between
+/// Parses the rest of a Require line, which mod_authnz_external passes on unparsed: words between
 /// white space, as Apache's `ap_getword_conf` reads them. A word that begins with a quote ends at
-/// the next one of its kind; in it, a backslash before a quote or a backslash is dropped.
+/// the next such quote; in it, a backslash before that quote or a backslash is dropped.
 ///
 /// `perm:app.codename`, `is:staff` and `is:superuser` may stand where a group's name does.
 ///
 /// # Errors
-/// [`InvalidCondition`] for the first word that is not understood.
+/// [`InvalidCondition`] for the first invalid word.
 pub fn parse(line: &str) -> Result<Vec<Requirement>, InvalidCondition> {
     let mut requirements = Vec::new();
     let mut rest = line.trim_start();

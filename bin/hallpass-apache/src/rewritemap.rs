@@ -1,4 +1,4 @@
-//! A line in, a line out, for as long as Apache runs.
+//! Answers the lines of a map of mod_rewrite, for as long as Apache runs.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -6,33 +6,33 @@ use std::time::Instant;
 use hallpass_core::{ClaimedName, Conditions, Reason, Request, Verdict};
 use hallpass_runtime::lines::{Decoder, Line};
 use hallpass_runtime::log::Decision;
-use hallpass_runtime::{Helper, Log, Site, Source, converse, for_paths};
+use hallpass_runtime::{CommandLine, Handler, Helper, Log, converse, for_paths, no_sessions};
 
-use crate::map;
+use crate::{PROGRAM, map};
 
-/// Answers until Apache ends. Apache starts the program with itself and never again, so that
-/// nothing but the end of its input ends it.
-pub fn serve(program: &'static str, source: Source, conditions: Conditions) -> ExitCode {
+/// Answers until the input ends, and whatever else is wrong: Apache starts the program with itself,
+/// and never again.
+pub fn serve(command_line: Result<CommandLine, clap::Error>, conditions: Conditions) -> ExitCode {
     let mut server = Server {
-        site: Site::new(program, source, |_| {}),
+        helper: Helper::new(PROGRAM, command_line, |_| {}),
         conditions,
     };
     converse(Decoder::default(), &mut server)
 }
 
 struct Server {
-    site: Site,
-    /// What the session's owner must be, on top of it.
+    helper: Helper,
+    /// Conditions on the owner of the session.
     conditions: Conditions,
 }
 
-impl Helper for Server {
+impl Handler for Server {
     type Message = Line;
 
     fn answer(&mut self, line: Line, _: Instant) -> Vec<u8> {
         let started = Instant::now();
         if line.bytes.is_empty() && line.whole {
-            // Most visitors of most sites: not worth a line in the log.
+            // Most visitors of most sites have no session: not worth a line in the log.
             return map::answer(&Verdict::Denied(Reason::NoSession));
         }
         let verdict = self.verdict(&line, started);
@@ -40,7 +40,7 @@ impl Helper for Server {
             Verdict::Granted(identity) => Some(identity.name.as_str()),
             _ => None,
         };
-        self.site.log.decision(&Decision {
+        self.helper.log.decision(&Decision {
             user,
             client: None,
             verdict: &verdict,
@@ -50,7 +50,7 @@ impl Helper for Server {
     }
 
     fn log(&self) -> &Log {
-        &self.site.log
+        &self.helper.log
     }
 }
 
@@ -59,11 +59,11 @@ impl Server {
         if !line.whole {
             return Verdict::Denied(Reason::Malformed);
         }
-        let site = match self.site.open() {
+        let site = match self.helper.site() {
             Ok(site) => site,
             Err(unavailable) => return unavailable.into(),
         };
-        if let Some(unavailable) = site.no_sessions() {
+        if let Some(unavailable) = no_sessions(&site.configuration) {
             return unavailable.into();
         }
         match map::credential(&line.bytes, site.configuration.session_cookie()) {
@@ -73,7 +73,7 @@ impl Server {
                     conditions: self.conditions.clone(),
                     ..Request::new(ClaimedName::Nameless, credential)
                 };
-                // A rule of mod_rewrite's may put the name into a path.
+                // A rule of mod_rewrite may put the name into a path.
                 for_paths(site.ask(request, deadline), None)
             }
             Err(reason) => Verdict::Denied(reason),

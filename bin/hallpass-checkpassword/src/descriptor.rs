@@ -1,4 +1,4 @@
-//! Descriptor 3, which whoever asks has opened.
+//! Takes over descriptor 3, which the host has opened.
 
 use std::fs::File;
 use std::io;
@@ -7,14 +7,14 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
-/// Where the interface has the name and the password.
+/// The descriptor on which the interface passes the name and the password.
 const NUMBER: RawFd = 3;
 
-/// Takes descriptor 3 over: what it was is read from the answer, and 3 itself is closed, so that
-/// the program that is run does not have it. Must come before this program opens anything.
+/// Takes over descriptor 3: a duplicate is returned, and 3 itself is closed, so that PROG does not
+/// inherit it. Must be called before this program opens anything.
 ///
-/// Rust's own way to take a number for a descriptor is not safe, since the number may be somebody's
-/// already. The system is asked for it instead, as if it were another process's.
+/// `FromRawFd` is unsafe, because the number may already belong to other code. So the system
+/// duplicates the descriptor, as if it were another process's.
 ///
 /// # Errors
 /// When descriptor 3 is not open, or cannot be taken.
@@ -39,7 +39,7 @@ fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Opens anew what a descriptor is: as good for a pipe, and not possible for a socket.
+/// Opens the file of a descriptor again: equivalent for a pipe, and not possible for a socket.
 fn reopen(number: RawFd) -> io::Result<OwnedFd> {
     Ok(File::open(format!("/proc/self/fd/{number}"))?.into())
 }

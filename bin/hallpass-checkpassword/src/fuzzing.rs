@@ -9,8 +9,7 @@
 
 use hallpass_core::Identity;
 
-use crate::answer::Asked;
-use crate::environment::changes;
+use crate::answer::{Question, environment};
 use crate::input::{LONGEST, parse};
 
 /// A name and a password are what stands before the first and the second NUL, and no group passes
@@ -27,7 +26,7 @@ pub fn checkpassword(bytes: &[u8]) {
         groups: text.lines().map(str::to_owned).collect(),
         ..Identity::default()
     };
-    let changes = changes(Asked::Password, &identity);
+    let changes = environment(Question::Password, &identity);
     let groups = changes
         .iter()
         .find(|(name, _)| *name == "userdb_acl_groups");

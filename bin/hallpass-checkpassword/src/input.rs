@@ -1,7 +1,7 @@
-//! What stands on descriptor 3: a name, a password and a timestamp, each with a NUL after it.
+//! Decodes the bytes of descriptor 3: a name, a password and a timestamp, each followed by a NUL.
 //!
-//! Source: <https://cr.yp.to/checkpwd/interface.html>, and checkpassword.c 0.90, which asks for no
-//! timestamp and does not look at what follows.
+//! Source: <https://cr.yp.to/checkpwd/interface.html>, and checkpassword.c 0.90, which requires no
+//! timestamp and ignores what follows.
 
 use zeroize::Zeroizing;
 
@@ -16,10 +16,10 @@ pub struct Input {
     pub password: Zeroizing<Vec<u8>>,
 }
 
-/// What may be wrong with the input.
+/// What is wrong with the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrong {
-    /// The name is no text.
+pub enum Malformed {
+    /// The name is not UTF-8.
     Name,
     /// It does not hold a name and a password, each with a NUL after it.
     Shape,
@@ -27,9 +27,9 @@ pub enum Wrong {
     TooLong,
 }
 
-impl Wrong {
-    /// In words for the administrator.
-    pub fn words(self) -> &'static str {
+impl Malformed {
+    /// The message for the log.
+    pub fn message(self) -> &'static str {
         match self {
             Self::Name => "the name on descriptor 3 is not UTF-8",
             Self::Shape => "on descriptor 3 there are no name and password with a NUL after each",
@@ -38,19 +38,19 @@ impl Wrong {
     }
 }
 
-/// Reads all that stood on the descriptor, or more than [`LONGEST`] bytes of it.
-pub fn parse(bytes: &[u8]) -> Result<Input, Wrong> {
+/// Parses all bytes of the descriptor. More than [`LONGEST`] are too many, however many follow.
+pub fn parse(bytes: &[u8]) -> Result<Input, Malformed> {
     if bytes.len() > LONGEST {
-        return Err(Wrong::TooLong);
+        return Err(Malformed::TooLong);
     }
     let mut fields = bytes.splitn(3, |byte| *byte == 0);
     match (fields.next(), fields.next(), fields.next()) {
-        // The third is there, though it may be empty, when a NUL ends the second.
+        // A NUL after the second makes a third, which may be empty.
         (Some(name), Some(password), Some(_)) => Ok(Input {
-            name: String::from_utf8(name.to_vec()).map_err(|_| Wrong::Name)?,
+            name: String::from_utf8(name.to_vec()).map_err(|_| Malformed::Name)?,
             password: Zeroizing::new(password.to_vec()),
         }),
-        _ => Err(Wrong::Shape),
+        _ => Err(Malformed::Shape),
     }
 }
 
@@ -93,19 +93,19 @@ mod tests {
         ] {
             assert_eq!(
                 parse(bytes).err(),
-                Some(Wrong::Shape),
+                Some(Malformed::Shape),
                 "{}",
                 bytes.escape_ascii()
             );
         }
-        assert_eq!(parse(b"zo\xeb\0secret\0\0").err(), Some(Wrong::Name));
+        assert_eq!(parse(b"zo\xeb\0secret\0\0").err(), Some(Malformed::Name));
     }
 
     #[test]
     fn it_ends_at_512_bytes() {
         let of = |length: usize| [b"alice\0", &*vec![b'x'; length - 8], b"\0\0"].concat();
         assert!(parse(&of(512)).is_ok());
-        assert_eq!(parse(&of(513)).err(), Some(Wrong::TooLong));
-        assert_eq!(parse(&[0; 513]).err(), Some(Wrong::TooLong));
+        assert_eq!(parse(&of(513)).err(), Some(Malformed::TooLong));
+        assert_eq!(parse(&[0; 513]).err(), Some(Malformed::TooLong));
     }
 }

@@ -1,7 +1,7 @@
-//! XEP-0106 (JID Escaping): names that hold what the local part of a JID cannot.
+//! Decodes names escaped by XEP-0106 (JID Escaping).
 
-/// Undoes the escaping of `name`: `j.\20doe` is `j. doe`. As the XEP has it, `\20` at either end
-/// is no escape, and what an escape stands for is not looked at again.
+/// Decodes `name`: `j.\20doe` is `j. doe`. By the XEP, `\20` at either end is not an escape, and a
+/// decoded character is not decoded again.
 pub fn unescape(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut rest = name;

@@ -1,36 +1,36 @@
-//! ejabberd's extauth protocol: bytes in, requests out; answers in, bytes out.
+//! Decodes ejabberd's extauth frames and requests, and encodes its answers.
 //!
-//! Both ways, a message is two bytes of length, the high one first, and as many bytes. Requests
+//! In both directions, a frame is a length of two bytes, big-endian, and as many bytes. Requests
 //! are `command:user:server` and, for some commands, `:password`. Source: extauth.erl and
 //! ejabberd_auth_external.erl of ejabberd 23.01; unchanged from 16.01 to 26.07.
 
 use hallpass_runtime::{Framing, append, drop_front};
 use zeroize::Zeroizing;
 
-/// One request, its fields as they came.
+/// One request, its fields as they arrived.
 #[derive(PartialEq, Eq)]
 pub struct Request<'a> {
     pub command: Command,
     pub user: &'a [u8],
     pub server: &'a [u8],
-    /// Empty for commands that have none.
+    /// Empty for commands without a password.
     pub password: &'a [u8],
 }
 
-/// What is asked of a user of a server.
+/// The command of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `auth`: is this the user's password?
     Authenticate,
     /// `isuser`: is there such a user?
     Exists,
-    /// `setpass`: this is the password from now on.
+    /// `setpass`: set this password.
     SetPassword,
-    /// `tryregister`: there is to be such a user, with this password.
+    /// `tryregister`: create such a user, with this password.
     Register,
-    /// `removeuser`: there is to be no such user.
+    /// `removeuser`: remove the user.
     Remove,
-    /// `removeuser3`: the same, if this is the password.
+    /// `removeuser3`: remove the user, if this is the password.
     RemoveWithPassword,
 }
 
@@ -53,9 +53,8 @@ impl Command {
 }
 
 impl<'a> Request<'a> {
-    /// Reads one message; `None` for a command that is not known, and for nonsense. The first two
-    /// colons after the command end the user and the server, neither of which can hold one; a
-    /// password may hold any number.
+    /// Parses one message; `None` for an unknown command or missing fields. The first two colons after
+    /// the command end the user and the server, which cannot hold any; a password may.
     pub fn parse(message: &'a [u8]) -> Option<Self> {
         let mut parts = message.splitn(2, |byte| *byte == b':');
         let (command, rest) = (Command::parse(parts.next()?)?, parts.next()?);
@@ -90,7 +89,7 @@ pub enum Answer {
     Yes,
     /// No.
     No,
-    /// Neither: ejabberd 18.06 and later reports the request as failed, and caches nothing.
+    /// Unavailable: ejabberd from 18.06 on reports the request as failed, and caches nothing.
     Failure,
 }
 
@@ -104,8 +103,8 @@ impl Answer {
         }
     }
 
-    /// The answer as a line of mod_auth_external's generic protocol, which takes anything but 0
-    /// and 1 for a failure of its own.
+    /// The answer as a line of mod_auth_external's generic protocol, in which anything but 0 and 1 is
+    /// a failure.
     pub fn encode_line(self) -> &'static [u8] {
         match self {
             Self::Yes => b"1\n",
@@ -115,7 +114,7 @@ impl Answer {
     }
 }
 
-/// Puts messages together from bytes that come in pieces of any size.
+/// Assembles messages from bytes that come in pieces of any size.
 #[derive(Default)]
 pub struct Decoder {
     buffer: Zeroizing<Vec<u8>>,

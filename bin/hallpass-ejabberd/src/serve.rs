@@ -1,61 +1,22 @@
-//! A request in, an answer out.
+//! Answers ejabberd's requests: with a verdict on a credential or an account, or by a change.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Parser;
-use hallpass_core::configuration::WhenUnavailable;
-use hallpass_core::{Change, ClaimedName, Configuration, Credential, Reason, Secret, Verdict};
-use hallpass_runtime::lines::{self, Line};
+use hallpass_core::configuration::{EjabberdAccepted, WhenUnavailable};
+use hallpass_core::{Change, ClaimedName, Credential, Deadline, Reason, Request, Secret, Verdict};
+use hallpass_runtime::lines::Line;
 use hallpass_runtime::log::Decision;
-use hallpass_runtime::{Helper, Log, Open, Site, Source, converse};
+use hallpass_runtime::{Handler, Helper, Log, SiteClient};
 use zeroize::Zeroizing;
 
-use crate::options::{Options, Protocol};
-use crate::protocol::{Answer, Command, Decoder, Request};
-use crate::{credentials, jid, terminal};
-
-const PROGRAM: &str = "hallpass-ejabberd";
-
-/// The program, from the command line to the exit code.
-#[must_use]
-pub fn main() -> ExitCode {
-    let (source, protocol) = match Options::try_parse() {
-        Ok(options) if options.common.check_config => return options.common.check(2),
-        Ok(options) => (Source::File(options.common), options.protocol),
-        // A helper that ends at once, again and again, makes ejabberd give up external
-        // authentication until its own restart.
-        Err(error) => (Source::unusable(&error), Protocol::Ejabberd),
-    };
-    let plain = match protocol {
-        Protocol::Ejabberd => Ok(()),
-        Protocol::Generic => terminal::make_plain(),
-    };
-    let server = Server {
-        site: Site::new(PROGRAM, source, ignore_case),
-    };
-    if let Err(error) = plain {
-        let log = &server.site.log;
-        log.error(&format!(
-            "cannot make the terminal a plain channel: {error}"
-        ));
-        return ExitCode::FAILURE;
-    }
-    match protocol {
-        Protocol::Ejabberd => converse(Decoder::default(), &mut Frames(server)),
-        Protocol::Generic => converse(lines::Decoder::default(), &mut Lines(server)),
-    }
-}
-
-fn ignore_case(configuration: &mut Configuration) {
-    configuration.access.ignore_case |= configuration.ejabberd.ignore_case;
-}
+use crate::jid;
+use crate::protocol::{self, Answer, Command};
 
 /// Answers frames.
-struct Frames(Server);
+pub struct Frames(pub Server);
 
-impl Helper for Frames {
+impl Handler for Frames {
     type Message = Zeroizing<Vec<u8>>;
 
     fn answer(&mut self, message: Self::Message, _: Instant) -> Vec<u8> {
@@ -63,14 +24,14 @@ impl Helper for Frames {
     }
 
     fn log(&self) -> &Log {
-        &self.0.site.log
+        &self.0.helper.log
     }
 }
 
 /// Answers lines.
-struct Lines(Server);
+pub struct Lines(pub Server);
 
-impl Helper for Lines {
+impl Handler for Lines {
     type Message = Line;
 
     fn answer(&mut self, line: Line, _: Instant) -> Vec<u8> {
@@ -82,28 +43,29 @@ impl Helper for Lines {
     }
 
     fn log(&self) -> &Log {
-        &self.0.site.log
+        &self.0.helper.log
     }
 }
 
-struct Server {
-    site: Site,
+/// Answers requests, whatever frames them.
+pub struct Server {
+    pub helper: Helper,
 }
 
 impl Server {
     fn answer_to(&mut self, message: &[u8]) -> Answer {
         let started = Instant::now();
-        let Some(request) = Request::parse(message) else {
-            let log = &self.site.log;
+        let Some(request) = protocol::Request::parse(message) else {
+            let log = &self.helper.log;
             log.debug("a request that is answered no: it is none of those that are known");
             return Answer::No;
         };
         let user = String::from_utf8_lossy(request.user);
-        let verdict = match self.site.open() {
+        let verdict = match self.helper.site() {
             Ok(site) => verdict(site, &request, &user),
             Err(unavailable) => unavailable.into(),
         };
-        self.site.log.decision(&Decision {
+        self.helper.log.decision(&Decision {
             user: Some(&user),
             client: None,
             verdict: &verdict,
@@ -113,7 +75,7 @@ impl Server {
             Verdict::Granted(_) => Answer::Yes,
             Verdict::Denied(_) => Answer::No,
             Verdict::Unavailable(_) => {
-                let configuration = self.site.configuration();
+                let configuration = self.helper.configuration();
                 let unavailable = configuration.map(|it| it.ejabberd.unavailable);
                 match unavailable.unwrap_or(WhenUnavailable::Error) {
                     WhenUnavailable::Error => Answer::Failure,
@@ -124,10 +86,10 @@ impl Server {
     }
 }
 
-fn verdict(site: &mut Open, request: &Request<'_>, user: &str) -> Verdict {
+fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -> Verdict {
     let configuration = Arc::clone(&site.configuration);
     let ejabberd = &configuration.ejabberd;
-    // Bytes that are no text are nobody's name; they came here as replacement characters.
+    // No account has a name that is not UTF-8; its bytes came here as replacement characters.
     if user.contains(char::REPLACEMENT_CHARACTER) {
         return Verdict::Denied(Reason::Malformed);
     }
@@ -141,24 +103,68 @@ fn verdict(site: &mut Open, request: &Request<'_>, user: &str) -> Verdict {
     } else {
         user.to_owned()
     };
-    // One for all that may be tried: ejabberd waits for one answer.
+    // One deadline for all credentials that are tried, because ejabberd waits for one answer.
     let deadline = site.deadline(Instant::now());
     let password = Secret::new(request.password);
     let change = match request.command {
-        Command::Authenticate => return credentials::ask(site, &name, &password, deadline),
+        Command::Authenticate => return check(site, &name, &password, deadline),
         Command::Exists => {
-            let question =
-                hallpass_core::Request::new(ClaimedName::Named(name), Credential::Vouched);
-            return site.ask(question, deadline);
+            return site.ask(about(&name, Credential::Vouched), deadline);
         }
         _ if !ejabberd.account_changes => return Verdict::Denied(Reason::NotPermitted),
         Command::SetPassword => Change::SetPassword { name, password },
         Command::Register => Change::Register { name, password },
         Command::Remove => Change::Deactivate { name },
-        Command::RemoveWithPassword => match credentials::ask(site, &name, &password, deadline) {
+        Command::RemoveWithPassword => match check(site, &name, &password, deadline) {
             Verdict::Granted(_) => Change::Deactivate { name },
             refused => return refused,
         },
     };
     site.change(change, deadline)
+}
+
+/// The verdict on `password` of the user `name`: taken for each accepted kind of credential in turn,
+/// until one is granted or unavailable.
+fn check(site: &mut SiteClient, name: &str, password: &Secret, deadline: Deadline) -> Verdict {
+    let mut verdict = Verdict::Denied(Reason::Malformed);
+    for accepted in site.configuration.ejabberd.accept.clone() {
+        if accepted == EjabberdAccepted::Password
+            && let Some(verdict) = token(site, name, password, deadline)
+        {
+            return verdict;
+        }
+        let secret = Secret::new(password.expose());
+        let credential = match accepted {
+            EjabberdAccepted::Password => Credential::Password(secret),
+            EjabberdAccepted::Session => Credential::Session(secret),
+            EjabberdAccepted::Ticket => Credential::Ticket(secret),
+        };
+        verdict = site.ask(about(name, credential), deadline);
+        if !matches!(verdict, Verdict::Denied(_)) {
+            break;
+        }
+    }
+    verdict
+}
+
+/// The verdict on a password that is a token of the site; `None` when it is not one.
+fn token(
+    site: &mut SiteClient,
+    name: &str,
+    password: &Secret,
+    deadline: Deadline,
+) -> Option<Verdict> {
+    if !site.configuration.reads_tokens() {
+        return None;
+    }
+    let token = Credential::Token(Secret::new(password.expose()));
+    match site.ask(about(name, token), deadline) {
+        Verdict::Denied(Reason::NoSession) => None,
+        verdict => Some(verdict),
+    }
+}
+
+/// A request about the user `name`, under whose JID ejabberd goes on.
+fn about(name: &str, credential: Credential) -> Request {
+    Request::new(ClaimedName::Named(name.to_owned()), credential)
 }

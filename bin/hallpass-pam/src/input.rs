@@ -1,19 +1,19 @@
-//! What pam_exec hands over: variables, and the password on standard input.
+//! Decodes the input of pam_exec: variables, and the password on standard input.
 //!
 //! Source: pam_exec.c of Linux-PAM 1.3.1 to 1.7.2.
 
-/// What PAM asks.
+/// The question that PAM asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum Question {
     /// `account`: is there such an account, and may it be used?
     Account,
     /// `auth`: is this the user's password?
     Password,
 }
 
-impl Asked {
-    /// Reads `PAM_TYPE`; `None` for what is not answered: `password`, `open_session`,
-    /// `close_session` and anything else.
+impl Question {
+    /// Parses `PAM_TYPE`; `None` for the types that are not answered: `password`, `open_session`,
+    /// `close_session` and unknown ones.
     pub fn parse(kind: &[u8]) -> Option<Self> {
         match kind {
             b"account" => Some(Self::Account),
@@ -23,10 +23,10 @@ impl Asked {
     }
 }
 
-/// The password out of what stood on standard input.
+/// The password in the bytes of standard input.
 ///
-/// Up to 1.3.1 a NUL followed it, and stood alone for an empty one; since 1.4.0 there are the
-/// password's own bytes and nothing else.
+/// Up to 1.3.1 a NUL follows the password, even an empty one; since 1.4.0 there is nothing but the
+/// password.
 pub fn password(input: &[u8]) -> &[u8] {
     input.strip_suffix(b"\0").unwrap_or(input)
 }
@@ -37,8 +37,8 @@ mod tests {
 
     #[test]
     fn two_types_are_answered() {
-        assert_eq!(Asked::parse(b"auth"), Some(Asked::Password));
-        assert_eq!(Asked::parse(b"account"), Some(Asked::Account));
+        assert_eq!(Question::parse(b"auth"), Some(Question::Password));
+        assert_eq!(Question::parse(b"account"), Some(Question::Account));
         for kind in [
             &b""[..],
             b"password",
@@ -50,7 +50,7 @@ mod tests {
             b"accounts",
             b"\xff",
         ] {
-            assert_eq!(Asked::parse(kind), None, "{}", kind.escape_ascii());
+            assert_eq!(Question::parse(kind), None, "{}", kind.escape_ascii());
         }
     }
 

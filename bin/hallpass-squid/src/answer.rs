@@ -1,34 +1,37 @@
-//! Squid's helper protocol, as it goes out: one line an answer.
+//! Encodes the answers of Squid's helper protocol, one a line.
 //!
 //! Source: helper/Reply.cc of Squid 5.7.
 
-use std::fmt::Write;
-
 use hallpass_core::{Reason, Verdict};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::options::Asked;
+use crate::Kind;
+
+/// The characters of a name that are escaped: all that could mean something to Squid or to the
+/// programs that read its logs.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// One answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer<'a> {
-    /// Yes; it is the user of this name, where that was not known before.
+    /// Yes, and the name of the user where Squid does not know it.
     Yes { user: Option<&'a str> },
     /// No.
     No,
-    /// Neither: Squid asks again, and lets nobody in meanwhile.
+    /// Unavailable: Squid asks again, and lets no user in meanwhile.
     Unknown,
 }
 
 impl<'a> Answer<'a> {
-    /// What `verdict` is answered by. A question of an access list that is nonsense has no answer:
-    /// with no, a list of those who may not in would let them in.
-    pub fn new(asked: &Asked, verdict: &'a Verdict) -> Self {
-        match (verdict, asked) {
-            (Verdict::Granted(_), Asked::Group(_)) => Self::Yes { user: None },
+    /// The answer for `verdict`. A malformed question of an access list is unavailable, because an
+    /// access list that denies its members would let them in after a no.
+    pub fn new(kind: &Kind, verdict: &'a Verdict) -> Self {
+        match (verdict, kind) {
+            (Verdict::Granted(_), Kind::Group(_)) => Self::Yes { user: None },
             (Verdict::Granted(identity), _) => Self::Yes {
                 user: Some(&identity.name),
             },
-            (Verdict::Denied(Reason::Malformed), Asked::Group(_) | Asked::Session { .. }) => {
+            (Verdict::Denied(Reason::Malformed), Kind::Group(_) | Kind::Session { .. }) => {
                 Self::Unknown
             }
             (Verdict::Denied(_), _) => Self::No,
@@ -36,33 +39,21 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The line, with the id of the channel that the question came by, if any.
+    /// The line, with the id of the channel of the question, if any.
     pub fn encode(self, channel: Option<u32>) -> String {
         let mut line = channel.map_or_else(String::new, |channel| format!("{channel} "));
         match self {
             Self::Yes { user: None } => line.push_str("OK"),
             Self::Yes { user: Some(user) } => {
                 line.push_str("OK user=");
-                escape(user, &mut line);
+                line.extend(utf8_percent_encode(user, ESCAPED));
             }
             Self::No => line.push_str("ERR"),
-            // It may be shown to whoever asks for a page; the log says why.
+            // Squid may show the message to the client; the log says why.
             Self::Unknown => line.push_str("BH message=\"The accounts cannot be asked now.\""),
         }
         line.push('\n');
         line
-    }
-}
-
-/// Escapes everything that could mean something to anybody.
-fn escape(text: &str, line: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) {
-            line.push(byte.into());
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(line, "%{byte:02X}");
-        }
     }
 }
 
@@ -72,7 +63,7 @@ mod tests {
     use hallpass_runtime::ConditionArguments;
 
     use super::*;
-    use crate::options::External;
+    use crate::External;
 
     #[test]
     fn only_a_grant_is_yes_and_only_a_denial_is_no() {
@@ -80,7 +71,7 @@ mod tests {
             concurrency: false,
             client: false,
         };
-        let basic = Asked::Basic {
+        let basic = Kind::Basic {
             client: false,
             conditions: ConditionArguments::default(),
         };
@@ -91,10 +82,10 @@ mod tests {
         let alice = Answer::Yes {
             user: Some("alice"),
         };
-        for (asked, yes, malformed) in [
+        for (kind, yes, malformed) in [
             (basic, alice, Answer::No),
             (
-                Asked::Session {
+                Kind::Session {
                     login: false,
                     external,
                 },
@@ -102,12 +93,12 @@ mod tests {
                 Answer::Unknown,
             ),
             (
-                Asked::Group(external),
+                Kind::Group(external),
                 Answer::Yes { user: None },
                 Answer::Unknown,
             ),
         ] {
-            assert_eq!(Answer::new(&asked, &granted), yes);
+            assert_eq!(Answer::new(&kind, &granted), yes);
             for reason in [
                 Reason::UnknownUser,
                 Reason::WrongPassword,
@@ -116,12 +107,12 @@ mod tests {
                 Reason::NoSession,
                 Reason::Throttled,
             ] {
-                assert_eq!(Answer::new(&asked, &Verdict::Denied(reason)), Answer::No);
+                assert_eq!(Answer::new(&kind, &Verdict::Denied(reason)), Answer::No);
             }
             let nonsense = Verdict::Denied(Reason::Malformed);
-            assert_eq!(Answer::new(&asked, &nonsense), malformed);
+            assert_eq!(Answer::new(&kind, &nonsense), malformed);
             let unavailable = Verdict::Unavailable(Unavailable::new("gone"));
-            assert_eq!(Answer::new(&asked, &unavailable), Answer::Unknown);
+            assert_eq!(Answer::new(&kind, &unavailable), Answer::Unknown);
         }
     }
 

@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::answer::Answer;
 use crate::line::{split_channel, unescape, words};
-use crate::options::{Asked, External};
 use crate::question::{Input, channel};
+use crate::{External, Kind};
 
 /// A line's words are those that Squid wrote, a condition among them is never lost, and an answer
 /// is one line whose name is read back, whatever is in it.
@@ -40,23 +40,23 @@ pub fn squid(input: &[u8]) {
     let escaped = line.iter().map(|byte| format!("%{byte:02X}"));
     assert_eq!(**unescape(escaped.collect::<String>().as_bytes()), *line);
     for external in externals() {
-        for asked in [
-            Asked::Group(external),
-            Asked::Session {
+        for kind in [
+            Kind::Group(external),
+            Kind::Session {
                 login: false,
                 external,
             },
-            Asked::Session {
+            Kind::Session {
                 login: true,
                 external,
             },
         ] {
-            external_list(&asked, &external, line);
+            external_list(&kind, &external, line);
         }
     }
     for client in [false, true] {
         let conditions = ConditionArguments::default();
-        question(&Asked::Basic { client, conditions }, line);
+        question(&Kind::Basic { client, conditions }, line);
     }
     answer(&String::from_utf8_lossy(input));
 }
@@ -72,11 +72,11 @@ fn externals() -> impl Iterator<Item = External> {
     })
 }
 
-fn external_list(asked: &Asked, external: &External, line: &[u8]) {
-    let Some(question) = question(asked, line) else {
+fn external_list(kind: &Kind, external: &External, line: &[u8]) {
+    let Some(question) = question(kind, line) else {
         return;
     };
-    let login = matches!(asked, Asked::Session { login: true, .. });
+    let login = matches!(kind, Kind::Session { login: true, .. });
     let before = 1 + usize::from(external.concurrency) + usize::from(external.client);
     let before = before + usize::from(login);
     let listed: Vec<_> = line.split(|byte| *byte == b' ').skip(before).collect();
@@ -87,17 +87,17 @@ fn external_list(asked: &Asked, external: &External, line: &[u8]) {
     assert!(!matches!(question.credential, Credential::Vouched) || stated > 0);
 }
 
-fn question(asked: &Asked, line: &[u8]) -> Option<hallpass_core::Request> {
+fn question(kind: &Kind, line: &[u8]) -> Option<hallpass_core::Request> {
     let line = Line {
         bytes: Zeroizing::new(line.to_vec()),
         whole: true,
     };
-    let (_, rest) = channel(asked, &line).ok()?;
+    let (_, rest) = channel(kind, &line).ok()?;
     let cookie = Cookie {
         name: "sessionid",
         reader: Reader::Django,
     };
-    Input::parse(asked, rest).ok()?.question(Some(cookie)).ok()
+    Input::parse(kind, rest).ok()?.request(Some(cookie)).ok()
 }
 
 fn answer(name: &str) {
@@ -105,11 +105,11 @@ fn answer(name: &str) {
         name: name.to_owned(),
         ..Identity::default()
     }));
-    let asked = Asked::Basic {
+    let kind = Kind::Basic {
         client: false,
         conditions: ConditionArguments::default(),
     };
-    let line = Answer::new(&asked, &verdict).encode(Some(7));
+    let line = Answer::new(&kind, &verdict).encode(Some(7));
     let user = line
         .strip_prefix("7 OK user=")
         .and_then(|rest| rest.strip_suffix('\n'));

@@ -1,51 +1,41 @@
-//! Squid's helper protocol, as it comes in: lines of words, escaped after RFC 1738.
+//! Decodes the lines of Squid's helper protocol: words, escaped by RFC 1738.
 //!
 //! Source: helper.cc, external_acl.cc, auth/basic/UserRequest.cc and lib/rfc1738.c of Squid 5.7.
 
+use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
 
-/// Takes the channel id off the words of a line: a number, which Squid writes before each line
-/// when it is told `concurrency=`, and wants back before its answer.
+/// Splits the channel id from the words of a line: a number, which Squid writes before each line
+/// with `concurrency=`, and expects before the answer. `None` when there is not one.
 pub fn split_channel(line: &[u8]) -> Option<(u32, &[u8])> {
     let end = line.iter().position(|byte| *byte == b' ')?;
     let (number, rest) = (line.get(..end)?, line.get(end + 1..)?);
-    // `parse` would take a sign, too.
+    // `parse` would accept a sign, too.
     let digits = number.iter().all(u8::is_ascii_digit);
     let number = std::str::from_utf8(number).ok()?.parse().ok()?;
     digits.then_some((number, rest))
 }
 
-/// The words of a line, between single blanks; a word may be empty. `None` where there is a control
+/// The words of a line, between single blanks; a word may be empty. `None` for a line with a control
 /// character, which Squid would have escaped.
 pub fn words(line: &[u8]) -> Option<Vec<&[u8]>> {
     let escaped = !line.iter().any(u8::is_ascii_control);
     escaped.then(|| line.split(|byte| *byte == b' ').collect())
 }
 
-/// Undoes the escapes of a word: `%41` is A, and `%%` a percent sign, as is one that nothing of
-/// the kind follows.
+/// Decodes a word as Squid does: `%41` is A, `%%` is a percent sign, and so is one that neither
+/// follows.
 pub fn unescape(word: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(word.len()));
     let mut rest = word;
-    while let Some((first, tail)) = rest.split_first() {
-        let (byte, tail) = match (first, tail) {
-            (b'%', [b'%', tail @ ..]) => (b'%', tail),
-            (b'%', [high, low, tail @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, tail),
-                _ => (b'%', rest.get(1..).unwrap_or_default()),
-            },
-            _ => (*first, tail),
-        };
-        plain.push(byte);
-        rest = tail;
+    while let Some(at) = rest.windows(2).position(|pair| pair == b"%%") {
+        let (before, after) = rest.split_at(at);
+        plain.extend(percent_decode(before));
+        plain.push(b'%');
+        rest = after.get(2..).unwrap_or_default();
     }
+    plain.extend(percent_decode(rest));
     plain
-}
-
-fn digit(character: u8) -> Option<u8> {
-    char::from(character)
-        .to_digit(16)
-        .and_then(|value| value.try_into().ok())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The program; the library has it all, for the command line to be read there.
+//! Runs the program of the library, from which `hallpass man` reads the command line.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

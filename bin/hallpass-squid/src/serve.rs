@@ -1,49 +1,25 @@
-//! A line in, a line out.
+//! Answers each line of Squid's with a verdict.
 
-use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
 use hallpass_core::{Reason, Verdict};
-use hallpass_runtime::lines::{Decoder, Line};
+use hallpass_runtime::lines::Line;
 use hallpass_runtime::log::Decision;
-use hallpass_runtime::{ConditionArguments, Helper, Log, Open, Site, Source, converse};
+use hallpass_runtime::{Handler, Helper, Log, SiteClient, no_sessions};
 
+use crate::Kind;
 use crate::answer::Answer;
 use crate::line::split_channel;
-use crate::options::{Asked, Options};
 use crate::question::{self, Input, Malformed};
 
-const PROGRAM: &str = "hallpass-squid";
-
-/// The program, from the command line to the exit code.
-#[must_use]
-pub fn main() -> ExitCode {
-    let mut server = match Options::try_parse() {
-        Ok(options) if options.common.check_config => return options.common.check(2),
-        Ok(options) => Server {
-            asked: Some(options.asked.unwrap_or(Asked::Basic {
-                client: false,
-                conditions: ConditionArguments::default(),
-            })),
-            site: Site::new(PROGRAM, Source::File(options.common), |_| {}),
-        },
-        // Helpers that end at once, again and again, end Squid.
-        Err(error) => Server {
-            asked: None,
-            site: Site::new(PROGRAM, Source::unusable(&error), |_| {}),
-        },
-    };
-    converse(Decoder::default(), &mut server)
+/// Answers lines.
+pub struct Server {
+    /// The kind of question; `None` when the command line is wrong.
+    pub kind: Option<Kind>,
+    pub helper: Helper,
 }
 
-struct Server {
-    /// What is asked; `None` when the command line does not say.
-    asked: Option<Asked>,
-    site: Site,
-}
-
-impl Helper for Server {
+impl Handler for Server {
     type Message = Line;
 
     fn answer(&mut self, mut line: Line, arrived: Instant) -> Vec<u8> {
@@ -52,56 +28,56 @@ impl Helper for Server {
     }
 
     fn log(&self) -> &Log {
-        &self.site.log
+        &self.helper.log
     }
 }
 
 impl Server {
-    /// The answer to `line`, its end included.
+    /// The answer to `line`, with its line end.
     fn answer_to(&mut self, line: &Line, arrived: Instant) -> String {
-        let Some(asked) = &self.asked else {
+        let Some(kind) = &self.kind else {
             let channel = split_channel(&line.bytes).map(|(channel, _)| channel);
             return Answer::Unknown.encode(channel);
         };
-        let split = question::channel(asked, line);
+        let split = question::channel(kind, line);
         let channel = split.as_ref().ok().and_then(|(channel, _)| *channel);
         let input = split.and_then(|(_, rest)| match line.whole {
-            true => Input::parse(asked, rest),
+            true => Input::parse(kind, rest),
             false => Err(Malformed::Line),
         });
         let user = input.as_ref().ok().and_then(Input::user);
         let user = user.map(str::to_owned);
         let client = input.as_ref().ok().and_then(|input| input.client);
         if let Err(Malformed::Condition(error)) = &input {
-            self.site
+            self.helper
                 .log
                 .error(&format!("an acl line of squid.conf: {error}"));
         }
-        let verdict = match (input, self.site.open()) {
+        let verdict = match (input, self.helper.site()) {
             (Err(_), _) => Verdict::Denied(Reason::Malformed),
             (Ok(_), Err(unavailable)) => unavailable.into(),
-            (Ok(input), Ok(site)) => ask(site, asked, input, arrived),
+            (Ok(input), Ok(site)) => ask(site, kind, input, arrived),
         };
-        self.site.log.decision(&Decision {
+        self.helper.log.decision(&Decision {
             user: user.as_deref(),
             client,
             verdict: &verdict,
             took: arrived.elapsed(),
         });
-        Answer::new(asked, &verdict).encode(channel)
+        Answer::new(kind, &verdict).encode(channel)
     }
 }
 
-fn ask(site: &mut Open, asked: &Asked, input: Input, arrived: Instant) -> Verdict {
-    if matches!(asked, Asked::Session { .. })
-        && let Some(unavailable) = site.no_sessions()
+fn ask(site: &mut SiteClient, kind: &Kind, input: Input, arrived: Instant) -> Verdict {
+    if matches!(kind, Kind::Session { .. })
+        && let Some(unavailable) = no_sessions(&site.configuration)
     {
         return unavailable.into();
     }
-    match input.question(site.configuration.session_cookie()) {
-        Ok(question) => {
+    match input.request(site.configuration.session_cookie()) {
+        Ok(request) => {
             let deadline = site.deadline(arrived);
-            site.ask(question, deadline)
+            site.ask(request, deadline)
         }
         Err(reason) => Verdict::Denied(reason),
     }

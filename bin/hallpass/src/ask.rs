@@ -8,7 +8,7 @@ use hallpass_core::{
     Account, Authenticator, ClaimedName, Client, Conditions, Configuration, Credential, Deadline,
     Reason, Request, Requirement, Secret, Unavailable, Verdict,
 };
-use hallpass_runtime::{CommandLine, Worker, exit_after};
+use hallpass_runtime::{CommandLine, SiteClient, exit_after};
 
 use crate::explain::{self, Shown};
 use crate::options::{ConditionOptions, ExplainCommand, ShownSession};
@@ -132,8 +132,8 @@ impl Asker {
         if self.explain {
             return explain::answer(&self.configuration, &request, self.json);
         }
-        let mut worker = Worker::new(Arc::clone(&self.configuration));
-        let verdict = worker.ask(request, worker.deadline());
+        let mut site = SiteClient::of_stores(Arc::clone(&self.configuration));
+        let verdict = site.ask(request, site.deadline(started));
         terminal::verdict(&verdict, started.elapsed(), self.json)
     }
 

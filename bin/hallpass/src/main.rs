@@ -1,4 +1,4 @@
-//! Asks a web site who its users are, from the shell: the system administrator's tool.
+//! Asks a web site who its users are, from the shell; under the name of another program, is that one.
 #![forbid(unsafe_code)]
 
 mod ask;
@@ -12,35 +12,35 @@ mod hash;
 mod init;
 mod manual;
 mod options;
+mod programs;
 mod terminal;
 mod ticket;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use hallpass_runtime::print_usage;
 
 use self::ask::Asker;
 use self::options::{Command, Options};
 use self::terminal::{USAGE, complain};
 
+/// musl's own allocator asks the system for a little memory at a time and returns it at once, which
+/// takes a good part of a program that runs for a millisecond.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     hallpass_runtime::harden();
+    programs::main()
+}
+
+/// Runs the administrator's tool, from the command line to the exit code.
+fn hallpass() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
-        Err(error) => {
-            // A failed print is ignored: there is nowhere to report it.
-            drop(error.print());
-            let asked = matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            );
-            return if asked {
-                ExitCode::SUCCESS
-            } else {
-                USAGE.into()
-            };
-        }
+        Err(error) => return print_usage(&error, USAGE),
     };
     if options.common.check_config {
         return options.common.check(USAGE);

@@ -12,39 +12,31 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use crate::options::Options;
-
-/// Every program's command line, and the section of the manual that it belongs into: 1 are the
-/// programs, 8 what only the system administrator's servers run.
-fn programs() -> [(Command, &'static str); 7] {
-    [
-        (Options::command(), "1"),
-        (hallpass_apache::command_line(), "1"),
-        (hallpass_ejabberd::command_line(), "1"),
-        (hallpass_checkpassword::command_line(), "8"),
-        (hallpass_pam::command_line(), "8"),
-        (hallpass_squid::command_line(), "8"),
-        (hallpassd::command_line(), "8"),
-    ]
-}
+use crate::programs::{PROGRAMS, Program};
 
 /// Writes a manual page for each program, and for each of its commands, into `directory`.
 pub fn run(directory: &Path) -> anyhow::Result<ExitCode> {
     let doing = || format!("cannot write manual pages into {}", directory.display());
     fs::create_dir_all(directory).with_context(doing)?;
-    let names = programs().map(|(command, section)| (command.get_name().to_owned(), section));
-    for (command, section) in programs() {
-        let mut command = command.disable_help_subcommand(true);
+    for Program {
+        section,
+        command_line,
+        ..
+    } in &PROGRAMS
+    {
+        let mut command = command_line().disable_help_subcommand(true);
         command.build();
         let mut pages = vec![command];
         while let Some(command) = pages.pop() {
             pages.extend(command.get_subcommands().cloned());
             let man = Man::new(command.clone())
-                .section(section)
+                .section(*section)
                 .source(concat!("Hallpass ", env!("CARGO_PKG_VERSION")))
                 .manual("Hallpass");
             let file = man.get_filename();
-            let others = names
+            let others = PROGRAMS
                 .iter()
+                .map(|program| (program.name, program.section))
                 .filter(|(name, section)| file != format!("{name}.{section}"));
             let page = page(&command, &man, others).with_context(doing)?;
             fs::write(directory.join(file), page).with_context(doing)?;
@@ -63,11 +55,11 @@ pub fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The page of `command`, which says at its end what `others` there are.
+/// The page of `command`, whose last section refers to `others`.
 fn page<'a>(
     command: &Command,
     man: &Man,
-    others: impl Iterator<Item = &'a (String, &'a str)>,
+    others: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;

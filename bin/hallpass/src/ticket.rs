@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Context;
 use hallpass_core::{ClaimedName, Credential, Request, Secret, Verdict};
-use hallpass_runtime::{CommandLine, Worker};
+use hallpass_runtime::{CommandLine, SiteClient};
 use serde_json::json;
 
 use crate::options::TicketCommand;
@@ -25,14 +25,14 @@ pub fn run(
         .tickets
         .as_ref()
         .with_context(|| format!("{path}: tickets.key: is missing; it switches tickets on"))?;
-    let mut worker = Worker::new(Arc::clone(&configuration));
-    let deadline = worker.deadline();
+    let mut site = SiteClient::of_stores(Arc::clone(&configuration));
+    let deadline = site.deadline(started);
     match command {
         TicketCommand::Issue { session } => {
             let typed = typed(&session)?;
             let session = Credential::Session(Secret::new(typed.expose()));
             let request = Request::new(ClaimedName::Nameless, session);
-            let verdict = worker.ask(request, deadline);
+            let verdict = site.ask(request, deadline);
             let Verdict::Granted(_) = &verdict else {
                 return Ok(terminal::verdict(&verdict, started.elapsed(), as_json));
             };
@@ -50,7 +50,7 @@ pub fn run(
                 wants_groups: true,
                 ..Request::new(ClaimedName::Nameless, ticket)
             };
-            let verdict = worker.ask(request, deadline);
+            let verdict = site.ask(request, deadline);
             Ok(terminal::verdict(&verdict, started.elapsed(), as_json))
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hallpass_core::Configuration;
-use hallpass_core::configuration::Error;
+use hallpass_core::configuration::{DEFAULT_PATH, Error};
 
 /// Answers servers by the sessions and accounts of a web site
 ///
@@ -30,7 +30,7 @@ impl Options {
     /// Reads the configuration of every site.
     pub fn configurations(&self) -> Result<Vec<Configuration>, Error> {
         match self.config.as_slice() {
-            [] => Configuration::load(&Configuration::find(None)).map(|only| vec![only]),
+            [] => Configuration::load(DEFAULT_PATH.as_ref()).map(|only| vec![only]),
             paths => paths.iter().map(|path| Configuration::load(path)).collect(),
         }
     }

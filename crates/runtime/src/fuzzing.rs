@@ -7,18 +7,18 @@
     clippy::unwrap_used
 )]
 
-use crate::conversation::Framing;
+use crate::Framing;
 use crate::lines::{Decoder, LONGEST};
-use crate::via::wire::{read_question, read_verdict, write_question, write_verdict};
+use crate::via::wire::{read_request, read_verdict, write_request, write_verdict};
 
 /// Questions and verdicts between a program and the daemon: what is read is written as it was.
 pub fn wire(input: &[u8]) {
-    if let Ok(asked) = read_question(input) {
-        let write = |asked: &crate::via::wire::Asked| {
-            write_question(&asked.request, &asked.host, asked.ignore_case, asked.time)
+    if let Ok(asked) = read_request(input) {
+        let write = |asked: &crate::via::wire::RemoteRequest| {
+            write_request(&asked.request, &asked.host, asked.ignore_case, asked.time)
         };
         let written = write(&asked);
-        let again = read_question(&written).expect("what is written is read");
+        let again = read_request(&written).expect("what is written is read");
         assert_eq!(write(&again), written);
         assert_eq!(format!("{again:?}"), format!("{asked:?}"));
     }

@@ -1,33 +1,36 @@
-//! What every Hallpass program shares: the command line, the log, and deadlines.
+//! Holds the parts that every Hallpass program shares: command line, log, deadlines, and the ways to
+//! ask about a site.
+//!
+//! | a program | uses |
+//! |---|---|
+//! | that its host starts for one question | [`OneShot`] |
+//! | that its host keeps running | [`Helper`] and [`converse`] |
+//! | that asks by itself | [`SiteClient`] |
 #![forbid(unsafe_code)]
 
-mod alarm;
+mod buffer;
+
 mod command_line;
-mod conditions;
 mod conversation;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod growing;
-mod harden;
-mod input;
+mod helper;
 pub mod lines;
 pub mod log;
+mod one_shot;
 mod paths;
-mod site;
-mod terminate;
+mod process;
+mod site_client;
 pub mod via;
-mod worker;
 
-pub use self::alarm::exit_after;
-pub use self::command_line::CommandLine;
-pub use self::conditions::{ConditionArguments, permission};
-pub use self::conversation::{Framing, Helper, converse};
-pub use self::growing::{append, drop_front};
-pub use self::harden::harden;
-pub use self::input::{read_from_until, read_until};
+pub use self::buffer::{append, drop_front, read_from_until, read_until};
+pub use self::command_line::{
+    CONFIG_VARIABLE, CommandLine, ConditionArguments, permission, print_usage,
+};
+pub use self::conversation::{Framing, Handler, converse};
+pub use self::helper::Helper;
 pub use self::log::Log;
+pub use self::one_shot::{ExitCodes, OneShot};
 pub use self::paths::for_paths;
-pub use self::site::{Open, Site, Source, no_sessions};
-pub use self::terminate::on_terminate;
-pub use self::via::{Asker, ask_once};
-pub use self::worker::Worker;
+pub use self::process::{exit_after, harden, on_terminate};
+pub use self::site_client::{SiteClient, no_sessions};

@@ -1,4 +1,4 @@
-//! Lines, for the hosts that ask a question a line.
+//! Splits the input of hosts that ask a question a line.
 
 use zeroize::Zeroizing;
 
@@ -6,19 +6,19 @@ use crate::append;
 use crate::conversation::Framing;
 
 /// The longest line that is kept, in bytes: more than Squid makes of the largest Cookie header that
-/// it takes, all of it escaped.
+/// it accepts, with every byte escaped.
 pub const LONGEST: usize = 256 * 1024;
 
-/// A line, without its end.
+/// A line, without its line end.
 pub struct Line {
-    /// Its bytes, or the first [`LONGEST`] of them.
+    /// Its first [`LONGEST`] bytes.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Whether these are all.
+    /// Whether the line has no more bytes.
     pub whole: bool,
 }
 
 impl Line {
-    /// Takes a carriage return off its end, for hosts that may end their lines so.
+    /// Removes a carriage return from its end, for hosts that may end their lines with CR LF.
     pub fn drop_return(&mut self) {
         if self.bytes.last() == Some(&b'\r') {
             self.bytes.pop();
@@ -26,7 +26,7 @@ impl Line {
     }
 }
 
-/// Puts lines together from bytes that come in pieces of any size.
+/// Assembles lines from bytes that come in pieces of any size.
 #[derive(Default)]
 pub struct Decoder {
     line: Zeroizing<Vec<u8>>,

@@ -1,16 +1,17 @@
-//! The log: one line a decision, and what else the administrator should know. Never a secret.
+//! Writes the log: one line a decision, and messages for the operator. Never a secret.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::net::IpAddr;
 use std::os::unix::net::UnixDatagram;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use hallpass_core::Verdict;
 use hallpass_core::configuration::{self, LogFormat, LogLevel, LogTarget};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// Where a program's log goes, and how it looks.
+/// The log of a program.
 #[derive(Debug)]
 pub struct Log {
     program: &'static str,
@@ -34,12 +35,12 @@ pub struct Decision<'a> {
     pub took: Duration,
 }
 
-/// The way by which a question came to a program that has several.
+/// The endpoint at which a request came in, in a program that has several.
 #[derive(Debug)]
 pub struct Through<'a> {
-    /// The way's stable word.
+    /// The endpoint's stable word.
     pub door: &'static str,
-    /// The program that asked, where it says.
+    /// The program that asked, if it says so.
     pub host: Option<&'a str>,
 }
 
@@ -56,7 +57,7 @@ impl Log {
         let socket = path.and_then(|path| {
             let socket = UnixDatagram::unbound().ok()?;
             socket.connect(path).ok()?;
-            // A log that is not read must not hold up an answer.
+            // A log that is not read must not delay an answer.
             socket.set_nonblocking(true).ok()?;
             Some(socket)
         });
@@ -71,22 +72,22 @@ impl Log {
         log
     }
 
-    /// Something is broken.
+    /// Logs that something is broken.
     pub fn error(&self, message: &str) {
         self.message(LogLevel::Error, message);
     }
 
-    /// Something may soon be broken, or is not as safe as it could be.
+    /// Logs that something may soon be broken, or is not as safe as it could be.
     pub fn warning(&self, message: &str) {
         self.message(LogLevel::Warning, message);
     }
 
-    /// A start, a stop, or something of that weight.
+    /// Logs an event such as a start or a stop.
     pub fn info(&self, message: &str) {
         self.message(LogLevel::Info, message);
     }
 
-    /// What helps to find out why.
+    /// Logs a detail that helps to find a cause.
     pub fn debug(&self, message: &str) {
         self.message(LogLevel::Debug, message);
     }
@@ -97,12 +98,12 @@ impl Log {
         }
     }
 
-    /// A decision.
+    /// Logs a decision.
     pub fn decision(&self, decision: &Decision<'_>) {
         self.decide(decision, None);
     }
 
-    /// A decision on a question that came by one of several ways.
+    /// Logs a decision on a request at one of several endpoints.
     pub fn decision_through(&self, decision: &Decision<'_>, through: &Through<'_>) {
         self.decide(decision, Some(through));
     }
@@ -141,7 +142,7 @@ impl Log {
                 fields.push(("host", Field::Text(beginning(host))));
             }
         }
-        // Microseconds are as fine as anybody reads.
+        // No finer than microseconds.
         let milliseconds = decision.took.as_micros() as f64 / 1000.0;
         fields.push(("ms", Field::Number(milliseconds)));
         let cause = match decision.verdict {
@@ -155,7 +156,7 @@ impl Log {
     }
 
     fn write(&self, level: LogLevel, fields: &[(&str, Field<'_>)]) {
-        let now = humantime::format_rfc3339_millis(SystemTime::now());
+        let now = format!("{:.3}", Timestamp::now());
         let mut line = String::with_capacity(256);
         // Writing into a string cannot fail.
         let _ = match (self.settings.format, &self.socket) {
@@ -185,31 +186,31 @@ impl Log {
                 std::io::stderr().write(line.as_bytes())
             }
         };
-        // There is nowhere left to say that the log cannot be written.
+        // Ignore a failed write: there is nowhere left to report it.
         drop(sent);
     }
 }
 
-/// As much of `name` as is written.
+/// The part of `name` that is logged.
 fn beginning(name: &str) -> &str {
     let end = name.char_indices().nth(LONGEST_NAME).map(|(end, _)| end);
     end.and_then(|end| name.get(..end)).unwrap_or(name)
 }
 
-/// What a field of a line holds.
+/// The value of a field of a line.
 enum Field<'a> {
     /// A sentence.
     Message(&'a str),
     Number(f64),
-    /// Whatever somebody sent.
+    /// Text from outside.
     Text(&'a str),
-    /// One of our own words, or an address.
+    /// One of the stable words, or an address.
     Word(&'a str),
 }
 
-fn json(now: &impl Display, level: LogLevel, program: &str, fields: &[(&str, Field<'_>)]) -> Value {
+fn json(now: &str, level: LogLevel, program: &str, fields: &[(&str, Field<'_>)]) -> Value {
     let mut object = Map::new();
-    object.insert("time".to_owned(), now.to_string().into());
+    object.insert("time".to_owned(), now.into());
     object.insert("level".to_owned(), word(level).into());
     object.insert("program".to_owned(), program.into());
     for (key, field) in fields {
@@ -222,8 +223,8 @@ fn json(now: &impl Display, level: LogLevel, program: &str, fields: &[(&str, Fie
     Value::Object(object)
 }
 
-/// `key=value` pairs: what somebody sent in quotes, with everything escaped that could end a line
-/// or a string.
+/// Writes `key=value` pairs. Text from outside is quoted, and every character escaped that could end
+/// the line or the quotes.
 fn text(line: &mut String, fields: &[(&str, Field<'_>)]) -> fmt::Result {
     for (position, (key, field)) in fields.iter().enumerate() {
         if position > 0 {
@@ -300,7 +301,7 @@ mod tests {
     #[test]
     fn json_is_an_object() {
         let fields = [("user", Field::Text("a\"\n")), ("ms", Field::Number(0.5))];
-        let line = json(&"now", LogLevel::Info, "hallpass", &fields).to_string();
+        let line = json("now", LogLevel::Info, "hallpass", &fields).to_string();
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["user"], "a\"\n");
         assert_eq!(object["level"], "info");

@@ -1,9 +1,10 @@
-//! Names of accounts that a host makes paths of, as Dovecot does with `home=/srv/mail/%u`.
+//! Checks the names of accounts for hosts that make paths of them, as Dovecot does with
+//! `home=/srv/mail/%u`.
 
 use hallpass_core::{Reason, Verdict};
 
-/// The verdict for a host that makes paths of names: an account is let in only if neither its name
-/// nor the one that was `typed` leads out of the directory that is meant for it.
+/// The verdict for a host that makes paths of names: an account is granted only if neither its name
+/// nor the one that was `typed` leads out of its own directory.
 #[must_use]
 pub fn for_paths(verdict: Verdict, typed: Option<&str>) -> Verdict {
     match &verdict {
@@ -16,8 +17,8 @@ pub fn for_paths(verdict: Verdict, typed: Option<&str>) -> Verdict {
     }
 }
 
-/// Whether a path that ends with `name` ends with one directory more than without. The parts before
-/// and after an `@` count for themselves, since hosts split names there (Dovecot's `%n` and `%d`).
+/// Whether `name` is one component of a path. The parts before and after an `@` are looked at each,
+/// because hosts split names there (Dovecot's `%n` and `%d`).
 fn names_one_directory(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(['/', '\0'])

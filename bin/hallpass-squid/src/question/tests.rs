@@ -2,16 +2,16 @@ use hallpass_runtime::ConditionArguments;
 
 use super::*;
 
-fn basic(client: bool) -> Asked {
-    Asked::Basic {
+fn basic(client: bool) -> Kind {
+    Kind::Basic {
         client,
         conditions: ConditionArguments::default(),
     }
 }
 
-fn session(login: bool, concurrency: bool, client: bool) -> Asked {
+fn session(login: bool, concurrency: bool, client: bool) -> Kind {
     let external = external(concurrency, client);
-    Asked::Session { login, external }
+    Kind::Session { login, external }
 }
 
 fn external(concurrency: bool, client: bool) -> External {
@@ -29,17 +29,17 @@ fn line(bytes: &[u8]) -> Line {
 }
 
 /// Channel, and question or reason; `None` for what is malformed.
-fn read(asked: &Asked, bytes: &[u8]) -> (Option<u32>, Option<Result<Request, Reason>>) {
+fn read(kind: &Kind, bytes: &[u8]) -> (Option<u32>, Option<Result<Request, Reason>>) {
     let line = line(bytes);
-    let Ok((channel, rest)) = channel(asked, &line) else {
+    let Ok((channel, rest)) = channel(kind, &line) else {
         return (None, None);
     };
-    let input = Input::parse(asked, rest).ok();
+    let input = Input::parse(kind, rest).ok();
     let cookie = Cookie {
         name: "sessionid",
         reader: cookie::Reader::Django,
     };
-    (channel, input.map(|input| input.question(Some(cookie))))
+    (channel, input.map(|input| input.request(Some(cookie))))
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn passwords_come_with_and_without_channel() {
 
 #[test]
 fn what_is_no_line_of_squids_is_malformed() {
-    for (asked, bytes, channel) in [
+    for (kind, bytes, channel) in [
         (basic(false), &b""[..], None),
         (basic(false), b"alice", None),
         (basic(false), b"alice secret more", None),
@@ -103,16 +103,16 @@ fn what_is_no_line_of_squids_is_malformed() {
         (basic(true), b"1 alice secret", None),
         (basic(true), b"alice secret localhost", None),
         (basic(true), b"alice secret 192.0.2.1 more", None),
-        (Asked::Group(external(false, false)), b"", None),
-        (Asked::Group(external(false, false)), b" editors", None),
-        (Asked::Group(external(true, false)), b"alice editors", None),
-        (Asked::Group(external(true, false)), b"7", None),
+        (Kind::Group(external(false, false)), b"", None),
+        (Kind::Group(external(false, false)), b" editors", None),
+        (Kind::Group(external(true, false)), b"alice editors", None),
+        (Kind::Group(external(true, false)), b"7", None),
         (session(false, true, false), b"sessionid=x", None),
-        (Asked::Group(external(false, true)), b"alice", None),
-        (Asked::Group(external(true, true)), b"3 alice", Some(3)),
+        (Kind::Group(external(false, true)), b"alice", None),
+        (Kind::Group(external(true, true)), b"3 alice", Some(3)),
         (session(false, false, true), b"sessionid=x", None),
     ] {
-        let (found, question) = read(&asked, bytes);
+        let (found, question) = read(&kind, bytes);
         assert!(question.is_none(), "{}", bytes.escape_ascii());
         assert_eq!(found, channel, "{}", bytes.escape_ascii());
     }
@@ -136,7 +136,7 @@ fn groups_are_the_words_of_the_acl() {
         ),
         (true, b"7 8 editors two%20words is:staff", Some(7), "8"),
     ] {
-        let (found, question) = read(&Asked::Group(external(concurrency, false)), bytes);
+        let (found, question) = read(&Kind::Group(external(concurrency, false)), bytes);
         assert_eq!(found, channel);
         let question = question.unwrap().unwrap();
         assert_eq!(question.name.as_deref(), Some(user));
@@ -154,15 +154,15 @@ fn nobody_is_in_no_group() {
         (b"alice", Reason::NotPermitted),
         (b"alice -", Reason::NotPermitted),
     ] {
-        let (_, question) = read(&Asked::Group(external(false, false)), bytes);
+        let (_, question) = read(&Kind::Group(external(false, false)), bytes);
         assert_eq!(question.unwrap().err(), Some(reason));
     }
 }
 
 #[test]
 fn sessions_are_found_among_the_cookies() {
-    let asked = session(false, false, true);
-    let (_, question) = read(&asked, b"a=b;%20sessionid=x%2Cy 2001:db8::1 editors");
+    let kind = session(false, false, true);
+    let (_, question) = read(&kind, b"a=b;%20sessionid=x%2Cy 2001:db8::1 editors");
     let question = question.unwrap().unwrap();
     let Credential::Session(token) = question.credential else {
         panic!("{:?}", question.credential)
@@ -170,20 +170,20 @@ fn sessions_are_found_among_the_cookies() {
     assert_eq!(token.expose(), b"x,y");
     assert_eq!(question.client.address, "2001:db8::1".parse().ok());
     assert_eq!(question.conditions.any.len(), 1);
-    let asked = session(false, false, false);
+    let kind = session(false, false, false);
     for bytes in [&b"sessionid=x"[..], b"sessionid=x -"] {
-        let (_, question) = read(&asked, bytes);
+        let (_, question) = read(&kind, bytes);
         assert_eq!(question.unwrap().unwrap().conditions, Conditions::default());
     }
     for bytes in [&b"- -"[..], b" -", b"sessionid -", b"other=x -", b"7 -"] {
-        let (_, question) = read(&asked, bytes);
+        let (_, question) = read(&kind, bytes);
         assert_eq!(question.unwrap().err(), Some(Reason::NoSession));
     }
 }
 
 #[test]
 fn a_session_is_asked_about_under_the_name_that_squid_has() {
-    let asked = session(true, false, false);
+    let kind = session(true, false, false);
     for (bytes, name) in [
         (
             &b"alice sessionid=x"[..],
@@ -192,13 +192,13 @@ fn a_session_is_asked_about_under_the_name_that_squid_has() {
         (b"zo%C3%AB sessionid=x -", ClaimedName::Named("zoë".into())),
         (b"- sessionid=x editors", ClaimedName::Nameless),
     ] {
-        let (_, question) = read(&asked, bytes);
+        let (_, question) = read(&kind, bytes);
         let question = question.unwrap().unwrap();
         assert_eq!(question.name, name);
         assert!(matches!(question.credential, Credential::Session(_)));
     }
     for bytes in [&b"sessionid=x"[..], b" sessionid=x", b"alice"] {
-        assert!(read(&asked, bytes).1.is_none(), "{}", bytes.escape_ascii());
+        assert!(read(&kind, bytes).1.is_none(), "{}", bytes.escape_ascii());
     }
 }
 
@@ -209,7 +209,7 @@ fn a_word_that_is_not_a_condition_is_malformed() {
         b"alice perm:",
         b"alice perm:shop.",
     ] {
-        let asked = Asked::Group(external(false, false));
-        assert!(read(&asked, bytes).1.is_none(), "{}", bytes.escape_ascii());
+        let kind = Kind::Group(external(false, false));
+        assert!(read(&kind, bytes).1.is_none(), "{}", bytes.escape_ascii());
     }
 }

@@ -2,7 +2,7 @@
 
 use hallpass_core::Request;
 use hallpass_core::configuration::Listener;
-use hallpass_runtime::via::wire::{self, Asked};
+use hallpass_runtime::via::wire::{self, RemoteRequest};
 use hyper::StatusCode;
 use hyper::body::Incoming;
 
@@ -22,15 +22,15 @@ pub async fn question(site: &Site, body: Incoming, at: &Listener) -> Answer {
         Ok(body) => body,
         Err(unread) => return not_read(unread),
     };
-    let Ok(asked) = wire::read_question(&body) else {
+    let Ok(remote) = wire::read_request(&body) else {
         return malformed(StatusCode::BAD_REQUEST);
     };
-    let Asked {
+    let RemoteRequest {
         request,
         host,
         ignore_case,
         time,
-    } = asked;
+    } = remote;
     let Request {
         name,
         credential,

@@ -55,7 +55,7 @@ use self::section::{Document, Section};
 pub use self::tickets::TicketSettings;
 pub use self::via::Via;
 
-/// Where the configuration is looked for when nothing else is said.
+/// The file that the programs read when neither `--config` nor `$HALLPASS_CONFIG` names one.
 pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
 
 /// The keys outside any table, and the tables.
@@ -139,16 +139,6 @@ pub enum Framework {
 }
 
 impl Configuration {
-    /// The file to read: `option` if given, else what `HALLPASS_CONFIG` names, else
-    /// [`DEFAULT_PATH`].
-    #[must_use]
-    pub fn find(option: Option<&Path>) -> PathBuf {
-        option.map_or_else(
-            || std::env::var_os("HALLPASS_CONFIG").map_or(DEFAULT_PATH.into(), PathBuf::from),
-            Path::to_path_buf,
-        )
-    }
-
     /// The name of the site's session cookie; `None` where only the site itself can tell, and is
     /// given the whole header: [`Credential::Cookies`].
     #[must_use]

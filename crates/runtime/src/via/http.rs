@@ -1,4 +1,4 @@
-//! One small request over a unix socket (RFC 9112), and its answer.
+//! Sends one small HTTP request over a unix socket, and reads its answer.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,29 +10,31 @@ use hallpass_core::Deadline;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use zeroize::Zeroizing;
 
-/// The longest answer that is read.
+/// The longest answer that is read, in bytes.
 const LONGEST: usize = 1 << 20;
-/// How long to wait for room in the queue of a daemon that has much to do.
-const BREATH: Duration = Duration::from_millis(2);
+/// The most headers that an answer may have.
+const MOST_HEADERS: usize = 32;
+/// The pause before another attempt to connect to a server whose queue is full.
+const QUEUE_PAUSE: Duration = Duration::from_millis(2);
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The status.
+    /// The status code.
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// The answer to `body`, posted to `path` at the socket `socket`.
+/// The answer to a `POST` of `body` to `path`, at the unix socket `socket`.
 ///
 /// # Errors
-/// What it comes to when there is none by `deadline`.
+/// When the server does not answer by `deadline`, or not with HTTP.
 pub fn post(socket: &Path, path: &str, body: &[u8], deadline: Deadline) -> io::Result<Answer> {
     exchange(socket, "POST", path, body, deadline)
 }
 
-/// As [`post`], without a body and by `GET`.
+/// As [`post`], by `GET` and without a body.
 ///
 /// # Errors
 /// As [`post`].
@@ -71,10 +73,11 @@ fn exchange(
     }
 }
 
-/// Connects by `deadline`, which a socket whose queue is full would not do by itself.
+/// Connects to the unix socket `socket` by `deadline`. The system alone would wait without end where
+/// the server's queue is full.
 ///
 /// # Errors
-/// What keeps it from connecting.
+/// Errors of connecting.
 pub fn connect(socket: &Path, deadline: Deadline) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(socket)?;
     loop {
@@ -87,7 +90,7 @@ pub fn connect(socket: &Path, deadline: Deadline) -> io::Result<UnixStream> {
                 stream.set_nonblocking(false)?;
                 return Ok(stream);
             }
-            Err(rustix::io::Errno::AGAIN) => thread::sleep(BREATH.min(left(deadline)?)),
+            Err(rustix::io::Errno::AGAIN) => thread::sleep(QUEUE_PAUSE.min(left(deadline)?)),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -101,30 +104,31 @@ fn left(deadline: Deadline) -> io::Result<Duration> {
     }
 }
 
-/// A whole answer, whose length is told or ends with the connection; `None` for anything else.
+/// A whole answer, whose body has the length that it states, or ends with the connection; `None` for
+/// anything else.
 fn parse(bytes: &[u8]) -> Option<Answer> {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(bytes.get(..end)?).ok()?;
-    let body = bytes.get(end + 4..)?;
-    let mut lines = head.split("\r\n");
-    let mut words = lines.next()?.split(' ');
-    let (version, status) = (words.next()?, words.next()?);
-    if !version.starts_with("HTTP/1.") || status.len() != 3 {
-        return None;
-    }
-    let mut length = None;
-    for line in lines {
-        let (name, value) = line.split_once(':')?;
-        if name.eq_ignore_ascii_case("transfer-encoding") {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    let end = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) | Err(_) => return None,
+    };
+    // httparse accepts Latin-1, which hallpassd does not send.
+    std::str::from_utf8(bytes.get(..end)?).ok()?;
+    let body = bytes.get(end..)?;
+    for header in head.headers.iter() {
+        if header.name.eq_ignore_ascii_case("transfer-encoding") {
             return None;
         }
-        if name.eq_ignore_ascii_case("content-length") {
-            length = Some(value.trim().parse::<usize>().ok()?);
+        if header.name.eq_ignore_ascii_case("content-length") {
+            let length: usize = std::str::from_utf8(header.value).ok()?.parse().ok()?;
+            if length != body.len() {
+                return None;
+            }
         }
     }
-    // Less than was told is no answer, and more is none of ours.
-    (length.unwrap_or(body.len()) == body.len()).then_some(Answer {
-        status: status.parse().ok()?,
+    Some(Answer {
+        status: head.code?,
         body: body.to_vec(),
     })
 }

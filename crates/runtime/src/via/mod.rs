@@ -1,6 +1,5 @@
-//! Asking a running daemon in place of the stores.
+//! Asks a running hallpassd in place of the stores.
 
-mod asker;
 pub mod http;
 pub mod wire;
 
@@ -9,36 +8,34 @@ use std::path::PathBuf;
 
 use hallpass_core::{Configuration, Deadline, Request, Unavailable, Verdict};
 
-pub use self::asker::{Asker, ask_once};
-
-/// The path of questions.
+/// The path of requests.
 pub const QUESTION: &str = "/question";
 
-/// A daemon that answers about a site.
+/// The hallpassd that answers for a site.
 #[derive(Clone, Debug)]
 pub struct Daemon {
     socket: PathBuf,
-    /// The path of the site's questions.
+    /// The path of the site's requests.
     path: String,
-    /// Whether nobody else is asked where it is not there.
+    /// Whether the stores are never asked instead.
     only: bool,
     ignore_case: bool,
     program: &'static str,
 }
 
-/// Why the daemon gave no verdict.
+/// Why hallpassd gave no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum NoVerdict {
-    /// What answers there is not a daemon, or another one.
+    /// The server at the socket is not hallpassd, or does not know the site.
     #[error("what answers at {0} is no hallpassd that knows this site: status {1}")]
     Foreign(String, u16),
-    /// It is not there, or hung up.
+    /// No server answered.
     #[error("asking hallpassd at {0}: {1}")]
     Silent(String, io::Error),
 }
 
 impl Daemon {
-    /// The daemon that `configuration` says is to be asked by `program`, if any.
+    /// The hallpassd that `configuration` names, to be asked by `program`; `None` without `via`.
     #[must_use]
     pub fn of(configuration: &Configuration, program: &'static str) -> Option<Self> {
         let via = configuration.via.as_ref()?;
@@ -55,13 +52,13 @@ impl Daemon {
         })
     }
 
-    /// The daemon's verdict on `request`, by `deadline`.
+    /// The verdict of hallpassd on `request`, by `deadline`.
     ///
     /// # Errors
-    /// [`NoVerdict`] where it gave none.
+    /// [`NoVerdict`] when it gave none.
     pub fn ask(&self, request: &Request, deadline: Deadline) -> Result<Verdict, NoVerdict> {
         let time = deadline.remaining();
-        let body = wire::write_question(request, self.program, self.ignore_case, time);
+        let body = wire::write_request(request, self.program, self.ignore_case, time);
         let socket = || self.socket.display().to_string();
         let answer = http::post(&self.socket, &self.path, &body, deadline)
             .map_err(|error| NoVerdict::Silent(socket(), error))?;
@@ -71,9 +68,9 @@ impl Daemon {
         }
     }
 
-    /// The daemon's verdict, or none where it gave none and somebody else may be asked, and there
-    /// still is time for it.
-    fn verdict(&self, request: &Request, deadline: Deadline) -> Option<Verdict> {
+    /// The verdict of hallpassd; `None` when it gave none, and there is the permission and the time
+    /// to ask the stores.
+    pub(crate) fn verdict(&self, request: &Request, deadline: Deadline) -> Option<Verdict> {
         match self.ask(request, deadline) {
             Ok(verdict) => Some(verdict),
             Err(error) if self.only || deadline.passed() => {

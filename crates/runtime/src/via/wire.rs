@@ -1,5 +1,5 @@
-//! A question and its verdict, as a program and the daemon write them to each other: JSON objects,
-//! their secrets in base64, since they may be no text.
+//! Encodes requests and verdicts between the programs and hallpassd: JSON objects, with secrets in
+//! base64, because they may not be text.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,16 +13,16 @@ use hallpass_core::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// What is asked, by whom, and how long there is to answer it.
+/// A request of a program to hallpassd.
 #[derive(Debug)]
-pub struct Asked {
-    /// The question.
+pub struct RemoteRequest {
+    /// The request.
     pub request: Request,
     /// The program that asks.
     pub host: String,
-    /// Whether the case of names counts for nothing, as it does for XMPP servers.
+    /// Whether names are compared without regard to case, as XMPP servers do.
     pub ignore_case: bool,
-    /// How long there is.
+    /// The time until the program's deadline.
     pub time: Duration,
 }
 
@@ -33,7 +33,7 @@ struct Message {
     milliseconds: u64,
     ignore_case: bool,
     name: Claimed,
-    credential: Shown,
+    credential: Presented,
     any: Vec<Required>,
     all: Vec<Required>,
     wants_groups: bool,
@@ -51,7 +51,7 @@ enum Claimed {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Shown {
+enum Presented {
     Password(Zeroizing<String>),
     Session(Zeroizing<String>),
     Cookies(Zeroizing<String>),
@@ -81,18 +81,18 @@ enum Answer {
         session: Option<String>,
         expires: Option<u64>,
     },
-    /// The reason's word, and after a space its detail.
+    /// The reason's word, and after a blank its detail, if any.
     Denied(String),
     Unavailable(String),
 }
 
-/// What is no message of ours.
+/// The bytes are not a message of this protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Writes a question.
+/// Writes a request.
 #[must_use]
-pub fn write_question(
+pub fn write_request(
     request: &Request,
     host: &str,
     ignore_case: bool,
@@ -108,12 +108,12 @@ pub fn write_question(
             ClaimedName::Nameless => Claimed::Nameless,
         },
         credential: match &request.credential {
-            Credential::Password(password) => Shown::Password(secret(password)),
-            Credential::Session(token) => Shown::Session(secret(token)),
-            Credential::Cookies(header) => Shown::Cookies(secret(header)),
-            Credential::Ticket(ticket) => Shown::Ticket(secret(ticket)),
-            Credential::Token(token) => Shown::Token(secret(token)),
-            Credential::Vouched => Shown::Vouched,
+            Credential::Password(password) => Presented::Password(secret(password)),
+            Credential::Session(token) => Presented::Session(secret(token)),
+            Credential::Cookies(header) => Presented::Cookies(secret(header)),
+            Credential::Ticket(ticket) => Presented::Ticket(secret(ticket)),
+            Credential::Token(token) => Presented::Token(secret(token)),
+            Credential::Vouched => Presented::Vouched,
         },
         any: required(&request.conditions.any),
         all: required(&request.conditions.all),
@@ -123,16 +123,16 @@ pub fn write_question(
         forwarded_for: request.client.forwarded_for.clone(),
     };
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
-    // Nothing in it is what JSON cannot write, and a vector takes everything.
+    // Neither the values nor a vector can fail.
     drop(serde_json::to_writer(&mut *bytes, &message));
     bytes
 }
 
-/// Reads a question.
+/// Reads a request.
 ///
 /// # Errors
 /// [`Malformed`].
-pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
+pub fn read_request(bytes: &[u8]) -> Result<RemoteRequest, Malformed> {
     let message: Message = serde_json::from_slice(bytes).map_err(|_| Malformed)?;
     let secret = |text: &Zeroizing<String>| {
         let bytes = STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
@@ -141,12 +141,12 @@ pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
             .map_err(|_| Malformed)
     };
     let credential = match &message.credential {
-        Shown::Password(password) => Credential::Password(secret(password)?),
-        Shown::Session(token) => Credential::Session(secret(token)?),
-        Shown::Cookies(header) => Credential::Cookies(secret(header)?),
-        Shown::Ticket(ticket) => Credential::Ticket(secret(ticket)?),
-        Shown::Token(token) => Credential::Token(secret(token)?),
-        Shown::Vouched => Credential::Vouched,
+        Presented::Password(password) => Credential::Password(secret(password)?),
+        Presented::Session(token) => Credential::Session(secret(token)?),
+        Presented::Cookies(header) => Credential::Cookies(secret(header)?),
+        Presented::Ticket(ticket) => Credential::Ticket(secret(ticket)?),
+        Presented::Token(token) => Credential::Token(secret(token)?),
+        Presented::Vouched => Credential::Vouched,
     };
     let request = Request {
         name: match message.name {
@@ -165,7 +165,7 @@ pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
             forwarded_for: message.forwarded_for,
         },
     };
-    Ok(Asked {
+    Ok(RemoteRequest {
         request,
         host: message.host,
         ignore_case: message.ignore_case,
@@ -173,7 +173,7 @@ pub fn read_question(bytes: &[u8]) -> Result<Asked, Malformed> {
     })
 }
 
-/// Writes a verdict. How a session was read is not told.
+/// Writes a verdict, without how a session was decoded.
 #[must_use]
 pub fn write_verdict(verdict: &Verdict) -> String {
     let answer = match verdict {
@@ -197,7 +197,7 @@ pub fn write_verdict(verdict: &Verdict) -> String {
         }),
         Verdict::Unavailable(unavailable) => Answer::Unavailable(unavailable.to_string()),
     };
-    // Nothing in it is what JSON cannot write.
+    // The values cannot fail.
     serde_json::to_string(&answer).unwrap_or_default()
 }
 
@@ -295,13 +295,13 @@ mod tests {
                     forwarded_for: None,
                 },
             };
-            let bytes = write_question(&request, "test", true, Duration::from_millis(1500));
-            let asked = read_question(&bytes).unwrap();
+            let bytes = write_request(&request, "test", true, Duration::from_millis(1500));
+            let remote = read_request(&bytes).unwrap();
             // Debug shows no secret, so those are compared by writing them again.
-            assert_eq!(format!("{:?}", asked.request), format!("{request:?}"));
-            assert_eq!((asked.host.as_str(), asked.ignore_case), ("test", true));
-            assert_eq!(asked.time, Duration::from_millis(1500));
-            let again = write_question(&asked.request, "test", true, asked.time);
+            assert_eq!(format!("{:?}", remote.request), format!("{request:?}"));
+            assert_eq!((remote.host.as_str(), remote.ignore_case), ("test", true));
+            assert_eq!(remote.time, Duration::from_millis(1500));
+            let again = write_request(&remote.request, "test", true, remote.time);
             assert_eq!(again, bytes);
         }
     }
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_message() {
+    fn anything_else_is_malformed() {
         for text in [
             "",
             "{}",
@@ -347,13 +347,13 @@ mod tests {
             "{\"granted\": {\"name\": \"alice\"}}",
             "{\"denied\": \"inactive\", \"unavailable\": \"x\"}",
             "<html>",
-            // A question that does not say whether its host has a name.
+            // A request that does not say whether its host has a name.
             r#"{"host":"x","milliseconds":1,"ignore_case":false,"credential":{"session":"eA=="},
                 "any":[],"all":[],"wants_groups":false,"address":null,"browser":null,
                 "forwarded_for":null}"#,
         ] {
             assert_eq!(read_verdict(text.as_bytes()), Err(Malformed), "{text}");
-            assert_eq!(read_question(text.as_bytes()).err(), Some(Malformed));
+            assert_eq!(read_request(text.as_bytes()).err(), Some(Malformed));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a line asks.
+//! Decodes the question of a line.
 
 use std::net::IpAddr;
 
@@ -11,29 +11,29 @@ use hallpass_runtime::lines::Line;
 use zeroize::Zeroizing;
 
 use crate::line;
-use crate::options::{Asked, External};
+use crate::{External, Kind};
 
-/// What Squid writes where there is nothing, also for an acl line that has no words.
+/// What Squid writes for an absent value, and for an acl line without words.
 const NOTHING: &str = "-";
 
 /// Why a line is not a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It is not what Squid writes.
+    /// Squid does not write such a line.
     Line,
     /// A word of the acl line in squid.conf is not a condition.
     Condition(InvalidCondition),
 }
 
-/// A line, read.
+/// The question of a line.
 pub struct Input {
     subject: Subject,
     conditions: Conditions,
-    /// The client's address, where the line tells it.
+    /// The client's address, if the line holds it.
     pub client: Option<IpAddr>,
 }
 
-/// Whom a line is about.
+/// The account that a line is about.
 enum Subject {
     Name(String),
     Password {
@@ -47,23 +47,23 @@ enum Subject {
     },
 }
 
-/// The channel that a line came by, for its answer, and what follows it.
+/// Splits a line into its channel, which its answer needs, and the rest.
 ///
-/// In an access list the number of words says nothing, and a user may be called 7: so there it must
-/// be known whether there are channels.
+/// The lines of an access list may have any number of words, and a user may be called 7: so the
+/// command line must say whether they have channels.
 ///
 /// # Errors
-/// [`Malformed`] when there must be a channel, and is none.
-pub fn channel<'a>(asked: &Asked, line: &'a Line) -> Result<(Option<u32>, &'a [u8]), Malformed> {
+/// [`Malformed`] when a channel is missing.
+pub fn channel<'a>(kind: &Kind, line: &'a Line) -> Result<(Option<u32>, &'a [u8]), Malformed> {
     let split = || line::split_channel(&line.bytes);
-    let split = match asked {
-        Asked::Basic { client, .. } => {
+    let split = match kind {
+        Kind::Basic { client, .. } => {
             let blanks = line.bytes.iter().filter(|byte| **byte == b' ').count();
             let one_more = blanks > 1 + usize::from(*client);
             one_more.then(split).flatten()
         }
-        Asked::Group(External { concurrency, .. })
-        | Asked::Session {
+        Kind::Group(External { concurrency, .. })
+        | Kind::Session {
             external: External { concurrency, .. },
             ..
         } => match concurrency {
@@ -75,20 +75,20 @@ pub fn channel<'a>(asked: &Asked, line: &'a Line) -> Result<(Option<u32>, &'a [u
 }
 
 impl Input {
-    /// Reads `rest`, a line without its channel.
-    pub fn parse(asked: &Asked, rest: &[u8]) -> Result<Self, Malformed> {
+    /// Parses `rest`, a line without its channel.
+    pub fn parse(kind: &Kind, rest: &[u8]) -> Result<Self, Malformed> {
         let words = line::words(rest).ok_or(Malformed::Line)?;
         let mut words = words.into_iter().map(line::unescape);
         let mut next = || words.next().ok_or(Malformed::Line);
         let first = next()?;
-        let (subject, tells_client) = match asked {
-            Asked::Basic { client, .. } => {
+        let (subject, tells_client) = match kind {
+            Kind::Basic { client, .. } => {
                 let (name, password) = (text(&first), Secret::new(text(&next()?)));
                 (Subject::Password { name, password }, *client)
             }
-            Asked::Group(_) if first.is_empty() => return Err(Malformed::Line),
-            Asked::Group(external) => (Subject::Name(text(&first)), external.client),
-            Asked::Session { login, external } => {
+            Kind::Group(_) if first.is_empty() => return Err(Malformed::Line),
+            Kind::Group(external) => (Subject::Name(text(&first)), external.client),
+            Kind::Session { login, external } => {
                 let (login, cookies) = match login {
                     true => (claimed(&first)?, next()?),
                     false => (ClaimedName::Nameless, first),
@@ -101,10 +101,10 @@ impl Input {
         } else {
             None
         };
-        let conditions = match asked {
-            Asked::Basic { .. } if words.len() > 0 => return Err(Malformed::Line),
-            Asked::Basic { conditions, .. } => conditions.clone().into(),
-            Asked::Group(_) | Asked::Session { .. } => Conditions {
+        let conditions = match kind {
+            Kind::Basic { .. } if words.len() > 0 => return Err(Malformed::Line),
+            Kind::Basic { conditions, .. } => conditions.clone().into(),
+            Kind::Group(_) | Kind::Session { .. } => Conditions {
                 any: listed(&words.map(|word| text(&word)).collect::<Vec<_>>())?,
                 all: Vec::new(),
             },
@@ -116,7 +116,7 @@ impl Input {
         })
     }
 
-    /// The name that it holds, for the log.
+    /// The name in it, for the log.
     pub fn user(&self) -> Option<&str> {
         match &self.subject {
             Subject::Name(name) | Subject::Password { name, .. } => Some(name),
@@ -124,18 +124,18 @@ impl Input {
         }
     }
 
-    /// The question, by the site's session cookie, where its name is known.
+    /// The request, with the credential in the site's session cookie where the cookie's name is known.
     ///
     /// # Errors
-    /// The reason, where the answer is no without a question.
-    pub fn question(self, session_cookie: Option<Cookie<'_>>) -> Result<Request, Reason> {
+    /// The reason of a denial that needs no request.
+    pub fn request(self, session_cookie: Option<Cookie<'_>>) -> Result<Request, Reason> {
         let (name, credential) = match self.subject {
             Subject::Password { name, password } => {
                 (ClaimedName::Named(name), Credential::Password(password))
             }
-            // Nobody has logged in.
+            // The client has not logged in.
             Subject::Name(name) if name == NOTHING => return Err(Reason::UnknownUser),
-            // In any of no groups is nobody.
+            // No account is in one of no groups.
             Subject::Name(_) if self.conditions.any.is_empty() => return Err(Reason::NotPermitted),
             Subject::Name(name) => (ClaimedName::Named(name), Credential::Vouched),
             Subject::Visitor { login, cookies } => {
@@ -151,7 +151,7 @@ impl Input {
     }
 }
 
-/// The client's address; none where Squid knows none.
+/// The client's address; `None` where Squid does not know it.
 fn address(word: &[u8]) -> Result<Option<IpAddr>, Malformed> {
     let word = text(word);
     if word == NOTHING {
@@ -160,7 +160,7 @@ fn address(word: &[u8]) -> Result<Option<IpAddr>, Malformed> {
     word.parse().map(Some).map_err(|_| Malformed::Line)
 }
 
-/// The name that Squid has authenticated; none where it has not asked for one.
+/// The name that Squid has authenticated; nameless where it has not asked for one.
 fn claimed(word: &[u8]) -> Result<ClaimedName, Malformed> {
     match word {
         b"" => Err(Malformed::Line),
@@ -169,7 +169,7 @@ fn claimed(word: &[u8]) -> Result<ClaimedName, Malformed> {
     }
 }
 
-/// What the words of an acl line ask for.
+/// The requirements in the words of an acl line.
 fn listed(words: &[String]) -> Result<Vec<Requirement>, Malformed> {
     if words == [NOTHING] {
         return Ok(Vec::new());
@@ -178,7 +178,7 @@ fn listed(words: &[String]) -> Result<Vec<Requirement>, Malformed> {
     listed.map_err(Malformed::Condition)
 }
 
-/// Browsers send UTF-8, and old clients Latin-1: bytes that are not the one are the other.
+/// Decodes UTF-8, which browsers send, and else Latin-1, which old clients send.
 fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
