@@ -1,7 +1,7 @@
 //! PostgreSQL, and poolers of connections to it, in its own protocol.
 
+mod channel_binding;
 mod connection;
-mod endpoint;
 mod error;
 mod parameter;
 pub(crate) mod value;
