@@ -1,4 +1,4 @@
-//! The statements that make a user who may read what is needed, and nothing else.
+//! Writes the statements that make a user who may read what is needed, and nothing else.
 
 use super::{Location, Servers};
 use crate::Address;

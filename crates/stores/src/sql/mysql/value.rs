@@ -1,4 +1,4 @@
-//! Values as MySQL and MariaDB take and give them.
+//! Converts values to and from those of MySQL and MariaDB.
 
 use mysql_async::Column;
 use mysql_async::consts::ColumnType;

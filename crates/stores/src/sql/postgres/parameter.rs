@@ -1,4 +1,4 @@
-//! Values as PostgreSQL takes them.
+//! Binds values in the forms that PostgreSQL takes.
 //!
 //! It gives every parameter a type, and a value must be of that type where other databases compare
 //! whatever they are given. Here a value that cannot be of the type equals nothing, so that the

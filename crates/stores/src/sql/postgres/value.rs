@@ -1,4 +1,4 @@
-//! Values as PostgreSQL gives them: in the binary form of their types (src/backend/utils/adt in
+//! Reads values as PostgreSQL gives them: in the binary form of their types (src/backend/utils/adt in
 //! PostgreSQL 15, the `*send` functions).
 
 use std::time::{Duration, UNIX_EPOCH};
