@@ -1,4 +1,4 @@
-//! Where a server listens.
+//! Says where a server listens, and resolves the names of hosts by a deadline.
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,6 @@
-//! Small files whose names come from outside: sessions that a site keeps as files. Such a name is
-//! as good as a session, so what is wrong with a file is said of its directory alone.
+//! Reads small files whose names come from outside: sessions that a site keeps as files.
+//!
+//! Such a name is as good as a session, so messages name the directory alone.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -278,7 +279,7 @@ fn failed(path: &Path, error: &io::Error) -> Unavailable {
 }
 
 fn unreadable(what: &str, error: &io::Error) -> Unavailable {
-    let mend = match error.kind() {
+    let fix = match error.kind() {
         io::ErrorKind::PermissionDenied => format!(
             "; the user that this program runs as (id {}) must be able to read it and to enter \
              its directories",
@@ -287,5 +288,5 @@ fn unreadable(what: &str, error: &io::Error) -> Unavailable {
         io::ErrorKind::NotFound => "; is this where the site keeps its files?".to_owned(),
         _ => String::new(),
     };
-    Unavailable::new(format!("cannot read {what}: {error}{mend}"))
+    Unavailable::new(format!("cannot read {what}: {error}{fix}"))
 }

@@ -1,4 +1,4 @@
-//! TLS, for whatever store speaks it.
+//! Sets up TLS for every store that speaks it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,19 +1,15 @@
 //! One small request over a unix socket (RFC 9112), and its answer.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use hallpass_core::Deadline;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+pub use hallpass_core::connect_unix as connect;
 use zeroize::Zeroizing;
 
 /// The longest answer that is read.
 const LONGEST: usize = 1 << 20;
-/// How long to wait for room in the queue of a daemon that has much to do.
-const BREATH: Duration = Duration::from_millis(2);
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,29 +63,6 @@ fn exchange(
             Ok(_) => return Err(ErrorKind::InvalidData.into()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Connects by `deadline`, which a socket whose queue is full would not do by itself.
-///
-/// # Errors
-/// What keeps it from connecting.
-pub fn connect(socket: &Path, deadline: Deadline) -> io::Result<UnixStream> {
-    let address = SocketAddrUnix::new(socket)?;
-    loop {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let stream =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        match rustix::net::connect(&stream, &address) {
-            Ok(()) => {
-                let stream = UnixStream::from(stream);
-                stream.set_nonblocking(false)?;
-                return Ok(stream);
-            }
-            Err(rustix::io::Errno::AGAIN) => thread::sleep(BREATH.min(left(deadline)?)),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
         }
     }
 }

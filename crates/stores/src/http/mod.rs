@@ -1,4 +1,4 @@
-//! The site itself, asked by HTTP where its store cannot be read.
+//! Asks the site itself by HTTP, where its store cannot be read.
 
 mod transport;
 mod url;

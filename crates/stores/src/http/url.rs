@@ -1,4 +1,4 @@
-//! Where a page is.
+//! Parses the URL of a page.
 
 use std::fmt;
 use std::str::FromStr;
