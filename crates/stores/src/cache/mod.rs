@@ -82,7 +82,7 @@ pub enum Store {
     Redis {
         /// Where they are, and what each of them has.
         servers: RedisServers,
-        /// Who logs in there; nobody where there is none.
+        /// Who logs in there; `None` where no login is needed.
         login: Option<Arc<Login>>,
         /// The number of the database.
         database: u32,

@@ -82,8 +82,8 @@ impl<P: Protocol> Server<P> {
         Ok(keys)
     }
 
-    /// Asks `query`, and does what is to be done `meanwhile`. A connection that ended while nobody
-    /// used it is replaced once, within the same deadline.
+    /// Asks `query`, and does what is to be done `meanwhile`. A connection that ended while it
+    /// was idle is replaced once, within the same deadline.
     pub(super) fn query(
         &mut self,
         query: &P::Query,

@@ -20,7 +20,7 @@ impl<'a> Changes<'a> {
     /// many rows it changed.
     ///
     /// # Errors
-    /// [`Unavailable`] when it cannot be run in time, or a value is none of its column's type.
+    /// [`Unavailable`] when it cannot be run in time, or a value is not of its column's type.
     pub fn execute(
         &mut self,
         statement: &str,
@@ -47,7 +47,7 @@ pub fn change<T, E>(
         queries: database.queries(deadline),
     })?;
     if made.is_ok() {
-        // Whoever asked has been told by now that nothing was changed: waiting for a lock may take
+        // The caller has been told by now that nothing was changed: waiting for a lock may take
         // longer than it was meant to.
         if deadline.passed() {
             return Err(Unavailable::new(

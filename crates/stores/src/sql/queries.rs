@@ -22,7 +22,7 @@ impl Queries<'_> {
     /// The rows that `statement` gives. Its parameters are named `:name`, and are given here
     /// with the colon; what is given and not named is left out. At most `limit` rows are read.
     ///
-    /// A value that is not of the type that the database compares it with, text that is no number
+    /// A value that is not of the type that the database compares it with, text that is not a number
     /// say, equals nothing: there are no rows then.
     ///
     /// # Errors

@@ -431,7 +431,7 @@ impl<D: Driver> Drop for Server<D> {
             && Handle::try_current().is_err()
         {
             let goodbye = async { tokio::time::timeout(GOODBYE, connection.close()).await };
-            // Whoever does not hear it sees the connection end.
+            // A server that does not hear it sees the connection end.
             let _ = runtime.block_on(goodbye);
         }
         // A resolver that does not answer is not waited for.

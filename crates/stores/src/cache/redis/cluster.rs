@@ -66,7 +66,7 @@ impl Node {
         self.server.some_keys(most, deadline)
     }
 
-    /// Asks the node at `to`, and whom that names, and so on.
+    /// Asks the node at `to`, then the one that it names, and so on.
     fn follow(
         &mut self,
         mut to: Redirection,

@@ -130,7 +130,7 @@ impl Driver for Mysql {
 
     async fn close(self) {
         if let Some(connection) = self.connection {
-            // Whoever does not hear it sees the connection end.
+            // A server that does not hear it sees the connection end.
             let _ = connection.disconnect().await;
         }
     }

@@ -16,7 +16,7 @@ pub(super) async fn connect(options: &ConnectOptions, address: &Address) -> Resu
         (_, mode) => {
             let client = options.tls.client().map_err(|error| error.to_string())?;
             match mode {
-                // Whoever says which certificates to trust trusts no server without one.
+                // With `ca`, a server without a certificate is not trusted.
                 TlsMode::Prefer if options.tls.ca.is_none() => Protection::Preferred(client),
                 _ => Protection::Required(client),
             }
@@ -24,7 +24,7 @@ pub(super) async fn connect(options: &ConnectOptions, address: &Address) -> Resu
     };
     match log_in(options, address, &protection).await {
         Ok(wire) => Ok(wire),
-        // What libpq goes on without TLS after. Nobody asked who the server is, so that
+        // libpq goes on without TLS after these. The operator did not ask who the server is, so
         // nothing is lost.
         Err(error)
             if matches!(protection, Protection::Preferred(_))

@@ -157,7 +157,7 @@ fn is_text(kind: &Type) -> bool {
     ) || kind.name() == "citext"
 }
 
-/// Whether a statement failed because a parameter is no value of its type, or because its
+/// Whether a statement failed because a parameter is not a value of its type, or because its
 /// characters cannot be in the database at all.
 pub(super) fn is_no_value(error: &Error, unchecked: bool) -> bool {
     match error.code() {

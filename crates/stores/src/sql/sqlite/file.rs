@@ -46,7 +46,7 @@ pub(super) struct Open {
     pub(super) busy: bool,
 }
 
-/// How a file was: whoever writes to it changes this.
+/// How a file was: each program that writes to it changes this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: (i64, i64),
@@ -92,7 +92,7 @@ impl Sqlite {
             return Ok(());
         }
         // An open file outlives its name: where a restored backup or a new deployment put another
-        // file there, the accounts in the old one are nobody's any more.
+        // file there, the accounts in the old one do not count any more.
         let metadata = std::fs::metadata(&self.path).map_err(|error| {
             self.open = None;
             Unavailable::new(format!(
@@ -119,7 +119,7 @@ impl Sqlite {
     }
 
     /// Whether SQLite knows of what gave the file another `stamp`. A database in WAL mode is
-    /// written to when many commits are moved into it, which is no change to SQLite.
+    /// written to when many commits are moved into it, which is not a change to SQLite.
     fn has_moved_on(&mut self, stamp: Stamp) -> Result<bool, Unavailable> {
         let Some(open) = &mut self.open else {
             return Err(self.closed());
@@ -158,7 +158,7 @@ impl Sqlite {
             self.open = Some(self.connect(file, stamp)?);
             self.opened = self.opened.wrapping_add(1);
         }
-        // Whoever will write waits for others who do before reading, and not between the two.
+        // A writer waits for other writers before it reads, and not between the two.
         let begin = match self.writable {
             true => "BEGIN IMMEDIATE",
             false => "BEGIN",
@@ -270,7 +270,7 @@ fn prepare(
     if let Some(longest) = longest.and_then(|longest| i32::try_from(longest).ok()) {
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest)?;
     }
-    // A quoted name that is no column must be an error. By default SQLite takes it for a string,
+    // A quoted name that is not a column must be an error. By default SQLite takes it for a string,
     // and a misspelt column in a configuration would then equal the name that a visitor types.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
