@@ -25,7 +25,7 @@ mod twins;
 mod verdict;
 mod verified;
 
-pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable};
+pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable, connect_unix};
 
 pub use self::account::{Account, Id};
 pub use self::authenticator::{

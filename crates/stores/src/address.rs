@@ -1,4 +1,4 @@
-//! Where a server listens.
+//! Says where a server listens, and resolves the names of hosts by a deadline.
 
 use std::fmt;
 use std::io;
@@ -48,7 +48,7 @@ pub(crate) fn resolve(host: &str, port: u16, deadline: Deadline) -> io::Result<V
         .name("resolver".to_owned())
         .spawn(move || {
             let found = (name.as_str(), port).to_socket_addrs();
-            // Nobody is there any more when it took too long.
+            // The receiver is gone when it took too long.
             let _ = sender.send(found.map(Iterator::collect::<Vec<_>>));
         })?;
     let found = receiver.recv_timeout(deadline.remaining()).map_err(|_| {

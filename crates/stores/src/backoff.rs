@@ -1,4 +1,4 @@
-//! When a server that failed is asked again.
+//! Decides when a server that failed is asked again.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
-//! Small files whose names come from outside: sessions that a site keeps as files. Such a name is
-//! as good as a session, so what is wrong with a file is said of its directory alone.
+//! Reads small files whose names come from outside: sessions that a site keeps as files.
+//!
+//! Such a name is as good as a session, so messages name the directory alone.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -22,7 +23,7 @@ const ATTEMPTS: u32 = 10;
 /// How long it is waited before that.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A file that somebody holds locked and that changed less than this ago may be in the middle of
+/// A file that another program holds locked and that changed less than this ago may be in the middle of
 /// the change.
 const SETTLED: Duration = Duration::from_millis(100);
 
@@ -41,11 +42,11 @@ pub struct File {
     pub bytes: Zeroizing<Vec<u8>>,
     /// When it was last written.
     pub modified: SystemTime,
-    /// The id of the user whom it belongs to. In a directory that everybody may write to, anybody
-    /// can put a file under any name that is free: PHP takes those of its own user and of root
+    /// The id of the user who owns it. In a directory that everybody may write to, any user can put
+    /// a file under any name that is free: PHP takes those of its own user and of root
     /// alone (`ps_files_open` in PHP 8.2's `ext/session/mod_files.c`).
     pub owner: u32,
-    /// Whether somebody else held an exclusive lock (`flock`) on it. PHP does, from the beginning
+    /// Whether another program held an exclusive lock (`flock`) on it. PHP does, from the beginning
     /// of a page to its end, and writes at the end of that time. So these bytes are what the page
     /// before left behind, whole; and where there are none, the page that runs may have just made
     /// the file.
@@ -125,7 +126,7 @@ impl Files {
     /// itself. `None` where there is no such file, and where there can be none: a name is neither
     /// empty nor `.` nor `..` and has neither a slash nor a NUL in it.
     ///
-    /// Nobody's lock is waited for, and nothing but a regular file is opened. A file that changes
+    /// No other program's lock is waited for, and nothing but a regular file is opened. A file that changes
     /// while it is read is read again, a few times.
     ///
     /// # Errors
@@ -155,7 +156,7 @@ impl Files {
             attempts += 1;
             match look {
                 Look::Whole(file) => return Ok(Some(file)),
-                // Whoever holds the lock may do so for long, and has not written for a while.
+                // The other program may hold the lock for long, and has not written for a while.
                 Look::Locked(file) if attempts >= ATTEMPTS || deadline.remaining() <= PAUSE => {
                     return Ok(Some(file));
                 }
@@ -210,7 +211,7 @@ fn is_name(name: &[u8]) -> bool {
 enum Look {
     /// The file changed meanwhile.
     Changed,
-    /// Somebody holds it locked, and may be in the middle of writing.
+    /// Another program holds it locked, and may be in the middle of writing.
     Locked(File),
     /// The file.
     Whole(File),
@@ -278,7 +279,7 @@ fn failed(path: &Path, error: &io::Error) -> Unavailable {
 }
 
 fn unreadable(what: &str, error: &io::Error) -> Unavailable {
-    let mend = match error.kind() {
+    let fix = match error.kind() {
         io::ErrorKind::PermissionDenied => format!(
             "; the user that this program runs as (id {}) must be able to read it and to enter \
              its directories",
@@ -287,5 +288,5 @@ fn unreadable(what: &str, error: &io::Error) -> Unavailable {
         io::ErrorKind::NotFound => "; is this where the site keeps its files?".to_owned(),
         _ => String::new(),
     };
-    Unavailable::new(format!("cannot read {what}: {error}{mend}"))
+    Unavailable::new(format!("cannot read {what}: {error}{fix}"))
 }

@@ -1,4 +1,4 @@
-//! A connection of which nothing takes longer than a [`Deadline`].
+//! Connects to servers and moves bytes, none of which takes longer than a [`Deadline`].
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -22,7 +22,7 @@ use crate::{Address, Deadline};
 const SLICE: Duration = Duration::from_millis(100);
 
 /// How long it is waited before a unix socket whose queue is full is tried again.
-const QUEUE_PAUSE: Duration = Duration::from_millis(5);
+const QUEUE_PAUSE: Duration = Duration::from_millis(2);
 
 /// A connection to a server.
 pub(crate) struct Stream {
@@ -139,9 +139,12 @@ fn connect_tcp(host: &str, port: u16, deadline: Deadline) -> io::Result<TcpStrea
     Err(last.unwrap_or_else(timed_out))
 }
 
-/// Connects to the unix socket at `path`. The system would wait without end where the queue is
-/// full of connections that the server does not take.
-fn connect_unix(path: &Path, deadline: Deadline) -> io::Result<UnixStream> {
+/// Connects to the unix socket at `path` by `deadline`. The system would wait without end where the
+/// queue is full of connections that the server does not take.
+///
+/// # Errors
+/// What the system says; `TimedOut` at `deadline`.
+pub fn connect_unix(path: &Path, deadline: Deadline) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     loop {

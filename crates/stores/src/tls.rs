@@ -1,4 +1,4 @@
-//! TLS, for whatever store speaks it.
+//! Sets up TLS for every store that speaks it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +70,7 @@ impl Tls {
             Some(ca) => certificates(ca)?,
             None => system_certificates()?,
         };
-        // Some systems trust certificates that nobody can read.
+        // Some systems trust certificates that cannot be read.
         trusted.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
         if trusted.is_empty() {
             let of = self.ca.as_ref().map(|ca| ca.display().to_string());
@@ -85,7 +85,7 @@ impl Tls {
     fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Verifier, Unavailable> {
         let full = self.mode == TlsMode::VerifyFull;
         if self.ca.is_none() && !full {
-            return Ok(Verifier::Anybody(Arc::clone(provider)));
+            return Ok(Verifier::Any(Arc::clone(provider)));
         }
         let trusted = self.trusted()?;
         let mut roots = RootCertStore::empty();
@@ -127,12 +127,12 @@ fn system_certificates() -> Result<Vec<CertificateDer<'static>>, Unavailable> {
     Ok(found.certs)
 }
 
-/// Whom a client takes for the server.
+/// Which servers a client trusts.
 #[derive(Debug)]
 enum Verifier {
-    /// Anybody: the connection is kept from those who listen, and from nobody else.
-    Anybody(Arc<CryptoProvider>),
-    /// Who has a certificate that is trusted.
+    /// Any: the connection is kept from those who listen, and not from those in between.
+    Any(Arc<CryptoProvider>),
+    /// Those that have a certificate that is trusted.
     Trusted {
         chain: Arc<WebPkiServerVerifier>,
         /// Trusted as a server's certificate too: a server that signed its own is common.
@@ -185,8 +185,8 @@ impl ServerCertVerifier for Verifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self {
-            // It would prove that anybody is anybody, and fail on certificates of version 1.
-            Self::Anybody(_) => Ok(HandshakeSignatureValid::assertion()),
+            // It would prove nothing, and fail on certificates of version 1.
+            Self::Any(_) => Ok(HandshakeSignatureValid::assertion()),
             Self::Trusted { chain, .. } => {
                 chain.verify_tls12_signature(message, certificate, signed)
             }
@@ -200,7 +200,7 @@ impl ServerCertVerifier for Verifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self {
-            Self::Anybody(_) => Ok(HandshakeSignatureValid::assertion()),
+            Self::Any(_) => Ok(HandshakeSignatureValid::assertion()),
             Self::Trusted { chain, .. } => {
                 chain.verify_tls13_signature(message, certificate, signed)
             }
@@ -209,7 +209,7 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         match self {
-            Self::Anybody(provider) => provider
+            Self::Any(provider) => provider
                 .signature_verification_algorithms
                 .supported_schemes(),
             Self::Trusted { chain, .. } => chain.supported_verify_schemes(),

@@ -8,9 +8,9 @@ use std::sync::Arc;
 pub struct TraceEvent {
     /// What it is about, in a stable word: `database`, `signature`, `password`.
     pub subject: &'static str,
-    /// Whether it speaks for letting somebody in; `None` where it decides nothing.
+    /// Whether it speaks for granting access; `None` where it decides nothing.
     pub holds: Option<bool>,
-    /// What was done and what came of it, in words for the administrator.
+    /// What was done and what came of it, in words for the operator.
     pub said: String,
 }
 
@@ -20,42 +20,42 @@ pub trait Trace: Send + Sync {
     fn step(&self, step: TraceEvent);
 }
 
-/// An observer, or none. Without one nothing is put into words.
+/// Passes steps on to a [`Trace`], or to none: nothing is put into words then.
 #[derive(Clone, Default)]
 pub struct Tracer(Option<Arc<dyn Trace>>);
 
 impl Tracer {
-    /// Tells `observer` of every step.
+    /// Passes every step on to `trace`.
     #[must_use]
-    pub fn new(observer: Arc<dyn Trace>) -> Self {
-        Self(Some(observer))
+    pub fn new(trace: Arc<dyn Trace>) -> Self {
+        Self(Some(trace))
     }
 
-    /// Whether anybody looks on.
+    /// Whether there is a [`Trace`].
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Tells of a step that decides nothing.
+    /// Traces a step that decides nothing.
     pub fn read(&self, subject: &'static str, said: impl FnOnce() -> String) {
-        self.tell(subject, None, said);
+        self.trace(subject, None, said);
     }
 
-    /// Tells of a decision, and gives it back.
+    /// Traces a decision, and returns it.
     pub fn decided(
         &self,
         subject: &'static str,
         holds: bool,
         said: impl FnOnce() -> String,
     ) -> bool {
-        self.tell(subject, Some(holds), said);
+        self.trace(subject, Some(holds), said);
         holds
     }
 
-    fn tell(&self, subject: &'static str, holds: Option<bool>, said: impl FnOnce() -> String) {
-        if let Some(observer) = &self.0 {
-            observer.step(TraceEvent {
+    fn trace(&self, subject: &'static str, holds: Option<bool>, said: impl FnOnce() -> String) {
+        if let Some(trace) = &self.0 {
+            trace.step(TraceEvent {
                 subject,
                 holds,
                 said: said(),

@@ -1,21 +1,17 @@
 //! Sends one small HTTP request over a unix socket, and reads its answer.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use hallpass_core::Deadline;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+pub use hallpass_core::connect_unix as connect;
 use zeroize::Zeroizing;
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 1 << 20;
 /// The most headers that an answer may have.
 const MOST_HEADERS: usize = 32;
-/// The pause before another attempt to connect to a server whose queue is full.
-const QUEUE_PAUSE: Duration = Duration::from_millis(2);
 
 /// An answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,30 +65,6 @@ fn exchange(
             Ok(_) => return Err(ErrorKind::InvalidData.into()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Connects to the unix socket `socket` by `deadline`. The system alone would wait without end where
-/// the server's queue is full.
-///
-/// # Errors
-/// Errors of connecting.
-pub fn connect(socket: &Path, deadline: Deadline) -> io::Result<UnixStream> {
-    let address = SocketAddrUnix::new(socket)?;
-    loop {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let stream =
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        match rustix::net::connect(&stream, &address) {
-            Ok(()) => {
-                let stream = UnixStream::from(stream);
-                stream.set_nonblocking(false)?;
-                return Ok(stream);
-            }
-            Err(rustix::io::Errno::AGAIN) => thread::sleep(QUEUE_PAUSE.min(left(deadline)?)),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A connection to a server, and what has been received on it and not been read yet.
+//! Sends queries to a cache server, and buffers its answers until they are read.
 
 use std::io;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Connection {
         let stream = Stream::connect(address, tls, deadline).map_err(|error| {
             Failure::Down(format!(
                 "cannot connect to {name}{tls_or_not}: {error}{}",
-                mend(&error, address)
+                fix(&error, address)
             ))
         })?;
         Ok(Self {
@@ -156,7 +156,7 @@ impl Connection {
     }
 }
 
-fn mend(error: &io::Error, address: &Address) -> &'static str {
+fn fix(error: &io::Error, address: &Address) -> &'static str {
     match (error.kind(), address) {
         (io::ErrorKind::ConnectionRefused, _) => "; is it running, and is this its address?",
         (io::ErrorKind::NotFound, Address::Unix(_)) => {

@@ -1,11 +1,10 @@
-//! Caches: values in Redis or memcached, by their keys.
+//! Reads values from Redis and memcached by their keys.
 //!
-//! Bytes come out as they were put in; what they mean is the business of those who know who wrote
-//! them. A key that a cache does not have is `None`. Anything else than a value or its absence is
-//! [`Unavailable`]: a cache that is down knows nothing about anybody's session.
+//! Bytes come out as they were put in. A key that a cache does not have is `None`. Anything else
+//! than a value or its absence is [`Unavailable`], because a cache that is down knows nothing about
+//! any session.
 
 pub(crate) mod connection;
-mod failure;
 pub(crate) mod memcached;
 pub(crate) mod redis;
 mod server;
@@ -15,10 +14,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use self::failure::Failure;
 use self::memcached::Memcached;
 use self::redis::{Node, Redis, Sentinels};
-use self::server::Server;
+use self::server::{Failure, Server};
 use crate::{Address, Deadline, Secret, Tls, Unavailable};
 
 /// The longest value that is read, in bytes. memcached takes none that is longer by itself.
@@ -84,7 +82,7 @@ pub enum Store {
     Redis {
         /// Where they are, and what each of them has.
         servers: RedisServers,
-        /// Who logs in there; nobody where there is none.
+        /// Who logs in there; `None` where no login is needed.
         login: Option<Arc<Login>>,
         /// The number of the database.
         database: u32,

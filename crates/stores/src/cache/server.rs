@@ -1,8 +1,7 @@
-//! One server: connected when it is needed, asked, left alone for a while after a failure.
+//! Keeps a connection to one cache server, and leaves it alone for a while after a failure.
 
 use std::time::{Duration, Instant};
 
-use super::Failure;
 use super::connection::Connection;
 use crate::backoff::Backoff;
 use crate::{Deadline, Unavailable};
@@ -83,8 +82,8 @@ impl<P: Protocol> Server<P> {
         Ok(keys)
     }
 
-    /// Asks `query`, and does what is to be done `meanwhile`. A connection that ended while nobody
-    /// used it is replaced once, within the same deadline.
+    /// Asks `query`, and does what is to be done `meanwhile`. A connection that ended while it
+    /// was idle is replaced once, within the same deadline.
     pub(super) fn query(
         &mut self,
         query: &P::Query,
@@ -168,13 +167,34 @@ impl<P: Protocol> Server<P> {
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<P::Answer, Failure> {
-        let patience = deadline.at_most(query_timeout);
-        self.protocol.ask(&mut connection, query, patience)?;
+        let until = deadline.at_most(query_timeout);
+        self.protocol.ask(&mut connection, query, until)?;
         meanwhile();
         // What took its time meanwhile was not this server.
-        let patience = deadline.at_most(query_timeout);
-        let answer = self.protocol.answer(&mut connection, query, patience)?;
+        let until = deadline.at_most(query_timeout);
+        let answer = self.protocol.answer(&mut connection, query, until)?;
         self.connection = Some(connection);
         Ok(answer)
+    }
+}
+
+/// Why a server gave no answer, in words that name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The connection ended before the first byte of an answer came: it may have done so long ago.
+    Closed(String),
+    /// The server cannot be reached, is silent, refuses to answer or does not speak the protocol.
+    Down(String),
+    /// What it has under that key is of no use. The server is well.
+    Value(String),
+}
+
+impl From<Failure> for Unavailable {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Closed(message) | Failure::Down(message) | Failure::Value(message) => {
+                Self::new(message)
+            }
+        }
     }
 }

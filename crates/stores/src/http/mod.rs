@@ -1,4 +1,4 @@
-//! The site itself, asked by HTTP where its store cannot be read.
+//! Asks the site itself by HTTP, where its store cannot be read.
 
 mod transport;
 mod url;
@@ -22,7 +22,7 @@ pub const LONGEST_BODY: usize = 64 << 10;
 /// The longest status line and headers that are read, in bytes.
 const LONGEST_HEAD: usize = 16 << 10;
 
-/// How long a connection is kept that nobody uses. Servers close it sooner, most of them.
+/// How long an idle connection is kept. Servers close it sooner, most of them.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
 /// The page to ask, and how long it may take.
@@ -105,7 +105,7 @@ impl Http {
     }
 
     /// Gets the page, with `cookie` as the value of the header `Cookie`. A connection that ended
-    /// while nobody used it is replaced once, within the same deadline.
+    /// while it was idle is replaced once, within the same deadline.
     ///
     /// # Errors
     /// [`Unavailable`] when the page does not answer by `deadline`, in whole, by the rules of HTTP

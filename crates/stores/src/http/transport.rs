@@ -1,4 +1,4 @@
-//! The connections that HTTP runs over: those of all other stores, with their deadlines and TLS.
+//! Connects HTTP by the streams of all other stores, with their deadlines and TLS.
 
 use std::io;
 use std::path::PathBuf;

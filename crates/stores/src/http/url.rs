@@ -1,4 +1,4 @@
-//! Where a page is.
+//! Parses the URL of a page.
 
 use std::fmt;
 use std::str::FromStr;
@@ -45,7 +45,7 @@ impl FromStr for Url {
     }
 }
 
-/// Without the query, which may hold what is nobody's business.
+/// Without the query, which may hold a secret.
 impl fmt::Display for Url {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.0.scheme_str().unwrap_or_default();

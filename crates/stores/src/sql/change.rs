@@ -1,8 +1,7 @@
-//! Changes: one transaction on a connection of its own, which is closed after it. All other
-//! connections only read.
+//! Changes a database in one transaction, on a connection of its own that is closed after it. All
+//! other connections only read.
 
-use super::queries::nowhere;
-use super::{Connection, Database, Queries, Settings, Value};
+use super::{Database, Queries, Settings, Value};
 use crate::{Deadline, Unavailable};
 
 /// What one change asks and does, all of it or none.
@@ -21,22 +20,15 @@ impl<'a> Changes<'a> {
     /// many rows it changed.
     ///
     /// # Errors
-    /// [`Unavailable`] when it cannot be run in time, or a value is none of its column's type.
+    /// [`Unavailable`] when it cannot be run in time, or a value is not of its column's type.
     pub fn execute(
         &mut self,
         statement: &str,
         parameters: &[(&str, Value)],
     ) -> Result<u64, Unavailable> {
         let deadline = self.queries.deadline;
-        match self.queries.connection {
-            Connection::Nowhere => Err(nowhere()),
-            Connection::Sqlite(sqlite) => {
-                let deadline = deadline.at_most(self.queries.query_timeout);
-                sqlite.execute(statement, parameters, deadline)
-            }
-            Connection::Postgres(server) => server.execute(statement, parameters, deadline),
-            Connection::Mysql(server) => server.execute(statement, parameters, deadline),
-        }
+        let store = self.queries.store()?;
+        store.execute(statement, parameters, deadline)
     }
 }
 
@@ -55,18 +47,15 @@ pub fn change<T, E>(
         queries: database.queries(deadline),
     })?;
     if made.is_ok() {
-        // Whoever asked has been told by now that nothing was changed: waiting for a lock may take
+        // The caller has been told by now that nothing was changed: waiting for a lock may take
         // longer than it was meant to.
         if deadline.passed() {
             return Err(Unavailable::new(
                 "the deadline had passed before the change was made",
             ));
         }
-        match &mut database.connection {
-            Connection::Nowhere => {}
-            Connection::Sqlite(sqlite) => sqlite.commit(deadline)?,
-            Connection::Postgres(server) => server.commit(deadline)?,
-            Connection::Mysql(server) => server.commit(deadline)?,
+        if let Some(store) = &mut database.store {
+            store.commit(deadline)?;
         }
     }
     // A connection that is closed before it commits takes back what was done.

@@ -1,5 +1,7 @@
-//! Datetimes as text: `YYYY-MM-DD HH:MM:SS[.ffffff]`, as Django writes them into SQLite
+//! Writes datetimes as text: `YYYY-MM-DD HH:MM:SS[.ffffff]`, as Django writes them into SQLite
 //! (db/backends/sqlite3/operations.py, 5.2).
+//!
+//! By hand, because PostgreSQL's dates reach the year 5874897, and those of `jiff` end with 9999.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

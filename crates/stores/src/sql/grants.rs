@@ -1,4 +1,4 @@
-//! The statements that make a user who may read what is needed, and nothing else.
+//! Writes the statements that make a user who may read what is needed, and nothing else.
 
 use super::{Location, Servers};
 use crate::Address;
@@ -7,7 +7,7 @@ use crate::Address;
 /// the columns `update` (a table and its columns), and add rows to the tables `insert`. The user is
 /// the one that `location` names, or `hallpass`.
 ///
-/// There is no password in it. The user cannot log in before somebody gives one.
+/// There is no password in it. The user cannot log in before the operator gives one.
 #[must_use]
 pub fn grants(
     location: &Location,
@@ -82,7 +82,7 @@ fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &
     sql
 }
 
-/// Where the server sees somebody come from who connects to `addresses`. A server that resolves no
+/// Where the server sees a client come from that connects to `addresses`. A server that resolves no
 /// names takes `localhost` for its socket alone.
 fn visible_from(addresses: &[Address]) -> &str {
     let from = |address| match address {

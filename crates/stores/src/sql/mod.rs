@@ -1,4 +1,4 @@
-//! One small layer over the databases that sites use.
+//! Reads and changes the databases that sites use: SQLite, PostgreSQL, MySQL and MariaDB.
 //!
 //! Statements name their parameters (`:name`), which are always bound, never pasted in;
 //! identifiers from a configuration go through [`identifier`].
@@ -10,26 +10,28 @@ mod look_up;
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 mod queries;
+mod read_ahead;
 mod server;
 mod settings;
 mod sizes;
 mod sqlite;
 mod statement;
+mod store;
 mod value;
-
-use std::time::Duration;
 
 pub use self::change::{Changes, change};
 pub use self::grants::grants;
-use self::look_up::Joined;
 pub use self::look_up::LookUp;
 use self::mysql::Mysql;
 use self::postgres::Postgres;
 pub use self::queries::Queries;
+use self::read_ahead::{Joined, ReadAhead};
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
+use self::sqlite::Sqlite;
 pub use self::sqlite::State;
 use self::statement::{Dialect, Statement};
+use self::store::Store;
 pub use self::value::{Row, Value};
 use crate::{Deadline, Tracer, Unavailable};
 
@@ -51,18 +53,10 @@ pub struct Column {
 /// [is at hand](Database::is_at_hand) and [impatient](Database::impatient).
 #[derive(Debug)]
 pub struct Database {
-    connection: Connection,
-    query_timeout: Duration,
+    /// `None` where none is configured.
+    store: Option<Box<dyn Store>>,
     tracer: Tracer,
     joined: Joined,
-}
-
-#[derive(Debug)]
-enum Connection {
-    Nowhere,
-    Sqlite(Box<sqlite::Sqlite>),
-    Postgres(Box<Server<Postgres>>),
-    Mysql(Box<Server<Mysql>>),
 }
 
 impl Database {
@@ -73,25 +67,21 @@ impl Database {
     }
 
     fn with(settings: &Settings, writable: bool) -> Self {
-        let connection = match &settings.location {
-            Location::Nowhere => Connection::Nowhere,
+        let store: Option<Box<dyn Store>> = match &settings.location {
+            Location::Nowhere => None,
             Location::Sqlite(path) => {
-                Connection::Sqlite(Box::new(sqlite::Sqlite::new(path.clone(), writable)))
+                let sqlite = Sqlite::new(path.clone(), settings.query_timeout, writable);
+                Some(Box::new(sqlite))
             }
-            Location::Postgres(servers) => {
-                let driver = Postgres::new(servers, settings, writable);
-                let server = Server::new(driver, &servers.addresses, settings, writable);
-                Connection::Postgres(Box::new(server))
-            }
+            Location::Postgres(servers) => Some(Box::new(Server::<Postgres>::new(
+                servers, settings, writable,
+            ))),
             Location::Mysql(servers) => {
-                let driver = Mysql::new(servers, settings, writable);
-                let server = Server::new(driver, &servers.addresses, settings, writable);
-                Connection::Mysql(Box::new(server))
+                Some(Box::new(Server::<Mysql>::new(servers, settings, writable)))
             }
         };
         Self {
-            connection,
-            query_timeout: settings.query_timeout,
+            store,
             tracer: Tracer::default(),
             joined: Joined::default(),
         }
@@ -106,18 +96,15 @@ impl Database {
     /// Whether it is a file on this machine, so that asking it takes no longer than reading it.
     #[must_use]
     pub fn is_at_hand(&self) -> bool {
-        match &self.connection {
-            Connection::Sqlite(sqlite) => sqlite.is_at_hand(),
-            _ => false,
-        }
+        self.store.as_ref().is_some_and(|store| store.is_at_hand())
     }
 
     /// Waits for no lock of a local database: what needs one that another program holds is
     /// [`Unavailable`] at once.
     #[must_use]
     pub fn impatient(mut self) -> Self {
-        if let Connection::Sqlite(sqlite) = &mut self.connection {
-            sqlite.be_impatient();
+        if let Some(store) = &mut self.store {
+            store.wait_for_no_lock();
         }
         self
     }
@@ -134,21 +121,18 @@ impl Database {
         ask: impl FnOnce(&mut Queries<'_>) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
         let answer = ask(&mut self.queries(deadline));
-        if let Connection::Sqlite(sqlite) = &mut self.connection {
-            sqlite.end(answer.is_ok());
+        if let Some(store) = &mut self.store {
+            store.end(answer.is_ok());
         }
         answer
     }
 
     fn queries(&mut self, deadline: Deadline) -> Queries<'_> {
         Queries {
-            connection: &mut self.connection,
-            query_timeout: self.query_timeout,
+            store: self.store.as_deref_mut(),
             deadline,
             tracer: self.tracer.clone(),
-            joined: &mut self.joined,
-            foreseen: None,
-            read_ahead: Vec::new(),
+            read_ahead: ReadAhead::new(&mut self.joined),
         }
     }
 }

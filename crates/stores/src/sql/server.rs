@@ -1,19 +1,19 @@
-//! What PostgreSQL and MySQL have in common: servers, of which one is connected to; a connection
-//! that may be lost at any moment; and a clock that runs all the while.
+//! Keeps a connection to one of several database servers, and replaces it when it is lost.
 //!
-//! The drivers are asynchronous, which is what lets a deadline bound everything that they do: a
+//! The drivers are asynchronous, because only so a deadline bounds everything that they do: a
 //! server that falls silent, or that sends a byte now and then, is left where it stands. They run
-//! on the thread that asks, and between two questions nothing runs.
+//! on the thread of the caller, and nothing runs between two calls.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::sizes::TooLong;
-use super::{Column, Row, Settings, Value};
+use super::sizes::{LARGEST_DATA, TooLong};
+use super::store::{ReadError, Store};
+use super::{Column, Row, Servers, Settings, Value};
 use crate::backoff::Backoff;
-use crate::{Address, Deadline, Unavailable};
+use crate::{Address, Deadline, Tls, Unavailable};
 
 /// The longest that saying goodbye to a server may take.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -49,53 +49,28 @@ impl std::fmt::Display for Failure {
             Self::Lost(cause) | Self::Away(cause) | Self::Refused(cause) => {
                 formatter.write_str(cause)
             }
-            Self::TooLong(too_long) => {
-                formatter.write_str(&too_long.told(super::sizes::LARGEST_DATA))
-            }
+            Self::TooLong(too_long) => formatter.write_str(&too_long.describe(LARGEST_DATA)),
         }
     }
 }
 
-/// How one kind of database is spoken with.
-pub(super) trait Driver {
-    /// What a connection is.
-    type Connection;
+/// How to connect to servers of one kind, and what for.
+#[derive(Debug)]
+pub(super) struct ConnectOptions {
+    pub(super) servers: Servers,
+    pub(super) tls: Tls,
+    /// The longest that connecting to one server may take.
+    pub(super) connect_timeout: Duration,
+    /// The longest that one statement may take.
+    pub(super) query_timeout: Duration,
+    /// Whether a connection is a transaction that changes something, and cannot be replaced.
+    pub(super) writable: bool,
+}
 
-    /// The database in words, as in `the PostgreSQL database shop`.
-    fn name(&self) -> String;
-
-    /// Connects and logs in.
-    ///
-    /// # Errors
-    /// What came of it, and what to do about it.
-    async fn connect(&self, address: &Address) -> Result<Self::Connection, String>;
-
-    /// The first `limit` rows that `statement` gives.
-    async fn rows(
-        &self,
-        connection: &mut Self::Connection,
-        statement: &str,
-        parameters: &[(&str, Value)],
-        limit: usize,
-    ) -> Result<Vec<Row>, Failure>;
-
-    /// Runs `statement`; how many rows it changed.
-    async fn execute(
-        &self,
-        connection: &mut Self::Connection,
-        statement: &str,
-        parameters: &[(&str, Value)],
-    ) -> Result<u64, Failure>;
-
-    /// Ends the transaction that the connection has been in since it was made.
-    async fn commit(&self, connection: &mut Self::Connection) -> Result<(), Failure>;
-
-    /// The names of the columns that `statement` gives, without running it.
-    async fn names(
-        &self,
-        connection: &mut Self::Connection,
-        statement: &str,
-    ) -> Result<Vec<String>, Failure>;
+/// A connection to one kind of database, and what is special about its SQL.
+pub(super) trait Driver: Sized + Send {
+    /// The kind, as in `PostgreSQL`.
+    const NAME: &'static str;
 
     /// The statement that describes the columns of the table `:table`: name, type as the database
     /// writes it, and whether a new row must have a value for it.
@@ -104,36 +79,70 @@ pub(super) trait Driver {
     /// The statement that names the columns that the indexes of the table `:table` begin with.
     const INDEXED: &'static str;
 
+    /// See [`Store::indexed_but_for_case`].
+    const INDEXED_BUT_FOR_CASE: &'static str;
+
+    /// See [`Store::folds_by_collation`].
+    const FOLDS_BY_COLLATION: bool;
+
+    /// See [`Store::clock`].
+    const CLOCK: &'static str;
+
+    /// Connects to the server at `address` and logs in.
+    ///
+    /// # Errors
+    /// What came of it, and what to do about it.
+    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String>;
+
+    /// The first `limit` rows that `statement` gives.
+    async fn rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Vec<Row>, Failure>;
+
+    /// Runs `statement`, which changes something; how many rows it changed.
+    async fn execute(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<u64, Failure>;
+
+    /// Ends the transaction that the connection has been in since it was made.
+    async fn commit(&mut self) -> Result<(), Failure>;
+
+    /// The names of the columns that `statement` gives, without running it.
+    async fn names(&mut self, statement: &str) -> Result<Vec<String>, Failure>;
+
     /// Whether the user may have no right to know of the table `table`, of which
     /// [`COLUMNS`](Self::COLUMNS) tells nothing: there may be such a table all the same.
-    async fn hides(
-        &self,
-        _connection: &mut Self::Connection,
-        _table: &str,
-    ) -> Result<bool, Failure> {
+    async fn hides(&mut self, _table: &str) -> Result<bool, Failure> {
         Ok(false)
     }
 
-    /// `table` as [`COLUMNS`](Self::COLUMNS) and [`INDEXED`](Self::INDEXED) want it.
+    /// Says goodbye.
+    async fn close(self);
+
+    /// `table` as the statements that are constants here want it.
     fn table(table: &str) -> String;
 
     /// A type in the words that all databases share.
     fn kind(kind: &str) -> String;
 
-    /// Says goodbye.
-    async fn close(connection: Self::Connection);
+    /// See [`Store::key_but_for_case`].
+    fn key_but_for_case(column: &str) -> Option<String>;
+
+    /// See [`Store::same_but_for_case`].
+    fn same_but_for_case(column: &str, name: &str) -> String;
 }
 
 /// A database on one of several servers, connected to when it is first asked.
 pub(super) struct Server<D: Driver> {
-    driver: D,
+    options: ConnectOptions,
     places: Vec<Place>,
-    connect_timeout: Duration,
-    query_timeout: Duration,
-    /// Whether a connection is a transaction that changes something, and cannot be replaced.
-    writable: bool,
     /// The connection, and which of the places it leads to.
-    connection: Option<(D::Connection, usize)>,
+    connection: Option<(D, usize)>,
     runtime: Option<Runtime>,
 }
 
@@ -143,125 +152,23 @@ struct Place {
 }
 
 impl<D: Driver> Server<D> {
-    pub(super) fn new(
-        driver: D,
-        addresses: &[Address],
-        settings: &Settings,
-        writable: bool,
-    ) -> Self {
+    pub(super) fn new(servers: &Servers, settings: &Settings, writable: bool) -> Self {
         let place = |address: &Address| Place {
             address: address.clone(),
             health: Backoff::default(),
         };
         Self {
-            driver,
-            places: addresses.iter().map(place).collect(),
-            connect_timeout: settings.connect_timeout,
-            query_timeout: settings.query_timeout,
-            writable,
+            places: servers.addresses.iter().map(place).collect(),
+            options: ConnectOptions {
+                servers: servers.clone(),
+                tls: settings.tls.clone(),
+                connect_timeout: settings.connect_timeout,
+                query_timeout: settings.query_timeout,
+                writable,
+            },
             connection: None,
             runtime: None,
         }
-    }
-
-    pub(super) fn rows(
-        &mut self,
-        statement: &str,
-        parameters: &[(&str, Value)],
-        limit: usize,
-        deadline: Deadline,
-    ) -> Result<Result<Vec<Row>, TooLong>, Unavailable> {
-        if limit == 0 {
-            return Ok(Ok(Vec::new()));
-        }
-        let rows = self.ask(deadline, async |driver, connection| {
-            match driver.rows(connection, statement, parameters, limit).await {
-                Err(Failure::TooLong(too_long)) => Ok(Err(too_long)),
-                rows => rows.map(Ok),
-            }
-        })?;
-        if rows.is_err() {
-            self.connection = None;
-        }
-        Ok(rows)
-    }
-
-    /// As [`rows`](Self::rows), of the database's own tables.
-    fn own_rows(
-        &mut self,
-        statement: &str,
-        table: &str,
-        deadline: Deadline,
-    ) -> Result<Vec<Row>, Unavailable> {
-        let table = [(":table", Value::from(&*D::table(table)))];
-        let rows = self.rows(statement, &table, usize::MAX, deadline)?;
-        rows.map_err(|too_long| {
-            let told = too_long.told(super::sizes::LARGEST_DATA);
-            Unavailable::too_long(format!("{}: {told}", self.driver.name()))
-        })
-    }
-
-    /// The database in words.
-    pub(super) fn name(&self) -> String {
-        self.driver.name()
-    }
-
-    pub(super) fn execute(
-        &mut self,
-        statement: &str,
-        parameters: &[(&str, Value)],
-        deadline: Deadline,
-    ) -> Result<u64, Unavailable> {
-        self.ask(deadline, async |driver, connection| {
-            driver.execute(connection, statement, parameters).await
-        })
-    }
-
-    pub(super) fn commit(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
-        self.ask(deadline, async |driver, connection| {
-            driver.commit(connection).await
-        })
-    }
-
-    pub(super) fn names(
-        &mut self,
-        statement: &str,
-        deadline: Deadline,
-    ) -> Result<Vec<String>, Unavailable> {
-        self.ask(deadline, async |driver, connection| {
-            driver.names(connection, statement).await
-        })
-    }
-
-    pub(super) fn columns(
-        &mut self,
-        table: &str,
-        deadline: Deadline,
-    ) -> Result<Vec<Column>, Unavailable> {
-        let rows = self.own_rows(D::COLUMNS, table, deadline)?;
-        let column = |mut row: Row| {
-            Some(Column {
-                name: row.text(0)?,
-                kind: D::kind(&row.text(1)?),
-                required: row.truth(2),
-            })
-        };
-        Ok(rows.into_iter().filter_map(column).collect())
-    }
-
-    pub(super) fn hides(&mut self, table: &str, deadline: Deadline) -> Result<bool, Unavailable> {
-        self.ask(deadline, async |driver, connection| {
-            driver.hides(connection, table).await
-        })
-    }
-
-    pub(super) fn indexed(
-        &mut self,
-        table: &str,
-        deadline: Deadline,
-    ) -> Result<Vec<String>, Unavailable> {
-        let rows = self.own_rows(D::INDEXED, table, deadline)?;
-        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 
     /// Puts one question, and once more where the connection was lost: servers are restarted, and
@@ -270,22 +177,21 @@ impl<D: Driver> Server<D> {
     fn ask<T>(
         &mut self,
         deadline: Deadline,
-        question: impl AsyncFn(&D, &mut D::Connection) -> Result<T, Failure>,
-    ) -> Result<T, Unavailable> {
+        question: impl AsyncFn(&mut D) -> Result<T, Failure>,
+    ) -> Result<T, ReadError> {
         if Handle::try_current().is_ok() {
-            return Err(Unavailable::new(
+            return Err(ReadError::Unavailable(Unavailable::new(
                 "a database was asked by a thread that must not wait",
-            ));
+            )));
         }
-        let (mut again, mut silent, mut away) = (self.writable, None, 0);
+        let (mut again, mut silent, mut away) = (self.options.writable, None, 0);
         loop {
             let (mut connection, place) = match self.connection.take() {
                 Some(connected) => connected,
                 None => self.connect(silent, deadline)?,
             };
-            let until = deadline.at_most(self.query_timeout.saturating_add(GRACE));
-            let answer = question(&self.driver, &mut connection);
-            let answer = run(&mut self.runtime, until, answer)?;
+            let until = deadline.at_most(self.options.query_timeout.saturating_add(GRACE));
+            let answer = run(&mut self.runtime, until, question(&mut connection))?;
             let cause = match answer {
                 Some(Ok(answer)) => {
                     self.connection = Some((connection, place));
@@ -293,15 +199,9 @@ impl<D: Driver> Server<D> {
                 }
                 Some(Err(Failure::Refused(cause))) => {
                     self.connection = Some((connection, place));
-                    return Err(self.failed(place, "reading", &cause));
+                    return Err(self.failed(place, "reading", &cause).into());
                 }
-                Some(Err(Failure::TooLong(too_long))) => {
-                    let told = too_long.told(super::sizes::LARGEST_DATA);
-                    return Err(Unavailable::too_long(format!(
-                        "{}: {told}",
-                        self.driver.name()
-                    )));
-                }
+                Some(Err(Failure::TooLong(too_long))) => return Err(too_long.into()),
                 // A connection that is lost as soon as it is made is no better.
                 Some(Err(failure @ (Failure::Lost(_) | Failure::Away(_))))
                     if again || matches!(failure, Failure::Away(_)) =>
@@ -312,8 +212,9 @@ impl<D: Driver> Server<D> {
                     self.place_failed(place, &cause);
                     away += 1;
                     let asked_all = away >= self.places.len();
-                    if self.writable || asked_all || deadline.passed() || !self.has_another() {
-                        return Err(cause);
+                    let writable = self.options.writable;
+                    if writable || asked_all || deadline.passed() || !self.has_another() {
+                        return Err(cause.into());
                     }
                     continue;
                 }
@@ -330,7 +231,7 @@ impl<D: Driver> Server<D> {
             };
             let others = self.places.len() > usize::from(silent.is_some());
             if again || !others || deadline.passed() {
-                return Err(cause);
+                return Err(cause.into());
             }
             again = true;
         }
@@ -342,7 +243,7 @@ impl<D: Driver> Server<D> {
         &mut self,
         silent: Option<usize>,
         deadline: Deadline,
-    ) -> Result<(D::Connection, usize), Unavailable> {
+    ) -> Result<(D, usize), Unavailable> {
         let now = Instant::now();
         let (mut causes, mut healthy) = (Vec::new(), Vec::new());
         for (index, place) in self.places.iter().enumerate() {
@@ -360,10 +261,13 @@ impl<D: Driver> Server<D> {
                 continue;
             };
             // Each gets its share, so that one that is silent leaves some to the others.
-            let patience = self.connect_timeout.min(deadline.remaining() / left.max(1));
+            let timeout = self
+                .options
+                .connect_timeout
+                .min(deadline.remaining() / left.max(1));
             left = left.saturating_sub(1);
-            let connecting = self.driver.connect(address);
-            let until = deadline.at_most(patience);
+            let connecting = D::connect(&self.options, address);
+            let until = deadline.at_most(timeout);
             let cause = match run(&mut self.runtime, until, connecting)? {
                 Some(Ok(connection)) => {
                     if let Some(place) = self.places.get_mut(index) {
@@ -395,13 +299,106 @@ impl<D: Driver> Server<D> {
     }
 
     fn failed(&self, place: usize, doing: &str, cause: &str) -> Unavailable {
-        let name = self.driver.name();
+        let name = self.name();
         let at = self
             .places
             .get(place)
             .map(|place| place.address.to_string());
         let at = at.unwrap_or_default();
         Unavailable::new(format!("{name} at {at}: {doing} failed: {cause}"))
+    }
+}
+
+impl<D: Driver> Store for Server<D> {
+    fn name(&self) -> String {
+        format!("the {} database {}", D::NAME, self.options.servers.database)
+    }
+
+    fn rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, ReadError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        self.ask(deadline, async |connection| {
+            connection.rows(statement, parameters, limit).await
+        })
+    }
+
+    fn execute(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        deadline: Deadline,
+    ) -> Result<u64, Unavailable> {
+        let done = self.ask(deadline, async |connection| {
+            connection.execute(statement, parameters).await
+        });
+        done.map_err(|error| error.into_unavailable(&self.name()))
+    }
+
+    fn commit(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+        let done = self.ask(deadline, D::commit);
+        done.map_err(|error| error.into_unavailable(&self.name()))
+    }
+
+    fn names(&mut self, statement: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable> {
+        let names = self.ask(deadline, async |connection| {
+            connection.names(statement).await
+        });
+        names.map_err(|error| error.into_unavailable(&self.name()))
+    }
+
+    fn columns(&mut self, table: &str, deadline: Deadline) -> Result<Vec<Column>, Unavailable> {
+        let table = [(":table", Value::from(D::table(table)))];
+        let rows = self.own_rows(D::COLUMNS, &table, deadline)?;
+        let column = |mut row: Row| {
+            Some(Column {
+                name: row.text(0)?,
+                kind: D::kind(&row.text(1)?),
+                required: row.truth(2),
+            })
+        };
+        Ok(rows.into_iter().filter_map(column).collect())
+    }
+
+    fn indexed(&mut self, table: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable> {
+        let table = [(":table", Value::from(D::table(table)))];
+        let rows = self.own_rows(D::INDEXED, &table, deadline)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+    }
+
+    fn hides(&mut self, table: &str, deadline: Deadline) -> Result<bool, Unavailable> {
+        let hides = self.ask(deadline, async |connection| connection.hides(table).await);
+        hides.map_err(|error| error.into_unavailable(&self.name()))
+    }
+
+    fn clock(&self) -> Option<&'static str> {
+        Some(D::CLOCK)
+    }
+
+    fn table(&self, table: &str) -> String {
+        D::table(table)
+    }
+
+    fn indexed_but_for_case(&self) -> &'static str {
+        D::INDEXED_BUT_FOR_CASE
+    }
+
+    fn key_but_for_case(&self, column: &str) -> Option<String> {
+        D::key_but_for_case(column)
+    }
+
+    fn folds_by_collation(&self) -> bool {
+        D::FOLDS_BY_COLLATION
+    }
+
+    fn same_but_for_case(&self, column: &str, name: &str) -> String {
+        D::same_but_for_case(column, name)
     }
 }
 
@@ -433,8 +430,8 @@ impl<D: Driver> Drop for Server<D> {
         if let Some((connection, _)) = self.connection.take()
             && Handle::try_current().is_err()
         {
-            let goodbye = async { tokio::time::timeout(GOODBYE, D::close(connection)).await };
-            // Whoever does not hear it sees the connection end.
+            let goodbye = async { tokio::time::timeout(GOODBYE, connection.close()).await };
+            // A server that does not hear it sees the connection end.
             let _ = runtime.block_on(goodbye);
         }
         // A resolver that does not answer is not waited for.
@@ -444,6 +441,6 @@ impl<D: Driver> Drop for Server<D> {
 
 impl<D: Driver> std::fmt::Debug for Server<D> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Server({})", self.driver.name())
+        write!(formatter, "Server({})", self.name())
     }
 }

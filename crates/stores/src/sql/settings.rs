@@ -1,4 +1,4 @@
-//! Which database, and how to reach it.
+//! Describes which database is read, and how it is reached.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -41,7 +41,7 @@ impl TooLong {
     }
 
     /// In words, where `bound` is the longest value in bytes.
-    pub(super) fn told(&self, bound: usize) -> String {
+    pub(super) fn describe(&self, bound: usize) -> String {
         match self {
             Self::Named(name) => {
                 format!("a value of the column {name} is longer than {bound} bytes")
@@ -134,9 +134,9 @@ mod tests {
         assert_eq!(check(&row(&[1, bound]), bound), Ok(()));
         let too_long = check(&row(&[1, bound + 1]), bound).unwrap_err();
         assert_eq!(too_long, TooLong::Value(1));
-        let told = too_long.clone().named(&[]).told(bound);
+        let told = too_long.clone().named(&[]).describe(bound);
         assert_eq!(told, "a value is longer than 65536 bytes");
-        let told = too_long.named(&names).told(bound);
+        let told = too_long.named(&names).describe(bound);
         assert!(told.contains("the column email is longer than 65536 bytes"));
     }
 

@@ -1,4 +1,4 @@
-//! Statements with named parameters, for databases that number theirs.
+//! Numbers the named parameters of statements, for databases whose parameters have no names.
 
 use super::{Location, Value};
 use crate::Unavailable;

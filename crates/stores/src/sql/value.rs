@@ -1,4 +1,4 @@
-//! What goes into a statement and what comes out of it.
+//! Holds what goes into a statement and what comes out of it.
 
 use std::hash::{Hash, Hasher};
 use std::time::SystemTime;
@@ -19,6 +19,20 @@ pub enum Value {
     /// A moment, where the database keeps those and not what some clock showed. Where it has no
     /// type for them, a moment that is bound is UTC's clock as text.
     Moment(SystemTime),
+}
+
+impl Value {
+    /// The integer that it is, or that its text or bytes spell in decimal digits, white space around
+    /// them aside: a site's older tables may keep numbers so. `None` for anything else.
+    #[must_use]
+    pub fn integer_like(&self) -> Option<i64> {
+        match self {
+            Self::Integer(integer) => Some(*integer),
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.trim().parse().ok(),
+            Self::Null | Self::Real(_) | Self::Moment(_) => None,
+        }
+    }
 }
 
 /// Of a number the bits, so that it may be another for an equal one.
@@ -53,6 +67,12 @@ impl std::fmt::Debug for Value {
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
     }
 }
 

@@ -66,10 +66,5 @@ fn table(prefix: &str, name: &str) -> String {
 
 /// A number, which old tables keep as text.
 fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Integer(number) => Some(*number),
-        Value::Text(text) => text.trim().parse().ok(),
-        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.trim().parse().ok(),
-        _ => None,
-    }
+    value.integer_like()
 }

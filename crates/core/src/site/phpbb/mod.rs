@@ -33,9 +33,5 @@ fn table(prefix: &str, name: &str) -> String {
 }
 
 fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Integer(number) => Some(*number),
-        Value::Text(text) => text.trim().parse().ok(),
-        _ => None,
-    }
+    value.integer_like()
 }

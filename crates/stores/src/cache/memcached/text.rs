@@ -1,4 +1,4 @@
-//! The answers to `get` in memcached's text protocol: `doc/protocol.txt` of memcached 1.6,
+//! Decodes the answers to `get` in memcached's text protocol: `doc/protocol.txt` of memcached 1.6,
 //! "Retrieval command". Pure: bytes in, an answer out.
 
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! Redis Cluster: follows the nodes that name another one for a key.
+//! Follows the nodes of a Redis Cluster that name another one for a key.
 //! <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>
 //!
 //! Each node has some of the 16,384 slots that keys fall into. Asked for a key of another slot, it
@@ -66,7 +66,7 @@ impl Node {
         self.server.some_keys(most, deadline)
     }
 
-    /// Asks the node at `to`, and whom that names, and so on.
+    /// Asks the node at `to`, then the one that it names, and so on.
     fn follow(
         &mut self,
         mut to: Redirection,

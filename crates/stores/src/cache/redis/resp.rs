@@ -1,4 +1,5 @@
-//! RESP2, the protocol of Redis: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
+//! Encodes commands and decodes replies in RESP2, the protocol of Redis:
+//! <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 //! Pure: bytes in, bytes out.
 
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! Sentinel, which knows who is the master:
+//! Asks Sentinels which server is the master:
 //! <https://redis.io/docs/latest/develop/reference/sentinel-clients/>.
 
 use std::sync::Arc;

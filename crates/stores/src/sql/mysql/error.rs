@@ -1,4 +1,4 @@
-//! What the errors of MySQL and MariaDB mean, and what to do about them. Numbers are those of
+//! Explains the errors of MySQL and MariaDB, and what to do about them. Numbers are those of
 //! MariaDB's `mysqld_error.h`, and above 3000 those of MySQL.
 
 use mysql_async::{DriverError, Error, IoError, ServerError};
@@ -9,7 +9,7 @@ use super::super::sizes::capped;
 
 /// What came of connecting.
 pub(super) fn connecting(error: &Error) -> String {
-    let mend = match error {
+    let fix = match error {
         Error::Server(error) => match error.code {
             1045 | 1698 => {
                 "; are the user and the `password` right, and may that user log in from here?"
@@ -32,7 +32,7 @@ pub(super) fn connecting(error: &Error) -> String {
         Error::Io(IoError::Io(_)) => "; does the server run, and listen there?",
         _ => "",
     };
-    format!("{}{mend}", cause(error))
+    format!("{}{fix}", cause(error))
 }
 
 const TLS: &str = "; is `ca` the certificate that the server's leads to, and does the server's \
@@ -40,7 +40,7 @@ const TLS: &str = "; is `ca` the certificate that the server's leads to, and doe
 
 /// What came of a statement.
 pub(super) fn reading(error: &Error) -> String {
-    let mend = match error {
+    let fix = match error {
         Error::Server(error) => match error.code {
             1044 | 1142 | 1143 | 1370 => {
                 "; `hallpass grants` prints the statements that give a user what it needs"
@@ -54,7 +54,7 @@ pub(super) fn reading(error: &Error) -> String {
         },
         _ => "",
     };
-    format!("{}{mend}", cause(error))
+    format!("{}{fix}", cause(error))
 }
 
 /// Whether a connection that only prefers TLS may be made without it: where the server has none,

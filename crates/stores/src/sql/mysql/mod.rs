@@ -1,108 +1,38 @@
-//! MySQL and MariaDB, through mysql_async.
+//! Speaks with MySQL and MariaDB, through mysql_async.
 
-mod connection;
 mod error;
+mod login;
 pub(crate) mod value;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mysql_async::{Opts, OptsBuilder, SslOpts};
-use rustls::crypto::ring;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Params, Statement as Prepared};
 
-use self::connection::Connection;
-use self::error::{connecting, goes_on_without_tls, name_of_trusted};
-use super::server::{Driver, Failure};
-use super::sizes::LARGEST_ROW;
-use super::{Row, Servers, Settings, Value};
-use crate::{Address, Tls, TlsMode};
+use self::error::{
+    is_away, is_denied, is_farewell, is_missing, is_no_number, is_no_value, is_outdated,
+    is_too_long, reading,
+};
+use self::value::{parameter, row};
+use super::server::{ConnectOptions, Driver, Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
+use super::sizes::{Answer, TooLong};
+use super::statement::{Dialect, Statement};
+use super::{Row, Value, identifier};
+use crate::{Address, Unavailable};
 
-/// The longest packet that is received. A row is one.
-const LARGEST_PACKET: usize = LARGEST_ROW;
-
-/// MySQL or MariaDB, and how to log in.
-#[derive(Debug)]
+/// A connection to MySQL or MariaDB, and the statements that it has prepared.
 pub(super) struct Mysql {
-    servers: Servers,
-    tls: Tls,
-    query_timeout: Duration,
+    /// `None` when it is not to be used any more.
+    connection: Option<Conn>,
+    statements: BTreeMap<String, (Statement, Prepared)>,
     writable: bool,
-}
-
-impl Mysql {
-    pub(super) fn new(servers: &Servers, settings: &Settings, writable: bool) -> Self {
-        Self {
-            servers: servers.clone(),
-            tls: settings.tls.clone(),
-            query_timeout: settings.query_timeout,
-            writable,
-        }
-    }
-
-    fn options(&self, address: &Address) -> Result<OptsBuilder, String> {
-        let password = self.servers.password.as_ref().map(|password| {
-            let text = std::str::from_utf8(password.expose());
-            text.map(str::to_owned)
-                .map_err(|_| "the `password` is no UTF-8".to_owned())
-        });
-        let user = self.servers.user.clone().or_else(system_user);
-        let options = OptsBuilder::default()
-            .user(user)
-            .pass(password.transpose()?)
-            .db_name(Some(&self.servers.database))
-            // What is asked for here is not asked of the server.
-            .max_allowed_packet(Some(LARGEST_PACKET))
-            .wait_timeout(Some(28_800))
-            .prefer_socket(false)
-            .stmt_cache_size(0_usize);
-        Ok(match address {
-            Address::Tcp { host, port } => options.ip_or_hostname(host.clone()).tcp_port(*port),
-            Address::Unix(path) => options.socket(path.to_str()),
-        })
-    }
-
-    /// The driver makes its own of what the other stores do by [`Tls::client`].
-    fn tls(&self) -> Result<SslOpts, String> {
-        let full = self.tls.mode == TlsMode::VerifyFull;
-        let options = SslOpts::default();
-        let trusted = match &self.tls.ca {
-            // The driver wants some roots, though it looks at none of them then.
-            None if !full => return Ok(options.with_danger_accept_invalid_certs(true)),
-            _ => self.tls.trusted().map_err(|error| error.to_string())?,
-        };
-        let trusted = trusted.into_iter();
-        let trusted = trusted.map(|root| root.as_ref().to_vec().into());
-        Ok(options
-            .with_disable_built_in_roots(true)
-            .with_root_certs(trusted.collect())
-            .with_danger_skip_domain_validation(!full))
-    }
-
-    async fn log_in(&self, options: OptsBuilder) -> Result<Connection, mysql_async::Error> {
-        let connection = mysql_async::Conn::new(Opts::from(options)).await?;
-        Connection::new(connection, self.query_timeout, self.writable).await
-    }
-}
-
-/// Gives a row where an index of the table `:table` begins with `:column`, whose collation ignores
-/// case: the exact comparison finds what [`same_but_for_case`] would, for names in ASCII. Some
-/// collations tell the cases of an ASCII letter apart all the same: `I` and `i` are two letters in
-/// Turkish, and two tables of MariaDB's lack `j` and `t` (as 10.11 compares all its collations).
-pub(super) const INDEXED_BUT_FOR_CASE: &str = "SELECT 1 FROM information_schema.columns c JOIN \
-     information_schema.statistics s ON s.table_schema = c.table_schema AND s.table_name = \
-     c.table_name AND s.column_name = c.column_name WHERE c.table_schema = DATABASE() AND \
-     c.table_name = :table AND c.column_name = :column AND s.seq_in_index = 1 AND \
-     c.collation_name LIKE '%!_ci' ESCAPE '!' AND c.collation_name NOT LIKE '%turkish%' AND \
-     c.collation_name NOT LIKE '%!_tr!_%' ESCAPE '!' AND c.collation_name NOT LIKE \
-     'cp866!_general%' ESCAPE '!' AND c.collation_name NOT LIKE 'latin7!_general%' ESCAPE '!'";
-
-/// Binary collations alone tell the cases apart; all others answered the exact name.
-pub(super) fn same_but_for_case(column: &str) -> String {
-    let folded = |text| format!("LOWER(CONVERT({text} USING utf8mb4)) COLLATE utf8mb4_bin");
-    format!("{} = {}", folded(column), folded(":name"))
+    /// Whether the session is known to be as it was asked to be.
+    checked: bool,
 }
 
 impl Driver for Mysql {
-    type Connection = Connection;
+    const NAME: &'static str = "MySQL";
 
     const COLUMNS: &'static str = "SELECT column_name, column_type, is_nullable = \
         'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%' FROM \
@@ -112,72 +42,97 @@ impl Driver for Mysql {
     const INDEXED: &'static str = "SELECT column_name FROM information_schema.statistics WHERE \
         table_schema = DATABASE() AND table_name = :table AND seq_in_index = 1";
 
-    fn name(&self) -> String {
-        format!("the MySQL database {}", self.servers.database)
+    /// Of a column whose collation ignores case: the exact comparison finds what
+    /// [`same_but_for_case`](Self::same_but_for_case) would, for names in ASCII. Some collations tell
+    /// the cases of an ASCII letter apart all the same: `I` and `i` are two letters in Turkish, and
+    /// two tables of MariaDB's lack `j` and `t` (as 10.11 compares all its collations).
+    const INDEXED_BUT_FOR_CASE: &'static str = "SELECT 1 FROM information_schema.columns c JOIN \
+         information_schema.statistics s ON s.table_schema = c.table_schema AND s.table_name = \
+         c.table_name AND s.column_name = c.column_name WHERE c.table_schema = DATABASE() AND \
+         c.table_name = :table AND c.column_name = :column AND s.seq_in_index = 1 AND \
+         c.collation_name LIKE '%!_ci' ESCAPE '!' AND c.collation_name NOT LIKE '%turkish%' AND \
+         c.collation_name NOT LIKE '%!_tr!_%' ESCAPE '!' AND c.collation_name NOT LIKE \
+         'cp866!_general%' ESCAPE '!' AND c.collation_name NOT LIKE 'latin7!_general%' ESCAPE '!'";
+
+    const FOLDS_BY_COLLATION: bool = true;
+
+    const CLOCK: &'static str = "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)";
+
+    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String> {
+        login::connect(options, address).await
     }
 
-    async fn connect(&self, address: &Address) -> Result<Connection, String> {
-        let options = self.options(address)?;
-        if matches!(address, Address::Unix(_)) || self.tls.mode == TlsMode::Disable {
-            let connected = self.log_in(options).await;
-            return connected.map_err(|error| connecting(&error));
-        }
-        // The driver takes the one that the process has.
-        let _ = ring::default_provider().install_default();
-        let tls = self.tls()?;
-        let mut connected = self.log_in(options.clone().ssl_opts(tls.clone())).await;
-        // The driver, asked not to look at the name, looks at it all the same (up to 0.37.1).
-        let name = connected.as_ref().err().and_then(name_of_trusted);
-        if let (Some(name), true) = (name, self.tls.mode != TlsMode::VerifyFull) {
-            let tls = tls.with_danger_tls_hostname_override(Some(name));
-            connected = self.log_in(options.clone().ssl_opts(tls)).await;
-        }
-        match connected {
-            Ok(connection) => Ok(connection),
-            Err(error)
-                if self.tls.mode == TlsMode::Prefer
-                    && goes_on_without_tls(&error, self.tls.ca.is_some()) =>
-            {
-                let connected = self.log_in(options).await;
-                connected.map_err(|error| connecting(&error))
-            }
-            Err(error) => Err(connecting(&error)),
-        }
-    }
-
+    /// Prepared statements outlive the tables that they were made for. One that fails for being
+    /// out of date is made anew, once.
     async fn rows(
-        &self,
-        connection: &mut Connection,
-        statement: &str,
+        &mut self,
+        text: &str,
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Failure> {
-        connection.rows(statement, parameters, limit).await
+        let cached = self.statements.contains_key(text);
+        match self.run(text, parameters, limit).await? {
+            Err(error) if cached && is_outdated(&error) => {
+                self.forget(text).await;
+                let again = self.run(text, parameters, limit).await?;
+                again.map_err(|error| failure(&error))
+            }
+            answer => answer.map_err(|error| failure(&error)),
+        }
     }
 
-    async fn execute(
-        &self,
-        connection: &mut Connection,
-        statement: &str,
-        parameters: &[(&str, Value)],
-    ) -> Result<u64, Failure> {
-        connection.execute(statement, parameters).await
+    async fn execute(&mut self, text: &str, parameters: &[(&str, Value)]) -> Result<u64, Failure> {
+        self.prepare(text).await?;
+        let (Some((statement, prepared)), Some(connection)) =
+            (self.statements.get(text), &mut self.connection)
+        else {
+            return Err(lost());
+        };
+        let values = statement.values(parameters).map_err(refused)?;
+        let values = Params::Positional(values.into_iter().map(parameter).collect());
+        let done = connection.exec_drop(prepared, values).await;
+        done.map_err(|error| failure(&error))?;
+        Ok(connection.affected_rows())
     }
 
-    async fn commit(&self, connection: &mut Connection) -> Result<(), Failure> {
-        connection.commit().await
+    async fn commit(&mut self) -> Result<(), Failure> {
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let done = connection.query_drop("COMMIT").await;
+        done.map_err(|error| failure(&error))
     }
 
-    async fn names(
-        &self,
-        connection: &mut Connection,
-        statement: &str,
-    ) -> Result<Vec<String>, Failure> {
-        connection.names(statement).await
+    async fn names(&mut self, text: &str) -> Result<Vec<String>, Failure> {
+        self.prepare(text).await?;
+        let Some((_, prepared)) = self.statements.get(text) else {
+            return Err(lost());
+        };
+        let columns = prepared.columns();
+        let names = columns.iter().map(|column| column.name_str().into_owned());
+        Ok(names.collect())
     }
 
-    async fn hides(&self, connection: &mut Connection, table: &str) -> Result<bool, Failure> {
-        connection.hides(table).await
+    /// That there is no such table, the server tells only a user who may read the whole database.
+    async fn hides(&mut self, table: &str) -> Result<bool, Failure> {
+        self.check().await?;
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let Some(table) = identifier(table) else {
+            return Ok(false);
+        };
+        let read = connection.query_drop(format!("SELECT 1 FROM {table} LIMIT 0"));
+        match read.await {
+            // It has been made in the meantime.
+            Ok(()) => Ok(true),
+            Err(error) if is_denied(&error) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.connection {
+            // A server that does not hear it sees the connection end.
+            let _ = connection.disconnect().await;
+        }
     }
 
     fn table(table: &str) -> String {
@@ -199,12 +154,212 @@ impl Driver for Mysql {
         }
     }
 
-    async fn close(connection: Connection) {
-        connection.close().await;
+    fn key_but_for_case(_column: &str) -> Option<String> {
+        None
+    }
+
+    /// Binary collations alone tell the cases apart; all others answered the exact name.
+    fn same_but_for_case(column: &str, _name: &str) -> String {
+        let folded = |text| format!("LOWER(CONVERT({text} USING utf8mb4)) COLLATE utf8mb4_bin");
+        format!("{} = {}", folded(column), folded(":name"))
     }
 }
 
-/// The servers' own clients log in by the name of the system's user.
-fn system_user() -> Option<String> {
-    whoami::username().ok()
+impl Mysql {
+    /// Makes the session read alone, or be one transaction that writes, and strictly; and has it
+    /// read statements as all databases are given them: identifiers in double quotes, and
+    /// backslashes in strings that mean what the reader of [`Statement`] takes them for. Each
+    /// server skips the comments that are for the other.
+    async fn new(
+        mut connection: Conn,
+        query_timeout: Duration,
+        writable: bool,
+    ) -> Result<Self, Error> {
+        let milliseconds = query_timeout.as_millis().clamp(1, 31_536_000_000);
+        let seconds = query_timeout.as_secs_f64().clamp(0.001, 31_536_000.0);
+        let mode = match writable {
+            // Strictly: else what is too long for a column would be cut to fit. A replica that is
+            // read only refuses it here, where another server can still be asked.
+            true => {
+                "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'), \
+                 autocommit = 0; START TRANSACTION READ WRITE"
+            }
+            false => "SET SESSION TRANSACTION READ ONLY",
+        };
+        let setup = format!(
+            "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@SESSION.sql_mode, \
+             'NO_BACKSLASH_ESCAPES', ''), ''), 'ANSI_QUOTES') /*M!100101 , max_statement_time = \
+             {seconds} */ /*!50708 , max_execution_time = {milliseconds} */; {mode}"
+        );
+        connection.query_drop(setup).await?;
+        Ok(Self {
+            connection: Some(connection),
+            statements: BTreeMap::new(),
+            writable,
+            checked: false,
+        })
+    }
+
+    /// Asks once whether the session is as it was asked to be. A server does what it is asked, so
+    /// that otherwise a pooler is in between, which gives statements to sessions of others.
+    async fn check(&mut self) -> Result<(), Failure> {
+        if self.checked {
+            return Ok(());
+        }
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let shown = connection.query::<(String, String), _>(
+            "SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode', 'tx_read_only', \
+             'transaction_read_only')",
+        );
+        let shown = shown.await.map_err(|error| failure(&error))?;
+        let (mut mode, mut reads_only) = (false, false);
+        for (name, value) in shown {
+            let as_asked = match name.to_ascii_lowercase().as_str() {
+                "sql_mode" => {
+                    mode = true;
+                    let mut modes = value.split(',');
+                    let quotes = modes.clone().any(|mode| mode == "ANSI_QUOTES");
+                    quotes && modes.all(|mode| mode != "NO_BACKSLASH_ESCAPES")
+                }
+                _ => {
+                    reads_only = true;
+                    self.writable || value == "ON"
+                }
+            };
+            if !as_asked {
+                return Err(Failure::Refused(format!(
+                    "a connection pooler answered: {name} is {value:?}, not what was asked for; \
+                     have it keep a client's session together, or connect to the server directly"
+                )));
+            }
+        }
+        if !mode || !reads_only {
+            return Err(Failure::Refused(
+                "the server does not show how the session is set: sql_mode and tx_read_only or \
+                 transaction_read_only; connect to MySQL or MariaDB directly"
+                    .to_owned(),
+            ));
+        }
+        self.checked = true;
+        Ok(())
+    }
+
+    async fn run(
+        &mut self,
+        text: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Result<Vec<Row>, Error>, Failure> {
+        self.prepare(text).await?;
+        let (Some((statement, prepared)), Some(connection)) =
+            (self.statements.get(text), &mut self.connection)
+        else {
+            return Err(lost());
+        };
+        let values = statement.values(parameters).map_err(refused)?;
+        let texts = values.clone().into_iter().filter_map(|value| match value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        let values: Vec<_> = values.into_iter().map(parameter).collect();
+        let values = match values.is_empty() {
+            true => Params::Empty,
+            false => Params::Positional(values),
+        };
+        let read = async {
+            let mut result = connection.exec_iter(prepared, values).await?;
+            let (mut rows, mut unwanted) = (Answer::default(), 0);
+            while let Some(found) = result.next().await? {
+                if rows.len() < limit {
+                    if let Err(too_long) = rows.add(row(found)) {
+                        return Ok(Err(too_long));
+                    }
+                } else {
+                    unwanted += 1;
+                    if unwanted > MOST_UNWANTED_ROWS {
+                        return Ok(Ok((rows.into_rows(), false)));
+                    }
+                }
+            }
+            let mut rows = rows.into_rows();
+            let warnings = result.warnings();
+            result.drop_result().await?;
+            if warnings > 0 && texts.clone().next().is_some() {
+                let shown: Vec<(String, u16, String)> = connection.query("SHOW WARNINGS").await?;
+                let told = |text| {
+                    shown
+                        .iter()
+                        .any(|(_, code, told)| is_no_number(*code, told, text))
+                };
+                if texts.clone().any(told) {
+                    rows.clear();
+                }
+            }
+            Ok(Ok((rows, true)))
+        };
+        match read.await {
+            Ok(Err(too_long)) => {
+                let columns = prepared.columns();
+                let names = columns.iter();
+                let names: Vec<_> = names.map(|column| column.name_str().into_owned()).collect();
+                Err(Failure::TooLong(too_long.named(&names)))
+            }
+            Ok(Ok((rows, finished))) => {
+                if !finished {
+                    // The rest is still on its way.
+                    self.connection = None;
+                }
+                Ok(Ok(rows))
+            }
+            Err(error) if is_no_value(&error) => Ok(Ok(Vec::new())),
+            Err(error) if is_too_long(&error) => Err(Failure::TooLong(TooLong::Row)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn prepare(&mut self, text: &str) -> Result<(), Failure> {
+        self.check().await?;
+        if self.statements.contains_key(text) {
+            return Ok(());
+        }
+        if self.statements.len() >= MOST_STATEMENTS {
+            let texts: Vec<String> = self.statements.keys().cloned().collect();
+            for text in texts {
+                self.forget(&text).await;
+            }
+        }
+        let statement = Statement::new(text, Dialect::Mysql).map_err(refused)?;
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        let prepared = connection.prep(statement.text.as_str()).await;
+        let prepared = prepared.map_err(|error| failure(&error))?;
+        self.statements
+            .insert(text.to_owned(), (statement, prepared));
+        Ok(())
+    }
+
+    async fn forget(&mut self, text: &str) {
+        if let (Some((_, prepared)), Some(connection)) =
+            (self.statements.remove(text), &mut self.connection)
+        {
+            // Where that fails, the next statement does.
+            let _ = connection.close(prepared).await;
+        }
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    let cause = reading(error);
+    match error {
+        Error::Server(error) if is_away(error) => Failure::Away(cause),
+        Error::Server(error) if !is_farewell(error) => Failure::Refused(cause),
+        _ => Failure::Lost(cause),
+    }
+}
+
+fn refused(error: Unavailable) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
+fn lost() -> Failure {
+    Failure::Lost("the connection is closed".to_owned())
 }

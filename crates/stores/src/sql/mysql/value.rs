@@ -1,4 +1,4 @@
-//! Values as MySQL and MariaDB take and give them.
+//! Converts values to and from those of MySQL and MariaDB.
 
 use mysql_async::Column;
 use mysql_async::consts::ColumnType;
@@ -6,7 +6,7 @@ use mysql_async::consts::ColumnType;
 use super::super::civil::{decimals, utc, write};
 use super::super::{Row, Value};
 
-/// The collation of what is no text.
+/// The collation of what is not text.
 const BINARY: u16 = 63;
 
 /// A value as a parameter. Numbers are bound as text, which equals the same columns and no others:

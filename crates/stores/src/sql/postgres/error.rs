@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean, and what to do about them. Codes are those of its manual's
+//! Explains PostgreSQL's errors, and what to do about them. Codes are those of its manual's
 //! appendix A.
 
 use std::io;
@@ -93,7 +93,7 @@ impl std::fmt::Display for Error {
             Self::Protocol(cause) => formatter.write_str(cause),
             Self::Pooler(cause) => write!(formatter, "a connection pooler answered: {cause}"),
             Self::TooLong(too_long) => {
-                formatter.write_str(&too_long.told(super::super::sizes::LARGEST_DATA))
+                formatter.write_str(&too_long.describe(super::super::sizes::LARGEST_DATA))
             }
         }
     }

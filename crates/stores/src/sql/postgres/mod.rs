@@ -1,128 +1,84 @@
-//! PostgreSQL, and poolers of connections to it, in its own protocol.
+//! Speaks with PostgreSQL, and with poolers of connections to it, in its own protocol.
 
-mod connection;
-mod endpoint;
+mod channel_binding;
 mod error;
+mod exchange;
+mod login;
 mod parameter;
+mod statements;
 pub(crate) mod value;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::connection::{Connection, milliseconds};
-use self::error::{Error, connecting, is_about_tls, refuses_parameters};
-use self::wire::{Login, Protection, Wire};
-use super::server::{Driver, Failure};
-use super::{Row, Servers, Settings, Value};
-use crate::{Address, Tls, TlsMode};
+use bytes::BytesMut;
+use postgres_protocol::Oid;
+use postgres_protocol::message::backend::Message;
+use postgres_protocol::message::frontend;
+use postgres_types::Type;
+
+use self::error::{
+    Error, connecting, is_away, is_farewell, is_outdated, is_unknown_statement, reading,
+};
+use self::exchange::{IDLE, parse, run};
+use self::parameter::{Bound, bind, is_no_value};
+use self::statements::{Ready, is_of};
+use self::value::row;
+use self::wire::{UNEXPECTED, Wire};
+use super::server::{ConnectOptions, Driver, Failure};
+use super::sizes::Answer;
+use super::{Row, Value};
+use crate::{Address, Unavailable};
 
 /// What makes an expression compared by the rules of all languages.
 const ICU: &str = " COLLATE \"und-x-icu\"";
 
-/// PostgreSQL, and how to log in.
-#[derive(Debug)]
+/// What stands between this connection and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Not known yet: the first statement asks.
+    Unknown,
+    /// Nothing. The session is as it was asked to be, and keeps what is prepared.
+    Direct,
+    /// A pooler: the next statement may be run by another session, which other programs use, too.
+    /// Each is a transaction of its own that says all that it needs.
+    Pooled,
+    /// Within the one transaction that the connection is.
+    Changing,
+}
+
+/// A connection to PostgreSQL, or to a pooler of connections, and what it knows of statements.
 pub(super) struct Postgres {
-    servers: Servers,
-    tls: Tls,
+    wire: Wire,
+    standing: Standing,
     query_timeout: Duration,
-    writable: bool,
+    statements: BTreeMap<String, Ready>,
+    /// Prepared statements that are not needed any more.
+    closing: Vec<String>,
+    /// The database's own types.
+    types: BTreeMap<Oid, Type>,
+    /// What the names of prepared statements begin with, which no other connection's do.
+    prefix: String,
+    prepared: u64,
+    /// Whether a transaction is open, as the server says after every exchange.
+    status: u8,
+    /// Whether the connection has ended, or is not to be used any more.
+    ended: bool,
 }
 
-impl Postgres {
-    pub(super) fn new(servers: &Servers, settings: &Settings, writable: bool) -> Self {
-        Self {
-            servers: servers.clone(),
-            tls: settings.tls.clone(),
-            query_timeout: settings.query_timeout,
-            writable,
-        }
-    }
-
-    /// Logs in at `address`. What is asked of the session is asked once more without, where a
-    /// pooler does not let it pass: each statement says then what it needs.
-    async fn log_in(&self, address: &Address, protection: &Protection) -> Result<Wire, Error> {
-        let options = format!(
-            "-c default_transaction_read_only={} -c standard_conforming_strings=on \
-             -c statement_timeout={}",
-            if self.writable { "off" } else { "on" },
-            milliseconds(self.query_timeout)
-        );
-        let parameters = [
-            ("client_encoding", "UTF8"),
-            ("application_name", "hallpass"),
-            ("options", options.as_str()),
-        ];
-        let user = match &self.servers.user {
-            Some(user) => user.clone(),
-            None => whoami::username().map_err(|error| Error::Io(error.into()))?,
-        };
-        let login = Login {
-            user: &user,
-            password: self.servers.password.as_deref(),
-            database: &self.servers.database,
-            parameters: &parameters,
-            in_the_clear: self.tls.mode == TlsMode::Disable,
-        };
-        let mut wire = Wire::connect(address, protection).await?;
-        match wire.log_in(&login).await {
-            Err(error) if refuses_parameters(&error) => {}
-            done => return done.map(|()| wire),
-        }
-        let mut wire = Wire::connect(address, protection).await?;
-        let login = Login {
-            parameters: parameters.get(..2).unwrap_or_default(),
-            ..login
-        };
-        wire.log_in(&login).await?;
-        Ok(wire)
-    }
-
-    async fn connect_as(&self, address: &Address) -> Result<Wire, String> {
-        let protection = match (address, self.tls.mode) {
-            (Address::Unix(_), _) | (_, TlsMode::Disable) => Protection::Plain,
-            (_, mode) => {
-                let client = self.tls.client().map_err(|error| error.to_string())?;
-                match mode {
-                    // Whoever says which certificates to trust trusts no server without one.
-                    TlsMode::Prefer if self.tls.ca.is_none() => Protection::Preferred(client),
-                    _ => Protection::Required(client),
-                }
-            }
-        };
-        match self.log_in(address, &protection).await {
-            Ok(wire) => Ok(wire),
-            // What libpq goes on without TLS after. Nobody asked who the server is, so that
-            // nothing is lost.
-            Err(error)
-                if matches!(protection, Protection::Preferred(_))
-                    && (is_about_tls(&error) || error.code() == "28000") =>
-            {
-                let plain = self.log_in(address, &Protection::Plain).await;
-                plain.map_err(|error| connecting(&error))
-            }
-            Err(error) => Err(connecting(&error)),
-        }
-    }
-}
-
-/// Gives a row where an index of the table `:table` begins with `:column` as
-/// [`same_but_for_case`] compares names in ASCII.
-pub(super) const INDEXED_BUT_FOR_CASE: &str = "SELECT 1 FROM pg_catalog.pg_index i JOIN \
-     pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = :column::text WHERE \
-     i.indrelid = pg_catalog.to_regclass(:table::text) AND i.indisvalid AND i.indpred IS NULL AND \
-     i.indkey[0] = 0 AND pg_catalog.replace(pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), \
-     '::text', '') = 'upper(' || pg_catalog.quote_ident(a.attname) || ')'";
-
-/// As Django's `iexact` compares (db/backends/postgresql/operations.py, 5.2), so that the index
-/// helps that was made for it. In a database whose locale is `C` that knows ASCII alone, so that
-/// names beyond it are left to ICU where the server has it.
-pub(super) fn same_but_for_case(column: &str, name: &str) -> String {
-    let collation = if name.is_ascii() { "" } else { ICU };
-    format!("UPPER({column}::text{collation}) = UPPER(:name::text{collation})")
+/// What came of running a statement.
+enum Outcome {
+    Rows(Vec<Row>),
+    /// A parameter is not a value of its type.
+    NoValue,
+    /// Its columns have other names or types than they had.
+    Changed,
+    Failed(Error),
 }
 
 impl Driver for Postgres {
-    type Connection = Connection;
+    const NAME: &'static str = "PostgreSQL";
 
     const COLUMNS: &'static str = "SELECT attname, format_type(atttypid, atttypmod), attnotnull \
         AND NOT atthasdef AND attidentity = '' FROM \
@@ -133,15 +89,21 @@ impl Driver for Postgres {
         pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE \
         i.indrelid = pg_catalog.to_regclass(:table::text) AND i.indisvalid AND i.indpred IS NULL";
 
-    fn name(&self) -> String {
-        format!("the PostgreSQL database {}", self.servers.database)
-    }
+    const INDEXED_BUT_FOR_CASE: &'static str = "SELECT 1 FROM pg_catalog.pg_index i JOIN \
+         pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = :column::text WHERE \
+         i.indrelid = pg_catalog.to_regclass(:table::text) AND i.indisvalid AND i.indpred IS NULL AND \
+         i.indkey[0] = 0 AND pg_catalog.replace(pg_catalog.pg_get_indexdef(i.indexrelid, 1, true), \
+         '::text', '') = 'upper(' || pg_catalog.quote_ident(a.attname) || ')'";
 
-    async fn connect(&self, address: &Address) -> Result<Connection, String> {
-        let wire = self.connect_as(address).await?;
-        let connection = Connection::new(wire, self.query_timeout);
+    const FOLDS_BY_COLLATION: bool = false;
+
+    const CLOCK: &'static str = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS bigint)";
+
+    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String> {
+        let wire = login::connect(options, address).await?;
+        let connection = Self::new(wire, options.query_timeout);
         let mut connection = connection.map_err(|error| connecting(&error))?;
-        if self.writable {
+        if options.writable {
             // A hot standby refuses it here, where another server can still be asked.
             let begun = connection.begin_change().await;
             begun.map_err(|failure| failure.to_string())?;
@@ -149,35 +111,95 @@ impl Driver for Postgres {
         Ok(connection)
     }
 
+    /// What is known of a statement outlives the tables that it was learned from. One that fails
+    /// for being out of date is learned anew, once.
     async fn rows(
-        &self,
-        connection: &mut Connection,
+        &mut self,
         statement: &str,
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Failure> {
-        connection.rows(statement, parameters, limit).await
+        let known = self.statements.contains_key(statement);
+        let mut outcome = self.run(statement, parameters, limit).await?;
+        let outdated = match &outcome {
+            Outcome::Rows(_) => false,
+            // The parameter's type may be another by now.
+            Outcome::NoValue => known,
+            Outcome::Changed => true,
+            Outcome::Failed(error) => {
+                if is_unknown_statement(error) && self.standing == Standing::Direct {
+                    self.note_pooler();
+                }
+                known && is_outdated(error)
+            }
+        };
+        if outdated && !self.ended && self.standing != Standing::Changing {
+            self.forget(statement);
+            self.types.clear();
+            outcome = self.run(statement, parameters, limit).await?;
+        }
+        match outcome {
+            Outcome::Rows(rows) => Ok(rows),
+            Outcome::NoValue => Ok(Vec::new()),
+            Outcome::Changed => Err(Failure::Refused(
+                "the statement's columns are others each time; does a connection pooler \
+                 ask several databases?"
+                    .to_owned(),
+            )),
+            Outcome::Failed(error) => Err(self.failure(error)),
+        }
     }
 
     async fn execute(
-        &self,
-        connection: &mut Connection,
+        &mut self,
         statement: &str,
         parameters: &[(&str, Value)],
     ) -> Result<u64, Failure> {
-        connection.execute(statement, parameters).await
+        self.know(statement).await?;
+        let Some(ready) = self.statements.get(statement) else {
+            return Err(unknown());
+        };
+        let values = ready.statement.values(parameters).map_err(refused)?;
+        let values = bind(&values, &ready.parameters).map_err(Failure::Refused)?;
+        let Some(values) = values else {
+            let cause = "a value is not of its column's type";
+            return Err(Failure::Refused(cause.to_owned()));
+        };
+        let (text, kinds) = (&ready.statement.text, &ready.parameters);
+        let mut out = BytesMut::new();
+        let put =
+            parse("", text, kinds, &mut out).and_then(|()| run("", &values, 0, false, &mut out));
+        put.map_err(lost)?;
+        let mut changed = 0;
+        let done = self.exchange(&out, 1, |message| {
+            if let Message::CommandComplete(body) = message {
+                let count = body
+                    .tag()?
+                    .rsplit(' ')
+                    .next()
+                    .and_then(|count| count.parse().ok());
+                changed = count.unwrap_or(0);
+            }
+            Ok(())
+        });
+        match done.await {
+            Ok(()) => Ok(changed),
+            Err(error) => Err(self.failure(error)),
+        }
     }
 
-    async fn commit(&self, connection: &mut Connection) -> Result<(), Failure> {
-        connection.commit().await
+    async fn commit(&mut self) -> Result<(), Failure> {
+        self.simple(&["COMMIT"]).await
     }
 
-    async fn names(
-        &self,
-        connection: &mut Connection,
-        statement: &str,
-    ) -> Result<Vec<String>, Failure> {
-        connection.names(statement).await
+    async fn names(&mut self, statement: &str) -> Result<Vec<String>, Failure> {
+        self.know(statement).await?;
+        let ready = self.statements.get(statement);
+        Ok(ready.map(Ready::names).unwrap_or_default())
+    }
+
+    async fn close(self) {
+        self.wire.close().await;
     }
 
     /// Quoted, so that it is one name and not a path.
@@ -190,7 +212,141 @@ impl Driver for Postgres {
         kind.replace("character(", "char(")
     }
 
-    async fn close(connection: Connection) {
-        connection.close().await;
+    fn key_but_for_case(column: &str) -> Option<String> {
+        Some(format!("UPPER({column}::text)"))
     }
+
+    /// As Django's `iexact` compares (db/backends/postgresql/operations.py, 5.2), so that the index
+    /// helps that was made for it. In a database whose locale is `C` that knows ASCII alone, so that
+    /// names beyond it are left to ICU where the server has it.
+    fn same_but_for_case(column: &str, name: &str) -> String {
+        let collation = if name.is_ascii() { "" } else { ICU };
+        format!("UPPER({column}::text{collation}) = UPPER(:name::text{collation})")
+    }
+}
+
+impl Postgres {
+    fn new(wire: Wire, query_timeout: Duration) -> Result<Self, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|_| Error::Protocol("the system gives no random numbers"))?;
+        Ok(Self {
+            wire,
+            standing: Standing::Unknown,
+            query_timeout,
+            statements: BTreeMap::new(),
+            closing: Vec::new(),
+            types: BTreeMap::new(),
+            prefix: format!("hallpass_{:032x}", u128::from_ne_bytes(random)),
+            prepared: 0,
+            status: IDLE,
+            ended: false,
+        })
+    }
+
+    async fn run(
+        &mut self,
+        text: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+    ) -> Result<Outcome, Failure> {
+        self.know(text).await?;
+        let Some(ready) = self.statements.get_mut(text) else {
+            return Err(unknown());
+        };
+        let values = ready.statement.values(parameters).map_err(refused)?;
+        let Some(values) = bind(&values, &ready.parameters).map_err(Failure::Refused)? else {
+            return Ok(Outcome::NoValue);
+        };
+        let unchecked = values.iter().any(Bound::is_unchecked);
+        let most = i32::try_from(limit).unwrap_or(0);
+        let mut out = BytesMut::new();
+        if let Some(original) = &ready.original {
+            let put = parse("", &original.text, &ready.parameters, &mut out);
+            put.and_then(|()| Ok(frontend::describe(b'S', "", &mut out)?))
+                .map_err(lost)?;
+        }
+        let put = match (&ready.name, self.standing) {
+            (Some(name), Standing::Direct) => run(name, &values, most, false, &mut out),
+            (None, Standing::Direct) => {
+                self.prepared += 1;
+                let name = format!("{}_{}", self.prefix, self.prepared);
+                let text = &ready.statement.text;
+                let put = parse(&name, text, &ready.parameters, &mut out)
+                    .and_then(|()| run(&name, &values, most, true, &mut out));
+                ready.name = Some(name);
+                put
+            }
+            _ => parse("", &ready.statement.text, &ready.parameters, &mut out)
+                .and_then(|()| run("", &values, most, true, &mut out)),
+        };
+        put.map_err(lost)?;
+        let mut statements = std::mem::take(&mut self.statements);
+        let (mut answer, mut changed) = (Answer::default(), false);
+        let ready = statements.get(text);
+        let columns = ready.map(|ready| ready.columns.as_slice());
+        let columns = columns.unwrap_or_default();
+        let original = ready.and_then(|ready| ready.original.as_ref());
+        let mut described = original.map(|original| original.columns.as_slice());
+        let done = self.exchange(&out, 1, |message| {
+            match message {
+                Message::RowDescription(body) => {
+                    changed |= !is_of(&body, described.take().unwrap_or(columns))?;
+                }
+                Message::NoData => changed |= !described.take().unwrap_or(columns).is_empty(),
+                Message::DataRow(_) if answer.len() >= limit => return Err(UNEXPECTED),
+                Message::DataRow(body) if !changed => {
+                    let kinds = columns.iter().map(|column| &column.kind);
+                    answer.add(row(&body, kinds)?)?;
+                }
+                _ => {}
+            }
+            Ok(())
+        });
+        let done = done.await;
+        if done.is_err()
+            && let Some(ready) = statements.get_mut(text)
+        {
+            // Whether it is prepared is not known.
+            self.closing.extend(ready.name.take());
+        }
+        self.statements = statements;
+        Ok(match done {
+            Ok(()) if changed => Outcome::Changed,
+            Ok(()) => Outcome::Rows(answer.into_rows()),
+            Err(Error::TooLong(too_long)) => {
+                let names = self.statements.get(text).map(Ready::names);
+                Outcome::Failed(Error::TooLong(too_long.named(&names.unwrap_or_default())))
+            }
+            Err(error) if !self.ended && is_no_value(&error, unchecked) => Outcome::NoValue,
+            Err(error) => Outcome::Failed(error),
+        })
+    }
+
+    fn failure(&self, error: Error) -> Failure {
+        let cause = reading(&error);
+        match error {
+            Error::TooLong(too_long) => Failure::TooLong(too_long),
+            error if is_away(&error) => Failure::Away(cause),
+            Error::Server(_) if !self.ended && !is_farewell(&error) => Failure::Refused(cause),
+            _ => Failure::Lost(cause),
+        }
+    }
+}
+
+/// A time limit as PostgreSQL takes it; zero would be none.
+fn milliseconds(timeout: Duration) -> u128 {
+    timeout.as_millis().clamp(1, 2_147_483_647)
+}
+
+fn refused(error: Unavailable) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
+fn lost(error: Error) -> Failure {
+    Failure::Lost(reading(&error))
+}
+
+fn unknown() -> Failure {
+    Failure::Lost("what is known of a statement is gone".to_owned())
 }

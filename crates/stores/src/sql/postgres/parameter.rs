@@ -1,4 +1,4 @@
-//! Values as PostgreSQL takes them.
+//! Binds values in the forms that PostgreSQL takes.
 //!
 //! It gives every parameter a type, and a value must be of that type where other databases compare
 //! whatever they are given. Here a value that cannot be of the type equals nothing, so that the
@@ -157,7 +157,7 @@ fn is_text(kind: &Type) -> bool {
     ) || kind.name() == "citext"
 }
 
-/// Whether a statement failed because a parameter is no value of its type, or because its
+/// Whether a statement failed because a parameter is not a value of its type, or because its
 /// characters cannot be in the database at all.
 pub(super) fn is_no_value(error: &Error, unchecked: bool) -> bool {
     match error.code() {

@@ -1,4 +1,4 @@
-//! Values as PostgreSQL gives them: in the binary form of their types (src/backend/utils/adt in
+//! Reads values as PostgreSQL gives them: in the binary form of their types (src/backend/utils/adt in
 //! PostgreSQL 15, the `*send` functions).
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -115,7 +115,7 @@ fn integer(raw: &[u8]) -> Option<i64> {
     Some(i64::from_be_bytes(raw.try_into().ok()?))
 }
 
-/// A database without an encoding (`SQL_ASCII`) may hold what is no text.
+/// A database without an encoding (`SQL_ASCII`) may hold what is not text.
 fn words(raw: &[u8]) -> Value {
     match std::str::from_utf8(raw) {
         Ok(text) => Value::Text(text.to_owned()),
@@ -123,7 +123,7 @@ fn words(raw: &[u8]) -> Value {
     }
 }
 
-/// The ends of time are no moments, and stay words.
+/// The ends of time are not moments, and stay words.
 fn moment(micros: i64) -> Value {
     let word = match micros {
         i64::MAX => "infinity",

@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use zeroize::Zeroize;
 
 use super::super::sizes::{LARGEST_DATA, LARGEST_ROW, TooLong};
-use super::endpoint::end_point;
+use super::channel_binding::end_point;
 use super::error::{Error, ServerError};
 use crate::{Address, Secret};
 

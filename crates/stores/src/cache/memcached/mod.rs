@@ -1,6 +1,7 @@
-//! memcached.
+//! Reads values from memcached.
 //!
-//! An own client of one command: what exists in crates brings OpenSSL, or a runtime of its own.
+//! Written by hand, because one command is all that is needed, and the crates bring OpenSSL or a
+//! runtime of their own.
 
 pub(crate) mod text;
 

@@ -1,8 +1,8 @@
-//! Redis.
+//! Reads values from Redis.
 //!
-//! An own client of five commands, because none that exists can be held to a deadline: the timeout
-//! of the `redis` crate begins anew with every byte that arrives, and it takes answers of any
-//! size into memory.
+//! Written by hand, because no client can be held to a deadline: the timeout of the `redis` crate
+//! begins anew with every byte that arrives, and it takes answers of any size into memory. Five
+//! commands are all that is needed.
 
 mod cluster;
 pub(crate) mod resp;
@@ -241,7 +241,7 @@ fn refused(connection: &Connection, error: &str) -> Failure {
         .filter(char::is_ascii_graphic)
         .take(32)
         .collect();
-    let mend = match code.as_str() {
+    let fix = match code.as_str() {
         "NOAUTH" => "it wants a password",
         "WRONGPASS" => "it does not know this username and password",
         "ERR" if error.contains("AUTH") => "it knows no password for this user, and was given one",
@@ -266,6 +266,6 @@ fn refused(connection: &Connection, error: &str) -> Failure {
         "BUSY" => "it runs a script",
         _ => "",
     };
-    let separator = if mend.is_empty() { "" } else { ": " };
-    connection.down(&format!("answers {code}{separator}{mend}"))
+    let separator = if fix.is_empty() { "" } else { ": " };
+    connection.down(&format!("answers {code}{separator}{fix}"))
 }

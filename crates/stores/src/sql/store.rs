@@ -1,0 +1,134 @@
+//! Defines what every kind of database does for [`Queries`](super::Queries), blocking, by a deadline.
+
+use super::sizes::{LARGEST_DATA, TooLong};
+use super::{Column, Row, State, Value};
+use crate::{Deadline, Unavailable};
+
+/// A database of one kind, connected when it is first used and again whenever the connection is
+/// lost. `deadline` bounds each call, and so does the `query_timeout` of the settings.
+pub(super) trait Store: std::fmt::Debug + Send {
+    /// The database in words, as in `the PostgreSQL database shop`.
+    fn name(&self) -> String;
+
+    /// The first `limit` rows that `statement` gives, each bounded by what is read at all.
+    fn rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, ReadError>;
+
+    /// Runs `statement` in the transaction that the connection is; how many rows it changed.
+    fn execute(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        deadline: Deadline,
+    ) -> Result<u64, Unavailable>;
+
+    /// Makes what was [executed](Self::execute) last, and ends the transaction.
+    fn commit(&mut self, deadline: Deadline) -> Result<(), Unavailable>;
+
+    /// The names of the columns that `statement` gives, without running it.
+    fn names(&mut self, statement: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable>;
+
+    /// The columns of `table`, none where there is no such table.
+    fn columns(&mut self, table: &str, deadline: Deadline) -> Result<Vec<Column>, Unavailable>;
+
+    /// The columns of `table` that an index begins with.
+    fn indexed(&mut self, table: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable>;
+
+    /// Whether there may be a table `table` all the same where [`columns`](Self::columns) gives
+    /// none.
+    fn hides(&mut self, _table: &str, _deadline: Deadline) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
+
+    /// The state that the database is in; `None` where it does not tell.
+    fn state(&mut self, _deadline: Deadline) -> Result<Option<State>, Unavailable> {
+        Ok(None)
+    }
+
+    /// Ends what the first query began; `well` says whether all of them were answered.
+    fn end(&mut self, _well: bool) {}
+
+    /// Whether it is a file on this machine, so that a query takes no longer than reading it.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
+    /// Waits for no other program's lock from now on.
+    fn wait_for_no_lock(&mut self) {}
+
+    /// The statement that gives the seconds since 1970 by the server's clock; `None` without a
+    /// server.
+    fn clock(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// `table` as [`indexed_but_for_case`](Self::indexed_but_for_case) takes it.
+    fn table(&self, table: &str) -> String {
+        table.to_owned()
+    }
+
+    /// The statement that gives a row where an index of the table `:table` begins with `:column` as
+    /// [`same_but_for_case`](Self::same_but_for_case) compares names in ASCII.
+    fn indexed_but_for_case(&self) -> &'static str;
+
+    /// The key of such an index, for the quoted `column`; `None` where there cannot be one.
+    fn key_but_for_case(&self, column: &str) -> Option<String>;
+
+    /// Whether the exact comparison finds the same where there is such an index.
+    fn folds_by_collation(&self) -> bool {
+        false
+    }
+
+    /// The condition that the quoted `column` is the parameter `:name`, whose value is `name`, when
+    /// case is ignored. It may let more through.
+    fn same_but_for_case(&self, column: &str, name: &str) -> String;
+
+    /// As [`rows`](Self::rows), of the database's own tables.
+    fn own_rows(
+        &mut self,
+        statement: &str,
+        parameters: &[(&str, Value)],
+        deadline: Deadline,
+    ) -> Result<Vec<Row>, Unavailable> {
+        let rows = self.rows(statement, parameters, usize::MAX, deadline);
+        rows.map_err(|error| error.into_unavailable(&self.name()))
+    }
+}
+
+/// Why there are no rows.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The database answers with more than is read.
+    TooLong(TooLong),
+    /// The database cannot be read.
+    Unavailable(Unavailable),
+}
+
+impl ReadError {
+    /// In words, where the database is called `name`.
+    pub(super) fn into_unavailable(self, name: &str) -> Unavailable {
+        match self {
+            Self::TooLong(too_long) => {
+                Unavailable::too_long(format!("{name}: {}", too_long.describe(LARGEST_DATA)))
+            }
+            Self::Unavailable(cause) => cause,
+        }
+    }
+}
+
+impl From<TooLong> for ReadError {
+    fn from(too_long: TooLong) -> Self {
+        Self::TooLong(too_long)
+    }
+}
+
+impl From<Unavailable> for ReadError {
+    fn from(cause: Unavailable) -> Self {
+        Self::Unavailable(cause)
+    }
+}
