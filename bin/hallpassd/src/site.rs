@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use hallpass_checks::Checks;
 use hallpass_core::basic::Unreadable;
 use hallpass_core::configuration::{TicketSettings, TrustedProxy};
 use hallpass_core::{
@@ -14,7 +15,7 @@ use hallpass_runtime::Log;
 use hallpass_runtime::log::{Decision, Through};
 
 use crate::door::Door;
-use crate::engine::{Checks, Engine, Health};
+use crate::engine::{Engine, Health};
 use crate::metrics::SiteMetrics;
 use crate::sockets::Peer;
 

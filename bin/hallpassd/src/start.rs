@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Parser;
+use hallpass_checks::Checks;
 use hallpass_core::{Configuration, configuration};
 use hallpass_runtime::Log;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::engine::Checks;
 use crate::metrics::Metrics;
 use crate::openings::openings;
 use crate::options::{Options, clash, praise};

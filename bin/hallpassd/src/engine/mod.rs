@@ -1,24 +1,20 @@
 //! The threads behind all doors. Those that ask the stores answer what needs no more than that;
 //! passwords they hand on to those that compute, and are free for the next question.
 
-mod checks;
 mod health;
-mod lanes;
-mod pace;
 mod queue;
-mod turns;
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::SystemTime;
 
+use hallpass_checks::Checks;
 use hallpass_core::{
     Authenticator, CacheStatistics, ClaimedName, Client, Configuration, Credential, Deadline,
     Identity, InlineAuthenticator, Progress, Request, Shared, Turn, Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
-pub use self::checks::Checks;
 pub use self::health::Health;
 use self::queue::{Queue, Taker};
 

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use hallpass_checks::Turns;
 use hallpass_core::Turn;
-
-use super::turns::Turns;
 
 /// Two lines of bounded length between the threads that ask and those that answer: one of what is
 /// soon done, sessions for one, and one of names, which may have to be looked for in a whole

@@ -7,8 +7,8 @@ use hallpass_core::{Step, Unavailable};
 use hallpass_passwords::Outcome;
 use hallpass_pbkdf2::{Engine, RequestId};
 
-use super::checks::{Checks, Job};
-use super::pace::Busy;
+use crate::pace::Busy;
+use crate::queue::{Checks, Job};
 
 /// How often it is looked whether somebody still waits, and how fast it goes.
 const LOOK: Duration = Duration::from_millis(50);

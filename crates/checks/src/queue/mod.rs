@@ -11,9 +11,9 @@ use hallpass_core::{
 use hallpass_passwords::Outcome;
 use tokio::sync::oneshot;
 
-use super::lanes;
-use super::pace::{Load, Pace};
-use super::turns::Turns;
+use crate::lanes;
+use crate::pace::{Load, Pace};
+use crate::turns::Turns;
 
 /// The part of all lanes that one client leaves to the others: they need not wait until one of its
 /// checks is done, and those who come from one address, a web mail's or a company's, are hardly
@@ -30,7 +30,7 @@ pub struct Checks {
     filled: Condvar,
     most: usize,
     threads: usize,
-    pub(super) pace: Pace,
+    pub(crate) pace: Pace,
 }
 
 #[derive(Debug)]
@@ -49,11 +49,11 @@ struct State {
 
 /// A job that is to be done.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) number: u64,
-    pub(super) job: HashJob,
+pub(crate) struct Job {
+    pub(crate) number: u64,
+    pub(crate) job: HashJob,
     /// The latest of those who wait for it.
-    pub(super) deadline: Deadline,
+    pub(crate) deadline: Deadline,
     work: u64,
 }
 
@@ -183,7 +183,7 @@ impl Checks {
 
     /// The next that a thread is to do which does `doing` already; waits for one if that is none.
     /// No thread takes more than its share while others could do it sooner.
-    pub(super) fn take(&self, doing: usize) -> Option<Job> {
+    pub(crate) fn take(&self, doing: usize) -> Option<Job> {
         let mut state = self.lock();
         loop {
             let could_be_done = state.at_work + state.waiting.ready();
@@ -213,7 +213,7 @@ impl Checks {
     }
 
     /// Whether nobody waits for the outcome of this job any more; it is forgotten then.
-    pub(super) fn abandon(&self, number: u64) -> bool {
+    pub(crate) fn abandon(&self, number: u64) -> bool {
         let mut state = self.lock();
         let abandoned = state.is_abandoned(number);
         if abandoned {
@@ -224,12 +224,12 @@ impl Checks {
     }
 
     /// Until when somebody waits for the outcome of this job.
-    pub(super) fn deadline(&self, number: u64) -> Option<Deadline> {
+    pub(crate) fn deadline(&self, number: u64) -> Option<Deadline> {
         self.lock().open.get(&number).and_then(Open::deadline)
     }
 
     /// Tells everybody who waits for it what came of a job.
-    pub(super) fn finish(&self, number: u64, outcome: &Result<Outcome, Unavailable>) {
+    pub(crate) fn finish(&self, number: u64, outcome: &Result<Outcome, Unavailable>) {
         let mut state = self.lock();
         let waiters = state.close(number);
         self.tell(&state);
