@@ -1,4 +1,4 @@
-//! How fast checks are done here, and how long the next will take.
+//! Measures how fast checks are computed, and estimates how long the next will take.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::SystemTime;
 
-use hallpass_checks::Checks;
+use hallpass_checks::{Answer, Checks};
 use hallpass_core::{
     Authenticator, CacheStatistics, ClaimedName, Client, Configuration, Credential, Deadline,
     Identity, InlineAuthenticator, Progress, Request, Shared, Turn, Unavailable, Verdict,
@@ -213,6 +213,19 @@ impl Job {
     }
 }
 
+/// Sends a verdict to the task that waits for it.
+struct ToCaller(oneshot::Sender<Verdict>);
+
+impl Answer for ToCaller {
+    fn send(self: Box<Self>, verdict: Verdict) {
+        drop(self.0.send(verdict));
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         self.questions.close();
@@ -252,7 +265,9 @@ fn work(
                 match authenticator.begin(&request, SystemTime::now(), deadline) {
                     // They may have given up while it was found.
                     Progress::Answered(verdict) => drop(answer.send(verdict)),
-                    Progress::Pending(check) => checks.put(*check, deadline, answer),
+                    Progress::Pending(check) => {
+                        checks.put(*check, deadline, Box::new(ToCaller(answer)));
+                    }
                 }
             }
             Job::Compare {
