@@ -1,9 +1,10 @@
 //! Checks many passwords at a time.
 //!
-//! A password check is a computation that takes long on purpose. [`Checks`] owns a few threads that
-//! compute, each many PBKDF2 derivations at once in the lanes of the processor's vectors, and
-//! decides which check goes first. It knows `hallpass-core`'s account of a check, a [`Pending`], and
-//! nothing of the protocol that it came by.
+//! A password check is a computation that takes long on purpose. [`Checks`] owns a few threads, each
+//! of which computes many PBKDF2 derivations at once in the lanes of the processor's vectors, and
+//! decides which check goes first. It depends on `hallpass-core`, whose [`HashJob`] says what to
+//! compute and whose [`Decision`] makes a verdict of the outcome, and knows nothing of the protocol
+//! that a password came by.
 //!
 //! | module | subject |
 //! |---|---|
@@ -50,7 +51,8 @@
 //! # }
 //! ```
 //!
-//! [`Pending`]: hallpass_core::Pending
+//! [`HashJob`]: hallpass_core::HashJob
+//! [`Decision`]: hallpass_core::Decision
 #![forbid(unsafe_code)]
 
 mod lanes;

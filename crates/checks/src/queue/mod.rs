@@ -122,8 +122,8 @@ impl Checks {
 
     /// Queues `check`, whose verdict goes to `answer`.
     ///
-    /// `answer` receives [`Verdict::Unavailable`] where the queue is full, or where the check cannot
-    /// be done by `deadline`: at once where that is known at once. It never blocks.
+    /// `answer` receives [`Verdict::Unavailable`] where the queue is full, or where the check
+    /// cannot be done by `deadline`: at once where that is known at once. It never blocks.
     pub fn put(&self, mut check: Pending, deadline: Deadline, answer: Box<dyn Answer>) {
         // A check without a computation need not wait.
         if let Step::Done(outcome) = check.job.advance() {

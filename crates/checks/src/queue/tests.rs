@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A site with the accounts `alice` and `bob`, and checks that nobody does but the test.
+/// A site with the accounts `alice` and `bob`, and checks that only the test computes.
 struct World {
     checks: Checks,
     authenticator: Authenticator,
@@ -44,7 +44,7 @@ impl World {
         }
     }
 
-    /// Puts in a password, and gives what will tell the verdict.
+    /// Puts in a password, and returns where its verdict comes.
     fn put(&mut self, name: &str, password: &str, client: &str, deadline: Deadline) -> Wanted {
         let name = ClaimedName::Named(name.to_owned());
         let mut request = Request::new(name, Credential::Password(Secret::new(password)));
@@ -168,7 +168,7 @@ fn a_full_queue_makes_room_for_those_who_have_asked_for_less() {
 }
 
 #[test]
-fn what_nobody_waits_for_makes_nobody_late() {
+fn an_abandoned_check_delays_no_other() {
     let mut world = World::new(10, 0);
     let turn = Turn::default();
     let alice = world.put("alice", "guess", ELSEWHERE, later());
