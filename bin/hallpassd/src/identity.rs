@@ -1,12 +1,12 @@
 //! Writes an identity as HTTP headers and as JSON.
 
 use std::borrow::Cow;
-use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallpass_core::Identity;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
+use jiff::Timestamp;
 use percent_encoding::AsciiSet;
 use serde_json::{Value, json};
 
@@ -93,11 +93,10 @@ pub fn json(identity: &Identity) -> Value {
 
 /// RFC 3339, to the second, in UTC; empty past the year 9999, which it cannot express.
 pub fn time(time: SystemTime) -> String {
-    let mut text = String::new();
-    match write!(text, "{}", humantime::format_rfc3339_seconds(time)) {
-        Ok(()) => text,
-        Err(_) => String::new(),
-    }
+    let since = time.duration_since(UNIX_EPOCH).ok();
+    let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
+    let timestamp = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    timestamp.map_or_else(String::new, |timestamp| timestamp.to_string())
 }
 
 #[cfg(test)]
