@@ -20,8 +20,8 @@ const RESERVE: usize = 4;
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Checks {
-    /// Starts so many `threads`, and a queue of at most `most` checks. The threads run until the
-    /// program ends.
+    /// Starts so many `threads`, and a queue in which at most `most` checks wait. The threads run
+    /// until the program ends.
     ///
     /// # Errors
     /// When the system cannot start a thread.

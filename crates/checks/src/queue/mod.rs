@@ -71,7 +71,8 @@ struct Waiter {
 
 /// Receives the verdict of one check. A closure that takes a [`Verdict`] is one.
 ///
-/// It is called by the threads that compute, and must neither block nor call [`Checks`].
+/// It is called by the threads that compute, or by [`Checks::put`] itself, and must neither block nor
+/// call [`Checks`].
 pub trait Answer: Send {
     /// Takes the verdict.
     fn send(self: Box<Self>, verdict: Verdict);
