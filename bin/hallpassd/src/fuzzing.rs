@@ -13,14 +13,14 @@ use hallpass_core::{ClaimedName, Requirement};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 
+use crate::credentials::{Accepting, BasicName, shown};
 use crate::dovecot::protocol as dovecot_protocol;
 use crate::fastcgi::conversation::{Conversation, Event};
 use crate::fastcgi::record::Record;
 use crate::fastcgi::request::Request;
-use crate::http::credentials::{BasicName, shown};
 use crate::http::route::{Route, route};
-use crate::http::{Accepting, page};
-use crate::percent;
+use crate::login::page;
+use crate::percent::{self, RESERVED};
 use crate::saslauthd::protocol as saslauthd_protocol;
 
 const EVERYTHING: Accepted = Accepted {
@@ -275,7 +275,7 @@ fn leads_nowhere_else(page: &[u8]) {
     assert!(page.is_empty() || whole || (read.starts_with(b"/") && !elsewhere));
 }
 
-fn asked(route: Route) -> Option<crate::http::route::Asked> {
+fn asked(route: Route) -> Option<crate::http::route::Query> {
     match route {
         Route::Auth(asked) | Route::Session(asked) | Route::Ticket(asked) => Some(asked),
         _ => None,
@@ -285,7 +285,7 @@ fn asked(route: Route) -> Option<crate::http::route::Asked> {
 /// Percent-encoding: what is encoded is plain ASCII and comes back as it was, and text without an
 /// escape or a plus stands for itself.
 pub fn percent(input: &[u8]) {
-    let encoded = percent::encode(input, b"");
+    let encoded = percent::encode(input, &RESERVED);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
     assert!(encoded.bytes().all(plain));
     let text = std::str::from_utf8(input).ok();

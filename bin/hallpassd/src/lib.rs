@@ -1,34 +1,52 @@
-//! Servers ask, the web site's sessions and accounts answer: over HTTP (nginx's auth_request,
-//! Caddy's forward_auth, Traefik's ForwardAuth), as a FastCGI authorizer (Apache), and to those
-//! who know how to ask Dovecot or saslauthd (Postfix, Exim, Prosody, Cyrus).
+//! Answers servers by the sessions and accounts of a web site: over HTTP (nginx's auth_request,
+//! Caddy's forward_auth, Traefik's ForwardAuth), as a FastCGI authorizer (Apache), and in the
+//! protocols of Dovecot and saslauthd (Postfix, Exim, Prosody, Cyrus).
+//!
+//! A connection comes to an endpoint, which reads a request into an [`Inquiry`](site::Inquiry);
+//! the site decides; the endpoint writes the verdict.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `start`, `options`, `run` | the command line, the sites, the sockets, shutdown |
+//! | `endpoints` | the table of endpoints, and which sockets they listen at |
+//! | `endpoint` | what an endpoint is, and what it gets with a connection |
+//! | `connections`, `slots`, `sockets`, `systemd` | accepting connections, and room for them |
+//! | `http`, `fastcgi`, `dovecot`, `saslauthd` | one folder an endpoint; codecs are pure modules |
+//! | `credentials`, `identity`, `login`, `percent`, `sasl` | what several endpoints read and write |
+//! | `site` | the verdict on a request, whichever endpoint it came by |
+//! | `engine` | the threads that ask a site's stores; passwords go to `hallpass-checks` |
+//! | `metrics` | counting |
+//!
+//! Adding an endpoint takes a folder, a line in `endpoints`, and a setting.
 #![forbid(unsafe_code)]
 
-mod activation;
 mod connections;
-mod crowd;
-mod door;
+mod credentials;
 mod dovecot;
+mod endpoint;
+mod endpoints;
 mod engine;
 mod fastcgi;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
+mod identity;
+mod login;
 mod metrics;
-mod openings;
 mod options;
 mod percent;
 mod run;
 mod sasl;
 mod saslauthd;
 mod site;
-mod sites;
+mod slots;
 mod sockets;
 mod start;
-mod supervisor;
+mod systemd;
 
 pub use self::start::main;
 
-/// The command line: what `--help` says, and the manual page.
+/// The command line, from which `--help` and the manual page are made.
 #[must_use]
 pub fn command_line() -> clap::Command {
     <options::Options as clap::CommandFactory>::command()

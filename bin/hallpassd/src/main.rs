@@ -1,4 +1,4 @@
-//! The program; the library has it all, for the command line to be read there.
+//! Runs the library, in which the command line can be read by other programs, too.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! What an administrator can see of the daemon, as OpenMetrics 1.0.
+//! Counts what the daemon does, and writes it as OpenMetrics 1.0.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,14 +13,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::door::Door;
 use crate::engine::Waiting;
 
 /// The content type of what [`Metrics::text`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The upper bounds of the buckets of durations, in seconds: from a look at a cache to what no
-/// host waits for any more.
+/// The upper bounds of the buckets of durations, in seconds: from a hit in a cache to more than any
+/// host waits.
 const BUCKETS: [f64; 14] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 4.0,
 ];
@@ -34,8 +33,8 @@ pub struct Metrics {
 
 #[derive(Clone, Debug)]
 struct Families {
-    questions: Family<Question, Counter>,
-    durations: Family<Asked, Histogram, fn() -> Histogram>,
+    questions: Family<OfVerdict, Counter>,
+    durations: Family<OfDoor, Histogram, fn() -> Histogram>,
     waiting: Family<OfQueue, Gauge>,
     most_waiting: Family<OfQueue, Gauge>,
     remembered: Family<OfSite, Gauge>,
@@ -62,13 +61,13 @@ struct OfStore {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Asked {
+struct OfDoor {
     site: &'static str,
     door: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Question {
+struct OfVerdict {
     site: &'static str,
     door: &'static str,
     verdict: &'static str,
@@ -146,7 +145,7 @@ impl Metrics {
         Self { registry, families }
     }
 
-    /// Those of the site called `name`, which lives as long as the program.
+    /// The metrics of the site called `name`, which lives as long as the program.
     pub fn of(&self, name: &str) -> SiteMetrics {
         SiteMetrics {
             site: name.to_owned().leak(),
@@ -163,25 +162,28 @@ impl Metrics {
 }
 
 impl SiteMetrics {
-    /// Counts a verdict that took so long.
-    pub fn count(&self, door: Door, verdict: &Verdict, took: Duration) {
-        let (site, door) = (self.site, door.word());
-        let question = Question {
+    /// Counts a verdict that took so long, at the endpoint or path with this stable word.
+    pub fn count(&self, door: &'static str, verdict: &Verdict, took: Duration) {
+        let site = self.site;
+        let labels = OfVerdict {
             site,
             door,
             verdict: verdict.word(),
             reason: verdict.reason().unwrap_or_default(),
         };
-        self.families.questions.get_or_create(&question).inc();
-        let durations = self.families.durations.get_or_create(&Asked { site, door });
+        self.families.questions.get_or_create(&labels).inc();
+        let durations = self
+            .families
+            .durations
+            .get_or_create(&OfDoor { site, door });
         durations.observe(took.as_secs_f64());
     }
 
-    /// Sets how things are with the engine just now.
+    /// Sets the lengths of the queues and the statistics of the cache.
     pub fn engine(&self, waiting: Waiting, cache: CacheStatistics) {
         let (site, families) = (self.site, &self.families);
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        for (queue, length) in [("questions", waiting.questions), ("checks", waiting.checks)] {
+        for (queue, length) in [("questions", waiting.requests), ("checks", waiting.checks)] {
             let queue = OfQueue { site, queue };
             families.waiting.get_or_create(&queue).set(gauge(length));
             let most = families.most_waiting.get_or_create(&queue);
@@ -218,12 +220,12 @@ mod tests {
         let metrics = Metrics::new();
         let shop = metrics.of("shop");
         let denied = Verdict::Denied(Reason::WrongPassword);
-        shop.count(Door::Auth, &denied, Duration::from_millis(3));
-        shop.count(Door::Auth, &denied, Duration::from_millis(300));
+        shop.count("auth", &denied, Duration::from_millis(3));
+        shop.count("auth", &denied, Duration::from_millis(300));
         let unavailable = Verdict::from(Unavailable::new("away"));
-        shop.count(Door::Check, &unavailable, Duration::from_secs(5));
+        shop.count("check", &unavailable, Duration::from_secs(5));
         let waiting = Waiting {
-            questions: 2,
+            requests: 2,
             checks: 3,
             limit: 1024,
         };

@@ -1,4 +1,4 @@
-//! The command line.
+//! Reads the command line.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,8 +8,8 @@ use hallpass_core::configuration::{DEFAULT_PATH, Error};
 
 /// Answers servers by the sessions and accounts of a web site
 ///
-/// Listens where [daemon] in the configuration says, until SIGTERM, and then finishes the answers in
-/// progress. Exit codes: 0 done, 1 cannot listen, 2 usage or configuration.
+/// Listens where [daemon] in the configuration says, until SIGTERM, and then finishes the answers
+/// in progress. Exit codes: 0 done, 1 cannot listen, 2 usage or configuration.
 #[derive(Debug, clap::Parser)]
 #[command(name = "hallpassd", version, after_help = EXAMPLES)]
 pub struct Options {
@@ -36,8 +36,8 @@ impl Options {
     }
 }
 
-/// What is wrong with `configurations` together, if anything is.
-pub fn clash(configurations: &[Configuration]) -> Option<String> {
+/// The conflict between the names of `configurations`, if there is one.
+pub fn conflict(configurations: &[Configuration]) -> Option<String> {
     if let [_] = configurations {
         return None;
     }
@@ -62,8 +62,8 @@ pub fn clash(configurations: &[Configuration]) -> Option<String> {
         })
 }
 
-/// Says that nothing is wrong with `configurations`.
-pub fn praise(configurations: &[Configuration]) -> ExitCode {
+/// Reports that `configurations` are good, and their warnings.
+pub fn report_ok(configurations: &[Configuration]) -> ExitCode {
     for configuration in configurations {
         for warning in &configuration.warnings {
             eprintln!("warning: {warning}");
@@ -109,20 +109,24 @@ mod tests {
 
     use super::*;
 
-    fn clash_of(names: &[&str]) -> Option<String> {
+    fn conflict_of(names: &[&str]) -> Option<String> {
         let site = |name: &&str| {
             let text = format!("{name}\nframework = \"django\"\ndatabase = \"sqlite:x\"");
             Configuration::parse(Path::new("/x.toml"), &text).unwrap()
         };
-        clash(&names.iter().map(site).collect::<Vec<_>>())
+        conflict(&names.iter().map(site).collect::<Vec<_>>())
     }
 
     #[test]
     fn sites_are_told_apart_by_their_names() {
         let (shop, forum) = ("name = \"shop\"", "name = \"forum\"");
-        assert_eq!(clash_of(&[""]), None);
-        assert_eq!(clash_of(&["", shop, forum]), None);
-        assert!(clash_of(&[shop, ""]).unwrap().contains("is missing"));
-        assert!(clash_of(&[shop, forum, shop]).unwrap().contains("already"));
+        assert_eq!(conflict_of(&[""]), None);
+        assert_eq!(conflict_of(&["", shop, forum]), None);
+        assert!(conflict_of(&[shop, ""]).unwrap().contains("is missing"));
+        assert!(
+            conflict_of(&[shop, forum, shop])
+                .unwrap()
+                .contains("already")
+        );
     }
 }

@@ -1,61 +1,36 @@
-//! Percent-encoding (RFC 3986 section 2.1).
+//! Percent-encodes values (RFC 3986 section 2.1), by rules of our own about what to encode.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
-/// `bytes` with everything but `keep` and RFC 3986's unreserved characters percent-encoded.
-pub fn encode<'a>(bytes: &'a [u8], keep: &[u8]) -> Cow<'a, str> {
-    let kept =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte) || keep.contains(byte);
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && bytes.iter().all(kept)
-    {
-        return Cow::Borrowed(text);
-    }
-    let mut text = String::with_capacity(3 * bytes.len());
-    for byte in bytes {
-        if kept(byte) {
-            text.push(char::from(*byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    Cow::Owned(text)
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+/// Everything but RFC 3986's unreserved characters.
+pub const RESERVED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// What cannot stand for itself in a header's value.
+pub const IN_TEXT: AsciiSet = CONTROLS.add(b'%');
+/// What cannot stand for itself in a header's list, whose items are separated by commas.
+pub const IN_LISTS: AsciiSet = IN_TEXT.add(b',');
+
+/// `bytes` with the characters of `set` percent-encoded, and all that is not ASCII.
+pub fn encode<'a>(bytes: &'a [u8], set: &'static AsciiSet) -> Cow<'a, str> {
+    percent_encode(bytes, set).into()
 }
 
-/// Undoes percent-encoding in a query, where a plus stands for a space. What is no escape stays
-/// as it is; bytes that are no UTF-8 are `None`.
+/// Undoes percent-encoding in a query, where a plus stands for a space. An invalid escape stays as
+/// it is; `None` where the result is not UTF-8.
 pub fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let escape = match (first, tail) {
-            (b'%', [high, low, after @ ..]) => hex(*high)
-                .zip(hex(*low))
-                .map(|(high, low)| (high << 4 | low, after)),
-            _ => None,
-        };
-        let plain = if *first == b'+' { b' ' } else { *first };
-        let (byte, after) = escape.unwrap_or((plain, tail));
-        bytes.push(byte);
-        rest = after;
-    }
-    String::from_utf8(bytes).ok()
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8();
+    decoded.ok().map(Cow::into_owned)
 }
 
-/// Whether `text` holds what looks like an escape, so that a reader could take it for an encoded
-/// text.
+/// Whether `text` holds an escape, so that a reader could take it for an encoded text.
 pub fn has_escape(text: &str) -> bool {
-    text.as_bytes().windows(3).any(
-        |bytes| matches!(bytes, [b'%', high, low] if hex(*high).is_some() && hex(*low).is_some()),
-    )
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| digit.try_into().ok())
+    matches!(Cow::from(percent_decode_str(text)), Cow::Owned(_))
 }
 
 #[cfg(test)]
@@ -65,10 +40,18 @@ mod tests {
     #[test]
     fn bytes_are_encoded() {
         assert_eq!(
-            encode("/a b?c=d&é%20#".as_bytes(), b""),
+            encode("/a b?c=d&é%20#".as_bytes(), &RESERVED),
             "%2Fa%20b%3Fc%3Dd%26%C3%A9%2520%23"
         );
-        assert_eq!(encode(b"a@b.c", b"@"), "a@b.c");
+        assert_eq!(encode(b"a-b.c_d~", &RESERVED), "a-b.c_d~");
+        let visible: String = (b' '..=b'~').map(char::from).collect();
+        for (set, encoded) in [
+            (&IN_TEXT, visible.replace('%', "%25")),
+            (&IN_LISTS, visible.replace('%', "%25").replace(',', "%2C")),
+        ] {
+            assert_eq!(encode(visible.as_bytes(), set), encoded);
+            assert_eq!(encode("\0\n\u{7f}é".as_bytes(), set), "%00%0A%7F%C3%A9");
+        }
     }
 
     #[test]

@@ -1,22 +1,21 @@
-//! Open the sockets, serve, stop.
+//! Opens the sockets, serves until shutdown, and drains what is in progress.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use hallpass_core::configuration::Listener;
-use hallpass_runtime::{Log, on_terminate};
+use hallpass_runtime::on_terminate;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::activation::handed_over;
-use crate::connections::{Ended, Service};
-use crate::openings::{Protocol, openings};
-use crate::site::Site;
-use crate::sites::Sites;
+use crate::connections::Service;
+use crate::endpoint::{Endpoint, Shutdown};
+use crate::endpoints::listeners;
+use crate::site::{ServedSite, Sites};
 use crate::sockets::Socket;
-use crate::supervisor;
+use crate::systemd;
 
-/// Serves `sites` until the daemon is told to end.
+/// Serves `sites` until SIGTERM.
 pub async fn run(sites: Sites) -> ExitCode {
     let sites = Arc::new(sites);
     let Some(first) = sites.all().first().map(Arc::clone) else {
@@ -30,62 +29,62 @@ pub async fn run(sites: Sites) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let (end, told) = watch::channel(false);
+    let (request, requested) = watch::channel(false);
     if let Err(error) = on_terminate(move || {
-        supervisor::stopping();
-        end.send_replace(true);
+        systemd::stopping();
+        request.send_replace(true);
     }) {
         log.error(&format!("cannot catch SIGTERM: {error}"));
         return ExitCode::FAILURE;
     }
     let mut running = JoinSet::new();
     for service in services {
-        running.spawn(service.run(Ended::new(told.clone())));
+        running.spawn(service.run(Shutdown::new(requested.clone())));
     }
-    supervisor::ready();
+    systemd::ready();
     let all_end = async { while running.join_next().await.is_some() {} };
     tokio::select! {
         () = all_end => {}
-        () = supervisor::live() => {}
+        () = systemd::feed_watchdog() => {}
     }
     log.info("stopped");
     ExitCode::SUCCESS
 }
 
 /// Opens the sockets.
-fn open(sites: &Arc<Sites>, first: &Arc<Site>) -> Result<Vec<Service>, String> {
-    let service = |protocol: Protocol, socket: Socket, at: Listener, site: &Arc<Site>| Service {
+fn open(sites: &Arc<Sites>, first: &Arc<ServedSite>) -> Result<Vec<Service>, String> {
+    let service = |endpoint, socket, listener: Listener, site: &Arc<ServedSite>| Service {
         socket,
-        protocol,
-        listener: Arc::new(at),
+        endpoint,
+        listener: Arc::new(listener),
         site: Arc::clone(site),
         sites: Arc::clone(sites),
     };
-    let log: &Log = &first.log;
-    let handed = handed_over()
-        .map_err(|error| format!("cannot use a socket that systemd hands over: {error}"))?;
-    let protocols: Vec<_> = handed.iter().map(|(protocol, _)| *protocol).collect();
+    let unusable =
+        |error: std::io::Error| format!("cannot use a socket that systemd hands over: {error}");
+    let activated = systemd::activated().map_err(unusable)?;
+    let endpoints: Vec<&Endpoint> = activated.iter().map(|(endpoint, _)| *endpoint).collect();
     let configurations: Vec<_> = sites
         .all()
         .iter()
         .map(|site| &*site.configuration)
         .collect();
-    let openings = openings(&configurations, &protocols)?;
+    let specs = listeners(&configurations, &endpoints)?;
     let mut services = Vec::new();
-    for (protocol, socket) in handed {
-        log.info("listening at a socket that systemd handed over");
-        let at = socket
-            .listener()
-            .map_err(|error| format!("cannot use a socket that systemd hands over: {error}"))?;
-        services.push(service(protocol, socket, at, first));
+    for (endpoint, socket) in activated {
+        first
+            .log
+            .info("listening at a socket that systemd handed over");
+        let listener = socket.listener().map_err(unusable)?;
+        services.push(service(endpoint, socket, listener, first));
     }
-    for opening in openings {
-        let listener = &opening.listener;
-        let socket = Socket::bind(listener)
+    for spec in specs {
+        let listener = spec.listener;
+        let socket = Socket::bind(&listener)
             .map_err(|error| format!("cannot listen at {listener}: {error}"))?;
-        log.info(&format!("listening at {listener}"));
-        let site = sites.all().get(opening.site).unwrap_or(first);
-        services.push(service(opening.protocol, socket, listener.clone(), site));
+        first.log.info(&format!("listening at {listener}"));
+        let site = sites.all().get(spec.site).unwrap_or(first);
+        services.push(service(spec.endpoint, socket, listener, site));
     }
     if services.is_empty() {
         return Err("daemon.listen: there is nothing to listen at".to_owned());

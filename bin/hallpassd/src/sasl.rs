@@ -1,9 +1,39 @@
-//! Names as SASL hosts write them.
+//! Reads a login of a SASL host: whose password it is, and what the host goes on with.
 
-/// The site's own name of whom a host calls `name`: without its realm, where that is one of
-/// `realms`, which add nothing to a name. The host goes on with `name`, so that must not mean another
-/// account.
-pub fn without_realm<'a>(name: &'a str, realms: &[String]) -> &'a str {
+use std::net::IpAddr;
+
+use hallpass_core::{ClaimedName, Client, Credential, Secret};
+
+use crate::credentials::Shown;
+use crate::endpoint::{Caller, Endpoint};
+use crate::site::Inquiry;
+
+/// The request of a host that asks at `endpoint` for a `service` whether the account called `name`
+/// has this password, for a client that the host says is at the address `client`.
+pub fn login<'a>(
+    endpoint: &Endpoint,
+    caller: &Caller,
+    name: &str,
+    password: Secret,
+    service: Option<&'a str>,
+    client: Option<IpAddr>,
+) -> Inquiry<'a> {
+    let local = without_realm(name, &caller.site.configuration.daemon.sasl_realms);
+    let claimed = ClaimedName::Named(local.to_owned());
+    let shown = Shown::of(claimed, Credential::Password(password));
+    let client = Client::at(client.filter(|_| caller.is_trusted()));
+    Inquiry {
+        host: service,
+        for_paths: true,
+        whole_name: (local != name).then(|| name.to_owned()),
+        ..Inquiry::new(endpoint.word, Ok(shown), client)
+    }
+}
+
+/// The site's own name of the account that a host calls `name`: without its realm, if that is one
+/// of `realms`, which add nothing to a name. The host goes on with `name`, so that must not mean
+/// another account.
+fn without_realm<'a>(name: &'a str, realms: &[String]) -> &'a str {
     match name.rsplit_once('@') {
         Some((local, realm)) if realms.iter().any(|known| known.eq_ignore_ascii_case(realm)) => {
             local

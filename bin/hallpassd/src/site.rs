@@ -1,11 +1,12 @@
-//! One site, ready to be asked through any door.
+//! Answers requests about a site, whichever endpoint they came by.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use hallpass_checks::Checks;
 use hallpass_core::basic::Unreadable;
-use hallpass_core::configuration::{TicketSettings, TrustedProxy};
+use hallpass_core::configuration::{Accepted, TicketSettings, TrustedProxy};
 use hallpass_core::{
     ClaimedName, Client, Conditions, Configuration, Credential, Deadline, NoTicket, Reason,
     Request, Secret, Tickets, Verdict,
@@ -13,65 +14,54 @@ use hallpass_core::{
 use hallpass_runtime::Log;
 use hallpass_runtime::log::{Decision, Through};
 
-use crate::door::Door;
-use crate::engine::{Checks, Engine, Health};
-use crate::metrics::SiteMetrics;
+use crate::credentials::{Accepting, Shown};
+use crate::engine::{Engine, Health};
+use crate::metrics::{Metrics, SiteMetrics};
 use crate::sockets::Peer;
 
-/// One site.
+/// A site that the daemon serves.
 #[derive(Debug)]
-pub struct Site {
+pub struct ServedSite {
     pub configuration: Arc<Configuration>,
     pub log: Log,
     pub metrics: SiteMetrics,
     pub engine: Engine,
     tickets: Option<Tickets>,
-    told_of_vouch: AtomicBool,
+    has_warned_of_vouch: AtomicBool,
 }
 
-/// What a request shows: the name that its host goes on with, and its credentials, the cheapest to
-/// check first.
+/// A request as an endpoint has read it: everything it shows, of which each credential becomes a
+/// [`Request`], and what its host wants beyond a verdict on that.
 #[derive(Debug)]
-pub struct Shown {
-    pub name: ClaimedName,
-    pub credentials: Vec<Credential>,
-}
-
-impl Shown {
-    /// One credential of the account that the host calls `name`.
-    pub fn of(name: ClaimedName, credential: Credential) -> Self {
-        let credentials = vec![credential];
-        Self { name, credentials }
-    }
-}
-
-/// What a host asks, apart from the credentials.
-#[derive(Debug)]
-pub struct Asking<'a> {
-    pub door: Door,
+pub struct Inquiry<'a> {
+    /// The stable word of the endpoint or of its path, for logs and metrics.
+    pub word: &'static str,
+    /// What it shows, where that can be read.
+    pub shown: Result<Shown, Unreadable>,
     /// The program that asks, where it says.
     pub host: Option<&'a str>,
     pub client: Client,
     pub conditions: Conditions,
     pub wants_groups: bool,
-    /// Whether the case of names counts for nothing, whatever the configuration says.
+    /// Whether to ignore the case of names, whatever the configuration says.
     pub ignore_case: bool,
     /// Whether a name without any credential may be asked about.
     pub vouches: bool,
     /// Whether the host may make paths of names.
     pub for_paths: bool,
-    /// The name that the host goes on with, where that is longer than the name that is looked up. It
-    /// must not mean another account.
+    /// The name that the host goes on with, where that is longer than the name that is looked up.
+    /// It must not mean another account.
     pub whole_name: Option<String>,
     /// How long there is, where that is less than the configuration says.
     pub time: Option<Duration>,
 }
 
-impl Asking<'_> {
+impl Inquiry<'_> {
     /// Asks without conditions, and for the groups, too.
-    pub fn new(door: Door, client: Client) -> Self {
+    pub fn new(word: &'static str, shown: Result<Shown, Unreadable>, client: Client) -> Self {
         Self {
-            door,
+            word,
+            shown,
             host: None,
             client,
             conditions: Conditions::default(),
@@ -85,8 +75,11 @@ impl Asking<'_> {
     }
 }
 
-impl Site {
-    /// Starts the threads that ask the site's stores, and leave passwords to `checks`.
+impl ServedSite {
+    /// Starts the threads that ask the site's stores, and hand passwords to `checks`.
+    ///
+    /// # Errors
+    /// When the system cannot start a thread.
     pub fn start(
         configuration: Arc<Configuration>,
         log: Log,
@@ -97,7 +90,7 @@ impl Site {
         let tickets = configuration.tickets.as_ref();
         Ok(Self {
             tickets: tickets.map(TicketSettings::tickets),
-            told_of_vouch: AtomicBool::new(false),
+            has_warned_of_vouch: AtomicBool::new(false),
             configuration,
             log,
             metrics,
@@ -110,13 +103,26 @@ impl Site {
         self.configuration.name.as_deref().unwrap_or_default()
     }
 
-    /// The verdict on what a request shows: that on the first credential that is granted, else the
-    /// one that says most. Unavailable weighs more than a known account that is not permitted, and
-    /// that more than any other denial.
-    pub async fn decide(&self, shown: Result<Shown, Unreadable>, asking: Asking<'_>) -> Verdict {
+    /// The credentials that the site accepts.
+    pub fn accepting(&self) -> Accepting<'_> {
+        let configuration = &self.configuration;
+        let accept = configuration.daemon.accept;
+        let accept = Accepted {
+            ticket: accept.ticket && self.gives_tickets(),
+            ..accept
+        };
+        let cookie = configuration.session_cookie();
+        Accepting::new(accept, cookie, configuration.reads_tokens())
+    }
+
+    /// The verdict on the first credential that is granted, else the verdict that says most:
+    /// unavailable weighs more than a known account that is not permitted, and that more than any
+    /// other denial. It is logged and counted.
+    pub async fn decide(&self, inquiry: Inquiry<'_>) -> Verdict {
         let started = Instant::now();
-        let Asking {
-            door,
+        let Inquiry {
+            word,
+            shown,
             host,
             client,
             mut conditions,
@@ -126,7 +132,7 @@ impl Site {
             for_paths,
             whole_name,
             time,
-        } = asking;
+        } = inquiry;
         let most = self.configuration.limits.deadline;
         let deadline = Deadline::after(time.map_or(most, |time| time.min(most)));
         let address = client.address;
@@ -144,11 +150,11 @@ impl Site {
             if !vouches && matches!(credential, Credential::Vouched) {
                 // The same for every name, so that no answer tells which accounts there are.
                 verdict = Verdict::Denied(Reason::NotPermitted);
-                self.tell_of_vouch(door);
+                self.warn_of_vouch(word);
                 break;
             }
             let last = credentials.as_slice().is_empty();
-            let question = Request {
+            let request = Request {
                 name: name.clone(),
                 credential,
                 conditions: if last {
@@ -159,7 +165,7 @@ impl Site {
                 wants_groups,
                 client: client.clone(),
             };
-            let next = self.engine.ask(question, ignore_case, deadline).await;
+            let next = self.engine.ask(request, ignore_case, deadline).await;
             if weight(&next) >= weight(&verdict) {
                 verdict = next;
             }
@@ -187,33 +193,29 @@ impl Site {
             verdict: &verdict,
             took,
         };
-        let through = Through {
-            door: door.word(),
-            host,
-        };
+        let through = Through { door: word, host };
         self.log.decision_through(&decision, &through);
-        self.metrics.count(door, &verdict, took);
+        self.metrics.count(word, &verdict, took);
         verdict
     }
 
-    /// Says once what to do where a host that should ask about bare names may not.
-    fn tell_of_vouch(&self, door: Door) {
-        if !self.told_of_vouch.swap(true, Ordering::Relaxed) {
+    /// Warns once that a host asked about a bare name, and may not.
+    fn warn_of_vouch(&self, word: &str) {
+        if !self.has_warned_of_vouch.swap(true, Ordering::Relaxed) {
             self.log.warning(&format!(
-                "{}: a name without any credential was asked about, and refused: list the listener \
-                 in daemon.vouch if all who can reach it may know who has an account",
-                door.word(),
+                "{word}: a name without any credential was asked about, and refused: list the \
+                 listener in daemon.vouch if all who can reach it may know who has an account",
             ));
         }
     }
 
-    /// Whether tickets are switched on.
+    /// Whether the site gives tickets.
     pub fn gives_tickets(&self) -> bool {
         self.tickets.is_some()
     }
 
-    /// A ticket for the session that `token` names, and the moment from which it is void; `None`
-    /// where there are no tickets.
+    /// A ticket for the session of `token`, and the time from which it is void; `None` where the
+    /// site gives no tickets.
     pub fn ticket(&self, token: &Secret) -> Option<Result<(String, SystemTime), NoTicket>> {
         let now = SystemTime::now();
         let tickets = self.tickets.as_ref()?;
@@ -221,7 +223,7 @@ impl Site {
         Some(ticket.map(|ticket| (ticket, tickets.void_from(now))))
     }
 
-    /// Whether the stores answer, asked for real.
+    /// Asks the stores whether they answer; logs what does not.
     pub async fn health(&self) -> Health {
         let deadline = Deadline::after(self.configuration.limits.deadline);
         let health = self.engine.health(deadline).await;
@@ -234,7 +236,7 @@ impl Site {
     }
 
     /// The value of `WWW-Authenticate` that asks for a name and a password (RFC 7617); `None` where
-    /// the site takes none.
+    /// the site accepts no passwords.
     pub fn challenge(&self) -> Option<String> {
         let daemon = &self.configuration.daemon;
         let realm = daemon.realm.replace('\\', "\\\\").replace('"', "\\\"");
@@ -258,5 +260,36 @@ fn weight(verdict: &Verdict) -> u8 {
         Verdict::Unavailable(_) => 2,
         Verdict::Denied(Reason::NotPermitted) => 1,
         Verdict::Denied(_) => 0,
+    }
+}
+
+/// The sites that the daemon serves, in the order of their configuration files.
+#[derive(Debug)]
+pub struct Sites {
+    all: Vec<Arc<ServedSite>>,
+    pub metrics: Metrics,
+}
+
+impl Sites {
+    /// These sites, and their metrics.
+    pub fn new(all: Vec<Arc<ServedSite>>, metrics: Metrics) -> Self {
+        Self { all, metrics }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Arc<ServedSite>] {
+        &self.all
+    }
+
+    /// The site that the first part of `path` names, and the rest of it: of `/shop/auth` the site
+    /// called shop and `/auth`.
+    pub fn named<'a>(&self, path: &'a str) -> Option<(&Arc<ServedSite>, &'a str)> {
+        let (name, rest) = path.strip_prefix('/')?.split_once('/')?;
+        let site = self
+            .all
+            .iter()
+            .find(|site| !name.is_empty() && site.name() == name)?;
+        let rest = path.get(path.len() - rest.len() - 1..)?;
+        Some((site, rest))
     }
 }

@@ -1,4 +1,4 @@
-//! Sockets.
+//! Opens the sockets that the daemon listens at, and accepts their connections.
 
 use std::io;
 use std::net::IpAddr;
@@ -7,37 +7,39 @@ use std::path::{Path, PathBuf};
 
 use hallpass_core::configuration::Listener;
 use rustix::process::umask;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 
-/// A socket that is listened on. A unix socket that was made here is removed when it goes.
+/// A listening socket. A unix socket that was made here is removed when it is dropped.
 #[derive(Debug)]
 pub enum Socket {
     Tcp(TcpListener),
     Unix {
         listener: UnixListener,
-        /// Where it was made, unless it was handed over.
+        /// Where it was made, unless systemd opened it.
         made: Option<PathBuf>,
     },
 }
 
-/// A connection.
-#[derive(Debug)]
-pub enum Connection {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+/// The bytes of a connection.
+pub type Stream = Box<dyn ReadWrite>;
 
-/// Who is at the other end.
+/// Reads and writes.
+pub trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
+
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// A host.
     Address(IpAddr),
-    /// A program on this host that could open the unix socket.
+    /// A program of this machine that could open the unix socket.
     Unix,
 }
 
 impl Socket {
-    /// Listens at `listener`, in place of a socket that nobody listens on any more.
+    /// Listens at `listener`, in place of a stale socket.
     pub fn bind(listener: &Listener) -> io::Result<Self> {
         match listener {
             Listener::Tcp(address) => Self::tcp(std::net::TcpListener::bind(address)?),
@@ -77,7 +79,7 @@ impl Socket {
         Ok(Self::Tcp(TcpListener::from_std(listener)?))
     }
 
-    /// A unix socket that listens already, and belongs to somebody else.
+    /// A unix socket that listens already, and that another program removes.
     pub fn unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self::Unix {
@@ -87,19 +89,17 @@ impl Socket {
     }
 
     /// The next connection.
-    pub async fn accept(&self) -> io::Result<(Connection, Peer)> {
+    pub async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((
-                    Connection::Tcp(stream),
-                    Peer::Address(address.ip().to_canonical()),
-                ))
+                let peer = Peer::Address(address.ip().to_canonical());
+                Ok((Box::new(stream), peer))
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Connection::Unix(stream), Peer::Unix))
+                Ok((Box::new(stream), Peer::Unix))
             }
         }
     }
@@ -111,14 +111,14 @@ impl Drop for Socket {
             made: Some(path), ..
         } = self
         {
-            // Somebody may have removed it already.
+            // It may have been removed already.
             drop(std::fs::remove_file(path));
         }
     }
 }
 
 impl Peer {
-    /// Whether the peer runs on this host.
+    /// Whether the peer runs on this machine.
     pub fn is_local(self) -> bool {
         match self {
             Self::Address(address) => address.is_loopback(),

@@ -1,21 +1,20 @@
-//! From the command line to a running daemon.
+//! Starts the daemon: from the command line to sites that can be asked.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
 use clap::Parser;
+use hallpass_checks::Checks;
 use hallpass_core::{Configuration, configuration};
 use hallpass_runtime::Log;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::engine::Checks;
+use crate::endpoints::listeners;
 use crate::metrics::Metrics;
-use crate::openings::openings;
-use crate::options::{Options, clash, praise};
+use crate::options::{Options, conflict, report_ok};
 use crate::run::run;
-use crate::site::Site;
-use crate::sites::Sites;
+use crate::site::{ServedSite, Sites};
 
 const PROGRAM: &str = "hallpassd";
 
@@ -31,7 +30,7 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error, options.check_config),
     };
     if options.check_config {
-        return praise(&configurations);
+        return report_ok(&configurations);
     }
     let checks = match start_checks(&configurations) {
         Ok(checks) => checks,
@@ -45,7 +44,7 @@ pub fn main() -> ExitCode {
             log.warning(warning);
         }
         let of_site = metrics.of(configuration.name.as_deref().unwrap_or_default());
-        match Site::start(Arc::new(configuration), log, of_site, Arc::clone(&checks)) {
+        match ServedSite::start(Arc::new(configuration), log, of_site, Arc::clone(&checks)) {
             Ok(site) => sites.push(Arc::new(site)),
             Err(error) => return fail(&format!("cannot start a thread: {error}")),
         }
@@ -60,7 +59,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Starts the threads that check passwords, as the first of the files says: they are for all sites.
+/// Starts the threads that check passwords for all sites, as the first configuration says.
 fn start_checks(configurations: &[Configuration]) -> std::io::Result<Arc<Checks>> {
     let daemon = configurations.first().map(|first| &first.daemon);
     let cores = || thread::available_parallelism().map_or(1, usize::from);
@@ -74,10 +73,10 @@ fn fail(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What is wrong with the configurations together.
+/// The conflict between the configurations, if there is one.
 fn wrong(configurations: &[Configuration]) -> Option<String> {
     let all: Vec<_> = configurations.iter().collect();
-    clash(configurations).or_else(|| openings(&all, &[]).err())
+    conflict(configurations).or_else(|| listeners(&all, &[]).err())
 }
 
 fn refuse(error: &str, checking: bool) -> ExitCode {
@@ -89,13 +88,13 @@ fn refuse(error: &str, checking: bool) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Takes as many connections as the system lets the daemon have.
+/// Raises the limit of open files, and so of connections, as far as the system allows.
 fn raise_limits() {
     let files = getrlimit(Resource::Nofile);
     let most = Rlimit {
         current: files.maximum,
         ..files
     };
-    // Without them, the daemon serves as well as it can.
+    // With fewer, the daemon serves as well as it can.
     let _ = setrlimit(Resource::Nofile, most);
 }

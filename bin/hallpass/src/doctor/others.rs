@@ -84,13 +84,10 @@ fn program(line: &str, at: String, configuration: &Configuration) -> Vec<Finding
 fn socket(line: &str, at: String, configuration: &Configuration) -> Option<Finding> {
     let daemon = &configuration.daemon;
     let listens = || {
-        let all = [
-            &daemon.listen,
-            &daemon.fastcgi,
-            &daemon.dovecot_auth,
-            &daemon.saslauthd,
-        ];
-        all.into_iter().flatten()
+        daemon
+            .listeners()
+            .into_iter()
+            .flat_map(|(_, listeners)| listeners)
     };
     let asked = line.split_whitespace().find_map(|word| {
         let word = word.trim_matches(['"', '\'', ';', ',']);

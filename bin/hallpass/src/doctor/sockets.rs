@@ -27,8 +27,11 @@ pub fn look(configuration: &Configuration) -> Vec<Finding> {
             Listener::Tcp(address) => findings.push(tcp(*address, deadline())),
         }
     }
-    let others = daemon.fastcgi.iter();
-    for listener in others.chain(&daemon.dovecot_auth).chain(&daemon.saslauthd) {
+    let others = daemon
+        .listeners()
+        .into_iter()
+        .filter(|(key, _)| *key != "listen");
+    for listener in others.flat_map(|(_, listeners)| listeners) {
         match listener {
             Listener::Unix { path, mode } => {
                 findings.extend(unix(path, *mode));

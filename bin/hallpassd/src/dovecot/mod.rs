@@ -1,35 +1,43 @@
-//! Dovecot's place: Postfix, Exim, Prosody and others ask, many questions on a connection.
+//! Serves Dovecot's auth-client protocol, for Postfix, Exim and Prosody. Requests on one connection
+//! may overlap.
 
 pub(crate) mod protocol;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hallpass_core::{ClaimedName, Client, Credential, Verdict};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use hallpass_core::Verdict;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::{Zeroize, Zeroizing};
 
 use self::protocol::{Conversation, Event, Login, Number, greeting};
-use crate::connections::{Caller, Ended};
-use crate::crowd::InProgress;
-use crate::door::Door;
-use crate::sasl::without_realm;
-use crate::site::{Asking, Shown, Site};
+use crate::endpoint::{Caller, Endpoint, Shutdown};
+use crate::sasl;
+use crate::slots::InProgress;
+use crate::sockets::Stream;
 
-/// How long a host may take to take what is sent.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a host may take to say who it is.
+/// The endpoint.
+pub static ENDPOINT: Endpoint = Endpoint {
+    key: "dovecot_auth",
+    word: "dovecot-auth",
+    has_paths: false,
+    listeners: |daemon| &daemon.dovecot_auth,
+    serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown)),
+};
+
+/// How long a host may take to read what is sent.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a host may take to introduce itself.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long it may keep a connection on which nothing is said. Hosts connect anew.
+/// How long it may keep an idle connection. Hosts connect anew.
 const IDLE: Duration = Duration::from_secs(600);
 /// How many bytes are read at a time.
 const PIECE: usize = 4096;
 
-/// Connections have numbers of their own.
+/// The number of the next connection.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
 
 /// A login that has been decided.
@@ -37,16 +45,12 @@ struct Decided {
     number: Number,
     name: String,
     verdict: Verdict,
-    /// To be kept until the answer has been sent.
+    /// Kept until the answer has been sent.
     in_progress: InProgress,
 }
 
-/// Serves one connection until it is closed or broken, or the daemon is told to end, and then until
-/// what was asked is answered.
-pub async fn serve<S>(mut stream: S, site: &Arc<Site>, caller: &Caller, mut ended: Ended)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown) {
+    let site = &caller.site;
     let mut cookie = [0; 16];
     if let Err(error) = getrandom::fill(&mut cookie) {
         site.log
@@ -61,19 +65,19 @@ where
     let mut conversation = Conversation::default();
     let mut piece = Zeroizing::new(vec![0; PIECE]);
     let mut deciding: JoinSet<Decided> = JoinSet::new();
-    let mut asked: BTreeMap<Number, AbortHandle> = BTreeMap::new();
+    let mut open: BTreeMap<Number, AbortHandle> = BTreeMap::new();
     let mut ending = false;
     let mut until = Instant::now() + HANDSHAKE;
     while !(ending && deciding.is_empty()) {
         let mut in_progress = None;
         tokio::select! {
-            () = ended.wait(), if !ending => ending = true,
+            () = shutdown.wait(), if !ending => ending = true,
             () = sleep_until(until), if deciding.is_empty() => return,
             Some(decided) = deciding.join_next() => {
                 // One that was cancelled has no verdict.
                 if let Ok(decided) = decided {
-                    asked.remove(&decided.number);
-                    tell(&mut conversation, &decided);
+                    open.remove(&decided.number);
+                    answer(&mut conversation, &decided);
                     in_progress = Some(decided.in_progress);
                 }
             }
@@ -92,12 +96,11 @@ where
                 Ok(None) => break,
                 Ok(Some(Event::Ask(login))) => {
                     let number = login.number;
-                    let trusted = site.trusts(caller.peer);
-                    let decision = decide(Arc::clone(site), login, trusted, caller.place.asking());
-                    asked.insert(number, deciding.spawn(decision));
+                    let decision = decide(caller.clone(), login, caller.slot.begin_request());
+                    open.insert(number, deciding.spawn(decision));
                 }
                 Ok(Some(Event::Cancel(number))) => {
-                    if let Some(decision) = asked.remove(&number) {
+                    if let Some(decision) = open.remove(&number) {
                         decision.abort();
                     }
                 }
@@ -118,13 +121,13 @@ where
     }
 }
 
-/// Sends `text`; whether it was taken.
-async fn send<S: AsyncWrite + Unpin>(stream: &mut S, text: &str) -> bool {
-    let sent = timeout(PATIENCE, stream.write_all(text.as_bytes())).await;
+/// Sends `text`; whether it was read in time.
+async fn send(stream: &mut Stream, text: &str) -> bool {
+    let sent = timeout(WRITE_TIMEOUT, stream.write_all(text.as_bytes())).await;
     matches!(sent, Ok(Ok(())))
 }
 
-async fn decide(site: Arc<Site>, login: Login, trusted: bool, in_progress: InProgress) -> Decided {
+async fn decide(caller: Caller, login: Login, in_progress: InProgress) -> Decided {
     let Login {
         number,
         name,
@@ -132,17 +135,9 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool, in_progress: InPro
         client,
         service,
     } = login;
-    let local = without_realm(&name, &site.configuration.daemon.sasl_realms);
-    let whole_name = (local != name).then(|| name.clone());
-    let local = ClaimedName::Named(local.to_owned());
-    let shown = Shown::of(local, Credential::Password(password));
-    let asking = Asking {
-        host: service.as_deref(),
-        for_paths: true,
-        whole_name,
-        ..Asking::new(Door::DovecotAuth, Client::at(client.filter(|_| trusted)))
-    };
-    let verdict = site.decide(Ok(shown), asking).await;
+    let service = service.as_deref();
+    let inquiry = sasl::login(&ENDPOINT, &caller, &name, password, service, client);
+    let verdict = caller.site.decide(inquiry).await;
     Decided {
         number,
         name,
@@ -151,7 +146,7 @@ async fn decide(site: Arc<Site>, login: Login, trusted: bool, in_progress: InPro
     }
 }
 
-fn tell(conversation: &mut Conversation, decided: &Decided) {
+fn answer(conversation: &mut Conversation, decided: &Decided) {
     let Decided {
         number,
         name,

@@ -1,4 +1,4 @@
-//! The lines between a host and Dovecot's authentication (Dovecot 2.3 and 2.4,
+//! Reads and writes the lines of Dovecot's auth-client protocol (Dovecot 2.3 and 2.4,
 //! src/auth/auth-client-connection.c and src/lib-auth-client): fields between tabs, both sides'
 //! versions first, then requests, which may overlap.
 
@@ -15,11 +15,12 @@ use zeroize::Zeroizing;
 const LONGEST_LINE: usize = 16 * 1024;
 /// How many requests may be open at once on a connection.
 const MOST_OPEN: usize = 1024;
-/// What a failure says that is nobody's wrong password: by its name before Dovecot 2.3, by the one
+/// Marks a failure that is not a wrong password's: by its name before Dovecot 2.3, by the name
 /// since then, and in words for Postfix, which knows neither name and tells its clients the words.
 const TEMPORARY: &str = "temp\tcode=temp_fail\treason=Temporary authentication failure";
 
-/// What is told a client that connects: the mechanisms, all of which need the password as it is.
+/// Greets a client that connects, and lists the mechanisms, all of which need the password as it
+/// is.
 pub fn greeting(process: u32, connection: u64, cookie: &[u8; 16]) -> String {
     let cookie = u128::from_be_bytes(*cookie);
     format!(
@@ -28,12 +29,12 @@ pub fn greeting(process: u32, connection: u64, cookie: &[u8; 16]) -> String {
     )
 }
 
-/// What a client wants.
+/// What a client asks for.
 #[derive(Debug)]
 pub enum Event {
     /// A verdict on a name and a password.
     Ask(Login),
-    /// No verdict any more on what was asked so.
+    /// No verdict any more on that request.
     Cancel(Number),
 }
 
@@ -44,25 +45,25 @@ pub struct Number {
     own: u64,
 }
 
-/// Somebody who wants to log in.
+/// A login.
 #[derive(Debug)]
 pub struct Login {
     pub number: Number,
     pub name: String,
     pub password: Secret,
-    /// Where they are, as far as the host says.
+    /// The client's address, where the host says it.
     pub client: Option<IpAddr>,
-    /// What they want to log in to, as in `smtp`.
+    /// The service that is logged in to, such as `smtp`.
     pub service: Option<String>,
 }
 
-/// What ends a connection at once.
+/// An error that ends the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No line is so long.
+    /// A line is too long.
     #[error("a line is longer than {LONGEST_LINE} bytes")]
     LongLine,
-    /// A line that cannot be understood, or not at that place.
+    /// An invalid line, or one at the wrong place.
     #[error("a line cannot be understood")]
     Malformed,
     /// The client speaks another protocol.
@@ -70,7 +71,7 @@ pub enum Error {
     Version,
 }
 
-/// What is said on one connection.
+/// Follows one connection, without input or output.
 #[derive(Debug, Default)]
 pub struct Conversation {
     input: Zeroizing<Vec<u8>>,
@@ -112,7 +113,7 @@ impl Conversation {
         self.greeted
     }
 
-    /// What the client wants by the lines that came in; `None` until more do.
+    /// The next event in the lines that came in; `None` until more do.
     pub fn event(&mut self) -> Result<Option<Event>, Error> {
         while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
             let line = Zeroizing::new(self.input.get(..end).unwrap_or_default().to_vec());
@@ -130,17 +131,17 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Lets in who asked so: the account called `name`.
+    /// Grants that request: to the account called `name`.
     pub fn grant(&mut self, number: Number, name: &str) {
         self.answer(number, "OK", name, "");
     }
 
-    /// Refuses who asked so as `name`.
+    /// Denies that request of `name`.
     pub fn deny(&mut self, number: Number, name: &str) {
         self.answer(number, "FAIL", name, "");
     }
 
-    /// Says that nothing can be said to who asked so as `name`.
+    /// Answers that there is no verdict on that request of `name`.
     pub fn fail(&mut self, number: Number, name: &str) {
         self.answer(number, "FAIL", name, &format!("\t{TEMPORARY}"));
     }
@@ -281,8 +282,8 @@ impl Conversation {
     }
 }
 
-/// The name and the password of PLAIN's message (RFC 4616); `None` for what is none, or asks to act
-/// for somebody else.
+/// The name and the password of PLAIN's message (RFC 4616); `None` for an invalid message, or one
+/// that asks to act for another account.
 fn plain(message: &[u8]) -> Option<(&str, &[u8])> {
     let mut parts = message.split(|byte| *byte == 0);
     let (acts_for, name, password) = (parts.next()?, parts.next()?, parts.next()?);

@@ -1,39 +1,35 @@
-//! The threads behind all doors. Those that ask the stores answer what needs no more than that;
-//! passwords they hand on to those that compute, and are free for the next question.
+//! Asks a site's stores, on threads of its own. They hand passwords to the threads that compute,
+//! and are free for the next request.
 
-mod checks;
-mod health;
-mod lanes;
-mod pace;
 mod queue;
-mod turns;
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::SystemTime;
 
+use hallpass_checks::{Answer, Checks};
 use hallpass_core::{
     Authenticator, CacheStatistics, ClaimedName, Client, Configuration, Credential, Deadline,
-    Identity, InlineAuthenticator, Progress, Request, Shared, Turn, Unavailable, Verdict,
+    Identity, InlineAuthenticator, Progress, Request, Secret, Shared, Turn, Unavailable, Verdict,
 };
 use tokio::sync::oneshot;
 
-pub use self::checks::Checks;
-pub use self::health::Health;
 use self::queue::{Queue, Taker};
 
 /// How many threads ask the stores of a site when the database's settings do not say.
 const STORE_THREADS: usize = 4;
 
-/// What answers about one site: threads that each have an authenticator of their own, and take
-/// questions from one queue; and those that check passwords for all sites. The first thread takes
-/// no question with a name in it, which may have to be looked for in a whole table: sessions never
-/// wait behind names, unless the database's settings allow one connection alone.
+/// The threads that answer for one site, each with its own authenticator. They take requests from
+/// one queue, and leave passwords to `checks`, which serves all sites.
+///
+/// The first thread takes no request with a name, because a name may have to be looked for in a
+/// whole table: sessions never wait behind names, unless the database's settings allow only one
+/// connection.
 #[derive(Debug)]
 pub struct Engine {
-    /// What answers where nobody need wait, in the thread that asks.
-    at_once: Arc<OnceLock<Mutex<InlineAuthenticator>>>,
-    questions: Arc<Queue<Job>>,
+    /// Answers in the thread that asks, where that need not wait.
+    inline: Arc<OnceLock<Mutex<InlineAuthenticator>>>,
+    requests: Arc<Queue<Job>>,
     checks: Arc<Checks>,
     shared: Arc<Shared>,
 }
@@ -46,7 +42,7 @@ enum Job {
         deadline: Deadline,
         answer: oneshot::Sender<Verdict>,
     },
-    /// Whether the name of a question could mean another account than that of `id`.
+    /// Whether the name of a request could mean another account than that of `id`.
     Compare {
         request: Request,
         id: String,
@@ -59,50 +55,53 @@ enum Job {
     },
 }
 
-/// How many wait for a thread.
+/// The lengths of the queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Questions, for one that asks the stores.
-    pub questions: usize,
-    /// Passwords of all sites, for one that computes.
+    /// Requests that wait for a thread of the site.
+    pub requests: usize,
+    /// Password checks of all sites that wait for a thread.
     pub checks: usize,
-    /// How many of either may.
+    /// How many of either may wait.
     pub limit: usize,
 }
 
 impl Engine {
-    /// Starts the threads that ask the stores of the site that `configuration` describes. They end
-    /// when it is dropped.
+    /// Starts the threads for the site that `configuration` describes. They end when this is
+    /// dropped.
+    ///
+    /// # Errors
+    /// When the system cannot start a thread.
     pub fn start(configuration: &Arc<Configuration>, checks: Arc<Checks>) -> std::io::Result<Self> {
         let threads = configuration.database.pool.unwrap_or(STORE_THREADS);
         let shared = Arc::new(Shared::remembering(configuration));
-        // Of one client no more names are looked for at a time than leave room for another's.
-        let at_once = threads.saturating_sub(2).max(1);
-        let questions = Arc::new(Queue::new(configuration.daemon.queue, at_once));
-        let at_once = Arc::new(OnceLock::new());
+        // The names of one client leave a thread for those of another.
+        let names_at_once = threads.saturating_sub(2).max(1);
+        let requests = Arc::new(Queue::new(configuration.daemon.queue, names_at_once));
+        let inline = Arc::new(OnceLock::new());
         for number in 0..threads {
-            let (configuration, questions) = (Arc::clone(configuration), Arc::clone(&questions));
+            let (configuration, requests) = (Arc::clone(configuration), Arc::clone(&requests));
             let (shared, checks) = (Arc::clone(&shared), Arc::clone(&checks));
             let taker = match number {
                 0 if threads > 1 => Taker::of_sessions(),
                 _ => Taker::of_all(),
             };
-            let at_once = (number == 0).then(|| Arc::clone(&at_once));
+            let inline = (number == 0).then(|| Arc::clone(&inline));
             thread::Builder::new()
                 .name(format!("stores {number}"))
                 .spawn(move || {
-                    if let Some(place) = at_once
+                    if let Some(place) = inline
                         && let Some(made) =
                             InlineAuthenticator::new(&configuration, Arc::clone(&shared))
                     {
                         place.get_or_init(|| Mutex::new(made));
                     }
-                    work(&configuration, shared, &questions, taker, &checks);
+                    work(&configuration, shared, &requests, taker, &checks);
                 })?;
         }
         Ok(Self {
-            at_once,
-            questions,
+            inline,
+            requests,
             checks,
             shared,
         })
@@ -110,10 +109,10 @@ impl Engine {
 
     /// The verdict on `request`: at once when the queue is full, and by `deadline` at the latest.
     pub async fn ask(&self, request: Request, ignore_case: bool, deadline: Deadline) -> Verdict {
-        // Where there is a name, it is left to those who may look for it whatever its case.
-        if let Some(at_once) = self.at_once.get()
-            && let Ok(mut at_once) = at_once.try_lock()
-            && let Some(verdict) = at_once.answer(&request, SystemTime::now())
+        // It leaves names to the threads, which may look for them whatever their case.
+        if let Some(inline) = self.inline.get()
+            && let Ok(mut inline) = inline.try_lock()
+            && let Some(verdict) = inline.answer(&request, SystemTime::now())
         {
             return verdict;
         }
@@ -126,7 +125,7 @@ impl Engine {
             deadline,
             answer,
         };
-        self.hand_over(job, turn, verdict, deadline)
+        self.queue(job, turn, verdict, deadline)
             .await
             .unwrap_or_else(Verdict::from)
     }
@@ -151,33 +150,33 @@ impl Engine {
             deadline,
             answer,
         };
-        self.hand_over(job, Some(turn), another, deadline).await?
+        self.queue(job, Some(turn), another, deadline).await?
     }
 
     /// Whether the stores answer by `deadline`.
     pub async fn health(&self, deadline: Deadline) -> Health {
         let (answer, health) = oneshot::channel();
         let job = Job::Examine { deadline, answer };
-        // A name is looked for, before anybody else's.
+        // It looks for a name, and goes before all others.
         let turn = Turn {
             familiar: true,
             ..Turn::default()
         };
-        self.hand_over(job, Some(turn), health, deadline)
+        self.queue(job, Some(turn), health, deadline)
             .await
             .unwrap_or_else(Health::unknown)
     }
 
-    /// How many wait.
+    /// The lengths of the queues.
     pub fn waiting(&self) -> Waiting {
         Waiting {
-            questions: self.questions.len(),
+            requests: self.requests.len(),
             checks: self.checks.waiting(),
-            limit: self.questions.most(),
+            limit: self.requests.most(),
         }
     }
 
-    /// How the cache of verified passwords does.
+    /// The statistics of the cache of verified passwords.
     pub fn cache(&self) -> CacheStatistics {
         self.shared.cache_statistics(SystemTime::now())
     }
@@ -187,14 +186,14 @@ impl Engine {
         self.shared.forget_verified()
     }
 
-    async fn hand_over<T>(
+    async fn queue<T>(
         &self,
         job: Job,
         turn: Option<Turn>,
         answer: oneshot::Receiver<T>,
         deadline: Deadline,
     ) -> Result<T, Unavailable> {
-        if let Some(displaced) = self.questions.put(job, turn) {
+        if let Some(displaced) = self.requests.put(job, turn) {
             displaced.refuse();
         }
         match tokio::time::timeout_at(deadline.instant().into(), answer).await {
@@ -206,7 +205,7 @@ impl Engine {
 }
 
 impl Job {
-    /// Says that there was no room for it.
+    /// Answers that there was no room for it.
     fn refuse(self) {
         let full = Unavailable::new("the queue is full");
         match self {
@@ -217,23 +216,36 @@ impl Job {
     }
 }
 
+/// Sends a verdict to the task that waits for it.
+struct ToCaller(oneshot::Sender<Verdict>);
+
+impl Answer for ToCaller {
+    fn send(self: Box<Self>, verdict: Verdict) {
+        drop(self.0.send(verdict));
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.questions.close();
+        self.requests.close();
     }
 }
 
 fn work(
     configuration: &Configuration,
     shared: Arc<Shared>,
-    questions: &Queue<Job>,
+    requests: &Queue<Job>,
     mut taker: Taker,
     checks: &Checks,
 ) {
     let mut authenticator = Authenticator::new(configuration).sharing(Arc::clone(&shared));
-    // For hosts whose names have no case, which many sites do not have.
+    // Few sites have hosts whose names have no case.
     let mut ignoring_case = None;
-    while let Some((job, of)) = questions.take(&mut taker) {
+    while let Some((job, of)) = requests.take(&mut taker) {
         match job {
             Job::Ask {
                 request,
@@ -241,9 +253,9 @@ fn work(
                 deadline,
                 answer,
             } => {
-                // Whoever asked has been told already that there is no answer.
+                // The caller has been answered already that there is none.
                 if answer.is_closed() || deadline.passed() {
-                    of.into_iter().for_each(|of| questions.done(of));
+                    of.into_iter().for_each(|of| requests.done(of));
                     continue;
                 }
                 let authenticator = if ignore_case && !configuration.access.ignore_case {
@@ -254,9 +266,11 @@ fn work(
                     &mut authenticator
                 };
                 match authenticator.begin(&request, SystemTime::now(), deadline) {
-                    // They may have given up while it was found.
+                    // The caller may have given up meanwhile.
                     Progress::Answered(verdict) => drop(answer.send(verdict)),
-                    Progress::Pending(check) => checks.put(*check, deadline, answer),
+                    Progress::Pending(check) => {
+                        checks.put(*check, deadline, Box::new(ToCaller(answer)));
+                    }
                 }
             }
             Job::Compare {
@@ -270,6 +284,53 @@ fn work(
                 drop(answer.send(health));
             }
         }
-        of.into_iter().for_each(|of| questions.done(of));
+        of.into_iter().for_each(|of| requests.done(of));
+    }
+}
+
+/// Whether a site's stores answer.
+#[derive(Debug)]
+pub struct Health {
+    database: Result<(), Unavailable>,
+    /// `None` where the configuration does not say enough to read sessions.
+    sessions: Option<Result<(), Unavailable>>,
+}
+
+impl Health {
+    /// The health of stores that could not be asked.
+    fn unknown(unavailable: Unavailable) -> Self {
+        Self {
+            database: Err(unavailable),
+            sessions: None,
+        }
+    }
+
+    /// Asks the stores what they are asked every day, with values that no site has: a name, and a
+    /// session.
+    fn examine(
+        configuration: &Configuration,
+        authenticator: &mut Authenticator,
+        deadline: Deadline,
+    ) -> Self {
+        let database = authenticator.account("hallpass readiness", SystemTime::now(), deadline);
+        let sessions = configuration.reads_sessions().then(|| {
+            let token = Secret::new([b'0'; 32]);
+            let session = Request::new(ClaimedName::Nameless, Credential::Session(token));
+            match authenticator.answer(&session, SystemTime::now(), deadline) {
+                Verdict::Unavailable(unavailable) => Err(unavailable),
+                _ => Ok(()),
+            }
+        });
+        Self {
+            database: database.map(drop),
+            sessions,
+        }
+    }
+
+    /// The stores, each with its answer.
+    pub fn stores(&self) -> impl Iterator<Item = (&'static str, &Result<(), Unavailable>)> {
+        let sessions = self.sessions.as_ref();
+        std::iter::once(("database", &self.database))
+            .chain(sessions.map(|sessions| ("sessions", sessions)))
     }
 }

@@ -1,24 +1,24 @@
-//! The questions that wait for a thread that asks the stores.
+//! Queues requests for the threads that ask the stores.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use hallpass_checks::Turns;
 use hallpass_core::Turn;
 
-use super::turns::Turns;
-
-/// Two lines of bounded length between the threads that ask and those that answer: one of what is
-/// soon done, sessions for one, and one of names, which may have to be looked for in a whole
-/// table. A [`Taker`] that leaves names alone answers sessions however many names wait.
+/// Two bounded lines: one of requests that are soon answered, such as sessions, and one of names,
+/// which may have to be looked for in a whole table. A [`Taker`] that leaves names alone answers
+/// sessions however many names wait.
 ///
-/// Putting something in never waits; taking something out does, without spinning: a daemon that
-/// has nothing to do uses no time, and one that has much never gets to wait.
+/// Putting an item in never blocks; taking one out does, without spinning. It is not a channel of a
+/// crate because names take turns by client, and because each thread that is woken wakes the next,
+/// so that none is woken in vain.
 #[derive(Debug)]
 pub struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
-    /// Where those wait who take everything.
+    /// Wakes takers of everything.
     filled: Condvar,
-    /// Where those wait who take no names.
+    /// Wakes takers of sessions.
     filled_with_sessions: Condvar,
     most: usize,
 }
@@ -32,28 +32,28 @@ struct Waiting<T> {
     closed: bool,
 }
 
-/// Threads that wait for something to do.
+/// Threads that wait for an item.
 #[derive(Clone, Copy, Debug, Default)]
 struct Idle {
     count: usize,
-    /// Whether one of them has been told, and has not come yet.
-    told: bool,
+    /// Whether one of them has been woken, and has not come yet.
+    woken: bool,
 }
 
 impl Idle {
-    /// Whether there is one to be told, and it is to be told now.
-    fn tell(&mut self) -> bool {
-        let tell = self.count > 0 && !self.told;
-        self.told |= tell;
-        tell
+    /// Whether to wake one of them now.
+    fn wake(&mut self) -> bool {
+        let wake = self.count > 0 && !self.woken;
+        self.woken |= wake;
+        wake
     }
 }
 
-/// A thread that takes things out.
+/// A thread that takes items out.
 #[derive(Debug)]
 pub struct Taker {
     takes_names: bool,
-    /// The line that it takes from when there is something in both.
+    /// Whether it takes from the line of names next, when both have items.
     names_first: bool,
 }
 
@@ -75,12 +75,12 @@ impl Taker {
     }
 }
 
-/// Something that was taken out of the line of names, and whose it was.
+/// An item, and the client whose turn it took if it came from the line of names.
 pub type Taken<T> = (T, Option<u64>);
 
 impl<T> Queue<T> {
-    /// A queue for at most `most` things in each line; of one client, `at_once` names are looked
-    /// for at a time.
+    /// A queue of at most `most` items in each line; of one client, `at_once` names are looked for
+    /// at a time.
     pub fn new(most: usize, at_once: usize) -> Self {
         let waiting = Waiting {
             soon: VecDeque::new(),
@@ -97,8 +97,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts `item` at the end, with its `turn` if it is a name's. Gives back what there is no room
-    /// for: `item`, or another.
+    /// Puts `item` at the end, with its `turn` if it is a name's. Returns the item that there is no
+    /// room for: `item`, or another.
     pub fn put(&self, item: T, turn: Option<Turn>) -> Option<T> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -112,12 +112,12 @@ impl<T> Queue<T> {
                 None
             }
         };
-        self.tell(waiting);
+        self.wake(waiting);
         displaced
     }
 
-    /// Takes what comes first for `taker`, when there is something; `None` once the queue is closed
-    /// and there is nothing left for it.
+    /// Takes the first item for `taker`; blocks until there is one. `None` once the queue is closed
+    /// and empty.
     pub fn take(&self, taker: &mut Taker) -> Option<Taken<T>> {
         let filled = if taker.takes_names {
             &self.filled
@@ -127,7 +127,7 @@ impl<T> Queue<T> {
         let mut waiting = self.lock();
         loop {
             if let Some(taken) = waiting.take(taker) {
-                self.tell(waiting);
+                self.wake(waiting);
                 return Some(taken);
             }
             if waiting.closed {
@@ -137,37 +137,37 @@ impl<T> Queue<T> {
             waiting = filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             let idle = waiting.idle(taker);
             idle.count -= 1;
-            idle.told = false;
+            idle.woken = false;
         }
     }
 
-    /// What was taken for `of` is done.
+    /// Says that an item taken for `of` is done.
     pub fn done(&self, of: u64) {
         let mut waiting = self.lock();
         waiting.names.done(of);
-        self.tell(waiting);
+        self.wake(waiting);
     }
 
-    /// Tells a thread of what is there: one at a time, which tells the next if there is more, so
-    /// that none is woken in vain. The queue is let go of first, or it would have to wait for it.
-    fn tell(&self, mut waiting: MutexGuard<'_, Waiting<T>>) {
+    /// Wakes one thread if there is an item for it; that wakes the next if there are more. The lock
+    /// is released first, or the thread would wait for it.
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting<T>>) {
         let (soon, names) = (!waiting.soon.is_empty(), waiting.names.ready() > 0);
-        if soon && waiting.sessions.tell() {
+        if soon && waiting.sessions.wake() {
             drop(waiting);
             self.filled_with_sessions.notify_one();
-        } else if (soon || names) && waiting.all.tell() {
+        } else if (soon || names) && waiting.all.wake() {
             drop(waiting);
             self.filled.notify_one();
         }
     }
 
-    /// How many things wait.
+    /// How many items wait.
     pub fn len(&self) -> usize {
         let waiting = self.lock();
         waiting.soon.len() + waiting.names.len()
     }
 
-    /// How many things may wait in each line.
+    /// How many items may wait in each line.
     pub fn most(&self) -> usize {
         self.most
     }

@@ -1,29 +1,34 @@
-//! An authorizer's answer: CGI headers (FastCGI 1.0, section 6.3).
+//! Writes an authorizer's answer: CGI headers (FastCGI 1.0, section 6.3).
 
 use hallpass_core::{Identity, Reason, Verdict};
 
 use super::request::Request;
-use crate::http::time;
-use crate::percent;
-use crate::site::Site;
+use crate::identity::time;
+use crate::login::back_to;
+use crate::percent::{self, RESERVED};
 
-/// What the server is told about `request`.
-pub fn answer(verdict: &Verdict, request: &Request<'_>, site: &Site) -> Vec<u8> {
-    let daemon = &site.configuration.daemon;
+/// The answer to `request`. A denial leads to the page `login_url`, or asks for a password by
+/// `challenge`, where there are any.
+pub fn answer(
+    verdict: &Verdict,
+    request: &Request<'_>,
+    login_url: Option<&str>,
+    challenge: Option<&str>,
+) -> Vec<u8> {
     match verdict {
         Verdict::Granted(identity) => granted(identity),
         Verdict::Denied(Reason::NotPermitted) => refused("403 Forbidden", &[]),
-        Verdict::Denied(_) => match &daemon.login_url {
+        Verdict::Denied(_) => match login_url {
             Some(template) if !request.is_a_program() => {
-                let url = template.replace("{url}", &percent::encode(&request.wanted(), b""));
+                let url = back_to(template, &request.wanted());
                 refused("302 Found", &[("Location", &url)])
             }
-            _ => match site.challenge() {
-                Some(challenge) => refused("401 Unauthorized", &[("WWW-Authenticate", &challenge)]),
+            _ => match challenge {
+                Some(challenge) => refused("401 Unauthorized", &[("WWW-Authenticate", challenge)]),
                 None => refused("401 Unauthorized", &[]),
             },
         },
-        // A server asks no more of an authorizer than whether it works.
+        // A server understands of an authorizer only that it failed.
         Verdict::Unavailable(_) => refused("500 Internal Server Error", &[]),
     }
 }
@@ -37,7 +42,7 @@ fn granted(identity: &Identity) -> Vec<u8> {
     let (name, encoding) = if stands_as_it_is(&identity.name) {
         (identity.name.clone(), "")
     } else {
-        let name = percent::encode(identity.name.as_bytes(), b"");
+        let name = percent::encode(identity.name.as_bytes(), &RESERVED);
         (name.into_owned(), "percent")
     };
     let session = identity.session.as_ref();
@@ -95,7 +100,7 @@ fn encode(text: &str, also: &str) -> String {
         let trimmed = position < start || position >= end;
         if trimmed || character == '%' || character.is_control() || also.contains(character) {
             let mut bytes = [0; 4];
-            encoded += &percent::encode(character.encode_utf8(&mut bytes).as_bytes(), b"");
+            encoded += &percent::encode(character.encode_utf8(&mut bytes).as_bytes(), &RESERVED);
         } else {
             encoded.push(character);
         }

@@ -1,5 +1,5 @@
-//! What is said on one connection: bytes in, questions out, answers in, bytes out. One request at a
-//! time; a server that sends another meanwhile is told so (FastCGI 1.0, sections 4 and 5).
+//! Follows one connection, without input or output: bytes in, requests out, answers in, bytes out
+//! (FastCGI 1.0, sections 4 and 5). One request at a time; another one meanwhile is refused.
 
 use hallpass_runtime::{append, drop_front};
 use zeroize::Zeroizing;
@@ -20,8 +20,8 @@ const UNKNOWN_ROLE: u8 = 3;
 /// The most bytes of parameters. Apache sends every header and variable of a request, and takes
 /// headers of 800 KiB at most.
 const MOST_PARAMETERS: usize = 1 << 20;
-/// The most bytes that wait to be sent while a question is being asked: what a server wants to know
-/// beside it takes a few records.
+/// The most bytes that wait to be sent while a request is in progress: the answers to what a server
+/// may ask meanwhile take a few records.
 const MOST_OUTPUT: usize = 16 * 1024;
 
 /// One connection.
@@ -43,22 +43,22 @@ struct Request {
     asked: bool,
 }
 
-/// What a server wants.
+/// What a server asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// The answer to a request with these parameters, which are pairs.
     Ask(Zeroizing<Vec<u8>>),
-    /// No answer any more to the request that was asked about.
+    /// No answer any more to that request.
     Abort,
 }
 
-/// What ends a connection at once.
+/// An error that ends the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It is no FastCGI, or of a later day.
+    /// It is not FastCGI, or a later version.
     #[error(transparent)]
     Version(#[from] UnknownVersion),
-    /// A record that must have a certain length has another.
+    /// A record of fixed length has another length.
     #[error("a record of type {0} is malformed")]
     Malformed(u8),
     /// The parameters are longer than any that are read.
@@ -72,7 +72,7 @@ impl Conversation {
         append(&mut self.input, bytes);
     }
 
-    /// What the server wants by the bytes that came in; `None` until more do.
+    /// The next event in the bytes that came in; `None` until more do.
     pub fn event(&mut self) -> Result<Option<Event>, Error> {
         let mut input = std::mem::take(&mut self.input);
         let mut read = 0;
@@ -96,7 +96,7 @@ impl Conversation {
         Ok(event)
     }
 
-    /// Answers the request that was asked about.
+    /// Answers the request in progress.
     pub fn answer(&mut self, response: &[u8]) {
         if let Some(Request { id, keep, .. }) = self.request.take() {
             record::write(&mut self.output, record::STDOUT, id, response);
@@ -110,22 +110,22 @@ impl Conversation {
         std::mem::take(&mut self.output)
     }
 
-    /// Whether the connection is to be closed once they are.
+    /// Whether the connection is to be closed once the output is sent.
     pub fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Whether more is to be sent than a server may leave unsent.
+    /// Whether more output waits than a server may leave unread.
     pub fn is_overfull(&self) -> bool {
         self.output.len() > MOST_OUTPUT
     }
 
-    /// Whether a request has ended since this was last asked.
+    /// Whether a request has ended since the last call.
     pub fn has_ended_request(&mut self) -> bool {
         std::mem::take(&mut self.ended)
     }
 
-    /// Whether nothing has come in of a request that is not answered yet.
+    /// Whether no byte of an unanswered request has come in.
     pub fn is_idle(&self) -> bool {
         self.request.is_none() && self.input.is_empty()
     }
@@ -220,8 +220,7 @@ impl Conversation {
     }
 }
 
-/// What a server may ask about this one. Of each socket there are so many connections, and on each
-/// connection there is one request.
+/// The values that a server may query: the connections of a socket, and one request on each.
 const VALUES: [(&str, &str); 3] = [
     ("FCGI_MAX_CONNS", "4096"),
     ("FCGI_MAX_REQS", "4096"),
@@ -390,7 +389,7 @@ mod tests {
         assert_eq!(conversation.event(), Ok(Some(Event::Abort)));
         let both = [ended(1, REQUEST_COMPLETE), ended(1, REQUEST_COMPLETE)];
         assert_eq!(said(&conversation.output()), both);
-        // An answer that comes after all is nobody's.
+        // An answer to an aborted request is dropped.
         conversation.answer(b"late");
         assert!(conversation.output().is_empty());
     }

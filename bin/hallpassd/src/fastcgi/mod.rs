@@ -1,5 +1,5 @@
-//! A FastCGI authorizer: Apache's mod_authnz_fcgi and others ask, one request at a time on each
-//! connection.
+//! Serves FastCGI as an authorizer, for Apache's mod_authnz_fcgi and others: one request at a time
+//! on each connection.
 
 mod answer;
 pub(crate) mod conversation;
@@ -9,32 +9,36 @@ pub(crate) mod request;
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 
 use self::answer::answer;
 use self::conversation::{Conversation, Event};
 use self::request::Request;
-use crate::connections::{Caller, Ended};
-use crate::door::Door;
-use crate::http::Accepting;
-use crate::site::{Asking, Site};
+use crate::endpoint::{Caller, Endpoint, Shutdown};
+use crate::site::Inquiry;
+use crate::sockets::Stream;
 
-/// How long a server may keep a new connection without a word: it connects to ask.
+/// The endpoint.
+pub static ENDPOINT: Endpoint = Endpoint {
+    key: "fastcgi",
+    word: "fastcgi",
+    has_paths: false,
+    listeners: |daemon| &daemon.fastcgi,
+    serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown)),
+};
+
+/// How long a server may keep a new connection without a request: it connects to ask.
 const FIRST: Duration = Duration::from_secs(5);
 /// How long it may take to send a request, and to take an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it may keep a connection between two requests.
 const IDLE: Duration = Duration::from_secs(60);
 /// How many bytes are read at a time.
 const PIECE: usize = 16 * 1024;
 
-/// Serves one connection until it is closed or broken, or the daemon is told to end.
-pub async fn serve<S>(stream: S, site: &Site, caller: &Caller, mut ended: Ended)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
     let mut connection = Connection {
         stream,
         conversation: Conversation::default(),
@@ -44,10 +48,10 @@ where
     let mut until = idle_until;
     let mut in_request = false;
     loop {
-        match connection.answer_all(site, caller).await {
+        match connection.answer_all(&caller).await {
             Ok(Next::Read { ended }) => {
-                // A request has its time from its first byte on, however slowly the others come.
-                // Nothing but the end of one gives the connection more.
+                // The time of a request begins with its first byte, however slowly the others come.
+                // Only the end of a request gives the connection more.
                 let begun = !connection.conversation.is_idle();
                 let now = Instant::now();
                 if ended {
@@ -56,25 +60,26 @@ where
                 if !begun {
                     until = idle_until;
                 } else if !in_request || ended {
-                    until = now + PATIENCE;
+                    until = now + READ_TIMEOUT;
                 }
                 in_request = begun;
             }
             Ok(Next::Close) => return,
             Err(error) => {
-                site.log.warning(&format!("a FastCGI connection: {error}"));
+                let warning = format!("a FastCGI connection: {error}");
+                caller.site.log.warning(&warning);
                 return;
             }
         }
-        let read = ended.or(timeout_at(until, connection.read())).await;
+        let read = shutdown.or(timeout_at(until, connection.read())).await;
         if !matches!(read, Some(Ok(true))) {
             return;
         }
     }
 }
 
-struct Connection<S> {
-    stream: S,
+struct Connection {
+    stream: Stream,
     conversation: Conversation,
     piece: Zeroizing<Vec<u8>>,
 }
@@ -87,19 +92,19 @@ enum Next {
     },
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl Connection {
     /// Answers everything that has come in.
-    async fn answer_all(&mut self, site: &Site, caller: &Caller) -> Result<Next, anyhow::Error> {
-        // Until what is said has been sent.
+    async fn answer_all(&mut self, caller: &Caller) -> Result<Next, anyhow::Error> {
+        // Kept until the answer has been sent.
         let mut in_progress = None;
         while !self.conversation.is_over()
             && let Some(event) = self.conversation.event()?
         {
             if let Event::Ask(parameters) = event {
                 let request = Request::parse(&parameters)?;
-                in_progress = Some(caller.place.asking());
+                in_progress = Some(caller.slot.begin_request());
                 tokio::select! {
-                    answer = ask(&request, site, caller) => self.conversation.answer(&answer),
+                    answer = ask(&request, caller) => self.conversation.answer(&answer),
                     close = self.aborted() => if close? {
                         return Ok(Next::Close);
                     }
@@ -107,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         let output = self.conversation.output();
-        let written = timeout(PATIENCE, self.stream.write_all(&output)).await;
+        let written = timeout(READ_TIMEOUT, self.stream.write_all(&output)).await;
         drop(in_progress);
         match written {
             Ok(Ok(())) if !self.conversation.is_over() => Ok(Next::Read {
@@ -117,9 +122,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Returns when the question that is being asked is not to be answered any more: whether the
-    /// connection is to be closed, since the server has hung up or wants more told meanwhile than it
-    /// is sent, or else the server has only taken the question back.
+    /// Returns when the request in progress is not to be answered any more. True if the connection
+    /// is to be closed, because the server has hung up, or asks for more meanwhile than it reads;
+    /// false if the server has only aborted the request.
     async fn aborted(&mut self) -> Result<bool, conversation::Error> {
         loop {
             if !self.read().await {
@@ -151,12 +156,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-async fn ask(request: &Request<'_>, site: &Site, caller: &Caller) -> Vec<u8> {
-    let asking = Asking {
-        vouches: site.configuration.daemon.vouches(&caller.at),
-        ..Asking::new(Door::Fastcgi, request.client(site.trusts(caller.peer)))
+async fn ask(request: &Request<'_>, caller: &Caller) -> Vec<u8> {
+    let site = &caller.site;
+    let daemon = &site.configuration.daemon;
+    let client = request.client(caller.is_trusted());
+    let inquiry = Inquiry {
+        vouches: daemon.vouches(&caller.listener),
+        ..Inquiry::new(ENDPOINT.word, request.shown(&site.accepting()), client)
     };
-    let shown = request.shown(&Accepting::by(site));
-    let verdict = site.decide(shown, asking).await;
-    answer(&verdict, request, site)
+    let verdict = site.decide(inquiry).await;
+    let (login_url, challenge) = (daemon.login_url.as_deref(), site.challenge());
+    answer(&verdict, request, login_url, challenge.as_deref())
 }

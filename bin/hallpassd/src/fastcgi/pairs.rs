@@ -1,7 +1,7 @@
-//! Name-value pairs (FastCGI 1.0, section 3.4): the length of a name and of a value, in one byte
-//! up to 127 and in four with the highest bit set, then the two.
+//! Reads and writes name-value pairs (FastCGI 1.0, section 3.4): the length of a name and of a
+//! value, in one byte up to 127 and in four with the highest bit set, then the two.
 
-/// What is no list of pairs.
+/// The bytes are not a list of pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a name or a value is cut off")]
 pub struct CutOff;

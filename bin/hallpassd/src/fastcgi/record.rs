@@ -1,4 +1,4 @@
-//! Records, of which everything is made (FastCGI 1.0, section 3.3).
+//! Reads and writes records, of which every message is made (FastCGI 1.0, section 3.3).
 
 /// The version that is spoken.
 const VERSION: u8 = 1;

@@ -1,5 +1,5 @@
-//! What a web server says of a request in its parameters, which are those of CGI (RFC 3875) and a
-//! few of mod_authnz_fcgi's (Apache 2.4, modules/aaa/mod_authnz_fcgi.c).
+//! Reads a request from the parameters of a web server: those of CGI (RFC 3875), and a few of
+//! mod_authnz_fcgi's (Apache 2.4, modules/aaa/mod_authnz_fcgi.c).
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use hallpass_core::basic::Unreadable;
 use hallpass_core::{ClaimedName, Client, Credential, Secret};
 
 use super::pairs::{self, CutOff, Pair};
-use crate::http::{Accepting, authorization, page, session_credential};
-use crate::site::Shown;
+use crate::credentials::{Accepting, Shown, authorization, session_credential};
+use crate::login::page;
 
 /// A request.
 #[derive(Debug)]
@@ -23,16 +23,16 @@ impl<'a> Request<'a> {
         Ok(Self { parameters })
     }
 
-    /// What it shows: the session cookie first, then the name and password that the server has read
-    /// out of the Authorization header already, or else that header. The server goes on with the
-    /// name that it has, in `REMOTE_USER`, whichever credential is granted.
+    /// What it shows: the session cookie first, then the name and password that the server has
+    /// already read from the Authorization header, or else that header. The server goes on with the
+    /// name in `REMOTE_USER`, whichever credential is granted.
     ///
-    /// Where Apache only asks whether somebody may in whom another of its modules has let in
-    /// (`Require` with a provider of type `authz`), it vouches for the name.
+    /// Where another module of Apache has authenticated the client, and Apache asks only for
+    /// authorization (`Require` with a provider of type `authz`), it vouches for the name.
     ///
     /// # Errors
-    /// [`Unreadable`] when the server may have a name that is not read here, or when the header names
-    /// somebody else than the server: an application such as PHP reads the header's name.
+    /// [`Unreadable`] when the server may have a name that is not read here, or when the header
+    /// names another account than the server: an application such as PHP reads the header's name.
     pub fn shown(&self, accepting: &Accepting<'_>) -> Result<Shown, Unreadable> {
         let password = self.only("REMOTE_PASSWD")?;
         let name = match (self.only("REMOTE_USER")?, password) {
@@ -72,8 +72,8 @@ impl<'a> Request<'a> {
         self.one("REMOTE_PASSWD").is_some() || self.one("HTTP_AUTHORIZATION").is_some()
     }
 
-    /// The client, as the server sees it, and as it would tell PHP; of a server that is not
-    /// `trusted`, the address is not known.
+    /// The client as the server sees it, and as PHP would find it. Its address is unknown if the
+    /// server is not `trusted`.
     pub fn client(&self, trusted: bool) -> Client {
         let address = self.text("REMOTE_ADDR").filter(|_| trusted);
         let address = address.and_then(|text| text.parse().ok());
@@ -97,7 +97,7 @@ impl<'a> Request<'a> {
         std::str::from_utf8(self.one(name)?).ok()
     }
 
-    /// The value of a parameter. What is there twice is as good as nothing.
+    /// The value of a parameter; `None` if it is there twice.
     fn one(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.all(name);
         values.next().filter(|_| values.next().is_none())

@@ -1,4 +1,4 @@
-//! The parts that answers are made of.
+//! Makes answers: a status, a body, and the headers that go with them.
 
 use hallpass_core::{Reason, Verdict};
 use http_body_util::Full;
@@ -7,12 +7,12 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTIC
 use hyper::{Method, Response, StatusCode};
 use serde_json::Value;
 
-use crate::site::Site;
+use crate::site::ServedSite;
 
 /// An answer.
 pub type Answer = Response<Full<Bytes>>;
 
-/// How long, in seconds, a client is asked to wait when a store could not be asked.
+/// How many seconds a client is asked to wait when a store is unavailable.
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// The status that tells a verdict.
@@ -50,7 +50,7 @@ pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Ans
     answer
 }
 
-/// The answer to a method that is none of this path's.
+/// The answer to a request whose path takes only `method`.
 pub fn only(method: &Method) -> Answer {
     let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "another method, please\n");
     if let Ok(method) = HeaderValue::try_from(method.as_str()) {
@@ -59,8 +59,8 @@ pub fn only(method: &Method) -> Answer {
     answer
 }
 
-/// Asks for a name and a password (RFC 7617), where the site takes them.
-pub fn challenge(answer: &mut Answer, site: &Site) {
+/// Asks for a name and a password (RFC 7617), where the site accepts them.
+pub fn challenge(answer: &mut Answer, site: &ServedSite) {
     if let Some(challenge) = site.challenge()
         && let Ok(challenge) = HeaderValue::try_from(challenge)
     {
@@ -68,7 +68,7 @@ pub fn challenge(answer: &mut Answer, site: &Site) {
     }
 }
 
-/// Asks the client to come again when the answer is that there is none.
+/// Asks the client to come again if the verdict is unavailable.
 pub fn retry_later(answer: &mut Answer) {
     if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
         let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);

@@ -1,26 +1,33 @@
-//! `POST /check`: local programs ask about a name and a password.
+//! Answers requests that stand in a body, which programs of this machine send: `/check` and
+//! `/question`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use hallpass_core::{ClaimedName, Client, Conditions, Credential, Secret, Verdict};
+use hallpass_core::configuration::Listener;
+use hallpass_core::{ClaimedName, Client, Conditions, Credential, Request, Secret, Verdict};
+use hallpass_runtime::via::wire::{self, RemoteRequest};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::StatusCode;
-use hyper::body::Incoming;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::answer::{self, Answer};
-use super::body::{self, Unread};
-use super::identity;
-use crate::door::Door;
-use crate::site::{Asking, Shown, Site};
+use crate::credentials::Shown;
+use crate::identity;
+use crate::site::{Inquiry, ServedSite};
 use crate::sockets::Peer;
 
-/// The longest body that is read, in bytes.
-const LONGEST: usize = 16 * 1024;
+/// The longest body of `/check`, in bytes.
+const LONGEST_CHECK: usize = 16 * 1024;
+/// The longest body of `/question`, in bytes: a session token of a cookie's length, and a list of
+/// groups.
+const LONGEST_QUESTION: usize = 128 * 1024;
 
-/// What is asked.
+/// The body of `/check`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Check {
@@ -38,12 +45,12 @@ struct Check {
     client: Option<IpAddr>,
 }
 
-/// Answers with the identity, or with the reason: whoever can open the unix socket runs a host, and
-/// is not a client of one.
-pub async fn check(site: &Site, body: Incoming) -> Answer {
-    let body = match body::read(body, LONGEST, site.configuration.limits.deadline).await {
+/// `POST /check`: answers with the identity, or with the reason. The reason is not withheld,
+/// because a program that can open the unix socket runs a host, and is not a client of one.
+pub async fn check(site: &ServedSite, body: Incoming) -> Answer {
+    let body = match read(body, LONGEST_CHECK, site.configuration.limits.deadline).await {
         Ok(body) => body,
-        Err(unread) => return not_read(unread),
+        Err(answer) => return answer,
     };
     let Ok(check) = serde_json::from_slice::<Check>(&body) else {
         return malformed(StatusCode::BAD_REQUEST);
@@ -53,45 +60,96 @@ pub async fn check(site: &Site, body: Incoming) -> Answer {
     };
     // Only unix sockets come here.
     let client = check.client.filter(|_| site.trusts(Peer::Unix));
-    let asking = Asking {
-        host: check.host.as_deref(),
-        conditions,
-        ..Asking::new(Door::Check, Client::at(client))
-    };
     let password = Credential::Password(Secret::new(check.password.as_bytes()));
     let shown = Shown::of(ClaimedName::Named(check.user), password);
-    let verdict = site.decide(Ok(shown), asking).await;
-    let mut answer = answer::json(answer::status(&verdict), &told(&verdict));
+    let inquiry = Inquiry {
+        host: check.host.as_deref(),
+        conditions,
+        ..Inquiry::new("check", Ok(shown), Client::at(client))
+    };
+    let verdict = site.decide(inquiry).await;
+    let mut answer = answer::json(answer::status(&verdict), &explained(&verdict));
     answer::retry_later(&mut answer);
     answer
 }
 
-/// The verdict, the reason, and whose identity it is.
-fn told(verdict: &Verdict) -> Value {
-    let mut told = match verdict {
+/// The verdict, the reason, and the identity.
+fn explained(verdict: &Verdict) -> Value {
+    let mut explained = match verdict {
         Verdict::Granted(identity) => identity::json(identity),
         _ => json!({}),
     };
-    if let Some(object) = told.as_object_mut() {
+    if let Some(object) = explained.as_object_mut() {
         object.insert("verdict".to_owned(), verdict.word().into());
         object.insert("reason".to_owned(), verdict.reason().into());
     }
-    told
+    explained
 }
 
-/// What was not read to its end is still on the connection, which can hold no other request.
-pub fn not_read(unread: Unread) -> Answer {
-    let mut answer = malformed(match unread {
-        Unread::Broken => StatusCode::BAD_REQUEST,
-        Unread::Late => StatusCode::REQUEST_TIMEOUT,
-        Unread::Long => StatusCode::PAYLOAD_TOO_LARGE,
-    });
+/// `POST /question`: a program of Hallpass asks the daemon instead of the stores. Answers with the
+/// verdict, whatever it is.
+pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) -> Answer {
+    let body = match read(body, LONGEST_QUESTION, site.configuration.limits.deadline).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let Ok(remote) = wire::read_request(&body) else {
+        return malformed(StatusCode::BAD_REQUEST);
+    };
+    let RemoteRequest {
+        request,
+        host,
+        ignore_case,
+        time,
+    } = remote;
+    let Request {
+        name,
+        credential,
+        conditions,
+        wants_groups,
+        client,
+    } = request;
+    let inquiry = Inquiry {
+        host: Some(&host),
+        conditions,
+        wants_groups,
+        ignore_case,
+        vouches: site.configuration.daemon.vouches(listener),
+        time: Some(time),
+        ..Inquiry::new("via", Ok(Shown::of(name, credential)), client)
+    };
+    let verdict = site.decide(inquiry).await;
+    answer::text(
+        StatusCode::OK,
+        "application/json",
+        wire::write_verdict(&verdict),
+    )
+}
+
+/// All of `body`, of `longest` bytes at most, which has `time` to come.
+///
+/// # Errors
+/// An answer that says what is wrong with it.
+async fn read(body: Incoming, longest: usize, time: Duration) -> Result<Bytes, Answer> {
+    let status = if body.size_hint().lower() > longest as u64 {
+        StatusCode::PAYLOAD_TOO_LARGE
+    } else {
+        match tokio::time::timeout(time, Limited::new(body, longest).collect()).await {
+            Ok(Ok(body)) => return Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => StatusCode::PAYLOAD_TOO_LARGE,
+            // The client hung up, or sent an invalid body.
+            Ok(Err(_)) => StatusCode::BAD_REQUEST,
+            Err(_) => StatusCode::REQUEST_TIMEOUT,
+        }
+    };
+    let mut answer = malformed(status);
+    // The rest of the body is still on the connection, which can hold no other request.
     let close = HeaderValue::from_static("close");
     answer.headers_mut().insert(CONNECTION, close);
-    answer
+    Err(answer)
 }
 
-pub fn malformed(status: StatusCode) -> Answer {
+fn malformed(status: StatusCode) -> Answer {
     answer::json(
         status,
         &json!({ "verdict": "denied", "reason": "malformed" }),

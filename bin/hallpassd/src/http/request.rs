@@ -1,4 +1,4 @@
-//! Who sent a request.
+//! Reads from a request's headers who sent it.
 
 use std::net::IpAddr;
 

@@ -1,23 +1,23 @@
-//! What a request's target asks for.
+//! Reads a request's target: its path, and the query's options and conditions.
 
 use hallpass_core::{Conditions, Requirement};
 use hallpass_runtime::via::QUESTION;
 
-use super::credentials::BasicName;
+use crate::credentials::BasicName;
 use crate::percent;
 
-/// What is asked.
+/// What a target asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route {
     /// `/auth`: may this request in?
-    Auth(Asked),
+    Auth(Query),
     /// `/session`: who is this?
-    Session(Asked),
+    Session(Query),
     /// `/ticket`: something that stands for the session where its cookie cannot go.
-    Ticket(Asked),
+    Ticket(Query),
     /// `/check`: is this the password?
     Check,
-    /// `/question`: a program of ours asks.
+    /// `/question`: a program of Hallpass asks.
     Question,
     /// `/cache/flush`: forget the verified passwords.
     FlushCache,
@@ -29,21 +29,21 @@ pub enum Route {
     Ready,
     /// `/metrics`: what was counted?
     Metrics,
-    /// Nothing that is known.
+    /// An unknown path.
     Unknown,
     /// A query that cannot be read, so that a condition in it may have been lost.
     Malformed,
 }
 
-/// How a question is asked.
+/// The query of a request for a verdict.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Query {
     /// `group=` (any of them), `permission=` and `is=` (all of them).
     pub conditions: Conditions,
     /// `redirect=1`: answer 302 to the login page in place of 401.
     pub redirect: bool,
-    /// `basic=0`: the host does not go on with the name in Basic authentication, which is ignored
-    /// then, and never asked for.
+    /// `basic=0`: the host does not go on with the name in Basic authentication, which is then
+    /// ignored, and never parsed for.
     pub basic: BasicName,
     /// `original=`, which takes all that follows it, or what follows `/auth`: the address that the
     /// client wanted, as Envoy puts it behind its `path_prefix`.
@@ -53,10 +53,10 @@ pub struct Asked {
 /// Reads the path and the query of a request's target.
 pub fn route(path: &str, query: Option<&str>) -> Route {
     match path {
-        "/auth" => asked(query).map_or(Route::Malformed, Route::Auth),
-        "/session" => asked(query).map_or(Route::Malformed, Route::Session),
-        "/ticket" => asked(query).map_or(Route::Malformed, Route::Ticket),
-        // What is asked stands in the body; here it would be overlooked.
+        "/auth" => parse(query).map_or(Route::Malformed, Route::Auth),
+        "/session" => parse(query).map_or(Route::Malformed, Route::Session),
+        "/ticket" => parse(query).map_or(Route::Malformed, Route::Ticket),
+        // The request stands in the body; in the query it would be overlooked.
         "/check" if query.is_some() => Route::Malformed,
         "/check" => Route::Check,
         QUESTION => Route::Question,
@@ -74,14 +74,14 @@ pub fn route(path: &str, query: Option<&str>) -> Route {
 
 /// `/auth` followed by the address that the client wanted: nothing in it is a condition.
 fn followed_by(path: &str, query: Option<&str>) -> Route {
-    // Unless somebody wrote a slash too many, whose condition must not be lost.
+    // Except where an operator wrote a slash too many, whose condition must not be lost.
     if path == "/" && query.is_some_and(has_option) {
         return Route::Malformed;
     }
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    Route::Auth(Asked {
+    Route::Auth(Query {
         original: Some(format!("{path}{query}")),
-        ..Asked::default()
+        ..Query::default()
     })
 }
 
@@ -94,7 +94,7 @@ fn has_option(query: &str) -> bool {
     })
 }
 
-impl Default for Asked {
+impl Default for Query {
     fn default() -> Self {
         Self {
             conditions: Conditions::default(),
@@ -105,13 +105,13 @@ impl Default for Asked {
     }
 }
 
-fn asked(query: Option<&str>) -> Option<Asked> {
-    let mut asked = Asked::default();
+fn parse(query: Option<&str>) -> Option<Query> {
+    let mut parsed = Query::default();
     let mut rest = query.unwrap_or_default();
     while !rest.is_empty() {
         // The client's own query, or what it says there, is none of ours.
         if let Some(wanted) = rest.strip_prefix("original=") {
-            asked.original = Some(wanted.to_owned());
+            parsed.original = Some(wanted.to_owned());
             break;
         }
         let (pair, more) = rest.split_once('&').unwrap_or((rest, ""));
@@ -122,54 +122,54 @@ fn asked(query: Option<&str>) -> Option<Asked> {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent::decode(value)?;
         match percent::decode(key)?.as_str() {
-            "group" => asked.conditions.any.push(value.parse().ok()?),
-            "permission" => asked
+            "group" => parsed.conditions.any.push(value.parse().ok()?),
+            "permission" => parsed
                 .conditions
                 .all
                 .push(Requirement::permission(&value).ok()?),
-            "is" => asked.conditions.all.push(Requirement::flag(&value).ok()?),
-            "redirect" => asked.redirect = value == "1",
-            "basic" if value == "0" => asked.basic = BasicName::Ignored,
-            "basic" => asked.basic = BasicName::Binds,
+            "is" => parsed.conditions.all.push(Requirement::flag(&value).ok()?),
+            "redirect" => parsed.redirect = value == "1",
+            "basic" if value == "0" => parsed.basic = BasicName::Ignored,
+            "basic" => parsed.basic = BasicName::Binds,
             // A misspelt condition must not let everybody in.
             _ => return None,
         }
     }
-    Some(asked)
+    Some(parsed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn auth(query: &str) -> Asked {
+    fn auth(query: &str) -> Query {
         match route("/auth", Some(query)) {
-            Route::Auth(asked) => asked,
+            Route::Auth(parsed) => parsed,
             other => panic!("{query}: {other:?}"),
         }
     }
 
     #[test]
     fn conditions_are_read() {
-        let asked = auth("group=a&group=two%20words&permission=app.code&redirect=1&basic=0");
+        let parsed = auth("group=a&group=two%20words&permission=app.code&redirect=1&basic=0");
         let group = |name: &str| Requirement::Group(name.to_owned());
-        assert_eq!(asked.conditions.any, [group("a"), group("two words")]);
+        assert_eq!(parsed.conditions.any, [group("a"), group("two words")]);
         assert_eq!(
-            asked.conditions.all,
+            parsed.conditions.all,
             [Requirement::Permission("app.code".into())]
         );
-        assert!(asked.redirect);
-        assert_eq!(asked.basic, BasicName::Ignored);
+        assert!(parsed.redirect);
+        assert_eq!(parsed.basic, BasicName::Ignored);
         assert_eq!(auth(""), auth("redirect=0&basic=1&"));
         // No group has an empty name, so no account is in it.
         assert_eq!(auth("group=").conditions.any, [group("")]);
-        let asked = auth("group=is:staff&group=perm%3Aa.b&is=superuser&is=staff");
+        let parsed = auth("group=is:staff&group=perm%3Aa.b&is=superuser&is=staff");
         assert_eq!(
-            asked.conditions.any,
+            parsed.conditions.any,
             [Requirement::Staff, Requirement::Permission("a.b".into())]
         );
         assert_eq!(
-            asked.conditions.all,
+            parsed.conditions.all,
             [Requirement::Superuser, Requirement::Staff]
         );
     }
@@ -203,9 +203,9 @@ mod tests {
     #[test]
     fn what_follows_is_the_address_that_was_wanted() {
         let original = |path, query| match route(path, query) {
-            Route::Auth(asked) => {
-                assert_eq!(asked.conditions, Conditions::default());
-                asked.original
+            Route::Auth(parsed) => {
+                assert_eq!(parsed.conditions, Conditions::default());
+                parsed.original
             }
             other => panic!("{path}: {other:?}"),
         };
@@ -234,11 +234,11 @@ mod tests {
 
     #[test]
     fn the_last_option_takes_what_the_client_says() {
-        let asked = auth("group=a&redirect=1&original=/x?y=%zz&group=b&original=/z");
-        assert_eq!(asked.conditions.any, [Requirement::Group("a".to_owned())]);
-        assert!(asked.redirect);
+        let parsed = auth("group=a&redirect=1&original=/x?y=%zz&group=b&original=/z");
+        assert_eq!(parsed.conditions.any, [Requirement::Group("a".to_owned())]);
+        assert!(parsed.redirect);
         assert_eq!(
-            asked.original.as_deref(),
+            parsed.original.as_deref(),
             Some("/x?y=%zz&group=b&original=/z")
         );
         assert_eq!(auth("original=").original.as_deref(), Some(""));

@@ -1,4 +1,4 @@
-//! How the daemon is: `/readyz` and `/metrics`.
+//! Answers `/readyz`, `/metrics` and the cache's paths: how the daemon does.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -9,12 +9,10 @@ use serde_json::json;
 
 use super::answer::{self, Answer};
 use crate::metrics::CONTENT_TYPE;
-use crate::site::Site;
-use crate::sites::Sites;
+use crate::site::{ServedSite, Sites};
 
-/// Whether the stores of all of `sites` answer: a line for each. What is wrong with one is in the
-/// log.
-pub async fn ready(sites: &[Arc<Site>]) -> Answer {
+/// Whether the stores of all of `sites` answer: a line for each. Their errors are in the log.
+pub async fn ready(sites: &[Arc<ServedSite>]) -> Answer {
     let mut lines = String::new();
     let mut good = true;
     for site in sites {
@@ -35,8 +33,8 @@ pub async fn ready(sites: &[Arc<Site>]) -> Answer {
     answer::text(status, "text/plain; charset=utf-8", lines)
 }
 
-/// How the cache of verified passwords of `site` does.
-pub fn cache(site: &Site) -> Answer {
+/// The statistics of the cache of verified passwords of `site`.
+pub fn cache(site: &ServedSite) -> Answer {
     let CacheStatistics {
         entries,
         limit,
@@ -48,13 +46,13 @@ pub fn cache(site: &Site) -> Answer {
 }
 
 /// Forgets the verified passwords of `site`.
-pub fn flush_cache(site: &Site) -> Answer {
+pub fn flush_cache(site: &ServedSite) -> Answer {
     let count = site.engine.flush_cache();
     site.log.info(&format!("forgot {count} verified passwords"));
     answer::json(StatusCode::OK, &json!({ "flushed": count }))
 }
 
-/// What was counted, and how things are just now.
+/// All metrics, those of the moment measured now.
 pub async fn metrics(sites: &Sites) -> Answer {
     for site in sites.all() {
         let engine = &site.engine;

@@ -1,52 +1,64 @@
-//! saslauthd's place: Postfix, Cyrus, OpenLDAP and others ask, one question a connection.
+//! Serves saslauthd's protocol, for Postfix, Cyrus, OpenLDAP and others: one request a connection.
 
 pub(crate) mod protocol;
 
 use std::time::Duration;
 
-use hallpass_core::{ClaimedName, Client, Credential, Secret, Verdict};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use hallpass_core::{Secret, Verdict};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use self::protocol::{Request, answer, parse};
-use crate::connections::{Caller, Ended};
-use crate::crowd::InProgress;
-use crate::door::Door;
-use crate::sasl::without_realm;
-use crate::site::{Asking, Shown, Site};
+use crate::endpoint::{Caller, Endpoint, Shutdown};
+use crate::sasl;
+use crate::slots::InProgress;
+use crate::sockets::Stream;
+
+/// The endpoint.
+pub static ENDPOINT: Endpoint = Endpoint {
+    key: "saslauthd",
+    word: "saslauthd",
+    has_paths: false,
+    listeners: |daemon| &daemon.saslauthd,
+    serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown)),
+};
 
 /// How long a client may take to ask, and to hang up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Room for the longest request.
 const ROOM: usize = 48 * 1024;
 
-/// Answers the question of one connection. Where there is no answer, the connection is closed
-/// without one, which clients tell from a refusal.
-pub async fn serve<S>(mut stream: S, site: &Site, caller: &Caller, mut ended: Ended)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let Some(Ok(Ok(asked))) = ended.or(timeout(PATIENCE, read(&mut stream))).await else {
+/// Answers the request of one connection. Where there is no verdict, the connection is closed
+/// without an answer, which clients tell from a refusal.
+async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown) {
+    let Some(Ok(Ok(request))) = shutdown.or(timeout(READ_TIMEOUT, read(&mut stream))).await else {
         return;
     };
-    let in_progress = caller.place.asking();
-    let granted = match asked {
-        Some(request) => ask(&request, site, caller).await,
+    let in_progress = caller.slot.begin_request();
+    let granted = match request {
+        Some(request) => ask(&request, &caller).await,
         None => Some(false),
     };
     let Some(granted) = granted else {
         return;
     };
-    drop(timeout(PATIENCE, finish(&mut stream, answer(granted), in_progress)).await);
+    drop(
+        timeout(
+            READ_TIMEOUT,
+            finish(&mut stream, answer(granted), in_progress),
+        )
+        .await,
+    );
 }
 
-/// Sends the answer and waits until the client hangs up: a connection that is closed while
-/// something of the client's is unread would take the answer with it.
-async fn finish<S>(stream: &mut S, answer: &[u8], in_progress: InProgress) -> std::io::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+/// Sends the answer and waits until the client hangs up: a connection that is closed with unread
+/// bytes of the client's would take the answer with it.
+async fn finish(
+    stream: &mut Stream,
+    answer: &[u8],
+    in_progress: InProgress,
+) -> std::io::Result<()> {
     stream.write_all(answer).await?;
     stream.shutdown().await?;
     drop(in_progress);
@@ -55,8 +67,8 @@ where
     Ok(())
 }
 
-/// Reads a request; `None` for what is none.
-async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> std::io::Result<Option<Request>> {
+/// Reads a request; `None` for an invalid one.
+async fn read(stream: &mut Stream) -> std::io::Result<Option<Request>> {
     let mut bytes = Zeroizing::new(vec![0; ROOM]);
     let mut length = 0;
     loop {
@@ -74,8 +86,8 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> std::io::Result<Option<Re
     }
 }
 
-/// Whether the site lets them in; `None` when that cannot be said.
-async fn ask(request: &Request, site: &Site, caller: &Caller) -> Option<bool> {
+/// Whether the login is granted; `None` where that is unavailable.
+async fn ask(request: &Request, caller: &Caller) -> Option<bool> {
     let (Ok(name), Ok(realm), Ok(service)) = (
         std::str::from_utf8(&request.name),
         std::str::from_utf8(&request.realm),
@@ -87,24 +99,14 @@ async fn ask(request: &Request, site: &Site, caller: &Caller) -> Option<bool> {
         return Some(false);
     }
     // The client has split the name at its last `@`.
-    let whole = match realm {
+    let name = match realm {
         "" => name.to_owned(),
         realm => format!("{name}@{realm}"),
     };
-    let daemon = &site.configuration.daemon;
-    let name = without_realm(&whole, &daemon.sasl_realms).to_owned();
-    let whole_name = (whole != name).then_some(whole);
-    let password = Credential::Password(Secret::new(&*request.password));
-    let shown = Shown::of(ClaimedName::Named(name), password);
-    let client = request.client.filter(|_| site.trusts(caller.peer));
-    let asking = Asking {
-        host: Some(service),
-        for_paths: true,
-        whole_name,
-        ..Asking::new(Door::Saslauthd, Client::at(client))
-    };
-    let verdict = site.decide(Ok(shown), asking).await;
-    match verdict {
+    let password = Secret::new(&*request.password);
+    let service = Some(service);
+    let inquiry = sasl::login(&ENDPOINT, caller, &name, password, service, request.client);
+    match caller.site.decide(inquiry).await {
         Verdict::Granted(_) => Some(true),
         Verdict::Denied(_) => Some(false),
         Verdict::Unavailable(_) => None,

@@ -1,6 +1,7 @@
-//! What clients of saslauthd say (Cyrus SASL 2.1.28, lib/checkpw.c, `saslauthd_verify_password`,
-//! and saslauthd/ipc_unix.c): strings, each after its length in two bytes, big-endian: name,
-//! password, service and realm; in later versions the client's address, too.
+//! Reads requests and writes answers of saslauthd's protocol (Cyrus SASL 2.1.28, lib/checkpw.c,
+//! `saslauthd_verify_password`, and saslauthd/ipc_unix.c): strings, each after its length in two
+//! bytes, big-endian: name, password, service and realm; in later versions the client's address,
+//! too.
 
 use std::net::IpAddr;
 
@@ -22,7 +23,7 @@ pub struct Request {
     pub client: Option<IpAddr>,
 }
 
-/// What is no request.
+/// The bytes are not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a field is longer than {LONGEST} bytes")]
 pub struct TooLong;

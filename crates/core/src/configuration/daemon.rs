@@ -97,6 +97,17 @@ pub enum Vouching {
 }
 
 impl Daemon {
+    /// The keys that list listeners, one an endpoint, each with its listeners.
+    #[must_use]
+    pub fn listeners(&self) -> [(&'static str, &[Listener]); 4] {
+        [
+            ("listen", &self.listen),
+            ("fastcgi", &self.fastcgi),
+            ("dovecot_auth", &self.dovecot_auth),
+            ("saslauthd", &self.saslauthd),
+        ]
+    }
+
     /// Whether a name without any credential may be asked about at `listener`.
     #[must_use]
     pub fn vouches(&self, listener: &Listener) -> bool {

@@ -1,14 +1,16 @@
-//! Lets those who ask take turns.
+//! Queues items fairly: clients take turns.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use hallpass_core::Turn;
 
-/// What waits, in one line for each client. The lines take turns, so that a client that sends a
-/// thousand at once waits for itself alone. Those that have logged in lately go before strangers,
-/// and these before those that have failed lately; but some turns are kept for the lower standings,
-/// so that a member who logs in without end cannot keep strangers out. When there is no room for
-/// more, the longest line loses its last.
+/// A bounded queue with one line for each client. The lines take turns, so a client that sends a
+/// thousand items at once delays only itself.
+///
+/// Clients that have logged in lately go before strangers, and strangers before clients that have
+/// failed lately; but some turns are kept for the lower standings, so that a member who logs in
+/// without end cannot keep strangers out. When the queue is full, the longest line loses its last
+/// item.
 #[derive(Debug)]
 pub struct Turns<T> {
     lines: HashMap<u64, Line<T>>,
@@ -29,8 +31,7 @@ const KEPT: u64 = 4;
 /// One of so many turns, at the least, is a lower standing's where all of them wait.
 const RAREST: usize = 8;
 
-/// The latest round that has progress, of each standing: how often some take turns is nothing to the
-/// others.
+/// The latest round of each standing: turns of one standing do not move the rounds of another.
 #[derive(Debug, Default)]
 struct Rounds {
     familiar: u64,
@@ -57,7 +58,7 @@ impl Rounds {
     }
 }
 
-/// What is known of a client; the first of them go first.
+/// How a client stands; lower values go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     Familiar,
@@ -75,13 +76,13 @@ impl Standing {
     }
 }
 
-/// Those of one client.
+/// The items of one client.
 #[derive(Debug)]
 struct Line<T> {
     standing: Standing,
-    /// The round in which the first has its turn; the others have the following ones.
+    /// The round of its first item; the others have the following rounds.
     round: u64,
-    /// When it came, among those of one round.
+    /// Orders the lines of one round by when they began.
     number: u64,
     waiting: VecDeque<T>,
     at_work: usize,
@@ -106,19 +107,21 @@ impl<T> Line<T> {
         })
     }
 
-    /// How many of them could be worked on now.
+    /// How many of its items could be taken now.
     fn ready(&self, at_once: usize) -> usize {
         self.waiting.len().min(at_once.saturating_sub(self.at_work))
     }
 
-    /// How much of all the room it takes; the greatest gives way.
+    /// How much of the room it takes; the largest line gives way.
     fn size(&self) -> (Standing, usize) {
         (self.standing, self.waiting.len() + self.at_work)
     }
 }
 
 impl<T> Turns<T> {
-    /// Room for `most` that wait; of one client, `at_once` are worked on at a time.
+    /// A queue of at most `most` items, of which `at_once` items of one client may be taken and not
+    /// [`done`](Self::done) at a time.
+    #[must_use]
     pub fn new(most: usize, at_once: usize) -> Self {
         Self {
             lines: HashMap::new(),
@@ -133,18 +136,26 @@ impl<T> Turns<T> {
         }
     }
 
-    /// How many wait.
+    /// How many items wait.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.waiting
     }
 
-    /// How many of them could be worked on now.
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// How many of them could be taken now.
+    #[must_use]
     pub fn ready(&self) -> usize {
         self.ready
     }
 
-    /// Puts `item` at the end of its line. Gives back what there is no room for: something else, or
-    /// `item` itself.
+    /// Puts `item` at the end of its client's line. Returns the item that there is no room for:
+    /// another, or `item` itself.
     pub fn put(&mut self, turn: Turn, item: T) -> Option<T> {
         let standing = Standing::of(turn);
         let mut displaced = None;
@@ -181,7 +192,7 @@ impl<T> Turns<T> {
         displaced
     }
 
-    /// What has its turn, and whose it is, to be told when it is [`done`](Self::done).
+    /// The item whose turn it is, and its client, for [`done`](Self::done).
     pub fn take(&mut self) -> Option<(u64, T)> {
         let kept = self.taken % KEPT == KEPT - 1;
         let place = kept.then(|| self.first_of_lower()).flatten();
@@ -196,7 +207,7 @@ impl<T> Turns<T> {
         Some((place.of, item))
     }
 
-    /// The first of the lower standings, whose turns these are one after the other.
+    /// The first place of a lower standing, of both alternately.
     fn first_of_lower(&self) -> Option<Place> {
         let lower = match self.taken / KEPT % 2 {
             0 => [Standing::Stranger, Standing::Failed],
@@ -215,13 +226,13 @@ impl<T> Turns<T> {
         lower.into_iter().find_map(first_of)
     }
 
-    /// One of those of `of` is done.
+    /// Says that one of the items taken for `of` is done.
     pub fn done(&mut self, of: u64) {
         self.change(of, |line| line.at_work = line.at_work.saturating_sub(1));
     }
 
-    /// What would have its turn before another one of `turn`'s: those of its own standing that come
-    /// first, and of the better ones no more than go before these where some turns are kept.
+    /// The items that would go before another one of `turn`: those of its own standing that come
+    /// first, and as many of better standings as go before these, some turns being kept.
     pub fn before(&self, turn: Turn) -> impl Iterator<Item = &T> {
         let standing = Standing::of(turn);
         let round = match self.lines.get(&turn.of) {
@@ -248,7 +259,7 @@ impl<T> Turns<T> {
         own.into_iter().chain(better)
     }
 
-    /// Changes the line of `of`, and what follows from it. A line with nothing in it is forgotten.
+    /// Changes the line of `of` and all that is derived from it. An empty line is forgotten.
     fn change<R>(&mut self, of: u64, change: impl FnOnce(&mut Line<T>) -> R) -> Option<R> {
         let line = self.lines.get_mut(&of)?;
         if let Some(place) = line.place(of, self.at_once) {

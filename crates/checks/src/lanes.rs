@@ -1,20 +1,46 @@
-//! A thread that computes: derivations of many at a time, each in a lane of the processor's vectors
-//! that the next takes over as soon as it is free.
+//! Runs the worker threads: each computes many PBKDF2 derivations at once, one per SIMD lane, and
+//! refills a lane as soon as it is free.
 
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use hallpass_core::{Step, Unavailable};
 use hallpass_passwords::Outcome;
 use hallpass_pbkdf2::{Engine, RequestId};
 
-use super::checks::{Checks, Job};
-use super::pace::Busy;
+use crate::pace::{Busy, Pace};
+use crate::queue::{Checks, Job};
 
-/// How often it is looked whether somebody still waits, and how fast it goes.
+/// The part of all lanes that one client leaves to the others, which then need not wait until one
+/// of its checks is done. Many people behind one address, a web mail's or a company's, are hardly
+/// slower for it.
+const RESERVE: usize = 4;
+/// How often abandoned checks are looked for, and the pace is measured.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Does checks for as long as the program runs.
-pub fn run(checks: &Checks) {
+impl Checks {
+    /// Starts so many `threads`, and a queue in which at most `most` checks wait. The threads run
+    /// until the program ends.
+    ///
+    /// # Errors
+    /// When the system cannot start a thread.
+    pub fn start(threads: usize, most: usize) -> std::io::Result<Arc<Self>> {
+        let pace = Pace::measure(threads);
+        let lanes = threads * pace.width();
+        let at_once = lanes - lanes / RESERVE;
+        let checks = Arc::new(Self::new(threads, most, at_once, pace));
+        for number in 0..threads {
+            let checks = Arc::clone(&checks);
+            thread::Builder::new()
+                .name(format!("checks {number}"))
+                .spawn(move || run(&checks))?;
+        }
+        Ok(checks)
+    }
+}
+
+fn run(checks: &Checks) {
     let mut lanes = Lanes {
         checks,
         engine: Engine::new(),
@@ -22,7 +48,7 @@ pub fn run(checks: &Checks) {
     };
     let width = checks.pace.width();
     loop {
-        // What is waited for is not how fast it goes.
+        // Time spent waiting for a job says nothing about the pace.
         let Some(job) = checks.take(0) else { continue };
         let mut busy = Busy::begin();
         lanes.go_on(job);
@@ -50,7 +76,7 @@ struct Lanes<'a> {
 }
 
 impl Lanes<'_> {
-    /// Does what comes next of a job, or has it done along with others.
+    /// Computes the next step of a job, or submits it as a derivation among others.
     fn go_on(&mut self, mut job: Job) {
         loop {
             match job.job.advance() {
@@ -85,7 +111,7 @@ impl Lanes<'_> {
         }
     }
 
-    /// Every now and then: learns how fast it goes, and gives up what nobody waits for any more.
+    /// Every now and then, learns the pace and gives up the jobs that no request waits for.
     fn look(&mut self, busy: &Busy) -> bool {
         let (took, had) = busy.so_far();
         if took < LOOK {

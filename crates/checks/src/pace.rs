@@ -1,4 +1,4 @@
-//! How fast checks are done here, and how long the next will take.
+//! Measures how fast checks are computed, and estimates how long the next will take.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use rustix::time::{ClockId, clock_gettime};
 const WEIGHT: u64 = 4;
 /// The unit of the slowdown.
 const ONE: u64 = 1000;
-/// The slowdown beyond which nothing is believed.
+/// The largest slowdown that is believed.
 const MOST: u64 = 100 * ONE;
 
-/// The speed of the threads that compute: measured once, alone and with all lanes busy, in
-/// iterations a second of processor time; and how much slower they are when others want the
-/// processor, too, which is measured as they go.
+/// The speed of the threads that compute: measured once, with one lane and with all lanes busy, in
+/// iterations a second of processor time; and their slowdown while others use the processor, too,
+/// which is measured as they go.
 #[derive(Debug)]
 pub struct Pace {
     threads: u64,
@@ -25,7 +25,7 @@ pub struct Pace {
     slowdown: AtomicU64,
 }
 
-/// What is being computed or waits for it, in iterations.
+/// The work that is being computed or waits, in iterations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     /// How many computations.

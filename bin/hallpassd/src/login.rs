@@ -1,16 +1,16 @@
-//! The way to the login page and back.
+//! Makes the address of the login page, which leads back to the page that was wanted.
 
 use hyper::HeaderMap;
 
-use crate::percent;
+use crate::percent::{self, RESERVED};
 
 /// `template` with the percent-encoded address that the client wanted in the place of `{url}`.
 ///
-/// The address is `wanted`, which came with the question itself (Envoy), else taken from
+/// The address is `wanted`, which came with the request itself (Envoy), else taken from
 /// `X-Original-URI` or `X-Original-URL` (nginx, by its configuration), else put together from
 /// `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik). It is empty where none of them came,
-/// where it is neither a path nor an address of http or https, where it is a path without scheme and
-/// host that a browser would take for another host, or where the peer is not one whose word is
+/// where it is neither a path nor an address of http or https, where it is a path without scheme
+/// and host that a browser would take for another host, or where the peer is not one whose word is
 /// `trusted`.
 pub fn login_url(
     template: &str,
@@ -23,13 +23,18 @@ pub fn login_url(
     } else {
         Vec::new()
     };
-    template.replace("{url}", &percent::encode(&address, b""))
+    back_to(template, &address)
+}
+
+/// `template` with the percent-encoded `address` in the place of `{url}`.
+pub fn back_to(template: &str, address: &[u8]) -> String {
+    template.replace("{url}", &percent::encode(address, &RESERVED))
 }
 
 fn original(headers: &HeaderMap, wanted: Option<&str>) -> Option<Vec<u8>> {
     let header = |name| headers.get(name).map(|value| value.as_bytes());
     let (path, host) = if let Some(wanted) = wanted {
-        // The question has the Host of what is asked about.
+        // The request has the Host of the page.
         let host = header("x-forwarded-host").or_else(|| header("host"));
         (wanted.as_bytes(), host)
     } else if let Some(address) = header("x-original-uri").or_else(|| header("x-original-url")) {

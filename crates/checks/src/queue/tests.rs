@@ -1,3 +1,7 @@
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Weak};
+use std::thread;
+
 use hallpass_core::{
     Authenticator, ClaimedName, Configuration, Credential, Progress, Request, Secret, Shared,
 };
@@ -5,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A site with the accounts `alice` and `bob`, and checks that nobody does but the test.
+/// A site with the accounts `alice` and `bob`, and checks that only the test computes.
 struct World {
     checks: Checks,
     authenticator: Authenticator,
@@ -33,35 +37,15 @@ impl World {
             Configuration::parse(&directory.path().join("site.toml"), &text).unwrap();
         let shared = Arc::new(Shared::remembering(&configuration));
         let pace = Pace::measure(1);
-        let state = State {
-            waiting: Turns::new(most, 100),
-            open: HashMap::new(),
-            numbers: HashMap::new(),
-            at_work: 0,
-            next: 0,
-            idle: 0,
-        };
         Self {
-            checks: Checks {
-                state: Mutex::new(state),
-                filled: Condvar::new(),
-                most,
-                threads: 1,
-                pace,
-            },
+            checks: Checks::new(1, most, 100, pace),
             authenticator: Authenticator::new(&configuration).sharing(shared),
             _directory: directory,
         }
     }
 
-    /// Puts in a password, and gives what will tell the verdict.
-    fn put(
-        &mut self,
-        name: &str,
-        password: &str,
-        client: &str,
-        deadline: Deadline,
-    ) -> oneshot::Receiver<Verdict> {
+    /// Puts in a password, and returns where its verdict comes.
+    fn put(&mut self, name: &str, password: &str, client: &str, deadline: Deadline) -> Wanted {
         let name = ClaimedName::Named(name.to_owned());
         let mut request = Request::new(name, Credential::Password(Secret::new(password)));
         request.client.address = Some(client.parse().unwrap());
@@ -69,15 +53,42 @@ impl World {
         let Progress::Pending(check) = self.authenticator.begin(&request, now, deadline) else {
             panic!("it is answered already");
         };
-        let (answer, verdict) = oneshot::channel();
-        self.checks.put(*check, deadline, answer);
-        verdict
+        let (sender, verdict) = mpsc::channel();
+        let wanted = Arc::new(());
+        let answer = ToTest {
+            sender,
+            wanted: Arc::downgrade(&wanted),
+        };
+        self.checks.put(*check, deadline, Box::new(answer));
+        Wanted { verdict, wanted }
     }
 
     /// Takes the next, and finds the password wrong.
     fn find_wrong(&self) {
         let job = self.checks.take(0).unwrap();
         self.checks.finish(job.number, &Ok(Outcome::Mismatch));
+    }
+}
+
+/// A verdict that is wanted until this is dropped.
+struct Wanted {
+    verdict: Receiver<Verdict>,
+    #[expect(dead_code, reason = "dropping it tells that the verdict is not wanted")]
+    wanted: Arc<()>,
+}
+
+struct ToTest {
+    sender: mpsc::Sender<Verdict>,
+    wanted: Weak<()>,
+}
+
+impl Answer for ToTest {
+    fn send(self: Box<Self>, verdict: Verdict) {
+        drop(self.sender.send(verdict));
+    }
+
+    fn is_closed(&self) -> bool {
+        self.wanted.strong_count() == 0
     }
 }
 
@@ -88,8 +99,8 @@ fn later() -> Deadline {
     Deadline::after(Duration::from_secs(600))
 }
 
-fn said(verdict: &mut oneshot::Receiver<Verdict>) -> Option<String> {
-    match verdict.try_recv().ok()? {
+fn said(wanted: &Wanted) -> Option<String> {
+    match wanted.verdict.try_recv().ok()? {
         Verdict::Granted(identity) => Some(identity.name),
         Verdict::Denied(reason) => Some(reason.word().to_owned()),
         Verdict::Unavailable(cause) => Some(cause.to_string()),
@@ -101,16 +112,16 @@ fn each_of_those_who_ask_the_same_has_their_own_deadline() {
     let mut world = World::new(10, 0);
     let soon = Deadline::after(Duration::from_secs(1));
     let later = later();
-    let mut first = world.put("alice", "wrong", HOME, soon);
-    let mut second = world.put("alice", "wrong", ELSEWHERE, later);
+    let first = world.put("alice", "wrong", HOME, soon);
+    let second = world.put("alice", "wrong", ELSEWHERE, later);
     assert_eq!(world.checks.waiting(), 1, "it is computed once");
     thread::sleep(soon.remaining());
     let job = world.checks.take(0).unwrap();
     assert_eq!(job.deadline, later);
-    let late = said(&mut first).unwrap();
+    let late = said(&first).unwrap();
     assert!(late.contains("too late"), "{late}");
     world.checks.finish(job.number, &Ok(Outcome::Mismatch));
-    assert_eq!(said(&mut second).unwrap(), "wrong-password");
+    assert_eq!(said(&second).unwrap(), "wrong-password");
 }
 
 #[test]
@@ -128,7 +139,7 @@ fn those_who_join_a_check_that_is_under_way_prolong_it() {
 #[test]
 fn the_throttle_is_asked_again_when_it_is_their_turn() {
     let mut world = World::new(10, 2);
-    let mut guesses: Vec<_> = (0..5)
+    let guesses: Vec<_> = (0..5)
         .map(|number| world.put("alice", &format!("guess {number}"), ELSEWHERE, later()))
         .collect();
     world.find_wrong();
@@ -136,7 +147,7 @@ fn the_throttle_is_asked_again_when_it_is_their_turn() {
     let _bob = world.put("bob", "wrong", HOME, later());
     let _job = world.checks.take(0).unwrap();
     assert!(world.checks.take(1).is_none(), "nothing else is computed");
-    let told: Vec<_> = guesses.iter_mut().filter_map(said).collect();
+    let told: Vec<_> = guesses.iter().filter_map(said).collect();
     assert_eq!(told[..2], ["wrong-password", "wrong-password"]);
     assert_eq!(told[2..], ["throttled"; 3]);
 }
@@ -144,20 +155,20 @@ fn the_throttle_is_asked_again_when_it_is_their_turn() {
 #[test]
 fn a_full_queue_makes_room_for_those_who_have_asked_for_less() {
     let mut world = World::new(3, 0);
-    let mut burst: Vec<_> = (0..4)
+    let burst: Vec<_> = (0..4)
         .map(|number| world.put("alice", &format!("guess {number}"), ELSEWHERE, later()))
         .collect();
-    assert_eq!(said(&mut burst[3]).unwrap(), FULL);
-    let mut bob = world.put("bob", "wrong", HOME, later());
-    assert_eq!(said(&mut burst[2]).unwrap(), FULL);
+    assert_eq!(said(&burst[3]).unwrap(), FULL);
+    let bob = world.put("bob", "wrong", HOME, later());
+    assert_eq!(said(&burst[2]).unwrap(), FULL);
     world.find_wrong();
     world.find_wrong();
-    assert_eq!(said(&mut bob).unwrap(), "wrong-password");
-    assert!(said(&mut burst[1]).is_none());
+    assert_eq!(said(&bob).unwrap(), "wrong-password");
+    assert!(said(&burst[1]).is_none());
 }
 
 #[test]
-fn what_nobody_waits_for_makes_nobody_late() {
+fn an_abandoned_check_delays_no_other() {
     let mut world = World::new(10, 0);
     let turn = Turn::default();
     let alice = world.put("alice", "guess", ELSEWHERE, later());

@@ -1,18 +1,19 @@
-//! An identity, as HTTP headers and as JSON.
+//! Writes an identity as HTTP headers and as JSON.
 
 use std::borrow::Cow;
-use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallpass_core::Identity;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
+use jiff::Timestamp;
+use percent_encoding::AsciiSet;
 use serde_json::{Value, json};
 
-use crate::percent;
+use crate::percent::{self, IN_LISTS, IN_TEXT, RESERVED};
 
-/// Puts the identity headers into `headers`, every one of them whatever is known: a server that
-/// copies them then overwrites whatever the client sent under their names.
+/// Puts the identity headers into `headers`: always all of them, so that a server which copies them
+/// overwrites whatever the client sent under their names.
 pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
     let nobody = Identity::default();
     let identity = identity.unwrap_or(&nobody);
@@ -21,12 +22,15 @@ pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
         if !groups.is_empty() {
             groups.push(',');
         }
-        groups.push_str(&encode(group, IN_LISTS));
+        groups.push_str(&encode(group, &IN_LISTS));
     }
     let (user, encoding) = if stands_in_a_header(&identity.name) {
         (Cow::Borrowed(identity.name.as_str()), "")
     } else {
-        (percent::encode(identity.name.as_bytes(), b""), "percent")
+        (
+            percent::encode(identity.name.as_bytes(), &RESERVED),
+            "percent",
+        )
     };
     let session = identity.session.as_ref();
     let digest = session.map_or("", |session| &session.digest);
@@ -35,13 +39,13 @@ pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
     for (name, value) in [
         ("remote-user", &*user),
         ("remote-user-encoding", encoding),
-        ("remote-email", &*encode(&identity.email, IN_TEXT)),
-        ("remote-name", &*encode(&identity.full_name, IN_TEXT)),
+        ("remote-email", &*encode(&identity.email, &IN_TEXT)),
+        ("remote-name", &*encode(&identity.full_name, &IN_TEXT)),
         ("remote-groups", &groups),
         ("remote-session", digest),
         ("remote-session-expires", &expires.unwrap_or_default()),
     ] {
-        // What is encoded so can always stand in a header.
+        // An encoded value can always stand in a header.
         let value = HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""));
         headers.insert(HeaderName::from_static(name), value);
     }
@@ -49,11 +53,6 @@ pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
 
 /// How many headers an answer has at most, so that their table does not grow bit by bit.
 const HEADERS: usize = 14;
-/// What stands for itself in a list of groups.
-const IN_LISTS: &[u8] = b" !\"#$&'()*+/:;<=>?@[\\]^`{|}";
-/// What stands for itself in other texts.
-const IN_TEXT: &[u8] = b" !\"#$&'()*+,/:;<=>?@[\\]^`{|}";
-
 /// Whether `name` can stand in a header as it is: visible ASCII, and spaces within. A name that
 /// holds an escape cannot, because a host that reads `Remote-User` alone would take it for the
 /// account whose name is encoded so.
@@ -63,11 +62,11 @@ fn stands_in_a_header(name: &str) -> bool {
         && !percent::has_escape(name)
 }
 
-/// `text` percent-encoded but for `keep`. The spaces at its ends are encoded too, because the
-/// recipient of a header trims them.
-fn encode<'a>(text: &'a str, keep: &[u8]) -> Cow<'a, str> {
+/// `text` with `set` percent-encoded. The spaces at its ends are encoded too, because the recipient
+/// of a header trims them.
+fn encode<'a>(text: &'a str, set: &'static AsciiSet) -> Cow<'a, str> {
     let inner = text.trim_matches(' ');
-    let encoded = percent::encode(inner.as_bytes(), keep);
+    let encoded = percent::encode(inner.as_bytes(), set);
     if inner.len() == text.len() {
         return encoded;
     }
@@ -92,13 +91,12 @@ pub fn json(identity: &Identity) -> Value {
     })
 }
 
-/// RFC 3339, to the second, in UTC; empty past the year 9999, for which that has no words.
+/// RFC 3339, to the second, in UTC; empty past the year 9999, which it cannot express.
 pub fn time(time: SystemTime) -> String {
-    let mut text = String::new();
-    match write!(text, "{}", humantime::format_rfc3339_seconds(time)) {
-        Ok(()) => text,
-        Err(_) => String::new(),
-    }
+    let since = time.duration_since(UNIX_EPOCH).ok();
+    let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
+    let timestamp = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    timestamp.map_or_else(String::new, |timestamp| timestamp.to_string())
 }
 
 #[cfg(test)]

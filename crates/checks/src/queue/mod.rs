@@ -1,86 +1,104 @@
-//! Passwords that wait to be checked, and those that wait for what comes of it.
+//! Queues password checks, and sends each verdict to those who wait for it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
     Deadline, Decision, Fingerprint, HashJob, Pending, Reason, Step, Turn, Unavailable, Verdict,
 };
 use hallpass_passwords::Outcome;
-use tokio::sync::oneshot;
 
-use super::lanes;
-use super::pace::{Load, Pace};
-use super::turns::Turns;
-
-/// The part of all lanes that one client leaves to the others: they need not wait until one of its
-/// checks is done, and those who come from one address, a web mail's or a company's, are hardly
-/// slower for it.
-const RESERVE: usize = 4;
+use crate::pace::{Load, Pace};
+use crate::turns::Turns;
 
 const FULL: &str = "the queue is full";
 
-/// Checks that wait, and the threads that do them. Clients take turns; what is asked twice is
-/// computed once; what cannot be done in time is refused at once.
+/// Password checks that wait, and the threads that compute them.
+///
+/// Clients take turns; equal checks are computed once; a check that cannot be done by its deadline
+/// is refused at once.
 #[derive(Debug)]
 pub struct Checks {
     state: Mutex<State>,
     filled: Condvar,
     most: usize,
     threads: usize,
-    pub(super) pace: Pace,
+    pub(crate) pace: Pace,
 }
 
 #[derive(Debug)]
 struct State {
     waiting: Turns<Job>,
-    /// What waits or is being done, by its number.
+    /// The jobs that wait or are being computed, by number.
     open: HashMap<u64, Open>,
-    /// The same, by what it is.
+    /// Their numbers, by what is computed.
     numbers: HashMap<Fingerprint, u64>,
-    /// How many are being done.
+    /// How many are being computed.
     at_work: usize,
     next: u64,
-    /// How many threads wait for something to do.
+    /// How many threads wait for a job.
     idle: usize,
 }
 
-/// A job that is to be done.
+/// A job for a thread.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) number: u64,
-    pub(super) job: HashJob,
-    /// The latest of those who wait for it.
-    pub(super) deadline: Deadline,
+pub(crate) struct Job {
+    pub(crate) number: u64,
+    pub(crate) job: HashJob,
+    /// The latest deadline of those who wait for it.
+    pub(crate) deadline: Deadline,
     work: u64,
 }
 
-/// A job that waits or is being done.
+/// A job that waits or is being computed.
 #[derive(Debug)]
 struct Open {
     fingerprint: Option<Fingerprint>,
     load: Load,
-    /// Whose it is, once it is being done.
+    /// Whose turn it took, once it is being computed.
     taken: Option<u64>,
     waiters: Vec<Waiter>,
 }
 
-/// Somebody who waits for its outcome.
+/// A request that waits for the outcome of a job.
 #[derive(Debug)]
 struct Waiter {
     decision: Decision,
     deadline: Deadline,
-    answer: oneshot::Sender<Verdict>,
+    answer: Box<dyn Answer>,
+}
+
+/// Receives the verdict of one check. A closure that takes a [`Verdict`] is one.
+///
+/// It is called by the threads that compute, or by [`Checks::put`] itself, and must neither block nor
+/// call [`Checks`].
+pub trait Answer: Send {
+    /// Takes the verdict.
+    fn send(self: Box<Self>, verdict: Verdict);
+
+    /// Whether the verdict is not wanted any more. A check that no request waits for is given up.
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnOnce(Verdict) + Send> Answer for F {
+    fn send(self: Box<Self>, verdict: Verdict) {
+        self(verdict);
+    }
+}
+
+impl std::fmt::Debug for dyn Answer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Answer").finish_non_exhaustive()
+    }
 }
 
 impl Checks {
-    /// Starts so many threads, before which at most `most` checks wait.
-    pub fn start(threads: usize, most: usize) -> std::io::Result<Arc<Self>> {
-        let pace = Pace::measure(threads);
-        let lanes = threads * pace.width();
-        let at_once = lanes - lanes / RESERVE;
+    /// A queue of at most `most` checks for so many `threads` with this `pace`, which compute
+    /// `at_once` checks of one client at a time.
+    pub(crate) fn new(threads: usize, most: usize, at_once: usize, pace: Pace) -> Self {
         let state = State {
             waiting: Turns::new(most, at_once),
             open: HashMap::new(),
@@ -89,20 +107,13 @@ impl Checks {
             next: 0,
             idle: 0,
         };
-        let checks = Arc::new(Self {
+        Self {
             state: Mutex::new(state),
             filled: Condvar::new(),
             most,
             threads,
             pace,
-        });
-        for number in 0..threads {
-            let checks = Arc::clone(&checks);
-            thread::Builder::new()
-                .name(format!("checks {number}"))
-                .spawn(move || lanes::run(&checks))?;
         }
-        Ok(checks)
     }
 
     /// How many checks wait.
@@ -110,13 +121,15 @@ impl Checks {
         self.lock().waiting.len()
     }
 
-    /// Has `check` done by `deadline` and its verdict sent to `answer`; or sends at once that there
-    /// will be none.
-    pub fn put(&self, mut check: Pending, deadline: Deadline, answer: oneshot::Sender<Verdict>) {
-        // What costs nothing need not wait.
+    /// Queues `check`, whose verdict goes to `answer`.
+    ///
+    /// `answer` receives [`Verdict::Unavailable`] where the queue is full, or where the check
+    /// cannot be done by `deadline`: at once where that is known at once. It never blocks.
+    pub fn put(&self, mut check: Pending, deadline: Deadline, answer: Box<dyn Answer>) {
+        // A check without a computation need not wait.
         if let Step::Done(outcome) = check.job.advance() {
             let verdict = check.decision.conclude(outcome, SystemTime::now());
-            drop(answer.send(verdict));
+            answer.send(verdict);
             return;
         }
         let waiter = Waiter {
@@ -126,12 +139,12 @@ impl Checks {
         };
         let refused = self.admit(check.job, waiter);
         for (waiter, message) in refused {
-            drop(waiter.answer.send(Unavailable::new(message).into()));
+            waiter.answer.send(Unavailable::new(message).into());
         }
     }
 
-    /// Lets a job in, or somebody wait for one that is there already. Gives back those who
-    /// are to be told that there will be no answer, and why.
+    /// Queues a job, or lets its waiter wait for an equal one that is there already. Returns the
+    /// waiters that are refused, and why.
     fn admit(&self, mut job: HashJob, waiter: Waiter) -> Vec<(Waiter, &'static str)> {
         let fingerprint = job.fingerprint();
         let work = job.work();
@@ -177,13 +190,13 @@ impl Checks {
         };
         let displaced = state.waiting.put(turn, job);
         let displaced = displaced.map_or_else(Vec::new, |job| state.close(job.number));
-        self.tell(&state);
+        self.wake(&state);
         displaced.into_iter().map(|waiter| (waiter, FULL)).collect()
     }
 
-    /// The next that a thread is to do which does `doing` already; waits for one if that is none.
-    /// No thread takes more than its share while others could do it sooner.
-    pub(super) fn take(&self, doing: usize) -> Option<Job> {
+    /// The next job for a thread that computes `doing` already; blocks until there is one if
+    /// `doing` is 0. No thread takes more than its share, because another could do it sooner.
+    pub(crate) fn take(&self, doing: usize) -> Option<Job> {
         let mut state = self.lock();
         loop {
             let could_be_done = state.at_work + state.waiting.ready();
@@ -212,27 +225,27 @@ impl Checks {
         }
     }
 
-    /// Whether nobody waits for the outcome of this job any more; it is forgotten then.
-    pub(super) fn abandon(&self, number: u64) -> bool {
+    /// Whether no request waits for the outcome of this job any more; it is forgotten then.
+    pub(crate) fn abandon(&self, number: u64) -> bool {
         let mut state = self.lock();
         let abandoned = state.is_abandoned(number);
         if abandoned {
             drop(state.close(number));
-            self.tell(&state);
+            self.wake(&state);
         }
         abandoned
     }
 
-    /// Until when somebody waits for the outcome of this job.
-    pub(super) fn deadline(&self, number: u64) -> Option<Deadline> {
+    /// The latest deadline of those who wait for the outcome of this job.
+    pub(crate) fn deadline(&self, number: u64) -> Option<Deadline> {
         self.lock().open.get(&number).and_then(Open::deadline)
     }
 
-    /// Tells everybody who waits for it what came of a job.
-    pub(super) fn finish(&self, number: u64, outcome: &Result<Outcome, Unavailable>) {
+    /// Sends a verdict to each request that waits for the outcome of this job.
+    pub(crate) fn finish(&self, number: u64, outcome: &Result<Outcome, Unavailable>) {
         let mut state = self.lock();
         let waiters = state.close(number);
-        self.tell(&state);
+        self.wake(&state);
         drop(state);
         let now = SystemTime::now();
         for Waiter {
@@ -246,12 +259,12 @@ impl Checks {
                 Ok(outcome) => decision.conclude(*outcome, now),
                 Err(unavailable) => unavailable.clone().into(),
             };
-            drop(answer.send(verdict));
+            answer.send(verdict);
         }
     }
 
-    /// Tells a thread that waits for something to do that there is something.
-    fn tell(&self, state: &State) {
+    /// Wakes an idle thread if there is a job for it.
+    fn wake(&self, state: &State) {
         if state.idle > 0 && state.waiting.ready() > 0 {
             self.filled.notify_one();
         }
@@ -263,8 +276,8 @@ impl Checks {
 }
 
 impl State {
-    /// What is done before a check whose `turn` it is: what is at work already, and what waits and
-    /// comes first. What nobody waits for any more is given up soon.
+    /// The load that is computed before a check whose `turn` it is: what is being computed, and
+    /// what waits and goes first. Abandoned jobs do not count, because they are given up soon.
     fn before(&self, turn: Turn) -> Load {
         let at_work = self.open.values().filter(|open| open.taken.is_some());
         let waiting = self.waiting.before(turn);
@@ -275,9 +288,9 @@ impl State {
             .fold(Load::default(), |load, open| load.plus(open.load))
     }
 
-    /// Begins what was taken for `of`, and takes `at_least` so long: until when somebody waits for
-    /// it. Those are told at once for whom it comes too late, or who have been found to guess since
-    /// they came.
+    /// Begins a job that was taken for `of`, and takes `at_least` so long. Returns its deadline;
+    /// `None` if no waiter is left. Refuses the waiters for whom it comes too late, and those that
+    /// have been throttled since they came.
     fn begin(&mut self, of: u64, job: &Job, at_least: Duration) -> Option<Deadline> {
         let Some(open) = self.open.get_mut(&job.number) else {
             self.waiting.done(of);
@@ -297,7 +310,7 @@ impl State {
                 open.waiters.push(waiter);
                 continue;
             };
-            drop(waiter.answer.send(refused));
+            waiter.answer.send(refused);
         }
         open.deadline()
     }
@@ -327,7 +340,7 @@ impl Open {
         self.waiters.iter().all(|waiter| waiter.answer.is_closed())
     }
 
-    /// The latest deadline of those who wait.
+    /// The latest deadline of its waiters.
     fn deadline(&self) -> Option<Deadline> {
         self.waiters.iter().map(|waiter| waiter.deadline).max()
     }

@@ -1,4 +1,4 @@
-//! The credentials that a request carries.
+//! Reads the credentials that a request of HTTP carries.
 
 use hallpass_core::basic::{self, Basic, Unreadable};
 use hallpass_core::configuration::Accepted;
@@ -7,7 +7,21 @@ use hallpass_core::{ClaimedName, Credential, Secret};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE};
 
-use crate::site::{Shown, Site};
+/// What a request shows: the name that its host goes on with, and its credentials, the cheapest to
+/// check first.
+#[derive(Debug)]
+pub struct Shown {
+    pub name: ClaimedName,
+    pub credentials: Vec<Credential>,
+}
+
+impl Shown {
+    /// One credential of the account that the host calls `name`.
+    pub fn of(name: ClaimedName, credential: Credential) -> Self {
+        let credentials = vec![credential];
+        Self { name, credentials }
+    }
+}
 
 /// Which credentials of a site are accepted.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +33,7 @@ pub struct Accepting<'a> {
 }
 
 impl<'a> Accepting<'a> {
-    /// What `accept` says, sessions being in `cookie`, and the site's `tokens`.
+    /// What `accept` says, where sessions are in `cookie`; tokens if the site gives out `tokens`.
     pub fn new(accept: Accepted, cookie: Option<Cookie<'a>>, tokens: bool) -> Self {
         Self {
             accept,
@@ -28,24 +42,12 @@ impl<'a> Accepting<'a> {
         }
     }
 
-    /// Those that `site` accepts.
-    pub fn by(site: &'a Site) -> Self {
-        let configuration = &site.configuration;
-        let accept = configuration.daemon.accept;
-        let accept = Accepted {
-            ticket: accept.ticket && site.gives_tickets(),
-            ..accept
-        };
-        let cookie = configuration.session_cookie();
-        Self::new(accept, cookie, configuration.reads_tokens())
-    }
-
     /// Whether a name and a password are among them.
     pub fn passwords(self) -> bool {
         self.accept.password
     }
 
-    /// Of these, the session cookie alone.
+    /// Of these, only the session cookie.
     pub fn sessions_alone(self) -> Self {
         Self {
             accept: Accepted {
@@ -63,14 +65,14 @@ impl<'a> Accepting<'a> {
 /// `$remote_user` and PHP in `PHP_AUTH_USER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BasicName {
-    /// It may: only the account of that name is granted.
+    /// It may, so only the account of that name is granted.
     Binds,
-    /// It has said that it does not: that header shows nothing.
+    /// It has said that it does not, so the header shows nothing.
     Ignored,
 }
 
-/// What `headers` show: the session cookie, then what `Authorization` holds. Headers that claim an
-/// identity are not credentials, whoever sent them.
+/// What `headers` show: the session cookie, then the credential in `Authorization`. Headers that
+/// claim an identity are not credentials, whoever sent them.
 ///
 /// # Errors
 /// [`Unreadable`] when a host might read a name out of `Authorization` that is not read here.
@@ -96,7 +98,7 @@ pub fn shown(
     })
 }
 
-/// What the values of all Authorization headers of a request show: a name with its password, or a
+/// What all Authorization headers of a request show: a name with its password, or a
 /// ticket or a token without a name.
 ///
 /// # Errors
@@ -116,21 +118,14 @@ pub fn authorization(
     Ok((ClaimedName::Nameless, other))
 }
 
-/// What a ticket for the session in the cookies of `headers` stands for, where sessions are accepted.
+/// The token of the session in the cookies of `headers`, for which a ticket may stand; `None` where
+/// sessions are not accepted.
 pub fn session_token(headers: &HeaderMap, accepting: &Accepting<'_>) -> Option<Secret> {
-    let cookies = headers.get_all(COOKIE).iter();
-    token_of(cookies.map(|header| header.as_bytes()), accepting)
-}
-
-/// The same, of these Cookie headers.
-fn token_of<'a>(
-    cookies: impl IntoIterator<Item = &'a [u8]>,
-    accepting: &Accepting<'_>,
-) -> Option<Secret> {
     if !accepting.accept.session {
         return None;
     }
-    cookie::token(cookies, accepting.cookie)
+    let cookies = headers.get_all(COOKIE).iter();
+    cookie::token(cookies.map(|header| header.as_bytes()), accepting.cookie)
 }
 
 /// The session that these Cookie headers hold, where sessions are accepted.
@@ -145,8 +140,8 @@ pub fn session_credential<'a>(
 }
 
 /// A ticket, as RFC 6750 section 2.1 has it sent, or a token, as `TokenAuthentication.authenticate`
-/// reads it (rest_framework/authentication.py, Django REST framework 3.16): the scheme and one word,
-/// and white space between.
+/// reads it (rest_framework/authentication.py, Django REST framework 3.16): the scheme and one
+/// word, and white space between.
 fn bearer_or_token(authorization: &[u8], accepting: &Accepting<'_>) -> Option<Credential> {
     let word = |scheme| one_word(authorization, scheme).map(Secret::new);
     if accepting.accept.ticket
