@@ -5,7 +5,6 @@
 //! deadlines belong to the programs, and the time is an argument.
 #![forbid(unsafe_code)]
 
-mod account;
 mod authenticator;
 pub mod basic;
 mod change;
@@ -25,18 +24,18 @@ mod verified;
 
 pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable};
 
-pub use self::account::{Account, Id};
 pub use self::authenticator::{
     Authenticator, Decision, HashJob, InlineAuthenticator, Pending, Progress, Step,
 };
 pub use self::change::Change;
 pub use self::configuration::Configuration;
 pub use self::request::{
-    ClaimedName, Client, Conditions, Credential, InvalidCondition, Request, Requirement,
+    ClaimedName, Conditions, Credential, InvalidCondition, Request, Requirement,
 };
 pub use self::shared::Shared;
+pub use self::site::{Account, Client, Decoding, Id, Reason};
 pub use self::throttle::Turn;
 pub use self::ticket::{NoTicket, Tickets};
 pub use self::twins::{Twin, TwinFinder, Twins};
-pub use self::verdict::{Decoding, Identity, Reason, Session, Verdict};
+pub use self::verdict::{Identity, Session, Verdict};
 pub use self::verified::{CacheStatistics, Fingerprint};

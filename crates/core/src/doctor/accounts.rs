@@ -15,12 +15,12 @@ impl Examination<'_> {
             return true;
         }
         let deadline = self.deadline();
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         let ask = |queries: &mut Queries<'_>| -> Result<(), Unavailable> {
-            directory.by_name(queries, NAME)?;
+            accounts.by_name(queries, NAME)?;
             // Where they can be listed without a statement of the site's own.
-            if directory.count(queries)?.is_some() {
-                directory.page_after(queries, None)?;
+            if accounts.count(queries)?.is_some() {
+                accounts.page_after(queries, None)?;
             }
             Ok(())
         };
@@ -43,10 +43,10 @@ impl Examination<'_> {
     /// Whether the site has accounts at all; how many there are, where that can be counted.
     pub(super) fn accounts(&mut self) -> Option<u64> {
         let deadline = self.deadline();
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         let counted = self
             .database
-            .ask(deadline, |queries| directory.count(queries));
+            .ask(deadline, |queries| accounts.count(queries));
         let tried = "count the accounts";
         match &counted {
             Ok(None) => {}

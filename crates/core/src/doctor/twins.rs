@@ -67,9 +67,9 @@ impl Examination<'_> {
             return;
         }
         let deadline = self.deadline();
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         let ask = |queries: &mut Queries<'_>| -> Result<Vec<_>, Unavailable> {
-            let Some((table, columns)) = directory.folded(queries)? else {
+            let Some((table, columns)) = accounts.folded(queries)? else {
                 return Ok(Vec::new());
             };
             let mut missing = Vec::new();
