@@ -1,8 +1,6 @@
 //! The question.
 
-use std::net::IpAddr;
-
-use crate::Secret;
+use crate::{Client, Secret};
 
 /// What a host wants to know.
 #[derive(Debug)]
@@ -50,30 +48,6 @@ impl ClaimedName {
         match self {
             Self::Named(name) => Some(name),
             Self::Nameless => None,
-        }
-    }
-}
-
-/// Where the client is, as far as the host tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Client {
-    /// The address.
-    pub address: Option<IpAddr>,
-    /// The browser, as it names itself in `User-Agent`: empty where it does not, or not in UTF-8,
-    /// which PHP's `htmlspecialchars` makes the same. `None` where the host knows nothing of it.
-    pub browser: Option<String>,
-    /// All of `X-Forwarded-For`, empty where there is none; its last address is that of `address`
-    /// where the proxy in front of Hallpass added it. `None` where the host knows nothing of it.
-    pub forwarded_for: Option<String>,
-}
-
-impl Client {
-    /// A client of which the address alone is known, or nothing.
-    #[must_use]
-    pub fn at(address: Option<IpAddr>) -> Self {
-        Self {
-            address,
-            ..Self::default()
         }
     }
 }

@@ -4,6 +4,9 @@ use std::time::SystemTime;
 
 use hallpass_stores::Unavailable;
 
+use crate::site::Stop;
+use crate::{Account, Decoding, Reason};
+
 /// What a question came to: three outcomes, so that none can mean "the database was down".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -43,6 +46,26 @@ impl From<Unavailable> for Verdict {
     }
 }
 
+impl From<Result<Identity, Stop>> for Verdict {
+    fn from(answer: Result<Identity, Stop>) -> Self {
+        match answer {
+            Ok(identity) => Self::Granted(Box::new(identity)),
+            Err(Stop::Denied(reason)) => Self::Denied(reason),
+            Err(Stop::Unavailable(cause)) => Self::Unavailable(cause),
+        }
+    }
+}
+
+impl From<Verdict> for Result<Identity, Stop> {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Granted(identity) => Ok(*identity),
+            Verdict::Denied(reason) => Err(reason.into()),
+            Verdict::Unavailable(cause) => Err(cause.into()),
+        }
+    }
+}
+
 /// Whom the site says somebody is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -60,6 +83,20 @@ pub struct Identity {
     pub session: Option<Session>,
 }
 
+impl Account {
+    /// The identity of this account, without groups and session.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity {
+            name: self.name.clone(),
+            id: self.id.text.clone(),
+            email: self.email.clone(),
+            full_name: self.full_name.clone(),
+            ..Identity::default()
+        }
+    }
+}
+
 /// A live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -69,173 +106,4 @@ pub struct Session {
     pub expires: Option<SystemTime>,
     /// How it was read, in words for the administrator.
     pub decoded: Decoding,
-}
-
-/// How a session was read, in words for the administrator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Decoding {
-    /// Where it was.
-    pub store: &'static str,
-    /// What it was wrapped in; empty where it was in nothing.
-    pub container: &'static str,
-    /// How it was written; empty where there is nothing to say.
-    pub format: &'static str,
-}
-
-impl std::fmt::Display for Decoding {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.store)?;
-        for word in [self.container, self.format] {
-            if !word.is_empty() {
-                write!(formatter, ", {word}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Why somebody may not in.
-///
-/// The [`word`](Self::word) is one of a few stable ones. Some reasons share a word, and have a
-/// [`detail`](Self::detail) that tells them apart in logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// Nobody is logged in to the session.
-    AnonymousSession,
-    /// The account, or the address that it comes from, is banned.
-    Banned,
-    /// The session has ended.
-    ExpiredSession,
-    /// The account is switched off.
-    Inactive,
-    /// The session has a bad signature, or cannot be decoded, or the site would not take it.
-    InvalidSession,
-    /// The question itself is nonsense: not text, too long, or with control characters.
-    Malformed,
-    /// The site wants a new password chosen before the account does anything else.
-    NewPassword,
-    /// There is no such session.
-    NoSession,
-    /// A group, a permission or an `[access]` rule is missing.
-    NotPermitted,
-    /// The session is of another application of the site.
-    OtherApplication,
-    /// The account has a second factor, and a password does not show it.
-    PasswordAlone,
-    /// The account must set up a second factor, and a password does not show it.
-    PasswordBeforeSetUp,
-    /// The site has its passwords checked elsewhere, as by LDAP, and what it stores is not what
-    /// counts.
-    PasswordElsewhere,
-    /// The account has a second factor, which the session has not shown.
-    SecondFactor,
-    /// The account must set up a second factor before the session counts.
-    SecondFactorSetUp,
-    /// The password has changed since the session was made.
-    StaleSession,
-    /// The stored hash is of no algorithm that is known or allowed, or costs more than allowed.
-    UnsupportedHash,
-    /// There were too many wrong passwords lately, for this name or from this address.
-    Throttled,
-    /// There is no such account, or more than one that the name could mean.
-    UnknownUser,
-    /// The account has no password.
-    UnusablePassword,
-    /// The password is wrong.
-    WrongPassword,
-    /// The session belongs to somebody else.
-    WrongUser,
-}
-
-impl Reason {
-    /// All of them. Of those that share a word, the one without a detail is first.
-    pub const ALL: [Self; 22] = [
-        Self::AnonymousSession,
-        Self::ExpiredSession,
-        Self::Inactive,
-        Self::Banned,
-        Self::NewPassword,
-        Self::InvalidSession,
-        Self::OtherApplication,
-        Self::SecondFactor,
-        Self::SecondFactorSetUp,
-        Self::Malformed,
-        Self::NoSession,
-        Self::NotPermitted,
-        Self::StaleSession,
-        Self::Throttled,
-        Self::UnsupportedHash,
-        Self::UnknownUser,
-        Self::UnusablePassword,
-        Self::PasswordAlone,
-        Self::PasswordBeforeSetUp,
-        Self::PasswordElsewhere,
-        Self::WrongPassword,
-        Self::WrongUser,
-    ];
-
-    /// The reason of that [`word`](Self::word) and [`detail`](Self::detail).
-    #[must_use]
-    pub fn from_words(word: &str, detail: Option<&str>) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.word() == word && reason.detail() == detail)
-    }
-
-    /// The stable word that logs, `--json` and metrics use.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::AnonymousSession => "anonymous-session",
-            Self::ExpiredSession => "expired-session",
-            Self::Banned | Self::Inactive | Self::NewPassword => "inactive",
-            Self::InvalidSession
-            | Self::OtherApplication
-            | Self::SecondFactor
-            | Self::SecondFactorSetUp => "invalid-session",
-            Self::Malformed => "malformed",
-            Self::NoSession => "no-session",
-            Self::NotPermitted => "not-permitted",
-            Self::StaleSession => "stale-session",
-            Self::Throttled => "throttled",
-            Self::UnsupportedHash => "unsupported-hash",
-            Self::UnknownUser => "unknown-user",
-            Self::PasswordAlone
-            | Self::PasswordBeforeSetUp
-            | Self::PasswordElsewhere
-            | Self::UnusablePassword => "unusable-password",
-            Self::WrongPassword => "wrong-password",
-            Self::WrongUser => "wrong-user",
-        }
-    }
-
-    /// The word beside it in logs that tells apart what shares a [`word`](Self::word).
-    #[must_use]
-    pub fn detail(self) -> Option<&'static str> {
-        match self {
-            Self::Banned => Some("banned"),
-            Self::NewPassword => Some("new-password"),
-            Self::OtherApplication => Some("other-application"),
-            Self::PasswordAlone | Self::SecondFactor => Some("second-factor"),
-            Self::PasswordBeforeSetUp | Self::SecondFactorSetUp => Some("second-factor-set-up"),
-            Self::PasswordElsewhere => Some("password-elsewhere"),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_and_details_name_every_reason() {
-        for reason in Reason::ALL {
-            let named = Reason::from_words(reason.word(), reason.detail());
-            assert_eq!(named, Some(reason));
-        }
-        assert_eq!(Reason::from_words("inactive", Some("second-factor")), None);
-        assert_eq!(Reason::from_words("banned", None), None);
-    }
 }

@@ -1,8 +1,9 @@
-//! What can be asked of a site's accounts beside verdicts.
+//! Answers what else is asked about a site's accounts, and writes the SQL of grants.
 
 use std::time::SystemTime;
 
 use hallpass_passwords::{Description, identify};
+use hallpass_stores::sql::{self, Location};
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::groups;
@@ -24,17 +25,17 @@ impl Authenticator {
         if malformed_name(name) {
             return Ok(None);
         }
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         self.database.ask(deadline, |queries| {
-            let Some(mut account) = directory.by_name(queries, name)? else {
+            let Some(mut account) = accounts.by_name(queries, name)? else {
                 return Ok(None);
             };
             if account.active {
                 let anywhere = Client::default();
-                account.active = !directory.is_banned(queries, &account, &anywhere, now)?;
+                account.active = !accounts.is_banned(queries, &account, &anywhere, now)?;
                 account.inactive = Reason::Banned;
             }
-            let groups = groups(directory, queries, &account)?;
+            let groups = groups(accounts, queries, &account)?;
             Ok(Some((account, groups)))
         })
     }
@@ -66,10 +67,10 @@ impl Authenticator {
         name: &str,
         deadline: Deadline,
     ) -> Result<Vec<(String, String)>, Unavailable> {
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         let candidates = self
             .database
-            .ask(deadline, |queries| directory.candidates(queries, name))?;
+            .ask(deadline, |queries| accounts.candidates(queries, name))?;
         let account = |account: Account| (account.id.text, account.name);
         let mut accounts: Vec<_> = candidates.into_iter().map(account).collect();
         accounts.sort();
@@ -87,9 +88,9 @@ impl Authenticator {
         last: Option<&Id>,
         deadline: Deadline,
     ) -> Result<Vec<Account>, Unavailable> {
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         self.database
-            .ask(deadline, |queries| directory.page_after(queries, last))
+            .ask(deadline, |queries| accounts.page_after(queries, last))
     }
 
     /// How many accounts there are; `None` where that cannot be counted.
@@ -97,9 +98,9 @@ impl Authenticator {
     /// # Errors
     /// [`Unavailable`] when the site's database cannot be asked.
     pub fn count(&mut self, deadline: Deadline) -> Result<Option<u64>, Unavailable> {
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         self.database
-            .ask(deadline, |queries| directory.count(queries))
+            .ask(deadline, |queries| accounts.count(queries))
     }
 
     /// What the stored hash of `account` says of itself.
@@ -107,5 +108,46 @@ impl Authenticator {
     pub fn describe(&self, account: &Account) -> Option<Description> {
         let encoded = account.encoded.as_deref()?;
         identify(self.site.rules_of(encoded), encoded)
+    }
+
+    /// The SQL that makes a database user who may read what is read, and nothing else.
+    #[must_use]
+    pub fn grants(&self) -> String {
+        self.grants_at(&self.settings.location)
+    }
+
+    /// The same for a user called `hallpass`, whomever the configuration names.
+    #[must_use]
+    pub fn grants_to_its_own(&self) -> String {
+        let mut location = self.settings.location.clone();
+        if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
+            servers.user = None;
+        }
+        self.grants_at(&location)
+    }
+
+    fn grants_at(&self, location: &Location) -> String {
+        let mut tables = self.site.accounts.tables();
+        tables.extend(self.site.sessions.tables());
+        tables.sort();
+        tables.dedup();
+        let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+        let changed = self
+            .site
+            .accounts
+            .writable_columns()
+            .filter(|_| self.changes);
+        let (table, columns) = changed.unwrap_or_default();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let update = [(table.as_str(), columns.as_slice())];
+        let insert = [table.as_str()];
+        let count = usize::from(!columns.is_empty());
+        let (update, insert) = (update.get(..count), insert.get(..count));
+        sql::grants(
+            location,
+            &tables,
+            update.unwrap_or_default(),
+            insert.unwrap_or_default(),
+        )
     }
 }

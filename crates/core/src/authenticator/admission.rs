@@ -7,42 +7,31 @@ use hallpass_stores::sql::Queries;
 
 use super::{malformed_name, trace};
 use crate::configuration::Access;
-use crate::site::Directory;
+use crate::site::{Accounts, Stop};
 use crate::{Account, ClaimedName, Conditions, Identity, Reason, Request, Requirement};
 
 /// An account that a credential proved, and how it was found.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
-    account: &'a Account,
+    pub(super) account: &'a Account,
     /// The name that it was looked up by, if it was.
-    by: Option<&'a str>,
+    pub(super) by: Option<&'a str>,
 }
 
-impl<'a> Found<'a> {
-    /// The one account that `name` means.
-    pub(super) fn by_name(account: &'a Account, name: &'a str) -> Self {
-        let by = Some(name);
-        Self { account, by }
-    }
-
-    /// The account that a session or a token says is logged in.
-    pub(super) fn by_credential(account: &'a Account) -> Self {
-        Self { account, by: None }
-    }
-
+impl Found<'_> {
     /// Whether the account is the one that `claimed` means. A host that goes on with another name
     /// than the verdict was about would let somebody in as somebody else.
     fn answers_to(
         self,
         claimed: &ClaimedName,
-        directory: &mut dyn Directory,
+        accounts: &mut dyn Accounts,
         queries: &mut Queries<'_>,
     ) -> Result<bool, Unavailable> {
         match claimed {
             ClaimedName::Nameless => Ok(true),
             ClaimedName::Named(name) if self.by == Some(name) => Ok(true),
             ClaimedName::Named(name) if malformed_name(name) => Ok(false),
-            ClaimedName::Named(name) => directory.answers_to(queries, self.account, name),
+            ClaimedName::Named(name) => accounts.answers_to(queries, self.account, name),
         }
     }
 }
@@ -50,39 +39,39 @@ impl<'a> Found<'a> {
 /// Whether the account that a credential proved may in, as the name that the host goes on with.
 /// Every way to a grant ends here.
 pub(super) fn admit(
-    directory: &mut dyn Directory,
+    accounts: &mut dyn Accounts,
     queries: &mut Queries<'_>,
     found: Found<'_>,
     access: &Access,
     request: &Request,
     now: SystemTime,
-) -> Result<Result<Identity, Reason>, Unavailable> {
+) -> Result<Identity, Stop> {
     let account = found.account;
-    let answers = found.answers_to(&request.name, directory, queries)?;
+    let answers = found.answers_to(&request.name, accounts, queries)?;
     if !trace::claimed(queries.tracer(), answers, &request.name, account) {
-        return Ok(Err(Reason::WrongUser));
+        return Err(Reason::WrongUser.into());
     }
     if !trace::active(queries.tracer(), account) {
-        return Ok(Err(account.inactive));
+        return Err(account.inactive.into());
     }
-    if directory.is_banned(queries, account, &request.client, now)? {
+    if accounts.is_banned(queries, account, &request.client, now)? {
         queries.tracer().decided("ban", false, || {
             "the account or the address is banned".to_owned()
         });
-        return Ok(Err(Reason::Banned));
+        return Err(Reason::Banned.into());
     }
     let conditions = [&access.conditions, &request.conditions];
     let groups = if request.wants_groups || conditions.iter().any(|these| these.name_groups()) {
-        directory.groups(queries, account)?
+        accounts.groups(queries, account)?
     } else {
         Vec::new()
     };
     for conditions in conditions {
-        let mut met = |requirement: &Requirement| -> Result<bool, Unavailable> {
+        let mut met = |requirement: &Requirement| -> Result<bool, Stop> {
             let met = match requirement {
-                Requirement::Group(name) => directory.is_in(queries, account, &groups, name)?,
+                Requirement::Group(name) => accounts.is_in(queries, account, &groups, name)?,
                 Requirement::Permission(permission) => {
-                    account.superuser || directory.has_permission(queries, account, permission)?
+                    account.superuser || accounts.has_permission(queries, account, permission)?
                 }
                 Requirement::Staff => account.staff,
                 Requirement::Superuser => account.superuser,
@@ -102,7 +91,7 @@ pub(super) fn admit(
             permitted = permitted && met(requirement)?;
         }
         if !permitted {
-            return Ok(Err(Reason::NotPermitted));
+            return Err(Reason::NotPermitted.into());
         }
     }
     let groups = if request.wants_groups {
@@ -110,20 +99,20 @@ pub(super) fn admit(
     } else {
         Vec::new()
     };
-    Ok(Ok(Identity {
+    Ok(Identity {
         groups,
         ..account.identity()
-    }))
+    })
 }
 
 /// The groups of an account; an inactive one is in none.
 pub(super) fn groups(
-    directory: &mut dyn Directory,
+    accounts: &mut dyn Accounts,
     queries: &mut Queries<'_>,
     account: &Account,
 ) -> Result<Vec<String>, Unavailable> {
     if account.active {
-        directory.groups(queries, account)
+        accounts.groups(queries, account)
     } else {
         Ok(Vec::new())
     }

@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
+use hallpass_stores::Deadline;
 use hallpass_stores::sql::{self, Changes};
-use hallpass_stores::{Deadline, Unavailable};
 
 use super::{Authenticator, Found, admit, malformed_name};
 use crate::configuration::Access;
-use crate::site::Directory;
+use crate::site::{Accounts, Stop};
 use crate::{Account, Change, ClaimedName, Credential, Identity, Reason, Request, Secret, Verdict};
 
 impl Authenticator {
@@ -16,11 +16,7 @@ impl Authenticator {
     ///
     /// Nobody is asked for a password, and nobody is changed who could not log in.
     pub fn change(&mut self, change: &Change, now: SystemTime, deadline: Deadline) -> Verdict {
-        match self.try_change(change, now, deadline) {
-            Ok(Ok(identity)) => Verdict::Granted(Box::new(identity)),
-            Ok(Err(reason)) => Verdict::Denied(reason),
-            Err(unavailable) => unavailable.into(),
-        }
+        self.try_change(change, now, deadline).into()
     }
 
     fn try_change(
@@ -28,80 +24,85 @@ impl Authenticator {
         change: &Change,
         now: SystemTime,
         deadline: Deadline,
-    ) -> Result<Result<Identity, Reason>, Unavailable> {
+    ) -> Result<Identity, Stop> {
         if malformed_name(change.name()) {
-            return Ok(Err(Reason::Malformed));
+            return Err(Reason::Malformed.into());
         }
         // Where the site wants no password to count, none is written either.
         let sets = !matches!(change, Change::Deactivate { .. });
         if sets && !self.access.passwords {
-            return Ok(Err(Reason::NotPermitted));
+            return Err(Reason::NotPermitted.into());
         }
         let encoded = match change {
             Change::Deactivate { .. } => String::new(),
             Change::SetPassword { password, .. } | Change::Register { password, .. } => {
-                match self.encode(password)? {
-                    Ok(encoded) => encoded,
-                    Err(reason) => return Ok(Err(reason)),
+                self.encode(password)?
+            }
+        };
+        let accounts = &mut *self.site.accounts;
+        let access = &self.access;
+        let mut make = |changes: &mut Changes<'_>| -> Result<Identity, Stop> {
+            match change {
+                Change::SetPassword { name, .. } => {
+                    let account = existing(accounts, access, changes, name, now)?;
+                    let refused = accounts.refuses_passwords(changes.queries(), &account)?;
+                    if refused.is_some() {
+                        return Err(Reason::NotPermitted.into());
+                    }
+                    let writable = accounts.writable().ok_or(Reason::NotPermitted)?;
+                    writable.set_password(changes, &account, &encoded)?;
+                    Ok(account.identity())
+                }
+                Change::Deactivate { name } => {
+                    let account = existing(accounts, access, changes, name, now)?;
+                    let writable = accounts.writable().ok_or(Reason::NotPermitted)?;
+                    writable.deactivate(changes, &account)?;
+                    Ok(account.identity())
+                }
+                Change::Register { name, .. } => {
+                    let writable = accounts.writable().ok_or(Reason::NotPermitted)?;
+                    Ok(Identity {
+                        name: writable.register(changes, name, &encoded, now)?,
+                        ..Identity::default()
+                    })
                 }
             }
         };
-        let directory = &mut *self.site.directory;
-        let access = &self.access;
-        sql::change(&self.settings, deadline, |changes| match change {
-            Change::SetPassword { name, .. } => {
-                match existing(directory, access, changes, name, now)? {
-                    Ok(account) => {
-                        let refused = directory.refuses_passwords(changes.queries(), &account)?;
-                        if refused.is_some() {
-                            return Ok(Err(Reason::NotPermitted));
-                        }
-                        let done = directory.set_password(changes, &account, &encoded)?;
-                        Ok(done.map(|()| account.identity()))
-                    }
-                    Err(reason) => Ok(Err(reason)),
-                }
-            }
-            Change::Deactivate { name } => match existing(directory, access, changes, name, now)? {
-                Ok(account) => {
-                    let done = directory.deactivate(changes, &account)?;
-                    Ok(done.map(|()| account.identity()))
-                }
-                Err(reason) => Ok(Err(reason)),
-            },
-            Change::Register { name, .. } => {
-                let done = directory.register(changes, name, &encoded, now)?;
-                Ok(done.map(|name| Identity {
-                    name,
-                    ..Identity::default()
-                }))
-            }
-        })
+        let made = sql::change(&self.settings, deadline, |changes| {
+            Stop::settle(make(changes))
+        });
+        Ok(made??)
     }
 
     /// `password` as the site would keep it.
-    fn encode(&self, password: &Secret) -> Result<Result<String, Reason>, Unavailable> {
+    fn encode(&mut self, password: &Secret) -> Result<String, Stop> {
         if password.expose().is_empty() || self.malformed_password(password.expose()) {
-            return Ok(Err(Reason::Malformed));
+            return Err(Reason::Malformed.into());
         }
-        self.site.directory.encode(password.expose())
+        let writable = self.site.accounts.writable();
+        writable
+            .ok_or(Reason::NotPermitted)?
+            .encode(password.expose())
     }
 }
 
 /// The account that `name` means, if it is one that may log in.
 fn existing(
-    directory: &mut dyn Directory,
+    accounts: &mut dyn Accounts,
     access: &Access,
     changes: &mut Changes<'_>,
     name: &str,
     now: SystemTime,
-) -> Result<Result<Account, Reason>, Unavailable> {
+) -> Result<Account, Stop> {
     let queries = changes.queries();
-    let Some(account) = directory.by_name(queries, name)? else {
-        return Ok(Err(Reason::UnknownUser));
-    };
+    let account = accounts
+        .by_name(queries, name)?
+        .ok_or(Reason::UnknownUser)?;
     let request = Request::new(ClaimedName::Named(name.to_owned()), Credential::Vouched);
-    let found = Found::by_name(&account, name);
-    let admitted = admit(directory, queries, found, access, &request, now)?;
-    Ok(admitted.map(|_| account))
+    let found = Found {
+        account: &account,
+        by: Some(name),
+    };
+    admit(accounts, queries, found, access, &request, now)?;
+    Ok(account)
 }

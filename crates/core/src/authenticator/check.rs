@@ -11,8 +11,8 @@ use hallpass_passwords::{
 };
 use hallpass_stores::{Deadline, Unavailable};
 
-use crate::account::HashContext;
 use crate::memory::MemoryPermit;
+use crate::site::HashContext;
 use crate::throttle::{Attempt, Turn};
 use crate::verified::Fingerprint;
 use crate::{Identity, Reason, Secret, Shared, Verdict};

@@ -9,8 +9,8 @@ use hallpass_stores::{Deadline, Unavailable};
 use super::admission::{Found, admit};
 use super::check::{Decision, HashJob, Known, Pending, Progress, State, Step};
 use super::{Authenticator, scan, trace};
-use crate::account::HashContext;
-use crate::{Reason, Request, Secret, Verdict};
+use crate::site::{HashContext, Stop};
+use crate::{Identity, Reason, Request, Secret};
 
 impl Authenticator {
     pub(super) fn password(
@@ -19,9 +19,9 @@ impl Authenticator {
         request: &Request,
         now: SystemTime,
         deadline: Deadline,
-    ) -> Result<Verdict, Unavailable> {
+    ) -> Result<Identity, Stop> {
         let (mut job, decision) = match self.check(password, request, now, deadline)? {
-            Progress::Answered(verdict) => return Ok(verdict),
+            Progress::Answered(verdict) => return verdict.into(),
             Progress::Pending(check) => (check.job, check.decision),
         };
         trace::hash(&self.tracer, &job);
@@ -38,7 +38,7 @@ impl Authenticator {
             }
         };
         trace::password(&self.tracer, checked, started.elapsed());
-        Ok(decision.conclude(checked, now))
+        decision.conclude(checked, now).into()
     }
 
     /// Asks the stores all there is to ask about a name and a password.
@@ -48,52 +48,49 @@ impl Authenticator {
         request: &Request,
         now: SystemTime,
         deadline: Deadline,
-    ) -> Result<Progress, Unavailable> {
+    ) -> Result<Progress, Stop> {
         let shared = self.shared.clone();
         let client = request.client.address;
-        let answered = |reason| Ok(Progress::Answered(Verdict::Denied(reason)));
         if !self.access.passwords {
-            self.refuses("passwords", Reason::UnusablePassword);
-            return answered(Reason::UnusablePassword);
+            return Err(self.refuses("passwords", Reason::UnusablePassword).into());
         }
-        let Some(name) = self.name_of(request) else {
-            self.refuses("question", Reason::Malformed);
-            return answered(Reason::Malformed);
-        };
+        let name = self.name_of(request);
+        let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
         let mut attempt = shared
             .as_ref()
             .map(|shared| shared.throttle.attempt(name, client));
         if let Some((shared, attempt)) = shared.as_ref().zip(attempt.as_ref())
             && !shared.throttle.admits(attempt, now)
         {
-            self.refuses("throttle", Reason::Throttled);
-            return answered(Reason::Throttled);
+            return Err(self.refuses("throttle", Reason::Throttled).into());
         }
         if self.malformed_password(password.expose()) {
-            self.refuses("question", Reason::Malformed);
-            return answered(Reason::Malformed);
+            return Err(self.refuses("question", Reason::Malformed).into());
         }
-        if self.passwords.dummy.is_none() && !self.site.directory.lists_hashes() {
-            return Err(Unavailable::new(
-                "passwords are not checked: an unknown name must cost as much as any other; set \
-                 [custom] accounts or [passwords] dummy",
-            ));
+        if self.passwords.dummy.is_none() && !self.site.accounts.lists_hashes() {
+            let cause = "passwords are not checked: an unknown name must cost as much as any other; \
+                         set [custom] accounts or [passwords] dummy";
+            return Err(Unavailable::new(cause).into());
         }
         let scan = scan(shared.as_deref(), &self.site, request, deadline)?;
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         // What the account must be is looked up first, so that the database is not held while the
         // hash is computed, and so that a group costs a wrong password no less than a right one.
         let found = self.database.ask(deadline, |queries| {
-            let account = directory.by_name(queries, name)?;
+            let account = accounts.by_name(queries, name)?;
             trace::account(queries.tracer(), account.as_ref());
             let Some(account) = account else {
                 return Ok(None);
             };
-            let found = Found::by_name(&account, name);
-            let admitted = admit(directory, queries, found, &self.access, request, now)?;
-            let refused = directory.refuses_passwords(queries, &account)?;
+            let found = Found {
+                account: &account,
+                by: Some(name),
+            };
+            let admitted = admit(accounts, queries, found, &self.access, request, now);
+            let admitted = Stop::settle(admitted)?;
+            let refused = accounts.refuses_passwords(queries, &account)?;
             trace::refused(queries.tracer(), refused);
-            let beside = directory.hash_context(queries, &account)?;
+            let beside = accounts.hash_context(queries, &account)?;
             Ok(Some((account, refused, beside, admitted)))
         })?;
         drop(scan);
@@ -110,8 +107,7 @@ impl Authenticator {
                 (encoded, refused, beside, admitted)
             }
             None if name.is_empty() => {
-                self.refuses("question", Reason::Malformed);
-                return answered(Reason::Malformed);
+                return Err(self.refuses("question", Reason::Malformed).into());
             }
             None => (None, None, HashContext::default(), Err(Reason::UnknownUser)),
         };
@@ -206,8 +202,8 @@ impl Authenticator {
         deadline: Deadline,
     ) -> Result<(), Unavailable> {
         let others = if self.denial_cost.seen().is_none() {
-            let directory = &mut *self.site.directory;
-            let ask = |queries: &mut Queries<'_>| directory.sample_hashes(queries);
+            let accounts = &mut *self.site.accounts;
+            let ask = |queries: &mut Queries<'_>| accounts.sample_hashes(queries);
             self.database.ask(deadline, ask)?
         } else {
             Vec::new()

@@ -1,4 +1,4 @@
-//! The way from a session, or a token of a program's, to a verdict.
+//! Answers requests that show a session.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,21 +8,19 @@ use hallpass_stores::{Deadline, Unavailable};
 use sha2::{Digest, Sha256};
 
 use super::admission::{Found, admit};
-use super::owners::Owners;
-use super::proved::{Ground, Known, Proved};
-use super::{Authenticator, malformed_name, scan, trace};
+use super::memo::{Proof, SessionMemo, Snapshot};
+use super::{Authenticator, scan, trace};
 use crate::cookie::{self, Cookie};
-use crate::site::{Login, Site};
+use crate::site::{Login, Site, Stop, ask};
 use crate::{Account, Client, Identity, Reason, Request, Secret, Session};
 
 impl Authenticator {
-    pub(super) fn cookies(
+    /// The token of the session that a request with this header `Cookie` is in.
+    pub(super) fn session_in(
         &mut self,
         header: &Secret,
-        request: &Request,
-        now: SystemTime,
         deadline: Deadline,
-    ) -> Result<Result<Identity, Reason>, Unavailable> {
+    ) -> Result<Secret, Stop> {
         let token = match &self.cookie {
             Some((name, reader)) => {
                 let cookie = Cookie {
@@ -33,66 +31,78 @@ impl Authenticator {
             }
             None => {
                 let sessions = &mut *self.site.sessions;
-                let ask = |queries: &mut Queries<'_>| sessions.token(queries, header.expose());
-                self.database.ask(deadline, ask)?
+                self.database
+                    .ask(deadline, |queries| sessions.token(queries, header.expose()))?
             }
         };
-        match token {
-            Some(token) => self.session(&token, request, now, deadline),
-            None => {
-                self.refuses("cookie", Reason::NoSession);
-                Ok(Err(Reason::NoSession))
-            }
+        Ok(token.ok_or_else(|| self.refuses("cookie", Reason::NoSession))?)
+    }
+
+    /// The token of the session that `ticket` stands for.
+    pub(super) fn session_behind(
+        &mut self,
+        ticket: &Secret,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Secret, Stop> {
+        let opened = match &self.tickets {
+            Some(tickets) => tickets.open(ticket.expose(), now),
+            None => Err(Reason::InvalidSession),
+        };
+        self.tracer
+            .decided("ticket", opened.is_ok(), || match &opened {
+                Ok(_) => "it is one of ours, and young enough".to_owned(),
+                Err(reason) => trace::reason(*reason).to_owned(),
+            });
+        let token = opened?;
+        match cookie::header_in(&token) {
+            Some(header) => self.session_in(&header, deadline),
+            None => Ok(token),
         }
     }
 
+    /// Reads the session `token` and its account, and admits that account. What they proved the last
+    /// time holds for as long as what it rests on is the same.
     pub(super) fn session(
         &mut self,
         token: &Secret,
         request: &Request,
         now: SystemTime,
         deadline: Deadline,
-    ) -> Result<Result<Identity, Reason>, Unavailable> {
+    ) -> Result<Identity, Stop> {
         let shared = self.shared.clone();
         let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
-        let (site, owners, known) = (&mut self.site, &mut self.owners, &mut self.known);
-        // Whoever looks on is to see everything that is read.
-        let may_know = site.sessions.asks_only_database() && !self.tracer.is_active();
+        let (site, memo) = (&mut self.site, &mut self.memo);
+        // A traced request reads everything; nothing comes from memory.
+        let remembers = site.sessions.asks_only_database() && !self.tracer.is_active();
+        // A condition may ask for the time, which is no part of the database's state.
+        let timeless = self.access.account_where.is_none();
         let digest = digest(token.expose());
-        self.database.ask(deadline, |queries| {
-            let key = owners.of(token.expose()).map(str::to_owned);
-            // A session that nobody has asked about before need not be known: most programs that a
-            // host starts for one question never hear of it again.
-            // A condition may ask for the time, which is no part of the database's state.
-            let timeless = self.access.account_where.is_none();
-            let state = if may_know && key.is_some() && timeless {
-                queries.state()?
-            } else {
-                None
-            };
-            let mut ground = state.map(Ground::State);
-            let mut proved = known.get(&digest, ground, now);
-            if let (Some(key), None) = (&key, &proved) {
-                if may_know && ground.is_none() {
-                    ground = rows(site, queries, token, key, known)?;
-                    proved = known.get(&digest, ground, now);
-                } else {
-                    site.foresee(queries, key)?;
+        ask(&mut self.database, deadline, |queries| {
+            let mut snapshot = Snapshot::default();
+            let mut proof = None;
+            // What the first request for a session rests on is not asked: most programs that a host
+            // starts for one request never hear of the session again.
+            let last = if remembers { memo.last(&digest) } else { None };
+            if let Some(last) = &last {
+                if timeless {
+                    snapshot.state = queries.state()?;
+                    proof = memo.get(&digest, snapshot, now);
+                }
+                if proof.is_none() {
+                    snapshot.rows = rows(site, queries, token, &last.key, memo)?;
+                    proof = memo.get(&digest, snapshot, now);
                 }
             }
-            let proved = match proved {
-                Some(proved) => proved,
+            let proof = match proof {
+                Some(proof) => proof,
                 None => {
-                    let read = prove(site, owners, queries, token, &request.client, now)?;
-                    let (login, account) = match read {
-                        Ok(proved) => proved,
-                        Err(reason) => return Ok(Err(reason)),
-                    };
+                    let (login, account) = prove(site, queries, token, &request.client, now)?;
                     // The account in the rows may be another's.
-                    let rests_on = ground.filter(|ground| {
-                        matches!(ground, Ground::State(_)) || key.as_ref() == Some(&login.key)
-                    });
-                    let proved = Arc::new(Proved {
+                    if last.is_none_or(|last| last.key != login.key) {
+                        snapshot.rows = None;
+                    }
+                    let proof = Arc::new(Proof {
                         account: Account {
                             encoded: None,
                             ..account
@@ -102,102 +112,80 @@ impl Authenticator {
                             expires: login.expires,
                             decoded: login.decoded,
                         },
+                        key: login.key,
                     });
-                    if let Some(ground) = rests_on {
-                        known.remember(digest, ground, &proved);
+                    if remembers {
+                        memo.remember(digest, &proof, snapshot);
                     }
-                    proved
+                    proof
                 }
             };
-            let Proved { account, session } = &*proved;
-            let directory = &mut *site.directory;
-            let found = Found::by_credential(account);
-            let admitted = admit(directory, queries, found, &self.access, request, now)?;
-            Ok(admitted.map(|identity| Identity {
-                session: Some(session.clone()),
-                ..identity
-            }))
-        })
-    }
-
-    pub(super) fn token(
-        &mut self,
-        token: &Secret,
-        request: &Request,
-        now: SystemTime,
-        deadline: Deadline,
-    ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let token = match std::str::from_utf8(token.expose()) {
-            Ok(token) if !malformed_name(token) => token,
-            _ => return Ok(Err(Reason::NoSession)),
-        };
-        let shared = self.shared.clone();
-        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
-        let directory = &mut *self.site.directory;
-        self.database.ask(deadline, |queries| {
-            let account = directory.by_token(queries, token)?;
-            trace::account(queries.tracer(), account.as_ref());
-            let Some(account) = account else {
-                return Ok(Err(Reason::NoSession));
+            let found = Found {
+                account: &proof.account,
+                by: None,
             };
-            let found = Found::by_credential(&account);
-            admit(directory, queries, found, &self.access, request, now)
+            let identity = admit(
+                &mut *site.accounts,
+                queries,
+                found,
+                &self.access,
+                request,
+                now,
+            )?;
+            Ok(Identity {
+                session: Some(proof.session.clone()),
+                ..identity
+            })
         })
     }
 }
 
-/// Reads a session and the account with the primary key `key`, whose it was the last time, in one
-/// statement, where it is known beforehand what is looked up. They are the ground of the answer then.
+/// Reads the session `token` and the account with the primary key `key`, whose it was the last time,
+/// in one statement, where these two rows are all that counts. Gives the digest of both; they are
+/// read from there by [`prove`].
 fn rows(
     site: &mut Site,
     queries: &mut Queries<'_>,
     token: &Secret,
     key: &str,
-    known: &Known,
-) -> Result<Option<Ground>, Unavailable> {
+    memo: &SessionMemo,
+) -> Result<Option<u64>, Unavailable> {
     let Some((session, token)) = site.sessions.look_up(token.expose()) else {
-        site.foresee(queries, key)?;
         return Ok(None);
     };
-    let Some((account, key)) = site.directory.look_up(queries, key)? else {
+    let Some((account, key)) = site.accounts.look_up(queries, key)? else {
         return Ok(None);
     };
-    let mut ground = None;
-    let look = |row: &Row| ground = Some(known.ground(row));
+    let mut digest = None;
+    let look = |row: &Row| digest = Some(memo.digest_of(row));
     queries.together((&session, token), (&account, key), look)?;
-    Ok(ground)
+    Ok(digest)
 }
 
-/// Reads a session, and the account of whoever is logged in to it.
+/// Reads a session, and the account that is logged in to it.
 fn prove(
     site: &mut Site,
-    owners: &mut Owners,
     queries: &mut Queries<'_>,
     token: &Secret,
     client: &Client,
     now: SystemTime,
-) -> Result<Result<(Login, Account), Reason>, Unavailable> {
-    let login = site.sessions.read(queries, token.expose(), client, now)?;
+) -> Result<(Login, Account), Stop> {
+    let login = site.sessions.read(queries, token.expose(), client, now);
+    let login = Stop::settle(login)?;
     trace::session(queries.tracer(), &login);
-    let login = match login {
-        Ok(login) => login,
-        Err(reason) => return Ok(Err(reason)),
-    };
+    let login = login?;
     let account = site.account_of(queries, &login)?;
     trace::account(queries.tracer(), account.as_ref());
-    let Some(account) = account else {
-        return Ok(Err(Reason::UnknownUser));
-    };
-    owners.remember(token.expose(), &login.key);
+    let account = account.ok_or(Reason::UnknownUser)?;
     if !account.active {
         trace::active(queries.tracer(), &account);
-        return Ok(Err(account.inactive));
+        return Err(account.inactive.into());
     }
     let confirmed = site.sessions.confirms(&login, &account);
     if !trace::confirmed(queries.tracer(), confirmed) {
-        return Ok(Err(Reason::StaleSession));
+        return Err(Reason::StaleSession.into());
     }
-    Ok(Ok((login, account)))
+    Ok((login, account))
 }
 
 /// A hash of a session's token, from which no token can be found.

@@ -3,25 +3,20 @@
 //! Nothing is changed, and whatever cannot be looked at is a finding like any other.
 
 mod accounts;
-mod caches;
-mod configured;
-mod database;
+mod files;
 mod finding;
-mod overlooked;
 mod passwords;
-mod paths;
 mod sessions;
-mod sqlite;
+mod stores;
 mod tables;
-mod twins;
 
 use std::time::SystemTime;
 
 use hallpass_stores::sql::{Database, Location};
 use hallpass_stores::{Deadline, Unavailable};
 
+pub use self::files::barrier;
 pub use self::finding::{Finding, Status};
-pub use self::paths::barrier;
 use crate::configuration::Configuration;
 use crate::site::Site;
 

@@ -11,17 +11,17 @@ impl Examination<'_> {
     /// Looks at the algorithms in use, and times the denial_cost.
     pub(super) fn passwords(&mut self) {
         let deadline = self.deadline();
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         let asked = self
             .database
-            .ask(deadline, |queries| directory.sample_hashes(queries));
+            .ask(deadline, |queries| accounts.sample_hashes(queries));
         let Ok(hashes) = asked else {
             return;
         };
-        let directory = &mut *self.site.directory;
+        let accounts = &mut *self.site.accounts;
         let elsewhere = self
             .database
-            .ask(deadline, |queries| directory.passwords_elsewhere(queries));
+            .ask(deadline, |queries| accounts.passwords_elsewhere(queries));
         let tried = "see who checks the site's passwords";
         if let Err(cause) = &elsewhere {
             self.add(Finding::problem(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hallpass_stores::sql::{Database, Queries};
-use hallpass_stores::{Trace, TraceEvent, Tracer, Unavailable};
+use hallpass_stores::{Trace, TraceEvent, Tracer};
 
 use super::{Examination, Finding};
-use crate::site::{Sample, Site};
+use crate::site::{Sample, Site, Stop, ask};
 use crate::{Client, Reason, Secret};
 
 /// A token that no site has given out.
@@ -81,16 +81,18 @@ impl Examination<'_> {
         for token in &tokens {
             failed.take();
             let site = &mut self.site;
-            let read = database.ask(deadline, |queries| read(site, queries, token, now));
+            let read = ask(&mut database, deadline, |queries| {
+                read(site, queries, token, now)
+            });
             let word = match read {
-                Ok(Ok(())) => "live",
-                Ok(Err(Reason::InvalidSession)) => match failed.take() {
+                Ok(()) => "live",
+                Err(Stop::Denied(Reason::InvalidSession)) => match failed.take() {
                     Some("signature") => "signature",
                     Some("backend") => "backend",
                     _ => "undecodable",
                 },
-                Ok(Err(reason)) => reason.detail().unwrap_or(reason.word()),
-                Err(cause) => {
+                Err(Stop::Denied(reason)) => reason.detail().unwrap_or(reason.word()),
+                Err(Stop::Unavailable(cause)) => {
                     let mend = "see what the store's log says";
                     self.unavailable("sessions", "read a session", &cause, mend);
                     return;
@@ -208,19 +210,19 @@ impl Examination<'_> {
         let tried = "ask the site's page about a session of nobody's";
         let (deadline, now) = (self.deadline(), self.now);
         let sessions = &mut *self.site.sessions;
-        let asked = self.database.ask(deadline, |queries| {
+        let asked = ask(&mut self.database, deadline, |queries| {
             sessions.read(queries, NOBODYS.as_bytes(), &Client::default(), now)
         });
         match asked {
-            Ok(Err(_)) => self.add(Finding::ok("session-page", tried, "nobody, it says")),
-            Ok(Ok(_)) => self.add(Finding::problem(
+            Err(Stop::Denied(_)) => self.add(Finding::ok("session-page", tried, "nobody, it says")),
+            Ok(_) => self.add(Finding::problem(
                 "session-page",
                 tried,
                 "it says that somebody is logged in to it",
                 "have the page look at the session that it is asked about, or name another in \
                  [http] url",
             )),
-            Err(cause) => {
+            Err(Stop::Unavailable(cause)) => {
                 let mend = "put the page that says who is logged in into [http] url; it answers \
                             401 where nobody is";
                 self.unavailable("session-page", tried, &cause, mend);
@@ -235,18 +237,15 @@ fn read(
     queries: &mut Queries<'_>,
     token: &Secret,
     now: std::time::SystemTime,
-) -> Result<Result<(), Reason>, Unavailable> {
-    let read = site
-        .sessions
-        .read(queries, token.expose(), &Client::default(), now)?;
-    let login = match read {
-        Ok(login) => login,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    Ok(match site.account_of(queries, &login)? {
-        None => Err(Reason::UnknownUser),
-        Some(account) if !account.active => Err(account.inactive),
-        Some(account) if !site.sessions.confirms(&login, &account) => Err(Reason::StaleSession),
+) -> Result<(), Stop> {
+    let client = Client::default();
+    let login = site.sessions.read(queries, token.expose(), &client, now)?;
+    match site.account_of(queries, &login)? {
+        None => Err(Reason::UnknownUser.into()),
+        Some(account) if !account.active => Err(account.inactive.into()),
+        Some(account) if !site.sessions.confirms(&login, &account) => {
+            Err(Reason::StaleSession.into())
+        }
         Some(_) => Ok(()),
-    })
+    }
 }

@@ -9,7 +9,7 @@ use crate::site::{Required, Table};
 impl Examination<'_> {
     /// Whether all that is read is there.
     pub(super) fn tables(&mut self) -> bool {
-        let mut needs = self.site.directory.needs();
+        let mut needs = self.site.accounts.needs();
         // Both may read a table.
         let mut of_sessions = self.site.sessions.needs();
         of_sessions.retain(|needed| !needs.contains(needed));

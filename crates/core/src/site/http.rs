@@ -9,7 +9,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Login, Required, SessionSource};
+use super::{Login, Required, SessionSource, Stop};
 use crate::configuration::{self, NameIn};
 use crate::{Account, Client, Decoding, Reason};
 
@@ -41,7 +41,7 @@ impl Page {
     }
 
     /// What an answer of the status 2xx says.
-    fn login(&self, answer: &Answer, token: &[u8]) -> Result<Result<Login, Reason>, Unavailable> {
+    fn login(&self, answer: &Answer, token: &[u8]) -> Result<Login, Stop> {
         let in_body = matches!(self.username, NameIn::Body(_)) || self.session_id.is_some();
         let body = if in_body {
             // What the parser says may quote the body.
@@ -53,7 +53,7 @@ impl Page {
             let session = body.pointer(pointer).and_then(Value::as_str);
             let same = session.is_some_and(|session| session.as_bytes().ct_eq(token).into());
             if !same {
-                return Ok(Err(Reason::InvalidSession));
+                return Err(Reason::InvalidSession.into());
             }
         }
         let name = match &self.username {
@@ -71,12 +71,14 @@ impl Page {
             !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_control)
         };
         let Some(name) = name.filter(whole) else {
-            return Err(self.failed(
-                "answers that somebody is logged in, but not who, where `username` says; whom \
+            return Err(self
+                .failed(
+                    "answers that somebody is logged in, but not who, where `username` says; whom \
                  nobody is logged in for is to be told 401",
-            ));
+                )
+                .into());
         };
-        Ok(Ok(Login {
+        Ok(Login {
             key: name,
             auth_hash: None,
             expires: None,
@@ -84,7 +86,7 @@ impl Page {
                 store: "the site's own answer",
                 ..Decoding::default()
             },
-        }))
+        })
     }
 
     fn failed(&self, message: &str) -> Unavailable {
@@ -99,9 +101,9 @@ impl SessionSource for Page {
         token: &[u8],
         _client: &Client,
         _now: SystemTime,
-    ) -> Result<Result<Login, Reason>, Unavailable> {
+    ) -> Result<Login, Stop> {
         if !is_cookie_value(token) {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         }
         let cookie = Zeroizing::new([self.cookie.as_bytes(), b"=", token].concat());
         let answer = self.http.get(&cookie, queries.deadline())?;
@@ -110,8 +112,10 @@ impl SessionSource for Page {
         });
         match answer.status {
             200..=299 => self.login(&answer, token),
-            300..=399 | 401 | 403 => Ok(Err(Reason::NoSession)),
-            status => Err(self.failed(&format!("answers with the status {status}"))),
+            300..=399 | 401 | 403 => Err(Reason::NoSession.into()),
+            status => Err(self
+                .failed(&format!("answers with the status {status}"))
+                .into()),
         }
     }
 

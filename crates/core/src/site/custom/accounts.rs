@@ -1,4 +1,4 @@
-//! Accounts, groups and permissions, as the site's statements give them.
+//! CustomAccounts, groups and permissions, as the site's statements give them.
 
 use hallpass_passwords::{Rules, identify};
 use hallpass_stores::Unavailable;
@@ -6,9 +6,9 @@ use hallpass_stores::sql::{Queries, Value};
 
 use super::rows::{Rows, key_text, key_value, truth};
 use crate::Reason;
-use crate::account::{Account, Id};
 use crate::configuration::{Access, Custom};
-use crate::site::{self, Directory, Required};
+use crate::site::{self, Accounts, Described, Required};
+use crate::site::{Account, Id};
 
 /// How many rows of one name are looked at.
 const NAMESAKES: usize = 16;
@@ -24,7 +24,7 @@ const SOME_HASHES: usize = 64;
 /// The accounts that `[custom]` describes. Without any statement there are none to look up, and an
 /// account is what a session calls it.
 #[derive(Debug)]
-pub(in crate::site) struct Accounts {
+pub(in crate::site) struct CustomAccounts {
     custom: Custom,
     /// Those of `custom` that give accounts, with the column [`MEETS`] where there is a condition.
     user: Option<String>,
@@ -32,7 +32,7 @@ pub(in crate::site) struct Accounts {
     accounts: Option<String>,
 }
 
-impl Accounts {
+impl CustomAccounts {
     pub(in crate::site) fn new(custom: &Custom, access: &Access) -> Self {
         let condition = access.account_where.as_deref();
         let that_meet = |statement: &Option<String>| {
@@ -90,7 +90,7 @@ impl Accounts {
     }
 }
 
-impl Directory for Accounts {
+impl Accounts for CustomAccounts {
     /// What the name could mean is for the statement to say.
     fn candidates(
         &mut self,
@@ -187,6 +187,16 @@ impl Directory for Accounts {
         Ok(held.iter().any(|held| held == permission))
     }
 
+    /// Django's rules, and PHP's for what Django does not know.
+    fn rules(&self, encoded: &str) -> Option<Rules> {
+        Some(match identify(Rules::Django, encoded) {
+            Some(_) => Rules::Django,
+            None => Rules::Php,
+        })
+    }
+}
+
+impl Described for CustomAccounts {
     fn needs(&self) -> Vec<Required> {
         let Custom {
             user,
@@ -243,14 +253,6 @@ impl Directory for Accounts {
     /// Without any account to look up, that is said instead.
     fn lists_hashes(&self) -> bool {
         self.custom.accounts.is_some() || self.custom.user.is_none()
-    }
-
-    /// Django's rules, and PHP's for what Django does not know.
-    fn rules(&self, encoded: &str) -> Option<Rules> {
-        Some(match identify(Rules::Django, encoded) {
-            Some(_) => Rules::Django,
-            None => Rules::Php,
-        })
     }
 }
 

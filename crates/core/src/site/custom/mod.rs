@@ -6,7 +6,7 @@ mod sessions;
 
 use hallpass_passwords::Rules;
 
-pub(super) use self::accounts::Accounts;
+pub(super) use self::accounts::CustomAccounts;
 use self::sessions::Sessions;
 use super::Site;
 use crate::configuration::{Access, Custom};
@@ -14,7 +14,7 @@ use crate::configuration::{Access, Custom};
 /// The site that `custom` describes.
 pub(super) fn site(custom: &Custom, access: &Access) -> Site {
     Site {
-        directory: Box::new(Accounts::new(custom, access)),
+        accounts: Box::new(CustomAccounts::new(custom, access)),
         sessions: Box::new(Sessions::new(custom)),
         rules: Rules::Django,
         algorithms: None,

@@ -7,7 +7,7 @@ use hallpass_stores::sql::Queries;
 
 use super::rows::{Rows, key_text};
 use crate::configuration::Custom;
-use crate::site::{Login, Required, SessionSource, session_rows};
+use crate::site::{Login, Required, SessionSource, Stop, session_rows};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -34,11 +34,12 @@ impl SessionSource for Sessions {
         token: &[u8],
         _client: &Client,
         now: SystemTime,
-    ) -> Result<Result<Login, Reason>, Unavailable> {
+    ) -> Result<Login, Stop> {
         let Some(statement) = &self.statement else {
             return Err(Unavailable::new(
                 "sessions cannot be read: [custom] session is not configured",
-            ));
+            )
+            .into());
         };
         let token = match std::str::from_utf8(token) {
             Ok(token)
@@ -48,19 +49,16 @@ impl SessionSource for Sessions {
             {
                 token
             }
-            _ => return Ok(Err(Reason::NoSession)),
+            _ => return Err(Reason::NoSession.into()),
         };
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let parameters = [
             (":session", token.into()),
             (":now", i64::try_from(now).unwrap_or(i64::MAX).into()),
         ];
-        let rows = match session_rows(Rows::read(queries, "session", statement, &parameters, 2))? {
-            Ok(rows) => rows,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let rows = session_rows(Rows::read(queries, "session", statement, &parameters, 2))?;
         if rows.is_empty() {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         }
         let at = rows.only_column("user_id")?;
         let rows = rows.into_rows().into_iter();
@@ -68,12 +66,12 @@ impl SessionSource for Sessions {
         keys.dedup();
         // Of two users neither is it.
         let (Some(key), true) = (keys.pop(), keys.is_empty()) else {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         };
         let Some(key) = key else {
-            return Ok(Err(Reason::AnonymousSession));
+            return Err(Reason::AnonymousSession.into());
         };
-        Ok(Ok(Login {
+        Ok(Login {
             key,
             auth_hash: None,
             expires: None,
@@ -81,7 +79,7 @@ impl SessionSource for Sessions {
                 store: "the rows of [custom] session",
                 ..Decoding::default()
             },
-        }))
+        })
     }
 
     fn needs(&self) -> Vec<Required> {

@@ -9,7 +9,6 @@ use hallpass_stores::{Deadline, Files, Unavailable, cache};
 use md5::{Digest, Md5};
 
 use super::datetime::Clock;
-use super::remembered::Remembered;
 use crate::configuration::{CacheLocation, DjangoCache};
 use crate::site::SOME_KEYS;
 
@@ -22,8 +21,6 @@ pub(super) struct Cached {
     store: Store,
     /// `KEY_PREFIX` and `VERSION`, as they lead every key.
     prefix: String,
-    /// What Redis or memcached had.
-    values: Remembered<Option<Login>>,
 }
 
 #[derive(Debug)]
@@ -61,7 +58,6 @@ impl Cached {
                 )),
             },
             prefix: format!("{}:{}:", cache.key_prefix, cache.version),
-            values: Remembered::default(),
         }
     }
 
@@ -97,8 +93,7 @@ impl Cached {
         match &mut self.store {
             Store::Server(cache) => {
                 let deadline = queries.deadline();
-                let entry =
-                    cache.get_while(key.as_bytes(), || queries.read_foreseen(), deadline)?;
+                let entry = cache.get(key.as_bytes(), deadline)?;
                 queries.tracer().read("cache", || {
                     let found = if entry.is_some() {
                         "has"
@@ -107,16 +102,10 @@ impl Cached {
                     };
                     format!("the cache {found} the session's key")
                 });
-                Ok(entry.map(|entry| {
-                    // As many of them, and in the same place, in all values of one cache.
-                    let flags = entry.flags.map(u32::to_be_bytes);
-                    let flags = flags.as_ref().map_or(&[][..], |flags| flags);
-                    let read = || read_cache_value(&entry.bytes, entry.flags);
-                    CachedSession {
-                        login: self.values.or_make(&[flags, &entry.bytes], read),
-                        expires: None,
-                        store: "the cache",
-                    }
+                Ok(entry.map(|entry| CachedSession {
+                    login: read_cache_value(&entry.bytes, entry.flags),
+                    expires: None,
+                    store: "the cache",
                 }))
             }
             Store::Table(by_key) => from_table(by_key, queries, &key, clock, now),

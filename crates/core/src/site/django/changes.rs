@@ -11,6 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::datetime::Clock;
 use super::statements::KeyKind;
 use crate::configuration::UserTable;
+use crate::site::Stop;
 use crate::site::quoted;
 use crate::{Account, Reason};
 
@@ -48,7 +49,7 @@ pub(super) fn encode(
     password: &[u8],
     version: Version,
     allowed: Option<&[String]>,
-) -> Result<Result<String, Reason>, Unavailable> {
+) -> Result<String, Stop> {
     let pbkdf2 = Algorithm::Pbkdf2Sha256;
     let algorithm = match allowed {
         None => Some(pbkdf2),
@@ -57,7 +58,7 @@ pub(super) fn encode(
     };
     let Some(algorithm) = algorithm else {
         let message = "none of `password_hashers` can be written";
-        return Err(Unavailable::new(message));
+        return Err(Unavailable::new(message).into());
     };
     let cost = (algorithm == pbkdf2).then(|| iterations(version));
     let mut failed = None;
@@ -68,12 +69,12 @@ pub(super) fn encode(
     });
     if let Some(error) = failed {
         let message = format!("the system gives no random numbers: {error}");
-        return Err(Unavailable::new(message));
+        return Err(Unavailable::new(message).into());
     }
     match encoded {
-        Ok(encoded) => Ok(Ok(encoded)),
-        Err(MakeError::Password) => Ok(Err(Reason::Malformed)),
-        Err(error) => Err(Unavailable::new(format!("hashing a password: {error}"))),
+        Ok(encoded) => Ok(encoded),
+        Err(MakeError::Password) => Err(Reason::Malformed.into()),
+        Err(error) => Err(Unavailable::new(format!("hashing a password: {error}")).into()),
     }
 }
 
@@ -87,7 +88,7 @@ pub(super) fn set_password(
     changes: &mut Changes<'_>,
     account: &Account,
     encoded: &str,
-) -> Result<Result<(), Reason>, Unavailable> {
+) -> Result<(), Stop> {
     set(user, &user.password, encoded.into(), changes, account)
 }
 
@@ -95,11 +96,11 @@ pub(super) fn deactivate(
     user: &UserTable,
     changes: &mut Changes<'_>,
     account: &Account,
-) -> Result<Result<(), Reason>, Unavailable> {
+) -> Result<(), Stop> {
     match &user.active {
         Some(active) => set(user, active, Value::Integer(0), changes, account),
         // Nothing could be switched off.
-        None => Ok(Err(Reason::NotPermitted)),
+        None => Err(Reason::NotPermitted.into()),
     }
 }
 
@@ -109,7 +110,7 @@ fn set(
     value: Value,
     changes: &mut Changes<'_>,
     account: &Account,
-) -> Result<Result<(), Reason>, Unavailable> {
+) -> Result<(), Stop> {
     let (table, column, id) = (quoted(&user.table), quoted(column), quoted(&user.id));
     let statement = format!("UPDATE {table} SET {column} = :value WHERE {id} = :id");
     let parameters = [(":value", value), (":id", account.id.value.clone())];
@@ -126,7 +127,7 @@ pub(super) fn register(
     name: &str,
     encoded: &str,
     now: SystemTime,
-) -> Result<Result<(), Reason>, Unavailable> {
+) -> Result<(), Stop> {
     let columns = changes.queries().columns(&user.table)?;
     let (mut names, mut places, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for (index, column) in columns.iter().enumerate() {
@@ -213,12 +214,13 @@ fn uuid() -> Result<String, Unavailable> {
 }
 
 /// One row is changed, or something is very wrong, and nothing is.
-fn one(rows: u64) -> Result<Result<(), Reason>, Unavailable> {
+fn one(rows: u64) -> Result<(), Stop> {
     match rows {
-        1 => Ok(Ok(())),
+        1 => Ok(()),
         _ => Err(Unavailable::new(format!(
             "{rows} rows would have been changed in place of one"
-        ))),
+        ))
+        .into()),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Sessions in caches: under which keys, and in what wrapping.
 
 use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
-use hallpass_stores::Unavailable;
 use hallpass_stores::cache::Entry;
 use zeroize::Zeroizing;
 
 use crate::Reason;
 use crate::configuration::JoomlaCache;
+use crate::site::Stop;
 
 /// How a session is found in a cache, and its data in what is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Keys {
 }
 
 /// Data, or why there is none.
-pub(super) type Lookup = Result<Result<Zeroizing<Vec<u8>>, Reason>, Unavailable>;
+pub(super) type Lookup = Result<Zeroizing<Vec<u8>>, Stop>;
 
 impl Keys {
     /// Those of a Joomla of the version `major`. Since 4 it writes by itself (`SessionFactory` of

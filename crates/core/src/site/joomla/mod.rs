@@ -1,6 +1,6 @@
 //! Joomla: `#__users` for accounts, `#__session` and what the session handler keeps for sessions.
 
-mod directory;
+mod accounts;
 mod extensions;
 mod groups;
 mod keys;
@@ -14,7 +14,7 @@ use hallpass_passwords::Rules;
 use hallpass_stores::Deadline;
 use hallpass_stores::sql::{Queries, Value};
 
-use self::directory::Accounts;
+use self::accounts::JoomlaAccounts;
 use self::sessions::Sessions;
 use super::{Site, quoted};
 use crate::configuration::{Access, Joomla};
@@ -22,7 +22,7 @@ use crate::configuration::{Access, Joomla};
 /// The site that `joomla` describes.
 pub(super) fn site(joomla: &Joomla, access: &Access) -> Site {
     Site {
-        directory: Box::new(Accounts::new(joomla, access)),
+        accounts: Box::new(JoomlaAccounts::new(joomla, access)),
         sessions: Box::new(Sessions::new(joomla)),
         rules: if joomla.major.is_some_and(|major| major < 4) {
             Rules::Joomla3

@@ -24,7 +24,9 @@ use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
 use super::{Learned, integer, table};
 use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{self, Login, Required, SAMPLE, Sample, SessionSource, session_rows, until};
+use crate::site::{
+    self, Login, Required, SAMPLE, Sample, SessionSource, Stop, session_rows, until,
+};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest session id (`session_id` of `#__session`).
@@ -106,12 +108,9 @@ impl Sessions {
         queries: &mut Queries<'_>,
         id: &str,
         now: SystemTime,
-    ) -> Result<Result<Metadata, Reason>, Unavailable> {
+    ) -> Result<Metadata, Stop> {
         let columns = "\"client_id\", \"guest\", \"time\", \"userid\", \"data\"";
-        let mut row = match row(&self.prefix, queries, id, columns)? {
-            Ok(row) => row,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let mut row = row(&self.prefix, queries, id, columns)?;
         let (client, guest) = (row.take(1), integer(&row.take(2)));
         let ours = match integer(&client) {
             None => self.shared && client == Value::Null,
@@ -125,29 +124,29 @@ impl Sessions {
             )
         };
         if !queries.tracer().decided("client", ours, told) {
-            return Ok(Err(Reason::OtherApplication));
+            return Err(Reason::OtherApplication.into());
         }
         let time = integer(&row.take(3)).and_then(|time| u64::try_from(time).ok());
         let end = time.and_then(|time| {
             UNIX_EPOCH.checked_add(Duration::from_secs(time).checked_add(self.lifetime)?)
         });
         let Some(end) = end else {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         };
         // Joomla counts whole seconds, and the last of them is the session's.
         let lives = end >= whole_seconds(now);
         if !queries.tracer().decided("expiry", lives, || until(end)) {
-            return Ok(Err(Reason::ExpiredSession));
+            return Err(Reason::ExpiredSession.into());
         }
         let user = integer(&row.take(4)).filter(|user| *user > 0);
         let Some(user) = user.filter(|_| guest == Some(0)) else {
-            return Ok(Err(Reason::AnonymousSession));
+            return Err(Reason::AnonymousSession.into());
         };
-        Ok(Ok(Metadata {
+        Ok(Metadata {
             user,
             end,
             data: as_written(bytes(row.take(5))),
-        }))
+        })
     }
 
     /// The session's data where no row with metadata has it; why there is none, where there is none.
@@ -155,12 +154,12 @@ impl Sessions {
         let deadline = queries.deadline();
         match &mut self.store {
             Store::Row => {
-                let row = row(&self.prefix, queries, id, "\"data\"")?;
-                let data = row.map(|mut row| as_written(bytes(row.take(1))));
-                Ok(data.and_then(|data| match data.is_empty() {
-                    true => Err(Reason::NoSession),
+                let mut row = row(&self.prefix, queries, id, "\"data\"")?;
+                let data = as_written(bytes(row.take(1)));
+                match data.is_empty() {
+                    true => Err(Reason::NoSession.into()),
                     false => Ok(data),
-                }))
+                }
             }
             Store::Cache { cache, keys } => {
                 for keys in keys {
@@ -168,24 +167,25 @@ impl Sessions {
                     let Some(entry) = cache.get(key.as_bytes(), deadline)? else {
                         continue;
                     };
-                    return Ok(keys.data(entry));
+                    return Ok(keys.data(entry)?);
                 }
-                Ok(Err(Reason::NoSession))
+                Err(Reason::NoSession.into())
             }
             Store::Files { files, owners } => {
                 let name = format!("sess_{id}");
                 let Some(file) = files.read(name.as_bytes(), LONGEST_FILE, deadline)? else {
-                    return Ok(Err(Reason::NoSession));
+                    return Err(Reason::NoSession.into());
                 };
                 // Where everybody may put files, anybody could put a session.
                 if !owners.contains(&file.owner) && files.is_open_to_all()? {
-                    return Ok(Err(Reason::InvalidSession));
+                    return Err(Reason::InvalidSession.into());
                 }
-                Ok(Ok(file.bytes))
+                Ok(file.bytes)
             }
             Store::Unreachable(what) => Err(Unavailable::new(format!(
                 "sessions cannot be read: the site keeps them in {what}"
-            ))),
+            ))
+            .into()),
         }
     }
 
@@ -236,27 +236,19 @@ impl Steps {
 }
 
 /// The row of the session `id`, with its id and then `columns`.
-fn row(
-    prefix: &str,
-    queries: &mut Queries<'_>,
-    id: &str,
-    columns: &str,
-) -> Result<Result<Row, Reason>, Unavailable> {
+fn row(prefix: &str, queries: &mut Queries<'_>, id: &str, columns: &str) -> Result<Row, Stop> {
     let statement = format!(
         "SELECT \"session_id\", {columns} FROM {} WHERE \"session_id\" = :id",
         table(prefix, "session")
     );
     let rows = queries.rows_of_data(&statement, &[(":id", id.into())], 16);
-    let rows = match session_rows(rows)? {
-        Ok(rows) => rows,
-        Err(reason) => return Ok(Err(reason)),
-    };
+    let rows = session_rows(rows)?;
     // A collation may take several for the same; PHP's ids have case.
     let row = rows.into_iter().find_map(|mut row| {
         let stored = bytes(row.take(0));
         (stored == id.as_bytes()).then_some(row)
     });
-    Ok(row.ok_or(Reason::NoSession))
+    Ok(row.ok_or(Reason::NoSession)?)
 }
 
 fn bytes(value: Value) -> Vec<u8> {
@@ -274,29 +266,20 @@ impl SessionSource for Sessions {
         token: &[u8],
         _client: &Client,
         now: SystemTime,
-    ) -> Result<Result<Login, Reason>, Unavailable> {
+    ) -> Result<Login, Stop> {
         let Some(id) = session_id(token) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         let metadata = if self.metadata {
-            match self.metadata(queries, id, now)? {
-                Ok(metadata) => Some(metadata),
-                Err(reason) => return Ok(Err(reason)),
-            }
+            Some(self.metadata(queries, id, now)?)
         } else {
             None
         };
         let (data, decoded) = match (&self.store, &metadata) {
             (Store::Row, Some(metadata)) if metadata.data.is_empty() => (None, ROW),
             (Store::Row, Some(metadata)) => (Some(metadata.data.clone()), ROW_WITH_DATA),
-            (Store::Row, None) => match self.stored(queries, id)? {
-                Ok(data) => (Some(data), ROW_WITH_DATA),
-                Err(reason) => return Ok(Err(reason)),
-            },
-            _ => match self.stored(queries, id)? {
-                Ok(data) => (Some(data), STORE),
-                Err(reason) => return Ok(Err(reason)),
-            },
+            (Store::Row, None) => (Some(self.stored(queries, id)?), ROW_WITH_DATA),
+            _ => (Some(self.stored(queries, id)?), STORE),
         };
         let data = match data.map(|data| format::read(&data, None)).transpose() {
             Ok(data) => data,
@@ -304,7 +287,7 @@ impl SessionSource for Sessions {
                 queries
                     .tracer()
                     .decided("payload", false, || invalid.to_string());
-                return Ok(Err(Reason::InvalidSession));
+                return Err(Reason::InvalidSession.into());
             }
         };
         if let Some(data) = &data {
@@ -319,28 +302,28 @@ impl SessionSource for Sessions {
         let (user, end) = match (&metadata, &data) {
             (Some(metadata), None) => (metadata.user, metadata.end),
             (Some(metadata), Some(data)) => match data.user_id {
-                None => return Ok(Err(Reason::AnonymousSession)),
+                None => return Err(Reason::AnonymousSession.into()),
                 // Two who say different things are believed neither.
-                Some(user) if user != metadata.user => return Ok(Err(Reason::InvalidSession)),
+                Some(user) if user != metadata.user => return Err(Reason::InvalidSession.into()),
                 Some(user) => (user, metadata.end),
             },
             (None, Some(data)) => {
                 let Some(user) = data.user_id else {
-                    return Ok(Err(Reason::AnonymousSession));
+                    return Err(Reason::AnonymousSession.into());
                 };
                 let last = data.last_request.and_then(|last| u64::try_from(last).ok());
                 let end = last.and_then(|last| {
                     UNIX_EPOCH.checked_add(Duration::from_secs(last).checked_add(self.lifetime)?)
                 });
                 match end {
-                    None => return Ok(Err(Reason::InvalidSession)),
+                    None => return Err(Reason::InvalidSession.into()),
                     Some(end) if end < whole_seconds(now) => {
-                        return Ok(Err(Reason::ExpiredSession));
+                        return Err(Reason::ExpiredSession.into());
                     }
                     Some(end) => (user, end),
                 }
             }
-            (None, None) => return Ok(Err(Reason::NoSession)),
+            (None, None) => return Err(Reason::NoSession.into()),
         };
         let passed = data.is_some_and(|data| data.mfa_checked && !data.mfa_mandatory);
         let step = if passed {
@@ -361,14 +344,14 @@ impl SessionSource for Sessions {
             };
             let tracer = queries.tracer();
             tracer.decided("second-factor", false, || told.to_owned());
-            return Ok(Err(reason));
+            return Err(reason.into());
         }
-        Ok(Ok(Login {
+        Ok(Login {
             key: user.to_string(),
             auth_hash: None,
             expires: Some(end),
             decoded,
-        }))
+        })
     }
 
     fn tables(&self) -> Vec<String> {

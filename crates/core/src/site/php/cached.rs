@@ -40,26 +40,26 @@ impl CachedSessions {
     pub(super) fn find(&mut self, id: &str, deadline: Deadline) -> Lookup<Found> {
         let key = Zeroizing::new(format!("{}{id}", self.prefix));
         let Some(entry) = self.cache.get(key.as_bytes(), deadline)? else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         // What a page that runs has made, to be the only one with that id.
         if entry.bytes.is_empty() {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         }
         let (bytes, store) = match self.client {
             None => (entry.bytes, "Redis"),
             Some(client) => {
                 let flags = entry.flags.unwrap_or_default();
                 let Ok(bytes) = unwrap_memcached(&entry.bytes, flags, client) else {
-                    return Ok(Err(Reason::InvalidSession));
+                    return Err(Reason::InvalidSession.into());
                 };
                 (Zeroizing::new(bytes.into_owned()), "memcached")
             }
         };
-        Ok(Ok(Found {
+        Ok(Found {
             bytes,
             expires: None,
             store,
-        }))
+        })
     }
 }

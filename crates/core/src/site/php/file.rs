@@ -71,12 +71,12 @@ impl SessionFiles {
     ) -> Lookup<Found> {
         // `ps_files_path_create` makes no path for an id that is too short.
         if id.len() <= self.depth {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         }
         let mut attempts = 0;
         let file = loop {
             let Some(file) = self.read(id, deadline)? else {
-                return Ok(Err(Reason::NoSession));
+                return Err(Reason::NoSession.into());
             };
             attempts += 1;
             let again = file.locked && attempts < ATTEMPTS && deadline.remaining() > PAUSE;
@@ -86,17 +86,17 @@ impl SessionFiles {
             thread::sleep(PAUSE);
         };
         if !self.belongs_to_php(&file)? {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         }
         let expires = file.modified.checked_add(self.lifetime);
         if expires.is_some_and(|expires| expires < now) {
-            return Ok(Err(Reason::ExpiredSession));
+            return Err(Reason::ExpiredSession.into());
         }
-        Ok(Ok(Found {
+        Ok(Found {
             bytes: file.bytes,
             expires,
             store: "the session file",
-        }))
+        })
     }
 
     fn read(&self, id: &str, deadline: Deadline) -> Result<Option<File>, Unavailable> {

@@ -10,13 +10,13 @@ use hallpass_passwords::Rules;
 
 use self::sessions::Sessions;
 use super::Site;
-use super::custom::Accounts;
+use super::custom::CustomAccounts;
 use crate::configuration::{Access, Custom, Php};
 
 /// The site that `php` describes, with the accounts of `custom`.
 pub(super) fn site(php: &Php, custom: &Custom, access: &Access) -> Site {
     Site {
-        directory: Box::new(Accounts::new(custom, access)),
+        accounts: Box::new(CustomAccounts::new(custom, access)),
         sessions: Box::new(Sessions::new(php)),
         rules: Rules::Django,
         algorithms: None,

@@ -12,7 +12,7 @@ use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{self, Login, Required, Sample, SessionSource, until};
+use crate::site::{self, Login, Required, Sample, SessionSource, Stop, until};
 use crate::{Account, Client, Decoding, Reason};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
@@ -44,7 +44,7 @@ pub(super) struct Found {
 }
 
 /// What came of looking for a session: why there is none, where there is none.
-pub(super) type Lookup<T> = Result<Result<T, Reason>, Unavailable>;
+pub(super) type Lookup<T> = Result<T, Stop>;
 
 impl Sessions {
     pub(super) fn new(php: &Php) -> Self {
@@ -87,20 +87,21 @@ impl SessionSource for Sessions {
         token: &[u8],
         _client: &Client,
         now: SystemTime,
-    ) -> Result<Result<Login, Reason>, Unavailable> {
+    ) -> Result<Login, Stop> {
         let Some(id) = id(token) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         let reader = &self.reader;
         let found = match &mut self.store {
-            Store::Cache(cache) => cache.find(&id, queries.deadline())?,
+            Store::Cache(cache) => cache.find(&id, queries.deadline()),
             // What a page is about to write is read once more.
             Store::Files(files) => {
                 let whole = |bytes: &[u8]| reader.login(bytes).is_ok();
-                files.find(&id, whole, queries.deadline(), now)?
+                files.find(&id, whole, queries.deadline(), now)
             }
-            Store::Table(table) => table.find(queries, &id, now)?,
+            Store::Table(table) => table.find(queries, &id, now),
         };
+        let found = Stop::settle(found)?;
         let tracer = queries.tracer();
         tracer.read("store", || match &found {
             Ok(found) => format!(
@@ -110,10 +111,7 @@ impl SessionSource for Sessions {
             ),
             Err(reason) => format!("no session to be read: {}", reason.word()),
         });
-        let found = match found {
-            Ok(found) => found,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let found = found?;
         if let Some(end) = found.expires {
             tracer.decided("expiry", true, || until(end));
         }
@@ -132,12 +130,12 @@ impl SessionSource for Sessions {
         );
         // PHP takes an empty one for a session without variables.
         let key = match login {
-            Err(_) => return Ok(Err(Reason::InvalidSession)),
-            Ok(Whose::Nobody) => return Ok(Err(Reason::AnonymousSession)),
-            Ok(Whose::Unclear) => return Ok(Err(Reason::InvalidSession)),
+            Err(_) => return Err(Reason::InvalidSession.into()),
+            Ok(Whose::Nobody) => return Err(Reason::AnonymousSession.into()),
+            Ok(Whose::Unclear) => return Err(Reason::InvalidSession.into()),
             Ok(Whose::Of(key)) => key,
         };
-        Ok(Ok(Login {
+        Ok(Login {
             key,
             auth_hash: None,
             expires: found.expires,
@@ -146,7 +144,7 @@ impl SessionSource for Sessions {
                 container: "",
                 format: reader.handler.map_or("", Handler::name),
             },
-        }))
+        })
     }
 
     fn needs(&self) -> Vec<Required> {

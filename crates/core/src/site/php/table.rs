@@ -70,18 +70,15 @@ impl SessionTable {
         now: SystemTime,
     ) -> Lookup<Found> {
         let mut rows =
-            match session_rows(queries.rows_of_data(&self.statement, &[(":id", id.into())], 2))? {
-                Ok(rows) => rows,
-                Err(reason) => return Ok(Err(reason)),
-            };
+            session_rows(queries.rows_of_data(&self.statement, &[(":id", id.into())], 2))?;
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         let bytes = match row.take(0) {
             Value::Bytes(bytes) => bytes,
             Value::Text(text) => text.into_bytes(),
             Value::Null => Vec::new(),
-            _ => return Ok(Err(Reason::InvalidSession)),
+            _ => return Err(Reason::InvalidSession.into()),
         };
         let bytes = Zeroizing::new(bytes);
         let lifetime = match row.take(1) {
@@ -89,11 +86,11 @@ impl SessionTable {
             value => integer(&value),
         };
         let (Some(lifetime), Some(time)) = (lifetime, integer(&row.take(2))) else {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         };
         // The row that holds a new session's place.
         if bytes.is_empty() {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         }
         let end = if lifetime <= LONGEST_LIFETIME {
             lifetime.saturating_add(time)
@@ -103,13 +100,13 @@ impl SessionTable {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let end = u64::try_from(end).unwrap_or_default();
         if end < now {
-            return Ok(Err(Reason::ExpiredSession));
+            return Err(Reason::ExpiredSession.into());
         }
-        Ok(Ok(Found {
+        Ok(Found {
             bytes,
             expires: UNIX_EPOCH.checked_add(Duration::from_secs(end)),
             store: "the database's row",
-        }))
+        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! phpBB 3.0 to 3.3: its users, groups and bans, and the sessions of its own pages.
 
+mod accounts;
 mod bans;
 mod checks;
 mod cookies;
-mod directory;
 mod escape;
 mod sessions;
 mod settings;
@@ -12,7 +12,7 @@ mod username;
 use hallpass_passwords::Rules;
 use hallpass_stores::sql::Value;
 
-use self::directory::Accounts;
+use self::accounts::PhpbbAccounts;
 use self::sessions::Sessions;
 use super::{Site, quoted};
 use crate::configuration::{Access, Phpbb};
@@ -20,7 +20,7 @@ use crate::configuration::{Access, Phpbb};
 /// The board that `phpbb` describes.
 pub(super) fn site(phpbb: &Phpbb, access: &Access) -> Site {
     Site {
-        directory: Box::new(Accounts::new(phpbb, access)),
+        accounts: Box::new(PhpbbAccounts::new(phpbb, access)),
         sessions: Box::new(Sessions::new(phpbb)),
         rules: Rules::Phpbb,
         algorithms: None,

@@ -13,7 +13,7 @@ use super::cookies::{self, Persistent, Token};
 use super::settings::Settings;
 use super::{integer, table};
 use crate::configuration::Phpbb;
-use crate::site::{Login, Required, SessionSource, session_rows, until};
+use crate::site::{Login, Required, SessionSource, Stop, session_rows, until};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The account of everybody who is not logged in.
@@ -51,19 +51,16 @@ impl Sessions {
         id: &str,
         client: &Client,
         now: u64,
-    ) -> Result<Result<Login, Reason>, Unavailable> {
+    ) -> Result<Login, Stop> {
         let statement = format!(
             "SELECT \"session_id\", \"session_user_id\", \"session_time\", \"session_ip\", \
              \"session_browser\", \"session_forwarded_for\", \"session_autologin\" FROM {} WHERE \
              \"session_id\" = :id",
             table(&self.phpbb.prefix, "sessions")
         );
-        let rows = match session_rows(queries.rows(&statement, &[(":id", id.into())], 2))? {
-            Ok(rows) => rows,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let rows = session_rows(queries.rows(&statement, &[(":id", id.into())], 2))?;
         let Some(stored) = rows.into_iter().find_map(|row| stored(row, id)) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         let bound = stored.made.admits(settings, client);
         let told = || {
@@ -71,11 +68,11 @@ impl Sessions {
             format!("address, browser and X-Forwarded-For are {as_made} the session was made with")
         };
         if !queries.tracer().decided("client", bound, told) {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         }
         let end = match (stored.autologin, settings.max_autologin_time) {
             (false, _) => Some(stored.time.saturating_add(settings.session_length + GRACE)),
-            (true, _) if !settings.allow_autologin => return Ok(Err(Reason::ExpiredSession)),
+            (true, _) if !settings.allow_autologin => return Err(Reason::ExpiredSession.into()),
             (true, 0) => None,
             // The sign of the minute is phpBB's.
             (true, days) => {
@@ -89,12 +86,12 @@ impl Sessions {
                 .map_or("it has no end".to_owned(), until)
         };
         if !queries.tracer().decided("expiry", lives, told) {
-            return Ok(Err(Reason::ExpiredSession));
+            return Err(Reason::ExpiredSession.into());
         }
         if stored.user <= ANONYMOUS {
-            return Ok(Err(Reason::AnonymousSession));
+            return Err(Reason::AnonymousSession.into());
         }
-        Ok(Ok(Login {
+        Ok(Login {
             key: stored.user.to_string(),
             auth_hash: None,
             expires: end.and_then(moment),
@@ -103,7 +100,7 @@ impl Sessions {
                 container: "",
                 format: "",
             },
-        }))
+        })
     }
 
     /// Whose persistent login it is; `None` for nobody's.
@@ -198,19 +195,20 @@ impl SessionSource for Sessions {
         token: &[u8],
         client: &Client,
         now: SystemTime,
-    ) -> Result<Result<Login, Reason>, Unavailable> {
+    ) -> Result<Login, Stop> {
         let Some(token) = Token::parse(token) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let settings = Settings::read(&self.phpbb, queries)?;
-        let found = self.session(queries, &settings, token.session_id, client, now)?;
+        let found = self.session(queries, &settings, token.session_id, client, now);
+        let found = Stop::settle(found)?;
         match (found, &token.persistent) {
             (Err(reason), Some(login)) if reason != Reason::AnonymousSession => {
                 let login = self.persistent(queries, &settings, login, now)?;
-                Ok(login.ok_or(reason))
+                Ok(login.ok_or(reason)?)
             }
-            (found, _) => Ok(found),
+            (found, _) => Ok(found?),
         }
     }
 

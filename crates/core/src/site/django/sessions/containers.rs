@@ -9,10 +9,9 @@ use hallpass_stores::Tracer;
 
 use super::Found;
 use crate::configuration::{Django, SessionEngine};
-use crate::site::django::remembered::Remembered;
 use crate::{Decoding, Reason, Secret};
 
-/// Opens containers, and remembers what was in them.
+/// Opens containers.
 #[derive(Debug)]
 pub(super) struct Containers {
     secret_keys: Vec<Secret>,
@@ -23,7 +22,6 @@ pub(super) struct Containers {
     /// Made of the secret keys when the first session is read: a program that is started for one
     /// password has no use for it.
     keyring: OnceCell<Keyring>,
-    opened: Remembered<Opened>,
 }
 
 /// What was in a container.
@@ -65,7 +63,6 @@ impl Containers {
             in_cookies: matches!(django.sessions.engine, SessionEngine::SignedCookies { .. }),
             trust_store: django.sessions.trust_store,
             keyring: OnceCell::new(),
-            opened: Remembered::default(),
         }
     }
 
@@ -75,10 +72,8 @@ impl Containers {
     }
 
     /// Opens one, and tells `tracer` how.
-    pub(super) fn open(&mut self, container: &[u8], tracer: &Tracer) -> Result<Opened, Reason> {
-        let mut remembered = std::mem::take(&mut self.opened);
-        let opened = remembered.or_make(&[container], || self.open_anew(container));
-        self.opened = remembered;
+    pub(super) fn open(&self, container: &[u8], tracer: &Tracer) -> Result<Opened, Reason> {
+        let opened = self.read(container);
         match &opened {
             Err(Invalid::Signature) => {
                 tracer.decided("signature", false, || {
@@ -103,7 +98,7 @@ impl Containers {
         opened.map_err(|_| Reason::InvalidSession)
     }
 
-    fn open_anew(&self, container: &[u8]) -> Result<Opened, Invalid> {
+    fn read(&self, container: &[u8]) -> Result<Opened, Invalid> {
         let mut seal = if self.trusted() {
             open_trusted(self.version, container)?
         } else {

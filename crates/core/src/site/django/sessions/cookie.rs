@@ -12,7 +12,7 @@ use crate::Reason;
 pub(super) fn find(
     cookie: &str,
     age: u64,
-    containers: &mut Containers,
+    containers: &Containers,
     now: SystemTime,
     tracer: &Tracer,
 ) -> Result<Found, Reason> {

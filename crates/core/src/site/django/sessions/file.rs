@@ -46,7 +46,7 @@ impl SessionFiles {
         &self,
         queries: &Queries<'_>,
         key: &str,
-        containers: &mut Containers,
+        containers: &Containers,
         clock: &Clock,
         now: SystemTime,
     ) -> Lookup {
@@ -55,7 +55,7 @@ impl SessionFiles {
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         }
         let name = format!("{}{key}", self.prefix);
         let tracer = queries.tracer();
@@ -71,25 +71,22 @@ impl SessionFiles {
             format!("the session's file {found}")
         });
         let Some(file) = read else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         if file.bytes.is_empty() {
             // Django's placeholder for a session that it is about to write.
-            return Ok(Err(Reason::AnonymousSession));
+            return Err(Reason::AnonymousSession.into());
         }
-        let opened = match containers.open(&file.bytes, tracer) {
-            Ok(opened) => opened,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let opened = containers.open(&file.bytes, tracer)?;
         let end = match opened.login.as_ref().map(|login| &login.expiry) {
-            Some(Expiry::Seconds(..=-1)) => return Ok(Err(Reason::ExpiredSession)),
+            Some(Expiry::Seconds(..=-1)) => return Err(Reason::ExpiredSession.into()),
             // Seconds from whenever it is looked at: such a session has no end.
             Some(Expiry::Seconds(1..)) => None,
             Some(Expiry::At(moment)) => match clock.at(moment) {
                 Some(end) => Some(end),
-                None => return Ok(Err(Reason::InvalidSession)),
+                None => return Err(Reason::InvalidSession.into()),
             },
-            Some(Expiry::Unreadable) => return Ok(Err(Reason::InvalidSession)),
+            Some(Expiry::Unreadable) => return Err(Reason::InvalidSession.into()),
             Some(Expiry::Seconds(_) | Expiry::Default) | None => file
                 .modified
                 .checked_add(Duration::from_secs(self.cookie_age)),
@@ -102,8 +99,8 @@ impl SessionFiles {
         let lives = !end.is_some_and(ended);
         let told = || end.map_or("it has no end".to_owned(), until);
         if !tracer.decided("expiry", lives, told) {
-            return Ok(Err(Reason::ExpiredSession));
+            return Err(Reason::ExpiredSession.into());
         }
-        Ok(opened.found("the session file", end))
+        Ok(opened.found("the session file", end)?)
     }
 }

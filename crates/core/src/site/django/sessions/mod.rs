@@ -24,7 +24,7 @@ use self::tables::Tables;
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
 use crate::configuration::{Django, SessionEngine};
-use crate::site::{self, Login, Required, Sample, SessionSource};
+use crate::site::{self, Login, Required, Sample, SessionSource, Stop};
 use crate::{Account, Client, Decoding, Reason, Secret};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -67,7 +67,7 @@ struct Found {
 }
 
 /// What came of looking for a session: why there is none, where there is none.
-type Lookup = Result<Result<Found, Reason>, Unavailable>;
+type Lookup = Result<Found, Stop>;
 
 impl Sessions {
     pub(super) fn new(django: &Django) -> Self {
@@ -112,24 +112,24 @@ impl Sessions {
     }
 
     fn find(&mut self, queries: &mut Queries<'_>, key: &str, now: SystemTime) -> Lookup {
-        let (containers, clock) = (&mut self.containers, &self.clock);
+        let (containers, clock) = (&self.containers, &self.clock);
         match &mut self.engine {
             Engine::Database(table) => table.find(queries, key, containers, clock, now),
             // Django raises when it puts the row that it found, by whatever collation, into a cache
             // that takes no such key.
-            Engine::CachedDatabase(cache, _) if cache.refuses(key) => Ok(Err(Reason::NoSession)),
+            Engine::CachedDatabase(cache, _) if cache.refuses(key) => Err(Reason::NoSession.into()),
             // The cache's copy wins, whatever the row says (`SessionStore.load` in
             // contrib/sessions/backends/cached_db.py, 4.2 and 5.2).
             Engine::CachedDatabase(cache, table) => match cache.find(queries, key, clock, now)? {
                 None => table.find(queries, key, containers, clock, now),
-                Some(found) => Ok(found),
+                Some(found) => Ok(found?),
             },
             Engine::Cache(cache) => {
                 let found = cache.find(queries, key, clock, now)?;
-                Ok(found.unwrap_or(Err(Reason::NoSession)))
+                Ok(found.unwrap_or(Err(Reason::NoSession))?)
             }
             Engine::Cookies { age } => {
-                Ok(cookie::find(key, *age, containers, now, queries.tracer()))
+                Ok(cookie::find(key, *age, containers, now, queries.tracer())?)
             }
             Engine::Files(files) => files.find(queries, key, containers, clock, now),
             Engine::Profile(profile) => profile.find(queries, key, clock, now),
@@ -144,25 +144,23 @@ impl SessionSource for Sessions {
         token: &[u8],
         _client: &Client,
         now: SystemTime,
-    ) -> Result<Result<Login, Reason>, Unavailable> {
+    ) -> Result<Login, Stop> {
         let vouched = matches!(self.engine, Engine::Profile(_));
         if self.secret_keys.is_empty() && !self.containers.trusted() && !vouched {
             return Err(Unavailable::new(
                 "sessions cannot be read: [django] secret_key is not configured",
-            ));
+            )
+            .into());
         }
         let Some(key) = session_key(token) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
-        let found = match self.find(queries, key, now)? {
-            Ok(found) => found,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let found = self.find(queries, key, now)?;
         let listed = |listed: &Vec<String>| listed.contains(&found.login.backend);
         let known = vouched || self.backends.as_ref().is_none_or(listed);
         let told = || format!("the session was made by {:?}", found.login.backend);
         if !queries.tracer().decided("backend", known, told) {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         }
         let key = match found.login.user {
             PrimaryKey::Integer(key) => key.to_string(),
@@ -174,15 +172,15 @@ impl SessionSource for Sessions {
             if !queries.tracer().decided("second-factor", !pending, || {
                 "the account has one, and the session has not shown it".to_owned()
             }) {
-                return Ok(Err(Reason::SecondFactor));
+                return Err(Reason::SecondFactor.into());
             }
         }
-        Ok(Ok(Login {
+        Ok(Login {
             key,
             auth_hash: found.login.hash,
             expires: found.expires,
             decoded: found.decoded,
-        }))
+        })
     }
 
     fn look_up(&self, token: &[u8]) -> Option<(LookUp, Value)> {

@@ -44,31 +44,27 @@ impl Profile {
         clock: &Clock,
         now: SystemTime,
     ) -> Lookup {
-        let mut rows =
-            match session_rows(queries.rows(&self.statement, &[(":key", key.into())], 2))? {
-                Ok(rows) => rows,
-                Err(reason) => return Ok(Err(reason)),
-            };
+        let mut rows = session_rows(queries.rows(&self.statement, &[(":key", key.into())], 2))?;
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         let user = match row.take(0) {
             Value::Integer(key) => PrimaryKey::Integer(key),
             Value::Text(key) => PrimaryKey::Text(key),
-            Value::Null => return Ok(Err(Reason::AnonymousSession)),
-            _ => return Ok(Err(Reason::InvalidSession)),
+            Value::Null => return Err(Reason::AnonymousSession.into()),
+            _ => return Err(Reason::InvalidSession.into()),
         };
         let Some(expires) = clock.read(&row.take(1)) else {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         };
         let lives = !clock.ended(&expires, now);
         if !queries
             .tracer()
             .decided("expiry", lives, || until(expires.time))
         {
-            return Ok(Err(Reason::ExpiredSession));
+            return Err(Reason::ExpiredSession.into());
         }
-        Ok(Ok(Found {
+        Ok(Found {
             login: Login {
                 user,
                 backend: String::new(),
@@ -82,6 +78,6 @@ impl Profile {
                 container: "",
                 format: "",
             },
-        }))
+        })
     }
 }

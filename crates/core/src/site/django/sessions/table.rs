@@ -38,31 +38,28 @@ impl SessionTable {
         &self,
         queries: &mut Queries<'_>,
         key: &str,
-        containers: &mut Containers,
+        containers: &Containers,
         clock: &Clock,
         now: SystemTime,
     ) -> Lookup {
-        let mut rows = match session_rows(queries.look_up(&self.by_key, key.into()))? {
-            Ok(rows) => rows,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let mut rows = session_rows(queries.look_up(&self.by_key, key.into()))?;
         let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
-            return Ok(Err(Reason::NoSession));
+            return Err(Reason::NoSession.into());
         };
         let Value::Text(container) = row.take(0) else {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         };
         let Some(expires) = clock.read(&row.take(1)) else {
-            return Ok(Err(Reason::InvalidSession));
+            return Err(Reason::InvalidSession.into());
         };
         let lives = !clock.ended(&expires, now);
         if !queries
             .tracer()
             .decided("expiry", lives, || until(expires.time))
         {
-            return Ok(Err(Reason::ExpiredSession));
+            return Err(Reason::ExpiredSession.into());
         }
-        let opened = containers.open(container.as_bytes(), queries.tracer());
-        Ok(opened.and_then(|opened| opened.found("the database's row", Some(expires.time))))
+        let opened = containers.open(container.as_bytes(), queries.tracer())?;
+        Ok(opened.found("the database's row", Some(expires.time))?)
     }
 }

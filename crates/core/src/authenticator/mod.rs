@@ -5,11 +5,9 @@ mod admission;
 mod change;
 mod check;
 mod denial_cost;
-mod grants;
 mod inline;
-mod owners;
+mod memo;
 mod password;
-mod proved;
 mod session;
 mod trace;
 
@@ -17,20 +15,19 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use hallpass_passwords::Rules;
-use hallpass_stores::sql::{self, Database};
+use hallpass_stores::sql::{self, Database, Queries};
 use hallpass_stores::{Deadline, Tracer, Unavailable};
 
 use self::admission::{Found, admit};
 pub use self::check::{Decision, HashJob, Pending, Progress, Step};
 pub(crate) use self::denial_cost::DenialCost;
 pub use self::inline::InlineAuthenticator;
-use self::owners::Owners;
-use self::proved::Known;
+use self::memo::SessionMemo;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::scans::Scan;
-use crate::site::Site;
-use crate::{Credential, Identity, Reason, Request, Shared, Tickets, Verdict};
+use crate::site::{Accounts, Site, Stop, ask};
+use crate::{Account, Credential, Identity, Reason, Request, Secret, Shared, Tickets, Verdict};
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
 /// e-mail address 254.
@@ -52,8 +49,7 @@ pub struct Authenticator {
     longest_password: usize,
     tickets: Option<Tickets>,
     denial_cost: Arc<DenialCost>,
-    owners: Owners,
-    known: Known,
+    memo: SessionMemo,
     shared: Option<Arc<Shared>>,
     tracer: Tracer,
 }
@@ -87,8 +83,7 @@ impl Authenticator {
             longest_password: configuration.limits.max_password,
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
             denial_cost: Arc::default(),
-            owners: Owners::default(),
-            known: Known::default(),
+            memo: SessionMemo::default(),
             shared: None,
             tracer: Tracer::default(),
         }
@@ -118,45 +113,83 @@ impl Authenticator {
     /// The verdict on `request`, at the time `now`. Stores give up at `deadline`; a hash that has
     /// been started is finished.
     pub fn answer(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Verdict {
-        let verdict = self.verdict(request, now, deadline);
+        let verdict = Verdict::from(self.decide(request, now, deadline));
         let granted = matches!(verdict, Verdict::Granted(_));
         self.tracer
             .decided("verdict", granted, || trace::verdict(&verdict));
         verdict
     }
 
-    fn verdict(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Verdict {
-        let verdict = match &request.credential {
-            Credential::Password(password) => {
-                let verdict = self.password(password, request, now, deadline);
-                return verdict.unwrap_or_else(Verdict::from);
-            }
+    /// The way to a verdict: decode what the client shows, find the account that it proves (for a
+    /// password: throttle, find, verify), and [`admit`] that account.
+    fn decide(
+        &mut self,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Identity, Stop> {
+        match &request.credential {
+            Credential::Password(password) => self.password(password, request, now, deadline),
             Credential::Session(token) => self.session(token, request, now, deadline),
-            Credential::Cookies(header) => self.cookies(header, request, now, deadline),
-            Credential::Ticket(ticket) => {
-                let opened = match &self.tickets {
-                    Some(tickets) => tickets.open(ticket.expose(), now),
-                    None => Err(Reason::InvalidSession),
-                };
-                self.tracer
-                    .decided("ticket", opened.is_ok(), || match &opened {
-                        Ok(_) => "it is one of ours, and young enough".to_owned(),
-                        Err(reason) => trace::reason(*reason).to_owned(),
-                    });
-                match opened {
-                    Ok(token) => match cookie::header_in(&token) {
-                        Some(header) => self.cookies(&header, request, now, deadline),
-                        None => self.session(&token, request, now, deadline),
-                    },
-                    Err(reason) => Ok(Err(reason)),
-                }
+            Credential::Cookies(header) => {
+                let token = self.session_in(header, deadline)?;
+                self.session(&token, request, now, deadline)
             }
-            Credential::Token(token) => self.token(token, request, now, deadline),
-            Credential::Vouched => self.vouched(request, now, deadline),
-        };
-        verdict.map_or_else(Verdict::from, |answer| match answer {
-            Ok(identity) => Verdict::Granted(Box::new(identity)),
-            Err(reason) => Verdict::Denied(reason),
+            Credential::Ticket(ticket) => {
+                let token = self.session_behind(ticket, now, deadline)?;
+                self.session(&token, request, now, deadline)
+            }
+            Credential::Token(token) => {
+                let token = std::str::from_utf8(token.expose()).unwrap_or_default();
+                if malformed_name(token) {
+                    return Err(Reason::NoSession.into());
+                }
+                let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
+                    accounts.by_token(queries, token)
+                };
+                self.find(find, None, Reason::NoSession, request, now, deadline)
+            }
+            Credential::Vouched => {
+                let name = self.name_of(request).filter(|name| !name.is_empty());
+                let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
+                let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
+                    accounts.by_name(queries, name)
+                };
+                self.find(
+                    find,
+                    Some(name),
+                    Reason::UnknownUser,
+                    request,
+                    now,
+                    deadline,
+                )
+            }
+        }
+    }
+
+    /// Admits the account that `find` gives, looked up by `name` where it was a name that gave it.
+    /// The answer is `missing` where there is no such account.
+    fn find(
+        &mut self,
+        find: impl FnOnce(&mut dyn Accounts, &mut Queries<'_>) -> Result<Option<Account>, Unavailable>,
+        name: Option<&str>,
+        missing: Reason,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Identity, Stop> {
+        let shared = self.shared.clone();
+        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
+        let accounts = &mut *self.site.accounts;
+        ask(&mut self.database, deadline, |queries| {
+            let account = find(accounts, queries)?;
+            trace::account(queries.tracer(), account.as_ref());
+            let account = account.ok_or(missing)?;
+            let found = Found {
+                account: &account,
+                by: name,
+            };
+            admit(accounts, queries, found, &self.access, request, now)
         })
     }
 
@@ -186,52 +219,40 @@ impl Authenticator {
         let Credential::Password(password) = &request.credential else {
             return Progress::Answered(self.answer(request, now, deadline));
         };
-        let progress = self.check(password, request, now, deadline);
-        let progress = progress.and_then(|progress| match progress {
-            Progress::Pending(mut check) => {
-                let stored = check.job.encoded.as_deref();
-                check.job.denial_cost = Some(self.cost_of_denials(stored, deadline)?);
-                Ok(Progress::Pending(check))
-            }
-            answered => Ok(answered),
-        });
-        progress.unwrap_or_else(|unavailable| Progress::Answered(unavailable.into()))
+        match self.check_at_full_cost(password, request, now, deadline) {
+            Ok(progress) => progress,
+            Err(stop) => Progress::Answered(Err(stop).into()),
+        }
+    }
+
+    /// Asks the stores all there is to ask, what a denial costs among it.
+    fn check_at_full_cost(
+        &mut self,
+        password: &Secret,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Progress, Stop> {
+        let mut progress = self.check(password, request, now, deadline)?;
+        if let Progress::Pending(check) = &mut progress {
+            let stored = check.job.encoded.as_deref();
+            check.job.denial_cost = Some(self.cost_of_denials(stored, deadline)?);
+        }
+        Ok(progress)
     }
 
     /// The name that a question is about, where it has one that can be looked up.
     fn name_of<'a>(&self, request: &'a Request) -> Option<&'a str> {
         let name = request.name.as_deref()?;
-        let empty = name.is_empty() && self.site.directory.takes_empty_names();
+        let empty = name.is_empty() && self.site.accounts.takes_empty_names();
         (empty || !malformed_name(name)).then_some(name)
     }
 
-    fn refuses(&self, subject: &'static str, reason: Reason) {
+    /// Traces that `subject` is no good, because of `reason`, which is returned.
+    fn refuses(&self, subject: &'static str, reason: Reason) -> Reason {
         self.tracer
             .decided(subject, false, || trace::reason(reason).to_owned());
-    }
-
-    fn vouched(
-        &mut self,
-        request: &Request,
-        now: SystemTime,
-        deadline: Deadline,
-    ) -> Result<Result<Identity, Reason>, Unavailable> {
-        let Some(name) = self.name_of(request).filter(|name| !name.is_empty()) else {
-            self.refuses("question", Reason::Malformed);
-            return Ok(Err(Reason::Malformed));
-        };
-        let shared = self.shared.clone();
-        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
-        let directory = &mut *self.site.directory;
-        self.database.ask(deadline, |queries| {
-            let account = directory.by_name(queries, name)?;
-            trace::account(queries.tracer(), account.as_ref());
-            let Some(account) = account else {
-                return Ok(Err(Reason::UnknownUser));
-            };
-            let found = Found::by_name(&account, name);
-            admit(directory, queries, found, &self.access, request, now)
-        })
+        reason
     }
 }
 
@@ -245,7 +266,7 @@ fn scan<'a>(
     deadline: Deadline,
 ) -> Result<Option<Scan<'a>>, Unavailable> {
     match (shared, request.name.as_deref()) {
-        (Some(shared), Some(name)) if !malformed_name(name) && site.directory.scans(name) => {
+        (Some(shared), Some(name)) if !malformed_name(name) && site.accounts.scans(name) => {
             shared.scans.begin(deadline).map(Some)
         }
         _ => Ok(None),

@@ -1,4 +1,4 @@
-//! Accounts, groups and permissions, as `ModelBackend` sees them.
+//! DjangoAccounts, groups and permissions, as `ModelBackend` sees them.
 
 use std::iter;
 use std::time::SystemTime;
@@ -13,9 +13,9 @@ use super::datetime::Clock;
 use super::second_factor::{self, SecondFactor};
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::Reason;
-use crate::account::{Account, Id};
 use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
-use crate::site::{self, Directory, Overlooked, Required, Table};
+use crate::site::{self, Accounts, Described, Overlooked, Required, Stop, Table, Writable};
+use crate::site::{Account, Id};
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;
@@ -25,7 +25,7 @@ const MOST_ALIKE: usize = 16;
 
 /// The accounts of a Django site.
 #[derive(Debug)]
-pub(super) struct Accounts {
+pub(super) struct DjangoAccounts {
     user: UserTable,
     access: Access,
     normalize: Normalization,
@@ -40,7 +40,7 @@ pub(super) struct Accounts {
     statements: Option<Statements>,
 }
 
-impl Accounts {
+impl DjangoAccounts {
     pub(super) fn new(django: &Django, access: &Access) -> Self {
         Self {
             user: django.user.clone(),
@@ -69,7 +69,7 @@ impl Accounts {
     }
 }
 
-impl Accounts {
+impl DjangoAccounts {
     /// The accounts that log in by `name`.
     fn named(
         &mut self,
@@ -127,51 +127,9 @@ impl Accounts {
     }
 }
 
-impl Directory for Accounts {
-    fn writable_columns(&self) -> Option<(String, Vec<String>)> {
-        let user = &self.user;
-        let columns = iter::once(user.password.clone()).chain(user.active.clone());
-        Some((user.table.clone(), columns.collect()))
-    }
-
-    fn encode(&self, password: &[u8]) -> Result<Result<String, Reason>, Unavailable> {
-        changes::encode(password, self.version, self.password_hashers.as_deref())
-    }
-
-    fn set_password(
-        &mut self,
-        changes: &mut Changes<'_>,
-        account: &Account,
-        encoded: &str,
-    ) -> Result<Result<(), Reason>, Unavailable> {
-        changes::set_password(&self.user, changes, account, encoded)
-    }
-
-    fn register(
-        &mut self,
-        changes: &mut Changes<'_>,
-        name: &str,
-        encoded: &str,
-        now: SystemTime,
-    ) -> Result<Result<String, Reason>, Unavailable> {
-        let Some(name) = changes::normalized(name) else {
-            return Ok(Err(Reason::Malformed));
-        };
-        if self.is_taken(changes.queries(), &name)? {
-            return Ok(Err(Reason::NotPermitted));
-        }
-        let key = self.statements(changes.queries())?.key;
-        let (user, clock) = (&self.user, &self.clock);
-        let done = changes::register(user, key, clock, changes, &name, encoded, now)?;
-        Ok(done.map(|()| name))
-    }
-
-    fn deactivate(
-        &mut self,
-        changes: &mut Changes<'_>,
-        account: &Account,
-    ) -> Result<Result<(), Reason>, Unavailable> {
-        changes::deactivate(&self.user, changes, account)
+impl Accounts for DjangoAccounts {
+    fn writable(&mut self) -> Option<&mut dyn Writable> {
+        Some(self)
     }
 
     /// `ModelBackend.authenticate` (contrib/auth/backends.py, 5.2) looks an empty name up as any
@@ -206,17 +164,6 @@ impl Directory for Accounts {
                 (ignore_case && !name.is_ascii()) || !self.statements.as_ref().is_some_and(indexed)
             }
         }
-    }
-
-    fn folded(
-        &mut self,
-        queries: &mut Queries<'_>,
-    ) -> Result<Option<(String, Vec<String>)>, Unavailable> {
-        if !self.access.ignore_case {
-            return Ok(None);
-        }
-        let columns = self.statements(queries)?.login_columns();
-        Ok(Some((self.user.table.clone(), columns)))
     }
 
     fn by_key(
@@ -323,6 +270,63 @@ impl Directory for Accounts {
         Ok(rows.into_iter().any(|mut row| {
             row.text(0).as_deref() == Some(application) && row.text(1).as_deref() == Some(codename)
         }))
+    }
+}
+
+impl Writable for DjangoAccounts {
+    fn encode(&self, password: &[u8]) -> Result<String, Stop> {
+        changes::encode(password, self.version, self.password_hashers.as_deref())
+    }
+
+    fn set_password(
+        &mut self,
+        changes: &mut Changes<'_>,
+        account: &Account,
+        encoded: &str,
+    ) -> Result<(), Stop> {
+        changes::set_password(&self.user, changes, account, encoded)
+    }
+
+    fn register(
+        &mut self,
+        changes: &mut Changes<'_>,
+        name: &str,
+        encoded: &str,
+        now: SystemTime,
+    ) -> Result<String, Stop> {
+        let Some(name) = changes::normalized(name) else {
+            return Err(Reason::Malformed.into());
+        };
+        if self.is_taken(changes.queries(), &name)? {
+            return Err(Reason::NotPermitted.into());
+        }
+        let key = self.statements(changes.queries())?.key;
+        let (user, clock) = (&self.user, &self.clock);
+        changes::register(user, key, clock, changes, &name, encoded, now)?;
+        Ok(name)
+    }
+
+    fn deactivate(&mut self, changes: &mut Changes<'_>, account: &Account) -> Result<(), Stop> {
+        changes::deactivate(&self.user, changes, account)
+    }
+}
+
+impl Described for DjangoAccounts {
+    fn writable_columns(&self) -> Option<(String, Vec<String>)> {
+        let user = &self.user;
+        let columns = iter::once(user.password.clone()).chain(user.active.clone());
+        Some((user.table.clone(), columns.collect()))
+    }
+
+    fn folded(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<(String, Vec<String>)>, Unavailable> {
+        if !self.access.ignore_case {
+            return Ok(None);
+        }
+        let columns = self.statements(queries)?.login_columns();
+        Ok(Some((self.user.table.clone(), columns)))
     }
 
     fn page_after(

@@ -10,9 +10,9 @@ use super::escape::escape;
 use super::settings::passwords_elsewhere;
 use super::username::clean;
 use super::{integer, table};
-use crate::account::{Account, HashContext, Id};
 use crate::configuration::{Access, LoginField, Phpbb};
-use crate::site::{self, Directory, Required};
+use crate::site::{self, Accounts, Described, Required};
+use crate::site::{Account, HashContext, Id};
 use crate::{Client, Reason};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
@@ -30,7 +30,7 @@ const MOST_ALIKE: usize = 16;
 
 /// The users of a board.
 #[derive(Debug)]
-pub(super) struct Accounts {
+pub(super) struct PhpbbAccounts {
     phpbb: Phpbb,
     login: Vec<LoginField>,
     select: String,
@@ -42,7 +42,7 @@ struct Found {
     clean: String,
 }
 
-impl Accounts {
+impl PhpbbAccounts {
     pub(super) fn new(phpbb: &Phpbb, access: &Access) -> Self {
         Self {
             phpbb: phpbb.clone(),
@@ -142,7 +142,7 @@ fn converted(encoded: &str) -> bool {
     encoded.starts_with("$CP$")
 }
 
-impl Directory for Accounts {
+impl Accounts for PhpbbAccounts {
     fn candidates(
         &mut self,
         queries: &mut Queries<'_>,
@@ -236,14 +236,6 @@ impl Directory for Accounts {
         Ok(elsewhere.map(|_| Reason::PasswordElsewhere))
     }
 
-    fn passwords_elsewhere(
-        &mut self,
-        queries: &mut Queries<'_>,
-    ) -> Result<Option<String>, Unavailable> {
-        let elsewhere = passwords_elsewhere(&self.phpbb, queries)?;
-        Ok(elsewhere.map(|method| format!("auth_method is {method:?}")))
-    }
-
     /// Groups that came with the board are called by their constant names, as `ADMINISTRATORS`.
     fn groups(
         &mut self,
@@ -272,6 +264,16 @@ impl Directory for Accounts {
         _permission: &str,
     ) -> Result<bool, Unavailable> {
         Ok(false)
+    }
+}
+
+impl Described for PhpbbAccounts {
+    fn passwords_elsewhere(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<String>, Unavailable> {
+        let elsewhere = passwords_elsewhere(&self.phpbb, queries)?;
+        Ok(elsewhere.map(|method| format!("auth_method is {method:?}")))
     }
 
     fn page_after(

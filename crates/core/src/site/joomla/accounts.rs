@@ -1,4 +1,4 @@
-//! Accounts and groups, as Joomla's own login sees them (plugins/authentication/joomla/joomla.php
+//! JoomlaAccounts and groups, as Joomla's own login sees them (plugins/authentication/joomla/joomla.php
 //! and libraries/src/User/User.php of 4.4).
 
 use hallpass_stores::Unavailable;
@@ -8,9 +8,9 @@ use super::second_step::{SecondSteps, Step};
 use super::statements::{SOME_HASHES, Statements};
 use super::{Learned, integer};
 use crate::Reason;
-use crate::account::{Account, Id};
 use crate::configuration::{Access, Joomla, LoginField};
-use crate::site::{self, Directory, Required, Table};
+use crate::site::{self, Accounts, Described, Required, Table};
+use crate::site::{Account, Id};
 
 /// How many accounts a name is compared with, where the database's collation takes several for
 /// the same.
@@ -18,7 +18,7 @@ const MOST_ALIKE: usize = 16;
 
 /// The accounts of a Joomla site.
 #[derive(Debug)]
-pub(super) struct Accounts {
+pub(super) struct JoomlaAccounts {
     prefix: String,
     access: Access,
     allow_require_reset: bool,
@@ -26,7 +26,7 @@ pub(super) struct Accounts {
     statements: Option<Learned<Statements>>,
 }
 
-impl Accounts {
+impl JoomlaAccounts {
     pub(super) fn new(joomla: &Joomla, access: &Access) -> Self {
         Self {
             prefix: joomla.prefix.clone(),
@@ -136,7 +136,7 @@ fn field_of(account: &Account, field: LoginField) -> &str {
     }
 }
 
-impl Directory for Accounts {
+impl Accounts for JoomlaAccounts {
     fn candidates(
         &mut self,
         queries: &mut Queries<'_>,
@@ -154,19 +154,6 @@ impl Directory for Accounts {
             ([LoginField::Username], false) => false,
             _ => (*ignore_case && !name.is_ascii()) || !self.known().is_some_and(indexed),
         }
-    }
-
-    fn folded(
-        &mut self,
-        _queries: &mut Queries<'_>,
-    ) -> Result<Option<(String, Vec<String>)>, Unavailable> {
-        let column = |field: &LoginField| match field {
-            LoginField::Username => "username".to_owned(),
-            LoginField::Email => "email".to_owned(),
-        };
-        let columns = self.access.login.iter().map(column).collect();
-        let table = format!("{}users", self.prefix);
-        Ok(self.access.ignore_case.then_some((table, columns)))
     }
 
     fn by_key(
@@ -252,6 +239,31 @@ impl Directory for Accounts {
         }))
     }
 
+    /// Joomla's permissions are actions on assets, which are not looked into.
+    fn has_permission(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+        _permission: &str,
+    ) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
+}
+
+impl Described for JoomlaAccounts {
+    fn folded(
+        &mut self,
+        _queries: &mut Queries<'_>,
+    ) -> Result<Option<(String, Vec<String>)>, Unavailable> {
+        let column = |field: &LoginField| match field {
+            LoginField::Username => "username".to_owned(),
+            LoginField::Email => "email".to_owned(),
+        };
+        let columns = self.access.login.iter().map(column).collect();
+        let table = format!("{}users", self.prefix);
+        Ok(self.access.ignore_case.then_some((table, columns)))
+    }
+
     fn passwords_elsewhere(
         &mut self,
         queries: &mut Queries<'_>,
@@ -268,16 +280,6 @@ impl Directory for Accounts {
         let on = extensions.read(queries)?.check_passwords();
         let told = "the plug-in \"Authentication - Joomla\" is off, or not for guests";
         Ok((!on).then(|| told.to_owned()))
-    }
-
-    /// Joomla's permissions are actions on assets, which are not looked into.
-    fn has_permission(
-        &mut self,
-        _queries: &mut Queries<'_>,
-        _account: &Account,
-        _permission: &str,
-    ) -> Result<bool, Unavailable> {
-        Ok(false)
     }
 
     fn tables(&self) -> Vec<String> {
