@@ -5,8 +5,8 @@ use hallpass_pbkdf2::Request;
 use crate::Limits;
 use crate::Outcome;
 use crate::Rules;
-use crate::django::Pbkdf2Hash;
-use crate::scheme::Scheme as _;
+use crate::algorithms::Scheme as _;
+use crate::algorithms::pbkdf2::Pbkdf2Hash;
 
 /// A check that is one PBKDF2 derivation and a comparison, taken apart, so that a
 /// [`hallpass_pbkdf2::Engine`] can do the derivations of many at a time.

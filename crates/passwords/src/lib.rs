@@ -19,27 +19,21 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod argon2;
-mod bcrypt;
-mod crypt;
+mod algorithms;
+mod denial;
 mod derivation;
-mod digest;
-mod django;
-mod drupal;
-mod joomla;
 mod limits;
 mod make;
 mod number;
 mod outcome;
-mod php;
-mod phpass;
-mod phpbb;
 mod rules;
-mod scheme;
 mod typed;
-mod wordpress;
-mod work;
 
+pub use denial::Spending;
+pub use denial::describe_cost;
+pub use denial::spend;
+pub use denial::spend_with;
+pub use denial::spending;
 pub use derivation::Derivation;
 pub use hallpass_pbkdf2::Request;
 pub use limits::Limits;
@@ -50,13 +44,14 @@ pub use outcome::Description;
 pub use outcome::Outcome;
 pub use rules::Rules;
 pub use rules::UnknownRules;
-pub use work::Spending;
-pub use work::describe_cost;
-pub use work::spend;
-pub use work::spend_with;
-pub use work::spending;
 
-use scheme::Parsed;
+use algorithms::Parsed;
+use rules::django;
+use rules::drupal;
+use rules::joomla;
+use rules::php;
+use rules::phpbb;
+use rules::wordpress;
 
 /// Longest stored hash that is looked at, in bytes; a longer one is [`Outcome::Unsupported`].
 ///
@@ -97,7 +92,7 @@ pub fn verify_with(
         return Outcome::Unsupported;
     };
     match rules {
-        Rules::Django | Rules::Php => scheme::check(&*scheme, password, limits),
+        Rules::Django | Rules::Php => algorithms::check(&*scheme, password, limits),
         Rules::Drupal => drupal::verify(&*scheme, password, limits),
         Rules::Joomla | Rules::Joomla3 => joomla::verify(&*scheme, password, limits),
         Rules::Phpbb => phpbb::verify(password, encoded, context, limits),

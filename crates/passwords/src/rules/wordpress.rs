@@ -15,16 +15,16 @@ use zeroize::Zeroizing;
 
 use crate::Limits;
 use crate::Outcome;
-use crate::crypt;
-use crate::digest::Hex;
-use crate::digest::Kind;
-use crate::digest::is_hex;
-use crate::php;
-use crate::scheme::Parsed;
-use crate::scheme::Prehashed;
-use crate::scheme::Scheme;
-use crate::scheme::UpTo;
-use crate::scheme::check;
+use crate::algorithms::Parsed;
+use crate::algorithms::Prehashed;
+use crate::algorithms::Scheme;
+use crate::algorithms::UpTo;
+use crate::algorithms::check;
+use crate::algorithms::crypt;
+use crate::algorithms::digest::Hex;
+use crate::algorithms::digest::Kind;
+use crate::algorithms::digest::is_hex;
+use crate::rules::php;
 use crate::typed;
 
 /// WordPress refuses longer passwords, but for MD5.

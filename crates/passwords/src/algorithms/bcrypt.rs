@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
 use crate::number;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
 
 /// bcrypt reads so many bytes of a password, its end included.
 const LENGTH: usize = 72;

@@ -7,17 +7,17 @@ use hallpass_pbkdf2::Request;
 use crate::Description;
 use crate::Limits;
 use crate::Rules;
-use crate::bcrypt;
-use crate::bcrypt::BcryptHash;
-use crate::django;
-use crate::django::Pbkdf2Hash;
-use crate::drupal;
-use crate::joomla;
-use crate::phpbb;
-use crate::scheme::Parsed;
-use crate::scheme::Scheme;
-use crate::scheme::check;
-use crate::wordpress;
+use crate::algorithms::Parsed;
+use crate::algorithms::Scheme;
+use crate::algorithms::bcrypt;
+use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::check;
+use crate::algorithms::pbkdf2;
+use crate::algorithms::pbkdf2::Pbkdf2Hash;
+use crate::rules::drupal;
+use crate::rules::joomla;
+use crate::rules::phpbb;
+use crate::rules::wordpress;
 
 /// The salt of derivations whose key nobody needs.
 const SALT: &[u8] = b"hallpass";
@@ -98,7 +98,7 @@ pub fn spending(
     };
     match iterations {
         0 => Spending::Nothing,
-        _ => Spending::Derivation(django::request(target.kind(), password, SALT, iterations)),
+        _ => Spending::Derivation(pbkdf2::request(target.kind(), password, SALT, iterations)),
     }
 }
 
@@ -117,7 +117,7 @@ fn spend_once(
         && target.kind() == done.kind()
     {
         let iterations = target.iterations().saturating_sub(done.iterations());
-        pbkdf2(target.kind(), password, iterations);
+        derive(target.kind(), password, iterations);
     } else if let Some((target, done)) = bcrypt_of(costliest).zip(bcrypt_of(already)) {
         // One of each cost in between makes up the difference.
         for cost in done.cost()..target.cost() {
@@ -130,7 +130,7 @@ fn spend_once(
             .saturating_sub(done)
             .min(u64::from(limits.max_iterations));
         let iterations = u32::try_from(iterations).unwrap_or(limits.max_iterations);
-        pbkdf2(django::Kind::Sha256, password, iterations);
+        derive(pbkdf2::Kind::Sha256, password, iterations);
     }
 }
 
@@ -174,9 +174,9 @@ fn bcrypt_of(encoded: &str) -> Option<BcryptHash<'_>> {
     BcryptHash::parse(plain, "bcrypt")
 }
 
-fn pbkdf2(kind: django::Kind, password: &[u8], iterations: u32) {
+fn derive(kind: pbkdf2::Kind, password: &[u8], iterations: u32) {
     if iterations > 0 {
-        black_box(django::derive(kind, password, SALT, iterations));
+        black_box(pbkdf2::derive(kind, password, SALT, iterations));
     }
 }
 

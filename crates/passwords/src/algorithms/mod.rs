@@ -1,5 +1,17 @@
 //! What every kind of stored hash can do once its fields have been read.
 
+pub(crate) mod argon2;
+pub(crate) mod bcrypt;
+pub(crate) mod crypt;
+pub(crate) mod crypt64;
+mod des_crypt;
+pub(crate) mod digest;
+mod md5_crypt;
+pub(crate) mod pbkdf2;
+pub(crate) mod phpass;
+pub(crate) mod scrypt;
+mod sha_crypt;
+
 use subtle::ConstantTimeEq as _;
 
 use crate::Description;

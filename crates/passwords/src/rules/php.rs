@@ -1,11 +1,11 @@
 //! PHP's `password_verify` and `crypt`, and the phpass library that plain PHP sites carry along.
 
-use crate::argon2::Argon2Hash;
-use crate::crypt;
-use crate::phpass::Kind;
-use crate::phpass::PhpassHash;
-use crate::scheme::Parsed;
-use crate::scheme::UpTo;
+use crate::algorithms::Parsed;
+use crate::algorithms::UpTo;
+use crate::algorithms::argon2::Argon2Hash;
+use crate::algorithms::crypt;
+use crate::algorithms::phpass::Kind;
+use crate::algorithms::phpass::PhpassHash;
 
 /// phpass refuses longer passwords (`PasswordHash.php` 0.4 and later).
 pub(crate) const PHPASS_LENGTH: usize = 4096;

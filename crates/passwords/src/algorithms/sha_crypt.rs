@@ -6,13 +6,13 @@
 use sha_crypt::Params;
 use zeroize::Zeroizing;
 
-use super::base64;
+use super::crypt64 as base64;
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
 use crate::number;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
 
 /// Rounds where the text names none.
 const DEFAULT_ROUNDS: u32 = 5000;

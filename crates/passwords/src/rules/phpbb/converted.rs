@@ -7,15 +7,15 @@ use crate::Context;
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
-use crate::bcrypt::BcryptHash;
-use crate::digest::Kind;
-use crate::digest::is_hex;
-use crate::phpass;
-use crate::phpass::PhpassHash;
-use crate::scheme::Parsed;
-use crate::scheme::Scheme;
-use crate::scheme::check;
-use crate::scheme::compare;
+use crate::algorithms::Parsed;
+use crate::algorithms::Scheme;
+use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::check;
+use crate::algorithms::compare;
+use crate::algorithms::digest::Kind;
+use crate::algorithms::digest::is_hex;
+use crate::algorithms::phpass;
+use crate::algorithms::phpass::PhpassHash;
 use crate::typed;
 
 /// Checks `typed`, which phpBB 2's driver takes as it was sent, and `escaped`, which all others do.

@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::Description;
 use crate::Outcome;
+use crate::algorithms;
+use crate::algorithms::Scheme;
 use crate::number;
-use crate::scheme;
-use crate::scheme::Scheme;
 
 /// A stored PBKDF2 hash.
 pub(crate) struct Pbkdf2Hash<'a> {
@@ -58,7 +58,7 @@ impl<'a> Pbkdf2Hash<'a> {
     /// Compares the whole stored text with what the derived key makes.
     pub(crate) fn compare(&self, key: &[u8]) -> Outcome {
         let computed = write(self.kind, self.salt, self.iterations, key);
-        scheme::compare(self.encoded.as_bytes(), computed.as_bytes())
+        algorithms::compare(self.encoded.as_bytes(), computed.as_bytes())
     }
 
     pub(crate) fn kind(&self) -> Kind {

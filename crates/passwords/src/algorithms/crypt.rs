@@ -3,17 +3,15 @@
 //! crypt(3) writes its result down whole, and callers compare the texts, so settings that it would
 //! write differently (a salt that is too long, rounds with a leading zero) never match.
 
-pub(crate) mod base64;
-mod des;
-mod md5;
-mod sha;
-
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
-use crate::bcrypt::BcryptHash;
-use crate::scheme::Parsed;
-use crate::scheme::Scheme;
+use crate::algorithms::Parsed;
+use crate::algorithms::Scheme;
+use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::des_crypt;
+use crate::algorithms::md5_crypt;
+use crate::algorithms::sha_crypt;
 
 /// libxcrypt's `CRYPT_MAX_PASSPHRASE_SIZE`: longer passwords fail.
 const LIBXCRYPT_LENGTH: usize = 512;
@@ -59,10 +57,12 @@ pub(crate) fn libxcrypt<'a>(encoded: &'a str, algorithm: &'static str) -> Parsed
 
 fn parse<'a>(encoded: &'a str, names: &Names) -> Parsed<'a> {
     match encoded.as_bytes() {
-        [b'$', b'1', b'$', ..] => Some(Box::new(md5::Md5Crypt::parse(encoded, names.md5)?)),
+        [b'$', b'1', b'$', ..] => Some(Box::new(md5_crypt::Md5Crypt::parse(encoded, names.md5)?)),
         [b'$', b'2', ..] => Some(Box::new(BcryptHash::parse_crypt(encoded, names.bcrypt)?)),
-        [b'$', b'5' | b'6', b'$', ..] => Some(Box::new(sha::ShaCrypt::parse(encoded, names.sha)?)),
-        _ => Some(Box::new(des::DesCrypt::parse(encoded, names.des)?)),
+        [b'$', b'5' | b'6', b'$', ..] => {
+            Some(Box::new(sha_crypt::ShaCrypt::parse(encoded, names.sha)?))
+        }
+        _ => Some(Box::new(des_crypt::DesCrypt::parse(encoded, names.des)?)),
     }
 }
 

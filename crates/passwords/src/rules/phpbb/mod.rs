@@ -8,17 +8,17 @@ mod request;
 use crate::Context;
 use crate::Limits;
 use crate::Outcome;
-use crate::bcrypt::BcryptHash;
-use crate::crypt;
-use crate::digest::Hex;
-use crate::digest::Kind;
-use crate::digest::is_hex;
-use crate::php;
-use crate::phpass;
-use crate::phpass::PhpassHash;
-use crate::scheme::Parsed;
-use crate::scheme::Scheme;
-use crate::scheme::check;
+use crate::algorithms::Parsed;
+use crate::algorithms::Scheme;
+use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::check;
+use crate::algorithms::crypt;
+use crate::algorithms::digest::Hex;
+use crate::algorithms::digest::Kind;
+use crate::algorithms::digest::is_hex;
+use crate::algorithms::phpass;
+use crate::algorithms::phpass::PhpassHash;
+use crate::rules::php;
 use crate::typed;
 
 /// phpBB refuses longer passwords.

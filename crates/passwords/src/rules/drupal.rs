@@ -6,15 +6,15 @@
 
 use crate::Limits;
 use crate::Outcome;
-use crate::digest;
-use crate::php;
-use crate::phpass::Kind;
-use crate::phpass::PhpassHash;
-use crate::scheme::Parsed;
-use crate::scheme::Prehashed;
-use crate::scheme::Scheme;
-use crate::scheme::UpTo;
-use crate::scheme::check;
+use crate::algorithms::Parsed;
+use crate::algorithms::Prehashed;
+use crate::algorithms::Scheme;
+use crate::algorithms::UpTo;
+use crate::algorithms::check;
+use crate::algorithms::digest;
+use crate::algorithms::phpass::Kind;
+use crate::algorithms::phpass::PhpassHash;
+use crate::rules::php;
 use crate::typed;
 
 /// Drupal refuses longer passwords (`PASSWORD_MAX_LENGTH`).

@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
-use crate::crypt::base64;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
-use crate::scheme::rounds_permitted;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
+use crate::algorithms::crypt64 as base64;
+use crate::algorithms::rounds_permitted;
 
 /// What comes before the digest: prefix, rounds and salt.
 const SETTINGS: usize = 12;

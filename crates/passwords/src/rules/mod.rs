@@ -1,5 +1,12 @@
 //! Whose rules apply to a stored hash.
 
+pub(crate) mod django;
+pub(crate) mod drupal;
+pub(crate) mod joomla;
+pub(crate) mod php;
+pub(crate) mod phpbb;
+pub(crate) mod wordpress;
+
 use std::fmt;
 use std::str::FromStr;
 

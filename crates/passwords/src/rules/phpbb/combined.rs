@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
-use crate::bcrypt::BcryptHash;
-use crate::digest;
-use crate::phpass;
-use crate::phpass::PhpassHash;
-use crate::scheme::Parsed;
-use crate::scheme::Scheme;
+use crate::algorithms::Parsed;
+use crate::algorithms::Scheme;
+use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::digest;
+use crate::algorithms::phpass;
+use crate::algorithms::phpass::PhpassHash;
 
 /// Settings of a phpass hash: prefix, rounds and salt.
 const SETTINGS: usize = 12;

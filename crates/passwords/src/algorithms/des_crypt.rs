@@ -6,13 +6,13 @@
 
 use zeroize::Zeroizing;
 
-use super::base64;
+use super::crypt64 as base64;
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
-use crate::scheme::rounds_permitted;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
+use crate::algorithms::rounds_permitted;
 
 /// A stored DES crypt hash.
 pub(crate) struct DesCrypt<'a> {

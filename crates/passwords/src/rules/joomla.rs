@@ -5,14 +5,14 @@
 
 use crate::Limits;
 use crate::Outcome;
-use crate::crypt;
-use crate::digest::Hex;
-use crate::digest::Kind;
-use crate::digest::is_hex;
-use crate::php;
-use crate::scheme::Parsed;
-use crate::scheme::Scheme;
-use crate::scheme::check;
+use crate::algorithms::Parsed;
+use crate::algorithms::Scheme;
+use crate::algorithms::check;
+use crate::algorithms::crypt;
+use crate::algorithms::digest::Hex;
+use crate::algorithms::digest::Kind;
+use crate::algorithms::digest::is_hex;
+use crate::rules::php;
 use crate::typed;
 
 /// Checks a password typed at Joomla's login.

@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use crate::Description;
 use crate::Outcome;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
 use crate::number;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
 
 /// A stored argon2 hash.
 pub(crate) struct Argon2Hash {

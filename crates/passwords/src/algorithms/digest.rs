@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::Description;
 use crate::Outcome;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
 
 /// A digest in lower-case hexadecimal, compared as text.
 pub(crate) struct Hex<'a> {

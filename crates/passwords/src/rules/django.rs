@@ -5,29 +5,18 @@
 //! not written as Django writes it (`01000` iterations, missing padding, a trailing newline)
 //! never matches, however right its digest is. Passwords are neither trimmed nor normalised.
 
-mod pbkdf2;
-mod scrypt;
-
-pub(crate) use pbkdf2::Kind;
-pub(crate) use pbkdf2::Pbkdf2Hash;
-pub(crate) use pbkdf2::derive;
-pub(crate) use pbkdf2::encode as encode_pbkdf2;
-pub(crate) use pbkdf2::request;
-pub(crate) use scrypt::Cost;
-pub(crate) use scrypt::encode as encode_scrypt;
-
-use scrypt::ScryptHash;
-
 use zeroize::Zeroizing;
 
-use crate::argon2::Argon2Hash;
-use crate::bcrypt::BcryptHash;
-use crate::crypt;
-use crate::digest;
-use crate::digest::Hex;
-use crate::scheme::Parsed;
-use crate::scheme::Prehashed;
-use crate::scheme::Scheme;
+use crate::algorithms::Parsed;
+use crate::algorithms::Prehashed;
+use crate::algorithms::Scheme;
+use crate::algorithms::argon2::Argon2Hash;
+use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::crypt;
+use crate::algorithms::digest;
+use crate::algorithms::digest::Hex;
+use crate::algorithms::pbkdf2::Pbkdf2Hash;
+use crate::algorithms::scrypt::ScryptHash;
 
 /// Whether the account has no password, or is locked: `is_password_usable` (5.2:`hashers.py` line
 /// 24). Before 1.6 the whole text was `!`; a `!` before a hash locks the account.

@@ -5,13 +5,13 @@ use md5::Md5;
 use zeroize::Zeroize as _;
 use zeroize::Zeroizing;
 
-use super::base64;
+use super::crypt64 as base64;
 use crate::Description;
 use crate::Limits;
 use crate::Outcome;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
-use crate::scheme::rounds_permitted;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
+use crate::algorithms::rounds_permitted;
 
 const ROUNDS: u32 = 1000;
 

@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::Description;
 use crate::Outcome;
+use crate::algorithms::Scheme;
+use crate::algorithms::compare;
 use crate::number;
-use crate::scheme::Scheme;
-use crate::scheme::compare;
 
 /// Django leaves `maxmem` at 0, for which OpenSSL takes this much (`EVP_PBE_scrypt`) and refuses a
 /// hash that needs more.
