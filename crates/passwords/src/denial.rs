@@ -1,177 +1,117 @@
-//! Time that an absent or cheap hash would otherwise save.
+//! Spends the time that an absent or cheap hash would otherwise save, so that accounts cannot be
+//! enumerated by how long a denial takes.
 
 use std::hint::black_box;
+use std::ops::Range;
 
 use hallpass_pbkdf2::Request;
 
-use crate::Description;
+use crate::Context;
+use crate::Encoded;
 use crate::Limits;
-use crate::Rules;
-use crate::algorithms::Parsed;
-use crate::algorithms::Scheme;
 use crate::algorithms::bcrypt;
-use crate::algorithms::bcrypt::BcryptHash;
-use crate::algorithms::check;
 use crate::algorithms::pbkdf2;
-use crate::algorithms::pbkdf2::Pbkdf2Hash;
-use crate::rules::drupal;
-use crate::rules::joomla;
-use crate::rules::phpbb;
-use crate::rules::wordpress;
 
-/// The salt of derivations whose key nobody needs.
+/// The salt of derivations whose keys are thrown away.
 const SALT: &[u8] = b"hallpass";
 /// A hash that costs less than this part of the costliest counts as nothing done.
 const NEGLIGIBLE: u64 = 16;
 
-/// As [`spend_with`] under Django's rules.
-pub fn spend(password: &[u8], costliest: &str, already: Option<&str>, limits: &Limits) {
-    spend_with(Rules::Django, password, costliest, already, limits);
-}
-
-/// Does as much work as a check of `costliest` would, less what the check of `already` cost, so
-/// that an unknown account and an old, cheap hash take as long as the site's costliest hash.
-///
-/// `costliest` is an encoded hash, or its beginning (`pbkdf2_sha256$1000000`); `already` is what
-/// has been checked, `None` where there was nothing to check. The same algorithm is run wherever
-/// it can be split (PBKDF2, bcrypt) or nothing to speak of has been done; in between, PBKDF2 takes
-/// the rest of the time, by [`Description::work`]. A password that `rules` try in two forms costs
-/// twice, and one that they refuse unseen (an empty one, an overlong one) nothing.
-///
-/// A `costliest` over the limits, or one that cannot be read, costs nothing.
-pub fn spend_with(
-    rules: Rules,
-    password: &[u8],
-    costliest: &str,
-    already: Option<&str>,
-    limits: &Limits,
-) {
-    let completed = complete(costliest);
-    let Some(target) = find(rules, &completed) else {
-        return;
-    };
-    if !target.permitted(limits, password.len()) {
-        return;
-    }
-    for _ in 0..attempts(rules, password) {
-        spend_once(rules, password, &completed, &*target, already, limits);
-    }
-}
-
-/// What [`spend_with`] does, so that an [engine](hallpass_pbkdf2::Engine) can do it along with
+/// What [`Encoded::spend`] does, so that an [engine](hallpass_pbkdf2::Engine) can do it along with
 /// others where it is one PBKDF2 derivation.
 pub enum Spending {
     /// Nothing that takes any time.
     Nothing,
-    /// This, and nobody needs the key.
+    /// This, whose key is thrown away.
     Derivation(Request),
-    /// Something else: [`spend_with`] does it.
+    /// Something else: [`Encoded::spend`] does it.
     Other,
 }
 
-/// Says what [`spend_with`] does with the same arguments.
-pub fn spending(
-    rules: Rules,
-    password: &[u8],
-    costliest: &str,
-    already: Option<&str>,
-    limits: &Limits,
-) -> Spending {
-    let completed = complete(costliest);
-    let permitted =
-        find(rules, &completed).is_some_and(|target| target.permitted(limits, password.len()));
-    let attempts = attempts(rules, password);
-    if !permitted || attempts == 0 {
-        return Spending::Nothing;
-    }
-    let Some(target) = Pbkdf2Hash::parse(&completed).filter(|_| attempts == 1) else {
-        return Spending::Other;
-    };
-    let iterations = match already {
-        None => target.iterations(),
-        Some(already) => match Pbkdf2Hash::parse(already) {
-            Some(done) if done.kind() == target.kind() => {
-                target.iterations().saturating_sub(done.iterations())
-            }
-            _ => return Spending::Other,
-        },
-    };
-    match iterations {
-        0 => Spending::Nothing,
-        _ => Spending::Derivation(pbkdf2::request(target.kind(), password, SALT, iterations)),
-    }
+/// What makes up the difference, for one form of the password.
+enum Plan {
+    Derive(pbkdf2::Kind, u32),
+    /// One hash of each of these bcrypt costs.
+    Bcrypt(Range<u32>),
+    /// A check of the costliest hash.
+    Check,
+    /// So many iterations of PBKDF2-HMAC-SHA256.
+    Fill(u32),
 }
 
-fn spend_once(
-    rules: Rules,
-    password: &[u8],
-    costliest: &str,
-    target: &dyn Scheme,
-    already: Option<&str>,
-    limits: &Limits,
-) {
-    let due = target.description().work;
-    let already = already.unwrap_or_default();
-    let done = find(rules, already).map_or(0, |scheme| scheme.description().work);
-    if let Some((target, done)) = Pbkdf2Hash::parse(costliest).zip(Pbkdf2Hash::parse(already))
-        && target.kind() == done.kind()
-    {
-        let iterations = target.iterations().saturating_sub(done.iterations());
-        derive(target.kind(), password, iterations);
-    } else if let Some((target, done)) = bcrypt_of(costliest).zip(bcrypt_of(already)) {
-        // One of each cost in between makes up the difference.
-        for cost in done.cost()..target.cost() {
-            black_box(bcrypt::encode(password, "2b", cost, [0; 16]));
+impl Encoded {
+    /// Does as much work as a check of `password` against this hash, the site's costliest, less
+    /// what the check of `done` cost: an unknown account and an old, cheap hash then take as long
+    /// as the site's costliest hash.
+    ///
+    /// `done` is what has been checked, `None` where there was nothing to check. The same algorithm
+    /// is run wherever it can be split (PBKDF2, bcrypt) or next to nothing has been done; in
+    /// between, PBKDF2 takes the rest of the time, by [`Cost::work`](crate::Cost::work). A password
+    /// that the rules try in two forms costs twice, and one that they refuse unseen (an empty one,
+    /// an overlong one) nothing. Nor does anything if this hash is over the limits.
+    pub fn spend(&self, password: &[u8], done: Option<&Self>, limits: &Limits) {
+        if !self.parsed.fits(limits, password.len()) {
+            return;
         }
-    } else if done < due / NEGLIGIBLE {
-        black_box(check(target, password, limits));
-    } else {
-        let iterations = due
-            .saturating_sub(done)
-            .min(u64::from(limits.max_iterations));
-        let iterations = u32::try_from(iterations).unwrap_or(limits.max_iterations);
-        derive(pbkdf2::Kind::Sha256, password, iterations);
+        for _ in 0..self.rules.attempts(password) {
+            match self.plan(done, limits) {
+                Plan::Derive(kind, iterations) => derive(kind, password, iterations),
+                Plan::Bcrypt(costs) => {
+                    for cost in costs {
+                        black_box(bcrypt::encode(password, "2b", cost, [0; 16]));
+                    }
+                }
+                Plan::Check => {
+                    let context = Context::default();
+                    black_box(self.check(password, password, &context, limits));
+                }
+                Plan::Fill(iterations) => derive(pbkdf2::Kind::Sha256, password, iterations),
+            }
+        }
     }
-}
 
-/// In how many forms a wrong password is tried.
-fn attempts(rules: Rules, password: &[u8]) -> usize {
-    match rules {
-        Rules::Django | Rules::Php => 1,
-        Rules::Drupal => drupal::attempts(password),
-        Rules::Joomla | Rules::Joomla3 => joomla::attempts(password),
-        Rules::Phpbb => phpbb::attempts(password),
-        Rules::Wordpress => wordpress::attempts(password),
+    /// Says what [`spend`](Self::spend) does with the same arguments.
+    pub fn spending(&self, password: &[u8], done: Option<&Self>, limits: &Limits) -> Spending {
+        let attempts = self.rules.attempts(password);
+        if attempts == 0 || !self.parsed.fits(limits, password.len()) {
+            return Spending::Nothing;
+        }
+        match self.plan(done, limits) {
+            Plan::Derive(_, 0) => Spending::Nothing,
+            Plan::Derive(kind, iterations) if attempts == 1 => {
+                Spending::Derivation(pbkdf2::request(kind, password, SALT, iterations))
+            }
+            _ => Spending::Other,
+        }
     }
-}
 
-/// Says what an encoded hash, or the beginning that [`spend`] takes, costs; `None` where it cannot
-/// be read.
-pub fn describe_cost(costliest: &str) -> Option<Description> {
-    find(Rules::Django, &complete(costliest)).map(|scheme| scheme.description())
-}
-
-/// Adds the fields that say nothing of the cost, where they are left out.
-fn complete(costliest: &str) -> String {
-    let abbreviated = matches!(
-        costliest.split_once('$'),
-        Some(("pbkdf2_sha1" | "pbkdf2_sha256", iterations)) if !iterations.contains('$')
-    );
-    let rest = if abbreviated { "$hallpass$" } else { "" };
-    format!("{costliest}{rest}")
-}
-
-/// The hash, under these rules or the first others that know it.
-fn find(rules: Rules, encoded: &str) -> Parsed<'_> {
-    [rules, Rules::Django, Rules::Php]
-        .into_iter()
-        .chain(Rules::ALL)
-        .find_map(|rules| crate::parse(rules, encoded))
-}
-
-fn bcrypt_of(encoded: &str) -> Option<BcryptHash<'_>> {
-    let plain = encoded.find("$2").and_then(|start| encoded.get(start..))?;
-    BcryptHash::parse(plain, "bcrypt")
+    fn plan(&self, done: Option<&Self>, limits: &Limits) -> Plan {
+        if let Some(target) = self.parsed.pbkdf2() {
+            let iterations = match done {
+                None => Some(0),
+                Some(done) => done
+                    .parsed
+                    .pbkdf2()
+                    .filter(|done| done.kind() == target.kind())
+                    .map(|done| done.iterations()),
+            };
+            if let Some(iterations) = iterations {
+                let rest = target.iterations().saturating_sub(iterations);
+                return Plan::Derive(target.kind(), rest);
+            }
+        }
+        let cost_of_done = done.and_then(|done| done.parsed.bcrypt_cost());
+        if let Some((target, done)) = self.parsed.bcrypt_cost().zip(cost_of_done) {
+            return Plan::Bcrypt(done..target);
+        }
+        let due = self.cost().work;
+        let done = done.map_or(0, |done| done.cost().work);
+        if done < due / NEGLIGIBLE {
+            return Plan::Check;
+        }
+        let iterations = u32::try_from(due.saturating_sub(done)).unwrap_or(u32::MAX);
+        Plan::Fill(iterations.min(limits.max_iterations))
+    }
 }
 
 fn derive(kind: pbkdf2::Kind, password: &[u8], iterations: u32) {
@@ -183,20 +123,20 @@ fn derive(kind: pbkdf2::Kind, password: &[u8], iterations: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rules;
 
     #[test]
     fn what_is_spent_is_told_beforehand() {
         let limits = Limits::default();
-        let kind = |costliest: &str, already: Option<&str>| match spending(
-            Rules::Django,
-            b"secret",
-            costliest,
-            already,
-            &limits,
-        ) {
-            Spending::Nothing => "nothing",
-            Spending::Derivation(_) => "derivation",
-            Spending::Other => "other",
+        let kind = |costliest: &str, done: Option<&str>| {
+            let done = done.and_then(|done| Encoded::parse(Rules::Django, done).ok());
+            let spending = Encoded::parse_cost(Rules::Django, costliest)
+                .map(|costliest| costliest.spending(b"secret", done.as_ref(), &limits));
+            match spending {
+                None | Some(Spending::Nothing) => "nothing",
+                Some(Spending::Derivation(_)) => "derivation",
+                Some(Spending::Other) => "other",
+            }
         };
         let (thousand, ten) = ("pbkdf2_sha256$1000", "pbkdf2_sha256$10$salt$hash");
         assert_eq!(kind(thousand, None), "derivation");
@@ -211,31 +151,8 @@ mod tests {
         );
         assert_eq!(kind("pbkdf2_sha256$20000001", None), "nothing");
         assert_eq!(kind("no hash at all", None), "nothing");
-        let joomla = spending(Rules::Joomla, b"", thousand, None, &limits);
-        assert!(matches!(joomla, Spending::Nothing));
-    }
-
-    #[test]
-    fn a_password_costs_an_unknown_account_what_it_costs_a_known_one() {
-        let long = [b'k'; 5000];
-        let rows: [(&[u8], [usize; 4]); 8] = [
-            // Drupal, Joomla, phpBB, WordPress.
-            (b"secret", [1, 1, 1, 1]),
-            (b"it's", [1, 1, 1, 1]),
-            (b" secret ", [2, 1, 1, 1]),
-            (b"a&amp;b", [1, 1, 1, 1]),
-            (b"", [0, 0, 0, 0]),
-            (b"0", [1, 0, 0, 0]),
-            (b"   ", [0, 1, 0, 0]),
-            (&long, [0, 1, 0, 0]),
-        ];
-        for (password, expected) in rows {
-            let rules = [Rules::Drupal, Rules::Joomla, Rules::Phpbb, Rules::Wordpress];
-            assert_eq!(
-                rules.map(|rules| attempts(rules, password)),
-                expected,
-                "{password:?}"
-            );
-        }
+        let joomla = Encoded::parse_cost(Rules::Joomla, thousand)
+            .map(|costliest| costliest.spending(b"", None, &limits));
+        assert!(matches!(joomla, Some(Spending::Nothing)));
     }
 }

@@ -69,7 +69,7 @@ impl Algorithm {
             Self::Pbkdf2Sha256 | Self::Pbkdf2Sha1 => Some(1_000_000),
             Self::Argon2 => Some(DJANGO_ARGON2.1),
             Self::BcryptSha256 | Self::Bcrypt | Self::PhpBcrypt => Some(12),
-            Self::Scrypt => Some(scrypt::Cost::DJANGO.work_factor),
+            Self::Scrypt => Some(scrypt::Settings::DJANGO.work_factor),
             Self::Md5 => None,
             Self::PhpArgon2id => Some(PHP_ARGON2.1),
         }
@@ -172,16 +172,16 @@ pub fn make(
             ));
         }
         Algorithm::Scrypt => {
-            let cost = scrypt::Cost {
+            let settings = scrypt::Settings {
                 work_factor: cost,
-                ..scrypt::Cost::DJANGO
+                ..scrypt::Settings::DJANGO
             };
-            scrypt::encode(password, &salt(random)?, cost).ok_or(MakeError::Cost)?
+            scrypt::encode(password, &salt(random)?, settings).ok_or(MakeError::Cost)?
         }
         Algorithm::Md5 => {
             let salt = salt(random)?;
             let digest = digest::Kind::Md5.hex(&[salt.as_bytes(), password]);
-            return Ok(format!("md5${salt}${}", *digest));
+            return Ok(format!("md5${salt}${}", String::from_utf8_lossy(&digest)));
         }
         Algorithm::PhpBcrypt => return new_bcrypt(password, "2y", cost, random),
         Algorithm::PhpArgon2id => {

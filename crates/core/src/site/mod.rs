@@ -12,7 +12,7 @@ mod required;
 
 use std::time::SystemTime;
 
-use hallpass_passwords::Rules;
+use hallpass_passwords::{Encoded, ParseError, Rules};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Changes, Location, LookUp, Queries, Row, Value, identifier};
 
@@ -26,8 +26,8 @@ use crate::{Account, Client, Decoding, Id, Reason, Secret};
 pub(crate) struct Site {
     pub(crate) directory: Box<dyn Directory>,
     pub(crate) sessions: Box<dyn SessionSource>,
-    /// Whose rules say what a stored hash means.
-    pub(crate) rules: Rules,
+    /// Whose rules say what a stored hash means: the first that know it.
+    pub(crate) rules: &'static [Rules],
     /// The algorithms that are allowed; `None` for all that the rules know.
     pub(crate) algorithms: Option<Vec<String>>,
 }
@@ -85,9 +85,14 @@ impl Site {
         Ok(())
     }
 
-    /// Whose rules say what the stored hash `encoded` means.
-    pub(crate) fn rules_of(&self, encoded: &str) -> Rules {
-        self.directory.rules(encoded).unwrap_or(self.rules)
+    /// Parses a stored hash.
+    pub(crate) fn parse_hash(&self, encoded: &str) -> Result<Encoded, ParseError> {
+        Encoded::parse_any(self.rules, encoded)
+    }
+
+    /// Parses what a denial shall cost: a hash, or the beginning of one.
+    pub(crate) fn parse_cost(&self, cost: &str) -> Option<Encoded> {
+        Encoded::parse_cost(*self.rules.first()?, cost)
     }
 }
 
@@ -323,11 +328,6 @@ pub(crate) trait Directory: std::fmt::Debug + Send {
     /// Whether [`sample_hashes`](Self::sample_hashes) can tell what a check costs on this site.
     fn lists_hashes(&self) -> bool {
         true
-    }
-
-    /// Whose rules say what the stored hash `encoded` means, where the hash itself decides.
-    fn rules(&self, _encoded: &str) -> Option<Rules> {
-        None
     }
 }
 

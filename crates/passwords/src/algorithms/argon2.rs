@@ -13,15 +13,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::Description;
+use super::Hash;
+use super::compare;
+use super::plain_number;
+use crate::Cost;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
-use crate::number;
 
 /// A stored argon2 hash.
 pub(crate) struct Argon2Hash {
-    algorithm: &'static str,
     kind: Algorithm,
     version: Version,
     params: Params,
@@ -30,14 +29,13 @@ pub(crate) struct Argon2Hash {
 }
 
 impl Argon2Hash {
-    /// Reads `$argon2id$v=19$m=…,t=…,p=…$SALT$HASH`; `algorithm` is the name in descriptions,
-    /// `None` for the variant's own.
-    pub(crate) fn parse(encoded: &str, algorithm: Option<&'static str>) -> Option<Self> {
+    /// Parses `$argon2id$v=19$m=…,t=…,p=…$SALT$HASH`.
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
         let (name, rest) = encoded.strip_prefix('$')?.split_once('$')?;
-        let (kind, own_name) = match name {
-            "argon2d" => (Algorithm::Argon2d, "argon2d"),
-            "argon2i" => (Algorithm::Argon2i, "argon2i"),
-            "argon2id" => (Algorithm::Argon2id, "argon2id"),
+        let kind = match name {
+            "argon2d" => Algorithm::Argon2d,
+            "argon2i" => Algorithm::Argon2i,
+            "argon2id" => Algorithm::Argon2id,
             _ => return None,
         };
         let (version, rest) = match rest.strip_prefix("v=") {
@@ -51,18 +49,16 @@ impl Argon2Hash {
         };
         let mut fields = rest.split('$');
         let mut costs = fields.next()?.split(',');
-        let memory = number::plain(costs.next()?.strip_prefix("m=")?)?;
-        let passes = number::plain(costs.next()?.strip_prefix("t=")?)?;
-        let lanes = number::plain(costs.next()?.strip_prefix("p=")?)?;
+        let memory = plain_number(costs.next()?.strip_prefix("m=")?)?;
+        let passes = plain_number(costs.next()?.strip_prefix("t=")?)?;
+        let lanes = plain_number(costs.next()?.strip_prefix("p=")?)?;
         let salt = STANDARD_NO_PAD.decode(fields.next()?).ok()?;
         let hash = STANDARD_NO_PAD.decode(fields.next()?).ok()?;
         if costs.next().is_some() || fields.next().is_some() || salt.len() < argon2::MIN_SALT_LEN {
             return None;
         }
         let params = Params::new(memory, passes, lanes, Some(hash.len())).ok()?;
-        let algorithm = algorithm.unwrap_or(own_name);
         Some(Self {
-            algorithm,
             kind,
             version,
             params,
@@ -72,16 +68,20 @@ impl Argon2Hash {
     }
 }
 
-impl Scheme for Argon2Hash {
-    fn description(&self) -> Description {
-        let (memory, passes) = (self.params.m_cost(), self.params.t_cost());
-        let touched = u64::from(memory) * u64::from(passes);
-        Description {
-            algorithm: self.algorithm,
-            cost: format!("m={memory} KiB, t={passes}, p={}", self.params.p_cost()),
+impl Hash for Argon2Hash {
+    fn cost(&self) -> Cost {
+        let memory = u64::from(self.params.m_cost());
+        let touched = memory * u64::from(self.params.t_cost());
+        Cost {
             work: touched.saturating_mul(28) / 3,
-            memory: u64::from(memory) * 1024,
+            memory: memory * 1024,
         }
+    }
+
+    fn parameters(&self) -> String {
+        let params = &self.params;
+        let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+        format!("m={memory} KiB, t={passes}, p={lanes}")
     }
 
     fn check(&self, password: &[u8]) -> Outcome {

@@ -12,12 +12,12 @@
 use blowfish::Blowfish;
 use zeroize::Zeroizing;
 
-use crate::Description;
+use super::Hash;
+use super::compare;
+use super::plain_number;
+use crate::Cost;
 use crate::Limits;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
-use crate::number;
 
 /// bcrypt reads so many bytes of a password, its end included.
 const LENGTH: usize = 72;
@@ -47,25 +47,24 @@ enum Keying {
 const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// A stored bcrypt hash.
-pub(crate) struct BcryptHash<'a> {
-    algorithm: &'static str,
+pub(crate) struct BcryptHash {
     /// Name of the variant: `2a`, `2b`, `2y`; `2x` of crypt_blowfish alone.
-    variant: &'a str,
+    variant: &'static str,
     keying: Keying,
     cost: u32,
     salt: [u8; 16],
-    encoded: &'a str,
+    encoded: String,
 }
 
-impl<'a> BcryptHash<'a> {
-    /// Reads a whole stored hash.
-    pub(crate) fn parse(encoded: &'a str, algorithm: &'static str) -> Option<Self> {
-        Self::read(encoded, algorithm).filter(|hash| hash.keying != Keying::SignExtended)
+impl BcryptHash {
+    /// Parses a whole stored hash.
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
+        Self::read(encoded).filter(|hash| hash.keying != Keying::SignExtended)
     }
 
-    /// Reads a whole stored hash, to be checked as crypt_blowfish does.
-    pub(crate) fn parse_crypt(encoded: &'a str, algorithm: &'static str) -> Option<Self> {
-        let hash = Self::read(encoded, algorithm)?;
+    /// Parses a whole stored hash, to be checked as crypt_blowfish does.
+    pub(crate) fn parse_crypt(encoded: &str) -> Option<Self> {
+        let hash = Self::read(encoded)?;
         let keying = match hash.variant {
             "2a" => Keying::Countered,
             _ => hash.keying,
@@ -73,35 +72,36 @@ impl<'a> BcryptHash<'a> {
         Some(Self { keying, ..hash })
     }
 
-    fn read(encoded: &'a str, algorithm: &'static str) -> Option<Self> {
+    fn read(encoded: &str) -> Option<Self> {
         let mut fields = encoded.strip_prefix('$')?.split('$');
         let (variant, cost, rest) = (fields.next()?, fields.next()?, fields.next()?);
-        let keying = match variant {
-            "2a" | "2b" | "2y" => Keying::Right,
-            "2x" => Keying::SignExtended,
+        let (variant, keying) = match variant {
+            "2a" => ("2a", Keying::Right),
+            "2b" => ("2b", Keying::Right),
+            "2y" => ("2y", Keying::Right),
+            "2x" => ("2x", Keying::SignExtended),
             _ => return None,
         };
         if cost.len() != 2 || rest.len() != 22 + 31 || fields.next().is_some() {
             return None;
         }
-        let cost = number::plain(cost.strip_prefix('0').unwrap_or(cost))?;
+        let cost = plain_number(cost.strip_prefix('0').unwrap_or(cost))?;
         let salt = decode_salt(rest.get(..22)?)?;
         let hash = rest.get(22..)?;
         let plausible =
             (4..=31).contains(&cost) && hash.bytes().all(|byte| ALPHABET.contains(&byte));
-        plausible.then_some(Self {
-            algorithm,
+        plausible.then(|| Self {
             variant,
             keying,
             cost,
             salt,
-            encoded,
+            encoded: encoded.to_owned(),
         })
     }
 
-    /// The cost, an exponent of 2.
-    pub(crate) fn cost(&self) -> u32 {
-        self.cost
+    /// The cost, an exponent of 2; `None` of crypt_blowfish's own variant.
+    pub(crate) fn exact_cost(&self) -> Option<u32> {
+        (self.keying != Keying::SignExtended).then_some(self.cost)
     }
 
     /// The hash of `password` with the same variant, cost and salt.
@@ -110,28 +110,25 @@ impl<'a> BcryptHash<'a> {
     }
 }
 
-impl Scheme for BcryptHash<'_> {
-    fn description(&self) -> Description {
-        Description {
-            algorithm: self.algorithm,
-            cost: format!("cost {}", self.cost),
-            work: work(self.cost),
+impl Hash for BcryptHash {
+    fn cost(&self) -> Cost {
+        Cost {
+            work: 770 << self.cost,
             memory: 0,
         }
     }
 
-    fn permitted(&self, limits: &Limits, _length: usize) -> bool {
+    fn parameters(&self) -> String {
+        format!("cost {}", self.cost)
+    }
+
+    fn fits(&self, limits: &Limits, _length: usize) -> bool {
         self.cost <= limits.max_cost
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
         compare(self.encoded.as_bytes(), self.encode(password).as_bytes())
     }
-}
-
-/// Work of one hash, in PBKDF2 iterations.
-pub(crate) fn work(cost: u32) -> u64 {
-    770 << cost.min(31)
 }
 
 /// Writes a hash; `cost` must be within 4 to 31.

@@ -6,72 +6,61 @@
 
 use zeroize::Zeroizing;
 
-use super::crypt64 as base64;
-use crate::Description;
+use super::Hash;
+use super::compare;
+use super::crypt64;
+use super::rounds_fit;
+use crate::Cost;
 use crate::Limits;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
-use crate::algorithms::rounds_permitted;
 
 /// A stored DES crypt hash.
-pub(crate) struct DesCrypt<'a> {
-    algorithm: &'static str,
+pub(crate) struct DesCrypt {
     extended: bool,
     count: u32,
     salt: u32,
-    settings: &'a [u8],
-    encoded: &'a [u8],
+    encoded: Vec<u8>,
 }
 
-impl<'a> DesCrypt<'a> {
-    /// Reads a stored hash; `algorithms` are the names of the traditional and the extended one.
-    pub(crate) fn parse(encoded: &'a str, algorithms: [&'static str; 2]) -> Option<Self> {
-        let [traditional, extended] = algorithms;
+impl DesCrypt {
+    /// Parses a stored hash.
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
         let encoded = encoded.as_bytes();
-        if let (b"_", rest) = encoded.split_at_checked(1)? {
-            let (settings, hash) = encoded.split_at_checked(9)?;
-            let count = number(rest.get(..4)?)?;
-            let salt = number(rest.get(4..8)?)?;
-            let plausible = base64::is_encoded(hash, 11) && count > 0;
-            let algorithm = extended;
-            let scheme = Self {
-                algorithm,
-                extended: true,
-                count,
-                salt,
-                settings,
-                encoded,
-            };
-            return plausible.then_some(scheme);
-        }
-        let (settings, hash) = encoded.split_at_checked(2)?;
-        let salt = number(settings)?;
-        let algorithm = traditional;
-        let scheme = Self {
-            algorithm,
-            extended: false,
-            count: 25,
-            salt,
-            settings,
-            encoded,
+        let extended = encoded.starts_with(b"_");
+        let (settings, hash) = encoded.split_at_checked(Self::settings(extended))?;
+        let (count, salt) = match settings {
+            [b'_', settings @ ..] => (number(settings.get(..4)?)?, number(settings.get(4..)?)?),
+            salt => (25, number(salt)?),
         };
-        base64::is_encoded(hash, 11).then_some(scheme)
+        let plausible = crypt64::is_encoded(hash, 11) && count > 0;
+        plausible.then(|| Self {
+            extended,
+            count,
+            salt,
+            encoded: encoded.to_owned(),
+        })
+    }
+
+    /// How many bytes there are before the digest.
+    fn settings(extended: bool) -> usize {
+        if extended { 9 } else { 2 }
     }
 }
 
-impl Scheme for DesCrypt<'_> {
-    fn description(&self) -> Description {
-        Description {
-            algorithm: self.algorithm,
-            cost: format!("{} rounds", self.count),
+impl Hash for DesCrypt {
+    fn cost(&self) -> Cost {
+        Cost {
             work: u64::from(self.count) * 3,
             memory: 0,
         }
     }
 
-    fn permitted(&self, limits: &Limits, _length: usize) -> bool {
-        rounds_permitted(self.description().work, limits, 0)
+    fn parameters(&self) -> String {
+        format!("{} rounds", self.count)
+    }
+
+    fn fits(&self, limits: &Limits, _length: usize) -> bool {
+        rounds_fit(self.cost().work, limits, 0)
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
@@ -81,7 +70,8 @@ impl Scheme for DesCrypt<'_> {
             key(password)
         });
         let block = crypt(&Schedule::new(*key), self.count, self.salt, 0);
-        let mut computed = Zeroizing::new(self.settings.to_vec());
+        let settings = self.encoded.get(..Self::settings(self.extended));
+        let mut computed = Zeroizing::new(settings.unwrap_or_default().to_vec());
         // 64 bits, most significant first, and two zero bits at the end.
         for position in 0..11 {
             let bits = if position < 10 {
@@ -89,9 +79,9 @@ impl Scheme for DesCrypt<'_> {
             } else {
                 block << 2
             };
-            computed.push(base64::character((bits & 63) as u32));
+            computed.push(crypt64::character((bits & 63) as u32));
         }
-        compare(self.encoded, &computed)
+        compare(&self.encoded, &computed)
     }
 }
 
@@ -99,7 +89,7 @@ impl Scheme for DesCrypt<'_> {
 fn number(characters: &[u8]) -> Option<u32> {
     let mut number = 0;
     for character in characters.iter().rev() {
-        number = number << 6 | base64::value(*character)?;
+        number = number << 6 | crypt64::value(*character)?;
     }
     Some(number)
 }

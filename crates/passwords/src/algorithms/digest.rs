@@ -6,19 +6,34 @@ use sha1::Sha1;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::Description;
+use super::Hash;
+use super::compare;
+use crate::Cost;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
 
 /// A digest in lower-case hexadecimal, compared as text.
-pub(crate) struct Hex<'a> {
-    pub(crate) algorithm: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) before: &'a str,
-    pub(crate) after: &'a str,
-    /// What is stored, without what surrounds it.
-    pub(crate) stored: &'a str,
+pub(crate) struct Hex {
+    kind: Kind,
+    before: String,
+    after: String,
+    stored: String,
+}
+
+impl Hex {
+    /// `stored`, without what surrounds it, is the digest of the password alone.
+    pub(crate) fn plain(kind: Kind, stored: &str) -> Self {
+        Self::salted(kind, "", "", stored)
+    }
+
+    /// `stored` is the digest of the password with salts `before` and `after` it.
+    pub(crate) fn salted(kind: Kind, before: &str, after: &str, stored: &str) -> Self {
+        Self {
+            kind,
+            before: before.to_owned(),
+            after: after.to_owned(),
+            stored: stored.to_owned(),
+        }
+    }
 }
 
 /// A digest function.
@@ -31,7 +46,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The lower-case hexadecimal digest of all `parts` in a row.
-    pub(crate) fn hex(self, parts: &[&[u8]]) -> Zeroizing<String> {
+    pub(crate) fn hex(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Md5 => hex::<Md5>(parts),
             Self::Sha1 => hex::<Sha1>(parts),
@@ -40,21 +55,20 @@ impl Kind {
     }
 }
 
-impl Scheme for Hex<'_> {
-    fn description(&self) -> Description {
-        Description {
-            algorithm: self.algorithm,
-            cost: String::new(),
-            work: 1,
-            memory: 0,
-        }
+impl Hash for Hex {
+    fn cost(&self) -> Cost {
+        Cost { work: 1, memory: 0 }
+    }
+
+    fn parameters(&self) -> String {
+        String::new()
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
         let computed = self
             .kind
             .hex(&[self.before.as_bytes(), password, self.after.as_bytes()]);
-        compare(self.stored.as_bytes(), computed.as_bytes())
+        compare(self.stored.as_bytes(), &computed)
     }
 }
 
@@ -66,16 +80,19 @@ pub(crate) fn is_hex(text: &str, length: usize) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn hex<D: Digest>(parts: &[&[u8]]) -> Zeroizing<String> {
+fn hex<D: Digest>(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let mut state = D::new();
     for part in parts {
         state.update(part);
     }
     let mut digest = state.finalize();
-    let mut text = Zeroizing::new(String::with_capacity(2 * digest.len()));
+    let mut text = Zeroizing::new(Vec::with_capacity(2 * digest.len()));
     for byte in &digest {
         for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            text.push(match nibble {
+                0..=9 => b'0' + nibble,
+                _ => b'a' - 10 + nibble,
+            });
         }
     }
     zeroize::Zeroize::zeroize(digest.as_mut_slice());

@@ -5,13 +5,13 @@ use md5::Md5;
 use zeroize::Zeroize as _;
 use zeroize::Zeroizing;
 
-use super::crypt64 as base64;
-use crate::Description;
+use super::Hash;
+use super::compare;
+use super::crypt64;
+use super::rounds_fit;
+use crate::Cost;
 use crate::Limits;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
-use crate::algorithms::rounds_permitted;
 
 const ROUNDS: u32 = 1000;
 
@@ -19,44 +19,45 @@ const ROUNDS: u32 = 1000;
 const ORDER: [[usize; 3]; 5] = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]];
 
 /// A stored MD5 crypt hash.
-pub(crate) struct Md5Crypt<'a> {
-    algorithm: &'static str,
-    salt: &'a str,
-    encoded: &'a str,
+pub(crate) struct Md5Crypt {
+    salt: String,
+    encoded: String,
 }
 
-impl<'a> Md5Crypt<'a> {
-    pub(crate) fn parse(encoded: &'a str, algorithm: &'static str) -> Option<Self> {
+impl Md5Crypt {
+    /// Parses a stored hash.
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
         let (salt, hash) = encoded.strip_prefix("$1$")?.split_once('$')?;
-        let plausible = salt.len() <= 8 && base64::is_encoded(hash.as_bytes(), 22);
-        plausible.then_some(Self {
-            algorithm,
-            salt,
-            encoded,
+        let plausible = salt.len() <= 8 && crypt64::is_encoded(hash.as_bytes(), 22);
+        plausible.then(|| Self {
+            salt: salt.to_owned(),
+            encoded: encoded.to_owned(),
         })
     }
 }
 
-impl Scheme for Md5Crypt<'_> {
-    fn description(&self) -> Description {
-        Description {
-            algorithm: self.algorithm,
-            cost: format!("{ROUNDS} rounds"),
+impl Hash for Md5Crypt {
+    fn cost(&self) -> Cost {
+        Cost {
             work: 2800,
             memory: 0,
         }
     }
 
-    fn permitted(&self, limits: &Limits, length: usize) -> bool {
-        rounds_permitted(self.description().work, limits, length)
+    fn parameters(&self) -> String {
+        format!("{ROUNDS} rounds")
+    }
+
+    fn fits(&self, limits: &Limits, length: usize) -> bool {
+        rounds_fit(self.cost().work, limits, length)
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
         let digest = digest(password, self.salt.as_bytes());
         let mut computed = Zeroizing::new(format!("$1${}$", self.salt).into_bytes());
-        base64::encode_triples(&*digest, &ORDER, &mut computed);
+        crypt64::encode_triples(&*digest, &ORDER, &mut computed);
         let last = u32::from(digest.get(11).copied().unwrap_or(0));
-        computed.extend([base64::character(last), base64::character(last >> 6)]);
+        computed.extend([crypt64::character(last), crypt64::character(last >> 6)]);
         compare(self.encoded.as_bytes(), &computed)
     }
 }

@@ -8,18 +8,17 @@ use base64::engine::general_purpose::STANDARD;
 use hallpass_pbkdf2::Request;
 use zeroize::Zeroizing;
 
-use crate::Description;
+use super::Hash;
+use super::positive_number;
+use crate::Cost;
 use crate::Outcome;
-use crate::algorithms;
-use crate::algorithms::Scheme;
-use crate::number;
 
 /// A stored PBKDF2 hash.
-pub(crate) struct Pbkdf2Hash<'a> {
+pub(crate) struct Pbkdf2Hash {
     kind: Kind,
     iterations: u32,
-    salt: &'a str,
-    encoded: &'a str,
+    salt: String,
+    encoded: String,
 }
 
 /// The digest of the HMAC.
@@ -29,24 +28,24 @@ pub(crate) enum Kind {
     Sha256,
 }
 
-impl<'a> Pbkdf2Hash<'a> {
+impl Pbkdf2Hash {
     /// `decode` (5.2:`hashers.py` line 331). Counts that Python's `int` would read, but Django
     /// would not write again the same way, are left out: they never match.
-    pub(crate) fn parse(encoded: &'a str) -> Option<Self> {
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
         let mut fields = encoded.splitn(4, '$');
         let kind = match fields.next()? {
             "pbkdf2_sha1" => Kind::Sha1,
             "pbkdf2_sha256" => Kind::Sha256,
             _ => return None,
         };
-        let iterations = number::positive(fields.next()?)?;
+        let iterations = positive_number(fields.next()?)?;
         let salt = fields.next()?;
         fields.next()?;
-        (!salt.is_empty()).then_some(Self {
+        (!salt.is_empty()).then(|| Self {
             kind,
             iterations,
-            salt,
-            encoded,
+            salt: salt.to_owned(),
+            encoded: encoded.to_owned(),
         })
     }
 
@@ -57,8 +56,8 @@ impl<'a> Pbkdf2Hash<'a> {
 
     /// Compares the whole stored text with what the derived key makes.
     pub(crate) fn compare(&self, key: &[u8]) -> Outcome {
-        let computed = write(self.kind, self.salt, self.iterations, key);
-        algorithms::compare(self.encoded.as_bytes(), computed.as_bytes())
+        let computed = write(self.kind, &self.salt, self.iterations, key);
+        super::compare(self.encoded.as_bytes(), computed.as_bytes())
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -70,12 +69,10 @@ impl<'a> Pbkdf2Hash<'a> {
     }
 }
 
-impl Scheme for Pbkdf2Hash<'_> {
-    fn description(&self) -> Description {
+impl Hash for Pbkdf2Hash {
+    fn cost(&self) -> Cost {
         let iterations = u64::from(self.iterations);
-        Description {
-            algorithm: self.kind.name(),
-            cost: format!("{iterations} iterations"),
+        Cost {
             work: match self.kind {
                 Kind::Sha1 => iterations * 19 / 20,
                 Kind::Sha256 => iterations,
@@ -84,7 +81,11 @@ impl Scheme for Pbkdf2Hash<'_> {
         }
     }
 
-    fn permitted(&self, limits: &crate::Limits, _length: usize) -> bool {
+    fn parameters(&self) -> String {
+        format!("{} iterations", self.iterations)
+    }
+
+    fn fits(&self, limits: &crate::Limits, _length: usize) -> bool {
         self.iterations <= limits.max_iterations
     }
 
@@ -99,7 +100,7 @@ impl Scheme for Pbkdf2Hash<'_> {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "pbkdf2_sha1",
             Self::Sha256 => "pbkdf2_sha256",

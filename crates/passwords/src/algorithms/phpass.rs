@@ -11,13 +11,13 @@ use sha2::Sha512;
 use zeroize::Zeroize as _;
 use zeroize::Zeroizing;
 
-use crate::Description;
+use super::Hash;
+use super::compare;
+use super::crypt64;
+use super::rounds_fit;
+use crate::Cost;
 use crate::Limits;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
-use crate::algorithms::crypt64 as base64;
-use crate::algorithms::rounds_permitted;
 
 /// What comes before the digest: prefix, rounds and salt.
 const SETTINGS: usize = 12;
@@ -26,13 +26,10 @@ const SETTINGS: usize = 12;
 const DRUPAL_LENGTH: usize = 55;
 
 /// A stored phpass hash.
-pub(crate) struct PhpassHash<'a> {
-    algorithm: &'static str,
+pub(crate) struct PhpassHash {
     kind: Kind,
     exponent: u32,
-    settings: &'a [u8],
-    salt: &'a [u8],
-    encoded: &'a [u8],
+    encoded: Vec<u8>,
 }
 
 /// The digest in the rounds.
@@ -42,50 +39,46 @@ pub(crate) enum Kind {
     Sha512,
 }
 
-impl<'a> PhpassHash<'a> {
-    /// Reads a stored hash, whatever its first three characters: the caller has looked at them.
-    pub(crate) fn parse(encoded: &'a str, kind: Kind, algorithm: &'static str) -> Option<Self> {
+impl PhpassHash {
+    /// Parses a stored hash, whatever its first three characters: the caller has looked at them.
+    pub(crate) fn parse(encoded: &str, kind: Kind) -> Option<Self> {
         let encoded = encoded.as_bytes();
         let length = match kind {
             Kind::Md5 => SETTINGS + 22,
             Kind::Sha512 => DRUPAL_LENGTH,
         };
         let (settings, hash) = encoded.split_at_checked(SETTINGS)?;
-        if !base64::is_encoded(hash, length - SETTINGS) {
+        if !crypt64::is_encoded(hash, length - SETTINGS) {
             return None;
         }
-        let exponent = base64::value(*settings.get(3)?)?;
-        let salt = settings.get(4..)?;
-        (7..=30).contains(&exponent).then_some(Self {
-            algorithm,
+        let exponent = crypt64::value(*settings.get(3)?)?;
+        (7..=30).contains(&exponent).then(|| Self {
             kind,
             exponent,
-            settings,
-            salt,
-            encoded,
+            encoded: encoded.to_owned(),
         })
     }
 
     /// What the hash function would store for `password`.
     pub(crate) fn encode(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
+        let settings = self.encoded.get(..SETTINGS).unwrap_or_default();
+        let salt = settings.get(4..).unwrap_or_default();
         let digest = match self.kind {
-            Kind::Md5 => iterate::<Md5>(self.salt, password, 1 << self.exponent),
-            Kind::Sha512 => iterate::<Sha512>(self.salt, password, 1 << self.exponent),
+            Kind::Md5 => iterate::<Md5>(salt, password, 1 << self.exponent),
+            Kind::Sha512 => iterate::<Sha512>(salt, password, 1 << self.exponent),
         };
         let mut computed = Zeroizing::new(Vec::with_capacity(SETTINGS + 86));
-        computed.extend_from_slice(self.settings);
-        base64::encode(&digest, &mut computed);
+        computed.extend_from_slice(settings);
+        crypt64::encode(&digest, &mut computed);
         computed.truncate(self.encoded.len());
         computed
     }
 }
 
-impl Scheme for PhpassHash<'_> {
-    fn description(&self) -> Description {
+impl Hash for PhpassHash {
+    fn cost(&self) -> Cost {
         let rounds = 1 << self.exponent;
-        Description {
-            algorithm: self.algorithm,
-            cost: format!("{rounds} rounds"),
+        Cost {
             work: match self.kind {
                 Kind::Md5 => rounds * 4 / 3,
                 Kind::Sha512 => rounds * 4,
@@ -94,12 +87,16 @@ impl Scheme for PhpassHash<'_> {
         }
     }
 
-    fn permitted(&self, limits: &Limits, length: usize) -> bool {
-        rounds_permitted(self.description().work, limits, length)
+    fn parameters(&self) -> String {
+        format!("{} rounds", 1u64 << self.exponent)
+    }
+
+    fn fits(&self, limits: &Limits, length: usize) -> bool {
+        rounds_fit(self.cost().work, limits, length)
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
-        compare(self.encoded, &self.encode(password))
+        compare(&self.encoded, &self.encode(password))
     }
 }
 

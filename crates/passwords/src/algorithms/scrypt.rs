@@ -7,33 +7,33 @@ use base64::engine::general_purpose::STANDARD;
 use scrypt::Params;
 use zeroize::Zeroizing;
 
-use crate::Description;
+use super::Hash;
+use super::compare;
+use super::positive_number;
+use crate::Cost;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
-use crate::number;
 
 /// Django leaves `maxmem` at 0, for which OpenSSL takes this much (`EVP_PBE_scrypt`) and refuses a
 /// hash that needs more.
 const OPENSSL_MEMORY: u64 = 32 * 1024 * 1024;
 
 /// A stored scrypt hash.
-pub(crate) struct ScryptHash<'a> {
-    cost: Cost,
+pub(crate) struct ScryptHash {
+    settings: Settings,
     params: Params,
-    salt: &'a str,
-    encoded: &'a str,
+    salt: String,
+    encoded: String,
 }
 
 /// N, r and p.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cost {
+pub(crate) struct Settings {
     pub(crate) work_factor: u32,
     pub(crate) block_size: u32,
     pub(crate) parallelism: u32,
 }
 
-impl Cost {
+impl Settings {
     /// What Django 5.1 and later write.
     pub(crate) const DJANGO: Self = Self {
         work_factor: 16_384,
@@ -56,50 +56,52 @@ impl Cost {
     }
 }
 
-impl<'a> ScryptHash<'a> {
+impl ScryptHash {
     /// `decode` (5.2:`hashers.py` line 600).
-    pub(crate) fn parse(encoded: &'a str) -> Option<Self> {
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
         let mut fields = encoded.strip_prefix("scrypt$")?.split('$');
-        let work_factor = number::positive(fields.next()?)?;
+        let work_factor = positive_number(fields.next()?)?;
         let salt = fields.next().filter(|salt| !salt.is_empty())?;
-        let block_size = number::positive(fields.next()?)?;
-        let parallelism = number::positive(fields.next()?)?;
+        let block_size = positive_number(fields.next()?)?;
+        let parallelism = positive_number(fields.next()?)?;
         fields.next()?;
-        let cost = Cost {
+        let settings = Settings {
             work_factor,
             block_size,
             parallelism,
         };
-        let params = cost.params()?;
-        fields.next().is_none().then_some(Self {
-            cost,
+        let params = settings.params()?;
+        fields.next().is_none().then(|| Self {
+            settings,
             params,
-            salt,
-            encoded,
+            salt: salt.to_owned(),
+            encoded: encoded.to_owned(),
         })
     }
 }
 
-impl Scheme for ScryptHash<'_> {
-    fn description(&self) -> Description {
-        let Cost {
-            work_factor,
-            block_size,
-            parallelism,
-        } = self.cost;
-        let mixed = u64::from(work_factor)
-            .saturating_mul(u64::from(block_size))
-            .saturating_mul(u64::from(parallelism));
-        Description {
-            algorithm: "scrypt",
-            cost: format!("N={work_factor}, r={block_size}, p={parallelism}"),
+impl Hash for ScryptHash {
+    fn cost(&self) -> Cost {
+        let mixed = u64::from(self.settings.work_factor)
+            .saturating_mul(u64::from(self.settings.block_size))
+            .saturating_mul(u64::from(self.settings.parallelism));
+        Cost {
             work: mixed.saturating_mul(3),
-            memory: self.cost.memory(),
+            memory: self.settings.memory(),
         }
     }
 
+    fn parameters(&self) -> String {
+        let Settings {
+            work_factor,
+            block_size,
+            parallelism,
+        } = self.settings;
+        format!("N={work_factor}, r={block_size}, p={parallelism}")
+    }
+
     fn check(&self, password: &[u8]) -> Outcome {
-        match write(password, self.salt, self.cost, &self.params) {
+        match write(password, &self.salt, self.settings, &self.params) {
             Some(computed) => compare(self.encoded.as_bytes(), computed.as_bytes()),
             None => Outcome::Unsupported,
         }
@@ -107,19 +109,24 @@ impl Scheme for ScryptHash<'_> {
 }
 
 /// Writes a hash as Django would; `None` where the cost is out of range.
-pub(crate) fn encode(password: &[u8], salt: &str, cost: Cost) -> Option<Zeroizing<String>> {
-    write(password, salt, cost, &cost.params()?)
+pub(crate) fn encode(password: &[u8], salt: &str, settings: Settings) -> Option<Zeroizing<String>> {
+    write(password, salt, settings, &settings.params()?)
 }
 
-fn write(password: &[u8], salt: &str, cost: Cost, params: &Params) -> Option<Zeroizing<String>> {
-    let Cost {
+fn write(
+    password: &[u8],
+    salt: &str,
+    settings: Settings,
+    params: &Params,
+) -> Option<Zeroizing<String>> {
+    let Settings {
         work_factor,
         block_size,
         parallelism,
-    } = cost;
+    } = settings;
     let mut digest = Zeroizing::new([0; 64]);
     scrypt::scrypt(password, salt.as_bytes(), params, &mut *digest).ok()?;
     let digest = Zeroizing::new(STANDARD.encode(*digest));
-    let settings = format!("scrypt${work_factor}${salt}${block_size}${parallelism}$");
-    Some(Zeroizing::new(settings + &digest))
+    let before = format!("scrypt${work_factor}${salt}${block_size}${parallelism}$");
+    Some(Zeroizing::new(before + &digest))
 }

@@ -6,25 +6,24 @@
 use sha_crypt::Params;
 use zeroize::Zeroizing;
 
-use super::crypt64 as base64;
-use crate::Description;
+use super::Hash;
+use super::compare;
+use super::crypt64;
+use super::plain_number;
+use crate::Cost;
 use crate::Limits;
 use crate::Outcome;
-use crate::algorithms::Scheme;
-use crate::algorithms::compare;
-use crate::number;
 
 /// Rounds where the text names none.
 const DEFAULT_ROUNDS: u32 = 5000;
 
 /// A stored SHA crypt hash.
-pub(crate) struct ShaCrypt<'a> {
-    algorithm: &'static str,
+pub(crate) struct ShaCrypt {
     kind: Kind,
     params: Params,
     rounds: u32,
-    salt: &'a str,
-    hash: &'a str,
+    salt: String,
+    hash: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,19 +32,18 @@ enum Kind {
     Sha512,
 }
 
-impl<'a> ShaCrypt<'a> {
-    /// Reads `$5$[rounds=N$]SALT$HASH`; `algorithms` are the names of `$5$` and `$6$`.
-    pub(crate) fn parse(encoded: &'a str, algorithms: [&'static str; 2]) -> Option<Self> {
-        let [sha256, sha512] = algorithms;
-        let (kind, algorithm, length, rest) = match encoded.split_at_checked(3)? {
-            ("$5$", rest) => (Kind::Sha256, sha256, 43, rest),
-            ("$6$", rest) => (Kind::Sha512, sha512, 86, rest),
+impl ShaCrypt {
+    /// Parses `$5$[rounds=N$]SALT$HASH`.
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
+        let (kind, length, rest) = match encoded.split_at_checked(3)? {
+            ("$5$", rest) => (Kind::Sha256, 43, rest),
+            ("$6$", rest) => (Kind::Sha512, 86, rest),
             _ => return None,
         };
         let (rounds, rest) = match rest.strip_prefix("rounds=") {
             Some(rest) => {
                 let (rounds, rest) = rest.split_once('$')?;
-                (number::plain(rounds)?, rest)
+                (plain_number(rounds)?, rest)
             }
             None => (DEFAULT_ROUNDS, rest),
         };
@@ -53,34 +51,34 @@ impl<'a> ShaCrypt<'a> {
         // writes another number than was stored.
         let params = Params::new(rounds).ok()?;
         let (salt, hash) = rest.split_once('$')?;
-        let plausible = salt.len() <= 16 && base64::is_encoded(hash.as_bytes(), length);
-        plausible.then_some(Self {
-            algorithm,
+        let plausible = salt.len() <= 16 && crypt64::is_encoded(hash.as_bytes(), length);
+        plausible.then(|| Self {
             kind,
             params,
             rounds,
-            salt,
-            hash,
+            salt: salt.to_owned(),
+            hash: hash.to_owned(),
         })
     }
 }
 
-impl Scheme for ShaCrypt<'_> {
-    fn description(&self) -> Description {
-        let rounds = self.rounds;
-        Description {
-            algorithm: self.algorithm,
-            cost: format!("{rounds} rounds"),
-            work: u64::from(rounds) * 4,
+impl Hash for ShaCrypt {
+    fn cost(&self) -> Cost {
+        Cost {
+            work: u64::from(self.rounds) * 4,
             memory: 0,
         }
     }
 
-    fn permitted(&self, limits: &Limits, length: usize) -> bool {
+    fn parameters(&self) -> String {
+        format!("{} rounds", self.rounds)
+    }
+
+    fn fits(&self, limits: &Limits, length: usize) -> bool {
         // Each round takes in the password about twice, and before them it is hashed once for
         // each of its own bytes.
         let blocks = u64::try_from(length / 64).unwrap_or(u64::MAX);
-        let rounds = (u64::from(self.rounds) * 4).saturating_mul(blocks.saturating_add(1));
+        let rounds = self.cost().work.saturating_mul(blocks.saturating_add(1));
         let before = blocks.saturating_mul(u64::try_from(length).unwrap_or(u64::MAX));
         rounds.saturating_add(before) <= u64::from(limits.max_iterations)
     }
@@ -91,16 +89,16 @@ impl Scheme for ShaCrypt<'_> {
         match self.kind {
             Kind::Sha256 => {
                 let digest = Zeroizing::new(sha_crypt::sha256_crypt(password, salt, self.params));
-                base64::encode_triples(&*digest, &order::<10>(), &mut computed);
+                crypt64::encode_triples(&*digest, &order::<10>(), &mut computed);
                 let [.., low, high] = *digest;
                 let bits = u32::from(high) << 8 | u32::from(low);
-                computed.extend([0, 6, 12].map(|shift| base64::character(bits >> shift)));
+                computed.extend([0, 6, 12].map(|shift| crypt64::character(bits >> shift)));
             }
             Kind::Sha512 => {
                 let digest = Zeroizing::new(sha_crypt::sha512_crypt(password, salt, self.params));
-                base64::encode_triples(&*digest, &order::<21>(), &mut computed);
+                crypt64::encode_triples(&*digest, &order::<21>(), &mut computed);
                 let [.., last] = *digest;
-                computed.extend([0, 6].map(|shift| base64::character(u32::from(last) >> shift)));
+                computed.extend([0, 6].map(|shift| crypt64::character(u32::from(last) >> shift)));
             }
         }
         compare(self.hash.as_bytes(), &computed)

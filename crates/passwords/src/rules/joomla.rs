@@ -3,34 +3,22 @@
 //! The typed password is taken as it is; an empty one is refused before it is hashed
 //! (`plugins/authentication/joomla`).
 
-use crate::Limits;
-use crate::Outcome;
+use zeroize::Zeroizing;
+
+use super::php;
 use crate::algorithms::Parsed;
-use crate::algorithms::Scheme;
-use crate::algorithms::check;
 use crate::algorithms::crypt;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::digest::is_hex;
-use crate::rules::php;
-use crate::typed;
 
-/// Checks a password typed at Joomla's login.
-pub(crate) fn verify(scheme: &dyn Scheme, password: &[u8], limits: &Limits) -> Outcome {
-    if typed::is_empty(password) {
-        Outcome::Mismatch
-    } else {
-        check(scheme, password, limits)
-    }
-}
-
-/// In how many forms a password is tried.
-pub(crate) fn attempts(password: &[u8]) -> usize {
-    usize::from(!typed::is_empty(password))
+/// The form of a typed password that is tried, if any.
+pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    (!php::is_empty(password)).then(|| Zeroizing::new(password.to_vec()))
 }
 
 /// Joomla 4 and 5: the prefixes it looks for, and a chain of all its handlers for the rest.
-pub(crate) fn parse(encoded: &str) -> Parsed<'_> {
+pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     if encoded.starts_with("$H$") {
         php::phpass(encoded)
     } else {
@@ -41,13 +29,13 @@ pub(crate) fn parse(encoded: &str) -> Parsed<'_> {
 }
 
 /// Joomla 1.5 to 3.
-pub(crate) fn parse_3(encoded: &str) -> Parsed<'_> {
+pub(super) fn parse_3(encoded: &str) -> Option<Parsed> {
     prefixed(encoded)
         .or_else(|| sha256(encoded))
         .or_else(|| md5(encoded))
 }
 
-fn prefixed(encoded: &str) -> Parsed<'_> {
+fn prefixed(encoded: &str) -> Option<Parsed> {
     if encoded.starts_with("$P$") {
         php::phpass(encoded)
     } else if encoded.starts_with("$argon2i") || encoded.starts_with("$2") {
@@ -58,35 +46,23 @@ fn prefixed(encoded: &str) -> Parsed<'_> {
 }
 
 /// `md5(password + salt):salt`, `md5(password):` and `md5(password)` (Joomla 1.0.13 to 3.1).
-fn md5(encoded: &str) -> Parsed<'_> {
-    let (stored, salt) = match encoded.split_once(':') {
-        Some((stored, salt)) => (stored, salt),
-        None => (encoded, ""),
-    };
-    salted("md5", Kind::Md5, stored, salt).filter(|_| is_hex(stored, 32))
+fn md5(encoded: &str) -> Option<Parsed> {
+    let (stored, salt) = encoded.split_once(':').unwrap_or((encoded, ""));
+    let hash = salted(Kind::Md5, stored, salt).filter(|_| is_hex(stored, 32))?;
+    Some(Parsed::new("md5", hash))
 }
 
 /// `{SHA256}` + sha256(password + salt) + `:salt` (Joomla 3.2's first days).
-fn sha256(encoded: &str) -> Parsed<'_> {
+fn sha256(encoded: &str) -> Option<Parsed> {
     let (stored, salt) = encoded.strip_prefix("{SHA256}")?.split_once(':')?;
-    let salt = Some(salt).filter(|salt| !salt.is_empty())?;
-    salted("sha256", Kind::Sha256, stored, salt).filter(|_| is_hex(stored, 64))
+    let hash = salted(Kind::Sha256, stored, salt);
+    let hash = hash.filter(|_| is_hex(stored, 64) && !salt.is_empty())?;
+    Some(Parsed::new("sha256", hash))
 }
 
 /// The salt ends at the next colon, but the whole text is compared; and PHP takes the salt `0`
 /// for none when it writes the text.
-fn salted<'a>(algorithm: &'static str, kind: Kind, stored: &'a str, after: &'a str) -> Parsed<'a> {
-    let unmatchable = after.contains(':') || after == "0";
-    let scheme = Hex {
-        algorithm,
-        kind,
-        before: "",
-        after,
-        stored,
-    };
-    if unmatchable {
-        None
-    } else {
-        Some(Box::new(scheme))
-    }
+fn salted(kind: Kind, stored: &str, salt: &str) -> Option<Hex> {
+    let unmatchable = salt.contains(':') || salt == "0";
+    (!unmatchable).then(|| Hex::salted(kind, "", salt, stored))
 }

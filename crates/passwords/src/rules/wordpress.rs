@@ -13,72 +13,38 @@ use hmac::Mac as _;
 use sha2::Sha384;
 use zeroize::Zeroizing;
 
-use crate::Limits;
-use crate::Outcome;
+use super::php;
+use crate::algorithms::Input;
 use crate::algorithms::Parsed;
-use crate::algorithms::Prehashed;
-use crate::algorithms::Scheme;
-use crate::algorithms::UpTo;
-use crate::algorithms::check;
 use crate::algorithms::crypt;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::digest::is_hex;
-use crate::rules::php;
-use crate::typed;
 
 /// WordPress refuses longer passwords, but for MD5.
-const LENGTH: usize = 4096;
+pub(super) const LENGTH: usize = 4096;
 
-/// Checks a password typed at WordPress's login.
-pub(crate) fn verify(scheme: &dyn Scheme, password: &[u8], limits: &Limits) -> Outcome {
-    let slashed = typed::add_slashes(password);
-    let slashed = typed::trim(&slashed);
-    if typed::is_empty(slashed) {
-        Outcome::Mismatch
-    } else {
-        check(scheme, slashed, limits)
-    }
-}
-
-/// In how many forms a wrong password is tried.
-pub(crate) fn attempts(password: &[u8]) -> usize {
-    let slashed = typed::add_slashes(password);
-    let slashed = typed::trim(&slashed);
-    usize::from(!typed::is_empty(slashed) && slashed.len() <= LENGTH)
+/// The form of a typed password that is tried, if any.
+pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let slashed = php::add_slashes(password);
+    let slashed = php::trim(&slashed);
+    (!php::is_empty(slashed)).then(|| Zeroizing::new(slashed.to_vec()))
 }
 
 /// The formats that WordPress tells apart, in its order.
-pub(crate) fn parse(encoded: &str) -> Parsed<'_> {
+pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     if encoded.len() <= 32 {
-        let md5 = Hex {
-            algorithm: "md5",
-            kind: Kind::Md5,
-            before: "",
-            after: "",
-            stored: encoded,
-        };
-        return is_hex(encoded, 32).then(|| Box::new(md5) as Box<dyn Scheme>);
+        return is_hex(encoded, 32).then(|| Parsed::new("md5", Hex::plain(Kind::Md5, encoded)));
     }
-    if let Some(rest) = encoded.strip_prefix("$wp") {
-        let inner = Box::new(Prehashed {
-            algorithm: "wp_bcrypt",
-            prehash: hmac_sha384,
-            inner: rest.starts_with("$2").then(|| crypt::php(rest)).flatten()?,
-        });
-        return Some(Box::new(UpTo {
-            length: LENGTH,
-            inner,
-        }));
-    }
-    if encoded.starts_with("$P$") {
-        return php::phpass(encoded);
-    }
-    let inner = php::password_verify(encoded)?;
-    Some(Box::new(UpTo {
-        length: LENGTH,
-        inner,
-    }))
+    let hash = match encoded.strip_prefix("$wp") {
+        Some(bcrypt) if bcrypt.starts_with("$2") => crypt::php(bcrypt)?
+            .named("wp_bcrypt")
+            .given(Input::Digest(hmac_sha384)),
+        Some(_) => return None,
+        None if encoded.starts_with("$P$") => return php::phpass(encoded),
+        None => php::password_verify(encoded)?,
+    };
+    Some(hash.given(Input::UpTo(LENGTH)))
 }
 
 /// Base64 of HMAC-SHA-384 under the key `wp-sha384`: 64 characters, so that bcrypt's 72 bytes hold

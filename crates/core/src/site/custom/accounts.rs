@@ -1,6 +1,5 @@
 //! Accounts, groups and permissions, as the site's statements give them.
 
-use hallpass_passwords::{Rules, identify};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
@@ -243,14 +242,6 @@ impl Directory for Accounts {
     /// Without any account to look up, that is said instead.
     fn lists_hashes(&self) -> bool {
         self.custom.accounts.is_some() || self.custom.user.is_none()
-    }
-
-    /// Django's rules, and PHP's for what Django does not know.
-    fn rules(&self, encoded: &str) -> Option<Rules> {
-        Some(match identify(Rules::Django, encoded) {
-            Some(_) => Rules::Django,
-            None => Rules::Php,
-        })
     }
 }
 

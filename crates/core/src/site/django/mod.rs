@@ -21,7 +21,7 @@ pub(super) fn site(django: &Django, access: &Access) -> Site {
     Site {
         directory: Box::new(Accounts::new(django, access)),
         sessions: Box::new(Sessions::new(django)),
-        rules: Rules::Django,
+        rules: &[Rules::Django],
         algorithms: django.password_hashers.clone(),
     }
 }

@@ -6,11 +6,9 @@ mod file;
 mod sessions;
 mod table;
 
-use hallpass_passwords::Rules;
-
 use self::sessions::Sessions;
 use super::Site;
-use super::custom::Accounts;
+use super::custom::{ANY_RULES, Accounts};
 use crate::configuration::{Access, Custom, Php};
 
 /// The site that `php` describes, with the accounts of `custom`.
@@ -18,7 +16,7 @@ pub(super) fn site(php: &Php, custom: &Custom, access: &Access) -> Site {
     Site {
         directory: Box::new(Accounts::new(custom, access)),
         sessions: Box::new(Sessions::new(php)),
-        rules: Rules::Django,
+        rules: &ANY_RULES,
         algorithms: None,
     }
 }

@@ -4,111 +4,111 @@
 use zeroize::Zeroizing;
 
 use crate::Context;
-use crate::Description;
+use crate::Cost;
 use crate::Limits;
 use crate::Outcome;
-use crate::algorithms::Parsed;
-use crate::algorithms::Scheme;
+use crate::algorithms::Hash;
 use crate::algorithms::bcrypt::BcryptHash;
-use crate::algorithms::check;
 use crate::algorithms::compare;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::digest::is_hex;
 use crate::algorithms::phpass;
 use crate::algorithms::phpass::PhpassHash;
-use crate::typed;
+use crate::rules::php;
 
-/// Checks `typed`, which phpBB 2's driver takes as it was sent, and `escaped`, which all others do.
-pub(super) fn verify(
-    typed: &[u8],
-    escaped: &[u8],
-    rest: &str,
-    context: &Context<'_>,
-    limits: &Limits,
-) -> Outcome {
-    if let Some(scheme) = portable(rest) {
-        let once = Zeroizing::new(escaped.to_vec());
-        let candidates = [once]
+/// What was stored before; the formats are known by their lengths alone.
+pub(crate) enum Converted {
+    /// `salted_md5`, `phpass` and what `md5_phpbb2` makes of 34 characters.
+    Portable(PhpassHash),
+    /// `bcrypt_wcf2`: bcrypt of bcrypt, with the same salt.
+    Doubled(BcryptHash),
+    /// Any of the others: 32, 40 or 64 hexadecimal characters.
+    Digest(Kind, String),
+}
+
+impl Converted {
+    /// Parses what follows `$CP$`.
+    pub(super) fn parse(rest: &str) -> Option<Self> {
+        if let Some(hash) = PhpassHash::parse(rest, phpass::Kind::Md5) {
+            return Some(Self::Portable(hash));
+        }
+        if let Some(hash) = BcryptHash::parse(rest) {
+            return Some(Self::Doubled(hash));
+        }
+        [(32, Kind::Md5), (40, Kind::Sha1), (64, Kind::Sha256)]
             .into_iter()
-            .chain(phpbb2(typed).map(|text| md5(&text)));
-        return first_match(candidates, |candidate| check(&scheme, candidate, limits));
+            .find(|(length, _)| is_hex(rest, *length))
+            .map(|(_, kind)| Self::Digest(kind, rest.to_owned()))
     }
-    if let Some(scheme) = doubled(rest) {
-        return match scheme.permitted(limits, 0) {
-            true => check_doubled(&scheme, escaped, rest),
-            false => Outcome::Unsupported,
-        };
-    }
-    let candidates = if is_hex(rest, 32) {
-        md5_candidates(typed, escaped, context)
-    } else if is_hex(rest, 40) {
-        sha1_candidates(escaped, context)
-    } else if is_hex(rest, 64) {
-        sha256_candidates(escaped, context)
-    } else {
-        return Outcome::Unsupported;
-    };
-    first_match(candidates.into_iter(), |candidate| {
-        compare(rest.as_bytes(), candidate)
-    })
-}
 
-/// What can be said without the password: the formats are known by their length alone.
-pub(super) fn parse(rest: &str) -> Parsed<'_> {
-    let digest = [32, 40, 64].into_iter().any(|length| is_hex(rest, length));
-    let work = if let Some(scheme) = portable(rest) {
-        scheme.description().work.saturating_mul(3)
-    } else if let Some(scheme) = doubled(rest) {
-        scheme.description().work.saturating_mul(2)
-    } else if digest {
-        1
-    } else {
-        return None;
-    };
-    Some(Box::new(Converted { work }))
-}
-
-struct Converted {
-    work: u64,
-}
-
-impl Scheme for Converted {
-    fn description(&self) -> Description {
-        let (algorithm, cost) = ("convert_password", String::new());
-        Description {
-            algorithm,
-            cost,
-            work: self.work,
-            memory: 0,
+    /// Checks `typed`, which phpBB 2's driver takes as it was sent, and `escaped`, which all others
+    /// do.
+    pub(crate) fn verify(
+        &self,
+        typed: &[u8],
+        escaped: &[u8],
+        context: &Context<'_>,
+        limits: &Limits,
+    ) -> Outcome {
+        match self {
+            Self::Portable(hash) => {
+                let once = Zeroizing::new(escaped.to_vec());
+                let candidates = [once]
+                    .into_iter()
+                    .chain(phpbb2(typed).map(|text| md5(&text)));
+                first_match(candidates, |candidate| {
+                    if hash.fits(limits, candidate.len()) {
+                        hash.check(candidate)
+                    } else {
+                        Outcome::Unsupported
+                    }
+                })
+            }
+            Self::Doubled(hash) if !hash.fits(limits, 0) => Outcome::Unsupported,
+            Self::Doubled(hash) => {
+                let once = hash.encode(escaped);
+                let outcome = hash.check(once.as_bytes());
+                // The driver uses the one of `$2a$`, which refuses passwords that end beyond ASCII.
+                match escaped.last() {
+                    Some(last) if last.is_ascii() => outcome,
+                    _ => Outcome::Mismatch,
+                }
+            }
+            Self::Digest(kind, stored) => {
+                let candidates = match kind {
+                    Kind::Md5 => md5_candidates(typed, escaped, context),
+                    Kind::Sha1 => sha1_candidates(escaped, context),
+                    Kind::Sha256 => sha256_candidates(escaped, context),
+                };
+                first_match(candidates.into_iter(), |candidate| {
+                    compare(stored.as_bytes(), candidate)
+                })
+            }
         }
     }
+}
 
+impl Hash for Converted {
+    fn cost(&self) -> Cost {
+        let work = match self {
+            Self::Portable(hash) => hash.cost().work.saturating_mul(3),
+            Self::Doubled(hash) => hash.cost().work.saturating_mul(2),
+            Self::Digest(..) => 1,
+        };
+        Cost { work, memory: 0 }
+    }
+
+    fn parameters(&self) -> String {
+        String::new()
+    }
+
+    /// Only [`Converted::verify`] can: it takes more than the password.
     fn check(&self, _password: &[u8]) -> Outcome {
         Outcome::Unsupported
     }
 }
 
 type Text = Zeroizing<Vec<u8>>;
-
-/// `salted_md5`, `phpass` and what `md5_phpbb2` makes of 34 characters.
-fn portable(rest: &str) -> Option<PhpassHash<'_>> {
-    PhpassHash::parse(rest, phpass::Kind::Md5, "convert_password")
-}
-
-/// `bcrypt_wcf2`: bcrypt of bcrypt, with the same salt.
-fn doubled(rest: &str) -> Option<BcryptHash<'_>> {
-    BcryptHash::parse(rest, "convert_password")
-}
-
-fn check_doubled(scheme: &BcryptHash<'_>, escaped: &[u8], rest: &str) -> Outcome {
-    let once = scheme.encode(escaped);
-    let twice = scheme.encode(once.as_bytes());
-    // The driver uses the one of `$2a$`, which refuses passwords that end beyond ASCII.
-    match escaped.last() {
-        Some(last) if last.is_ascii() => compare(rest.as_bytes(), twice.as_bytes()),
-        _ => Outcome::Mismatch,
-    }
-}
 
 fn md5_candidates(typed: &[u8], escaped: &[u8], context: &Context<'_>) -> Vec<Text> {
     let mut candidates = vec![md5(escaped)];
@@ -152,7 +152,7 @@ fn sha256_candidates(escaped: &[u8], context: &Context<'_>) -> Vec<Text> {
 
 /// What phpBB 2 hashed: the password as sent, slashed, in UTF-8 or in Windows-1252.
 fn phpbb2(typed: &[u8]) -> impl Iterator<Item = Text> {
-    let slashed = typed::add_slashes(typed);
+    let slashed = php::add_slashes(typed);
     let western = to_windows_1252(&slashed);
     [slashed, western].into_iter()
 }
@@ -175,8 +175,7 @@ fn md5(text: &[u8]) -> Text {
 }
 
 fn hex(kind: Kind, parts: &[&[u8]]) -> Text {
-    let mut text = kind.hex(parts);
-    Zeroizing::new(std::mem::take(&mut *text).into_bytes())
+    kind.hex(parts)
 }
 
 /// As phpBB's `utf8_to_cp1252`: what Windows-1252 lacks is left in UTF-8.

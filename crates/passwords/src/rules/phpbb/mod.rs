@@ -1,69 +1,50 @@
-//! phpBB's password manager (3.3 `phpbb/passwords/manager.php` and its drivers), for a password
-//! typed at the login page.
+//! Parses what phpBB's password manager stores (3.3 `phpbb/passwords/manager.php` and its drivers),
+//! and does to a typed password what its login page does.
 
-mod combined;
-mod converted;
-mod request;
+pub(crate) mod combined;
+pub(crate) mod converted;
 
-use crate::Context;
-use crate::Limits;
-use crate::Outcome;
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
+
+use self::combined::Combined;
+use self::converted::Converted;
+use super::php;
+use crate::algorithms::Input;
 use crate::algorithms::Parsed;
-use crate::algorithms::Scheme;
 use crate::algorithms::bcrypt::BcryptHash;
-use crate::algorithms::check;
 use crate::algorithms::crypt;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::digest::is_hex;
 use crate::algorithms::phpass;
 use crate::algorithms::phpass::PhpassHash;
-use crate::rules::php;
-use crate::typed;
 
 /// phpBB refuses longer passwords.
 const LENGTH: usize = 4096;
 
-/// Checks a password typed at phpBB's login page, in the one form that the page makes of it.
-pub(crate) fn verify(
-    password: &[u8],
-    encoded: &str,
-    context: &Context<'_>,
-    limits: &Limits,
-) -> Outcome {
-    let escaped = request::escape(password);
-    if typed::is_empty(&escaped) {
-        return Outcome::Mismatch;
-    }
-    if escaped.len() > LENGTH {
-        return Outcome::Mismatch;
-    }
-    match encoded.strip_prefix("$CP$") {
-        Some(rest) => converted::verify(password, &escaped, rest, context, limits),
-        None => match parse(encoded) {
-            Some(scheme) => check(&*scheme, &escaped, limits),
-            None => Outcome::Unsupported,
-        },
-    }
+/// The form of a typed password that is tried, if any.
+pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let escaped = escape(password);
+    (!php::is_empty(&escaped) && escaped.len() <= LENGTH).then_some(escaped)
 }
 
-/// In how many forms a wrong password is tried.
-pub(crate) fn attempts(password: &[u8]) -> usize {
-    let escaped = request::escape(password);
-    usize::from(!typed::is_empty(&escaped) && escaped.len() <= LENGTH)
-}
-
-/// What is stored, but for the converted hashes, which are several formats at once.
-pub(crate) fn parse(encoded: &str) -> Parsed<'_> {
+/// The drivers, told apart by the prefix.
+pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     match kind(encoded) {
         Some("argon2i" | "argon2id") => php::password_verify(encoded),
-        Some("2a") => Some(Box::new(Ascii {
-            inner: bcrypt(encoded)?,
-        })),
+        // The driver of `$2a$` refuses passwords that end in a byte beyond ASCII.
+        Some("2a") => Some(bcrypt(encoded)?.given(Input::AsciiEnd)),
         Some("2y") => bcrypt(encoded),
-        Some("CP") => converted::parse(encoded.get(4..)?),
+        Some("CP") => {
+            let converted = Converted::parse(encoded.get(4..)?)?;
+            Some(Parsed::new("convert_password", converted))
+        }
         Some("H" | "P") => portable(encoded),
-        Some(kind) if kind.contains('\\') => combined::parse(encoded),
+        Some(kind) if kind.contains('\\') => {
+            let combined = Combined::parse(encoded)?;
+            Some(Parsed::new(combined.algorithm(), combined))
+        }
         _ => portable(encoded).or_else(|| md5(encoded)),
     }
 }
@@ -78,54 +59,50 @@ fn kind(encoded: &str) -> Option<&str> {
 }
 
 /// A hash of 34 characters, whatever the first three: the driver does not look at them.
-fn portable(encoded: &str) -> Parsed<'_> {
-    let name = if encoded.starts_with("$P$") {
+fn portable(encoded: &str) -> Option<Parsed> {
+    let algorithm = if encoded.starts_with("$P$") {
         "phpass"
     } else {
         "salted_md5"
     };
-    Some(Box::new(PhpassHash::parse(
-        encoded,
-        phpass::Kind::Md5,
-        name,
-    )?))
+    let hash = PhpassHash::parse(encoded, phpass::Kind::Md5)?;
+    Some(Parsed::new(algorithm, hash))
 }
 
 /// The installer's and phpBB 2's unsalted MD5.
-fn md5(encoded: &str) -> Parsed<'_> {
-    let stored = is_hex(encoded, 32).then_some(encoded)?;
-    Some(Box::new(Hex {
-        algorithm: "md5",
-        kind: Kind::Md5,
-        before: "",
-        after: "",
-        stored,
-    }))
+fn md5(encoded: &str) -> Option<Parsed> {
+    is_hex(encoded, 32).then(|| Parsed::new("md5", Hex::plain(Kind::Md5, encoded)))
 }
 
-fn bcrypt(encoded: &str) -> Parsed<'_> {
-    BcryptHash::parse(encoded, "bcrypt")?;
+/// bcrypt, but not crypt_blowfish's own variant of it.
+fn bcrypt(encoded: &str) -> Option<Parsed> {
+    BcryptHash::parse(encoded)?;
     crypt::php(encoded)
 }
 
-/// The driver of `$2a$`, which refuses passwords that end in a byte beyond ASCII.
-struct Ascii<'a> {
-    inner: Box<dyn Scheme + 'a>,
-}
-
-impl Scheme for Ascii<'_> {
-    fn description(&self) -> crate::Description {
-        self.inner.description()
-    }
-
-    fn permitted(&self, limits: &Limits, length: usize) -> bool {
-        self.inner.permitted(limits, length)
-    }
-
-    fn check(&self, password: &[u8]) -> Outcome {
-        match password.last() {
-            Some(last) if last.is_ascii() => self.inner.check(password),
-            _ => Outcome::Mismatch,
+/// What phpBB does to a posted password (3.3 `request/type_cast_helper.php`,
+/// `auth/provider/db.php`): line ends made one, NUL and the byte order mark dropped, `htmlspecialchars` with `ENT_COMPAT`,
+/// Unicode's NFC, trimmed. What is not UTF-8 becomes nothing, as in PHP.
+fn escape(password: &[u8]) -> Zeroizing<Vec<u8>> {
+    let Ok(password) = std::str::from_utf8(password) else {
+        return Zeroizing::default();
+    };
+    let mut escaped = Zeroizing::new(String::with_capacity(2 * password.len()));
+    let mut characters = password.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\0' | '\u{feff}' => {}
+            '\r' => {
+                characters.next_if_eq(&'\n');
+                escaped.push('\n');
+            }
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            _ => escaped.push(character),
         }
     }
+    let normal = Zeroizing::new(escaped.nfc().collect::<String>());
+    Zeroizing::new(php::trim(normal.as_bytes()).to_vec())
 }
