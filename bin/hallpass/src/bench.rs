@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use hallpass_core::{Authenticator, Configuration, Deadline};
 use hallpass_passwords::{Algorithm, Context as HashContext, Encoded, Limits, make};
-use hallpass_pbkdf2::Engine;
+use hallpass_pbkdf2::{Engine, Kernels};
 use hallpass_runtime::CommandLine;
 use serde_json::json;
 
@@ -109,9 +109,11 @@ fn rate(long_enough: Duration, mut work: impl FnMut() -> usize) -> f64 {
 /// Checks on all cores: of PBKDF2, on all lanes of each.
 fn together(cores: usize, hash: &Encoded) -> anyhow::Result<f64> {
     let limits = Limits::default();
+    let started = Instant::now();
+    let kernels = Kernels::measure(|| started.elapsed());
     let work = || match hash.derivation(&limits) {
         Some(derivation) => rate(LONG_ENOUGH, || {
-            let mut engine = Engine::new();
+            let mut engine = Engine::with_kernels(&kernels);
             for _ in 0..AT_ONCE {
                 engine.submit(derivation.request(b"benchmark"));
             }

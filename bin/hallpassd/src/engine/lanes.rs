@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn run(checks: &Checks) {
     let mut lanes = Lanes {
         checks,
-        engine: Engine::new(),
+        engine: Engine::with_kernels(checks.pace.kernels()),
         deriving: Vec::new(),
     };
     let width = checks.pace.width();

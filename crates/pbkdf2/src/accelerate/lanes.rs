@@ -1,10 +1,10 @@
-//! The same work on every lane of a vector: one stream per 32-bit lane.
+//! Iterates one stream in each 32-bit lane of a vector.
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::hash::{Hash, digest_padding};
-use crate::machine::Machine;
-use crate::stream::Stream;
+use super::machine::Machine;
+use crate::hash::Hash;
+use crate::stream::{Stream, digest_padding};
 
 /// A machine whose vectors have several lanes.
 pub(crate) trait Lanes: Machine {
@@ -59,7 +59,7 @@ fn compress_digest<M: Lanes, H: Hash<WORDS>, const WORDS: usize>(
     for (word, digest) in block.iter_mut().zip(digest) {
         *word = digest;
     }
-    H::compress(machine, start, block)
+    H::compress_lanes(machine, start, block)
 }
 
 /// A part of each stream's state, the same words of all streams side by side.

@@ -1,12 +1,12 @@
-//! PBKDF2-HMAC-SHA256 with the SHA instructions.
+//! Iterates PBKDF2-HMAC-SHA256 with the SHA instructions.
 //!
 //! The instructions keep the state (a, b, … h) in two vectors, named by their words from the
 //! highest lane down: `abef` and `cdgh`.
 
+use super::constants::SHA256 as CONSTANTS;
 use super::sha_ni::{ShaNi, Vectors};
-use crate::hash::digest_padding;
-use crate::sha256::{CONSTANTS, WORDS};
-use crate::stream::Stream;
+use crate::hash::SHA256_WORDS as WORDS;
+use crate::stream::{Stream, digest_padding};
 
 impl ShaNi {
     /// Does `iterations` iterations of up to three streams.

@@ -1,7 +1,5 @@
-//! The word operations that SHA-1 and SHA-256 need.
-//!
-//! The hashes are written once over a [`Machine`]. One word at a time ([`Scalar`]) they are the
-//! portable implementation, and with the vectors of a processor the kernels for many streams.
+//! Names the word operations that SHA-1 and SHA-256 need, so that both are written once for the
+//! vectors of every processor.
 
 /// A processor that works on one word of every lane with each operation.
 ///
@@ -40,60 +38,6 @@ pub(crate) trait Machine: Copy {
     /// It keeps sums from being put into another order: left alone, the compiler moves additions
     /// onto the path that the next round waits for.
     fn pin(self, x: Self::Vector) -> Self::Vector;
-}
-
-/// Plain integers: the portable implementation.
-#[derive(Clone, Copy)]
-pub(crate) struct Scalar;
-
-impl Machine for Scalar {
-    type Vector = u32;
-
-    #[inline(always)]
-    fn splat(self, word: u32) -> u32 {
-        word
-    }
-
-    #[inline(always)]
-    fn add(self, x: u32, y: u32) -> u32 {
-        x.wrapping_add(y)
-    }
-
-    #[inline(always)]
-    fn xor(self, x: u32, y: u32) -> u32 {
-        x ^ y
-    }
-
-    #[inline(always)]
-    fn parity(self, x: u32, y: u32, z: u32) -> u32 {
-        x ^ y ^ z
-    }
-
-    #[inline(always)]
-    fn choose(self, x: u32, y: u32, z: u32) -> u32 {
-        z ^ (x & (y ^ z))
-    }
-
-    #[inline(always)]
-    fn majority(self, x: u32, y: u32, z: u32) -> u32 {
-        // y ^ z is the x ^ y of the round before.
-        y ^ ((x ^ y) & (y ^ z))
-    }
-
-    #[inline(always)]
-    fn rotate_right<const BITS: u32>(self, x: u32) -> u32 {
-        x.rotate_right(BITS)
-    }
-
-    #[inline(always)]
-    fn shift_right<const BITS: u32>(self, x: u32) -> u32 {
-        x >> BITS
-    }
-
-    #[inline(always)]
-    fn pin(self, x: u32) -> u32 {
-        x
-    }
 }
 
 /// The sums of the words of two states.

@@ -1,12 +1,11 @@
-//! PBKDF2-HMAC-SHA1 with the SHA instructions.
+//! Iterates PBKDF2-HMAC-SHA1 with the SHA instructions.
 //!
 //! The instructions keep the state (a, b, c, d, e) in two vectors, named by their words from the
 //! highest lane down: `abcd`, and `e` with zeros below. Words of the message are in the same order.
 
 use super::sha_ni::{ShaNi, Vectors};
-use crate::hash::digest_padding;
-use crate::sha1::WORDS;
-use crate::stream::Stream;
+use crate::hash::SHA1_WORDS as WORDS;
+use crate::stream::{Stream, digest_padding};
 
 impl ShaNi {
     /// Does `iterations` iterations of up to three streams.

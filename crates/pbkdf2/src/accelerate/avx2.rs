@@ -1,12 +1,12 @@
-//! AVX2: eight lanes.
+//! Iterates in the eight lanes of AVX2.
 
 use std::arch::asm;
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 
 use super::lanes::{self, Lanes, Twice};
+use super::machine::Machine;
 use crate::hash::Hash;
-use crate::machine::Machine;
 use crate::stream::Stream;
 
 /// Proof that the processor has AVX2.

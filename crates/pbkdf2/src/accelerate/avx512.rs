@@ -1,12 +1,12 @@
-//! AVX-512: sixteen lanes.
+//! Iterates in the sixteen lanes of AVX-512.
 
 use std::arch::asm;
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 
 use super::lanes::{self, Lanes, Twice};
+use super::machine::Machine;
 use crate::hash::Hash;
-use crate::machine::Machine;
 use crate::stream::Stream;
 
 /// Proof that the processor has AVX-512F.

@@ -1,11 +1,11 @@
-//! Kernel of AArch64 processors: the SHA instructions of ARMv8, one stream.
+//! Iterates one stream with the SHA instructions of ARMv8.
 
 use std::arch::aarch64::*;
 use std::arch::is_aarch64_feature_detected;
 
-use crate::hash::digest_padding;
-use crate::stream::Stream;
-use crate::{sha1, sha256};
+use super::constants;
+use crate::hash::{SHA1_WORDS, SHA256_WORDS};
+use crate::stream::{Stream, digest_padding};
 
 /// Proof that the processor has the instructions for SHA-1 and SHA-256.
 #[derive(Clone, Copy)]
@@ -17,20 +17,20 @@ impl Sha2 {
     }
 
     /// Does `iterations` iterations of a stream.
-    pub(crate) fn iterate_sha1(self, stream: &mut Stream<{ sha1::WORDS }>, iterations: u32) {
+    pub(crate) fn iterate_sha1(self, stream: &mut Stream<SHA1_WORDS>, iterations: u32) {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { iterate_sha1(stream, iterations) }
     }
 
     /// Does `iterations` iterations of a stream.
-    pub(crate) fn iterate_sha256(self, stream: &mut Stream<{ sha256::WORDS }>, iterations: u32) {
+    pub(crate) fn iterate_sha256(self, stream: &mut Stream<SHA256_WORDS>, iterations: u32) {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { iterate_sha256(stream, iterations) }
     }
 }
 
 #[target_feature(enable = "neon,sha2")]
-fn iterate_sha256(stream: &mut Stream<{ sha256::WORDS }>, iterations: u32) {
+fn iterate_sha256(stream: &mut Stream<SHA256_WORDS>, iterations: u32) {
     let halves = |[a, b, c, d, e, f, g, h]: [u32; 8]| [load([a, b, c, d]), load([e, f, g, h])];
     let inner = halves(stream.inner);
     let outer = halves(stream.outer);
@@ -55,13 +55,13 @@ fn iterate_sha256(stream: &mut Stream<{ sha256::WORDS }>, iterations: u32) {
 #[inline]
 #[target_feature(enable = "neon,sha2")]
 fn compress_sha256(start: [uint32x4_t; 2], digest: [uint32x4_t; 2]) -> [uint32x4_t; 2] {
-    let [.., p8, p9, p10, p11, p12, p13, p14, p15] = digest_padding::<{ sha256::WORDS }>();
+    let [.., p8, p9, p10, p11, p12, p13, p14, p15] = digest_padding::<SHA256_WORDS>();
     let [mut w0, mut w1] = digest;
     let mut w2 = load([p8, p9, p10, p11]);
     let mut w3 = load([p12, p13, p14, p15]);
 
     let [mut abcd, mut efgh] = start;
-    for constants in sha256::CONSTANTS.as_flattened().as_chunks().0 {
+    for constants in constants::SHA256.as_flattened().as_chunks().0 {
         let words = vaddq_u32(w0, load(*constants));
         let next = vsha256hq_u32(abcd, efgh, words);
         efgh = vsha256h2q_u32(efgh, abcd, words);
@@ -74,7 +74,7 @@ fn compress_sha256(start: [uint32x4_t; 2], digest: [uint32x4_t; 2]) -> [uint32x4
 }
 
 #[target_feature(enable = "neon,sha2")]
-fn iterate_sha1(stream: &mut Stream<{ sha1::WORDS }>, iterations: u32) {
+fn iterate_sha1(stream: &mut Stream<SHA1_WORDS>, iterations: u32) {
     let parts = |[a, b, c, d, e]: [u32; 5]| (load([a, b, c, d]), e);
     let inner = parts(stream.inner);
     let outer = parts(stream.outer);
@@ -99,8 +99,7 @@ fn iterate_sha1(stream: &mut Stream<{ sha1::WORDS }>, iterations: u32) {
 #[inline]
 #[target_feature(enable = "neon,sha2")]
 fn compress_sha1(start: (uint32x4_t, u32), digest: (uint32x4_t, u32)) -> (uint32x4_t, u32) {
-    let [.., p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15] =
-        digest_padding::<{ sha1::WORDS }>();
+    let [.., p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15] = digest_padding::<SHA1_WORDS>();
     let mut w0 = digest.0;
     let mut w1 = load([digest.1, p5, p6, p7]);
     let mut w2 = load([p8, p9, p10, p11]);
@@ -108,7 +107,7 @@ fn compress_sha1(start: (uint32x4_t, u32), digest: (uint32x4_t, u32)) -> (uint32
 
     let (mut abcd, mut e) = start;
     for quarter in 0..20 {
-        let constant = vdupq_n_u32(sha1::constant(4 * quarter));
+        let constant = vdupq_n_u32(constants::sha1(4 * quarter));
         let words = vaddq_u32(w0, constant);
         let next = match quarter / 5 {
             0 => vsha1cq_u32(abcd, e, words),

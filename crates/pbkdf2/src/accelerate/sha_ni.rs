@@ -1,4 +1,4 @@
-//! The SHA instructions: one, two or three streams interleaved.
+//! Wraps the SHA instructions, for one, two or three streams interleaved.
 //!
 //! An instruction's result is there after four cycles, but the next instruction can begin after
 //! two or three: what one stream alone leaves idle does for others.
