@@ -131,11 +131,10 @@ impl HashJob {
         match self.state {
             State::Verify => {
                 let outcome = match &self.stored {
-                    Ok(stored) if stored.fits(&self.limits) => {
+                    Ok(stored) => {
                         let _permit = self.hold_memory(stored, deadline)?;
                         stored.verify(password, &self.context.context(), &self.limits)
                     }
-                    Ok(stored) => stored.verify(password, &self.context.context(), &self.limits),
                     Err(outcome) => *outcome,
                 };
                 self.verified(outcome);
@@ -193,7 +192,7 @@ impl HashJob {
     }
 
     /// Holds the memory that a check of `encoded` takes, together with the other threads of the
-    /// program.
+    /// program. One over the limits is never run, and takes none.
     fn hold_memory(
         &self,
         encoded: &Encoded,
@@ -201,7 +200,9 @@ impl HashJob {
     ) -> Result<Option<MemoryPermit<'_>>, Unavailable> {
         let memory = encoded.cost().memory;
         match &self.shared {
-            Some(shared) if memory > 0 => shared.memory.hold(memory, deadline).map(Some),
+            Some(shared) if memory > 0 && encoded.fits(&self.limits) => {
+                shared.memory.hold(memory, deadline).map(Some)
+            }
             _ => Ok(None),
         }
     }
