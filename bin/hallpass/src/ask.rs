@@ -8,9 +8,11 @@ use hallpass_core::{
     Account, Authenticator, ClaimedName, Client, Conditions, Configuration, Credential, Deadline,
     Reason, Request, Requirement, Secret, Unavailable, Verdict,
 };
+use hallpass_passwords::ParseError;
 use hallpass_runtime::{CommandLine, SiteClient, exit_after};
 
 use crate::explain::{self, Shown};
+use crate::hash::UNUSABLE;
 use crate::options::{ConditionOptions, ExplainCommand, ShownSession};
 use crate::terminal::{self, add, complain, line, plain};
 
@@ -204,9 +206,14 @@ impl Asker {
         let Some((account, groups)) = found? else {
             return Ok(Found::default());
         };
-        let (algorithm, cost) = match authenticator.describe(&account) {
-            Some(hash) => (Some(hash.algorithm.to_owned()), Some(hash.cost)),
-            None => (None, None),
+        let (algorithm, cost) = match authenticator.stored_hash(&account) {
+            Ok(hash) => (Some(hash.algorithm().to_owned()), Some(hash.parameters())),
+            Err(ParseError::Unusable)
+                if account.encoded.as_ref().is_some_and(|it| !it.is_empty()) =>
+            {
+                (Some(UNUSABLE.to_owned()), Some(String::new()))
+            }
+            Err(_) => (None, None),
         };
         Ok(Found {
             account: Some(account),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use hallpass_core::{Account, Authenticator, Deadline, Id, Twin, TwinFinder, Twins};
-use hallpass_passwords::{Limits, Rules, is_affordable};
+use hallpass_passwords::Limits;
 use hallpass_runtime::CommandLine;
 use serde_json::json;
 
@@ -52,18 +52,17 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(account: &Account, rules: impl Fn(&str) -> Rules, limits: &Limits) -> Self {
+    fn of(account: &Account, authenticator: &Authenticator, limits: &Limits) -> Self {
         let encoded = account.encoded.as_deref().unwrap_or_default();
         if encoded.is_empty() || encoded.starts_with('!') {
             return Self::Unusable;
         }
-        let rules = rules(encoded);
-        match hallpass_passwords::identify(rules, encoded) {
-            None => Self::Unknown,
-            Some(it) if is_affordable(rules, encoded, limits) => {
-                Self::Hash(it.algorithm.to_owned(), it.cost)
+        match authenticator.stored_hash(account) {
+            Err(_) => Self::Unknown,
+            Ok(hash) if hash.fits(limits) => {
+                Self::Hash(hash.algorithm().to_owned(), hash.parameters())
             }
-            Some(it) => Self::TooCostly(it.algorithm.to_owned()),
+            Ok(hash) => Self::TooCostly(hash.algorithm().to_owned()),
         }
     }
 
@@ -111,7 +110,7 @@ pub fn run(
             count.inactive += u64::from(!account.active);
             count.staff += u64::from(account.staff);
             count.superusers += u64::from(account.superuser);
-            let kind = Kind::of(account, |it| authenticator.rules_of(it), &limits);
+            let kind = Kind::of(account, &authenticator, &limits);
             let tally = count.hashes.entry(kind).or_default();
             tally.accounts += 1;
             tally.inactive += u64::from(!account.active);

@@ -1,16 +1,18 @@
 //! Runs `hallpass bench`: measures how many checks a second this machine does.
 
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use hallpass_core::{Authenticator, Configuration, Deadline};
-use hallpass_passwords::{Algorithm, Derivation, Limits, Rules, identify, make, verify};
-use hallpass_pbkdf2::Engine;
+use hallpass_passwords::{Algorithm, Context as HashContext, Encoded, Limits, make};
+use hallpass_pbkdf2::{Engine, Kernels};
 use hallpass_runtime::CommandLine;
 use serde_json::json;
 
+use crate::hash::LIKELY_RULES;
 use crate::terminal::{self, line};
 
 /// How long each measurement takes at least.
@@ -23,33 +25,31 @@ const PEOPLE: f64 = 10_000.0;
 /// Measures checks of `hash`, else of the site's costliest hash if there is a configuration, else
 /// of what Django 5.2 makes.
 pub fn run(common: &CommandLine, hash: Option<String>, as_json: bool) -> anyhow::Result<ExitCode> {
-    let (rules, encoded) = match hash {
-        Some(encoded) => (Rules::Django, encoded),
+    let parse = |encoded: &str| {
+        Encoded::parse_any(&LIKELY_RULES, encoded)
+            .map(Arc::new)
+            .map_err(|_| anyhow!("this is no hash of any known algorithm"))
+    };
+    let hash = match hash {
+        Some(encoded) => parse(&encoded)?,
         None if common.config.is_some() || common.path().exists() => {
             of_site(&common.configuration()?)?
         }
-        None => (Rules::Django, new()?),
-    };
-    let hash = identify(rules, &encoded)
-        .or_else(|| identify(Rules::Php, &encoded))
-        .ok_or_else(|| anyhow!("this is no hash of any known algorithm"))?;
-    let rules = if identify(rules, &encoded).is_some() {
-        rules
-    } else {
-        Rules::Php
+        None => parse(&new()?)?,
     };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let one = rate(LONG_ENOUGH, || {
-        verify(rules, b"benchmark", &encoded, &Limits::default());
+        hash.verify(b"benchmark", &HashContext::default(), &Limits::default());
         1
     });
-    let many = together(cores, rules, &encoded)?;
-    let openssl = openssl(hash.algorithm, &encoded);
+    let many = together(cores, &hash)?;
+    let (algorithm, cost) = (hash.algorithm(), hash.parameters());
+    let openssl = openssl(algorithm, hash.as_str());
     let logins = PEOPLE / many;
     if as_json {
         let object = json!({
-            "algorithm": hash.algorithm,
-            "cost": hash.cost,
+            "algorithm": algorithm,
+            "cost": cost,
             "cores": cores,
             "one_at_a_time": one,
             "many_at_a_time": many,
@@ -59,10 +59,7 @@ pub fn run(common: &CommandLine, hash: Option<String>, as_json: bool) -> anyhow:
         line(&object.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    line(&format!(
-        "{}, {}: checks a second",
-        hash.algorithm, hash.cost
-    ));
+    line(&format!("{algorithm}, {cost}: checks a second"));
     line(&format!("  one at a time, on one core       {one:>12.1}"));
     line(&format!(
         "  many at a time, on {cores:>2} cores      {many:>12.1}"
@@ -77,7 +74,7 @@ pub fn run(common: &CommandLine, hash: Option<String>, as_json: bool) -> anyhow:
                 "On one core, {one:.1} times OpenSSL; many at a time, {many:.1} times."
             ));
         }
-        None if hash.algorithm.starts_with("pbkdf2") => line("  (openssl is not installed)"),
+        None if algorithm.starts_with("pbkdf2") => line("  (openssl is not installed)"),
         None => {}
     }
     line(&format!(
@@ -87,7 +84,7 @@ pub fn run(common: &CommandLine, hash: Option<String>, as_json: bool) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
-fn of_site(configuration: &Configuration) -> anyhow::Result<(Rules, String)> {
+fn of_site(configuration: &Configuration) -> anyhow::Result<Arc<Encoded>> {
     let deadline = Deadline::after(configuration.limits.deadline);
     let mut authenticator = Authenticator::new(configuration);
     let costliest = authenticator.denial_cost(deadline)?;
@@ -110,10 +107,13 @@ fn rate(long_enough: Duration, mut work: impl FnMut() -> usize) -> f64 {
 }
 
 /// Checks on all cores: of PBKDF2, on all lanes of each.
-fn together(cores: usize, rules: Rules, encoded: &str) -> anyhow::Result<f64> {
-    let work = || match Derivation::of(rules, encoded, &Limits::default()) {
+fn together(cores: usize, hash: &Encoded) -> anyhow::Result<f64> {
+    let limits = Limits::default();
+    let started = Instant::now();
+    let kernels = Kernels::measure(|| started.elapsed());
+    let work = || match hash.derivation(&limits) {
         Some(derivation) => rate(LONG_ENOUGH, || {
-            let mut engine = Engine::new();
+            let mut engine = Engine::with_kernels(&kernels);
             for _ in 0..AT_ONCE {
                 engine.submit(derivation.request(b"benchmark"));
             }
@@ -124,7 +124,7 @@ fn together(cores: usize, rules: Rules, encoded: &str) -> anyhow::Result<f64> {
             done
         }),
         None => rate(LONG_ENOUGH, || {
-            verify(rules, b"benchmark", encoded, &Limits::default());
+            hash.verify(b"benchmark", &HashContext::default(), &limits);
             1
         }),
     };

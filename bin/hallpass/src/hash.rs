@@ -3,11 +3,17 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
-use hallpass_passwords::{Algorithm, Context, Limits, Outcome, Rules, identify, make, verify_with};
+use hallpass_passwords::{Algorithm, Context, Encoded, Limits, Outcome, ParseError, Rules, make};
 use serde_json::json;
 
-use crate::options::{Encoded, HashCommand};
+use crate::options::{self, HashCommand};
 use crate::terminal::{self, complain, line};
+
+/// Django's rules, and PHP's for what Django does not know.
+pub const LIKELY_RULES: [Rules; 2] = [Rules::Django, Rules::Php];
+
+/// What stands for the algorithm where an account has no password, or a locked one.
+pub const UNUSABLE: &str = "unusable";
 
 pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     match command {
@@ -31,7 +37,7 @@ pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
-impl Encoded {
+impl options::Encoded {
     fn read(self) -> anyhow::Result<String> {
         match (self.encoded, self.encoded_file) {
             (Some(encoded), _) => Ok(encoded),
@@ -55,14 +61,14 @@ fn check(
     if password.expose().len() as u64 >= terminal::LONGEST {
         return Err(anyhow!("the password is longer than any that is hashed"));
     }
-    let rules = rules.unwrap_or_else(|| likely_rules(encoded));
-    let outcome = verify_with(
-        rules,
-        password.expose(),
-        encoded,
-        context,
-        &Limits::default(),
-    );
+    let parsed = match rules {
+        Some(rules) => Encoded::parse(rules, encoded),
+        None => Encoded::parse_any(&LIKELY_RULES, encoded),
+    };
+    let outcome = match parsed {
+        Ok(encoded) => encoded.verify(password.expose(), context, &Limits::default()),
+        Err(error) => error.into(),
+    };
     let (verdict, reason) = match outcome {
         Outcome::Match => ("granted", None),
         Outcome::Mismatch => ("denied", Some("wrong-password")),
@@ -82,20 +88,24 @@ fn check(
 }
 
 fn say(encoded: &str, as_json: bool) -> ExitCode {
-    let Some(hash) = identify(likely_rules(encoded), encoded) else {
-        if as_json {
-            line(&json!({ "algorithm": null, "cost": null }).to_string());
-        } else {
-            complain("this is no hash of any known algorithm");
+    let (algorithm, cost) = match Encoded::parse_any(&LIKELY_RULES, encoded) {
+        Ok(hash) => (hash.algorithm(), hash.parameters()),
+        Err(ParseError::Unusable) if !encoded.is_empty() => (UNUSABLE, String::new()),
+        Err(_) => {
+            if as_json {
+                line(&json!({ "algorithm": null, "cost": null }).to_string());
+            } else {
+                complain("this is no hash of any known algorithm");
+            }
+            return ExitCode::FAILURE;
         }
-        return ExitCode::FAILURE;
     };
     if as_json {
-        line(&json!({ "algorithm": hash.algorithm, "cost": hash.cost }).to_string());
-    } else if hash.cost.is_empty() {
-        line(hash.algorithm);
+        line(&json!({ "algorithm": algorithm, "cost": cost }).to_string());
+    } else if cost.is_empty() {
+        line(algorithm);
     } else {
-        line(&format!("{}, {}", hash.algorithm, hash.cost));
+        line(&format!("{algorithm}, {cost}"));
     }
     ExitCode::SUCCESS
 }
@@ -119,14 +129,4 @@ fn new(algorithm: Algorithm, cost: Option<u32>, as_json: bool) -> anyhow::Result
         line(&encoded);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Django's rules, and PHP's for what Django knows nothing of.
-fn likely_rules(encoded: &str) -> Rules {
-    let django = encoded.starts_with('!') || identify(Rules::Django, encoded).is_some();
-    if django || identify(Rules::Php, encoded).is_none() {
-        Rules::Django
-    } else {
-        Rules::Php
-    }
 }

@@ -43,7 +43,7 @@ impl Checks {
 fn run(checks: &Checks) {
     let mut lanes = Lanes {
         checks,
-        engine: Engine::new(),
+        engine: Engine::with_kernels(checks.pace.kernels()),
         deriving: Vec::new(),
     };
     let width = checks.pace.width();

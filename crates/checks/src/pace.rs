@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hallpass_pbkdf2::{Engine, Request};
+use hallpass_pbkdf2::Kernels;
 use rustix::time::{ClockId, clock_gettime};
 
 /// How much each new measurement counts, in parts of this.
@@ -18,6 +18,7 @@ const MOST: u64 = 100 * ONE;
 /// which is measured as they go.
 #[derive(Debug)]
 pub struct Pace {
+    kernels: Kernels,
     threads: u64,
     width: u64,
     alone: u64,
@@ -50,15 +51,22 @@ impl Load {
 impl Pace {
     /// Measures the speed here, which takes some milliseconds.
     pub fn measure(threads: usize) -> Self {
-        let width = Engine::new().width();
-        let alone = rate(1, 8_000);
+        let kernels = Kernels::measure(processor_time);
+        let width = kernels.width();
+        let alone = kernels.rate(1);
         Self {
             threads: count(threads).max(1),
             width: count(width).max(1),
             alone,
-            full: rate(width, 4_000).max(alone),
+            full: kernels.rate(width).max(alone),
+            kernels,
             slowdown: AtomicU64::new(ONE),
         }
+    }
+
+    /// The kernels of this processor, for the engines of the threads.
+    pub fn kernels(&self) -> &Kernels {
+        &self.kernels
     }
 
     /// How many computations a thread does best at a time.
@@ -132,26 +140,6 @@ fn processor_time() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// Iterations a second, of `streams` at a time.
-fn rate(streams: usize, iterations: u32) -> u64 {
-    let mut engine = Engine::new();
-    for _ in 0..streams {
-        engine.submit(Request::hmac_sha256(
-            b"measured",
-            b"hallpass",
-            iterations,
-            32,
-        ));
-    }
-    let began = processor_time();
-    while !engine.is_empty() {
-        engine.step();
-    }
-    let took = processor_time().saturating_sub(began).as_nanos().max(1);
-    let done = u128::from(iterations) * streams as u128 * 1_000_000_000;
-    u64::try_from(done / took).unwrap_or(u64::MAX / 1024).max(1)
-}
-
 fn seconds(work: u64, rate: u64) -> f64 {
     work as f64 / rate.max(1) as f64
 }
@@ -166,6 +154,7 @@ mod tests {
 
     fn pace() -> Pace {
         Pace {
+            kernels: Kernels::default(),
             threads: 2,
             width: 32,
             alone: 10_000_000,

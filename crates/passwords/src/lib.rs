@@ -1,147 +1,61 @@
-//! Encoded password hashes as web frameworks store them: identify, verify, make.
+//! Parses encoded password hashes as web frameworks store them, checks passwords against them, and
+//! makes new ones.
 //!
 //! A stored hash is only as good as its reader: what one framework accepts, another refuses, and
-//! each does something of its own to what was typed. So every check names the [`Rules`] it goes
-//! by, and gives the verdict that the framework itself gives; where the framework would fail
-//! with an exception, the verdict is [`Outcome::Unsupported`].
+//! each does something of its own to what was typed. So every hash is parsed by the [`Rules`] of a
+//! framework, and a check gives the verdict that the framework itself gives; where the framework
+//! would fail with an exception, the outcome is [`Outcome::Unsupported`].
+//!
+//! ```
+//! use hallpass_passwords::{Context, Encoded, Limits, Outcome, Rules};
+//!
+//! let limits = Limits::default();
+//! let stored = "md5$salt$67a1e09bb1f83f5007dc119c14d663aa";
+//! let outcome = match Encoded::parse(Rules::Django, stored) {
+//!     Ok(encoded) => encoded.verify(b"password", &Context::default(), &limits),
+//!     Err(error) => Outcome::from(error),
+//! };
+//! assert_eq!(outcome, Outcome::Match);
+//! ```
+//!
+//! # Map
+//!
+//! - [`Encoded`]: a stored hash, parsed once: [`algorithm`](Encoded::algorithm),
+//!   [`cost`](Encoded::cost), whether it [`fits`](Encoded::fits) the [`Limits`], and
+//!   [`verify`](Encoded::verify).
+//! - [`Derivation`]: a check taken apart, to be done along with others by a
+//!   [`hallpass_pbkdf2::Engine`].
+//! - [`Encoded::spend`]: makes a denial take as long as the site's costliest check.
+//! - [`make`](make()): writes a new hash by an [`Algorithm`].
+//!
+//! Inside, `rules` has a file for each framework (which formats it tells apart, what it does to a
+//! typed password), and `algorithms` one for each algorithm. Each names the source of its format.
+//!
+//! # Promises
 //!
 //! Pure functions: no input or output, no configuration, no clock, no threads. Both the stored
 //! hash and the password may be hostile: nothing panics, and nothing costs more than [`Limits`]
 //! allow.
-//!
-//! ```
-//! use hallpass_passwords::{Limits, Outcome, Rules, verify};
-//!
-//! let stored = "md5$salt$67a1e09bb1f83f5007dc119c14d663aa";
-//! let limits = Limits::default();
-//! assert_eq!(verify(Rules::Django, b"password", stored, &limits), Outcome::Match);
-//! assert_eq!(verify(Rules::Django, b"Password", stored, &limits), Outcome::Mismatch);
-//! ```
 #![forbid(unsafe_code)]
 
-mod argon2;
-mod bcrypt;
-mod crypt;
-mod derivation;
-mod digest;
-mod django;
-mod drupal;
-mod joomla;
-mod limits;
+mod algorithms;
+mod denial;
+mod encoded;
 mod make;
-mod number;
-mod outcome;
-mod php;
-mod phpass;
-mod phpbb;
 mod rules;
-mod scheme;
-mod typed;
-mod wordpress;
-mod work;
 
-pub use derivation::Derivation;
+pub use denial::Spending;
+pub use encoded::Context;
+pub use encoded::Cost;
+pub use encoded::Derivation;
+pub use encoded::Encoded;
+pub use encoded::Limits;
+pub use encoded::MAX_ENCODED;
+pub use encoded::Outcome;
+pub use encoded::ParseError;
 pub use hallpass_pbkdf2::Request;
-pub use limits::Limits;
 pub use make::Algorithm;
 pub use make::MakeError;
 pub use make::make;
-pub use outcome::Description;
-pub use outcome::Outcome;
 pub use rules::Rules;
 pub use rules::UnknownRules;
-pub use work::Spending;
-pub use work::describe_cost;
-pub use work::spend;
-pub use work::spend_with;
-pub use work::spending;
-
-use scheme::Parsed;
-
-/// Longest stored hash that is looked at, in bytes; a longer one is [`Outcome::Unsupported`].
-///
-/// The longest that any of the frameworks writes has about 160.
-pub const MAX_ENCODED: usize = 4096;
-
-/// What a site's row keeps beside the hash; only phpBB's converted hashes (`$CP$`) ask for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Context<'a> {
-    /// The column `login_name` (boards that came from SMF, which hashed it with the password).
-    pub login_name: Option<&'a str>,
-    /// The column `user_passwd_salt` (boards that came from vBulletin, MyBB, XenForo, WoltLab).
-    pub salt: Option<&'a str>,
-}
-
-/// Checks `password`, as typed, against `encoded`, as stored, the way `rules` say.
-///
-/// An empty `encoded` is an account without a password: [`Outcome::Unusable`].
-pub fn verify(rules: Rules, password: &[u8], encoded: &str, limits: &Limits) -> Outcome {
-    verify_with(rules, password, encoded, &Context::default(), limits)
-}
-
-/// As [`verify`], with what the user's row keeps beside the hash.
-pub fn verify_with(
-    rules: Rules,
-    password: &[u8],
-    encoded: &str,
-    context: &Context<'_>,
-    limits: &Limits,
-) -> Outcome {
-    if encoded.len() > MAX_ENCODED {
-        return Outcome::Unsupported;
-    }
-    if encoded.is_empty() || (rules == Rules::Django && django::is_unusable(encoded)) {
-        return Outcome::Unusable;
-    }
-    let Some(scheme) = parse(rules, encoded) else {
-        return Outcome::Unsupported;
-    };
-    match rules {
-        Rules::Django | Rules::Php => scheme::check(&*scheme, password, limits),
-        Rules::Drupal => drupal::verify(&*scheme, password, limits),
-        Rules::Joomla | Rules::Joomla3 => joomla::verify(&*scheme, password, limits),
-        Rules::Phpbb => phpbb::verify(password, encoded, context, limits),
-        Rules::Wordpress => wordpress::verify(&*scheme, password, limits),
-    }
-}
-
-/// Says what `encoded` is; `None` where `rules` know no such format or its fields are malformed.
-///
-/// A description is no promise that any password matches, only that the fields can be read. The
-/// mark of an account without a password (Django's `!…`) is described as `unusable`.
-pub fn identify(rules: Rules, encoded: &str) -> Option<Description> {
-    if encoded.len() > MAX_ENCODED {
-        return None;
-    }
-    if rules == Rules::Django && django::is_unusable(encoded) {
-        let (algorithm, cost) = ("unusable", String::new());
-        return Some(Description {
-            algorithm,
-            cost,
-            work: 0,
-            memory: 0,
-        });
-    }
-    parse(rules, encoded).map(|scheme| scheme.description())
-}
-
-/// Whether a check of `encoded` keeps within `limits`; `false` too where `rules` do not know it.
-///
-/// bcrypt goes by [`Limits::max_cost`] alone, all others by [`Description::work`] and
-/// [`Description::memory`].
-pub fn is_affordable(rules: Rules, encoded: &str, limits: &Limits) -> bool {
-    encoded.len() <= MAX_ENCODED
-        && parse(rules, encoded).is_some_and(|scheme| scheme.permitted(limits, 0))
-}
-
-fn parse(rules: Rules, encoded: &str) -> Parsed<'_> {
-    match rules {
-        Rules::Django => django::parse(encoded),
-        Rules::Drupal => drupal::parse(encoded),
-        Rules::Joomla => joomla::parse(encoded),
-        Rules::Joomla3 => joomla::parse_3(encoded),
-        Rules::Php => php::parse(encoded),
-        Rules::Phpbb => phpbb::parse(encoded),
-        Rules::Wordpress => wordpress::parse(encoded),
-    }
-}

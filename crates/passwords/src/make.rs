@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::argon2;
-use crate::bcrypt;
-use crate::digest;
-use crate::django;
+use crate::algorithms::argon2;
+use crate::algorithms::bcrypt;
+use crate::algorithms::digest;
+use crate::algorithms::pbkdf2;
+use crate::algorithms::scrypt;
+use crate::rules::django;
 
 /// An algorithm that [`make`] can write, in the framework's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +69,7 @@ impl Algorithm {
             Self::Pbkdf2Sha256 | Self::Pbkdf2Sha1 => Some(1_000_000),
             Self::Argon2 => Some(DJANGO_ARGON2.1),
             Self::BcryptSha256 | Self::Bcrypt | Self::PhpBcrypt => Some(12),
-            Self::Scrypt => Some(django::Cost::DJANGO.work_factor),
+            Self::Scrypt => Some(scrypt::Settings::DJANGO.work_factor),
             Self::Md5 => None,
             Self::PhpArgon2id => Some(PHP_ARGON2.1),
         }
@@ -147,11 +149,9 @@ pub fn make(
     };
     let encoded = match algorithm {
         Algorithm::Pbkdf2Sha256 => {
-            django::encode_pbkdf2(django::Kind::Sha256, password, &salt(random)?, cost)
+            pbkdf2::encode(pbkdf2::Kind::Sha256, password, &salt(random)?, cost)
         }
-        Algorithm::Pbkdf2Sha1 => {
-            django::encode_pbkdf2(django::Kind::Sha1, password, &salt(random)?, cost)
-        }
+        Algorithm::Pbkdf2Sha1 => pbkdf2::encode(pbkdf2::Kind::Sha1, password, &salt(random)?, cost),
         Algorithm::Argon2 => {
             let (memory, _, lanes) = DJANGO_ARGON2;
             let salt = salt(random)?;
@@ -172,16 +172,16 @@ pub fn make(
             ));
         }
         Algorithm::Scrypt => {
-            let cost = django::Cost {
+            let settings = scrypt::Settings {
                 work_factor: cost,
-                ..django::Cost::DJANGO
+                ..scrypt::Settings::DJANGO
             };
-            django::encode_scrypt(password, &salt(random)?, cost).ok_or(MakeError::Cost)?
+            scrypt::encode(password, &salt(random)?, settings).ok_or(MakeError::Cost)?
         }
         Algorithm::Md5 => {
             let salt = salt(random)?;
             let digest = digest::Kind::Md5.hex(&[salt.as_bytes(), password]);
-            return Ok(format!("md5${salt}${}", *digest));
+            return Ok(format!("md5${salt}${}", String::from_utf8_lossy(&digest)));
         }
         Algorithm::PhpBcrypt => return new_bcrypt(password, "2y", cost, random),
         Algorithm::PhpArgon2id => {

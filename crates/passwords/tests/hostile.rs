@@ -8,13 +8,13 @@
 
 use std::collections::HashSet;
 
+use hallpass_passwords::Context;
+use hallpass_passwords::Encoded;
 use hallpass_passwords::Limits;
 use hallpass_passwords::MAX_ENCODED;
 use hallpass_passwords::Outcome;
+use hallpass_passwords::ParseError;
 use hallpass_passwords::Rules;
-use hallpass_passwords::identify;
-use hallpass_passwords::is_affordable;
-use hallpass_passwords::verify;
 use serde_json::Value;
 
 /// Low enough that a damaged cost cannot make the test slow.
@@ -25,6 +25,13 @@ const LIMITS: Limits = Limits {
 };
 
 const PASSWORD: &[u8] = "lètmein".as_bytes();
+
+fn verify(rules: Rules, password: &[u8], encoded: &str, limits: &Limits) -> Outcome {
+    match Encoded::parse(rules, encoded) {
+        Ok(encoded) => encoded.verify(password, &Context::default(), limits),
+        Err(error) => error.into(),
+    }
+}
 
 /// A hash by real software.
 struct Sound {
@@ -54,13 +61,13 @@ fn sound() -> Vec<Sound> {
             let (typed, encoded) = (text("password"), text("encoded"));
             let rules = Rules::from_name(&text("rules")).unwrap();
             let right = row["verdict"] == Value::Bool(true) && row["context"].is_null();
-            let Some(description) = identify(rules, &encoded) else {
+            let Ok(parsed) = Encoded::parse(rules, &encoded) else {
                 continue;
             };
             if right
                 && TYPED.contains(&&*typed)
-                && is_affordable(rules, &encoded, &LIMITS)
-                && kinds.insert((rules, description.algorithm, encoded.len()))
+                && parsed.fits(&LIMITS)
+                && kinds.insert((rules, parsed.algorithm(), encoded.len()))
             {
                 sound.push(Sound {
                     rules,
@@ -238,11 +245,9 @@ fn nonsense_of_every_kind_is_refused_and_never_panics() {
             let password = passwords[random(passwords.len())];
             let outcome = verify(rules, password, &encoded, &LIMITS);
             assert_ne!(outcome, Outcome::Match, "{rules}: {encoded:?}");
-            let description = identify(rules, &encoded);
-            if outcome == Outcome::Mismatch && encoded.len() > 1 && description.is_none() {
-                // Only an empty typed password is refused before the hash is looked at.
+            if outcome == Outcome::Mismatch {
                 assert!(
-                    password == b"" || password == b"0" || rules == Rules::Phpbb,
+                    Encoded::parse(rules, &encoded).is_ok(),
                     "{rules}: {encoded:?}"
                 );
             }
@@ -333,10 +338,8 @@ fn a_hash_over_the_limits_is_never_run() {
     for (rules, encoded) in rows {
         let outcome = verify(rules, PASSWORD, &encoded, &Limits::default());
         assert_eq!(outcome, Outcome::Unsupported, "{rules}: {encoded}");
-        assert!(
-            !is_affordable(rules, &encoded, &Limits::default()),
-            "{encoded}"
-        );
+        let fits = Encoded::parse(rules, &encoded).is_ok_and(|it| it.fits(&Limits::default()));
+        assert!(!fits, "{encoded}");
     }
 }
 
@@ -366,6 +369,7 @@ fn an_overlong_hash_is_not_looked_at() {
             verify(rules, PASSWORD, &long, &Limits::default()),
             Outcome::Unsupported
         );
-        assert_eq!(identify(rules, &long), None);
+        let error = Encoded::parse(rules, &long).err();
+        assert_eq!(error, Some(ParseError::Unsupported));
     }
 }

@@ -11,10 +11,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_passwords::Context;
+use hallpass_passwords::Encoded;
 use hallpass_passwords::Limits;
 use hallpass_passwords::Outcome;
 use hallpass_passwords::Rules;
-use hallpass_passwords::verify_with;
 use serde_json::Value;
 
 fn replay(file: &str) {
@@ -34,7 +34,10 @@ fn replay(file: &str) {
             salt: row["context"]["user_passwd_salt"].as_str(),
         };
         let encoded = text("encoded").unwrap();
-        let outcome = verify_with(rules, &password, encoded, &context, &Limits::default());
+        let outcome = match Encoded::parse(rules, encoded) {
+            Ok(encoded) => encoded.verify(&password, &context, &Limits::default()),
+            Err(error) => error.into(),
+        };
         let expected = row["verdict"] == Value::Bool(true);
         if (outcome == Outcome::Match) != expected {
             wrong.push(format!("{outcome:?} for {row}"));

@@ -1,26 +1,22 @@
-//! Many keys at a time.
+//! Derives many keys at a time, each a slice after the other.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
 use zeroize::Zeroizing;
 
-use crate::costs::{Costs, fastest, width};
-use crate::hash::Hash;
-use crate::kernel::Kernel;
-use crate::request::{Blocks, Request};
-use crate::sha1::{self, Sha1};
-use crate::sha256::{self, Sha256};
-use crate::stream::Stream;
+use crate::hash::{Hash, SHA1_WORDS, SHA256_WORDS, Sha1, Sha256};
+use crate::kernel::{Costs, Kernels};
+use crate::stream::{Key, Stream};
 
 /// Derives the keys of many requests together, as fast as the processor can.
 ///
 /// It has no thread and no clock of its own: the caller gives it requests at any time and calls
 /// [`step`](Self::step) while it is not [empty](Self::is_empty). A step is a slice of at most
 /// [`SLICE`] iterations for as many requests as the kernel has lanes, which are taken in turn, so
-/// that a short request never waits for long ones and a late one joins at once. The kernel is
-/// chosen anew for each slice by how many are waiting; one alone has the kernel that is the fastest
-/// for one.
+/// that a short request never waits for long ones and a late one joins at once. With
+/// [measured](Kernels::measure) kernels, the fastest for as many as wait is chosen anew for each
+/// slice.
 ///
 /// ```
 /// use hallpass_pbkdf2::{Engine, Request};
@@ -37,16 +33,15 @@ use crate::stream::Stream;
 /// assert_eq!(order, [bob, alice]);
 /// ```
 pub struct Engine {
-    sha1: Queue<Sha1, { sha1::WORDS }>,
-    sha256: Queue<Sha256, { sha256::WORDS }>,
+    sha1: Queue<Sha1, SHA1_WORDS>,
+    sha256: Queue<Sha256, SHA256_WORDS>,
     keys: BTreeMap<RequestId, Unfinished>,
     /// Requests for keys of no length.
     empty: Vec<RequestId>,
     next: RequestId,
     /// Whether SHA-1 is to have the next slice if both have requests.
     sha1_next: bool,
-    kernels: Vec<Kernel>,
-    costs: Costs,
+    kernels: Kernels,
 }
 
 /// The most iterations that one [`Engine::step`] does of a request: about a millisecond for the
@@ -57,6 +52,67 @@ pub const SLICE: u32 = 1000;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RequestId(u64);
 
+/// A key to be derived by an [`Engine`].
+///
+/// Making one does the first iteration; it holds no password, only what the others need of it,
+/// which is overwritten when it is dropped.
+pub struct Request {
+    blocks: Blocks,
+    /// The iterations left, the same for every block.
+    remaining: u32,
+    /// The length of the key in bytes.
+    length: usize,
+}
+
+/// The blocks of a key in their order, each in a place of its own: no copy stays behind where a
+/// block was moved from.
+#[expect(
+    clippy::vec_box,
+    reason = "keys must not be copied when the vector is moved"
+)]
+enum Blocks {
+    Sha1(Vec<Box<Stream<SHA1_WORDS>>>),
+    Sha256(Vec<Box<Stream<SHA256_WORDS>>>),
+}
+
+impl Request {
+    /// The key of `length` bytes that [`hmac_sha1`](crate::hmac_sha1) derives.
+    ///
+    /// Every 20 bytes begun cost as much as the first.
+    pub fn hmac_sha1(password: &[u8], salt: &[u8], iterations: u32, length: usize) -> Self {
+        let blocks = Blocks::Sha1(blocks::<Sha1, _>(password, salt, length));
+        Self {
+            blocks,
+            remaining: iterations.saturating_sub(1),
+            length,
+        }
+    }
+
+    /// The key of `length` bytes that [`hmac_sha256`](crate::hmac_sha256) derives.
+    ///
+    /// Every 32 bytes begun cost as much as the first.
+    pub fn hmac_sha256(password: &[u8], salt: &[u8], iterations: u32, length: usize) -> Self {
+        let blocks = Blocks::Sha256(blocks::<Sha256, _>(password, salt, length));
+        Self {
+            blocks,
+            remaining: iterations.saturating_sub(1),
+            length,
+        }
+    }
+}
+
+fn blocks<H: Hash<WORDS>, const WORDS: usize>(
+    password: &[u8],
+    salt: &[u8],
+    length: usize,
+) -> Vec<Box<Stream<WORDS>>> {
+    let key = Key::new::<H>(password);
+    (1..=u32::MAX)
+        .take(length.div_ceil(4 * WORDS))
+        .map(|index| Box::new(Stream::new::<H>(&key, salt, index)))
+        .collect()
+}
+
 /// A key that was derived.
 pub struct Derived {
     /// Which request it is for.
@@ -66,20 +122,13 @@ pub struct Derived {
 }
 
 impl Engine {
-    /// An engine that chooses among the kernels of this processor.
+    /// An engine with the kernel that is the fastest for one key, for few requests at a time.
     pub fn new() -> Self {
-        Self::with_kernels(Kernel::available().collect())
+        Self::with_kernels(&Kernels::default())
     }
 
-    /// An engine with this one kernel, for tests and measurements; `None` where this processor
-    /// cannot run it.
-    pub fn with_kernel(kernel: Kernel) -> Option<Self> {
-        kernel
-            .is_available()
-            .then(|| Self::with_kernels(vec![kernel]))
-    }
-
-    fn with_kernels(kernels: Vec<Kernel>) -> Self {
+    /// An engine that chooses among `kernels`.
+    pub fn with_kernels(kernels: &Kernels) -> Self {
         Self {
             sha1: Queue::default(),
             sha256: Queue::default(),
@@ -87,8 +136,7 @@ impl Engine {
             empty: Vec::new(),
             next: RequestId(0),
             sha1_next: false,
-            kernels,
-            costs: Costs::of_this_processor(),
+            kernels: kernels.clone(),
         }
     }
 
@@ -128,12 +176,6 @@ impl Engine {
         self.keys.len() + self.empty.len()
     }
 
-    /// How many requests are worth doing at a time, of those whose keys are no longer than a digest:
-    /// with more of them hardly more are done in a time, and each takes longer.
-    pub fn width(&self) -> usize {
-        width(&self.kernels, self.costs.sha256)
-    }
-
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -153,10 +195,10 @@ impl Engine {
             !self.sha1.waiting.is_empty() && (self.sha1_next || self.sha256.waiting.is_empty());
         self.sha1_next = !sha1;
         if sha1 {
-            let finished = self.sha1.step(&self.kernels, self.costs.sha1);
+            let finished = self.sha1.step(&self.kernels.sha1);
             collect(&mut self.keys, finished, &mut derived);
         } else {
-            let finished = self.sha256.step(&self.kernels, self.costs.sha256);
+            let finished = self.sha256.step(&self.kernels.sha256);
             collect(&mut self.keys, finished, &mut derived);
         }
         derived
@@ -240,8 +282,8 @@ impl<H: Hash<WORDS>, const WORDS: usize> Queue<H, WORDS> {
     }
 
     /// Does one slice of the next blocks and puts them last. Returns those that are finished.
-    fn step(&mut self, kernels: &[Kernel], cost: fn(Kernel) -> u32) -> Vec<Block<WORDS>> {
-        let kernel = fastest(kernels, cost, self.waiting.len());
+    fn step(&mut self, costs: &Costs) -> Vec<Block<WORDS>> {
+        let kernel = costs.fastest(self.waiting.len());
         let lanes = kernel.lanes().min(self.waiting.len());
         let mut chosen: Vec<_> = self.waiting.drain(..lanes).collect();
         let iterations = chosen

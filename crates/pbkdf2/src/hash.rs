@@ -1,43 +1,72 @@
-//! What PBKDF2 needs of a hash function.
+//! Names what PBKDF2 needs of a hash function, and takes it from RustCrypto.
+//!
+//! Within HMAC, SHA-1 is not known to be weak; sites that hashed passwords with it still need it.
 
-#[cfg(target_arch = "aarch64")]
-use crate::aarch64::Sha2;
-use crate::machine::Machine;
-use crate::stream::Stream;
-#[cfg(target_arch = "x86_64")]
-use crate::x86_64::ShaNi;
+use crate::accelerate::Accelerated;
+
+/// The words of a state, and of a digest, of SHA-1 (FIPS 180-4 section 6.1).
+pub(crate) const SHA1_WORDS: usize = 5;
+
+/// The words of a state, and of a digest, of SHA-256 (FIPS 180-4 section 6.2).
+pub(crate) const SHA256_WORDS: usize = 8;
 
 /// A hash of the Merkle–Damgård kind with blocks of sixteen big-endian 32-bit words and a state
 /// of `WORDS` words.
-pub(crate) trait Hash<const WORDS: usize>: Sized {
-    /// The state before the first block.
+pub(crate) trait Hash<const WORDS: usize>: Accelerated<WORDS> {
+    /// The state before the first block (FIPS 180-4 section 5.3).
     const INITIAL: [u32; WORDS];
 
-    /// The state after `block`, begun from `start`, in each lane.
-    fn compress<M: Machine>(
-        machine: M,
-        start: &[M::Vector; WORDS],
-        block: [M::Vector; 16],
-    ) -> [M::Vector; WORDS];
+    /// Replaces `state` by the one after `block`.
+    fn compress(state: &mut [u32; WORDS], block: &[u8; BLOCK]);
 
-    /// Does `iterations` iterations of a stream.
-    #[cfg(target_arch = "aarch64")]
-    fn iterate_sha2(machine: Sha2, stream: &mut Stream<WORDS>, iterations: u32);
-
-    /// Does `iterations` iterations of up to three streams, interleaved.
-    #[cfg(target_arch = "x86_64")]
-    fn iterate_sha_ni(machine: ShaNi, streams: &mut [&mut Stream<WORDS>], iterations: u32);
+    /// Fills `output` with PBKDF2-HMAC, one block after the other.
+    fn derive(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8]);
 }
 
-/// The block of a digest that follows one whole block, with zeros for the digest: a one bit, and
-/// the length of the message in bits (FIPS 180-4 section 5.1.1).
-#[inline(always)]
-pub(crate) fn digest_padding<const WORDS: usize>() -> [u32; 16] {
-    let mut block = [0; 16];
-    if let Some(first) = block.get_mut(WORDS) {
-        *first = 0x8000_0000;
+/// The bytes of a block that is hashed.
+pub(crate) const BLOCK: usize = 64;
+
+/// SHA-1.
+pub(crate) struct Sha1;
+
+impl Hash<SHA1_WORDS> for Sha1 {
+    const INITIAL: [u32; SHA1_WORDS] = [
+        0x6745_2301,
+        0xefcd_ab89,
+        0x98ba_dcfe,
+        0x1032_5476,
+        0xc3d2_e1f0,
+    ];
+
+    fn compress(state: &mut [u32; SHA1_WORDS], block: &[u8; BLOCK]) {
+        sha1::block_api::compress(state, std::slice::from_ref(block));
     }
-    let [.., last] = &mut block;
-    *last = 512 + 32 * WORDS as u32;
-    block
+
+    fn derive(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8]) {
+        pbkdf2::pbkdf2_hmac::<sha1::Sha1>(password, salt, iterations, output);
+    }
+}
+
+/// SHA-256.
+pub(crate) struct Sha256;
+
+impl Hash<SHA256_WORDS> for Sha256 {
+    const INITIAL: [u32; SHA256_WORDS] = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
+
+    fn compress(state: &mut [u32; SHA256_WORDS], block: &[u8; BLOCK]) {
+        sha2::block_api::compress256(state, std::slice::from_ref(block));
+    }
+
+    fn derive(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8]) {
+        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations, output);
+    }
 }

@@ -1,5 +1,6 @@
-//! PBKDF2-HMAC (RFC 8018 section 5.2) with SHA-1 and SHA-256, as fast as the processor allows:
-//! one key with [`hmac_sha1`] and [`hmac_sha256`], the keys of many who wait with an [`Engine`].
+//! Derives keys with PBKDF2-HMAC (RFC 8018 section 5.2) and SHA-1 or SHA-256, as fast as the
+//! processor allows: one key with [`hmac_sha1`] and [`hmac_sha256`], the keys of many who wait with
+//! an [`Engine`].
 //!
 //! ```
 //! // RFC 7914 section 11, the first 8 of 64 bytes.
@@ -12,60 +13,73 @@
 //!
 //! An iteration is two compressions of blocks of known length that begin from states known
 //! beforehand, and each waits for the one before it. The [`Kernel`]s keep these states in
-//! registers; which of them runs is decided by what the processor says it has when it is asked, so
-//! that one program serves all processors. One key can be no faster than that chain of rounds.
-//! Keys that wait together are interleaved, or put side by side in the lanes of vectors, until the
-//! units that do the rounds are busy. `benches/compare.rs` measures all of it against OpenSSL.
+//! registers; the processor says which of them it can run, so that one program serves all
+//! processors. One key can be no faster than that chain of rounds. Keys that wait together are
+//! interleaved, or put side by side in the lanes of vectors, until the units that do the rounds are
+//! busy. How many at a time pay, and with which kernel, differs between processors, so [`Kernels`]
+//! measures it. `benches/compare.rs` measures all of it against OpenSSL.
 //!
-//! The portable kernel is plain safe Rust and runs anywhere, Miri included: that knows nothing of
-//! these instructions, and `cargo miri test -p hallpass-pbkdf2` checks everything else.
+//! The portable kernel is RustCrypto's: its `pbkdf2` for one key, its compression functions for
+//! many. It runs anywhere, and the tests compare every other kernel with it.
+//!
+//! # Features
+//!
+//! `accelerate` (default) adds the kernels that are not portable, and with them the only `unsafe`
+//! code: for instructions that not every processor has, and to move vectors to and from memory.
+//! To call such an instruction on a processor without it is undefined behaviour; the module
+//! `accelerate` says how that is ruled out. Without the feature there is no `unsafe` here.
 //!
 //! # Secrets
 //!
-//! No branch and no address depends on a password, a salt or a key, but for their lengths. What is kept of a password
-//! while its key is derived is overwritten when dropped; copies that the compiler makes in
-//! registers and on the stack are not.
-//!
-//! # Unsafe code
-//!
-//! It is there for instructions that not every processor has, and to move vectors to and from
-//! memory. To call such an instruction on a processor without it is undefined behaviour. A value
-//! of the types `ShaNi`, `Avx2`, `Avx512` (`Sha2` on AArch64) is made by a check of the processor
-//! and nothing else, and every use is by a method of one.
+//! No branch and no address depends on a password, a salt or a key, but for their lengths. What is
+//! kept of a password while its key is derived is overwritten when dropped; copies that the
+//! compiler makes in registers and on the stack, and what RustCrypto's types hold where the
+//! portable kernel derives one key, are not.
 
+#![cfg_attr(not(feature = "accelerate"), forbid(unsafe_code))]
 #![deny(unsafe_op_in_unsafe_fn)]
 
-/// Repeats a block for `$i` from 0 to 15, a constant each time.
-macro_rules! sixteen {
-    ($i:ident => $body:block) => {
-        sixteen!($i => $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-    };
-    ($i:ident => $body:block, $($value:literal)*) => {
-        $({ const $i: usize = $value; $body })*
-    };
-}
-
-#[cfg(target_arch = "aarch64")]
-mod aarch64;
-mod costs;
+#[cfg(all(
+    feature = "accelerate",
+    any(target_arch = "aarch64", target_arch = "x86_64")
+))]
+mod accelerate;
 mod engine;
 mod hash;
 mod kernel;
-mod machine;
-mod request;
-mod sha1;
-mod sha256;
 mod stream;
-#[cfg(target_arch = "x86_64")]
-mod x86_64;
 
-pub use engine::{Derived, Engine, RequestId, SLICE};
-pub use kernel::Kernel;
-pub use request::Request;
+/// Stands for the kernels where there are none but the portable one.
+#[cfg(not(all(
+    feature = "accelerate",
+    any(target_arch = "aarch64", target_arch = "x86_64")
+)))]
+mod accelerate {
+    use crate::hash::Hash;
+    use crate::kernel::Kernel;
+    use crate::stream::Stream;
 
-use hash::Hash;
-use sha1::Sha1;
-use sha256::Sha256;
+    pub(crate) trait Accelerated<const WORDS: usize>: Sized {}
+
+    impl<H, const WORDS: usize> Accelerated<WORDS> for H {}
+
+    pub(crate) fn is_available(_kernel: Kernel) -> bool {
+        false
+    }
+
+    pub(crate) fn iterate<H: Hash<WORDS>, const WORDS: usize>(
+        _kernel: Kernel,
+        _streams: &mut [&mut Stream<WORDS>],
+        _iterations: u32,
+    ) -> Option<()> {
+        None
+    }
+}
+
+pub use engine::{Derived, Engine, Request, RequestId, SLICE};
+pub use kernel::{Kernel, Kernels};
+
+use hash::{Hash, SHA1_WORDS, SHA256_WORDS, Sha1, Sha256};
 use stream::{Key, Stream};
 
 /// Fills `output` with PBKDF2-HMAC-SHA1 (RFC 8018 section 5.2, RFC 6070) of `password` and
@@ -75,7 +89,7 @@ use stream::{Key, Stream};
 /// more than 2^32 - 1 such blocks, which RFC 8018 does not allow, the rest is left as it is.
 pub fn hmac_sha1(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8]) {
     let kernel = kernel_for(iterations);
-    derive::<Sha1, { sha1::WORDS }>(kernel, password, salt, iterations, output);
+    derive::<Sha1, SHA1_WORDS>(kernel, password, salt, iterations, output);
 }
 
 /// Fills `output` with PBKDF2-HMAC-SHA256 (RFC 8018 section 5.2, RFC 7914 section 11) of
@@ -85,21 +99,19 @@ pub fn hmac_sha1(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8
 /// more than 2^32 - 1 such blocks, which RFC 8018 does not allow, the rest is left as it is.
 pub fn hmac_sha256(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8]) {
     let kernel = kernel_for(iterations);
-    derive::<Sha256, { sha256::WORDS }>(kernel, password, salt, iterations, output);
+    derive::<Sha256, SHA256_WORDS>(kernel, password, salt, iterations, output);
 }
 
-/// So few iterations are done with plain integers sooner than the processor says what it can do:
-/// each CPUID instruction takes a microsecond on a virtual machine, and there are several.
+/// So few iterations are done portably sooner than the processor says what it can do: each CPUID
+/// instruction takes a microsecond on a virtual machine, and there are several.
 const FEW: u32 = 32;
 
 fn kernel_for(iterations: u32) -> Kernel {
     if iterations < FEW {
-        return Kernel::Portable;
+        Kernel::Portable
+    } else {
+        Kernel::of_one_key()
     }
-    [Kernel::ShaNiThrice, Kernel::Aarch64]
-        .into_iter()
-        .find(|kernel| kernel.is_available())
-        .unwrap_or(Kernel::Portable)
 }
 
 /// Derives a key, three of its blocks at a time.
@@ -110,6 +122,12 @@ fn derive<H: Hash<WORDS>, const WORDS: usize>(
     iterations: u32,
     output: &mut [u8],
 ) {
+    if kernel == Kernel::Portable {
+        let longest = (u32::MAX as usize).saturating_mul(4 * WORDS);
+        let length = output.len().min(longest);
+        let output = output.get_mut(..length).unwrap_or_default();
+        return H::derive(password, salt, iterations, output);
+    }
     let key = Key::new::<H>(password);
     let groups = output.chunks_mut(3 * 4 * WORDS);
     for (output, index) in groups.zip((1..=u32::MAX).step_by(3)) {

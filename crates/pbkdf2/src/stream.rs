@@ -1,9 +1,8 @@
-//! One output block of PBKDF2 on its way.
+//! Keeps one output block of PBKDF2 on its way, and iterates it with RustCrypto's compression.
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::hash::{Hash, digest_padding};
-use crate::machine::Scalar;
+use crate::hash::{BLOCK, Hash};
 
 /// HMAC (RFC 2104) keyed with a password: the states of the inner and the outer hash after their
 /// first block, the padded key.
@@ -15,24 +14,24 @@ pub(crate) struct Key<const WORDS: usize> {
 
 impl<const WORDS: usize> Key<WORDS> {
     pub(crate) fn new<H: Hash<WORDS>>(password: &[u8]) -> Self {
-        let mut block = Zeroizing::new([0; 16]);
+        let mut block = Zeroizing::new([0; BLOCK]);
         if password.len() > BLOCK {
             let digest = Zeroizing::new(finish::<H, WORDS>(&H::INITIAL, 0, &[password]));
-            for (word, digest) in block.iter_mut().zip(*digest) {
-                *word = digest;
-            }
+            write_words(&*digest, &mut *block);
         } else {
-            for (word, bytes) in block.iter_mut().zip(password.chunks(4)) {
-                *word = big_endian(bytes);
+            for (target, byte) in block.iter_mut().zip(password) {
+                *target = *byte;
             }
         }
-        let padded = |pad: u32| {
-            let block = Zeroizing::new(block.map(|word| word ^ pad));
-            compress_portable::<H, WORDS>(&H::INITIAL, &block)
+        let padded = |pad: u8| {
+            let block = Zeroizing::new(block.map(|byte| byte ^ pad));
+            let mut state = H::INITIAL;
+            H::compress(&mut state, &block);
+            state
         };
         Self {
-            inner: padded(0x3636_3636),
-            outer: padded(0x5c5c_5c5c),
+            inner: padded(0x36),
+            outer: padded(0x5c),
         }
     }
 }
@@ -55,8 +54,8 @@ impl<const WORDS: usize> Stream<WORDS> {
     pub(crate) fn new<H: Hash<WORDS>>(key: &Key<WORDS>, salt: &[u8], index: u32) -> Self {
         let parts: [&[u8]; 2] = [salt, &index.to_be_bytes()];
         let inner = Zeroizing::new(finish::<H, WORDS>(&key.inner, BLOCK, &parts));
-        let mut block = Zeroizing::new(digest_padding::<WORDS>());
-        let link = finish_portable::<H, WORDS>(&key.outer, &inner, &mut block);
+        let mut block = Zeroizing::new(padded_digest::<WORDS>());
+        let link = hash_digest::<H, WORDS>(&key.outer, &inner, &mut block);
         Self {
             inner: key.inner,
             outer: key.outer,
@@ -67,16 +66,9 @@ impl<const WORDS: usize> Stream<WORDS> {
 
     /// Writes the block, or as much of it as `output` takes.
     pub(crate) fn write(&self, output: &mut [u8]) {
-        for (bytes, word) in output.chunks_mut(4).zip(self.sum) {
-            for (byte, value) in bytes.iter_mut().zip(word.to_be_bytes()) {
-                *byte = value;
-            }
-        }
+        write_words(&self.sum, output);
     }
 }
-
-/// The bytes of a block that is hashed.
-const BLOCK: usize = 64;
 
 /// The digest of a message of which `before` bytes, whole blocks, led to `state`, and `parts` are
 /// the rest.
@@ -99,33 +91,23 @@ fn finish<H: Hash<WORDS>, const WORDS: usize>(
 
     let mut state = *state;
     for _ in 0..blocks {
-        let block: Zeroizing<[u32; 16]> = Zeroizing::new(std::array::from_fn(|_| {
-            u32::from_be_bytes(std::array::from_fn(|_| bytes.next().unwrap_or(0)))
-        }));
-        state = compress_portable::<H, WORDS>(&state, &block);
+        let block: Zeroizing<[u8; BLOCK]> =
+            Zeroizing::new(std::array::from_fn(|_| bytes.next().unwrap_or(0)));
+        H::compress(&mut state, &block);
     }
     state
 }
 
-/// Up to four bytes as the beginning of a word.
-fn big_endian(bytes: &[u8]) -> u32 {
-    let mut word = [0; 4];
-    for (target, byte) in word.iter_mut().zip(bytes) {
-        *target = *byte;
-    }
-    u32::from_be_bytes(word)
-}
-
-/// Does `iterations` iterations of each stream with plain integers.
+/// Does `iterations` iterations of each stream, one stream after the other.
 pub(crate) fn iterate_portable<H: Hash<WORDS>, const WORDS: usize>(
     streams: &mut [&mut Stream<WORDS>],
     iterations: u32,
 ) {
-    let mut block = Zeroizing::new(digest_padding::<WORDS>());
+    let mut block = Zeroizing::new(padded_digest::<WORDS>());
     for stream in streams {
         for _ in 0..iterations {
             for start in [&stream.inner, &stream.outer] {
-                stream.link = finish_portable::<H, WORDS>(start, &stream.link, &mut block);
+                stream.link = hash_digest::<H, WORDS>(start, &stream.link, &mut block);
             }
             for (sum, link) in stream.sum.iter_mut().zip(&stream.link) {
                 *sum ^= link;
@@ -135,24 +117,42 @@ pub(crate) fn iterate_portable<H: Hash<WORDS>, const WORDS: usize>(
 }
 
 /// The digest of a block and `digest`, where the block led to `start`; `block` holds the padding.
-fn finish_portable<H: Hash<WORDS>, const WORDS: usize>(
+fn hash_digest<H: Hash<WORDS>, const WORDS: usize>(
     start: &[u32; WORDS],
     digest: &[u32; WORDS],
-    block: &mut [u32; 16],
+    block: &mut [u8; BLOCK],
 ) -> [u32; WORDS] {
-    for (target, word) in block.iter_mut().zip(digest) {
-        *target = *word;
-    }
-    compress_portable::<H, WORDS>(start, block)
+    write_words(digest, block);
+    let mut state = *start;
+    H::compress(&mut state, block);
+    state
 }
 
-/// The hash's compression with plain integers.
-///
-/// Kept whole: a program that derives one key of few iterations should touch few pages of code.
-#[inline(never)]
-fn compress_portable<H: Hash<WORDS>, const WORDS: usize>(
-    start: &[u32; WORDS],
-    block: &[u32; 16],
-) -> [u32; WORDS] {
-    H::compress(Scalar, start, *block)
+/// The block of a digest that follows one whole block, with zeros for the digest: a one bit, and
+/// the length of the message in bits (FIPS 180-4 section 5.1.1).
+#[inline(always)]
+pub(crate) fn digest_padding<const WORDS: usize>() -> [u32; 16] {
+    let mut block = [0; 16];
+    if let Some(first) = block.get_mut(WORDS) {
+        *first = 0x8000_0000;
+    }
+    let [.., last] = &mut block;
+    *last = 512 + 32 * WORDS as u32;
+    block
+}
+
+/// The same as bytes.
+fn padded_digest<const WORDS: usize>() -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    write_words(&digest_padding::<WORDS>(), &mut block);
+    block
+}
+
+/// Writes words in big-endian order, as many as `output` takes.
+fn write_words(words: &[u32], output: &mut [u8]) {
+    for (bytes, word) in output.chunks_mut(4).zip(words) {
+        for (byte, value) in bytes.iter_mut().zip(word.to_be_bytes()) {
+            *byte = value;
+        }
+    }
 }

@@ -10,8 +10,9 @@
 mod hashlib;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-use hallpass_pbkdf2::{Engine, Kernel, Request, RequestId, SLICE};
+use hallpass_pbkdf2::{Engine, Kernel, Kernels, Request, RequestId, SLICE};
 use hashlib::{Hash, Vector};
 
 /// Steps until nothing is left, and gives the keys in the order in which they came.
@@ -33,10 +34,16 @@ fn finish(engine: &mut Engine) -> Vec<(RequestId, Vec<u8>)> {
 }
 
 fn engines() -> Vec<(String, Engine)> {
-    let forced = Kernel::available()
-        .map(|kernel| (format!("{kernel:?}"), Engine::with_kernel(kernel).unwrap()));
+    let forced =
+        Kernel::available().map(|kernel| (format!("{kernel:?}"), Kernels::only(kernel).unwrap()));
+    let started = Instant::now();
+    let measured = Kernels::measure(|| started.elapsed());
     forced
-        .chain([("chosen".to_owned(), Engine::new())])
+        .chain([
+            ("measured".to_owned(), measured),
+            ("default".to_owned(), Kernels::default()),
+        ])
+        .map(|(name, kernels)| (name, Engine::with_kernels(&kernels)))
         .collect()
 }
 
@@ -232,7 +239,7 @@ fn an_engine_with_nothing_to_do_does_nothing() {
 fn an_engine_cannot_be_forced_to_what_the_processor_lacks() {
     for kernel in Kernel::ALL {
         assert_eq!(
-            Engine::with_kernel(kernel).is_some(),
+            Kernels::only(kernel).is_some(),
             kernel.is_available(),
             "{kernel:?}"
         );

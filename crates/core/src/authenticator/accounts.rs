@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use hallpass_passwords::{Description, identify};
+use hallpass_passwords::{Encoded, ParseError};
 use hallpass_stores::sql::{self, Location};
 use hallpass_stores::{Deadline, Unavailable};
 
@@ -103,11 +103,13 @@ impl Authenticator {
             .ask(deadline, |queries| accounts.count(queries))
     }
 
-    /// What the stored hash of `account` says of itself.
-    #[must_use]
-    pub fn describe(&self, account: &Account) -> Option<Description> {
-        let encoded = account.encoded.as_deref()?;
-        identify(self.site.rules_of(encoded), encoded)
+    /// Parses the stored hash of `account`.
+    ///
+    /// # Errors
+    /// [`ParseError`] where there is none, or none that the site's rules know.
+    pub fn stored_hash(&self, account: &Account) -> Result<Encoded, ParseError> {
+        self.site
+            .parse_hash(account.encoded.as_deref().unwrap_or_default())
     }
 
     /// The SQL that makes a database user who may read what is read, and nothing else.

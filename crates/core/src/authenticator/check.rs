@@ -5,10 +5,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_passwords::{
-    Derivation, Limits, Outcome, Rules, Spending, describe_cost, identify, is_affordable,
-    spend_with, spending, verify_with,
-};
+use hallpass_passwords::{Encoded, Limits, Outcome, Spending};
 use hallpass_stores::{Deadline, Unavailable};
 
 use crate::memory::MemoryPermit;
@@ -35,22 +32,19 @@ pub struct Pending {
     pub decision: Decision,
 }
 
-/// What is to be computed. Equal ones, by their [`fingerprint`](Self::fingerprint), have the same
+/// What is to be computed. Equal jobs, by their [`fingerprint`](Self::fingerprint), have the same
 /// outcome.
 pub struct HashJob {
-    pub(super) rules: Rules,
+    /// The stored hash; without one that may be computed, the outcome all the same.
+    pub(super) stored: Result<Arc<Encoded>, Outcome>,
+    pub(super) context: HashContext,
     pub(super) limits: Limits,
     pub(super) password: Secret,
-    /// The stored hash; `None` where there is no such account.
-    pub(super) encoded: Option<String>,
-    /// What the account's row keeps beside it.
-    pub(super) beside: HashContext,
-    /// Whether the stored hash is of an algorithm that is allowed.
-    pub(super) allowed: bool,
-    /// Whether even the right password lets nobody in, and must take as long as a wrong one.
+    /// True if the account is refused whatever the password. The hash is still computed, so that
+    /// timing does not reveal it.
     pub(super) in_vain: bool,
     /// What a denial costs, once that is known.
-    pub(super) denial_cost: Option<String>,
+    pub(super) denial_cost: Option<Arc<Encoded>>,
     pub(super) fingerprint: Option<Fingerprint>,
     pub(super) shared: Option<Arc<Shared>>,
     pub(super) state: State,
@@ -59,8 +53,10 @@ pub struct HashJob {
 /// How far a hash job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
+    /// The stored hash is to be computed.
     Verify,
-    /// What a denial costs has not been spent; whether the stored hash has been computed.
+    /// The rest of what a denial costs is to be spent; `checked` says whether the stored hash has
+    /// been computed.
     Spend {
         outcome: Outcome,
         checked: bool,
@@ -88,45 +84,28 @@ impl HashJob {
     /// About how much work it is at most, in PBKDF2-HMAC-SHA256 iterations that take as long.
     #[must_use]
     pub fn work(&self) -> u64 {
-        let of_hash = self
-            .hash()
-            .and_then(|encoded| identify(self.rules, encoded));
-        let of_denial = self.denial_cost.as_deref().and_then(describe_cost);
-        let work = |description: hallpass_passwords::Description| description.work;
+        let work = |encoded: &Encoded| encoded.cost().work;
+        let of_hash = self.stored().filter(|_| self.state == State::Verify);
+        let of_denial = self.denial_cost.as_deref();
         of_hash.map_or(0, work).max(of_denial.map_or(0, work))
     }
 
     /// What comes next.
     pub fn advance(&mut self) -> Step {
-        loop {
-            match self.state {
-                State::Done(outcome) => return Step::Done(outcome),
-                State::Verify => {
-                    let Some(encoded) = self.hash() else {
-                        let outcome = match self.encoded {
-                            // It is as good as any other: nobody matches.
-                            None => Outcome::Mismatch,
-                            Some(_) => Outcome::Unsupported,
-                        };
-                        self.state = State::Spend {
-                            outcome,
-                            checked: false,
-                        };
-                        continue;
-                    };
-                    return match Derivation::of(self.rules, encoded, &self.limits) {
-                        Some(derivation) => {
-                            Step::Derivation(derivation.request(self.password.expose()))
-                        }
-                        None => Step::Run,
-                    };
+        match self.state {
+            State::Done(outcome) => Step::Done(outcome),
+            State::Verify => match self.stored().and_then(|it| it.derivation(&self.limits)) {
+                Some(derivation) => Step::Derivation(derivation.request(self.password.expose())),
+                None => Step::Run,
+            },
+            State::Spend { outcome, checked } => match self.spending(checked) {
+                Spending::Derivation(request) => Step::Derivation(request),
+                Spending::Other => Step::Run,
+                Spending::Nothing => {
+                    self.state = State::Done(outcome);
+                    Step::Done(outcome)
                 }
-                State::Spend { outcome, checked } => match self.spending(checked) {
-                    Spending::Nothing => self.state = State::Done(outcome),
-                    Spending::Derivation(request) => return Step::Derivation(request),
-                    Spending::Other => return Step::Run,
-                },
-            }
+            },
         }
     }
 
@@ -134,43 +113,37 @@ impl HashJob {
     pub fn derived(&mut self, key: &[u8]) {
         match self.state {
             State::Verify => {
-                let derivation = self
-                    .hash()
-                    .and_then(|encoded| Derivation::of(self.rules, encoded, &self.limits));
-                let outcome = derivation.map_or(Outcome::Unsupported, |it| it.outcome(key));
-                self.verified(outcome);
+                let derivation = self.stored().and_then(|it| it.derivation(&self.limits));
+                self.verified(derivation.map_or(Outcome::Unsupported, |it| it.outcome(key)));
             }
             State::Spend { outcome, .. } => self.state = State::Done(outcome),
             State::Done(_) => {}
         }
     }
 
-    /// Does what comes next, which takes as long as it takes, but for the memory it needs: that it
-    /// gets by `deadline`, or not at all.
+    /// Does what comes next, however long it takes, but for the memory it needs: that it gets by
+    /// `deadline`, or not at all.
     ///
     /// # Errors
     /// [`Unavailable`] when it does not get it.
     pub fn run(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
+        let password = self.password.expose();
         match self.state {
             State::Verify => {
-                let encoded = self.hash().unwrap_or_default();
-                let affordable = is_affordable(self.rules, encoded, &self.limits);
-                let held = hold(
-                    self.shared.as_deref(),
-                    affordable.then_some(encoded),
-                    deadline,
-                )?;
-                let (password, context) = (self.password.expose(), self.beside.context());
-                let outcome = verify_with(self.rules, password, encoded, &context, &self.limits);
-                drop(held);
+                let outcome = match &self.stored {
+                    Ok(stored) => {
+                        let _permit = self.hold_memory(stored, deadline)?;
+                        stored.verify(password, &self.context.context(), &self.limits)
+                    }
+                    Err(outcome) => *outcome,
+                };
                 self.verified(outcome);
             }
             State::Spend { outcome, checked } => {
-                let denial_cost = self.denial_cost.as_deref().unwrap_or_default();
-                let checked = self.hash().filter(|_| checked);
-                let _held = hold(self.shared.as_deref(), Some(denial_cost), deadline)?;
-                let password = self.password.expose();
-                spend_with(self.rules, password, denial_cost, checked, &self.limits);
+                if let Some(denial_cost) = &self.denial_cost {
+                    let _permit = self.hold_memory(denial_cost, deadline)?;
+                    denial_cost.spend(password, self.checked(checked), &self.limits);
+                }
                 self.state = State::Done(outcome);
             }
             State::Done(_) => {}
@@ -178,20 +151,26 @@ impl HashJob {
         Ok(())
     }
 
-    /// Whether there is no stored hash to compare, or it has been compared, and what a denial
-    /// costs must be known to go on.
-    pub(super) fn misses_a_cost(&self) -> bool {
-        self.denial_cost.is_none()
-            && match self.state {
-                State::Verify => self.hash().is_none(),
-                State::Spend { .. } => true,
-                State::Done(_) => false,
-            }
+    /// The outcome, once it is known.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        match self.state {
+            State::Done(outcome) => Some(outcome),
+            _ => None,
+        }
     }
 
-    /// The stored hash, where it may be computed at all.
-    fn hash(&self) -> Option<&str> {
-        self.encoded.as_deref().filter(|_| self.allowed)
+    /// Whether it cannot go on without knowing what a denial costs.
+    pub(super) fn needs_denial_cost(&self) -> bool {
+        self.denial_cost.is_none() && matches!(self.state, State::Spend { .. })
+    }
+
+    pub(super) fn stored(&self) -> Option<&Encoded> {
+        self.stored.as_deref().ok()
+    }
+
+    /// The stored hash, if it has been computed.
+    fn checked(&self, checked: bool) -> Option<&Encoded> {
+        self.stored().filter(|_| checked)
     }
 
     fn verified(&mut self, outcome: Outcome) {
@@ -204,10 +183,28 @@ impl HashJob {
     }
 
     fn spending(&self, checked: bool) -> Spending {
-        let denial_cost = self.denial_cost.as_deref().unwrap_or_default();
-        let checked = self.hash().filter(|_| checked);
         let password = self.password.expose();
-        spending(self.rules, password, denial_cost, checked, &self.limits)
+        self.denial_cost
+            .as_ref()
+            .map_or(Spending::Nothing, |denial_cost| {
+                denial_cost.spending(password, self.checked(checked), &self.limits)
+            })
+    }
+
+    /// Holds the memory that a check of `encoded` takes, together with the other threads of the
+    /// program. One over the limits is never run, and takes none.
+    fn hold_memory(
+        &self,
+        encoded: &Encoded,
+        deadline: Deadline,
+    ) -> Result<Option<MemoryPermit<'_>>, Unavailable> {
+        let memory = encoded.cost().memory;
+        match &self.shared {
+            Some(shared) if memory > 0 && encoded.fits(&self.limits) => {
+                shared.memory.hold(memory, deadline).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 
@@ -215,8 +212,8 @@ impl HashJob {
 impl std::fmt::Debug for HashJob {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("Computation")
-            .field("rules", &self.rules)
+            .debug_struct("HashJob")
+            .field("stored", &self.stored)
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
@@ -298,20 +295,5 @@ fn verdict(answer: Result<Identity, Reason>) -> Verdict {
     match answer {
         Ok(identity) => Verdict::Granted(Box::new(identity)),
         Err(reason) => Verdict::Denied(reason),
-    }
-}
-
-/// Holds the memory that a check of `encoded` takes, together with the other threads of the program.
-fn hold<'a>(
-    shared: Option<&'a Shared>,
-    encoded: Option<&str>,
-    deadline: Deadline,
-) -> Result<Option<MemoryPermit<'a>>, Unavailable> {
-    let memory = encoded
-        .and_then(describe_cost)
-        .map_or(0, |cost| cost.memory);
-    match shared {
-        Some(shared) if memory > 0 => shared.memory.hold(memory, deadline).map(Some),
-        _ => Ok(None),
     }
 }

@@ -1,64 +1,40 @@
-//! What a check of a password costs at most on this site.
+//! Remembers what a check of a password costs at most on this site.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hallpass_passwords::{Limits, Rules, identify, is_affordable};
+use hallpass_passwords::{Encoded, Limits};
 
-/// What an unknown account costs on a site without any account that has a password: what
-/// Django 5.2 would make one cost.
-const WITHOUT_ANY: &str = "pbkdf2_sha256$1000000";
+/// What a denial costs on a site without any account that has a password: what Django 5.2 would
+/// make one cost.
+pub(super) const DEFAULT: &str = "pbkdf2_sha256$1000000";
 
-/// The costliest hash that has been seen, by any thread of a program.
+/// The costliest hash that any thread of a program has seen.
 #[derive(Debug, Default)]
 pub(crate) struct DenialCost {
-    seen: Mutex<Option<Seen>>,
-}
-
-struct Seen {
-    encoded: String,
-    work: u64,
-}
-
-/// Never shows the hash.
-impl std::fmt::Debug for Seen {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Seen")
-            .field("work", &self.work)
-            .finish_non_exhaustive()
-    }
+    costliest: Mutex<Option<Arc<Encoded>>>,
 }
 
 impl DenialCost {
     /// The costliest hash that has been seen.
-    pub(super) fn seen(&self) -> Option<String> {
-        self.lock().as_ref().map(|seen| seen.encoded.clone())
+    pub(super) fn costliest(&self) -> Option<Arc<Encoded>> {
+        self.lock().clone()
     }
 
-    /// The costliest hash that has been seen, or what stands for one where none has.
-    pub(super) fn hash(&self) -> String {
-        self.seen().unwrap_or_else(|| WITHOUT_ANY.to_owned())
-    }
-
-    /// Sees `encoded`, a hash by `rules`.
-    pub(super) fn learn(&self, rules: Rules, limits: &Limits, encoded: &str) {
-        let Some(description) = identify(rules, encoded) else {
-            return;
-        };
-        let work = description.work;
-        if !is_affordable(rules, encoded, limits) {
+    /// Remembers `encoded` if it fits `limits` and costs more than all before it.
+    pub(super) fn learn(&self, encoded: &Arc<Encoded>, limits: &Limits) {
+        let work = |encoded: &Arc<Encoded>| encoded.cost().work;
+        if !encoded.fits(limits) {
             return;
         }
-        let mut seen = self.lock();
-        if work > seen.as_ref().map_or(0, |seen| seen.work) {
-            *seen = Some(Seen {
-                encoded: encoded.to_owned(),
-                work,
-            });
+        let mut costliest = self.lock();
+        if work(encoded) > costliest.as_ref().map_or(0, work) {
+            *costliest = Some(Arc::clone(encoded));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Encoded>>> {
+        self.costliest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ mod trace;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hallpass_passwords::Rules;
+use hallpass_passwords::Encoded;
 use hallpass_stores::sql::{self, Database, Queries};
 use hallpass_stores::{Deadline, Tracer, Unavailable};
 
@@ -48,6 +48,8 @@ pub struct Authenticator {
     passwords: Passwords,
     longest_password: usize,
     tickets: Option<Tickets>,
+    /// What a denial costs, where the configuration says that.
+    dummy: Option<Arc<Encoded>>,
     denial_cost: Arc<DenialCost>,
     memo: SessionMemo,
     shared: Option<Arc<Shared>>,
@@ -70,8 +72,11 @@ impl Authenticator {
     }
 
     fn with(configuration: &Configuration, access: Access) -> Self {
+        let site = Site::new(configuration, &access);
+        let dummy = configuration.passwords.dummy.as_deref();
         Self {
-            site: Site::new(configuration, &access),
+            dummy: dummy.and_then(|it| site.parse_cost(it)).map(Arc::new),
+            site,
             database: Database::new(&configuration.database),
             settings: configuration.database.clone(),
             changes: configuration.ejabberd.account_changes,
@@ -193,24 +198,13 @@ impl Authenticator {
         })
     }
 
-    /// The costliest hash that the newest accounts have, and whose rules it goes by; `None` where
-    /// none of them has a password.
+    /// The costliest hash that the newest accounts have; `None` where none of them has a password.
     ///
     /// # Errors
     /// [`Unavailable`] when the site's database cannot be asked.
-    pub fn denial_cost(
-        &mut self,
-        deadline: Deadline,
-    ) -> Result<Option<(Rules, String)>, Unavailable> {
+    pub fn denial_cost(&mut self, deadline: Deadline) -> Result<Option<Arc<Encoded>>, Unavailable> {
         self.learn(None, deadline)?;
-        let seen = self.denial_cost.seen();
-        Ok(seen.map(|seen| (self.site.rules_of(&seen), seen)))
-    }
-
-    /// The rules by which the stored hash `encoded` is read.
-    #[must_use]
-    pub fn rules_of(&self, encoded: &str) -> Rules {
-        self.site.rules_of(encoded)
+        Ok(self.denial_cost.costliest())
     }
 
     /// As [`answer`](Self::answer), but for the computing that a password takes: that is left to
@@ -235,8 +229,8 @@ impl Authenticator {
     ) -> Result<Progress, Stop> {
         let mut progress = self.check(password, request, now, deadline)?;
         if let Progress::Pending(check) = &mut progress {
-            let stored = check.job.encoded.as_deref();
-            check.job.denial_cost = Some(self.cost_of_denials(stored, deadline)?);
+            let stored = check.job.stored.as_ref().ok();
+            check.job.denial_cost = self.cost_of_denials(stored, deadline)?;
         }
         Ok(progress)
     }

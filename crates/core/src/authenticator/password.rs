@@ -1,13 +1,15 @@
 //! The way from a name and a password to a verdict.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use hallpass_passwords::{Outcome, identify};
+use hallpass_passwords::{Encoded, Outcome};
 use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::{Found, admit};
-use super::check::{Decision, HashJob, Known, Pending, Progress, State, Step};
+use super::check::{Decision, HashJob, Known, Pending, Progress, State};
+use super::denial_cost;
 use super::{Authenticator, scan, trace};
 use crate::site::{HashContext, Stop};
 use crate::{Identity, Reason, Request, Secret};
@@ -26,19 +28,20 @@ impl Authenticator {
         };
         trace::hash(&self.tracer, &job);
         let started = Instant::now();
-        let checked = loop {
-            // Whoever is let in costs no look at what others would cost.
-            if job.misses_a_cost() {
-                let stored = job.encoded.as_deref();
-                job.denial_cost = Some(self.cost_of_denials(stored, deadline)?);
+        let outcome = loop {
+            if let Some(outcome) = job.outcome() {
+                break outcome;
             }
-            match job.advance() {
-                Step::Done(outcome) => break outcome,
-                Step::Derivation(_) | Step::Run => job.run(deadline)?,
+            // A granted login never needs the cost of a denial, so look it up only when a denial
+            // is likely.
+            if job.needs_denial_cost() {
+                let stored = job.stored.as_ref().ok();
+                job.denial_cost = self.cost_of_denials(stored, deadline)?;
             }
+            job.run(deadline)?;
         };
-        trace::password(&self.tracer, checked, started.elapsed());
-        decision.conclude(checked, now).into()
+        trace::password(&self.tracer, outcome, started.elapsed());
+        decision.conclude(outcome, now).into()
     }
 
     /// Asks the stores all there is to ask about a name and a password.
@@ -67,7 +70,7 @@ impl Authenticator {
         if self.malformed_password(password.expose()) {
             return Err(self.refuses("question", Reason::Malformed).into());
         }
-        if self.passwords.dummy.is_none() && !self.site.accounts.lists_hashes() {
+        if self.dummy.is_none() && !self.site.accounts.lists_hashes() {
             let cause = "passwords are not checked: an unknown name must cost as much as any other; \
                          set [custom] accounts or [passwords] dummy";
             return Err(Unavailable::new(cause).into());
@@ -143,22 +146,30 @@ impl Authenticator {
             let verdict = decision.conclude(Outcome::Match, now);
             return Ok(Progress::Answered(verdict));
         }
+        let stored = match &encoded {
+            // As good as any other: no password matches.
+            None => Err(Outcome::Mismatch),
+            Some(encoded) => self.site.parse_hash(encoded).map_err(Outcome::from),
+        }
+        .map(Arc::new);
+        let unchecked = match &stored {
+            Ok(stored) if self.allows(stored) => None,
+            Ok(_) => Some(Outcome::Unsupported),
+            Err(outcome) => Some(*outcome),
+        };
         let job = HashJob {
-            rules: encoded
-                .as_deref()
-                .map_or(self.site.rules, |encoded| self.site.rules_of(encoded)),
+            stored,
+            context: beside,
             limits: self.passwords.limits.clone(),
             password: Secret::new(password.expose()),
-            allowed: encoded
-                .as_deref()
-                .is_none_or(|encoded| self.allows(encoded)),
             in_vain,
-            encoded,
-            beside,
             denial_cost: None,
             fingerprint,
             shared,
-            state: State::Verify,
+            state: unchecked.map_or(State::Verify, |outcome| State::Spend {
+                outcome,
+                checked: false,
+            }),
         };
         Ok(Progress::Pending(Box::new(Pending { job, decision })))
     }
@@ -169,49 +180,44 @@ impl Authenticator {
             || std::str::from_utf8(password).is_err()
     }
 
-    /// Whether the configuration allows the algorithm of this stored hash. What is no hash at all
-    /// is for the rules to say.
-    fn allows(&self, encoded: &str) -> bool {
-        let Some(allowed) = &self.site.algorithms else {
-            return true;
-        };
-        encoded.starts_with('!')
-            || identify(self.site.rules_of(encoded), encoded)
-                .is_none_or(|it| allowed.iter().any(|name| name == it.algorithm))
+    /// Whether the configuration allows the algorithm of this stored hash.
+    fn allows(&self, stored: &Encoded) -> bool {
+        let allowed = self.site.algorithms.as_ref();
+        allowed.is_none_or(|names| names.iter().any(|name| name == stored.algorithm()))
     }
 
     /// What a denial costs: as much as the site's costliest hash, `stored` among them, so that the
     /// time tells nobody which accounts there are.
     pub(super) fn cost_of_denials(
         &mut self,
-        stored: Option<&str>,
+        stored: Option<&Arc<Encoded>>,
         deadline: Deadline,
-    ) -> Result<String, Unavailable> {
-        if let Some(dummy) = &self.passwords.dummy {
-            return Ok(dummy.clone());
+    ) -> Result<Option<Arc<Encoded>>, Unavailable> {
+        if let Some(dummy) = &self.dummy {
+            return Ok(Some(Arc::clone(dummy)));
         }
         self.learn(stored, deadline)?;
-        Ok(self.denial_cost.hash())
+        let costliest = self.denial_cost.costliest();
+        Ok(costliest.or_else(|| self.site.parse_cost(denial_cost::DEFAULT).map(Arc::new)))
     }
 
     /// Learns what hashes cost: that of `checked`, and the first time those of a few others, so
     /// that a program that answers once knows what it must cost, too.
     pub(super) fn learn(
         &mut self,
-        checked: Option<&str>,
+        checked: Option<&Arc<Encoded>>,
         deadline: Deadline,
     ) -> Result<(), Unavailable> {
-        let others = if self.denial_cost.seen().is_none() {
+        let others = if self.denial_cost.costliest().is_none() {
             let accounts = &mut *self.site.accounts;
             let ask = |queries: &mut Queries<'_>| accounts.sample_hashes(queries);
             self.database.ask(deadline, ask)?
         } else {
             Vec::new()
         };
-        for encoded in others.iter().map(String::as_str).chain(checked) {
-            let rules = self.site.rules_of(encoded);
-            self.denial_cost
-                .learn(rules, &self.passwords.limits, encoded);
+        let others = others.iter().filter_map(|it| self.site.parse_hash(it).ok());
+        for encoded in others.map(Arc::new).chain(checked.cloned()) {
+            self.denial_cost.learn(&encoded, &self.passwords.limits);
         }
         Ok(())
     }

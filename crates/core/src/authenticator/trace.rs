@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hallpass_passwords::{Outcome, identify, is_affordable};
+use hallpass_passwords::Outcome;
 use hallpass_stores::Tracer;
 
-use super::check::HashJob;
+use super::check::{HashJob, State};
 use crate::site::Login;
 use crate::{Account, ClaimedName, Reason, Requirement, Verdict};
 
@@ -83,33 +83,30 @@ pub(super) fn refused(tracer: &Tracer, refused: Option<Reason>) {
 
 /// What is known of a stored hash before it is computed. Never the hash.
 pub(super) fn hash(tracer: &Tracer, job: &HashJob) {
-    if !tracer.is_active() {
-        return;
-    }
-    let Some(encoded) = &job.encoded else {
-        tracer.read("hash", || {
+    match &job.stored {
+        Err(Outcome::Mismatch) => tracer.read("hash", || {
             "there is none; as much is computed as if there were".to_owned()
-        });
-        return;
-    };
-    let rules = job.rules;
-    let known = identify(rules, encoded);
-    let affordable = is_affordable(rules, encoded, &job.limits);
-    let good = known.is_some() && job.allowed && affordable;
-    tracer.decided("hash", good, || match known {
-        _ if encoded.is_empty() || encoded.starts_with('!') => {
-            reason(Reason::UnusablePassword).to_owned()
+        }),
+        Err(outcome) => {
+            tracer.decided("hash", false, || match outcome {
+                Outcome::Unusable => reason(Reason::UnusablePassword).to_owned(),
+                _ => "of no algorithm that is known".to_owned(),
+            });
         }
-        None => "of no algorithm that is known".to_owned(),
-        Some(hash) if !job.allowed => format!("{}, which is not allowed", hash.algorithm),
-        Some(hash) if !affordable => {
-            format!(
-                "{}, {}: more than [passwords] allows",
-                hash.algorithm, hash.cost
-            )
+        Ok(hash) => {
+            let (allowed, fits) = (job.state == State::Verify, hash.fits(&job.limits));
+            tracer.decided("hash", allowed && fits, || {
+                let (algorithm, cost) = (hash.algorithm(), hash.parameters());
+                if !allowed {
+                    format!("{algorithm}, which is not allowed")
+                } else if !fits {
+                    format!("{algorithm}, {cost}: more than [passwords] allows")
+                } else {
+                    format!("{algorithm}, {cost}")
+                }
+            });
         }
-        Some(hash) => format!("{}, {}", hash.algorithm, hash.cost),
-    });
+    }
 }
 
 pub(super) fn password(tracer: &Tracer, outcome: Outcome, took: Duration) {

@@ -1,6 +1,6 @@
 //! `[passwords]`: what a check may cost.
 
-use hallpass_passwords::{Description, Limits, describe_cost};
+use hallpass_passwords::{Encoded, Limits, Rules};
 
 use super::Error;
 use super::section::Section;
@@ -32,7 +32,7 @@ impl Passwords {
         let together = section.bytes("memory")?.unwrap_or(1 << 30);
         let dummy = section.string("dummy")?;
         if let Some(dummy) = &dummy
-            && !describe_cost(dummy).is_some_and(|cost| affordable(&cost, &limits))
+            && !Encoded::parse_cost(Rules::Django, dummy).is_some_and(|it| it.cost().fits(&limits))
         {
             let message = "is no hash within the limits, as in \"pbkdf2_sha256$1000000\"";
             return Err(section.wrong("dummy", message));
@@ -44,9 +44,4 @@ impl Passwords {
             dummy,
         })
     }
-}
-
-/// Whether `limits` let a check be run that costs as much.
-pub(crate) fn affordable(cost: &Description, limits: &Limits) -> bool {
-    cost.work <= u64::from(limits.max_iterations) && cost.memory <= limits.max_memory
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use hallpass_passwords::{identify, is_affordable, verify};
+use hallpass_passwords::{Context, Encoded};
 
 use super::{Examination, Finding};
 
 impl Examination<'_> {
-    /// Looks at the algorithms in use, and times the denial_cost.
+    /// Looks at the algorithms in use, and times the costliest.
     pub(super) fn passwords(&mut self) {
         let deadline = self.deadline();
         let accounts = &mut *self.site.accounts;
@@ -45,39 +45,34 @@ impl Examination<'_> {
         let tried = format!("look at the hashes of the {} newest accounts", hashes.len());
         let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
         let (mut unknown, mut costly, mut refused) = (0, 0, BTreeMap::new());
-        let mut denial_cost: Option<(u64, &String)> = None;
+        let mut costliest: Option<Encoded> = None;
         for encoded in hashes
             .iter()
             .filter(|it| !it.is_empty() && !it.starts_with('!'))
         {
-            let rules = self.site.rules_of(encoded);
-            let Some(hash) = identify(rules, encoded) else {
+            let Ok(hash) = self.site.parse_hash(encoded) else {
                 unknown += 1;
                 continue;
             };
             let allowed = self.site.algorithms.as_ref();
-            if allowed.is_some_and(|allowed| !allowed.iter().any(|it| it == hash.algorithm)) {
-                *refused.entry(hash.algorithm).or_insert(0) += 1;
-            } else if !is_affordable(rules, encoded, limits) {
+            let (algorithm, parameters) = (hash.algorithm(), hash.parameters());
+            if allowed.is_some_and(|allowed| !allowed.iter().any(|it| it == algorithm)) {
+                *refused.entry(algorithm).or_insert(0) += 1;
+            } else if !hash.fits(limits) {
                 costly += 1;
             } else {
-                if denial_cost.is_none_or(|(work, _)| hash.work > work) {
-                    denial_cost = Some((hash.work, encoded));
+                let work = |hash: &Encoded| hash.cost().work;
+                if costliest.as_ref().is_none_or(|it| work(&hash) > work(it)) {
+                    costliest = Some(hash);
                 }
-                let cost = if hash.cost.is_empty() { "" } else { ", " };
-                *kinds
-                    .entry(format!("{}{cost}{}", hash.algorithm, hash.cost))
-                    .or_insert(0) += 1;
+                let comma = if parameters.is_empty() { "" } else { ", " };
+                let kind = format!("{algorithm}{comma}{parameters}");
+                *kinds.entry(kind).or_insert(0) += 1;
             }
         }
-        let cost = denial_cost.map(|(_, encoded)| {
+        let cost = costliest.map(|hash| {
             let started = Instant::now();
-            verify(
-                self.site.rules_of(encoded),
-                b"hallpass doctor",
-                encoded,
-                limits,
-            );
+            hash.verify(b"hallpass doctor", &Context::default(), limits);
             started.elapsed()
         });
         let mut found = Vec::new();
@@ -113,7 +108,7 @@ impl Examination<'_> {
             found.push(Finding::ok("password-hashes", tried, kinds.join("; ")));
         }
         if let Some(cost) = cost {
-            let tried = "check one password of the denial_cost kind";
+            let tried = "check one password of the costliest kind";
             let seen = format!("takes {} ms here", cost.as_millis());
             let limit = self.configuration.limits.deadline;
             found.push(if cost >= limit {

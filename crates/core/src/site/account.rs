@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use hallpass_passwords::{Context, Rules};
+use hallpass_passwords::Context;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Changes, LookUp, Queries, Value};
 
@@ -213,11 +213,6 @@ pub(crate) trait Accounts: Described {
         _account: &Account,
     ) -> Result<HashContext, Unavailable> {
         Ok(HashContext::default())
-    }
-
-    /// Whose rules say what the stored hash `encoded` means, where the hash itself decides.
-    fn rules(&self, _encoded: &str) -> Option<Rules> {
-        None
     }
 }
 

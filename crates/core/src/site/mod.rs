@@ -13,7 +13,7 @@ mod phpbb;
 mod reason;
 mod session;
 
-use hallpass_passwords::Rules;
+use hallpass_passwords::{Encoded, ParseError, Rules};
 use hallpass_stores::sql::{Database, Location, Queries, identifier};
 use hallpass_stores::{Deadline, Unavailable};
 
@@ -33,8 +33,8 @@ use crate::configuration::{Access, Configuration, Custom, Framework};
 pub(crate) struct Site {
     pub(crate) accounts: Box<dyn Accounts>,
     pub(crate) sessions: Box<dyn SessionSource>,
-    /// Whose rules say what a stored hash means.
-    pub(crate) rules: Rules,
+    /// Whose rules say what a stored hash means: the first that know it.
+    pub(crate) rules: &'static [Rules],
     /// The algorithms that are allowed; `None` for all that the rules know.
     pub(crate) algorithms: Option<Vec<String>>,
 }
@@ -78,9 +78,14 @@ impl Site {
         }
     }
 
-    /// Whose rules say what the stored hash `encoded` means.
-    pub(crate) fn rules_of(&self, encoded: &str) -> Rules {
-        self.accounts.rules(encoded).unwrap_or(self.rules)
+    /// Parses a stored hash.
+    pub(crate) fn parse_hash(&self, encoded: &str) -> Result<Encoded, ParseError> {
+        Encoded::parse_any(self.rules, encoded)
+    }
+
+    /// Parses what a denial shall cost: a hash, or the beginning of one.
+    pub(crate) fn parse_cost(&self, cost: &str) -> Option<Encoded> {
+        Encoded::parse_cost(*self.rules.first()?, cost)
     }
 }
 

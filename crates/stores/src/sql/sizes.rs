@@ -58,10 +58,14 @@ const LONGEST_MESSAGE: usize = 1 << 10;
 
 /// `message`, cut where it is longer than any that a person reads.
 pub(super) fn capped(message: &str) -> String {
-    match message.get(..message.floor_char_boundary(LONGEST_MESSAGE)) {
-        Some(start) if start.len() < message.len() => format!("{start}…"),
-        _ => message.to_owned(),
+    if message.len() <= LONGEST_MESSAGE {
+        return message.to_owned();
     }
+    // A character has at most four bytes.
+    let start = (LONGEST_MESSAGE - 3..=LONGEST_MESSAGE)
+        .rev()
+        .find_map(|end| message.get(..end));
+    format!("{}…", start.unwrap_or_default())
 }
 
 /// The rows of an answer, none larger than what is taken into memory.

@@ -1,6 +1,5 @@
 //! CustomAccounts, groups and permissions, as the site's statements give them.
 
-use hallpass_passwords::{Rules, identify};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
@@ -185,14 +184,6 @@ impl Accounts for CustomAccounts {
         let statement = self.custom.permissions.as_ref();
         let held = Self::names(queries, "permissions", statement, account)?;
         Ok(held.iter().any(|held| held == permission))
-    }
-
-    /// Django's rules, and PHP's for what Django does not know.
-    fn rules(&self, encoded: &str) -> Option<Rules> {
-        Some(match identify(Rules::Django, encoded) {
-            Some(_) => Rules::Django,
-            None => Rules::Php,
-        })
     }
 }
 

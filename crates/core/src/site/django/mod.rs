@@ -20,7 +20,7 @@ pub(super) fn site(django: &Django, access: &Access) -> Site {
     Site {
         accounts: Box::new(DjangoAccounts::new(django, access)),
         sessions: Box::new(Sessions::new(django)),
-        rules: Rules::Django,
+        rules: &[Rules::Django],
         algorithms: django.password_hashers.clone(),
     }
 }

@@ -25,9 +25,9 @@ pub(super) fn site(joomla: &Joomla, access: &Access) -> Site {
         accounts: Box::new(JoomlaAccounts::new(joomla, access)),
         sessions: Box::new(Sessions::new(joomla)),
         rules: if joomla.major.is_some_and(|major| major < 4) {
-            Rules::Joomla3
+            &[Rules::Joomla3]
         } else {
-            Rules::Joomla
+            &[Rules::Joomla]
         },
         algorithms: None,
     }

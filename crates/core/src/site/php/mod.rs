@@ -6,11 +6,9 @@ mod file;
 mod sessions;
 mod table;
 
-use hallpass_passwords::Rules;
-
 use self::sessions::Sessions;
 use super::Site;
-use super::custom::CustomAccounts;
+use super::custom::{ANY_RULES, CustomAccounts};
 use crate::configuration::{Access, Custom, Php};
 
 /// The site that `php` describes, with the accounts of `custom`.
@@ -18,7 +16,7 @@ pub(super) fn site(php: &Php, custom: &Custom, access: &Access) -> Site {
     Site {
         accounts: Box::new(CustomAccounts::new(custom, access)),
         sessions: Box::new(Sessions::new(php)),
-        rules: Rules::Django,
+        rules: &ANY_RULES,
         algorithms: None,
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn site(phpbb: &Phpbb, access: &Access) -> Site {
     Site {
         accounts: Box::new(PhpbbAccounts::new(phpbb, access)),
         sessions: Box::new(Sessions::new(phpbb)),
-        rules: Rules::Phpbb,
+        rules: &[Rules::Phpbb],
         algorithms: None,
     }
 }

@@ -1,0 +1,39 @@
+//! Parses the hashes of crypt(3): DES, MD5, SHA-256, SHA-512 and bcrypt, told apart by their
+//! beginnings.
+//!
+//! crypt(3) writes its result down whole, and callers compare the texts, so settings that it would
+//! write differently (a salt that is too long, rounds with a leading zero) never match.
+
+use super::Input;
+use super::Parsed;
+use super::bcrypt::BcryptHash;
+use super::des_crypt::DesCrypt;
+use super::md5_crypt::Md5Crypt;
+use super::sha_crypt::ShaCrypt;
+
+/// PHP's own `crypt` (PHP 8.2 `ext/standard/crypt.c`); a password ends at its first NUL.
+pub(crate) fn php(encoded: &str) -> Option<Parsed> {
+    Some(parse(encoded)?.given(Input::ToNul))
+}
+
+/// The C library's `crypt` on today's Linux systems (libxcrypt 4.4), as Python's `crypt` module
+/// calls it.
+pub(crate) fn libxcrypt(encoded: &str) -> Option<Parsed> {
+    let acceptable = |byte| matches!(byte, b'!'..=b'~') && !b"!*:;\\".contains(&byte);
+    if encoded.bytes().all(acceptable) {
+        Some(parse(encoded)?.given(Input::Libxcrypt))
+    } else {
+        None
+    }
+}
+
+fn parse(encoded: &str) -> Option<Parsed> {
+    Some(match encoded.as_bytes() {
+        [b'$', b'1', b'$', ..] => Parsed::new("crypt_md5", Md5Crypt::parse(encoded)?),
+        [b'$', b'2', ..] => Parsed::new("bcrypt", BcryptHash::parse_crypt(encoded)?),
+        [b'$', b'5', b'$', ..] => Parsed::new("crypt_sha256", ShaCrypt::parse(encoded)?),
+        [b'$', b'6', b'$', ..] => Parsed::new("crypt_sha512", ShaCrypt::parse(encoded)?),
+        [b'_', ..] => Parsed::new("crypt_ext_des", DesCrypt::parse(encoded)?),
+        _ => Parsed::new("crypt_std_des", DesCrypt::parse(encoded)?),
+    })
+}

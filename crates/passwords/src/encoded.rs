@@ -1,0 +1,295 @@
+//! Reads a stored hash once, and checks passwords against it.
+
+use std::fmt;
+
+use hallpass_pbkdf2::Request;
+
+use crate::Rules;
+use crate::algorithms::Parsed;
+use crate::algorithms::pbkdf2::Pbkdf2Hash;
+
+/// Longest stored hash that is read, in bytes; a longer one is [`ParseError::Unsupported`].
+///
+/// The longest that any of the frameworks writes has about 160.
+pub const MAX_ENCODED: usize = 4096;
+
+/// A stored hash, parsed: its algorithm, its cost, and how a password is checked against it.
+///
+/// ```
+/// use hallpass_passwords::{Context, Encoded, Limits, Outcome, Rules};
+///
+/// let stored = "md5$salt$67a1e09bb1f83f5007dc119c14d663aa";
+/// let encoded = Encoded::parse(Rules::Django, stored)?;
+/// let (context, limits) = (Context::default(), Limits::default());
+/// assert_eq!(encoded.algorithm(), "md5");
+/// assert_eq!(encoded.verify(b"password", &context, &limits), Outcome::Match);
+/// assert_eq!(encoded.verify(b"Password", &context, &limits), Outcome::Mismatch);
+/// # Ok::<(), hallpass_passwords::ParseError>(())
+/// ```
+pub struct Encoded {
+    pub(crate) rules: Rules,
+    pub(crate) parsed: Parsed,
+    text: String,
+}
+
+impl Encoded {
+    /// Parses `text`, as stored, the way `rules` say.
+    ///
+    /// # Errors
+    /// [`ParseError`] where there is no hash to check a password against.
+    pub fn parse(rules: Rules, text: &str) -> Result<Self, ParseError> {
+        if text.len() > MAX_ENCODED {
+            return Err(ParseError::Unsupported);
+        }
+        if text.is_empty() || rules.mark_unusable(text) {
+            return Err(ParseError::Unusable);
+        }
+        let parsed = rules.parse(text).ok_or(ParseError::Unsupported)?;
+        Ok(Self {
+            rules,
+            parsed,
+            text: text.to_owned(),
+        })
+    }
+
+    /// Parses `text` by the first of `rules` that knows its format.
+    ///
+    /// # Errors
+    /// [`ParseError`] where none does, or where the first says that the account has no password.
+    pub fn parse_any(rules: &[Rules], text: &str) -> Result<Self, ParseError> {
+        rules
+            .iter()
+            .map(|rules| Self::parse(*rules, text))
+            .find(|parsed| !matches!(parsed, Err(ParseError::Unsupported)))
+            .unwrap_or(Err(ParseError::Unsupported))
+    }
+
+    /// Parses what a denial shall cost, for [`spend`](Self::spend): an encoded hash by any rules,
+    /// or the beginning of Django's (`pbkdf2_sha256$1000000`). `rules` say in how many forms a
+    /// typed password is tried. `None` where it cannot be read.
+    pub fn parse_cost(rules: Rules, text: &str) -> Option<Self> {
+        let is_beginning = matches!(
+            text.split_once('$'),
+            Some(("pbkdf2_sha1" | "pbkdf2_sha256", iterations)) if !iterations.contains('$')
+        );
+        let text = if is_beginning {
+            format!("{text}$hallpass$")
+        } else {
+            text.to_owned()
+        };
+        let parsed = [rules, Rules::Django, Rules::Php]
+            .into_iter()
+            .chain(Rules::ALL)
+            .find_map(|rules| rules.parse(&text))?;
+        Some(Self {
+            rules,
+            parsed,
+            text,
+        })
+    }
+
+    /// The text that was parsed, to be kept as secret as any stored hash.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The rules that it was parsed by.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// The framework's own name of the algorithm, as in `pbkdf2_sha256`.
+    pub fn algorithm(&self) -> &'static str {
+        self.parsed.algorithm
+    }
+
+    /// The cost parameters as a person reads them, as in `1000000 iterations`; empty where the
+    /// algorithm has none.
+    pub fn parameters(&self) -> String {
+        self.parsed.scheme.hash().parameters()
+    }
+
+    /// What one check costs.
+    pub fn cost(&self) -> Cost {
+        self.parsed.scheme.hash().cost()
+    }
+
+    /// Whether a check keeps within `limits`.
+    ///
+    /// bcrypt goes by [`Limits::max_cost`] alone, all others by [`Cost::work`] and
+    /// [`Cost::memory`].
+    pub fn fits(&self, limits: &Limits) -> bool {
+        self.parsed.fits(limits, 0)
+    }
+
+    /// Checks `password`, as typed. A check over the limits is [`Outcome::Unsupported`], and is
+    /// not begun.
+    pub fn verify(&self, password: &[u8], context: &Context<'_>, limits: &Limits) -> Outcome {
+        for form in self.rules.forms(password) {
+            match self.check(password, &form, context, limits) {
+                Outcome::Mismatch => {}
+                outcome => return outcome,
+            }
+        }
+        Outcome::Mismatch
+    }
+
+    /// Checks one form of the password; converted hashes look at what was `typed`, too.
+    pub(crate) fn check(
+        &self,
+        typed: &[u8],
+        form: &[u8],
+        context: &Context<'_>,
+        limits: &Limits,
+    ) -> Outcome {
+        match self.parsed.scheme.converted() {
+            Some(converted) => converted.verify(typed, form, context, limits),
+            None => self.parsed.check(form, limits),
+        }
+    }
+
+    /// The derivation that a check consists of; `None` where a check is something else, or over
+    /// the limits: then only [`verify`](Self::verify) gives its outcome.
+    pub fn derivation(&self, limits: &Limits) -> Option<Derivation<'_>> {
+        let stored = self.parsed.pbkdf2().filter(|_| self.fits(limits))?;
+        Some(Derivation { stored })
+    }
+}
+
+/// Never shows the stored hash.
+impl fmt::Debug for Encoded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Encoded")
+            .field("rules", &self.rules)
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a stored text is not a hash that a password could be checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// It marks an account that has no password, or a locked one: Django's `!…`, or nothing.
+    Unusable,
+    /// It is malformed, of an algorithm that the rules do not know, or longer than
+    /// [`MAX_ENCODED`].
+    Unsupported,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Unusable => "the account has no password",
+            Self::Unsupported => "the stored hash is malformed or of an unknown algorithm",
+        })
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// The outcome of a check against a text that is not a hash.
+impl From<ParseError> for Outcome {
+    fn from(error: ParseError) -> Self {
+        match error {
+            ParseError::Unusable => Self::Unusable,
+            ParseError::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+/// What the check of one password against one stored text came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The password is right.
+    Match,
+    /// The password is wrong.
+    Mismatch,
+    /// The stored text marks an account that has no password, or a locked one.
+    Unusable,
+    /// The stored text is malformed, of an unknown algorithm, or over the limits.
+    Unsupported,
+}
+
+/// What a site's row keeps beside the hash; only phpBB's converted hashes (`$CP$`) ask for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Context<'a> {
+    /// The column `login_name` (boards that came from SMF, which hashed it with the password).
+    pub login_name: Option<&'a str>,
+    /// The column `user_passwd_salt` (boards that came from vBulletin, MyBB, XenForo, WoltLab).
+    pub salt: Option<&'a str>,
+}
+
+/// What one check costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// About how much work it is, in PBKDF2-HMAC-SHA256 iterations that take as long (on a
+    /// processor with SHA instructions; `benches/compare.rs` measures the ratios).
+    pub work: u64,
+    /// Memory in bytes, for the memory-hard algorithms (argon2, scrypt); 0 for others.
+    pub memory: u64,
+}
+
+impl Cost {
+    /// Whether it keeps within `limits`, bcrypt's cost as work like any other.
+    pub fn fits(self, limits: &Limits) -> bool {
+        self.work <= u64::from(limits.max_iterations) && self.memory <= limits.max_memory
+    }
+}
+
+/// What one check may cost at most. A stored hash that asks for more is never run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest PBKDF2 iteration count; the count or rounds of every other iterated hash count
+    /// by the time they take (see [`Cost::work`]).
+    pub max_iterations: u32,
+    /// Most memory, in bytes, that one check may use (argon2, scrypt).
+    pub max_memory: u64,
+    /// Largest bcrypt cost (the exponent).
+    pub max_cost: u32,
+}
+
+impl Default for Limits {
+    /// 20 million iterations, 512 MiB, bcrypt cost 16.
+    fn default() -> Self {
+        Self {
+            max_iterations: 20_000_000,
+            max_memory: 512 * 1024 * 1024,
+            max_cost: 16,
+        }
+    }
+}
+
+/// A check that is one PBKDF2 derivation and a comparison, taken apart, so that a
+/// [`hallpass_pbkdf2::Engine`] can do the derivations of many at a time.
+///
+/// ```
+/// use hallpass_passwords::{Encoded, Limits, Outcome, Rules};
+///
+/// let stored = "pbkdf2_sha256$4$seasalt$M/v4G4TmNLB9WXP5BvhbCT+6rzR5vYqCNlmcQA2+hUk=";
+/// let encoded = Encoded::parse(Rules::Django, stored)?;
+/// let derivation = encoded.derivation(&Limits::default()).unwrap();
+/// let mut engine = hallpass_pbkdf2::Engine::new();
+/// engine.submit(derivation.request(b"not it"));
+/// while !engine.is_empty() {
+///     for derived in engine.step() {
+///         assert_eq!(derivation.outcome(&derived.key), Outcome::Mismatch);
+///     }
+/// }
+/// # Ok::<(), hallpass_passwords::ParseError>(())
+/// ```
+pub struct Derivation<'a> {
+    stored: &'a Pbkdf2Hash,
+}
+
+impl Derivation<'_> {
+    /// The key to derive from `password`.
+    pub fn request(&self, password: &[u8]) -> Request {
+        self.stored.request(password)
+    }
+
+    /// The outcome of the check, by the derived key.
+    pub fn outcome(&self, key: &[u8]) -> Outcome {
+        self.stored.compare(key)
+    }
+}

@@ -1,0 +1,167 @@
+//! Names the frameworks whose rules apply to a stored hash, and hands each what is its own.
+
+pub(crate) mod django;
+mod drupal;
+mod joomla;
+mod php;
+pub(crate) mod phpbb;
+mod wordpress;
+
+use std::fmt;
+use std::str::FromStr;
+
+use zeroize::Zeroizing;
+
+use crate::algorithms::Parsed;
+
+/// Whose rules decide what a stored hash means and what is done to a typed password first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rules {
+    /// Django's `check_password`, 1.4 to 6.1, with every hasher Django ever shipped.
+    Django,
+    /// Drupal 7 to 11, `PhpassHashedPassword::check` and `user_check_password`.
+    Drupal,
+    /// Joomla 4 and 5, `UserHelper::verifyPassword`.
+    Joomla,
+    /// Joomla 1.5 to 3, `JUserHelper::verifyPassword`.
+    Joomla3,
+    /// PHP's `password_verify` and `crypt`, and the phpass library for plain PHP sites.
+    Php,
+    /// phpBB 3.0 to 3.3, a password typed at its login page.
+    Phpbb,
+    /// WordPress to 6.9, a password typed at its login page.
+    Wordpress,
+}
+
+impl Rules {
+    /// All of them, in alphabetical order of their names.
+    pub const ALL: [Self; 7] = [
+        Self::Django,
+        Self::Drupal,
+        Self::Joomla,
+        Self::Joomla3,
+        Self::Php,
+        Self::Phpbb,
+        Self::Wordpress,
+    ];
+
+    /// The rules of that name, as in `joomla3`; `None` where there are none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rules| rules.name() == name)
+    }
+
+    /// The name that [`Rules::from_name`] knows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Django => "django",
+            Self::Drupal => "drupal",
+            Self::Joomla => "joomla",
+            Self::Joomla3 => "joomla3",
+            Self::Php => "php",
+            Self::Phpbb => "phpbb",
+            Self::Wordpress => "wordpress",
+        }
+    }
+
+    /// Whether `encoded` marks an account without a password.
+    pub(crate) fn mark_unusable(self, encoded: &str) -> bool {
+        self == Self::Django && django::is_unusable(encoded)
+    }
+
+    /// Parses a stored hash; `None` where the software cannot make sense of it.
+    pub(crate) fn parse(self, encoded: &str) -> Option<Parsed> {
+        match self {
+            Self::Django => django::parse(encoded),
+            Self::Drupal => drupal::parse(encoded),
+            Self::Joomla => joomla::parse(encoded),
+            Self::Joomla3 => joomla::parse_3(encoded),
+            Self::Php => php::parse(encoded),
+            Self::Phpbb => phpbb::parse(encoded),
+            Self::Wordpress => wordpress::parse(encoded),
+        }
+    }
+
+    /// The forms of a typed password that the software tries, in its order; none for a password
+    /// that it refuses unseen.
+    pub(crate) fn forms(self, password: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Django | Self::Php => vec![Zeroizing::new(password.to_vec())],
+            Self::Drupal => drupal::forms(password),
+            Self::Joomla | Self::Joomla3 => joomla::forms(password).into_iter().collect(),
+            Self::Phpbb => phpbb::forms(password).into_iter().collect(),
+            Self::Wordpress => wordpress::forms(password).into_iter().collect(),
+        }
+    }
+
+    /// How many forms of a typed password are hashed if none of them is right: those that are not
+    /// too long.
+    pub(crate) fn attempts(self, password: &[u8]) -> usize {
+        let longest = match self {
+            Self::Drupal => drupal::LENGTH,
+            Self::Wordpress => wordpress::LENGTH,
+            _ => usize::MAX,
+        };
+        let forms = self.forms(password).into_iter();
+        forms.filter(|form| form.len() <= longest).count()
+    }
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Rules {
+    type Err = UnknownRules;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::from_name(name).ok_or(UnknownRules)
+    }
+}
+
+/// A name that stands for no [`Rules`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownRules;
+
+impl fmt::Display for UnknownRules {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("unknown rules; there are")?;
+        for (position, rules) in Rules::ALL.into_iter().enumerate() {
+            let separator = if position == 0 { " " } else { ", " };
+            write!(formatter, "{separator}{rules}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownRules {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_costs_an_unknown_account_what_it_costs_a_known_one() {
+        let long = [b'k'; 5000];
+        let rows: [(&[u8], [usize; 4]); 8] = [
+            // Drupal, Joomla, phpBB, WordPress.
+            (b"secret", [1, 1, 1, 1]),
+            (b"it's", [1, 1, 1, 1]),
+            (b" secret ", [2, 1, 1, 1]),
+            (b"a&amp;b", [1, 1, 1, 1]),
+            (b"", [0, 0, 0, 0]),
+            (b"0", [1, 0, 0, 0]),
+            (b"   ", [0, 1, 0, 0]),
+            (&long, [0, 1, 0, 0]),
+        ];
+        for (password, expected) in rows {
+            let rules = [Rules::Drupal, Rules::Joomla, Rules::Phpbb, Rules::Wordpress];
+            assert_eq!(
+                rules.map(|rules| rules.attempts(password)),
+                expected,
+                "{password:?}"
+            );
+        }
+    }
+}
