@@ -16,7 +16,9 @@ pub struct Cookie<'a> {
 }
 
 /// Whose rules say what a Cookie header holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "lowercase")]
 pub enum Reader {
     /// Django's `parse_cookie` (http/cookie.py, 5.2): pairs end at semicolons, a pair without an
     /// equals sign has an empty name, white space around names and values does not count, of two
@@ -35,16 +37,6 @@ pub enum Reader {
     First,
     /// The same, but the last counts.
     Last,
-}
-
-impl Reader {
-    /// The words that a configuration names them by.
-    pub(crate) const WORDS: [(&'static str, Self); 4] = [
-        ("django", Self::Django),
-        ("php", Self::Php),
-        ("first", Self::First),
-        ("last", Self::Last),
-    ];
 }
 
 /// The session that the Cookie headers of a request hold, in `cookie`; where that is not known, the

@@ -1,10 +1,50 @@
 //! `[access]`: who gets in, on top of a valid credential.
 
+use hallpass_settings::{Error, Table};
 use hallpass_stores::sql::{self, Location};
+use serde::Deserialize;
 
-use super::Error;
-use super::section::Section;
 use crate::request::{Conditions, Requirement};
+
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AccessTable {
+    /// What people may type: `"username"`, `"email"`. All of them are looked in.
+    login: Vec<LoginField>,
+    /// Whether names that differ in case alone are the same.
+    ignore_case: bool,
+    /// The account must be in one of these; condition words may stand where a group's name does.
+    groups: Vec<String>,
+    /// The account must hold all of these, written `app.codename`.
+    permissions: Vec<String>,
+    /// When true, the account must be of the staff.
+    staff: bool,
+    /// When true, the account must be a superuser.
+    superuser: bool,
+    /// `false`: no password lets anybody in, at any door (`unusable-password`), and none is asked
+    /// for. For sites whose passwords are kept elsewhere.
+    passwords: bool,
+    /// A condition in SQL, as in `"date_deleted IS NULL"`: accounts that do not meet it are
+    /// inactive. See below.
+    r#where: Option<String>,
+}
+
+impl Default for AccessTable {
+    fn default() -> Self {
+        Self {
+            login: vec![LoginField::Username],
+            ignore_case: false,
+            groups: Vec::new(),
+            permissions: Vec::new(),
+            staff: false,
+            superuser: false,
+            passwords: true,
+            r#where: None,
+        }
+    }
+}
 
 /// Who gets in, on top of a valid credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,73 +63,61 @@ pub struct Access {
 }
 
 /// What people may type to say who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
 pub enum LoginField {
-    /// The e-mail address.
-    Email,
     /// The login name.
     Username,
+    /// The e-mail address.
+    Email,
 }
 
-impl Access {
-    /// Reads the table. `accounts` is where accounts are looked up; `None` where none are.
-    pub(super) fn read(
-        mut section: Section<'_>,
+impl AccessTable {
+    /// `accounts` is where accounts are looked up; `None` where none are.
+    pub(super) fn resolve(
+        self,
+        table: &Table<'_>,
         accounts: Option<&Location>,
-    ) -> Result<Self, Error> {
-        let login = section
-            .strings("login")?
-            .unwrap_or_else(|| vec!["username".to_owned()]);
-        let field = |word: String| match word.as_str() {
-            "username" => Ok(LoginField::Username),
-            "email" => Ok(LoginField::Email),
-            _ => Err(section.wrong("login", "may hold \"username\" and \"email\"")),
-        };
-        let login = login
-            .into_iter()
-            .map(field)
-            .collect::<Result<Vec<_>, _>>()?;
-        if login.is_empty() {
-            return Err(section.wrong("login", "is empty: nobody could log in"));
+    ) -> Result<Access, Error> {
+        if self.login.is_empty() {
+            return Err(table.wrong("login", "is empty: nobody could log in"));
         }
-        let ignore_case = section.boolean("ignore_case")?.unwrap_or(false);
-        let groups = section.strings("groups")?.unwrap_or_default();
-        let permissions = section.strings("permissions")?.unwrap_or_default();
-        let Ok(Conditions { any, .. }) = Conditions::parse(&groups, &[]) else {
+        let Ok(Conditions { any, .. }) = Conditions::parse(&self.groups, &[]) else {
             let message = "holds a word that is not a condition: write a group's name, \
                 perm:app.codename, is:staff or is:superuser";
-            return Err(section.wrong("groups", message));
+            return Err(table.wrong("groups", message));
         };
-        let Ok(Conditions { mut all, .. }) = Conditions::parse(&[], &permissions) else {
+        let Ok(Conditions { mut all, .. }) = Conditions::parse(&[], &self.permissions) else {
             let message = "holds a word that is not a permission: write app.codename";
-            return Err(section.wrong("permissions", message));
+            return Err(table.wrong("permissions", message));
         };
-        for (key, flag) in [
-            ("staff", Requirement::Staff),
-            ("superuser", Requirement::Superuser),
+        for (given, flag) in [
+            (self.staff, Requirement::Staff),
+            (self.superuser, Requirement::Superuser),
         ] {
-            if section.boolean(key)?.unwrap_or(false) {
+            if given {
                 all.push(flag);
             }
         }
-        let passwords = section.boolean("passwords")?.unwrap_or(true);
-        let account_where = section.string("where")?;
-        if let Some(condition) = &account_where {
+        if let Some(condition) = &self.r#where {
             let Some(location) = accounts else {
                 let message = "has no effect: no accounts are looked up in a database";
-                return Err(section.wrong("where", message));
+                return Err(table.wrong("where", message));
             };
             sql::is_expression(condition, location)
-                .map_err(|wrong| section.wrong("where", &wrong))?;
+                .map_err(|wrong| table.wrong("where", &wrong))?;
         }
-        section.finish()?;
-        let conditions = Conditions { any, all };
-        Ok(Self {
-            login,
-            ignore_case,
-            conditions,
-            passwords,
-            account_where,
+        Ok(Access {
+            login: self.login,
+            ignore_case: self.ignore_case,
+            conditions: Conditions { any, all },
+            passwords: self.passwords,
+            account_where: self.r#where,
         })
     }
 }

@@ -7,15 +7,69 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_settings::{Error, SecretSource, Table, UrlOr, Wait};
 use hallpass_stores::cache::{Login, RedisServers, Settings, Store};
 use hallpass_stores::{Address, Secret, Tls, TlsMode, sql};
-use toml::de::DeValue;
+use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use self::url::Url;
-use super::Error;
-use super::secret::beside;
-use super::section::Section;
-use super::values::Most;
+use super::secret;
+
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct CacheTable {
+    /// As above.
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
+    url: Zeroizing<String>,
+    /// Who asks.
+    username: Option<String>,
+    /// A secret.
+    password: Option<SecretSource>,
+    /// Who asks the Sentinels of `"redis+sentinel://host:26379,host/master/1"`.
+    sentinel_username: Option<String>,
+    /// A secret for the Sentinels.
+    sentinel_password: Option<SecretSource>,
+    /// Of several servers of Redis each has all keys; `"shards"`: each has some (django-redis'
+    /// `ShardClient`), and all are asked.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"replicas\"")))]
+    servers: Option<Several>,
+    /// `"disable"`, `"require"` or `"verify-full"`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "as the URL says")))]
+    tls: Option<TlsWord>,
+    /// A file of certificates to trust.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
+    ca: Option<String>,
+    /// The longest that connecting may take.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"2s\"")))]
+    connect_timeout: Option<Wait>,
+    /// The longest that an answer may take.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"2s\"")))]
+    query_timeout: Option<Wait>,
+}
+
+/// What several servers of Redis have.
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "lowercase")]
+enum Several {
+    /// Each has all keys.
+    Replicas,
+    /// Each has some.
+    Shards,
+}
+
+/// What is asked of a connection.
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "kebab-case")]
+enum TlsWord {
+    Disable,
+    Require,
+    VerifyFull,
+}
 
 /// Where a cache of the site is.
 #[derive(Debug)]
@@ -31,130 +85,107 @@ pub enum CacheLocation {
 /// How long connecting and asking may take where nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reads `key`: a URL, or a table with the URL and more.
-pub(super) fn read(
-    section: &mut Section<'_>,
-    key: &'static str,
+/// The cache that `table` describes.
+pub(super) fn resolve(
+    table: &Table<'_>,
+    cache: Option<UrlOr<CacheTable>>,
 ) -> Result<Option<CacheLocation>, Error> {
-    match section.value(key) {
-        None => Ok(None),
-        Some(DeValue::String(url)) => {
-            let url = parse(section, key, url.as_ref())?;
-            // A table of which nothing is there.
-            let mut nothing = section.table_of(key, None);
-            location(section, key, url, &mut nothing).map(Some)
-        }
-        Some(DeValue::Table(table)) => {
-            let mut options = section.table_of(key, Some(table));
-            let url = options.required_string("url")?;
-            let url = parse(&options, "url", &url)?;
-            let of = section.table_of(key, Some(table));
-            let location = location(&of, "url", url, &mut options)?;
-            options.finish()?;
-            Ok(Some(location))
-        }
-        Some(_) => Err(section.wrong(key, "is neither a URL nor a table with one")),
+    let Some(UrlOr(given)) = cache else {
+        return Ok(None);
+    };
+    let url = Url::parse(&given.url).map_err(|wrong| table.wrong("url", wrong))?;
+    let (unused, kind): (&[&str], _) = match &url {
+        Url::Directory(_) | Url::Table(_) => (&OPTIONS, "a server"),
+        Url::Memcached(_) => (OPTIONS.get(2..).unwrap_or_default(), "Redis"),
+        Url::Redis(redis) if redis.service.is_some() => (&["servers"], "servers without Sentinels"),
+        Url::Redis(_) => (&["sentinel_username", "sentinel_password"], "Sentinels"),
+    };
+    if let Some(key) = unused.iter().find(|key| table.has(key)) {
+        let message = format!("no such key: it is for {kind}, which the URL does not name");
+        return Err(table.wrong(key, &message));
     }
-}
-
-fn parse(section: &Section<'_>, key: &str, url: &str) -> Result<Url, Error> {
-    let url = Url::parse(url).map_err(|wrong| section.wrong(key, wrong))?;
-    if let Url::Redis(redis) = &url
-        && redis.password.is_some()
-    {
-        section.warn_of_secret(key);
-    }
-    Ok(url)
-}
-
-/// What the URL at `key` of `section` names, with what `options` say beside it.
-fn location(
-    section: &Section<'_>,
-    key: &str,
-    url: Url,
-    options: &mut Section<'_>,
-) -> Result<CacheLocation, Error> {
+    let wait = |wait: Option<Wait>| wait.map_or(TIMEOUT, Wait::get);
+    let (connect_timeout, query_timeout) = (wait(given.connect_timeout), wait(given.query_timeout));
     let store = match url {
         Url::Directory(path) => {
-            return Ok(CacheLocation::Directory(beside(section.path(), &path)));
+            return Ok(Some(CacheLocation::Directory(table.beside(path))));
         }
         Url::Table(name) => {
             let name = sql::identifier(&name);
-            let name = name.ok_or_else(|| section.wrong(key, "no table can be called that"))?;
-            return Ok(CacheLocation::Table(name));
+            let name = name.ok_or_else(|| table.wrong("url", "no table can be called that"))?;
+            return Ok(Some(CacheLocation::Table(name)));
         }
-        Url::Memcached(addresses) => Store::Memcached(all_beside(section, addresses)),
-        Url::Redis(redis) => store(section, key, redis, options)?,
+        Url::Memcached(addresses) => Store::Memcached(all_beside(table, addresses)),
+        Url::Redis(redis) => {
+            if redis.password.is_some() {
+                table.warn_of_secret("url");
+            }
+            store(table, redis, given)?
+        }
     };
-    Ok(CacheLocation::Server(Box::new(Settings {
+    Ok(Some(CacheLocation::Server(Box::new(Settings {
         store,
-        connect_timeout: options
-            .duration("connect_timeout", Most::Wait)?
-            .unwrap_or(TIMEOUT),
-        query_timeout: options
-            .duration("query_timeout", Most::Wait)?
-            .unwrap_or(TIMEOUT),
-    })))
+        connect_timeout,
+        query_timeout,
+    }))))
 }
 
-fn store(
-    section: &Section<'_>,
-    key: &str,
-    mut redis: url::Redis,
-    options: &mut Section<'_>,
-) -> Result<Store, Error> {
-    let twice = |key| section.wrong(key, "is given in the URL, too");
-    let username = options.string("username")?;
-    if username.is_some() && redis.username.is_some() {
-        return Err(twice("username"));
+/// The keys beside the URL: two for every server, and those for Redis.
+const OPTIONS: [&str; 9] = [
+    "connect_timeout",
+    "query_timeout",
+    "username",
+    "password",
+    "sentinel_username",
+    "sentinel_password",
+    "servers",
+    "tls",
+    "ca",
+];
+
+fn store(table: &Table<'_>, mut redis: url::Redis, given: CacheTable) -> Result<Store, Error> {
+    for (key, twice) in [
+        (
+            "username",
+            given.username.is_some() && redis.username.is_some(),
+        ),
+        (
+            "password",
+            given.password.is_some() && redis.password.is_some(),
+        ),
+    ] {
+        if twice {
+            return Err(table.wrong(key, "is given in the URL, too"));
+        }
     }
-    let password = options.secret("password")?;
-    if password.is_some() && redis.password.is_some() {
-        return Err(twice("password"));
-    }
-    let username = username.or(redis.username.take());
-    let login = login(username, password.or(redis.password.take()))
-        .map_err(|wrong| section.wrong(key, wrong))?;
-    let addresses = all_beside(section, redis.addresses);
-    let servers = match redis.service {
-        Some(service) => {
-            let username = options.string("sentinel_username")?;
-            let password = options.secret("sentinel_password")?;
+    let username = given.username.or(redis.username.take());
+    let password = secret(table, "password", given.password)?.or(redis.password.take());
+    let login = login(username, password).map_err(|wrong| table.wrong("url", wrong))?;
+    let addresses = all_beside(table, redis.addresses);
+    let servers = match (redis.service, given.servers) {
+        (Some(service), _) => {
+            let password = secret(table, "sentinel_password", given.sentinel_password)?;
             RedisServers::Sentinel {
                 sentinels: addresses,
                 service,
-                login: self::login(username, password)
-                    .map_err(|wrong| section.wrong("sentinel_username", wrong))?,
+                login: self::login(given.sentinel_username, password)
+                    .map_err(|wrong| table.wrong("sentinel_username", wrong))?,
             }
         }
-        None => match options.string("servers")?.as_deref() {
-            None | Some("replicas") => RedisServers::Replicated(addresses),
-            Some("shards") => RedisServers::Sharded(addresses),
-            Some(_) => {
-                let message = "is neither \"replicas\" nor \"shards\"";
-                return Err(section.wrong("servers", message));
-            }
-        },
+        (None, None | Some(Several::Replicas)) => RedisServers::Replicated(addresses),
+        (None, Some(Several::Shards)) => RedisServers::Sharded(addresses),
     };
-    let mode = match options.string("tls")?.as_deref() {
+    let mode = match given.tls {
         None => redis.tls,
-        Some("disable") => TlsMode::Disable,
-        Some("require") => TlsMode::Require,
-        Some("verify-full") => TlsMode::VerifyFull,
-        Some(_) => {
-            let message = "is none of \"disable\", \"require\", \"verify-full\"";
-            return Err(section.wrong("tls", message));
-        }
+        Some(TlsWord::Disable) => TlsMode::Disable,
+        Some(TlsWord::Require) => TlsMode::Require,
+        Some(TlsWord::VerifyFull) => TlsMode::VerifyFull,
     };
-    let ca = options.string("ca")?;
-    let asked = ca.is_some();
-    let ca = ca.or(redis.ca).map(|path| beside(section.path(), &path));
+    let key = if given.ca.is_some() { "ca" } else { "url" };
+    let ca = given.ca.or(redis.ca).map(|path| table.beside(path));
     if ca.is_some() && mode == TlsMode::Disable {
-        let key = if asked { "ca" } else { key };
-        return Err(section.wrong(
-            key,
-            "names certificates, but there is no TLS: use rediss://",
-        ));
+        let message = "names certificates, but there is no TLS: use rediss://";
+        return Err(table.wrong(key, message));
     }
     Ok(Store::Redis {
         servers,
@@ -176,13 +207,10 @@ fn login(
 }
 
 /// The addresses, with sockets relative to the file.
-fn all_beside(section: &Section<'_>, addresses: Vec<Address>) -> Vec<Address> {
+fn all_beside(table: &Table<'_>, addresses: Vec<Address>) -> Vec<Address> {
     let beside = |address| match address {
-        Address::Unix(path) => {
-            let directory = section.path().parent();
-            Address::Unix(directory.map_or(path.clone(), |directory| directory.join(&path)))
-        }
-        tcp => tcp,
+        Address::Unix(path) => Address::Unix(table.beside(path)),
+        tcp @ Address::Tcp { .. } => tcp,
     };
     addresses.into_iter().map(beside).collect()
 }

@@ -1,63 +1,69 @@
 //! `[custom]`: the SQL that reads accounts, groups and sessions of any site.
 
+use hallpass_settings::{Error, Table};
 use hallpass_stores::sql::{self, Location};
+use serde::Deserialize;
 
-use super::Error;
 use super::http::is_token;
-use super::section::Section;
 use crate::cookie::Reader;
 
 /// The SQL that reads accounts, groups and sessions of any site.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct Custom {
-    /// The account of the login name `:username`.
+    /// The account that the typed name `:username` means. Needed.
     pub user: Option<String>,
-    /// The account of the primary key `:id`.
+    /// The account of the primary key `:id`. Needed for `session`, and for `user_id` of `[php]`.
     pub user_by_id: Option<String>,
-    /// The names of the groups that the account `:id` is in.
+    /// The names of the groups that the account `:id` (or `:username`) is in, a row each.
     pub groups: Option<String>,
-    /// The names of the permissions that the account `:id` has.
+    /// The names of the permissions that the account `:id` (or `:username`) has, a row each.
     pub permissions: Option<String>,
-    /// The accounts whose primary keys come after `:id`, by their keys.
+    /// The accounts whose primary keys come after `:id`, by their keys, at most a thousand of
+    /// them.
     pub accounts: Option<String>,
     /// The primary key of whoever is logged in to the session `:session` at `:now`, in Unix
     /// seconds.
     pub session: Option<String>,
     /// The name of the session cookie.
     pub cookie: Option<String>,
-    /// How the site reads it; `None` where nothing is said.
+    /// Who reads the cookie, and so which of two of one name counts: `"django"` (the last; the
+    /// default), `"php"` (the first), `"first"` or `"last"`.
     pub cookie_rule: Option<Reader>,
 }
 
 impl Custom {
     /// Reads the table, whose statements are for the database at `location`.
-    pub(super) fn read(mut section: Section<'_>, location: &Location) -> Result<Self, Error> {
-        let mut statement = |key, needed: &[&str], known| -> Result<Option<String>, Error> {
-            let Some(text) = section.string(key)? else {
-                return Ok(None);
-            };
-            check(&text, needed, known, location).map_err(|wrong| section.wrong(key, &wrong))?;
-            Ok(Some(text))
-        };
+    pub(super) fn read(table: &Table<'_>, location: &Location) -> Result<Self, Error> {
+        let custom: Self = table.read()?;
         let of_account: &[&str] = &[":id", ":username"];
-        let custom = Self {
-            user: statement("user", &[":username"], &[":username"])?,
-            user_by_id: statement("user_by_id", &[":id"], &[":id"])?,
-            groups: statement("groups", of_account, of_account)?,
-            permissions: statement("permissions", of_account, of_account)?,
-            accounts: statement("accounts", &[":id"], &[":id"])?,
-            session: statement("session", &[":session"], &[":session", ":now"])?,
-            cookie: section.string("cookie")?,
-            cookie_rule: cookie_rule(&mut section)?,
-        };
+        let statements: [(_, _, &[&str], &[&str]); 6] = [
+            ("user", &custom.user, &[":username"], &[":username"]),
+            ("user_by_id", &custom.user_by_id, &[":id"], &[":id"]),
+            ("groups", &custom.groups, of_account, of_account),
+            ("permissions", &custom.permissions, of_account, of_account),
+            ("accounts", &custom.accounts, &[":id"], &[":id"]),
+            (
+                "session",
+                &custom.session,
+                &[":session"],
+                &[":session", ":now"],
+            ),
+        ];
+        for (key, statement, needed, known) in statements {
+            if let Some(statement) = statement {
+                check(statement, needed, known, location)
+                    .map_err(|wrong| table.wrong(key, &wrong))?;
+            }
+        }
         if custom.cookie.as_deref().is_some_and(|name| !is_token(name)) {
-            return Err(section.wrong("cookie", "no cookie can be called that"));
+            return Err(table.wrong("cookie", "no cookie can be called that"));
         }
         if custom.session.is_some() && custom.user_by_id.is_none() {
             let message = "is missing: `session` gives the id of an account, which it finds";
-            return Err(section.wrong("user_by_id", message));
+            return Err(table.wrong("user_by_id", message));
         }
-        section.finish()?;
         Ok(custom)
     }
 
@@ -73,18 +79,6 @@ impl Custom {
         ];
         statements.into_iter().any(Option::is_some)
     }
-}
-
-/// `cookie_rule`: who reads the session cookie, and so which of two of one name counts.
-pub(super) fn cookie_rule(section: &mut Section<'_>) -> Result<Option<Reader>, Error> {
-    let Some(word) = section.string("cookie_rule")? else {
-        return Ok(None);
-    };
-    let known = Reader::WORDS.into_iter().find(|(known, _)| *known == word);
-    let message = "is none of \"django\", \"php\", \"first\", \"last\"";
-    known
-        .map(|(_, reader)| Some(reader))
-        .ok_or_else(|| section.wrong("cookie_rule", message))
 }
 
 /// Whether `statement` reads, by one of the parameters `needed` and none but those `known`.

@@ -1,13 +1,96 @@
 //! `[daemon]`
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::secret::beside;
-use super::section::Section;
-use super::values::Most;
-use super::{Access, Error};
+use hallpass_settings::{Error, Listener, Memory, Number, Table};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use super::Access;
+
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct DaemonTable {
+    /// For [HTTP](http.md).
+    listen: Vec<Listener>,
+    /// For [FastCGI](fastcgi.md).
+    fastcgi: Vec<Listener>,
+    /// For [clients of Dovecot](sasl.md).
+    dovecot_auth: Vec<Listener>,
+    /// For [clients of saslauthd](sasl.md).
+    saslauthd: Vec<Listener>,
+    /// Realms that are taken off the names that the clients of Dovecot and saslauthd send.
+    sasl_realms: Vec<String>,
+    /// The credentials that HTTP and FastCGI take; `"session"` takes tickets, too, and `"ticket"`
+    /// these alone.
+    accept: Vec<Accept>,
+    /// Of Basic authentication.
+    realm: String,
+    /// Where people log in; `{url}` stands for the address that they wanted, percent-encoded. Most
+    /// login pages lead back to their own host alone until they are told otherwise:
+    /// [Django's](django.md#the-way-back-from-the-login-page),
+    /// [Joomla's](django-with-joomla.md).
+    login_url: Option<String>,
+    /// How long verified passwords are remembered; `"0s"` for not at all.
+    verified_cache: Memory,
+    /// How many verified passwords are remembered; `0` for none.
+    verified_cache_size: Number<0, 10_000_000>,
+    /// How many threads check passwords.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "one a core")))]
+    threads: Option<Number<1, 1024>>,
+    /// How many questions, and how many checks, wait; more are told at once that there is no
+    /// answer.
+    queue: Number<1, 1_000_000>,
+    /// Whose word is taken for the address that a client wanted, and for the client's own, which
+    /// FastCGI, Dovecot, saslauthd and `/check` tell, too: `"unix"` for who can open a unix
+    /// socket, and IP addresses; they must [set both](http.md#what-every-recipe-does).
+    trusted_proxies: Vec<TrustedProxy>,
+    /// Listeners on which a name without any credential may be asked about, as
+    /// [FastCGI](fastcgi.md#a-name-without-a-password) and the programs that ask the daemon by
+    /// `via` do: `"unix"` for all unix sockets, or a listener as `listen` or `fastcgi` has it.
+    vouch: Vec<Vouching>,
+}
+
+/// A credential that the daemon takes.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+enum Accept {
+    Session,
+    Ticket,
+    Password,
+}
+
+impl Default for DaemonTable {
+    fn default() -> Self {
+        Self {
+            listen: vec![Listener::unix("/run/hallpass/http.sock")],
+            fastcgi: Vec::new(),
+            dovecot_auth: Vec::new(),
+            saslauthd: Vec::new(),
+            sasl_realms: Vec::new(),
+            accept: vec![Accept::Session, Accept::Password],
+            realm: "Restricted".to_owned(),
+            login_url: None,
+            verified_cache: Memory::seconds(300),
+            verified_cache_size: Number(10_000),
+            threads: None,
+            queue: Number(1024),
+            trusted_proxies: vec![
+                TrustedProxy::Unix,
+                TrustedProxy::Address([127, 0, 0, 1].into()),
+            ],
+            vouch: vec![Vouching::Unix],
+        }
+    }
+}
 
 /// How `hallpassd` listens and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,29 +125,6 @@ pub struct Daemon {
     pub trusted_proxies: Vec<TrustedProxy>,
     /// Where a name without any credential may be asked about.
     pub vouch: Vec<Vouching>,
-}
-
-/// Where the daemon listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listener {
-    /// A TCP address.
-    Tcp(SocketAddr),
-    /// A unix socket, and the permissions it gets.
-    Unix {
-        /// Where the socket is made.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-}
-
-impl std::fmt::Display for Listener {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(formatter, "tcp:{address}"),
-            Self::Unix { path, .. } => write!(formatter, "unix:{}", path.display()),
-        }
-    }
 }
 
 /// Which credentials the daemon takes.
@@ -112,96 +172,108 @@ impl Daemon {
     #[must_use]
     pub fn vouches(&self, listener: &Listener) -> bool {
         self.vouch.iter().any(|vouching| match vouching {
-            Vouching::Listener(other) => other.to_string() == listener.to_string(),
+            Vouching::Listener(other) => other.is_at(listener),
             Vouching::Unix => matches!(listener, Listener::Unix { .. }),
         })
     }
+}
 
-    pub(super) fn read(mut section: Section<'_>, access: &Access) -> Result<Self, Error> {
-        let listen = listeners(&mut section, "listen")?;
-        let listens_by_default = listen.is_none();
-        let listen = listen.unwrap_or_else(|| {
-            let path = PathBuf::from("/run/hallpass/http.sock");
-            vec![Listener::Unix { path, mode: 0o660 }]
-        });
-        let fastcgi = listeners(&mut section, "fastcgi")?.unwrap_or_default();
-        let dovecot_auth = listeners(&mut section, "dovecot_auth")?.unwrap_or_default();
-        let saslauthd = listeners(&mut section, "saslauthd")?.unwrap_or_default();
-        if saslauthd
-            .iter()
-            .any(|listener| matches!(listener, Listener::Tcp(_)))
-        {
+impl DaemonTable {
+    pub(super) fn resolve(self, table: &Table<'_>, access: &Access) -> Result<Daemon, Error> {
+        let listen = listeners(table, "listen", self.listen)?;
+        let fastcgi = listeners(table, "fastcgi", self.fastcgi)?;
+        let dovecot_auth = listeners(table, "dovecot_auth", self.dovecot_auth)?;
+        let saslauthd = listeners(table, "saslauthd", self.saslauthd)?;
+        let is_tcp = |listener: &Listener| matches!(listener, Listener::Tcp(_));
+        if saslauthd.iter().any(is_tcp) {
             let message = "may hold unix sockets alone: saslauthd has no other clients";
-            return Err(section.wrong("saslauthd", message));
+            return Err(table.wrong("saslauthd", message));
         }
-        let accept = accepted(&mut section)?;
-        let accept = Accepted {
-            password: accept.password && access.passwords,
-            ..accept
-        };
-        let realm = section
-            .string("realm")?
-            .unwrap_or_else(|| "Restricted".to_owned());
-        if !realm.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-            return Err(section.wrong("realm", "may hold printable ASCII alone"));
+        if !self.realm.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            return Err(table.wrong("realm", "may hold printable ASCII alone"));
         }
-        let sasl_realms = section.strings("sasl_realms")?.unwrap_or_default();
-        if sasl_realms
-            .iter()
-            .any(|realm| realm.is_empty() || realm.contains('@'))
-        {
-            return Err(section.wrong("sasl_realms", "a realm is what comes after the last `@`"));
+        let is_realm = |realm: &String| !realm.is_empty() && !realm.contains('@');
+        if !self.sasl_realms.iter().all(is_realm) {
+            return Err(table.wrong("sasl_realms", "a realm is what comes after the last `@`"));
         }
-        let login_url = section.string("login_url")?;
-        if let Some(url) = &login_url
+        if let Some(url) = &self.login_url
             && !url.bytes().all(|byte| (b'!'..=b'~').contains(&byte))
         {
             let message = "is not a URL: percent-encode spaces and what is not ASCII";
-            return Err(section.wrong("login_url", message));
-        }
-        let number = |number: Option<u64>| number.and_then(|number| number.try_into().ok());
-        let remembered = section.duration("verified_cache", Most::Memory)?;
-        let remembered = remembered.unwrap_or(Duration::from_secs(300));
-        let most = section.integer("verified_cache_size", 0..10_000_001)?;
-        let verified_cache_size = number(most).unwrap_or(10_000);
-        let threads = number(section.integer("threads", 1..1025)?);
-        let queue = number(section.integer("queue", 1..1_000_001)?).unwrap_or(1024);
-        let trusted_proxies = trusted_proxies(&mut section)?;
-        for (key, listeners) in [
-            ("listen", &listen),
-            ("fastcgi", &fastcgi),
-            ("dovecot_auth", &dovecot_auth),
-            ("saslauthd", &saslauthd),
-        ] {
-            warn_of_open(&section, key, listeners);
+            return Err(table.wrong("login_url", message));
         }
         let known = listen.iter().chain(&fastcgi);
-        let vouch = vouch(&mut section, &known.collect::<Vec<_>>())?;
-        section.finish()?;
-        Ok(Self {
+        let vouch = vouch(table, self.vouch, &known.collect::<Vec<_>>());
+        let remembered = self.verified_cache.get();
+        let verified_cache_size = self.verified_cache_size.count();
+        let accepts = |credential| self.accept.contains(&credential);
+        Ok(Daemon {
+            accept: Accepted {
+                password: accepts(Accept::Password) && access.passwords,
+                session: accepts(Accept::Session),
+                // A ticket stands for a session.
+                ticket: accepts(Accept::Ticket) || accepts(Accept::Session),
+            },
             listen,
-            listens_by_default,
+            listens_by_default: !table.has("listen"),
             fastcgi,
             dovecot_auth,
             saslauthd,
-            accept,
-            realm,
-            sasl_realms,
-            login_url,
+            realm: self.realm,
+            sasl_realms: self.sasl_realms,
+            login_url: self.login_url,
             verified_cache: (!remembered.is_zero() && verified_cache_size > 0)
                 .then_some(remembered),
             verified_cache_size,
-            threads,
-            queue,
-            trusted_proxies,
+            threads: self.threads.map(Number::count),
+            queue: self.queue.count(),
+            trusted_proxies: self.trusted_proxies,
             vouch,
         })
     }
 }
 
-/// Warns of `listeners` at which more can ask than the programs of this machine that may.
-fn warn_of_open(section: &Section<'_>, key: &str, listeners: &[Listener]) {
+impl<'de> Deserialize<'de> for TrustedProxy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "unix" => Ok(Self::Unix),
+            address => address
+                .parse()
+                .map(|address: IpAddr| Self::Address(address.to_canonical()))
+                .map_err(|_| D::Error::custom("may hold \"unix\" and IP addresses")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Vouching {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "unix" => Ok(Self::Unix),
+            listener => listener.parse().map(Self::Listener).map_err(|_| {
+                D::Error::custom(
+                    "may hold \"unix\", and listeners as `listen` and `fastcgi` have them",
+                )
+            }),
+        }
+    }
+}
+
+/// The listeners at `key`, their sockets relative to the file. Warns of those at which more can ask
+/// than the programs of this machine that may.
+fn listeners(
+    table: &Table<'_>,
+    key: &str,
+    listeners: Vec<Listener>,
+) -> Result<Vec<Listener>, Error> {
+    let mut known: Vec<Listener> = Vec::new();
     for listener in listeners {
+        let listener = listener.beside(table);
+        if known.iter().any(|other| other.is_at(&listener)) {
+            return Err(table.wrong(key, "names one socket twice"));
+        }
+        known.push(listener);
+    }
+    for listener in &known {
         let message = match listener {
             Listener::Tcp(address) if !address.ip().to_canonical().is_loopback() => {
                 "whoever can reach this address can ask there and guess passwords: listen at \
@@ -212,124 +284,83 @@ fn warn_of_open(section: &Section<'_>, key: &str, listeners: &[Listener]) {
             }
             _ => continue,
         };
-        section.warn(key, &format!("{listener}: {message}"));
+        table.warn(key, &format!("{listener}: {message}"));
     }
+    Ok(known)
 }
 
-fn accepted(section: &mut Section<'_>) -> Result<Accepted, Error> {
-    let Some(words) = section.strings("accept")? else {
-        return Ok(Accepted {
-            password: true,
-            session: true,
-            ticket: true,
-        });
+/// The listeners of `vouch`, some of which are `known`; warns of others.
+fn vouch(table: &Table<'_>, vouch: Vec<Vouching>, known: &[&Listener]) -> Vec<Vouching> {
+    const KEY: &str = "vouch";
+    let beside = |vouching| match vouching {
+        Vouching::Unix => Vouching::Unix,
+        Vouching::Listener(listener) => {
+            let listener = listener.beside(table);
+            if !known.iter().any(|other| other.is_at(&listener)) {
+                let message = format!(
+                    "{listener} is neither in `listen` nor in `fastcgi`: this has an effect only \
+                     where systemd hands that socket over"
+                );
+                table.warn(KEY, &message);
+            }
+            Vouching::Listener(listener)
+        }
     };
-    let mut accept = Accepted {
-        password: false,
-        session: false,
-        ticket: false,
-    };
-    for word in words {
-        match word.as_str() {
-            "password" => accept.password = true,
-            // A ticket stands for a session.
-            "session" => (accept.session, accept.ticket) = (true, true),
-            "ticket" => accept.ticket = true,
-            _ => {
-                let message = "may hold \"session\", \"ticket\" and \"password\"";
-                return Err(section.wrong("accept", message));
+    vouch.into_iter().map(beside).collect()
+}
+
+#[cfg(feature = "schema")]
+mod schema {
+    use std::borrow::Cow;
+
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+    use serde::{Serialize, Serializer};
+
+    use super::{TrustedProxy, Vouching};
+
+    impl Serialize for TrustedProxy {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self {
+                Self::Unix => serializer.serialize_str("unix"),
+                Self::Address(address) => serializer.collect_str(address),
             }
         }
     }
-    Ok(accept)
-}
 
-fn trusted_proxies(section: &mut Section<'_>) -> Result<Vec<TrustedProxy>, Error> {
-    let Some(words) = section.strings("trusted_proxies")? else {
-        return Ok(vec![
-            TrustedProxy::Unix,
-            TrustedProxy::Address([127, 0, 0, 1].into()),
-        ]);
-    };
-    let proxy = |word: &String| match word.as_str() {
-        "unix" => Ok(TrustedProxy::Unix),
-        address => address
-            .parse()
-            .map(|address: IpAddr| TrustedProxy::Address(address.to_canonical()))
-            .map_err(|_| section.wrong("trusted_proxies", "may hold \"unix\" and IP addresses")),
-    };
-    words.iter().map(proxy).collect()
-}
-
-/// `"unix"`, and listeners as they are written elsewhere in the table, some of which are `known`.
-fn vouch(section: &mut Section<'_>, known: &[&Listener]) -> Result<Vec<Vouching>, Error> {
-    const KEY: &str = "vouch";
-    let Some(words) = section.strings(KEY)? else {
-        return Ok(vec![Vouching::Unix]);
-    };
-    let mut vouch = Vec::new();
-    for word in words {
-        if word == "unix" {
-            vouch.push(Vouching::Unix);
-            continue;
+    impl JsonSchema for TrustedProxy {
+        fn schema_name() -> Cow<'static, str> {
+            "TrustedProxy".into()
         }
-        let Ok(listener) = listener(section, KEY, &word) else {
-            let message = "may hold \"unix\", and listeners as `listen` and `fastcgi` have them";
-            return Err(section.wrong(KEY, message));
-        };
-        let same = |other: &&&Listener| other.to_string() == listener.to_string();
-        if known.iter().find(same).is_none() {
-            let message = format!(
-                "{listener} is neither in `listen` nor in `fastcgi`: this has an effect only where \
-                 systemd hands that socket over"
-            );
-            section.warn(KEY, &message);
-        }
-        vouch.push(Vouching::Listener(listener));
-    }
-    Ok(vouch)
-}
 
-fn listeners(section: &mut Section<'_>, key: &'static str) -> Result<Option<Vec<Listener>>, Error> {
-    let Some(texts) = section.strings(key)? else {
-        return Ok(None);
-    };
-    let mut listeners: Vec<Listener> = Vec::new();
-    for text in texts {
-        let listener = listener(section, key, &text)?;
-        if listeners
-            .iter()
-            .any(|other| other.to_string() == listener.to_string())
-        {
-            return Err(section.wrong(key, "names one socket twice"));
+        fn inline_schema() -> bool {
+            true
         }
-        listeners.push(listener);
-    }
-    Ok(Some(listeners))
-}
 
-/// `unix:PATH`, `unix:PATH?mode=0660` or `tcp:ADDRESS:PORT`.
-fn listener(section: &Section<'_>, key: &'static str, text: &str) -> Result<Listener, Error> {
-    let wrong = || {
-        let shape = "may hold \"unix:/path?mode=0660\" and \"tcp:127.0.0.1:8088\"";
-        section.wrong(key, shape)
-    };
-    if let Some(address) = text.strip_prefix("tcp:") {
-        return address.parse().map(Listener::Tcp).map_err(|_| wrong());
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "type": "string" })
+        }
     }
-    let path = text.strip_prefix("unix:").ok_or_else(wrong)?;
-    let (path, mode) = match path.split_once("?mode=") {
-        None => (path, Some(0o660)),
-        Some((path, mode)) => (
-            path,
-            u32::from_str_radix(mode, 8).ok().filter(|m| *m <= 0o777),
-        ),
-    };
-    match mode {
-        Some(mode) if !path.is_empty() => Ok(Listener::Unix {
-            path: beside(section.path(), path),
-            mode,
-        }),
-        _ => Err(wrong()),
+
+    impl Serialize for Vouching {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self {
+                Self::Unix => serializer.serialize_str("unix"),
+                Self::Listener(listener) => listener.serialize(serializer),
+            }
+        }
+    }
+
+    impl JsonSchema for Vouching {
+        fn schema_name() -> Cow<'static, str> {
+            "Vouching".into()
+        }
+
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "type": "string", "pattern": "^(unix|unix:.+|tcp:.+:[0-9]+)$" })
+        }
     }
 }

@@ -1,29 +1,42 @@
 //! `[ejabberd]`
 
-use super::Error;
-use super::section::Section;
+use serde::Deserialize;
 
 /// How `hallpass-ejabberd` asks and answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct Ejabberd {
-    /// What the password field may hold, in the order in which it is tried.
+    /// What the password field may hold: `"password"`, `"session"` (the value of the site's
+    /// session cookie, for a session of that very account), `"ticket"`, in the order in which they
+    /// are tried.
     pub accept: Vec<EjabberdAccepted>,
-    /// The XMPP domains that are answered for; empty for all.
+    /// When given, questions about other XMPP domains are answered no.
     pub domains: Vec<String>,
-    /// Whether XEP-0106 escapes in names are undone.
+    /// Undo XEP-0106 escapes in names.
     pub unescape_jid: bool,
-    /// Whether names that differ in case alone are the same.
+    /// Whether names that differ in case alone are the same: XMPP servers fold names to lower
+    /// case.
     pub ignore_case: bool,
-    /// Whether accounts can be registered, deactivated, and given other passwords.
+    /// `true`: [setpass, tryregister and removeuser act](ejabberd.md#changes-of-accounts); Django
+    /// only, and not with `[access] passwords = false`.
     pub account_changes: bool,
-    /// What is said when nothing can be said.
+    /// What is said when a store cannot be asked: `"error"`, which ejabberd 18.06 and later
+    /// reports as a failure and does not cache, or `"no"` for older ones and MongooseIM.
     pub unavailable: WhenUnavailable,
     /// Whether the configuration has the table at all.
+    #[serde(skip)]
     pub configured: bool,
 }
 
 /// What the password field of an ejabberd question may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
 pub enum EjabberdAccepted {
     /// The account's password.
     Password,
@@ -34,7 +47,13 @@ pub enum EjabberdAccepted {
 }
 
 /// What ejabberd is told when a store cannot be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
 pub enum WhenUnavailable {
     /// A frame that ejabberd 18.06 and later reports as a failure and does not cache.
     Error,
@@ -53,51 +72,5 @@ impl Default for Ejabberd {
             unavailable: WhenUnavailable::Error,
             configured: false,
         }
-    }
-}
-
-impl Ejabberd {
-    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
-        let default = Self::default();
-        let accept = match section.strings("accept")? {
-            None => default.accept,
-            Some(words) => {
-                let word = |word: String| match word.as_str() {
-                    "password" => Ok(EjabberdAccepted::Password),
-                    "session" => Ok(EjabberdAccepted::Session),
-                    "ticket" => Ok(EjabberdAccepted::Ticket),
-                    _ => {
-                        let may = "may hold \"password\", \"session\" and \"ticket\"";
-                        Err(section.wrong("accept", may))
-                    }
-                };
-                words.into_iter().map(word).collect::<Result<_, _>>()?
-            }
-        };
-        let unavailable = match section.string("unavailable")?.as_deref() {
-            None => default.unavailable,
-            Some("error") => WhenUnavailable::Error,
-            Some("no") => WhenUnavailable::No,
-            Some(_) => {
-                return Err(section.wrong("unavailable", "is neither \"error\" nor \"no\""));
-            }
-        };
-        let ejabberd = Self {
-            accept,
-            domains: section.strings("domains")?.unwrap_or_default(),
-            unescape_jid: section
-                .boolean("unescape_jid")?
-                .unwrap_or(default.unescape_jid),
-            ignore_case: section
-                .boolean("ignore_case")?
-                .unwrap_or(default.ignore_case),
-            account_changes: section
-                .boolean("account_changes")?
-                .unwrap_or(default.account_changes),
-            unavailable,
-            configured: section.is_there(),
-        };
-        section.finish()?;
-        Ok(ejabberd)
     }
 }

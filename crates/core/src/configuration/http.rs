@@ -1,20 +1,100 @@
 //! `[http]`: the site's own page that says who is logged in.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use hallpass_settings::{Error, Table, Wait};
 use hallpass_stores::http;
-use toml::de::DeValue;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use super::Error;
-use super::custom::cookie_rule;
-use super::secret::beside;
-use super::section::Section;
-use super::values::Most;
 use crate::cookie::Reader;
 
-/// How long an answer may take where nothing is said.
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct HttpTable {
+    /// The page, as in `"http://127.0.0.1:8000/whoami"`.
+    url: String,
+    /// The name of the session cookie.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's")))]
+    cookie: Option<String>,
+    /// Who reads the cookie, and so which of two of one name counts, as in
+    /// [`[custom]`](custom.md#two-cookies-of-one-name).
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's")))]
+    cookie_rule: Option<Reader>,
+    /// Where the login name is in the answer: a JSON pointer, as in `"/user/username"`, or
+    /// `{ header = "X-User" }`.
+    username: UsernameIn,
+    /// Where in the answer the session's id is, which must be the one that was sent: a JSON
+    /// pointer.
+    session_id: Option<String>,
+    /// A file of the certificates that are trusted, in PEM.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
+    ca: Option<String>,
+    /// The longest that an answer may take.
+    #[serde(default = "timeout")]
+    timeout: Wait,
+}
+
+fn timeout() -> Wait {
+    Wait::seconds(2)
+}
+
+/// Where the login name is, as the file says it.
+struct UsernameIn(NameIn);
+
+/// A header of the answer.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct HeaderTable {
+    /// Its name.
+    header: String,
+}
+
+impl<'de> Deserialize<'de> for UsernameIn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Places;
+        impl<'de> Visitor<'de> for Places {
+            type Value = UsernameIn;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(
+                    "is neither a JSON pointer, as in \"/user/username\", nor \
+                     { header = \"X-User\" }",
+                )
+            }
+
+            fn visit_str<E>(self, pointer: &str) -> Result<UsernameIn, E> {
+                Ok(UsernameIn(NameIn::Body(pointer.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<UsernameIn, A::Error> {
+                let table = serde::de::value::MapAccessDeserializer::new(table);
+                let HeaderTable { header } = HeaderTable::deserialize(table)?;
+                Ok(UsernameIn(NameIn::Header(header)))
+            }
+        }
+        deserializer.deserialize_any(Places)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for UsernameIn {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "UsernameIn".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let pointer = schemars::json_schema!({ "type": "string", "pattern": "^/" });
+        schemars::json_schema!({ "anyOf": [pointer, HeaderTable::json_schema(generator)] })
+    }
+}
 
 /// The site's own page that says who is logged in.
 #[derive(Debug)]
@@ -40,68 +120,52 @@ pub enum NameIn {
     Header(String),
 }
 
-impl Http {
-    /// Reads the table. `cookie` is the name of the framework's own session cookie, where that is
-    /// known.
-    pub(super) fn read(mut section: Section<'_>, cookie: Option<&str>) -> Result<Self, Error> {
-        let url = section.required_string("url")?;
-        let url = url.parse().map_err(|wrong| section.wrong("url", wrong))?;
-        let given = section.string("cookie")?;
-        let Some(cookie) = given.or(cookie.map(str::to_owned)) else {
-            return Err(section.wrong("cookie", "is missing: the name of the session cookie"));
+impl HttpTable {
+    /// `cookie` is the name of the framework's own session cookie, where that is known.
+    pub(super) fn resolve(self, table: &Table<'_>, cookie: Option<&str>) -> Result<Http, Error> {
+        let url = self
+            .url
+            .parse()
+            .map_err(|wrong| table.wrong("url", wrong))?;
+        let Some(cookie) = self.cookie.or(cookie.map(str::to_owned)) else {
+            return Err(table.wrong("cookie", "is missing: the name of the session cookie"));
         };
         if !is_token(&cookie) {
-            return Err(section.wrong("cookie", "no cookie can be called that"));
+            return Err(table.wrong("cookie", "no cookie can be called that"));
         }
-        let cookie_rule = cookie_rule(&mut section)?;
-        let username = match section.value("username") {
-            None => return Err(section.wrong("username", "is missing, as in \"/user/username\"")),
-            Some(DeValue::String(pointer)) => {
-                NameIn::Body(pointer_of(&section, "username", pointer.as_ref())?)
+        match &self.username.0 {
+            NameIn::Body(pointer) => check_pointer(table, "username", pointer)?,
+            NameIn::Header(header) if is_token(header) => {}
+            NameIn::Header(_) => {
+                let message = "no header can be called that";
+                return Err(table.section("username")?.wrong("header", message));
             }
-            Some(DeValue::Table(table)) => {
-                let mut options = section.table_of("username", Some(table));
-                let header = options.required_string("header")?;
-                if !is_token(&header) {
-                    return Err(options.wrong("header", "no header can be called that"));
-                }
-                options.finish()?;
-                NameIn::Header(header)
-            }
-            Some(_) => {
-                let message = "is neither a JSON pointer, as in \"/user/username\", nor \
-                               { header = \"X-User\" }";
-                return Err(section.wrong("username", message));
-            }
-        };
-        let session_id = section.string("session_id")?;
-        let session_id = session_id
-            .map(|pointer| pointer_of(&section, "session_id", &pointer))
-            .transpose()?;
-        let ca = section.string("ca")?;
-        let ca: Option<PathBuf> = ca.map(|path| beside(section.path(), &path));
-        let timeout = section.duration("timeout", Most::Wait)?.unwrap_or(TIMEOUT);
+        }
+        if let Some(pointer) = &self.session_id {
+            check_pointer(table, "session_id", pointer)?;
+        }
+        let timeout = self.timeout.get();
         if timeout.is_zero() {
-            return Err(section.wrong("timeout", "leaves no time"));
+            return Err(table.wrong("timeout", "leaves no time"));
         }
-        section.finish()?;
-        Ok(Self {
+        let ca: Option<PathBuf> = self.ca.map(|path| table.beside(path));
+        Ok(Http {
             page: http::Settings { url, ca, timeout },
             cookie,
-            cookie_rule,
-            username,
-            session_id,
+            cookie_rule: self.cookie_rule,
+            username: self.username.0,
+            session_id: self.session_id,
         })
     }
 }
 
-/// A JSON pointer to something inside of an answer (RFC 6901, section 3).
-fn pointer_of(section: &Section<'_>, key: &str, pointer: &str) -> Result<String, Error> {
+/// Whether it is a JSON pointer to something inside of an answer (RFC 6901, section 3).
+fn check_pointer(table: &Table<'_>, key: &str, pointer: &str) -> Result<(), Error> {
     let mut escapes = pointer.split('~').skip(1);
     if !pointer.starts_with('/') || !escapes.all(|rest| rest.starts_with(['0', '1'])) {
-        return Err(section.wrong(key, "is no JSON pointer, as in \"/user/username\""));
+        return Err(table.wrong(key, "is no JSON pointer, as in \"/user/username\""));
     }
-    Ok(pointer.to_owned())
+    Ok(())
 }
 
 /// Whether a cookie or a header can be called `name`: a token of RFC 9110, section 5.6.2.

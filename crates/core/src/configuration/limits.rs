@@ -3,9 +3,36 @@
 
 use std::time::Duration;
 
-use super::Error;
-use super::section::Section;
-use super::values::Most;
+use hallpass_settings::{Error, Memory, Number, Table, Wait};
+use serde::Deserialize;
+
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitsTable {
+    /// The longest that one answer may take; after it the answer is that there is none.
+    deadline: Wait,
+    /// So many wrong passwords for a name, for an account, or from an address, within
+    /// `failure_window`, and further ones are refused unseen until it ends. Programs that run long
+    /// only; 0 switches it off. Sessions are not touched.
+    failures: Number<0, { u32::MAX - 1 }>,
+    /// How long wrong passwords count.
+    failure_window: Memory,
+    /// The longest password that is looked at, in bytes.
+    max_password: Number<1, { (1 << 20) - 1 }>,
+}
+
+impl Default for LimitsTable {
+    fn default() -> Self {
+        Self {
+            deadline: Wait::seconds(4),
+            failures: Number(10),
+            failure_window: Memory::seconds(60),
+            max_password: Number(4096),
+        }
+    }
+}
 
 /// How long an answer may take, how many wrong passwords are taken, and how long they may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,23 +48,17 @@ pub struct Limits {
     pub max_password: usize,
 }
 
-impl Limits {
-    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
-        let deadline = section
-            .duration("deadline", Most::Wait)?
-            .unwrap_or(Duration::from_secs(4));
+impl LimitsTable {
+    pub(super) fn resolve(self, table: &Table<'_>) -> Result<Limits, Error> {
+        let deadline = self.deadline.get();
         if deadline.is_zero() {
-            return Err(section.wrong("deadline", "leaves no time for any answer"));
+            return Err(table.wrong("deadline", "leaves no time for any answer"));
         }
-        let max_password = section.integer("max_password", 1..1 << 20)?;
-        let failures = section.integer("failures", 0..u64::from(u32::MAX))?;
-        let failure_window = section.duration("failure_window", Most::Memory)?;
-        section.finish()?;
-        Ok(Self {
+        Ok(Limits {
             deadline,
-            failures: failures.and_then(|n| n.try_into().ok()).unwrap_or(10),
-            failure_window: failure_window.unwrap_or(Duration::from_secs(60)),
-            max_password: max_password.and_then(|n| n.try_into().ok()).unwrap_or(4096),
+            failures: self.failures.0,
+            failure_window: self.failure_window.get(),
+            max_password: self.max_password.count(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The configuration: one TOML file that describes one site.
 //!
-//! Every key is asked for by name, and what nobody asked for is an error that names file, line and
-//! key, and the nearest key there is.
+//! Each table is a struct of [`hallpass_settings`], which says of each key what it is for and its
+//! default. What needs more than one key, or another file, is resolved after that.
 
 mod access;
 mod cache;
@@ -10,7 +10,6 @@ mod daemon;
 mod database;
 mod django;
 mod ejabberd;
-mod error;
 mod http;
 mod joomla;
 mod limits;
@@ -19,30 +18,32 @@ mod passwords;
 mod php;
 mod phpbb;
 mod places;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod secret;
-mod section;
 mod site_file;
 mod tickets;
-mod values;
-mod via;
 
 use std::path::{Path, PathBuf};
 
+use hallpass_settings::{Document, Table, UrlOr};
 use hallpass_stores::sql;
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::Credential;
 use crate::cookie::{self, Cookie, Reader};
 
+pub use hallpass_settings::{Error, Listener, SecretPlace};
+
 pub use self::access::{Access, LoginField};
 pub use self::cache::CacheLocation;
 pub use self::custom::Custom;
-pub use self::daemon::{Accepted, Daemon, Listener, TrustedProxy, Vouching};
+pub use self::daemon::{Accepted, Daemon, TrustedProxy, Vouching};
 pub use self::django::{
     Django, DjangoCache, DjangoSessions, Normalization, SessionEngine, SessionProfile, UserTable,
 };
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
-pub use self::error::Error;
 pub use self::http::{Http, NameIn};
 pub use self::joomla::{Joomla, JoomlaCache, JoomlaClient, JoomlaSessions};
 pub use self::limits::Limits;
@@ -50,36 +51,14 @@ pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
 pub use self::php::{Php, PhpStore, PhpTable, PhpUser};
 pub use self::phpbb::Phpbb;
-pub use self::secret::SecretPlace;
-use self::section::{Document, Section};
+use self::secret::secret;
 pub use self::tickets::TicketSettings;
-pub use self::via::Via;
 
 /// The file that the programs read when neither `--config` nor `$HALLPASS_CONFIG` names one.
 pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
 
-/// The keys outside any table, and the tables.
-const KEYS: [&str; 19] = [
-    "name",
-    "framework",
-    "session_source",
-    "database",
-    "via",
-    "via_only",
-    "custom",
-    "django",
-    "http",
-    "joomla",
-    "php",
-    "phpbb",
-    "access",
-    "passwords",
-    "limits",
-    "tickets",
-    "ejabberd",
-    "daemon",
-    "log",
-];
+/// The tables that a site's framework, or the page that it is asked by, reads itself.
+const OF_FRAMEWORKS: [&str; 6] = ["custom", "django", "http", "joomla", "php", "phpbb"];
 
 /// The first words of hallpassd's own paths. A site of such a name would answer in another's place
 /// where a host puts the address that was wanted behind a path, as Envoy does: `/auth/auth`.
@@ -87,6 +66,72 @@ pub const ROUTES: [&str; 11] = [
     "as", "auth", "cache", "check", "ended", "healthz", "metrics", "question", "readyz", "session",
     "ticket",
 ];
+
+/// Describes a web site to the programs of Hallpass.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// The software that the site runs: `"django"`, `"joomla"`, `"phpbb"`, `"php"` or `"custom"`.
+    /// The section of that name is described in [Django](django.md), [Joomla](joomla.md),
+    /// [phpBB](phpbb.md), [PHP](php.md), [any SQL tables](custom.md).
+    framework: FrameworkName,
+    /// A URL, or a table with one: see below.
+    database: Option<UrlOr<database::DatabaseTable>>,
+    /// The site's name, of letters, digits, `-` and `_`; not the first word of a path of
+    /// `hallpassd`'s own, such as `auth`.
+    name: Option<String>,
+    /// `"http"`: sessions are not read in the site's store; its [own page](http-source.md) says
+    /// who is logged in.
+    session_source: Option<SessionSource>,
+    /// `"unix:/run/hallpass/http.sock"`: the programs ask a running `hallpassd` there instead of
+    /// opening the stores. Where it is not there, they open them after all.
+    via: Option<String>,
+    /// `true`: they do not.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "false")))]
+    via_only: Option<bool>,
+    /// Who gets in, on top of a valid credential.
+    #[serde(default)]
+    access: access::AccessTable,
+    /// What a check may cost.
+    #[serde(default)]
+    passwords: passwords::PasswordsTable,
+    /// How long an answer may take, how many wrong passwords are taken, and how long they may be.
+    #[serde(default)]
+    limits: limits::LimitsTable,
+    /// How `hallpass-ejabberd` asks and answers.
+    #[serde(default)]
+    ejabberd: Ejabberd,
+    /// Short-lived stand-ins for a session.
+    #[serde(default)]
+    tickets: tickets::TicketsTable,
+    /// How `hallpassd` listens and answers.
+    #[serde(default)]
+    daemon: daemon::DaemonTable,
+    /// How the programs log: one line a decision, and what else should be known; never a secret.
+    #[serde(default)]
+    log: Log,
+}
+
+/// The software that a site runs, by its name.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "lowercase")]
+enum FrameworkName {
+    Django,
+    Joomla,
+    Phpbb,
+    Php,
+    Custom,
+}
+
+/// What is asked for sessions in place of the site's own store.
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "lowercase")]
+enum SessionSource {
+    Http,
+}
 
 /// A site, and how its hosts ask about it.
 #[derive(Debug)]
@@ -136,6 +181,15 @@ pub enum Framework {
     Joomla(Box<Joomla>),
     /// phpBB.
     Phpbb(Box<Phpbb>),
+}
+
+/// A running daemon that is asked in place of the stores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Via {
+    /// Its unix socket.
+    pub socket: PathBuf,
+    /// Whether the stores are left alone even where it is not there.
+    pub only: bool,
 }
 
 impl Configuration {
@@ -220,121 +274,80 @@ impl Configuration {
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let document = Document::parse(path, text)?;
-        let mut top = document.top();
-        // Before anything is missed: it may be there, misspelt.
-        top.only(&KEYS)?;
-        let name = top.string("name")?;
-        if let Some(name) = &name
-            && (name.is_empty() || !name.bytes().all(is_name_byte))
-        {
-            return Err(top.wrong("name", "may hold letters, digits, `-` and `_` alone"));
-        }
-        if let Some(name) = &name
-            && ROUTES.contains(&name.as_str())
-        {
-            let message = format!(
-                "is {name:?}, which is a path of hallpassd's own: /{name}; choose another name"
-            );
-            return Err(top.wrong("name", &message));
+        let top = document.top();
+        let file: File = top.read_beside(&OF_FRAMEWORKS, None)?;
+        if let Some(name) = &file.name {
+            if name.is_empty() || !name.bytes().all(is_name_byte) {
+                return Err(top.wrong("name", "may hold letters, digits, `-` and `_` alone"));
+            }
+            if ROUTES.contains(&name.as_str()) {
+                let message = format!(
+                    "is {name:?}, which is a path of hallpassd's own: /{name}; choose another name"
+                );
+                return Err(top.wrong("name", &message));
+            }
         }
         top.warn_of_writers(None, path);
-        let word = top.required_string("framework")?;
-        let asks_the_site = match top.string("session_source")?.as_deref() {
-            None => false,
-            Some("http") => true,
-            Some(_) => {
-                let message = "is not \"http\"; without it, the site's own store is read";
-                return Err(top.wrong("session_source", message));
-            }
-        };
-        only_its_own(&mut top, &word)?;
-        let mut database = database::read(&mut top)?;
-        let framework = match word.as_str() {
-            "custom" => {
-                let custom = Custom::read(top.section("custom")?, &database.location)?;
-                if custom.user.is_none() && !asks_the_site {
-                    return Err(top.wrong("custom.user", "is missing: the SQL that finds accounts"));
-                }
-                Framework::Custom(Box::new(custom))
-            }
-            "django" => Framework::Django(Box::new(Django::read(top.section("django")?)?)),
-            "php" => {
-                let php = Php::read(top.section("php")?, !asks_the_site)?;
-                let custom = Custom::read(top.section("custom")?, &database.location)?;
-                if matches!(php.user, Some(PhpUser::Id(_))) && custom.user_by_id.is_none() {
-                    let message = "is missing: `php.user_id` is the id of an account, which it \
-                                   finds";
-                    return Err(top.wrong("custom.user_by_id", message));
-                }
-                Framework::Php(Box::new(php), Box::new(custom))
-            }
-            "joomla" => {
-                let given = given(&database);
-                let (joomla, its_own) = Joomla::read(top.section("joomla")?, given)?;
-                database = its_own;
-                Framework::Joomla(Box::new(joomla))
-            }
-            "phpbb" => {
-                let given = given(&database);
-                let (phpbb, its_own) = Phpbb::read(top.section("phpbb")?, given)?;
-                database = its_own;
-                Framework::Phpbb(Box::new(phpbb))
-            }
-            _ => {
-                let frameworks =
-                    "is none of \"django\", \"joomla\", \"phpbb\", \"php\", \"custom\"";
-                return Err(top.wrong("framework", frameworks));
-            }
-        };
+        let asks_the_site = file.session_source.is_some();
+        file.framework.only_its_own(&top)?;
+        let mut database = database::resolve(&top.section("database")?, file.database)?;
+        let framework = file.framework.read(&top, &mut database, asks_the_site)?;
         let nowhere = matches!(database.location, sql::Location::Nowhere);
         if nowhere && framework.needs_database(asks_the_site) {
             return Err(top.wrong("database", "is missing"));
         }
-        let http = match (asks_the_site, top.optional_section("http")?) {
-            (true, None) => return Err(top.wrong("http", "is missing: the page to ask")),
-            (true, Some(section)) => Some(Http::read(section, framework.cookie_name())?),
-            (false, None) => None,
-            (false, Some(_)) => {
+        let section = top.section("http")?;
+        let http = match (asks_the_site, section.is_there()) {
+            (true, false) => return Err(top.wrong("http", "is missing: the page to ask")),
+            (true, true) => {
+                let table: http::HttpTable = section.read()?;
+                Some(table.resolve(&section, framework.cookie_name())?)
+            }
+            (false, false) => None,
+            (false, true) => {
                 let message = "has no use without session_source = \"http\" at the top";
                 return Err(top.wrong("http", message));
             }
         };
-        let via = Via::read(&mut top)?;
+        let via = via(&top, file.via.as_deref(), file.via_only)?;
         let accounts =
             (!nowhere && framework.looks_accounts_up(asks_the_site)).then_some(&database.location);
-        let access = Access::read(top.section("access")?, accounts)?;
+        let access = file.access.resolve(&top.section("access")?, accounts)?;
         let configuration = Self {
             path: path.to_owned(),
-            name,
+            name: file.name,
             framework,
             database,
             http,
             via,
-            passwords: Passwords::read(top.section("passwords")?)?,
-            limits: Limits::read(top.section("limits")?)?,
-            tickets: TicketSettings::read(top.section("tickets")?)?,
-            ejabberd: Ejabberd::read(top.section("ejabberd")?)?,
-            daemon: Daemon::read(top.section("daemon")?, &access)?,
+            passwords: file.passwords.resolve(&top.section("passwords")?)?,
+            limits: file.limits.resolve(&top.section("limits")?)?,
+            tickets: file.tickets.resolve(&top.section("tickets")?)?,
+            ejabberd: Ejabberd {
+                configured: top.has("ejabberd"),
+                ..file.ejabberd
+            },
+            daemon: file.daemon.resolve(&top.section("daemon")?, &access)?,
             access,
-            log: Log::read(top.section("log")?)?,
+            log: file.log,
             secrets: document.secrets(),
             warnings: document.warnings(),
         };
-        configuration.ejabberd_has_what_it_needs(&mut top)?;
-        configuration.knows_what_denials_cost(&mut top)?;
+        configuration.ejabberd_has_what_it_needs(&top)?;
+        configuration.knows_what_denials_cost(&top)?;
         Ok(configuration)
     }
 
     /// Where hosts send passwords, and nothing says what an unknown name has to cost, the time of
     /// an answer tells which names have an account.
-    fn knows_what_denials_cost(&self, top: &mut Section<'_>) -> Result<(), Error> {
+    fn knows_what_denials_cost(&self, top: &Table<'_>) -> Result<(), Error> {
         let (Framework::Custom(custom) | Framework::Php(_, custom)) = &self.framework else {
             return Ok(());
         };
         let known = custom.accounts.is_some() || self.passwords.dummy.is_some();
         // Without a table of its own, the daemon is what answers hosts.
-        let by_ejabberd = top.value("ejabberd").is_some()
-            && self.ejabberd.accept.contains(&EjabberdAccepted::Password);
+        let by_ejabberd =
+            self.ejabberd.configured && self.ejabberd.accept.contains(&EjabberdAccepted::Password);
         let checks = custom.user.is_some()
             && self.access.passwords
             && (self.daemon.accept.password || by_ejabberd)
@@ -351,7 +364,7 @@ impl Configuration {
         Err(top.section("custom")?.wrong("user", message))
     }
 
-    fn ejabberd_has_what_it_needs(&self, top: &mut Section<'_>) -> Result<(), Error> {
+    fn ejabberd_has_what_it_needs(&self, top: &Table<'_>) -> Result<(), Error> {
         let ejabberd = &self.ejabberd;
         if ejabberd.account_changes && !matches!(self.framework, Framework::Django(_)) {
             let message = "is for Django alone: nothing is changed in other software's tables";
@@ -415,16 +428,81 @@ fn given(database: &sql::Settings) -> Option<sql::Settings> {
     (!nowhere).then(|| database.clone())
 }
 
-/// An error for a table that is for another framework than `framework`.
-fn only_its_own(top: &mut Section<'_>, framework: &str) -> Result<(), Error> {
-    for table in ["custom", "django", "joomla", "php", "phpbb"] {
-        let own = table == framework || (table == "custom" && framework == "php");
-        if !own && top.value(table).is_some() {
-            let message = format!("has no use with framework = \"{framework}\"");
-            return Err(top.wrong(table, &message));
+impl FrameworkName {
+    /// An error for a table that is for another framework.
+    fn only_its_own(self, top: &Table<'_>) -> Result<(), Error> {
+        let (name, own): (_, &[&str]) = match self {
+            Self::Custom => ("custom", &["custom"]),
+            Self::Django => ("django", &["django"]),
+            Self::Joomla => ("joomla", &["joomla"]),
+            Self::Php => ("php", &["php", "custom"]),
+            Self::Phpbb => ("phpbb", &["phpbb"]),
+        };
+        for table in OF_FRAMEWORKS {
+            if table != "http" && !own.contains(&table) && top.has(table) {
+                let message = format!("has no use with framework = \"{name}\"");
+                return Err(top.wrong(table, &message));
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Reads the framework's own tables. What its own file says of the database takes the place
+    /// of none.
+    fn read(
+        self,
+        top: &Table<'_>,
+        database: &mut sql::Settings,
+        asks_the_site: bool,
+    ) -> Result<Framework, Error> {
+        let given = given(database);
+        Ok(match self {
+            Self::Custom => {
+                let custom = Custom::read(&top.section("custom")?, &database.location)?;
+                if custom.user.is_none() && !asks_the_site {
+                    return Err(top.wrong("custom.user", "is missing: the SQL that finds accounts"));
+                }
+                Framework::Custom(Box::new(custom))
+            }
+            Self::Django => Framework::Django(Box::new(Django::read(&top.section("django")?)?)),
+            Self::Php => {
+                let php = Php::read(&top.section("php")?, !asks_the_site)?;
+                let custom = Custom::read(&top.section("custom")?, &database.location)?;
+                if matches!(php.user, Some(PhpUser::Id(_))) && custom.user_by_id.is_none() {
+                    let message = "is missing: `php.user_id` is the id of an account, which it \
+                                   finds";
+                    return Err(top.wrong("custom.user_by_id", message));
+                }
+                Framework::Php(Box::new(php), Box::new(custom))
+            }
+            Self::Joomla => {
+                let (joomla, its_own) = Joomla::read(&top.section("joomla")?, given)?;
+                *database = its_own;
+                Framework::Joomla(Box::new(joomla))
+            }
+            Self::Phpbb => {
+                let (phpbb, its_own) = Phpbb::read(&top.section("phpbb")?, given)?;
+                *database = its_own;
+                Framework::Phpbb(Box::new(phpbb))
+            }
+        })
+    }
+}
+
+/// `via` and `via_only`.
+fn via(top: &Table<'_>, via: Option<&str>, only: Option<bool>) -> Result<Option<Via>, Error> {
+    let Some(via) = via else {
+        return match only {
+            None => Ok(None),
+            Some(_) => Err(top.wrong("via_only", "says nothing without `via`")),
+        };
+    };
+    let path = via.strip_prefix("unix:").filter(|path| !path.is_empty());
+    let message = "is no unix socket, as in \"unix:/run/hallpass/http.sock\"";
+    Ok(Some(Via {
+        socket: top.beside(path.ok_or_else(|| top.wrong("via", message))?),
+        only: only.unwrap_or(false),
+    }))
 }
 
 fn is_name_byte(byte: u8) -> bool {

@@ -1,9 +1,41 @@
 //! `[passwords]`: what a check may cost.
 
 use hallpass_passwords::{Encoded, Limits, Rules};
+use hallpass_settings::{Error, Number, Size, Table};
+use serde::Deserialize;
 
-use super::Error;
-use super::section::Section;
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PasswordsTable {
+    /// Of PBKDF2; other hashes count by the time they take.
+    max_iterations: Number<1, { u32::MAX - 1 }>,
+    /// Of one check (argon2, scrypt).
+    max_memory: Size,
+    /// Of bcrypt.
+    max_cost: Number<4, 31>,
+    /// What all memory-hard checks of one program may use at once; what does not fit waits.
+    memory: Size,
+    /// What an unknown account costs, as in `"pbkdf2_sha256$1000000"`, or another hash that is as
+    /// costly as the site's costliest. Without it, what the costliest hash costs that any thread
+    /// of the program has seen, those of the 64 newest accounts among them.
+    /// [`[custom]`](custom.md) without `accounts` needs it, wherever passwords are checked.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "see right")))]
+    dummy: Option<String>,
+}
+
+impl Default for PasswordsTable {
+    fn default() -> Self {
+        Self {
+            max_iterations: Number(20_000_000),
+            max_memory: Size(512 << 20),
+            max_cost: Number(16),
+            memory: Size(1 << 30),
+            dummy: None,
+        }
+    }
+}
 
 /// What a check of a password may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,31 +49,23 @@ pub struct Passwords {
     pub dummy: Option<String>,
 }
 
-impl Passwords {
-    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Error> {
-        let iterations = section.integer("max_iterations", 1..u64::from(u32::MAX))?;
-        let cost = section.integer("max_cost", 4..32)?;
-        let memory = section.bytes("max_memory")?;
+impl PasswordsTable {
+    pub(super) fn resolve(self, table: &Table<'_>) -> Result<Passwords, Error> {
         let limits = Limits {
-            max_iterations: iterations
-                .and_then(|n| n.try_into().ok())
-                .unwrap_or(20_000_000),
-            max_memory: memory.unwrap_or(512 << 20),
-            max_cost: cost.and_then(|n| n.try_into().ok()).unwrap_or(16),
+            max_iterations: self.max_iterations.0,
+            max_memory: self.max_memory.0,
+            max_cost: self.max_cost.0,
         };
-        let together = section.bytes("memory")?.unwrap_or(1 << 30);
-        let dummy = section.string("dummy")?;
-        if let Some(dummy) = &dummy
+        if let Some(dummy) = &self.dummy
             && !Encoded::parse_cost(Rules::Django, dummy).is_some_and(|it| it.cost().fits(&limits))
         {
             let message = "is no hash within the limits, as in \"pbkdf2_sha256$1000000\"";
-            return Err(section.wrong("dummy", message));
+            return Err(table.wrong("dummy", message));
         }
-        section.finish()?;
-        Ok(Self {
+        Ok(Passwords {
             limits,
-            memory: together,
-            dummy,
+            memory: self.memory.0,
+            dummy: self.dummy,
         })
     }
 }

@@ -1,11 +1,57 @@
 //! `[phpbb]`: what the board's `config.php` says, under the same names.
 
+use hallpass_settings::{Error, Fallback, LooseText, Number, SecretSource, Table, fields};
 use hallpass_stores::sql::{Location, Settings};
+use serde::Deserialize;
 
-use super::Error;
 use super::http::is_token;
-use super::section::Section;
-use super::site_file::{self, Kind, SiteFile};
+use super::secret;
+use super::site_file::{self, Kind, SiteFile, filled, prefix};
+
+/// What its file's settings are in place of a class's properties: variables.
+pub(super) const CLASS: Option<&str> = None;
+
+/// The keys that are Hallpass' own. What is not given is what the board's table of settings says.
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PhpbbTable {
+    /// The board's own file, relative to this one.
+    pub(super) configuration: Option<String>,
+    /// What the names of the cookies begin with.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    cookie_name: Option<String>,
+    /// How many parts of the address a session is bound to; 0 for none.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    ip_check: Option<Number<0, 8>>,
+    /// Whether a session is bound to its browser.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    browser_check: Option<bool>,
+    /// Whether a session is bound to `X-Forwarded-For`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    forwarded_for_check: Option<bool>,
+}
+
+/// The keys that stand in the board's own file under the same names.
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PhpbbFile {
+    /// `mysqli`, `postgres` or `sqlite3`, by the name of the board's driver.
+    dbms: Option<LooseText>,
+    /// The database server; with `sqlite3` the file.
+    dbhost: Option<LooseText>,
+    /// Its port, or the path of its socket.
+    dbport: Option<LooseText>,
+    /// The database's name.
+    dbname: Option<LooseText>,
+    /// The database's user.
+    dbuser: Option<LooseText>,
+    /// The database's password.
+    dbpasswd: Option<SecretSource>,
+    /// What the names of the board's tables begin with.
+    table_prefix: Option<LooseText>,
+}
 
 /// A phpBB board. `None` is what the board's table of settings says.
 #[derive(Clone, Debug)]
@@ -23,80 +69,86 @@ pub struct Phpbb {
 }
 
 impl Phpbb {
-    /// Reads the section; the board's database is what comes with it, unless one is `given`.
+    /// Reads the table; the board's database is what comes with it, unless one is `given`.
     pub(super) fn read(
-        section: Section<'_>,
+        table: &Table<'_>,
         given: Option<Settings>,
     ) -> Result<(Self, Settings), Error> {
-        let mut file = SiteFile::read(section, None)?;
-        let database = database(&mut file)?;
+        let own: PhpbbTable = table.read_beside(fields::<PhpbbFile>(), None)?;
+        let path = own.configuration.as_deref();
+        let site_file = path
+            .map(|path| SiteFile::read(table, path, CLASS))
+            .transpose()?;
+        let fallback = site_file.as_ref().map(|file| file as &dyn Fallback);
+        let mut file: PhpbbFile = table.read_beside(fields::<PhpbbTable>(), fallback)?;
+        let database = file.database(table, own.configuration.as_deref())?;
         let database = match given {
             Some(given) => given,
             None => database?,
         };
-        let cookie_name = file.section.string("cookie_name")?;
-        if let Some(name) = &cookie_name
+        if let Some(name) = &own.cookie_name
             && !is_token(name)
         {
-            let message = "no cookie can be called that";
-            return Err(file.section.wrong("cookie_name", message));
+            return Err(table.wrong("cookie_name", "no cookie can be called that"));
         }
-        let ip_check = file.section.integer("ip_check", 0..9)?;
         let phpbb = Self {
-            prefix: file.prefix("table_prefix")?,
-            cookie_name,
-            ip_check: ip_check.and_then(|parts| parts.try_into().ok()),
-            browser_check: file.section.boolean("browser_check")?,
-            forwarded_for_check: file.section.boolean("forwarded_for_check")?,
+            prefix: prefix(table, "table_prefix", &file.table_prefix)?,
+            cookie_name: own.cookie_name,
+            ip_check: own.ip_check.map(|parts| parts.0),
+            browser_check: own.browser_check,
+            forwarded_for_check: own.forwarded_for_check,
         };
-        file.finish()?;
         Ok((phpbb, database))
     }
 }
 
-/// What the file says about the database; why it cannot be used, where another is given, does not
-/// matter.
-fn database(file: &mut SiteFile<'_>) -> Result<Result<Settings, Error>, Error> {
-    let dbms = file.filled("dbms")?;
-    let host = file.text("dbhost")?.unwrap_or_default();
-    let port = file.filled("dbport")?;
-    let (name, user) = (file.filled("dbname")?, file.filled("dbuser")?);
-    let password = file.secret("dbpasswd")?;
-    let missing = |file: &SiteFile<'_>, key| {
-        let message = "is missing; it stands in the board's config.php, which `configuration` \
-                       names";
-        file.section.wrong(key, message)
-    };
-    // A class since 3.1, a word before.
-    let driver = dbms
-        .as_deref()
-        .map(|dbms| dbms.rsplit('\\').next().unwrap_or(dbms));
-    let kind = match driver {
-        Some("mysqli" | "mysql" | "mysql4") => Kind::Mysql,
-        Some("postgres") => Kind::Postgres,
-        Some("sqlite3") if !host.is_empty() => {
-            let path = file.directory().join(&host);
-            return Ok(Ok(Settings::new(Location::Sqlite(path))));
-        }
-        Some("sqlite3") => return Ok(Err(missing(file, "dbhost"))),
-        None => return Ok(Err(missing(file, "dbms"))),
-        Some(_) => {
-            let message = "is none of mysqli, postgres and sqlite3, which are read here";
-            return Ok(Err(file.section.wrong("dbms", message)));
-        }
-    };
-    let Some(name) = name else {
-        return Ok(Err(missing(file, "dbname")));
-    };
-    // PostgreSQL's driver takes a port in the host, too.
-    let (host, port) = match (kind, host.split_once(':'), &port) {
-        (Kind::Postgres, Some((host, port)), None) if !port.contains(':') => {
-            (host.to_owned(), Some(port.to_owned()))
-        }
-        _ => (host, port),
-    };
-    Ok(match site_file::addresses(kind, &host, port.as_deref()) {
-        Ok(addresses) => Ok(site_file::settings(kind, addresses, name, user, password)),
-        Err(message) => Err(file.section.wrong("dbport", message)),
-    })
+impl PhpbbFile {
+    /// What it says about the database; why that cannot be used, where another is given, does not
+    /// matter. `file` is the board's own.
+    fn database(
+        &mut self,
+        table: &Table<'_>,
+        file: Option<&str>,
+    ) -> Result<Result<Settings, Error>, Error> {
+        let password = secret(table, "dbpasswd", self.dbpasswd.take())?;
+        let host = filled(&self.dbhost).unwrap_or_default();
+        let port = filled(&self.dbport);
+        let missing = |key| {
+            let message = "is missing; it stands in the board's config.php, which \
+                           `configuration` names";
+            Ok(Err(table.wrong(key, message)))
+        };
+        // A class since 3.1, a word before.
+        let driver = filled(&self.dbms).and_then(|dbms| dbms.rsplit('\\').next());
+        let kind = match driver {
+            Some("mysqli" | "mysql" | "mysql4") => Kind::Mysql,
+            Some("postgres") => Kind::Postgres,
+            Some("sqlite3") if !host.is_empty() => {
+                let path = site_file::directory(table, file).join(host);
+                return Ok(Ok(Settings::new(Location::Sqlite(path))));
+            }
+            Some("sqlite3") => return missing("dbhost"),
+            None => return missing("dbms"),
+            Some(_) => {
+                let message = "is none of mysqli, postgres and sqlite3, which are read here";
+                return Ok(Err(table.wrong("dbms", message)));
+            }
+        };
+        let Some(name) = filled(&self.dbname) else {
+            return missing("dbname");
+        };
+        // PostgreSQL's driver takes a port in the host, too.
+        let (host, port) = match (kind, host.split_once(':'), port) {
+            (Kind::Postgres, Some((host, port)), None) if !port.contains(':') => (host, Some(port)),
+            _ => (host, port),
+        };
+        let user = filled(&self.dbuser).map(str::to_owned);
+        Ok(match site_file::addresses(kind, host, port) {
+            Ok(addresses) => {
+                let name = name.to_owned();
+                Ok(site_file::settings(kind, addresses, name, user, password))
+            }
+            Err(message) => Err(table.wrong("dbport", message)),
+        })
+    }
 }

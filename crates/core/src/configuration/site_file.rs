@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use hallpass_php_literals::{Literal, Literals};
+use hallpass_settings::{Error, Fallback, Given, LooseText, Table};
 use hallpass_stores::sql::{Location, Servers, Settings};
 use hallpass_stores::{Address, Secret};
-use toml::de::DeValue;
+use zeroize::Zeroizing;
 
-use super::Error;
-use super::secret::beside;
-use super::section::Section;
+
 
 /// Where Debian's MySQL and MariaDB have their socket, and so what PHP means by `localhost`.
 const MYSQL_SOCKET: &str = "/run/mysqld/mysqld.sock";
@@ -18,156 +17,103 @@ const POSTGRES_SOCKET: &str = "/run/postgresql/.s.PGSQL.5432";
 /// The longest prefix of table names.
 const LONGEST_PREFIX: usize = 64;
 
-/// The settings of a site: each stands in the configuration, or else in the site's own file under
-/// the same name.
-pub(super) struct SiteFile<'document> {
-    pub(super) section: Section<'document>,
-    file: Option<(PathBuf, Literals)>,
+/// A site's own file, whose settings count where the configuration has none of the same name.
+pub(super) struct SiteFile<'a> {
+    table: &'a Table<'a>,
+    path: PathBuf,
+    literals: Literals,
     /// The class whose properties the settings are; variables where there is none.
     class: Option<&'static str>,
 }
 
-impl<'document> SiteFile<'document> {
-    /// Reads the file that the key `configuration` names, where it names one.
+impl<'a> SiteFile<'a> {
+    /// Reads the file at `path`, which the key `configuration` names.
     pub(super) fn read(
-        mut section: Section<'document>,
+        table: &'a Table<'a>,
+        path: &str,
         class: Option<&'static str>,
     ) -> Result<Self, Error> {
-        let file = match section.string("configuration")? {
-            None => None,
-            Some(path) => {
-                let path = beside(section.path(), &path);
-                let wrong = |message: String| {
-                    section.wrong("configuration", &format!("cannot be read: {message}"))
-                };
-                let source = std::fs::read(&path)
-                    .map(zeroize::Zeroizing::new)
-                    .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-                let literals = hallpass_php_literals::read(&source)
-                    .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-                Some((path, literals))
-            }
+        let path = table.beside(path);
+        let wrong = |error: &dyn std::fmt::Display| {
+            let message = format!("cannot be read: {}: {error}", path.display());
+            table.wrong("configuration", &message)
         };
+        let source = std::fs::read(&path).map(Zeroizing::new);
+        let source = source.map_err(|error| wrong(&error))?;
+        let literals = hallpass_php_literals::read(&source).map_err(|error| wrong(&error))?;
         Ok(Self {
-            section,
-            file,
+            table,
+            path,
+            literals,
             class,
         })
     }
+}
 
-    /// The directory that the site's own file is in.
-    pub(super) fn directory(&self) -> &Path {
-        let path = match &self.file {
-            Some((path, _)) => path,
-            None => self.section.path(),
-        };
-        path.parent().unwrap_or(Path::new(""))
-    }
-
-    fn literal(&self, key: &str) -> Result<Option<&Literal>, Error> {
-        let Some((path, literals)) = &self.file else {
-            return Ok(None);
-        };
+impl Fallback for SiteFile<'_> {
+    fn get(&self, key: &str) -> Result<Option<Given>, Error> {
         let found = match self.class {
-            Some(class) => literals.property(class, key),
-            None => literals.variable(key),
+            Some(class) => self.literals.property(class, key),
+            None => self.literals.variable(key),
         };
-        found.map_err(|error| {
-            let path = path.display();
+        let found = found.map_err(|error| {
+            let path = self.path.display();
             let message = format!("{path}: `${key}`: {error}; give `{key}` here");
-            self.section.wrong("configuration", &message)
-        })
-    }
-
-    /// The text of the setting `key`, numbers and booleans written as PHP writes them.
-    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<String>, Error> {
-        let given = match self.section.value(key) {
-            None => None,
-            Some(DeValue::String(text)) => Some(text.as_ref().to_owned()),
-            Some(DeValue::Integer(_)) => {
-                let number = self.section.integer(key, 0..u64::from(u32::MAX))?;
-                number.map(|number| number.to_string())
-            }
-            Some(DeValue::Boolean(boolean)) => Some(if *boolean { "1" } else { "" }.to_owned()),
-            Some(_) => return Err(self.section.wrong(key, "is not a string")),
-        };
-        if given.is_some() {
-            return Ok(given);
-        }
-        let text = match self.literal(key)? {
+            self.table.wrong("configuration", &message)
+        })?;
+        // As PHP makes text of them.
+        let text: Vec<u8> = match found {
             None => return Ok(None),
-            Some(Literal::Text(bytes)) => String::from_utf8(bytes.to_vec()).ok(),
-            Some(Literal::Integer(number)) => Some(number.to_string()),
-            Some(Literal::Boolean(true)) => Some("1".to_owned()),
-            Some(Literal::Boolean(false) | Literal::Null) => Some(String::new()),
-            Some(Literal::Float(_) | Literal::Array(_)) => None,
+            Some(Literal::Text(bytes)) => bytes.to_vec(),
+            Some(Literal::Integer(number)) => number.to_string().into(),
+            Some(Literal::Boolean(true)) => b"1".into(),
+            Some(Literal::Boolean(false) | Literal::Null) => Vec::new(),
+            Some(Literal::Float(_) | Literal::Array(_)) => return Ok(Some(Given::Other)),
         };
-        text.map(Some).ok_or_else(|| {
-            self.section
-                .wrong(key, "is not text in the site's own file")
-        })
+        Ok(Some(Given::Text(Zeroizing::new(text))))
     }
+}
 
-    /// The text of the setting `key`, where it is not empty.
-    pub(super) fn filled(&mut self, key: &'static str) -> Result<Option<String>, Error> {
-        Ok(self.text(key)?.filter(|text| !text.is_empty()))
-    }
+/// The directory that the site's own file is in; the configuration's where there is none.
+pub(super) fn directory(table: &Table<'_>, file: Option<&str>) -> PathBuf {
+    let path = file.map_or(table.path().to_owned(), |file| table.beside(file));
+    path.parent().unwrap_or(Path::new("")).to_owned()
+}
 
-    pub(super) fn required(&mut self, key: &'static str) -> Result<String, Error> {
-        self.filled(key)?.ok_or_else(|| {
-            let message = "is missing; it stands in the site's own file, which `configuration` \
-                           names";
-            self.section.wrong(key, message)
-        })
-    }
+/// The text, where it is not empty.
+pub(super) fn filled(text: &Option<LooseText>) -> Option<&str> {
+    text.as_ref().and_then(LooseText::filled)
+}
 
-    /// The secret `key`, where it is not empty.
-    pub(super) fn secret(&mut self, key: &'static str) -> Result<Option<Secret>, Error> {
-        if let Some(secret) = self.section.secret(key)? {
-            return Ok(Some(secret));
-        }
-        Ok(match self.literal(key)? {
-            Some(Literal::Text(bytes)) if !bytes.is_empty() => Some(Secret::new(bytes.as_slice())),
-            Some(Literal::Integer(number)) => Some(Secret::new(number.to_string())),
-            _ => None,
-        })
-    }
+/// A whole number, which may be written as text.
+pub(super) fn number(
+    table: &Table<'_>,
+    key: &str,
+    text: &Option<LooseText>,
+) -> Result<Option<u32>, Error> {
+    let Some(text) = filled(text) else {
+        return Ok(None);
+    };
+    let number = text.trim().parse().map(Some);
+    number.map_err(|_| table.wrong(key, "is not a whole number"))
+}
 
-    /// A whole number, which may be written as text.
-    pub(super) fn number(&mut self, key: &'static str) -> Result<Option<u32>, Error> {
-        let Some(text) = self.filled(key)? else {
-            return Ok(None);
-        };
-        let number = text.trim().parse().ok();
-        number
-            .map(Some)
-            .ok_or_else(|| self.section.wrong(key, "is not a whole number"))
+/// The prefix of the site's tables. It may be empty, but it may not be forgotten.
+pub(super) fn prefix(
+    table: &Table<'_>,
+    key: &str,
+    text: &Option<LooseText>,
+) -> Result<String, Error> {
+    let Some(prefix) = text.as_ref().map(LooseText::as_str) else {
+        let message = "is missing; it stands in the site's own file, which `configuration` names";
+        return Err(table.wrong(key, message));
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(plain) {
+        let message = "may hold letters, digits and `_` alone, 64 at most";
+        return Err(table.wrong(key, message));
     }
-
-    /// What PHP takes for true.
-    pub(super) fn truth(&mut self, key: &'static str) -> Result<Option<bool>, Error> {
-        let text = self.text(key)?;
-        Ok(text.map(|text| !text.is_empty() && text != "0"))
-    }
-
-    /// The prefix of the site's tables.
-    pub(super) fn prefix(&mut self, key: &'static str) -> Result<String, Error> {
-        let prefix = match self.text(key)? {
-            Some(prefix) => prefix,
-            // It may be empty, but it may not be forgotten.
-            None => self.required(key)?,
-        };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(plain) {
-            let message = "may hold letters, digits and `_` alone, 64 at most";
-            return Err(self.section.wrong(key, message));
-        }
-        Ok(prefix)
-    }
-
-    pub(super) fn finish(self) -> Result<(), Error> {
-        self.section.finish()
-    }
+    Ok(prefix.to_owned())
 }
 
 /// Which database a PHP driver speaks to.

@@ -2,13 +2,34 @@
 
 use std::time::Duration;
 
-use super::Error;
-use super::section::Section;
-use super::values::Most;
+use hallpass_settings::{Error, Memory, SecretSource, Table};
+use serde::Deserialize;
+
+use super::secret;
 use crate::{Secret, Tickets};
 
 /// The fewest bytes of a key.
 const SHORTEST_KEY: usize = 32;
+
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TicketsTable {
+    /// A secret of 32 bytes or more (`openssl rand -hex 32`), which switches tickets on.
+    key: Option<SecretSource>,
+    /// How long a ticket is good, if its session lives so long.
+    lifetime: Memory,
+}
+
+impl Default for TicketsTable {
+    fn default() -> Self {
+        Self {
+            key: None,
+            lifetime: Memory::seconds(60),
+        }
+    }
+}
 
 /// What tickets are made with.
 #[derive(Debug)]
@@ -17,25 +38,25 @@ pub struct TicketSettings {
     lifetime: Duration,
 }
 
-impl TicketSettings {
+impl TicketsTable {
     /// `None` where there is no key: there are no tickets then.
-    pub(super) fn read(mut section: Section<'_>) -> Result<Option<Self>, Error> {
-        let key = section.secret("key")?;
-        let lifetime = section.duration("lifetime", Most::Memory)?;
+    pub(super) fn resolve(self, table: &Table<'_>) -> Result<Option<TicketSettings>, Error> {
+        let key = secret(table, "key", self.key)?;
         if let Some(key) = &key
             && key.expose().len() < SHORTEST_KEY
         {
             let message = "is shorter than 32 bytes; `openssl rand -hex 32` makes one";
-            return Err(section.wrong("key", message));
+            return Err(table.wrong("key", message));
         }
-        let lifetime = lifetime.unwrap_or(Duration::from_secs(60));
+        let lifetime = self.lifetime.get();
         if lifetime.as_secs() == 0 {
-            return Err(section.wrong("lifetime", "is shorter than a second"));
+            return Err(table.wrong("lifetime", "is shorter than a second"));
         }
-        section.finish()?;
-        Ok(key.map(|key| Self { key, lifetime }))
+        Ok(key.map(|key| TicketSettings { key, lifetime }))
     }
+}
 
+impl TicketSettings {
     /// What makes and opens tickets.
     #[must_use]
     pub fn tickets(&self) -> Tickets {

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
+use hallpass_settings::percent_decode;
 use hallpass_stores::Address;
 
 use super::url::Wrong;
@@ -62,19 +63,6 @@ pub(in crate::configuration) fn number(text: &str) -> Option<u32> {
 /// `text` with `%XX` replaced by the byte that it stands for.
 pub(in crate::configuration) fn decode(text: &str) -> Result<String, Wrong> {
     const WRONG: Wrong = "has a `%` that stands for nothing; the sign itself is written %25";
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        if *byte != b'%' {
-            bytes.push(*byte);
-            continue;
-        }
-        let (high, low) = (digit(rest.first()), digit(rest.get(1)));
-        let (high, low) = (high.ok_or(WRONG)?, low.ok_or(WRONG)?);
-        bytes.push(u8::try_from(high * 16 + low).map_err(|_| WRONG)?);
-        rest = rest.get(2..).unwrap_or_default();
-    }
+    let bytes = percent_decode(text).ok_or(WRONG)?;
     String::from_utf8(bytes).map_err(|_| WRONG)
 }

@@ -2,12 +2,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
-use crate::configuration::section::Document;
+use hallpass_settings::Document;
+
+#[derive(Deserialize)]
+struct Site {
+    cache: Option<UrlOr<CacheTable>>,
+}
+
+fn read(document: &Document<'_>) -> Result<Option<CacheLocation>, Error> {
+    let settings: Site = document.top().read()?;
+    resolve(&document.top().section("cache")?, settings.cache)
+}
 
 fn read_at(path: &Path, text: &str) -> Result<(CacheLocation, Vec<String>), String> {
     let document = Document::parse(path, text).map_err(|error| error.to_string())?;
-    let mut top = document.top();
-    let location = read(&mut top, "cache").map_err(|error| error.to_string())?;
+    let location = read(&document).map_err(|error| error.to_string())?;
     Ok((location.unwrap(), document.warnings()))
 }
 
@@ -18,7 +27,7 @@ fn read_text(text: &str) -> Result<CacheLocation, String> {
 #[test]
 fn nothing_is_no_cache() {
     let document = Document::parse(Path::new("site.toml"), "").unwrap();
-    assert!(read(&mut document.top(), "cache").unwrap().is_none());
+    assert!(read(&document).unwrap().is_none());
 }
 
 #[test]

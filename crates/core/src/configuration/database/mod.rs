@@ -3,39 +3,70 @@
 mod server;
 mod url;
 
+use hallpass_settings::{Error, Number, SecretSource, Table, UrlOr, Wait};
 use hallpass_stores::TlsMode;
 use hallpass_stores::sql::{Location, Settings};
-use toml::de::DeValue;
+use serde::Deserialize;
+use zeroize::Zeroizing;
 
-use super::Error;
-use super::secret::beside;
-use super::section::Section;
-use super::values::Most;
+use super::secret;
 
-/// The most connections that a program may have.
-const MOST_CONNECTIONS: u64 = 10_000;
-
-/// Reads the key `database`: a URL, or a table with the URL and more. Without it there is none.
-pub(super) fn read(top: &mut Section<'_>) -> Result<Settings, Error> {
-    match top.value("database") {
-        None => Ok(Settings::new(Location::Nowhere)),
-        Some(DeValue::String(url)) => settings(top, "database", url.as_ref()),
-        Some(DeValue::Table(table)) => {
-            let mut section = top.table_of("database", Some(table));
-            let url = section.required_string("url")?;
-            let mut settings = settings(&section, "url", &url)?;
-            add(&mut section, &mut settings)?;
-            section.finish()?;
-            Ok(settings)
-        }
-        Some(_) => Err(top.wrong("database", "is neither a URL nor a table with one")),
-    }
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct DatabaseTable {
+    /// Where the database is: see above.
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
+    url: Zeroizing<String>,
+    /// A secret; or in the URL, where everybody sees it who sees the file.
+    password: Option<SecretSource>,
+    /// See below. Not for unix sockets.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"prefer\"")))]
+    tls: Option<TlsWord>,
+    /// A file of the certificates that are trusted, in PEM.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
+    ca: Option<String>,
+    /// The longest that connecting to one server may take.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"2s\"")))]
+    connect_timeout: Option<Wait>,
+    /// The longest that one look at the database may take.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"2s\"")))]
+    query_timeout: Option<Wait>,
+    /// How many threads of `hallpassd` ask the stores, each with a connection of its own.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "4")))]
+    pool: Option<Number<1, 10_000>>,
 }
 
-/// What the URL says that is the value of `key`.
-fn settings(section: &Section<'_>, key: &str, url: &str) -> Result<Settings, Error> {
+/// What is asked of a connection.
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "kebab-case")]
+enum TlsWord {
+    Disable,
+    Prefer,
+    Require,
+    VerifyFull,
+}
+
+/// The database that `table` describes; without it there is none.
+pub(super) fn resolve(
+    table: &Table<'_>,
+    database: Option<UrlOr<DatabaseTable>>,
+) -> Result<Settings, Error> {
+    let Some(UrlOr(database)) = database else {
+        return Ok(Settings::new(Location::Nowhere));
+    };
+    let mut settings = settings(table, &database.url)?;
+    add(table, database, &mut settings)?;
+    Ok(settings)
+}
+
+/// What the URL says.
+fn settings(table: &Table<'_>, url: &str) -> Result<Settings, Error> {
+    const KEY: &str = "url";
     let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(section.wrong(key, "is not a URL, as in \"sqlite:/srv/site/db.sqlite3\""));
+        return Err(table.wrong(KEY, "is not a URL, as in \"sqlite:/srv/site/db.sqlite3\""));
     };
     match scheme {
         "sqlite" | "sqlite3" => {
@@ -43,27 +74,26 @@ fn settings(section: &Section<'_>, key: &str, url: &str) -> Result<Settings, Err
             // `sqlite:///absolute`.
             let path = rest.strip_prefix("//").unwrap_or(rest);
             if path.is_empty() {
-                return Err(section.wrong(key, "names no file, as in \"sqlite:/srv/db.sqlite3\""));
+                return Err(table.wrong(KEY, "names no file, as in \"sqlite:/srv/db.sqlite3\""));
             }
-            let path = beside(section.path(), path);
-            Ok(Settings::new(Location::Sqlite(path)))
+            Ok(Settings::new(Location::Sqlite(table.beside(path))))
         }
         "postgres" | "postgresql" | "mysql" | "mariadb" => {
-            let wrong = |message: String| section.wrong(key, &message);
             let settings = if scheme.starts_with("postgres") {
-                server::postgres(rest, section.path()).map_err(wrong)?
+                server::postgres(rest, table)
             } else {
-                server::mysql(rest, section.path()).map_err(wrong)?
+                server::mysql(rest, table)
             };
+            let settings = settings.map_err(|wrong| table.wrong(KEY, &wrong))?;
             if has_password(&settings) {
-                section.warn_of_secret(key);
+                table.warn_of_secret(KEY);
             }
             Ok(settings)
         }
-        _ => Err(section.wrong(
-            key,
-            "starts with none of sqlite:, postgres:, mysql:, mariadb:",
-        )),
+        _ => {
+            let message = "starts with none of sqlite:, postgres:, mysql:, mariadb:";
+            Err(table.wrong(KEY, message))
+        }
     }
 }
 
@@ -75,31 +105,23 @@ fn has_password(settings: &Settings) -> bool {
 }
 
 /// What stands in the table beside the URL.
-fn add(section: &mut Section<'_>, settings: &mut Settings) -> Result<(), Error> {
-    let password = section.secret("password")?;
-    let (tls, ca) = (section.string("tls")?, section.string("ca")?);
-    let connect_timeout = section.duration("connect_timeout", Most::Wait)?;
-    if let Some(timeout) = section.duration("query_timeout", Most::Wait)? {
-        if timeout.is_zero() {
-            return Err(section.wrong("query_timeout", "leaves no time"));
-        }
+fn add(table: &Table<'_>, given: DatabaseTable, settings: &mut Settings) -> Result<(), Error> {
+    let password = secret(table, "password", given.password)?;
+    let wait = |key, wait: Option<Wait>| match wait.map(Wait::get) {
+        Some(wait) if wait.is_zero() => Err(table.wrong(key, "leaves no time")),
+        wait => Ok(wait),
+    };
+    if let Some(timeout) = wait("query_timeout", given.query_timeout)? {
         settings.query_timeout = timeout;
     }
-    if let Some(pool) = section.integer("pool", 1..MOST_CONNECTIONS + 1)? {
-        settings.pool = usize::try_from(pool).ok();
-    }
+    settings.pool = given.pool.map(Number::count);
     let servers = match &mut settings.location {
         Location::Postgres(servers) | Location::Mysql(servers) => servers,
         Location::Nowhere => return Ok(()),
         Location::Sqlite(_) => {
-            for (key, given) in [
-                ("password", password.is_some()),
-                ("tls", tls.is_some()),
-                ("ca", ca.is_some()),
-                ("connect_timeout", connect_timeout.is_some()),
-            ] {
-                if given {
-                    return Err(section.wrong(key, "means nothing to SQLite, which has no server"));
+            for key in ["password", "tls", "ca", "connect_timeout"] {
+                if table.has(key) {
+                    return Err(table.wrong(key, "means nothing to SQLite, which has no server"));
                 }
             }
             return Ok(());
@@ -107,38 +129,26 @@ fn add(section: &mut Section<'_>, settings: &mut Settings) -> Result<(), Error> 
     };
     if let Some(password) = password {
         if servers.password.is_some() {
-            return Err(section.wrong("password", "is given here and in the URL; give it once"));
+            return Err(table.wrong("password", "is given here and in the URL; give it once"));
         }
         servers.password = Some(password.into());
     }
-    if let Some(tls) = tls {
-        let Some(mode) = mode(&tls) else {
-            let modes = "is none of \"disable\", \"prefer\", \"require\", \"verify-full\"";
-            return Err(section.wrong("tls", modes));
+    if let Some(tls) = given.tls {
+        settings.tls.mode = match tls {
+            TlsWord::Disable => TlsMode::Disable,
+            TlsWord::Prefer => TlsMode::Prefer,
+            TlsWord::Require => TlsMode::Require,
+            TlsWord::VerifyFull => TlsMode::VerifyFull,
         };
-        settings.tls.mode = mode;
     }
-    if let Some(ca) = ca {
+    if let Some(ca) = given.ca {
         if settings.tls.mode == TlsMode::Disable {
-            return Err(section.wrong("ca", "is for TLS, which `tls` switches off"));
+            return Err(table.wrong("ca", "is for TLS, which `tls` switches off"));
         }
-        settings.tls.ca = Some(beside(section.path(), &ca));
+        settings.tls.ca = Some(table.beside(ca));
     }
-    if let Some(timeout) = connect_timeout {
-        if timeout.is_zero() {
-            return Err(section.wrong("connect_timeout", "leaves no time"));
-        }
+    if let Some(timeout) = wait("connect_timeout", given.connect_timeout)? {
         settings.connect_timeout = timeout;
     }
     Ok(())
-}
-
-fn mode(word: &str) -> Option<TlsMode> {
-    Some(match word {
-        "disable" => TlsMode::Disable,
-        "prefer" => TlsMode::Prefer,
-        "require" => TlsMode::Require,
-        "verify-full" => TlsMode::VerifyFull,
-        _ => return None,
-    })
 }

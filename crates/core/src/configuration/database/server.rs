@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hallpass_settings::Table;
 use hallpass_stores::sql::{Location, Servers, Settings};
 use hallpass_stores::{Address, Secret, TlsMode};
 
-use super::beside;
 use super::url::{Url, host, port_number};
 
 /// Where Debian's PostgreSQL has its sockets.
@@ -19,7 +19,7 @@ const MYSQL_PORT: u16 = 3306;
 ///
 /// # Errors
 /// What is wrong, to follow the key.
-pub(super) fn postgres(rest: &str, configuration: &Path) -> Result<Settings, String> {
+pub(super) fn postgres(rest: &str, table: &Table<'_>) -> Result<Settings, String> {
     let mut url = Url::parse(rest)?;
     let mut settings = Settings::new(Location::Sqlite(PathBuf::new()));
     let mut ports = Vec::new();
@@ -51,7 +51,7 @@ pub(super) fn postgres(rest: &str, configuration: &Path) -> Result<Settings, Str
                 };
             }
             "sslrootcert" if value == "system" => settings.tls.mode = TlsMode::VerifyFull,
-            "sslrootcert" => settings.tls.ca = Some(beside(configuration, &value)),
+            "sslrootcert" => settings.tls.ca = Some(table.beside(&value)),
             "connect_timeout" => settings.connect_timeout = seconds(&value)?,
             _ => {
                 return Err(unknown(
@@ -89,14 +89,14 @@ pub(super) fn postgres(rest: &str, configuration: &Path) -> Result<Settings, Str
 ///
 /// # Errors
 /// What is wrong, to follow the key.
-pub(super) fn mysql(rest: &str, configuration: &Path) -> Result<Settings, String> {
+pub(super) fn mysql(rest: &str, table: &Table<'_>) -> Result<Settings, String> {
     let mut url = Url::parse(rest)?;
     let mut settings = Settings::new(Location::Sqlite(PathBuf::new()));
     let mut socket = None;
     let mut verify_ca = false;
     for (name, value) in std::mem::take(&mut url.parameters) {
         match name.replace('_', "-").as_str() {
-            "socket" | "unix-socket" => socket = Some(beside(configuration, &value)),
+            "socket" | "unix-socket" => socket = Some(table.beside(&value)),
             "host" => url.hosts = value.split(',').map(host).collect::<Result<_, _>>()?,
             "ssl-mode" | "sslmode" => {
                 let word = value.to_ascii_lowercase().replace('_', "-");
@@ -109,7 +109,7 @@ pub(super) fn mysql(rest: &str, configuration: &Path) -> Result<Settings, String
                     _ => return Err("has an `ssl-mode` that is none of MySQL's".to_owned()),
                 };
             }
-            "ssl-ca" => settings.tls.ca = Some(beside(configuration, &value)),
+            "ssl-ca" => settings.tls.ca = Some(table.beside(&value)),
             "connect-timeout" => settings.connect_timeout = seconds(&value)?,
             // No other is spoken.
             "charset" if value == "utf8mb4" => {}

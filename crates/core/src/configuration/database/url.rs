@@ -1,6 +1,7 @@
 //! The URL of a database server, as libpq and Django's helpers read it: user and password, several
 //! hosts, the database's name, parameters.
 
+use hallpass_settings::percent_decode;
 use zeroize::Zeroizing;
 
 /// The parts of a URL, percent-decoded.
@@ -109,21 +110,11 @@ fn text(encoded: &str) -> Result<String, String> {
 
 /// RFC 3986, 2.1. A plus is a plus.
 fn bytes(encoded: &str) -> Result<Vec<u8>, String> {
-    let mut parts = encoded.split('%');
-    let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let byte = part
-            .get(..2)
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-            .filter(|byte| *byte != 0)
-            .ok_or(
-                "has a `%` that two hexadecimal digits do not follow (it is `%25`)".to_owned(),
-            )?;
-        decoded.push(byte);
-        decoded.extend_from_slice(part.get(2..).unwrap_or_default().as_bytes());
-    }
-    Ok(decoded)
+    percent_decode(encoded)
+        .filter(|decoded| !decoded.contains(&0))
+        .ok_or_else(|| {
+            "has a `%` that two hexadecimal digits do not follow (it is `%25`)".to_owned()
+        })
 }
 
 #[cfg(test)]

@@ -2,17 +2,11 @@
 
 use std::path::PathBuf;
 
-use hallpass_sessions::django::SESSION_SALT;
+use hallpass_settings::{Error, Table};
 use hallpass_stores::sql;
 
-use crate::configuration::Error;
+use super::{DjangoTable, ProfileTable};
 use crate::configuration::cache::{self, CacheLocation};
-use crate::configuration::secret::beside;
-use crate::configuration::section::Section;
-use crate::configuration::values::Most;
-
-/// `SESSION_COOKIE_AGE` of Django's global settings: two weeks, in seconds.
-const TWO_WEEKS: u64 = 1_209_600;
 
 /// Where a Django site keeps its sessions, and how they are checked.
 #[derive(Debug)]
@@ -77,108 +71,82 @@ pub struct SessionProfile {
 }
 
 impl DjangoSessions {
-    pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Error> {
-        let cookie_name = section
-            .string("session_cookie_name")?
-            .unwrap_or_else(|| "sessionid".to_owned());
-        if cookie_name.is_empty() {
-            return Err(section.wrong("session_cookie_name", "is empty"));
+    pub(super) fn resolve(table: &Table<'_>, given: &mut DjangoTable) -> Result<Self, Error> {
+        if given.session_cookie_name.is_empty() {
+            return Err(table.wrong("session_cookie_name", "is empty"));
         }
-        let table = section.string("session_table")?;
-        let table = sql::identifier(table.as_deref().unwrap_or("django_session"))
-            .ok_or_else(|| section.wrong("session_table", "no table can be called that"))?;
-        let trust_store = section.boolean("trust_session_store")?.unwrap_or(false);
-        let engine = SessionEngine::read(section)?;
-        let profile = SessionProfile::read(section)?;
+        let session_table = sql::identifier(&given.session_table)
+            .ok_or_else(|| table.wrong("session_table", "no table can be called that"))?;
+        let engine = SessionEngine::resolve(table, given)?;
+        let profile = given.session_profile.take();
+        let profile = profile.map(|profile| SessionProfile::resolve(table, &profile));
+        let profile = profile.transpose()?;
         if matches!(engine, SessionEngine::SignedCookies { .. }) {
-            if trust_store {
+            if given.trust_session_store {
                 let message = "cannot be trusted: signed_cookies keeps sessions with the visitor";
-                return Err(section.wrong("trust_session_store", message));
+                return Err(table.wrong("trust_session_store", message));
             }
             if profile.is_some() {
                 let message = "has no use: signed_cookies keeps sessions with the visitor";
-                return Err(section.wrong("session_profile", message));
+                return Err(table.wrong("session_profile", message));
             }
         }
         Ok(Self {
-            cookie_name,
+            cookie_name: given.session_cookie_name.clone(),
             engine,
-            table,
-            salt: section
-                .string("session_key_salt")?
-                .unwrap_or_else(|| SESSION_SALT.to_owned()),
+            table: session_table,
+            salt: given.session_key_salt.clone(),
             profile,
-            trust_store,
+            trust_store: given.trust_session_store,
         })
     }
 }
 
 impl SessionEngine {
-    fn read(section: &mut Section<'_>) -> Result<Self, Error> {
-        // Asked for whatever the engine, so that a site's settings can be written down whole.
-        let cookie_age = section
-            .seconds("session_cookie_age", Most::Life)?
-            .map_or(TWO_WEEKS, |age| age.as_secs());
-        let directory = section.string("session_file_path")?;
-        let cache = DjangoCache::read(section)?;
-        let engine = section.string("session_engine")?;
-        let needed = |cache: Option<DjangoCache>| {
-            cache.ok_or_else(|| {
-                section.wrong(
-                    "cache",
-                    "is missing: the session engine keeps sessions in it",
-                )
+    fn resolve(table: &Table<'_>, given: &mut DjangoTable) -> Result<Self, Error> {
+        let cookie_age = given.session_cookie_age.get().as_secs();
+        // Read whatever the engine, so that a site's settings can be written down whole.
+        let location = cache::resolve(&table.section("cache")?, given.cache.take())?;
+        let cache = || {
+            let message = "is missing: the session engine keeps sessions in it";
+            Ok(DjangoCache {
+                location: location.ok_or_else(|| table.wrong("cache", message))?,
+                key_prefix: given.cache_key_prefix.clone(),
+                version: given.cache_version.0.into(),
             })
         };
-        Ok(match engine.as_deref().map(last_word) {
-            None | Some("db") => Self::Database,
-            Some("cached_db") => Self::CachedDatabase(needed(cache)?),
-            Some("cache") => Self::Cache(needed(cache)?),
-            Some("file") => Self::File {
-                directory: directory.map_or_else(std::env::temp_dir, |directory| {
-                    beside(section.path(), &directory)
-                }),
-                cookie_age,
-            },
-            Some("signed_cookies") => Self::SignedCookies { cookie_age },
-            Some(_) => {
+        Ok(match last_word(&given.session_engine) {
+            "db" => Self::Database,
+            "cached_db" => Self::CachedDatabase(cache()?),
+            "cache" => Self::Cache(cache()?),
+            "file" => {
+                let directory = given.session_file_path.as_ref();
+                Self::File {
+                    directory: directory.map_or_else(std::env::temp_dir, |path| table.beside(path)),
+                    cookie_age,
+                }
+            }
+            "signed_cookies" => Self::SignedCookies { cookie_age },
+            _ => {
                 let message = "is none of Django's: db, cached_db, cache, file, signed_cookies";
-                return Err(section.wrong("session_engine", message));
+                return Err(table.wrong("session_engine", message));
             }
         })
     }
 }
 
-impl DjangoCache {
-    fn read(section: &mut Section<'_>) -> Result<Option<Self>, Error> {
-        let location = cache::read(section, "cache")?;
-        let key_prefix = section.string("cache_key_prefix")?.unwrap_or_default();
-        let version = section.integer("cache_version", 0..u64::from(u32::MAX))?;
-        Ok(location.map(|location| Self {
-            location,
-            key_prefix,
-            version: version.unwrap_or(1),
-        }))
-    }
-}
-
 impl SessionProfile {
-    fn read(section: &mut Section<'_>) -> Result<Option<Self>, Error> {
-        let Some(mut profile) = section.optional_section("session_profile")? else {
-            return Ok(None);
+    fn resolve(table: &Table<'_>, given: &ProfileTable) -> Result<Self, Error> {
+        let table = table.section("session_profile")?;
+        let name = |key, name: &str| {
+            let message = "no table or column can be called that";
+            sql::identifier(name).ok_or_else(|| table.wrong(key, message))
         };
-        let mut name = |key, default: &str| {
-            let name = profile.string(key)?;
-            sql::identifier(name.as_deref().unwrap_or(default))
-                .ok_or_else(|| profile.wrong(key, "no table or column can be called that"))
-        };
-        let read = Self {
-            table: name("table", "usermanagement_sessionprofile")?,
-            session_column: name("session_column", "session_id")?,
-            user_column: name("user_column", "user_id")?,
-        };
-        profile.finish()?;
-        Ok(Some(read))
+        Ok(Self {
+            table: name("table", &given.table)?,
+            session_column: name("session_column", &given.session_column)?,
+            user_column: name("user_column", &given.user_column)?,
+        })
     }
 }
 

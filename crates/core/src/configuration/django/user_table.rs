@@ -1,9 +1,9 @@
 //! The user model's tables and columns.
 
+use hallpass_settings::{Error, Table};
 use hallpass_stores::sql;
 
-use crate::configuration::Error;
-use crate::configuration::section::Section;
+use super::DjangoTable;
 
 /// The user model's tables and columns, all but the table names unquoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,64 +33,44 @@ impl UserTable {
     /// The tables of `django.contrib.auth.models.User`.
     #[must_use]
     pub fn contrib() -> Self {
+        Self::of(&DjangoTable::default())
+    }
+
+    fn of(given: &DjangoTable) -> Self {
+        let active = Some(&given.active_column).filter(|name| !name.is_empty());
         Self {
-            table: "auth_user".to_owned(),
-            id: "id".to_owned(),
-            username: "username".to_owned(),
-            password: "password".to_owned(),
-            active: Some("is_active".to_owned()),
-            email: None,
-            groups_table: None,
-            permissions_table: None,
-            foreign_key: "user_id".to_owned(),
+            table: given.user_table.clone(),
+            id: given.user_id_column.clone(),
+            username: given.username_column.clone(),
+            password: given.password_column.clone(),
+            active: active.cloned(),
+            email: given.email_column.clone(),
+            groups_table: given.groups_table.clone(),
+            permissions_table: given.permissions_table.clone(),
+            foreign_key: given.user_foreign_key.clone(),
         }
     }
 
-    pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Error> {
-        let mut name = |key, default: String| -> Result<String, Error> {
-            let name = section.string(key)?.unwrap_or(default);
-            if sql::identifier(&name).is_none() {
-                return Err(section.wrong(key, "no table or column can be called that"));
+    pub(super) fn resolve(table: &Table<'_>, given: &DjangoTable) -> Result<Self, Error> {
+        for (key, name) in [
+            ("user_table", Some(&given.user_table)),
+            ("user_id_column", Some(&given.user_id_column)),
+            ("username_column", Some(&given.username_column)),
+            ("password_column", Some(&given.password_column)),
+            ("user_foreign_key", Some(&given.user_foreign_key)),
+            ("email_column", given.email_column.as_ref()),
+            ("groups_table", given.groups_table.as_ref()),
+            ("permissions_table", given.permissions_table.as_ref()),
+        ] {
+            if name.is_some_and(|name| sql::identifier(name).is_none()) {
+                return Err(table.wrong(key, "no table or column can be called that"));
             }
-            Ok(name)
-        };
-        let default = Self::contrib();
-        let table = name("user_table", default.table)?;
-        let id = name("user_id_column", default.id)?;
-        let username = name("username_column", default.username)?;
-        let password = name("password_column", default.password)?;
-        let foreign_key = name("user_foreign_key", default.foreign_key)?;
-        let mut optional = |key| -> Result<Option<String>, Error> {
-            let name = section.string(key)?;
-            if name
-                .as_ref()
-                .is_some_and(|name| sql::identifier(name).is_none())
-            {
-                return Err(section.wrong(key, "no table or column can be called that"));
-            }
-            Ok(name)
-        };
-        let email = optional("email_column")?;
-        let groups_table = optional("groups_table")?;
-        let permissions_table = optional("permissions_table")?;
-        let active = match section.string("active_column")? {
-            None => default.active,
-            Some(name) if name.is_empty() => None,
-            Some(name) if sql::identifier(&name).is_none() => {
-                return Err(section.wrong("active_column", "no column can be called that"));
-            }
-            Some(name) => Some(name),
-        };
-        Ok(Self {
-            table,
-            id,
-            username,
-            password,
-            active,
-            email,
-            groups_table,
-            permissions_table,
-            foreign_key,
-        })
+        }
+        let read = Self::of(given);
+        let active = read.active.as_deref();
+        if active.is_some_and(|name| sql::identifier(name).is_none()) {
+            return Err(table.wrong("active_column", "no column can be called that"));
+        }
+        Ok(read)
     }
 }

@@ -5,16 +5,95 @@ mod save_path;
 use std::path::{Path, PathBuf};
 
 use hallpass_sessions::php::{self, Handler, MemcachedClient};
-use hallpass_stores::cache;
+use hallpass_settings::{Error, Life, Table};
+use hallpass_stores::{cache, sql};
+use serde::Deserialize;
+use zeroize::Zeroizing;
 
-use super::Error;
 use super::http::is_token;
-use super::secret::beside;
-use super::section::Section;
-use super::values::Most;
 
-/// `session.gc_maxlifetime`, in seconds.
-const GC_MAXLIFETIME: u64 = 1440;
+/// The table.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PhpSettings {
+    /// `"files"`, `"memcached"`, `"memcache"`, `"redis"`, `"rediscluster"` or `"pdo"`.
+    save_handler: SaveHandler,
+    /// As in php.ini: see below.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend(
+        "writeOnly" = true,
+        "x-default" = "`/var/lib/php/sessions` if it is there, else the system's temporary directory",
+    )))]
+    save_path: Option<Zeroizing<String>>,
+    /// `"php"`, `"php_binary"`, `"php_serialize"` or `"igbinary"`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "found in each session")))]
+    serialize_handler: Option<String>,
+    /// The name of the cookie.
+    name: String,
+    /// How long after its last use a session lives: seconds, or a duration.
+    gc_maxlifetime: Life,
+    /// The path to the login name in `$_SESSION`.
+    user: Option<String>,
+    /// In place of it, the path to the primary key, which `user_by_id` of `[custom]` finds.
+    user_id: Option<String>,
+    /// A path to what must be true as well.
+    authenticated: Option<String>,
+    /// Whose session files count: a user's name or number.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "see *Files*")))]
+    owner: Option<String>,
+    /// What leads the keys in memcached or Redis.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the handler's own")))]
+    prefix: Option<String>,
+    /// Of `pdo`: the table of sessions.
+    table: String,
+    /// Of `pdo`: its column of ids.
+    id_column: String,
+    /// Of `pdo`: its column of contents.
+    data_column: String,
+    /// Of `pdo`: its column of lifetimes; `""` where there is none, and `gc_maxlifetime` holds.
+    lifetime_column: String,
+    /// Of `pdo`: its column of the times of the last writes.
+    time_column: String,
+}
+
+/// Which of PHP's extensions keeps sessions.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+enum SaveHandler {
+    Files,
+    Memcached,
+    Memcache,
+    Redis,
+    RedisCluster,
+    Pdo,
+}
+
+impl Default for PhpSettings {
+    fn default() -> Self {
+        Self {
+            save_handler: SaveHandler::Files,
+            save_path: None,
+            serialize_handler: None,
+            name: "PHPSESSID".to_owned(),
+            gc_maxlifetime: Life::seconds(1440),
+            user: None,
+            user_id: None,
+            authenticated: None,
+            owner: None,
+            prefix: None,
+            table: "sessions".to_owned(),
+            id_column: "sess_id".to_owned(),
+            data_column: "sess_data".to_owned(),
+            lifetime_column: "sess_lifetime".to_owned(),
+            time_column: "sess_time".to_owned(),
+        }
+    }
+}
 
 /// The users whom web servers and PHP run as, where nobody says otherwise.
 const USUAL_OWNERS: [&str; 6] = ["www-data", "apache", "nginx", "http", "wwwrun", "www"];
@@ -93,43 +172,43 @@ pub enum PhpUser {
 
 impl Php {
     /// Reads the table. Whether sessions are `read` by what it says.
-    pub(super) fn read(mut section: Section<'_>, read: bool) -> Result<Self, Error> {
-        let user = match (path(&mut section, "user")?, path(&mut section, "user_id")?) {
+    pub(super) fn read(table: &Table<'_>, read: bool) -> Result<Self, Error> {
+        let given: PhpSettings = table.read()?;
+        let path = |key, text: &Option<String>| {
+            let parsed = text.as_deref().map(str::parse).transpose();
+            parsed.map_err(|wrong: php::InvalidPath| {
+                table.wrong(key, &format!("is no path into $_SESSION: {wrong}"))
+            })
+        };
+        let user = match (path("user", &given.user)?, path("user_id", &given.user_id)?) {
             (Some(name), None) => Some(PhpUser::Name(name)),
             (None, Some(id)) => Some(PhpUser::Id(id)),
             (None, None) if !read => None,
             (None, None) => {
                 let message = "is missing: the path to the login name in $_SESSION, as in \
                                \"user.username\" (or `user_id`)";
-                return Err(section.wrong("user", message));
+                return Err(table.wrong("user", message));
             }
             (Some(_), Some(_)) => {
-                return Err(section.wrong("user_id", "is given beside `user`; one of them counts"));
+                return Err(table.wrong("user_id", "is given beside `user`; one of them counts"));
             }
         };
-        let name = section.string("name")?;
-        let cookie_name = name.unwrap_or_else(|| "PHPSESSID".to_owned());
-        if !is_token(&cookie_name) {
-            return Err(section.wrong("name", "no cookie can be called that"));
+        if !is_token(&given.name) {
+            return Err(table.wrong("name", "no cookie can be called that"));
         }
-        let serialize_handler = match section.string("serialize_handler")? {
-            None => None,
-            Some(name) => Some(Handler::from_name(&name).ok_or_else(|| {
-                let message = "is none of \"php\", \"php_binary\", \"php_serialize\", \"igbinary\"";
-                section.wrong("serialize_handler", message)
-            })?),
+        let handler = |name: &String| {
+            let message = "is none of \"php\", \"php_binary\", \"php_serialize\", \"igbinary\"";
+            Handler::from_name(name).ok_or_else(|| table.wrong("serialize_handler", message))
         };
-        let lifetime = section.seconds("gc_maxlifetime", Most::Life)?;
-        let php = Self {
-            store: PhpStore::read(&mut section)?,
+        let serialize_handler = given.serialize_handler.as_ref().map(handler).transpose()?;
+        Ok(Self {
             serialize_handler,
-            cookie_name,
-            gc_maxlifetime: lifetime.map_or(GC_MAXLIFETIME, |lifetime| lifetime.as_secs()),
+            gc_maxlifetime: given.gc_maxlifetime.get().as_secs(),
             user,
-            authenticated: path(&mut section, "authenticated")?,
-        };
-        section.finish()?;
-        Ok(php)
+            authenticated: path("authenticated", &given.authenticated)?,
+            cookie_name: given.name.clone(),
+            store: PhpStore::resolve(table, given)?,
+        })
     }
 
     /// Whether sessions are in the site's database.
@@ -139,66 +218,52 @@ impl Php {
 }
 
 impl PhpStore {
-    fn read(section: &mut Section<'_>) -> Result<Self, Error> {
-        // Asked for whatever the handler, so that what has no use is told from what is unknown.
-        let save_path = section.string("save_path")?;
-        let prefix = section.string("prefix")?;
-        let owner = section.string("owner")?;
-        let mut column = |key, default: &str| -> Result<(String, bool), Error> {
-            let given = section.string(key)?;
-            let there = given.is_some();
-            let name = given.unwrap_or_else(|| default.to_owned());
-            let none = name.is_empty() && key == "lifetime_column";
-            if !none && hallpass_stores::sql::identifier(&name).is_none() {
-                return Err(section.wrong(key, "no table or column can be called that"));
-            }
-            Ok((name, there))
-        };
-        let (table, table_given) = column("table", "sessions")?;
-        let (id, id_given) = column("id_column", "sess_id")?;
-        let (data, data_given) = column("data_column", "sess_data")?;
-        let (lifetime, lifetime_given) = column("lifetime_column", "sess_lifetime")?;
-        let (time, time_given) = column("time_column", "sess_time")?;
-        let handler = section.string("save_handler")?;
-        let handler = handler.as_deref().unwrap_or("files");
-        for (key, given, of) in [
-            (
-                "prefix",
-                prefix.is_some(),
-                &["memcached", "memcache", "redis", "rediscluster"][..],
-            ),
-            ("owner", owner.is_some(), &["files"]),
-            ("table", table_given, &["pdo"]),
-            ("id_column", id_given, &["pdo"]),
-            ("data_column", data_given, &["pdo"]),
-            ("lifetime_column", lifetime_given, &["pdo"]),
-            ("time_column", time_given, &["pdo"]),
+    fn resolve(table: &Table<'_>, mut given: PhpSettings) -> Result<Self, Error> {
+        use SaveHandler::{Files, Memcache, Memcached, Pdo, Redis, RedisCluster};
+        for (key, name) in [
+            ("table", &given.table),
+            ("id_column", &given.id_column),
+            ("data_column", &given.data_column),
+            ("lifetime_column", &given.lifetime_column),
+            ("time_column", &given.time_column),
         ] {
-            if given && !of.contains(&handler) {
-                let message = format!("has no use with save_handler = \"{handler}\"");
-                return Err(section.wrong(key, &message));
+            let none = name.is_empty() && key == "lifetime_column";
+            if !none && sql::identifier(name).is_none() {
+                return Err(table.wrong(key, "no table or column can be called that"));
             }
         }
-        let wrong = |message: &str| section.wrong("save_path", message);
-        let needed = || {
-            save_path
-                .as_deref()
-                .ok_or_else(|| wrong("is missing: where the servers are, as in php.ini"))
-        };
-        let base = section.path().parent().unwrap_or(Path::new(""));
+        let handler = given.save_handler;
+        for (key, of) in [
+            ("prefix", &[Memcached, Memcache, Redis, RedisCluster][..]),
+            ("owner", &[Files]),
+            ("table", &[Pdo]),
+            ("id_column", &[Pdo]),
+            ("data_column", &[Pdo]),
+            ("lifetime_column", &[Pdo]),
+            ("time_column", &[Pdo]),
+        ] {
+            if table.has(key) && !of.contains(&handler) {
+                let message = format!("has no use with save_handler = \"{}\"", handler.word());
+                return Err(table.wrong(key, &message));
+            }
+        }
+        let wrong = |message: &str| table.wrong("save_path", message);
+        let save_path = given.save_path.take();
+        let save_path = save_path.as_ref().map(|path| path.as_str());
+        let needed =
+            || save_path.ok_or_else(|| wrong("is missing: where the servers are, as in php.ini"));
+        let base = table.path().parent().unwrap_or(Path::new(""));
         Ok(match handler {
-            "files" => {
-                let place = save_path::files(save_path.as_deref().unwrap_or_else(|| usual()))
-                    .map_err(wrong)?;
-                let directory = place
-                    .directory
-                    .map_or_else(std::env::temp_dir, |directory| {
-                        beside(section.path(), &directory)
-                    });
-                let always = owner.is_some();
-                let owners = match owner {
+            Files => {
+                let place = save_path.unwrap_or_else(|| usual());
+                let place = save_path::files(place).map_err(wrong)?;
+                let directory = place.directory;
+                let directory =
+                    directory.map_or_else(std::env::temp_dir, |path| table.beside(path));
+                let always = given.owner.is_some();
+                let owners = match given.owner {
                     Some(owner) => vec![save_path::user(&owner).ok_or_else(|| {
-                        section.wrong("owner", "is no user of this system, and no number of one")
+                        table.wrong("owner", "is no user of this system, and no number of one")
                     })?],
                     None => usual_owners(),
                 };
@@ -209,18 +274,18 @@ impl PhpStore {
                     always,
                 }
             }
-            "memcached" => Self::Cache {
+            Memcached => Self::Cache {
                 servers: Box::new(save_path::memcached(needed()?, base).map_err(wrong)?),
-                prefix: prefix.unwrap_or_else(|| "memc.sess.key.".to_owned()),
+                prefix: given.prefix.unwrap_or_else(|| "memc.sess.key.".to_owned()),
                 client: Some(MemcachedClient::Memcached),
             },
-            "memcache" => Self::Cache {
+            Memcache => Self::Cache {
                 servers: Box::new(save_path::memcached(needed()?, base).map_err(wrong)?),
-                prefix: prefix.unwrap_or_default(),
+                prefix: given.prefix.unwrap_or_default(),
                 client: Some(MemcachedClient::Memcache),
             },
-            "redis" | "rediscluster" => {
-                let (redis, usual) = if handler == "redis" {
+            Redis | RedisCluster => {
+                let (redis, usual) = if handler == Redis {
                     (save_path::redis(needed()?, base), "PHPREDIS_SESSION:")
                 } else {
                     let cluster = save_path::redis_cluster(needed()?, base);
@@ -228,39 +293,45 @@ impl PhpStore {
                 };
                 let redis = redis.map_err(wrong)?;
                 if redis.secret {
-                    section.warn_of_secret("save_path");
+                    table.warn_of_secret("save_path");
                 }
-                if prefix.is_some() && redis.prefix.is_some() {
-                    return Err(section.wrong("prefix", "is given in save_path, too"));
+                if given.prefix.is_some() && redis.prefix.is_some() {
+                    return Err(table.wrong("prefix", "is given in save_path, too"));
                 }
-                let prefix = prefix.or(redis.prefix);
+                let prefix = given.prefix.or(redis.prefix);
                 Self::Cache {
                     servers: Box::new(redis.settings),
                     prefix: prefix.unwrap_or_else(|| usual.to_owned()),
                     client: None,
                 }
             }
-            "pdo" => {
+            Pdo => {
                 if save_path.is_some() {
-                    section.warn(
-                        "save_path",
-                        "has no use: with pdo, sessions are in `database`",
-                    );
+                    let message = "has no use: with pdo, sessions are in `database`";
+                    table.warn("save_path", message);
                 }
                 Self::Table(PhpTable {
-                    table,
-                    id,
-                    data,
-                    lifetime: Some(lifetime).filter(|name| !name.is_empty()),
-                    time,
+                    table: given.table,
+                    id: given.id_column,
+                    data: given.data_column,
+                    lifetime: Some(given.lifetime_column).filter(|name| !name.is_empty()),
+                    time: given.time_column,
                 })
             }
-            _ => {
-                let message = "is none of \"files\", \"memcached\", \"memcache\", \"redis\", \
-                               \"rediscluster\", \"pdo\"";
-                return Err(section.wrong("save_handler", message));
-            }
         })
+    }
+}
+
+impl SaveHandler {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Memcached => "memcached",
+            Self::Memcache => "memcache",
+            Self::Redis => "redis",
+            Self::RedisCluster => "rediscluster",
+            Self::Pdo => "pdo",
+        }
     }
 }
 
@@ -280,14 +351,4 @@ fn usual() -> &'static str {
     } else {
         ""
     }
-}
-
-fn path(section: &mut Section<'_>, key: &'static str) -> Result<Option<php::Path>, Error> {
-    let Some(text) = section.string(key)? else {
-        return Ok(None);
-    };
-    let path = text.parse().map_err(|wrong: php::InvalidPath| {
-        section.wrong(key, &format!("is no path into $_SESSION: {wrong}"))
-    })?;
-    Ok(Some(path))
 }
