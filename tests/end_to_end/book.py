@@ -1,8 +1,9 @@
-"""docs/command-line.md, from what the programs say of themselves.
+"""docs/command-line.md and the tables of settings, from what the programs say of themselves.
 
-`python tests/end_to_end/book.py DIRECTORY` writes the page anew, from the programs in DIRECTORY.
+`python tests/end_to_end/book.py DIRECTORY` writes them anew, from the programs in DIRECTORY.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -59,5 +60,61 @@ def commands_in(text: str) -> list[str]:
     return [name for name in names if name != "help"]
 
 
+def schema(directory: Path) -> dict:
+    """The JSON Schema of the configuration."""
+    command = [directory / "hallpass", "config", "--schema"]
+    return json.loads(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+
+
+def table(schema: dict, name: str) -> dict:
+    """The schema of the table `name`, as in `django.cache`; of the whole file where it is empty."""
+    for part in filter(None, name.split(".")):
+        schema = schema["properties"][part]
+        # It may be written as a URL.
+        schema = schema.get("anyOf", [schema])[-1]
+    return schema
+
+
+# What stands between two of these is a table of the settings of that name.
+MARKED = re.compile(r"(<!-- settings of (\S+) -->\n).*?(<!-- end of settings -->\n)", re.S)
+
+
+def with_settings(text: str, schema: dict) -> str:
+    """A page, its tables of settings as the schema has them."""
+
+    def rows(match: re.Match) -> str:
+        name = match[2] if match[2] != "site" else ""
+        return match[1] + "\n" + settings(table(schema, name)) + "\n" + match[3]
+
+    return MARKED.sub(rows, text)
+
+
+def settings(table: dict) -> str:
+    lines = ["| key | default | |", "|---|---|---|"]
+    for key in table["x-order"]:
+        about = table["properties"][key]
+        if "properties" in about:
+            continue
+        description = " ".join(about["description"].split()).replace("|", "\\|")
+        lines.append(f"| `{key}` | {default(about, key in table.get('required', []))} | {description} |")
+    return "\n".join(lines) + "\n"
+
+
+def default(about: dict, needed: bool) -> str:
+    words = about.get("x-default")
+    if words is None and "default" in about:
+        return f"`{json.dumps(about['default'], ensure_ascii=False)}`"
+    if words is None:
+        return "" if needed else "none"
+    return f"`{words}`" if re.fullmatch(r'"[^"]*"|\d+|true|false', words) else words
+
+
+def pages_with_settings() -> list[Path]:
+    return [page for page in sorted(DOCS.glob("*.md")) if MARKED.search(page.read_text())]
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(Path(sys.argv[1]).resolve()))
+    programs = Path(sys.argv[1]).resolve()
+    PAGE.write_text(page(programs))
+    for each in pages_with_settings():
+        each.write_text(with_settings(each.read_text(), schema(programs)))

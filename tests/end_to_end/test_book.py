@@ -144,18 +144,16 @@ def test_the_command_line_is_as_the_programs_say(hallpass_programs):
 # The keys of the configuration
 
 
-ASKED = re.compile(
-    r"\b(?:string|required_string|strings|boolean|integer|seconds|duration|bytes|secret|secrets"
-    r"|value|filled|text|truth|number|required|prefix|name|optional|column|statement|section"
-    r'|optional_section|path|listeners|words)\(\s*(?:&mut \w+,\s*|&\w+,\s*)?"([a-z][a-z_]+)"'
-)
+def keys_in(schema: dict) -> set[str]:
+    """The keys of a schema and of all tables in it."""
+    keys = set(schema.get("properties", {}))
+    for inner in [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]:
+        keys |= keys_in(inner)
+    return keys
 
 
-def test_every_key_that_is_read_is_on_a_page():
-    read = set()
-    for source in (ROOT / "crates/core/src/configuration").rglob("*.rs"):
-        code = source.read_text().partition("#[cfg(test)]")[0]
-        read |= set(ASKED.findall(code))
+def test_every_key_that_is_read_is_on_a_page(hallpass_programs):
+    read = keys_in(book.schema(hallpass_programs.directory))
     # That this finds them, and not words of something else.
     assert {"secret_key", "user_table", "login_url", "dbprefix", "groups", "cookie"} <= read
     assert len(read) > 100
@@ -167,6 +165,15 @@ def test_every_key_that_is_read_is_on_a_page():
         key for key in read if key not in words and not any(key.endswith(end) for end in short)
     }
     assert not missing
+
+
+def test_the_tables_of_settings_are_as_the_program_says(hallpass_programs):
+    schema = book.schema(hallpass_programs.directory)
+    pages = book.pages_with_settings()
+    assert DOCS / "configuration.md" in pages
+    for page in pages:
+        expected = book.with_settings(page.read_text(), schema)
+        assert page.read_text() == expected, "python tests/end_to_end/book.py writes it anew"
 
 
 TABLES = {

@@ -71,6 +71,20 @@ def test_every_command_has_a_page(pages, hallpass_programs, program):
         assert bool(examples) == ("EXAMPLES" in sections)
 
 
+def test_every_setting_is_in_the_page_of_the_configuration(pages, hallpass_programs):
+    page = shown(pages / "hallpass.toml.5")
+    sections = re.findall(r"^\S.*$", page, re.M)
+    assert "NAME" in sections and "[daemon]" in sections and sections[-2] == "SEE ALSO", sections
+    schema = book.schema(hallpass_programs.directory)
+    for name in ["", "database", "access", "daemon", "django", "django.cache", "php"]:
+        table = book.table(schema, name)
+        for key, about in table["properties"].items():
+            if "properties" not in about:
+                assert re.search(rf"^ +{key}( \(|$)", page, re.M), (name, key)
+    # Markdown is the book's.
+    assert "](" not in page and "`" not in page
+
+
 def test_examples_stand_line_by_line(pages):
     page = shown(pages / "hallpassd.8")
     assert re.search(r"^ +location = /_hallpass \{\n +internal;\n +proxy_pass http:\S+;$", page, re.M)
@@ -82,7 +96,7 @@ def test_there_is_no_page_of_anything_else(pages, hallpass_programs):
         for program in PROGRAMS
         for words, _ in commands(hallpass_programs.directory, [program])
     }
-    assert {path.name for path in pages.iterdir()} == expected
+    assert {path.name for path in pages.iterdir()} == expected | {"hallpass.toml.5"}
 
 
 def test_a_directory_that_cannot_be_made(hallpass_programs, tmp_path):

@@ -5,6 +5,7 @@ mod ask;
 mod audit;
 mod bench;
 mod cache;
+mod config;
 mod demo;
 mod doctor;
 mod explain;
@@ -84,6 +85,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Grants) => Ok(asker()?.grants()),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
         Some(Command::Init(command)) => init::run(&common, command, json),
+        Some(Command::Config(options)) => config::run(&common, &options, json),
         Some(Command::Demo) => demo::run(),
     }
 }

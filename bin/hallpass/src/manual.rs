@@ -9,7 +9,8 @@ use anyhow::Context;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
+use hallpass_core::configuration::schema::{self, KeyDefault};
 
 use crate::options::Options;
 use crate::programs::{PROGRAMS, Program};
@@ -42,6 +43,8 @@ pub fn run(directory: &Path) -> anyhow::Result<ExitCode> {
             fs::write(directory.join(file), page).with_context(doing)?;
         }
     }
+    let page = configuration();
+    fs::write(directory.join("hallpass.toml.5"), page.render()).with_context(doing)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,4 +90,67 @@ fn page<'a>(
     end.text([roman(others.join(", "))]);
     end.to_writer(&mut page)?;
     Ok(page)
+}
+
+/// hallpass.toml(5): every key of the configuration file.
+fn configuration() -> Roff {
+    let mut page = Roff::new();
+    let version = concat!("Hallpass ", env!("CARGO_PKG_VERSION"));
+    page.control("TH", ["hallpass.toml", "5", "", version, "Hallpass"]);
+    page.control("SH", ["NAME"]);
+    page.text([roman(
+        "hallpass.toml - describes a web site to the programs of Hallpass",
+    )]);
+    page.control("SH", ["DESCRIPTION"]);
+    page.text([roman(
+        "One TOML file describes one site. It is the one that --config names, else the one that the \
+         environment variable HALLPASS_CONFIG names, else /etc/hallpass/hallpass.toml. Paths in it \
+         are relative to it. An unknown key or a wrong value is an error, and nothing starts.",
+    )]);
+    page.control("PP", []);
+    page.text([roman(
+        "A secret is a string, or says where it is: { file = \"PATH\" }, { env = \"NAME\" } or \
+         { credential = \"NAME\" }. A duration is a string as in \"500ms\", \"5s\", \"10m\", \
+         \"2h\", \"14d\"; a size one as in \"64KiB\", \"512MiB\", \"1GiB\". hallpass config \
+         prints the settings in force.",
+    )]);
+    for table in schema::tables() {
+        match table.name {
+            "" => page.control("SH", ["THE SITE"]),
+            name => page.control("SH", [format!("[{name}]").as_str()]),
+        };
+        for key in table.keys {
+            page.control("TP", []);
+            let default = match key.default {
+                KeyDefault::Value(value) => format!(" (default {value})"),
+                KeyDefault::Words(words) => format!(" (default {})", without_markup(&words)),
+                KeyDefault::Needed => " (needed)".to_owned(),
+                KeyDefault::Nothing => String::new(),
+            };
+            page.text([bold(key.name), roman(default)]);
+            page.text([roman(without_markup(&key.description))]);
+        }
+    }
+    page.control("SH", ["FILES"]);
+    page.text([roman(hallpass_core::configuration::DEFAULT_PATH)]);
+    page.control("SH", ["SEE ALSO"]);
+    let programs = programs
+        .iter()
+        .map(|(name, section)| format!("{name}({section})"));
+    page.text([roman(programs.collect::<Vec<_>>().join(", "))]);
+    page
+}
+
+/// Markdown without its links and backticks: `[text](page.md)` is `text`.
+fn without_markup(markdown: &str) -> String {
+    let mut parts = markdown.split("](");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, after) = part.split_once(')').unwrap_or(("", part));
+        if let Some(open) = text.rfind("[`[").or(text.rfind('[')) {
+            text.remove(open);
+        }
+        text.push_str(after);
+    }
+    text.replace(['`', '*'], "")
 }

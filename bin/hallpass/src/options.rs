@@ -128,6 +128,14 @@ pub enum Command {
     /// Write a configuration file from the site itself, of which nothing is changed
     #[command(subcommand)]
     Init(InitCommand),
+    /// Print the settings in force and where each is from; secrets are never shown
+    ///
+    /// Each is printed as it is written in the file, with the line it stands on, the site's own file
+    /// that says it, or the word default.
+    #[command(after_help = "Examples:
+  hallpass config --changed
+  hallpass config --schema > hallpass.schema.json")]
+    Config(ConfigOptions),
     /// Make a small Django site and put each host's question to it through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,
@@ -149,6 +157,16 @@ pub enum TicketCommand {
         #[arg(allow_hyphen_values = true)]
         ticket: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigOptions {
+    /// Print only the settings that differ from their defaults
+    #[arg(long)]
+    pub changed: bool,
+    /// Print the JSON Schema of the configuration file; needs no configuration
+    #[arg(long, conflicts_with = "changed")]
+    pub schema: bool,
 }
 
 #[derive(Debug, Args)]
