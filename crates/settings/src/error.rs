@@ -18,6 +18,8 @@ pub struct Error {
     line: Option<usize>,
     key: Option<String>,
     message: String,
+    /// Whether the key is not there, and so on no line.
+    missing: bool,
 }
 
 impl Error {
@@ -37,6 +39,7 @@ impl Error {
             line,
             key,
             message,
+            missing: false,
         }
     }
 
@@ -56,7 +59,9 @@ impl Error {
 
     /// This error, which is on `line`, unless it is known to be on another.
     pub(crate) fn on(mut self, line: Option<usize>) -> Self {
-        self.line = self.line.or(line);
+        if !self.missing {
+            self.line = self.line.or(line);
+        }
         self
     }
 
@@ -108,6 +113,10 @@ impl serde::de::Error for Error {
     }
 
     fn missing_field(key: &'static str) -> Self {
-        Self::words("is missing").under(key, None)
+        let missing = Self {
+            missing: true,
+            ..Self::words("is missing")
+        };
+        missing.under(key, None)
     }
 }

@@ -45,7 +45,7 @@ impl<const MOST: u64> Span<MOST> {
 
     fn within<E: serde::de::Error>(duration: Duration) -> Result<Self, E> {
         if duration > Duration::from_secs(MOST) {
-            let longest = written(Duration::from_secs(MOST), MOST % DAY == 0);
+            let longest = written(Duration::from_secs(MOST), MOST.is_multiple_of(DAY));
             return Err(E::custom(format_args!("is longer than \"{longest}\"")));
         }
         Ok(Self(duration))
@@ -118,9 +118,9 @@ fn written(duration: Duration, in_days: bool) -> String {
         return format!("{}ms", duration.as_millis());
     }
     match seconds {
-        _ if in_days && seconds % DAY == 0 => format!("{}d", seconds / DAY),
-        3_600.. if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
-        60.. if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ if in_days && seconds.is_multiple_of(DAY) => format!("{}d", seconds / DAY),
+        3_600.. if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
+        60.. if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
         _ => format!("{seconds}s"),
     }
 }
@@ -156,7 +156,7 @@ impl Serialize for Size {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (unit, shift) = UNITS
             .into_iter()
-            .find(|(_, shift)| self.0 % (1 << shift) == 0)
+            .find(|(_, shift)| self.0.is_multiple_of(1 << shift))
             .unwrap_or(("KiB", 10));
         serializer.serialize_str(&format!("{}{unit}", self.0 >> shift))
     }
