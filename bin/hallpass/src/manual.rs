@@ -134,10 +134,8 @@ fn configuration() -> Roff {
     page.control("SH", ["FILES"]);
     page.text([roman(hallpass_core::configuration::DEFAULT_PATH)]);
     page.control("SH", ["SEE ALSO"]);
-    let programs = programs
-        .iter()
-        .map(|(name, section)| format!("{name}({section})"));
-    page.text([roman(programs.collect::<Vec<_>>().join(", "))]);
+    let programs = PROGRAMS.map(|program| format!("{}({})", program.name, program.section));
+    page.text([roman(programs.join(", "))]);
     page
 }
 

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Site {
-    kind: Option<Kind>,
-    kinds: Vec<Kind>,
+    kind: Option<Choice>,
+    kinds: Vec<Choice>,
     truth: bool,
     text: String,
     texts: Vec<String>,
@@ -31,7 +31,7 @@ struct Site {
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum Choice {
     First,
     SecondKind,
     Third,
@@ -182,7 +182,7 @@ fn everything_is_read() {
          store = 'url'\ninner = { needed = 'a' }",
     )
     .unwrap();
-    assert_eq!(site.kind, Some(Kind::SecondKind));
+    assert_eq!(site.kind, Some(Choice::SecondKind));
     assert!(site.truth && site.texts == ["a", "b"]);
     assert_eq!(site.wait.unwrap().get().as_millis(), 500);
     assert_eq!(site.life, Some(Life::seconds(60)));

@@ -313,13 +313,13 @@ pub fn settings(path: &Path, text: &str) -> Result<Vec<Setting>, Error> {
             }
             let given = match (table.written(key.name), &site_file) {
                 (Some((line, value)), _) => Some((key.secrecy.show(value), Origin::Line(line))),
-                (None, Some((file, path))) => file.get(key.name)?.map(|given| {
+                (None, Some(file)) => file.get(key.name)?.map(|given| {
                     let text = match given {
                         Given::Text(text) => String::from_utf8(text.to_vec()).unwrap_or_default(),
                         Given::Other => String::new(),
                     };
                     let text = key.secrecy.show(&Value::from(text).to_string());
-                    (text, Origin::SiteFile(path.clone()))
+                    (text, Origin::SiteFile(file.path.clone()))
                 }),
                 (None, None) => None,
             };
@@ -337,7 +337,7 @@ pub fn settings(path: &Path, text: &str) -> Result<Vec<Setting>, Error> {
 fn site_file<'a>(
     description: &TableDescription,
     table: &'a Table<'a>,
-) -> Result<Option<(Box<dyn Fallback + 'a>, PathBuf)>, Error> {
+) -> Result<Option<SiteFile<'a>>, Error> {
     let (path, class) = match description.name {
         "joomla" => {
             let own: JoomlaTable = table.read_beside(fields::<JoomlaFile>(), None)?;
@@ -349,9 +349,6 @@ fn site_file<'a>(
         }
         _ => return Ok(None),
     };
-    let Some(path) = path else {
-        return Ok(None);
-    };
-    let file = SiteFile::read(table, &path, class)?;
-    Ok(Some((Box::new(file), table.beside(path))))
+    let read = |path: String| SiteFile::read(table, &path, class);
+    path.map(read).transpose()
 }

@@ -8,8 +8,6 @@ use hallpass_stores::sql::{Location, Servers, Settings};
 use hallpass_stores::{Address, Secret};
 use zeroize::Zeroizing;
 
-
-
 /// Where Debian's MySQL and MariaDB have their socket, and so what PHP means by `localhost`.
 const MYSQL_SOCKET: &str = "/run/mysqld/mysqld.sock";
 /// Where Debian's PostgreSQL has its own.
@@ -20,7 +18,7 @@ const LONGEST_PREFIX: usize = 64;
 /// A site's own file, whose settings count where the configuration has none of the same name.
 pub(super) struct SiteFile<'a> {
     table: &'a Table<'a>,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     literals: Literals,
     /// The class whose properties the settings are; variables where there is none.
     class: Option<&'static str>,
