@@ -80,7 +80,7 @@ def test_every_setting_is_in_the_page_of_the_configuration(pages, hallpass_progr
         table = book.table(schema, name)
         for key, about in table["properties"].items():
             if "properties" not in about:
-                assert re.search(rf"^ +{key}( \(|$)", page, re.M), (name, key)
+                assert re.search(rf"^ +{key}(?: |$)", page, re.M), (name, key)
     # Markdown is the book's.
     assert "](" not in page and "`" not in page
 
