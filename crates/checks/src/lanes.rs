@@ -79,7 +79,7 @@ impl Lanes<'_> {
     /// Computes the next step of a job, or submits it as a derivation among others.
     fn go_on(&mut self, mut job: Job) {
         loop {
-            match job.job.advance() {
+            match job.first.take().unwrap_or_else(|| job.job.advance()) {
                 Step::Done(outcome) => return self.finish(&job, Ok(outcome)),
                 Step::Derivation(request) => {
                     let request = self.engine.submit(request);

@@ -41,6 +41,8 @@
 mod algorithms;
 mod denial;
 mod encoded;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod make;
 mod rules;
 

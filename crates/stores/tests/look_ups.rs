@@ -1,5 +1,5 @@
-//! Look-ups of which one is foreseen, over a real SQLite file. Those of servers are compared with
-//! Django in `tests/end_to_end`.
+//! Look-ups of which two are read together, over a real SQLite file. Those of servers are compared
+//! with Django in `tests/end_to_end`.
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 use std::sync::{Arc, Mutex};
@@ -63,18 +63,36 @@ impl Site {
         (answer.unwrap(), self.statements.0.lock().unwrap().len())
     }
 
-    /// The data of the session `key` and the names of the accounts `id`, after `foreseen` has been
-    /// foreseen.
-    fn both(&mut self, foreseen: i64, key: &str, id: i64) -> (Vec<String>, Vec<String>, usize) {
+    /// The data of the session `key` and the names of the accounts `id`, read one after the other;
+    /// and how many statements that took.
+    fn each(&mut self, key: &str, id: i64) -> (Vec<String>, Vec<String>, usize) {
         let ((data, names), count) = self.ask(|queries, session, account| {
-            queries.foresee(account, foreseen.into());
+            let data = queries.look_up(session, key.into())?;
+            let names = queries.look_up(account, id.into())?;
+            Ok((texts(data, 0), texts(names, 1)))
+        });
+        (data, names, count)
+    }
+
+    /// The same, after the session `key` and the account `together` have been read together, and the
+    /// number of columns that were shown then.
+    fn both(
+        &mut self,
+        together: i64,
+        key: &str,
+        id: i64,
+    ) -> (Vec<String>, Vec<String>, usize, Option<usize>) {
+        let mut seen = None;
+        let ((data, names), count) = self.ask(|queries, session, account| {
+            let two = (account, together.into());
+            queries.together((session, key.into()), two, |row| seen = Some(columns(row)))?;
             let data = queries.look_up(session, key.into())?;
             let names = queries.look_up(account, id.into())?;
             assert!(data.iter().all(|row| columns(row) == 2));
             assert!(names.iter().all(|row| columns(row) == 3));
             Ok((texts(data, 0), texts(names, 1)))
         });
-        (data, names, count)
+        (data, names, count, seen)
     }
 }
 
@@ -91,89 +109,38 @@ fn columns(row: &Row) -> usize {
 }
 
 #[test]
-fn what_was_foreseen_takes_one_statement() {
+fn two_that_are_looked_up_together_are_shown_as_one_row() {
     let mut site = Site::new();
-    for (key, data, id, name) in [("one", "a", 1, "alice"), ("two", "b", 2, "bob")] {
-        let (found, names, statements) = site.both(id, key, id);
-        assert_eq!((&*found[0], &*names[0], statements), (data, name, 1));
+    for (key, id, shown, statements) in [
+        ("one", 1, Some(5), 1),
+        ("two", 2, Some(5), 1),
+        ("two", 3, None, 3),
+        ("twice", 1, None, 3),
+        ("one", 9, Some(5), 2),
+        ("none", 1, None, 3),
+    ] {
+        let (_, _, count, seen) = site.both(id, key, id);
+        assert_eq!((seen, count), (shown, statements), "{key} {id}");
     }
 }
 
 #[test]
-fn what_was_foreseen_wrongly_is_not_taken_for_the_answer() {
-    let mut site = Site::new();
-    let (data, names, statements) = site.both(1, "one", 2);
-    assert_eq!((&*data[0], &*names[0], statements), ("a", "bob", 2));
-}
-
-#[test]
-fn whatever_is_foreseen_the_answers_are_those_of_each_by_itself() {
+fn whatever_was_read_together_the_answers_are_those_of_each_by_itself() {
     let mut site = Site::new();
     for key in ["one", "two", "twice", "none", "ONE", ""] {
         for id in 0..5 {
-            let ((data, names), _) = site.ask(|queries, session, account| {
-                let data = queries.look_up(session, key.into())?;
-                let names = queries.look_up(account, id.into())?;
-                Ok((texts(data, 0), texts(names, 1)))
-            });
-            for foreseen in 0..5 {
-                let (found, called, _) = site.both(foreseen, key, id);
-                assert_eq!((&found, &called), (&data, &names), "{key} {foreseen} {id}");
+            let (data, names, _) = site.each(key, id);
+            for together in 0..5 {
+                let (found, called, ..) = site.both(together, key, id);
+                assert_eq!((&found, &called), (&data, &names), "{key} {together} {id}");
             }
         }
     }
 }
 
 #[test]
-fn what_was_foreseen_may_be_asked_for_at_once_or_not_at_all() {
+fn what_was_read_together_is_taken_once_and_not_by_the_next_request() {
     let mut site = Site::new();
-    let (rows, statements) = site.ask(|queries, _, account| {
-        queries.foresee(account, 1.into());
-        queries.look_up(account, 1.into())
-    });
-    assert_eq!((&*texts(rows, 1)[0], statements), ("alice", 1));
-    let (rows, statements) = site.ask(|queries, session, account| {
-        queries.foresee(account, 1.into());
-        queries.look_up(session, "one".into())
-    });
-    assert_eq!((&*texts(rows, 0)[0], statements), ("a", 1));
-    // Nothing of it is left to the next question.
-    let (rows, statements) = site.ask(|queries, _, account| queries.look_up(account, 1.into()));
-    assert_eq!((rows.len(), statements), (1, 1));
-    let (none, statements) = site.ask(|queries, _, account| {
-        queries.foresee(account, 1.into());
-        Ok(())
-    });
-    assert_eq!((none, statements), ((), 0));
-}
-
-#[test]
-fn two_that_are_looked_up_together_are_shown_as_one_row() {
-    let mut site = Site::new();
-    for (key, id, shown, statements) in [
-        ("one", 1, Some(5), 1),
-        ("two", 3, None, 3),
-        ("twice", 1, None, 3),
-        ("one", 9, Some(5), 2),
-        ("none", 1, None, 3),
-    ] {
-        let mut seen = None;
-        let ((data, names), count) = site.ask(|queries, session, account| {
-            let two = (account, id.into());
-            queries.together((session, key.into()), two, |row| seen = Some(columns(row)))?;
-            let data = queries.look_up(session, key.into())?;
-            let names = queries.look_up(account, id.into())?;
-            Ok((texts(data, 0), texts(names, 1)))
-        });
-        assert_eq!((seen, count), (shown, statements), "{key} {id}");
-        let (alone, _) = site.ask(|queries, session, account| {
-            let data = queries.look_up(session, key.into())?;
-            let names = queries.look_up(account, id.into())?;
-            Ok((texts(data, 0), texts(names, 1)))
-        });
-        assert_eq!((data, names), alone, "{key} {id}");
-    }
-    // Whoever asks again has it read again.
     let (rows, statements) = site.ask(|queries, session, account| {
         let two = (account, 1.into());
         queries.together((session, "one".into()), two, |_| ())?;
@@ -181,6 +148,8 @@ fn two_that_are_looked_up_together_are_shown_as_one_row() {
         queries.look_up(account, 1.into())
     });
     assert_eq!((&*texts(rows, 1)[0], statements), ("alice", 2));
+    let (rows, statements) = site.ask(|queries, session, _| queries.look_up(session, "one".into()));
+    assert_eq!((rows.len(), statements), (1, 1));
 }
 
 /// By the same hasher, rows differ where a value does, or its type, or where one ends.

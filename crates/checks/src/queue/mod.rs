@@ -46,6 +46,8 @@ struct State {
 pub(crate) struct Job {
     pub(crate) number: u64,
     pub(crate) job: HashJob,
+    /// Its first step, until a thread takes that.
+    pub(crate) first: Option<Step>,
     /// The latest deadline of those who wait for it.
     pub(crate) deadline: Deadline,
     work: u64,
@@ -126,18 +128,36 @@ impl Checks {
     /// `answer` receives [`Verdict::Unavailable`] where the queue is full, or where the check
     /// cannot be done by `deadline`: at once where that is known at once. It never blocks.
     pub fn put(&self, mut check: Pending, deadline: Deadline, answer: Box<dyn Answer>) {
-        // A check without a computation need not wait.
-        if let Step::Done(outcome) = check.job.advance() {
-            let verdict = check.decision.conclude(outcome, SystemTime::now());
-            answer.send(verdict);
-            return;
-        }
+        let work = check.job.work();
+        let step = check.job.advance();
+        let (derivations, others) = match step {
+            Step::Derivation(_) => (work, 0),
+            Step::Run => (0, work),
+            // A check without a computation need not wait.
+            Step::Done(outcome) => {
+                let verdict = check.decision.conclude(outcome, SystemTime::now());
+                answer.send(verdict);
+                return;
+            }
+        };
+        let load = Load {
+            count: 1,
+            derivations,
+            others,
+        };
+        let job = Job {
+            number: 0,
+            job: check.job,
+            first: Some(step),
+            deadline,
+            work,
+        };
         let waiter = Waiter {
             decision: check.decision,
             deadline,
             answer,
         };
-        let refused = self.admit(check.job, waiter);
+        let refused = self.admit(job, load, waiter);
         for (waiter, message) in refused {
             waiter.answer.send(Unavailable::new(message).into());
         }
@@ -145,19 +165,9 @@ impl Checks {
 
     /// Queues a job, or lets its waiter wait for an equal one that is there already. Returns the
     /// waiters that are refused, and why.
-    fn admit(&self, mut job: HashJob, waiter: Waiter) -> Vec<(Waiter, &'static str)> {
-        let fingerprint = job.fingerprint();
-        let work = job.work();
-        let mut load = Load {
-            count: 1,
-            ..Load::default()
-        };
-        match job.advance() {
-            Step::Derivation(_) => load.derivations = work,
-            Step::Run | Step::Done(_) => load.others = work,
-        }
+    fn admit(&self, mut job: Job, load: Load, waiter: Waiter) -> Vec<(Waiter, &'static str)> {
+        let fingerprint = job.job.fingerprint();
         let turn = waiter.decision.turn(SystemTime::now());
-        let deadline = waiter.deadline;
         let mut state = self.lock();
         let same = fingerprint.and_then(|it| state.numbers.get(&it).copied());
         if let Some(open) = same.and_then(|number| state.open.get_mut(&number)) {
@@ -167,7 +177,7 @@ impl Checks {
             open.waiters.push(waiter);
             return Vec::new();
         }
-        if self.pace.after(state.before(turn), work) > deadline.remaining() {
+        if self.pace.after(state.before(turn), job.work) > job.deadline.remaining() {
             return vec![(waiter, "the checks that wait take all of `deadline`")];
         }
         let number = state.next;
@@ -182,12 +192,7 @@ impl Checks {
         if let Some(fingerprint) = fingerprint {
             state.numbers.insert(fingerprint, number);
         }
-        let job = Job {
-            number,
-            job,
-            deadline,
-            work,
-        };
+        job.number = number;
         let displaced = state.waiting.put(turn, job);
         let displaced = displaced.map_or_else(Vec::new, |job| state.close(job.number));
         self.wake(&state);

@@ -64,13 +64,13 @@ pub(super) enum State {
     Done(Outcome),
 }
 
-/// What comes next of a job.
+/// The next step of a [`HashJob`].
 pub enum Step {
-    /// A key is to be derived; [`HashJob::derived`] takes it.
+    /// Derive this key; [`HashJob::derived`] takes it.
     Derivation(hallpass_passwords::Request),
     /// The outcome is known.
     Done(Outcome),
-    /// Something that only [`HashJob::run`] can do.
+    /// Call [`HashJob::run`].
     Run,
 }
 
@@ -204,6 +204,17 @@ impl HashJob {
                 shared.memory.hold(memory, deadline).map(Some)
             }
             _ => Ok(None),
+        }
+    }
+}
+
+/// Never shows the request, from which the password could be guessed.
+impl std::fmt::Debug for Step {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Derivation(_) => formatter.write_str("Derivation(…)"),
+            Self::Done(outcome) => formatter.debug_tuple("Done").field(outcome).finish(),
+            Self::Run => formatter.write_str("Run"),
         }
     }
 }

@@ -241,48 +241,23 @@ impl Cache {
     /// [`Unavailable`] when no server that could have it answers by `deadline`, or when what it
     /// has is no string of at most [`LONGEST_VALUE`] bytes.
     pub fn get(&mut self, key: &[u8], deadline: Deadline) -> Result<Option<Entry>, Unavailable> {
-        self.get_while(key, || (), deadline)
-    }
-
-    /// The same; what is to be done `meanwhile` is done while the answer is on its way, once, or not
-    /// at all where no server takes the question.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub fn get_while(
-        &mut self,
-        key: &[u8],
-        meanwhile: impl FnOnce(),
-        deadline: Deadline,
-    ) -> Result<Option<Entry>, Unavailable> {
         if self.refuses(key) {
             return Ok(None);
         }
         let (spread, query_timeout) = (self.spread, self.query_timeout);
-        let mut meanwhile = Some(meanwhile);
-        let mut once = || {
-            if let Some(meanwhile) = meanwhile.take() {
-                meanwhile();
-            }
-        };
         match &mut self.servers {
-            Servers::Memcached(servers) => {
-                ask(servers, spread, key, &mut once, query_timeout, deadline)
-            }
-            Servers::Redis(servers) => {
-                ask(servers, spread, key, &mut once, query_timeout, deadline)
-            }
+            Servers::Memcached(servers) => ask(servers, spread, key, query_timeout, deadline),
+            Servers::Redis(servers) => ask(servers, spread, key, query_timeout, deadline),
         }
     }
 }
 
 /// What has values under keys.
 trait Source {
-    /// The value of `key`, and what is to be done `meanwhile` is done.
+    /// The value of `key`.
     fn get(
         &mut self,
         key: &[u8],
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure>;
@@ -292,11 +267,10 @@ impl Source for Server<Memcached> {
     fn get(
         &mut self,
         key: &[u8],
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
-        self.query(key, meanwhile, query_timeout, deadline)
+        self.query(key, query_timeout, deadline)
     }
 }
 
@@ -304,7 +278,6 @@ fn ask(
     servers: &mut [impl Source],
     spread: Spread,
     key: &[u8],
-    meanwhile: &mut dyn FnMut(),
     query_timeout: Duration,
     deadline: Deadline,
 ) -> Result<Option<Entry>, Unavailable> {
@@ -314,7 +287,7 @@ fn ask(
         // Each gets its share of what is left, so that a silent one leaves some to the others.
         let left = u32::try_from(count - index).unwrap_or(u32::MAX);
         let share = deadline.at_most(deadline.remaining() / left);
-        match server.get(key, meanwhile, query_timeout, share) {
+        match server.get(key, query_timeout, share) {
             Ok(Some(entry)) => return Ok(Some(entry)),
             Ok(None) if spread == Spread::Copies => return Ok(None),
             Ok(None) => {}

@@ -17,16 +17,8 @@ pub(super) trait Protocol {
     /// Connects and logs in.
     fn connect(&mut self, deadline: Deadline) -> Result<Connection, Failure>;
 
-    /// Sends `query`.
+    /// Sends `query`, and receives the answer.
     fn ask(
-        &mut self,
-        connection: &mut Connection,
-        query: &Self::Query,
-        deadline: Deadline,
-    ) -> Result<(), Failure>;
-
-    /// Receives the answer to `query`, which has been sent.
-    fn answer(
         &mut self,
         connection: &mut Connection,
         query: &Self::Query,
@@ -82,12 +74,11 @@ impl<P: Protocol> Server<P> {
         Ok(keys)
     }
 
-    /// Asks `query`, and does what is to be done `meanwhile`. A connection that ended while it
-    /// was idle is replaced once, within the same deadline.
+    /// Asks `query`. A connection that ended while it was idle is replaced once, within the same
+    /// deadline.
     pub(super) fn query(
         &mut self,
         query: &P::Query,
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<P::Answer, Failure> {
@@ -100,13 +91,11 @@ impl<P: Protocol> Server<P> {
         // Taken out: after any failure it is dropped, so that no answer can be taken for that to
         // a later question.
         let answer = match self.connection.take() {
-            Some(idle) => match self.ask(idle, query, meanwhile, query_timeout, deadline) {
-                Err(Failure::Closed(_)) => {
-                    self.connect_and_ask(query, meanwhile, query_timeout, deadline)
-                }
+            Some(idle) => match self.ask(idle, query, query_timeout, deadline) {
+                Err(Failure::Closed(_)) => self.connect_and_ask(query, query_timeout, deadline),
                 answer => answer,
             },
-            None => self.connect_and_ask(query, meanwhile, query_timeout, deadline),
+            None => self.connect_and_ask(query, query_timeout, deadline),
         };
         self.note(&answer);
         answer
@@ -117,12 +106,11 @@ impl<P: Protocol> Server<P> {
     pub(super) fn query_connected(
         &mut self,
         query: &P::Query,
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Option<Result<P::Answer, Failure>> {
         let idle = self.connection.take()?;
-        let answer = self.ask(idle, query, meanwhile, query_timeout, deadline);
+        let answer = self.ask(idle, query, query_timeout, deadline);
         if let Err(Failure::Closed(_)) = answer {
             return None;
         }
@@ -146,7 +134,6 @@ impl<P: Protocol> Server<P> {
     fn connect_and_ask(
         &mut self,
         query: &P::Query,
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<P::Answer, Failure> {
@@ -156,23 +143,18 @@ impl<P: Protocol> Server<P> {
         let connection = self
             .protocol
             .connect(deadline.at_most(self.connect_timeout))?;
-        self.ask(connection, query, meanwhile, query_timeout, deadline)
+        self.ask(connection, query, query_timeout, deadline)
     }
 
     fn ask(
         &mut self,
         mut connection: Connection,
         query: &P::Query,
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<P::Answer, Failure> {
         let until = deadline.at_most(query_timeout);
-        self.protocol.ask(&mut connection, query, until)?;
-        meanwhile();
-        // What took its time meanwhile was not this server.
-        let until = deadline.at_most(query_timeout);
-        let answer = self.protocol.answer(&mut connection, query, until)?;
+        let answer = self.protocol.ask(&mut connection, query, until)?;
         self.connection = Some(connection);
         Ok(answer)
     }

@@ -10,7 +10,6 @@ mod look_up;
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 mod queries;
-mod read_ahead;
 mod server;
 mod settings;
 mod sizes;
@@ -21,11 +20,11 @@ mod value;
 
 pub use self::change::{Changes, change};
 pub use self::grants::grants;
+use self::look_up::Joined;
 pub use self::look_up::LookUp;
 use self::mysql::Mysql;
 use self::postgres::Postgres;
 pub use self::queries::Queries;
-use self::read_ahead::{Joined, ReadAhead};
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
 use self::sqlite::Sqlite;
@@ -132,7 +131,8 @@ impl Database {
             store: self.store.as_deref_mut(),
             deadline,
             tracer: self.tracer.clone(),
-            read_ahead: ReadAhead::new(&mut self.joined),
+            joined: &mut self.joined,
+            read: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::read_ahead::ReadAhead;
+use super::look_up::{Joined, ReadRow};
 use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong};
 use super::store::{ReadError, Store};
 use super::{Column, Row, State, Value};
@@ -15,7 +15,9 @@ pub struct Queries<'a> {
     pub(super) store: Option<&'a mut (dyn Store + 'static)>,
     pub(super) deadline: Deadline,
     pub(super) tracer: Tracer,
-    pub(super) read_ahead: ReadAhead<'a>,
+    pub(super) joined: &'a mut Joined,
+    /// Rows that were read together with others, and have not been asked for yet.
+    pub(super) read: Vec<ReadRow>,
 }
 
 impl Queries<'_> {

@@ -48,16 +48,8 @@ impl Protocol for Memcached {
         connection: &mut Connection,
         key: &[u8],
         deadline: Deadline,
-    ) -> Result<(), Failure> {
-        connection.send(&[b"get ", key, b"\r\n"].concat(), deadline)
-    }
-
-    fn answer(
-        &mut self,
-        connection: &mut Connection,
-        key: &[u8],
-        deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
+        connection.send(&[b"get ", key, b"\r\n"].concat(), deadline)?;
         let mut found = None;
         loop {
             let decode = |bytes: &[u8]| text::decode(bytes, key, LONGEST_VALUE);

@@ -71,14 +71,13 @@ impl Node {
         &mut self,
         mut to: Redirection,
         key: &[u8],
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
         for _ in 0..MOST_REDIRECTIONS {
             let get = Get::new(key, to.asking);
             let node = self.other(&to.address);
-            let answer = node.query(&get, meanwhile, query_timeout, deadline);
+            let answer = node.query(&get, query_timeout, deadline);
             match answer.map_err(of_a_cluster)? {
                 Answer::Value(value) => {
                     if !to.asking {
@@ -116,7 +115,6 @@ impl Source for Node {
     fn get(
         &mut self,
         key: &[u8],
-        meanwhile: &mut dyn FnMut(),
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
@@ -124,11 +122,10 @@ impl Source for Node {
         if let Some(address) = self.slots.get(&get.slot).cloned() {
             let half = deadline.at_most(deadline.remaining() / 2);
             let node = self.others.get_mut(&address);
-            let answer =
-                node.and_then(|node| node.query_connected(&get, meanwhile, query_timeout, half));
+            let answer = node.and_then(|node| node.query_connected(&get, query_timeout, half));
             let answer = answer.map(|answer| match answer.map_err(of_a_cluster)? {
                 Answer::Value(value) => Ok(value),
-                Answer::Elsewhere(to) => self.follow(to, key, meanwhile, query_timeout, half),
+                Answer::Elsewhere(to) => self.follow(to, key, query_timeout, half),
             });
             match answer {
                 Some(Ok(value)) => return Ok(value),
@@ -138,12 +135,9 @@ impl Source for Node {
                 }
             }
         }
-        match self
-            .server
-            .query(&get, meanwhile, query_timeout, deadline)?
-        {
+        match self.server.query(&get, query_timeout, deadline)? {
             Answer::Value(value) => Ok(value),
-            Answer::Elsewhere(to) => self.follow(to, key, meanwhile, query_timeout, deadline),
+            Answer::Elsewhere(to) => self.follow(to, key, query_timeout, deadline),
         }
     }
 }

@@ -120,16 +120,8 @@ impl Protocol for Redis {
         connection: &mut Connection,
         get: &Get,
         deadline: Deadline,
-    ) -> Result<(), Failure> {
-        connection.send(&get.bytes, deadline)
-    }
-
-    fn answer(
-        &mut self,
-        connection: &mut Connection,
-        get: &Get,
-        deadline: Deadline,
     ) -> Result<Answer, Failure> {
+        connection.send(&get.bytes, deadline)?;
         if get.asking {
             done(connection, deadline)?;
         }
