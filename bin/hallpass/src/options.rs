@@ -189,6 +189,10 @@ pub enum CacheCommand {
 #[derive(Debug, Args)]
 pub struct CacheOptions {
     /// hallpassd's unix socket [default: as `via` or [daemon] `listen` says]
+    #[allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "it is printed by --help as it stands"
+    )]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
 }

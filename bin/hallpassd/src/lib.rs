@@ -2,7 +2,7 @@
 //! Caddy's forward_auth, Traefik's ForwardAuth), as a FastCGI authorizer (Apache), and in the
 //! protocols of Dovecot and saslauthd (Postfix, Exim, Prosody, Cyrus).
 //!
-//! A connection comes to an endpoint, which reads a request into an [`Inquiry`](site::Inquiry);
+//! A connection comes to an endpoint, which reads a request into an `Inquiry`;
 //! the site decides; the endpoint writes the verdict.
 //!
 //! | module | subject |

@@ -44,7 +44,6 @@
 
 mod authenticator;
 pub mod basic;
-mod change;
 pub mod configuration;
 pub mod cookie;
 pub mod doctor;
@@ -64,9 +63,8 @@ mod verified;
 pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable, connect_unix};
 
 pub use self::authenticator::{
-    Authenticator, Decision, HashJob, InlineAuthenticator, Pending, Progress, Step,
+    Authenticator, Change, Decision, HashJob, InlineAuthenticator, Pending, Progress, Step,
 };
-pub use self::change::Change;
 pub use self::configuration::Configuration;
 pub use self::request::{
     ClaimedName, Conditions, Credential, InvalidCondition, Request, Requirement,

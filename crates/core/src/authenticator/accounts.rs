@@ -1,4 +1,4 @@
-//! Answers what else is asked about a site's accounts, and writes the SQL of grants.
+//! Looks accounts up for tools that ask no verdict, and writes the SQL of grants.
 
 use std::time::SystemTime;
 
@@ -11,8 +11,8 @@ use super::{Authenticator, malformed_name, scan};
 use crate::{Account, Client, Id, Reason, Request};
 
 impl Authenticator {
-    /// The account that `name` means, and the groups it is in, whatever may be wrong with it. One
-    /// that is kept out at the time `now`, wherever its owner is, is inactive.
+    /// The account that `name` means, and its groups, inactive ones included. One that is banned at
+    /// the time `now`, from whatever address, is inactive.
     ///
     /// # Errors
     /// [`Unavailable`] when the site's database cannot be asked.
@@ -118,7 +118,7 @@ impl Authenticator {
         self.grants_at(&self.settings.location)
     }
 
-    /// The same for a user called `hallpass`, whomever the configuration names.
+    /// The same for a user called `hallpass`, whatever user the configuration names.
     #[must_use]
     pub fn grants_to_its_own(&self) -> String {
         let mut location = self.settings.location.clone();

@@ -1,4 +1,4 @@
-//! Whether those who have proved who they are may in.
+//! Admits the account that a credential proved, or says why not.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! The way from a change to what came of it.
+//! Changes accounts, for hosts that let their users do so.
 
 use std::time::SystemTime;
 
@@ -8,13 +8,49 @@ use hallpass_stores::sql::{self, Changes};
 use super::{Authenticator, Found, admit, malformed_name};
 use crate::configuration::Access;
 use crate::site::{Accounts, Stop};
-use crate::{Account, Change, ClaimedName, Credential, Identity, Reason, Request, Secret, Verdict};
+use crate::{Account, ClaimedName, Credential, Identity, Reason, Request, Secret, Verdict};
+
+/// What is to become of an account.
+#[derive(Debug)]
+pub enum Change {
+    /// The account gets another password.
+    SetPassword {
+        /// The name as typed.
+        name: String,
+        /// The password as typed.
+        password: Secret,
+    },
+    /// There is to be such an account, and it may be used.
+    Register {
+        /// The name as typed.
+        name: String,
+        /// The password as typed.
+        password: Secret,
+    },
+    /// The account is switched off.
+    Deactivate {
+        /// The name as typed.
+        name: String,
+    },
+}
+
+impl Change {
+    /// The name that was given, for the log.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::SetPassword { name, .. }
+            | Self::Register { name, .. }
+            | Self::Deactivate { name } => name,
+        }
+    }
+}
 
 impl Authenticator {
     /// Makes `change` at the time `now`, in one transaction on a connection of its own. Granted
     /// with the account that was changed; denied, or unavailable, where nothing was.
     ///
-    /// Nobody is asked for a password, and nobody is changed who could not log in.
+    /// The old password is not asked for. An account that could not log in is not changed.
     pub fn change(&mut self, change: &Change, now: SystemTime, deadline: Deadline) -> Verdict {
         self.try_change(change, now, deadline).into()
     }

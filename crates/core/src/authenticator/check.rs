@@ -14,28 +14,28 @@ use crate::throttle::{Attempt, Turn};
 use crate::verified::Fingerprint;
 use crate::{Identity, Reason, Secret, Shared, Verdict};
 
-/// A question as far as it could be answered without computing for long.
+/// A request as far as it could be answered without computing a hash.
 #[derive(Debug)]
 pub enum Progress {
-    /// It has been answered.
+    /// The verdict is known.
     Answered(Verdict),
-    /// A password is to be checked.
+    /// A hash is to be computed first.
     Pending(Box<Pending>),
 }
 
-/// A check of a password.
+/// A check of a password whose hash is to be computed.
 #[derive(Debug)]
 pub struct Pending {
-    /// What is to be computed.
+    /// The hash to be computed.
     pub job: HashJob,
-    /// What follows from it.
+    /// What follows from its outcome.
     pub decision: Decision,
 }
 
-/// What is to be computed. Equal jobs, by their [`fingerprint`](Self::fingerprint), have the same
+/// A hash to be computed. Equal jobs, by their [`fingerprint`](Self::fingerprint), have the same
 /// outcome.
 pub struct HashJob {
-    /// The stored hash; without one that may be computed, the outcome all the same.
+    /// The stored hash; the outcome where there is none that may be computed.
     pub(super) stored: Result<Arc<Encoded>, Outcome>,
     pub(super) context: HashContext,
     pub(super) limits: Limits,
@@ -47,12 +47,12 @@ pub struct HashJob {
     pub(super) denial_cost: Option<Arc<Encoded>>,
     pub(super) fingerprint: Option<Fingerprint>,
     pub(super) shared: Option<Arc<Shared>>,
-    pub(super) state: State,
+    pub(super) state: JobState,
 }
 
-/// How far a hash job is.
+/// How far a [`HashJob`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum JobState {
     /// The stored hash is to be computed.
     Verify,
     /// The rest of what a denial costs is to be spent; `checked` says whether the stored hash has
@@ -81,28 +81,28 @@ impl HashJob {
         self.fingerprint
     }
 
-    /// About how much work it is at most, in PBKDF2-HMAC-SHA256 iterations that take as long.
+    /// About how much work the job is at most, in PBKDF2-HMAC-SHA256 iterations that take as long.
     #[must_use]
     pub fn work(&self) -> u64 {
         let work = |encoded: &Encoded| encoded.cost().work;
-        let of_hash = self.stored().filter(|_| self.state == State::Verify);
+        let of_hash = self.stored().filter(|_| self.state == JobState::Verify);
         let of_denial = self.denial_cost.as_deref();
         of_hash.map_or(0, work).max(of_denial.map_or(0, work))
     }
 
-    /// What comes next.
+    /// The next step of the job.
     pub fn advance(&mut self) -> Step {
         match self.state {
-            State::Done(outcome) => Step::Done(outcome),
-            State::Verify => match self.stored().and_then(|it| it.derivation(&self.limits)) {
+            JobState::Done(outcome) => Step::Done(outcome),
+            JobState::Verify => match self.stored().and_then(|it| it.derivation(&self.limits)) {
                 Some(derivation) => Step::Derivation(derivation.request(self.password.expose())),
                 None => Step::Run,
             },
-            State::Spend { outcome, checked } => match self.spending(checked) {
+            JobState::Spend { outcome, checked } => match self.spending(checked) {
                 Spending::Derivation(request) => Step::Derivation(request),
                 Spending::Other => Step::Run,
                 Spending::Nothing => {
-                    self.state = State::Done(outcome);
+                    self.state = JobState::Done(outcome);
                     Step::Done(outcome)
                 }
             },
@@ -112,24 +112,24 @@ impl HashJob {
     /// Takes the key that was to be derived.
     pub fn derived(&mut self, key: &[u8]) {
         match self.state {
-            State::Verify => {
+            JobState::Verify => {
                 let derivation = self.stored().and_then(|it| it.derivation(&self.limits));
                 self.verified(derivation.map_or(Outcome::Unsupported, |it| it.outcome(key)));
             }
-            State::Spend { outcome, .. } => self.state = State::Done(outcome),
-            State::Done(_) => {}
+            JobState::Spend { outcome, .. } => self.state = JobState::Done(outcome),
+            JobState::Done(_) => {}
         }
     }
 
-    /// Does what comes next, however long it takes, but for the memory it needs: that it gets by
-    /// `deadline`, or not at all.
+    /// Does the next step, however long it takes. It waits until `deadline` at most for the memory
+    /// that the hash needs.
     ///
     /// # Errors
-    /// [`Unavailable`] when it does not get it.
+    /// [`Unavailable`] when other checks hold that memory until `deadline`.
     pub fn run(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
         let password = self.password.expose();
         match self.state {
-            State::Verify => {
+            JobState::Verify => {
                 let outcome = match &self.stored {
                     Ok(stored) => {
                         let _permit = self.hold_memory(stored, deadline)?;
@@ -139,14 +139,14 @@ impl HashJob {
                 };
                 self.verified(outcome);
             }
-            State::Spend { outcome, checked } => {
+            JobState::Spend { outcome, checked } => {
                 if let Some(denial_cost) = &self.denial_cost {
                     let _permit = self.hold_memory(denial_cost, deadline)?;
                     denial_cost.spend(password, self.checked(checked), &self.limits);
                 }
-                self.state = State::Done(outcome);
+                self.state = JobState::Done(outcome);
             }
-            State::Done(_) => {}
+            JobState::Done(_) => {}
         }
         Ok(())
     }
@@ -154,14 +154,14 @@ impl HashJob {
     /// The outcome, once it is known.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         match self.state {
-            State::Done(outcome) => Some(outcome),
+            JobState::Done(outcome) => Some(outcome),
             _ => None,
         }
     }
 
-    /// Whether it cannot go on without knowing what a denial costs.
+    /// Whether the next step needs what a denial costs, which is not known yet.
     pub(super) fn needs_denial_cost(&self) -> bool {
-        self.denial_cost.is_none() && matches!(self.state, State::Spend { .. })
+        self.denial_cost.is_none() && matches!(self.state, JobState::Spend { .. })
     }
 
     pub(super) fn stored(&self) -> Option<&Encoded> {
@@ -175,10 +175,10 @@ impl HashJob {
 
     fn verified(&mut self, outcome: Outcome) {
         self.state = if outcome == Outcome::Match && !self.in_vain {
-            State::Done(outcome)
+            JobState::Done(outcome)
         } else {
             let checked = matches!(outcome, Outcome::Match | Outcome::Mismatch);
-            State::Spend { outcome, checked }
+            JobState::Spend { outcome, checked }
         };
     }
 
@@ -233,17 +233,17 @@ impl std::fmt::Debug for HashJob {
 /// What follows from the outcome of a check.
 #[derive(Debug)]
 pub struct Decision {
-    /// What the password is counted for, in a program that runs long.
+    /// The attempt that a wrong password is counted for, in a program that runs long.
     pub(super) counted: Option<(Arc<Shared>, Attempt)>,
-    /// Who they are if the password is right; why they may not in even so.
+    /// The identity if the password is right, or the reason to deny it even so.
     pub(super) admitted: Result<Identity, Reason>,
-    pub(super) account: Known,
+    pub(super) stored: Stored,
     pub(super) fingerprint: Option<Fingerprint>,
 }
 
-/// What is known of an account's password.
+/// What is stored of an account's password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum Stored {
     Hash,
     NoAccount,
     /// No password is good for it, and why.
@@ -291,13 +291,13 @@ impl Decision {
     }
 
     fn answer(&self, outcome: Outcome) -> Result<Identity, Reason> {
-        match (self.account, outcome) {
-            (Known::NoAccount, _) => Err(Reason::UnknownUser),
-            (Known::NoPassword(reason), _) => Err(reason),
-            (Known::Hash, Outcome::Match) => self.admitted.clone(),
-            (Known::Hash, Outcome::Mismatch) => Err(Reason::WrongPassword),
-            (Known::Hash, Outcome::Unusable) => Err(Reason::UnusablePassword),
-            (Known::Hash, Outcome::Unsupported) => Err(Reason::UnsupportedHash),
+        match (self.stored, outcome) {
+            (Stored::NoAccount, _) => Err(Reason::UnknownUser),
+            (Stored::NoPassword(reason), _) => Err(reason),
+            (Stored::Hash, Outcome::Match) => self.admitted.clone(),
+            (Stored::Hash, Outcome::Mismatch) => Err(Reason::WrongPassword),
+            (Stored::Hash, Outcome::Unusable) => Err(Reason::UnusablePassword),
+            (Stored::Hash, Outcome::Unsupported) => Err(Reason::UnsupportedHash),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Proof {
     pub(super) key: String,
 }
 
-/// What a proof rests on besides the time. While either is the same, so is the proof.
+/// What a proof rests on besides the time. It holds while either of them stays the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Snapshot {
     /// The state that the whole database is in, where it tells.
@@ -72,14 +72,14 @@ impl Default for SessionMemo {
 }
 
 impl SessionMemo {
-    /// The digest of `row`, of a session and its account. It is under a key that is this memo's own:
-    /// nobody can make another row with the same digest but by chance, which is one in 2^64.
+    /// The digest of `row`, of a session and its account. Its key is this memo's own, so that another
+    /// row has the same digest by chance alone, which is one in 2^64.
     pub(super) fn digest_of(&self, row: &Row) -> u64 {
         self.digests.hash_one(row)
     }
 
-    /// What the session that `digest` is of proved the last time, and whether it still does
-    /// is unknown.
+    /// What the session that `digest` is of proved the last time. Whether that still holds is not
+    /// known.
     pub(super) fn last(&mut self, digest: &[u8; 32]) -> Option<Arc<Proof>> {
         let slot = self.slots.get_mut(*self.places.get(digest)?)?;
         slot.used = true;
@@ -100,7 +100,7 @@ impl SessionMemo {
         if !state && !same(slot.snapshot.rows, snapshot.rows) {
             return None;
         }
-        // Where nobody knows when the session ends, it may have.
+        // A session whose end is not known may have ended.
         let expires = slot.proof.session.expires;
         if expires.is_none_or(|expires| expires <= now) {
             return None;
@@ -176,6 +176,9 @@ impl std::fmt::Debug for SessionMemo {
 mod tests {
     use std::time::Duration;
 
+    use hallpass_stores::Deadline;
+    use hallpass_stores::sql::{Database, Location, Settings};
+
     use super::*;
     use crate::{Id, Reason};
 
@@ -238,7 +241,7 @@ mod tests {
             (1, rows(1), later),
             (1, rows(2), NOW),
             (1, Snapshot::default(), NOW),
-            // Nobody knows when it ends.
+            // Its end is not known.
             (2, rows(1), NOW),
             // Another session.
             (3, rows(1), NOW),
@@ -251,6 +254,38 @@ mod tests {
         memo.remember([1; 32], &live(), rows(2));
         assert!(memo.get(&[1; 32], rows(1), NOW).is_none());
         assert!(memo.get(&[1; 32], rows(2), NOW).is_some());
+    }
+
+    /// The state that `database` is in.
+    fn state(database: &mut Database) -> Snapshot {
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let state = database.ask(deadline, |queries| queries.state()).unwrap();
+        assert!(state.is_some());
+        Snapshot { state, rows: None }
+    }
+
+    #[test]
+    fn a_proof_holds_while_the_database_is_in_the_same_state() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("site.db");
+        let site = rusqlite::Connection::open(&path).unwrap();
+        site.execute_batch("CREATE TABLE session (id TEXT)")
+            .unwrap();
+        let mut database = Database::new(&Settings::new(Location::Sqlite(path)));
+        let before = state(&mut database);
+        let mut memo = SessionMemo::default();
+        memo.remember([1; 32], &live(), before);
+        assert_eq!(state(&mut database), before);
+        assert!(memo.get(&[1; 32], before, NOW).is_some());
+        site.execute_batch("INSERT INTO session VALUES ('one')")
+            .unwrap();
+        let after = state(&mut database);
+        assert_ne!(after, before);
+        assert!(memo.get(&[1; 32], after, NOW).is_none());
+        assert!(memo.get(&[1; 32], Snapshot::default(), NOW).is_none());
+        memo.remember([1; 32], &live(), after);
+        assert!(memo.get(&[1; 32], after, NOW).is_some());
+        assert!(memo.get(&[1; 32], before, NOW).is_none());
     }
 
     #[test]

@@ -1,11 +1,10 @@
-//! The way from a question to its verdict.
+//! Answers requests: decodes the credential, finds the account, verifies, and admits.
 
 mod accounts;
 mod admission;
 mod change;
 mod check;
 mod denial_cost;
-mod inline;
 mod memo;
 mod password;
 mod session;
@@ -19,10 +18,11 @@ use hallpass_stores::sql::{self, Database, Queries};
 use hallpass_stores::{Deadline, Tracer, Unavailable};
 
 use self::admission::{Found, admit};
+pub use self::change::Change;
 pub use self::check::{Decision, HashJob, Pending, Progress, Step};
 pub(crate) use self::denial_cost::DenialCost;
-pub use self::inline::InlineAuthenticator;
 use self::memo::SessionMemo;
+pub use self::session::InlineAuthenticator;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::scans::Scan;
@@ -33,22 +33,22 @@ use crate::{Account, Credential, Identity, Reason, Request, Secret, Shared, Tick
 /// e-mail address 254.
 const LONGEST_NAME: usize = 1024;
 
-/// Answers questions about one site, one at a time.
+/// Answers requests about one site, one at a time.
 ///
-/// Opens nothing until it is asked, and keeps what it opened for the next question.
+/// Opens nothing until the first request, and keeps what it opened for the next one.
 #[derive(Debug)]
 pub struct Authenticator {
     site: Site,
     database: Database,
     settings: sql::Settings,
-    /// Whether accounts are to be changed, and not only looked at.
+    /// Whether accounts may be changed, and not only read.
     changes: bool,
     cookie: Option<(String, cookie::Reader)>,
     access: Access,
     passwords: Passwords,
     longest_password: usize,
     tickets: Option<Tickets>,
-    /// What a denial costs, where the configuration says that.
+    /// What a denial costs, where the configuration says so.
     dummy: Option<Arc<Encoded>>,
     denial_cost: Arc<DenialCost>,
     memo: SessionMemo,
@@ -94,7 +94,7 @@ impl Authenticator {
         }
     }
 
-    /// Has `tracer` told of every step on the way to a verdict.
+    /// Reports every step on the way to a verdict to `tracer`.
     #[must_use]
     pub fn traced(self, tracer: Tracer) -> Self {
         Self {
@@ -104,8 +104,8 @@ impl Authenticator {
         }
     }
 
-    /// Counts wrong passwords and memory together with the other authenticators of a program, and
-    /// learns what a denial costs together with them.
+    /// Shares the count of wrong passwords, the memory for hashes and the cost of a denial with the
+    /// other authenticators of a program.
     #[must_use]
     pub fn sharing(self, shared: Arc<Shared>) -> Self {
         Self {
@@ -125,8 +125,8 @@ impl Authenticator {
         verdict
     }
 
-    /// The way to a verdict: decode what the client shows, find the account that it proves (for a
-    /// password: throttle, find, verify), and [`admit`] that account.
+    /// The way to a verdict: decodes the credential, finds the account that it proves (a password:
+    /// throttle, find, verify), and [admits](admit) that account.
     fn decide(
         &mut self,
         request: &Request,
@@ -144,32 +144,43 @@ impl Authenticator {
                 let token = self.session_behind(ticket, now, deadline)?;
                 self.session(&token, request, now, deadline)
             }
-            Credential::Token(token) => {
-                let token = std::str::from_utf8(token.expose()).unwrap_or_default();
-                if malformed_name(token) {
-                    return Err(Reason::NoSession.into());
-                }
-                let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
-                    accounts.by_token(queries, token)
-                };
-                self.find(find, None, Reason::NoSession, request, now, deadline)
-            }
-            Credential::Vouched => {
-                let name = self.name_of(request).filter(|name| !name.is_empty());
-                let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
-                let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
-                    accounts.by_name(queries, name)
-                };
-                self.find(
-                    find,
-                    Some(name),
-                    Reason::UnknownUser,
-                    request,
-                    now,
-                    deadline,
-                )
-            }
+            Credential::Token(token) => self.token(token, request, now, deadline),
+            Credential::Vouched => self.vouched(request, now, deadline),
         }
+    }
+
+    /// Finds the account of an API token, and admits it.
+    fn token(
+        &mut self,
+        token: &Secret,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Identity, Stop> {
+        let token = std::str::from_utf8(token.expose()).unwrap_or_default();
+        if malformed_name(token) {
+            return Err(Reason::NoSession.into());
+        }
+        let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
+            accounts.by_token(queries, token)
+        };
+        self.find(find, None, Reason::NoSession, request, now, deadline)
+    }
+
+    /// Finds the account of a name that the host vouches for, and admits it.
+    fn vouched(
+        &mut self,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Identity, Stop> {
+        let name = self.name_of(request).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
+        let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
+            accounts.by_name(queries, name)
+        };
+        let by = Some(name);
+        self.find(find, by, Reason::UnknownUser, request, now, deadline)
     }
 
     /// Admits the account that `find` gives, looked up by `name` where it was a name that gave it.
@@ -198,51 +209,14 @@ impl Authenticator {
         })
     }
 
-    /// The costliest hash that the newest accounts have; `None` where none of them has a password.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the site's database cannot be asked.
-    pub fn denial_cost(&mut self, deadline: Deadline) -> Result<Option<Arc<Encoded>>, Unavailable> {
-        self.learn(None, deadline)?;
-        Ok(self.denial_cost.costliest())
-    }
-
-    /// As [`answer`](Self::answer), but for the computing that a password takes: that is left to
-    /// the caller.
-    pub fn begin(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Progress {
-        let Credential::Password(password) = &request.credential else {
-            return Progress::Answered(self.answer(request, now, deadline));
-        };
-        match self.check_at_full_cost(password, request, now, deadline) {
-            Ok(progress) => progress,
-            Err(stop) => Progress::Answered(Err(stop).into()),
-        }
-    }
-
-    /// Asks the stores all there is to ask, what a denial costs among it.
-    fn check_at_full_cost(
-        &mut self,
-        password: &Secret,
-        request: &Request,
-        now: SystemTime,
-        deadline: Deadline,
-    ) -> Result<Progress, Stop> {
-        let mut progress = self.check(password, request, now, deadline)?;
-        if let Progress::Pending(check) = &mut progress {
-            let stored = check.job.stored.as_ref().ok();
-            check.job.denial_cost = self.cost_of_denials(stored, deadline)?;
-        }
-        Ok(progress)
-    }
-
-    /// The name that a question is about, where it has one that can be looked up.
+    /// The name of `request`, where it has one that can be looked up.
     fn name_of<'a>(&self, request: &'a Request) -> Option<&'a str> {
         let name = request.name.as_deref()?;
         let empty = name.is_empty() && self.site.accounts.takes_empty_names();
         (empty || !malformed_name(name)).then_some(name)
     }
 
-    /// Traces that `subject` is no good, because of `reason`, which is returned.
+    /// Traces that `subject` is refused because of `reason`, and returns that.
     fn refuses(&self, subject: &'static str, reason: Reason) -> Reason {
         self.tracer
             .decided(subject, false, || trace::reason(reason).to_owned());
@@ -250,9 +224,9 @@ impl Authenticator {
     }
 }
 
-/// The right to look the name of `request` up, where that may read all accounts: one of a program's
-/// authenticators does so at a time. To be had before the database is asked anything, which could
-/// be a lock that the site would wait for.
+/// The right to look up the name of `request`, where that may read all accounts: one of a program's
+/// authenticators does so at a time. It is taken before the first statement, because the site could
+/// have to wait for the lock of that.
 fn scan<'a>(
     shared: Option<&'a Shared>,
     site: &Site,

@@ -1,20 +1,20 @@
-//! The way from a name and a password to a verdict.
+//! Answers requests that show a password.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hallpass_passwords::{Encoded, Outcome};
-use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::{Found, admit};
-use super::check::{Decision, HashJob, Known, Pending, Progress, State};
-use super::denial_cost;
+use super::check::{Decision, HashJob, JobState, Pending, Progress, Stored};
 use super::{Authenticator, scan, trace};
 use crate::site::{HashContext, Stop};
-use crate::{Identity, Reason, Request, Secret};
+use crate::verified::{Fingerprint, Fingerprints};
+use crate::{Credential, Identity, Reason, Request, Secret};
 
 impl Authenticator {
+    /// Checks `password`, and computes its hash on this thread.
     pub(super) fn password(
         &mut self,
         password: &Secret,
@@ -44,8 +44,35 @@ impl Authenticator {
         decision.conclude(outcome, now).into()
     }
 
+    /// As [`answer`](Self::answer), without the hash that a password takes: the caller computes it.
+    pub fn begin(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Progress {
+        let Credential::Password(password) = &request.credential else {
+            return Progress::Answered(self.answer(request, now, deadline));
+        };
+        match self.check_at_full_cost(password, request, now, deadline) {
+            Ok(progress) => progress,
+            Err(stop) => Progress::Answered(Err(stop).into()),
+        }
+    }
+
+    /// As [`check`](Self::check), and looks up what a denial costs.
+    fn check_at_full_cost(
+        &mut self,
+        password: &Secret,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Progress, Stop> {
+        let mut progress = self.check(password, request, now, deadline)?;
+        if let Progress::Pending(check) = &mut progress {
+            let stored = check.job.stored.as_ref().ok();
+            check.job.denial_cost = self.cost_of_denials(stored, deadline)?;
+        }
+        Ok(progress)
+    }
+
     /// Asks the stores all there is to ask about a name and a password.
-    pub(super) fn check(
+    fn check(
         &mut self,
         password: &Secret,
         request: &Request,
@@ -93,13 +120,13 @@ impl Authenticator {
             let admitted = Stop::settle(admitted)?;
             let refused = accounts.refuses_passwords(queries, &account)?;
             trace::refused(queries.tracer(), refused);
-            let beside = accounts.hash_context(queries, &account)?;
-            Ok(Some((account, refused, beside, admitted)))
+            let context = accounts.hash_context(queries, &account)?;
+            Ok(Some((account, refused, context, admitted)))
         })?;
         drop(scan);
         let mut in_vain = false;
-        let (encoded, refused, beside, admitted) = match found {
-            Some((account, refused, beside, admitted)) => {
+        let (encoded, refused, context, admitted) = match found {
+            Some((account, refused, context, admitted)) => {
                 if let Some((shared, attempt)) = shared.as_ref().zip(attempt.as_mut()) {
                     *attempt = shared.throttle.of_account(*attempt, &account.id);
                     in_vain = !shared.throttle.admits_account(attempt, now);
@@ -107,7 +134,7 @@ impl Authenticator {
                 // Where no password is good, there is nothing to compare one with.
                 let encoded = account.encoded.filter(|_| refused.is_none());
                 let encoded = Some(encoded.unwrap_or_default());
-                (encoded, refused, beside, admitted)
+                (encoded, refused, context, admitted)
             }
             None if name.is_empty() => {
                 return Err(self.refuses("question", Reason::Malformed).into());
@@ -116,24 +143,22 @@ impl Authenticator {
         };
         in_vain |= admitted.is_err();
         let fingerprint = shared.as_ref().and_then(|shared| {
-            let stored = encoded.as_deref().map_or(name.as_bytes(), str::as_bytes);
-            let kind = match (&encoded, in_vain) {
-                (None, _) => &b"nobody"[..],
-                (Some(_), false) => b"account",
-                (Some(_), true) => b"in vain",
-            };
+            let stored = encoded.as_deref().ok_or(name);
             let fingerprints = shared.fingerprints.as_ref()?;
-            let beside = beside.context();
-            let [login_name, salt] =
-                [beside.login_name, beside.salt].map(|text| text.unwrap_or_default().as_bytes());
-            Some(fingerprints.of(&[kind, stored, login_name, salt, password.expose()]))
+            Some(fingerprint(
+                fingerprints,
+                stored,
+                &context,
+                password,
+                in_vain,
+            ))
         });
         let decision = Decision {
             counted: shared.clone().zip(attempt),
-            account: match encoded.as_deref() {
-                None => Known::NoAccount,
-                Some("") => Known::NoPassword(refused.unwrap_or(Reason::UnusablePassword)),
-                Some(_) => Known::Hash,
+            stored: match encoded.as_deref() {
+                None => Stored::NoAccount,
+                Some("") => Stored::NoPassword(refused.unwrap_or(Reason::UnusablePassword)),
+                Some(_) => Stored::Hash,
             },
             fingerprint,
             admitted,
@@ -159,14 +184,14 @@ impl Authenticator {
         };
         let job = HashJob {
             stored,
-            context: beside,
+            context,
             limits: self.passwords.limits.clone(),
             password: Secret::new(password.expose()),
             in_vain,
             denial_cost: None,
             fingerprint,
             shared,
-            state: unchecked.map_or(State::Verify, |outcome| State::Spend {
+            state: unchecked.map_or(JobState::Verify, |outcome| JobState::Spend {
                 outcome,
                 checked: false,
             }),
@@ -185,40 +210,24 @@ impl Authenticator {
         let allowed = self.site.algorithms.as_ref();
         allowed.is_none_or(|names| names.iter().any(|name| name == stored.algorithm()))
     }
+}
 
-    /// What a denial costs: as much as the site's costliest hash, `stored` among them, so that the
-    /// time tells nobody which accounts there are.
-    pub(super) fn cost_of_denials(
-        &mut self,
-        stored: Option<&Arc<Encoded>>,
-        deadline: Deadline,
-    ) -> Result<Option<Arc<Encoded>>, Unavailable> {
-        if let Some(dummy) = &self.dummy {
-            return Ok(Some(Arc::clone(dummy)));
-        }
-        self.learn(stored, deadline)?;
-        let costliest = self.denial_cost.costliest();
-        Ok(costliest.or_else(|| self.site.parse_cost(denial_cost::DEFAULT).map(Arc::new)))
-    }
-
-    /// Learns what hashes cost: that of `checked`, and the first time those of a few others, so
-    /// that a program that answers once knows what it must cost, too.
-    pub(super) fn learn(
-        &mut self,
-        checked: Option<&Arc<Encoded>>,
-        deadline: Deadline,
-    ) -> Result<(), Unavailable> {
-        let others = if self.denial_cost.costliest().is_none() {
-            let accounts = &mut *self.site.accounts;
-            let ask = |queries: &mut Queries<'_>| accounts.sample_hashes(queries);
-            self.database.ask(deadline, ask)?
-        } else {
-            Vec::new()
-        };
-        let others = others.iter().filter_map(|it| self.site.parse_hash(it).ok());
-        for encoded in others.map(Arc::new).chain(checked.cloned()) {
-            self.denial_cost.learn(&encoded, &self.passwords.limits);
-        }
-        Ok(())
-    }
+/// Names a check by all that its outcome rests on: the `stored` text, or the name that nobody has,
+/// what stands beside it in the account's row, and the password.
+fn fingerprint(
+    fingerprints: &Fingerprints,
+    stored: Result<&str, &str>,
+    context: &HashContext,
+    password: &Secret,
+    in_vain: bool,
+) -> Fingerprint {
+    let (kind, stored) = match stored {
+        Err(name) => (&b"nobody"[..], name),
+        Ok(stored) if in_vain => (&b"in vain"[..], stored),
+        Ok(stored) => (&b"account"[..], stored),
+    };
+    let context = context.context();
+    let [login_name, salt] =
+        [context.login_name, context.salt].map(|text| text.unwrap_or_default().as_bytes());
+    fingerprints.of(&[kind, stored.as_bytes(), login_name, salt, password.expose()])
 }

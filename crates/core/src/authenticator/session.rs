@@ -1,7 +1,7 @@
 //! Answers requests that show a session.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hallpass_stores::sql::{Queries, Row};
 use hallpass_stores::{Deadline, Unavailable};
@@ -12,7 +12,13 @@ use super::memo::{Proof, SessionMemo, Snapshot};
 use super::{Authenticator, scan, trace};
 use crate::cookie::{self, Cookie};
 use crate::site::{Login, Site, Stop, ask};
-use crate::{Account, Client, Identity, Reason, Request, Secret, Session};
+use crate::{
+    Account, ClaimedName, Client, Configuration, Credential, Identity, Reason, Request, Secret,
+    Session, Shared, Verdict,
+};
+
+/// The longest that an [`InlineAuthenticator`] may take: many times what it should.
+const INLINE_LIMIT: Duration = Duration::from_millis(5);
 
 impl Authenticator {
     /// The token of the session that a request with this header `Cookie` is in.
@@ -186,6 +192,43 @@ fn prove(
         return Err(Reason::StaleSession.into());
     }
     Ok((login, account))
+}
+
+/// Answers on the thread that asks: for sessions in a SQLite file on a disk of this machine. That is
+/// a few reads by a key, and takes less time than handing the request over to another thread. What
+/// takes longer, because another program holds a lock for example, is left to an [`Authenticator`] on
+/// a thread that may wait.
+#[derive(Debug)]
+pub struct InlineAuthenticator(Authenticator);
+
+impl InlineAuthenticator {
+    /// `None` where the sessions of the site that `configuration` describes are elsewhere. To be
+    /// called by a thread that may wait, because it asks the file system of which kind it is.
+    #[must_use]
+    pub fn new(configuration: &Configuration, shared: Arc<Shared>) -> Option<Self> {
+        let mut authenticator = Authenticator::new(configuration).sharing(shared);
+        let at_once =
+            authenticator.site.sessions.asks_only_database() && authenticator.database.is_at_hand();
+        authenticator.database = authenticator.database.impatient();
+        at_once.then_some(Self(authenticator))
+    }
+
+    /// The verdict on `request`, at the time `now`; `None` where it takes longer.
+    pub fn answer(&mut self, request: &Request, now: SystemTime) -> Option<Verdict> {
+        // A name may have to be looked up by a column that has no index, an e-mail address for
+        // example.
+        let session = matches!(
+            &request.credential,
+            Credential::Session(_) | Credential::Cookies(_) | Credential::Ticket(_)
+        );
+        if !session || request.name != ClaimedName::Nameless {
+            return None;
+        }
+        match self.0.answer(request, now, Deadline::after(INLINE_LIMIT)) {
+            Verdict::Unavailable(_) => None,
+            verdict => Some(verdict),
+        }
+    }
 }
 
 /// A hash of a session's token, from which no token can be found.

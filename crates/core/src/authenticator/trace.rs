@@ -1,11 +1,11 @@
-//! The steps of an authenticator, in words. Without a tracer none of them is put.
+//! Puts the steps of an authenticator into words, where a tracer wants them.
 
 use std::time::Duration;
 
 use hallpass_passwords::Outcome;
 use hallpass_stores::Tracer;
 
-use super::check::{HashJob, State};
+use super::check::{HashJob, JobState};
 use crate::site::Login;
 use crate::{Account, ClaimedName, Reason, Requirement, Verdict};
 
@@ -94,7 +94,7 @@ pub(super) fn hash(tracer: &Tracer, job: &HashJob) {
             });
         }
         Ok(hash) => {
-            let (allowed, fits) = (job.state == State::Verify, hash.fits(&job.limits));
+            let (allowed, fits) = (job.state == JobState::Verify, hash.fits(&job.limits));
             tracer.decided("hash", allowed && fits, || {
                 let (algorithm, cost) = (hash.algorithm(), hash.parameters());
                 if !allowed {

@@ -86,7 +86,7 @@ impl Database {
         }
     }
 
-    /// Has `tracer` told of what is asked, and of what comes of it.
+    /// Reports each statement and what it gives to `tracer`.
     #[must_use]
     pub fn traced(self, tracer: Tracer) -> Self {
         Self { tracer, ..self }

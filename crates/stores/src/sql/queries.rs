@@ -115,7 +115,7 @@ impl Queries<'_> {
         }
     }
 
-    /// The tracer that is told of what is read.
+    /// The tracer that each read is reported to.
     #[must_use]
     pub fn tracer(&self) -> &Tracer {
         &self.tracer
