@@ -33,13 +33,17 @@ pub struct Account {
 
 /// What the row of an account keeps beside the hash, where the hash wants it.
 #[derive(Clone, Default)]
-pub(crate) struct HashContext {
-    pub(crate) login_name: Option<String>,
-    pub(crate) salt: Option<String>,
+pub struct HashContext {
+    /// The login name as stored.
+    pub login_name: Option<String>,
+    /// The salt, where it stands in a column of its own.
+    pub salt: Option<String>,
 }
 
 impl HashContext {
-    pub(crate) fn context(&self) -> Context<'_> {
+    /// The same, as hashes are checked with it.
+    #[must_use]
+    pub fn context(&self) -> Context<'_> {
         Context {
             login_name: self.login_name.as_deref(),
             salt: self.salt.as_deref(),
@@ -50,8 +54,10 @@ impl HashContext {
 /// A primary key: its value in the database, and its text as the site writes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Id {
-    pub(crate) value: Value,
-    pub(crate) text: String,
+    /// Its value in the database.
+    pub value: Value,
+    /// Its text.
+    pub text: String,
 }
 
 impl std::fmt::Display for Id {
@@ -73,7 +79,7 @@ impl std::fmt::Debug for Account {
 }
 
 /// Finds a site's accounts, and says what they may: all that a request asks.
-pub(crate) trait Accounts: Described {
+pub trait Accounts: Described {
     /// The same accounts, where they can be changed.
     fn writable(&mut self) -> Option<&mut dyn Writable> {
         None
@@ -217,7 +223,7 @@ pub(crate) trait Accounts: Described {
 }
 
 /// Changes a site's accounts, within a transaction.
-pub(crate) trait Writable {
+pub trait Writable {
     /// `password` as the site would keep it.
     fn encode(&self, password: &[u8]) -> Result<String, Stop>;
 
@@ -244,7 +250,7 @@ pub(crate) trait Writable {
 }
 
 /// The account that all of `found` are.
-pub(crate) fn only(mut found: Vec<Account>) -> Option<Account> {
+pub fn only(mut found: Vec<Account>) -> Option<Account> {
     let account = found.pop()?;
     let same = |other: &Account| other.id == account.id;
     found.iter().all(same).then_some(account)
@@ -252,7 +258,7 @@ pub(crate) fn only(mut found: Vec<Account>) -> Option<Account> {
 
 /// The column that is 1 in the rows of accounts that meet `[access] where`, and 0 in others. Their
 /// table is called `account` in the statement.
-pub(crate) fn meets(condition: Option<&str>) -> String {
+pub fn meets(condition: Option<&str>) -> String {
     condition.map_or("1".to_owned(), |condition| {
         format!("CASE WHEN ({condition}) THEN 1 ELSE 0 END")
     })

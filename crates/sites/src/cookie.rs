@@ -1,11 +1,5 @@
 //! The one cookie that matters, out of a Cookie header.
 
-use crate::{Credential, Secret};
-
-/// What leads the token that stands for whole Cookie headers. No cookie begins so as a browser
-/// sends it.
-const WHOLE: &[u8] = b"\0cookies\0";
-
 /// A cookie, by its name, and who reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cookie<'a> {
@@ -37,51 +31,6 @@ pub enum Reader {
     First,
     /// The same, but the last counts.
     Last,
-}
-
-/// The session that the Cookie headers of a request hold, in `cookie`; where that is not known, the
-/// headers themselves.
-#[must_use]
-pub fn credential<'a>(
-    headers: impl IntoIterator<Item = &'a [u8]>,
-    cookie: Option<Cookie<'_>>,
-) -> Option<Credential> {
-    match cookie {
-        Some(cookie) => {
-            let token = Secret::new(value(headers, cookie)?);
-            Some(Credential::Session(token))
-        }
-        None => Some(Credential::Cookies(joined(headers)?)),
-    }
-}
-
-/// What a ticket stands for: the token in `cookie` or, where that is not known, all cookies.
-#[must_use]
-pub fn token<'a>(
-    headers: impl IntoIterator<Item = &'a [u8]>,
-    cookie: Option<Cookie<'_>>,
-) -> Option<Secret> {
-    match cookie {
-        Some(cookie) => value(headers, cookie).map(Secret::new),
-        None => joined(headers).map(|header| Secret::new([WHOLE, header.expose()].concat())),
-    }
-}
-
-/// The Cookie header in a token that [`token`] made of one.
-pub(crate) fn header_in(token: &Secret) -> Option<Secret> {
-    token.expose().strip_prefix(WHOLE).map(Secret::new)
-}
-
-/// Several Cookie headers as one.
-fn joined<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Secret> {
-    let mut whole = Vec::new();
-    for header in headers {
-        if !whole.is_empty() {
-            whole.extend_from_slice(b"; ");
-        }
-        whole.extend_from_slice(header);
-    }
-    (!whole.is_empty()).then(|| Secret::new(whole))
 }
 
 /// The value of `cookie` in the Cookie headers of a request, in their order. `None` when it is not

@@ -7,7 +7,7 @@ use super::{Account, Id};
 
 /// Describes a site's accounts as a whole, for the doctor, the audit and grants, and so that a denial
 /// can cost as much as a check.
-pub(crate) trait Described: std::fmt::Debug + Send {
+pub trait Described: std::fmt::Debug + Send {
     /// What the database must have, column by column.
     fn needs(&self) -> Vec<Required>;
 
@@ -71,7 +71,7 @@ pub(crate) trait Described: std::fmt::Debug + Send {
 
 /// Something that is read of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Required {
+pub enum Required {
     /// Columns of a table.
     Table(Table),
     /// A statement of the configuration.
@@ -87,21 +87,21 @@ pub(crate) enum Required {
 
 /// A table, and what of it is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Table {
+pub struct Table {
     /// Its name, without quotes.
-    pub(crate) name: String,
+    pub name: String,
     /// The columns that are read.
-    pub(crate) columns: Vec<String>,
+    pub columns: Vec<String>,
     /// Those by which rows are found.
-    pub(crate) sought: Vec<String>,
+    pub sought: Vec<String>,
     /// The key of the configuration that names it, or its prefix; empty where none does.
-    pub(crate) key: &'static str,
+    pub key: &'static str,
     /// Whether the site may do without it.
-    pub(crate) optional: bool,
+    pub optional: bool,
 }
 
 /// The names of the tables among `needs`.
-pub(crate) fn tables(needs: Vec<Required>) -> Vec<String> {
+pub fn tables(needs: Vec<Required>) -> Vec<String> {
     let name = |needed| match needed {
         Required::Table(table) => Some(table.name),
         Required::Statement { .. } => None,
@@ -111,7 +111,7 @@ pub(crate) fn tables(needs: Vec<Required>) -> Vec<String> {
 
 impl Required {
     /// The table `name` with `columns`, the first of which finds rows.
-    pub(crate) fn table(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Self {
+    pub fn table(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Self {
         Self::Table(Table {
             sought: columns
                 .first()
@@ -123,20 +123,12 @@ impl Required {
     }
 
     /// The same, where no row is found by a column that needs an index.
-    pub(crate) fn small_table(
-        name: impl Into<String>,
-        key: &'static str,
-        columns: &[&str],
-    ) -> Self {
+    pub fn small_table(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Self {
         Self::Table(Table::whole(name.into(), key, columns))
     }
 
     /// A small table that some versions of the site's software lack.
-    pub(crate) fn optional_table(
-        name: impl Into<String>,
-        key: &'static str,
-        columns: &[&str],
-    ) -> Self {
+    pub fn optional_table(name: impl Into<String>, key: &'static str, columns: &[&str]) -> Self {
         Self::Table(Table {
             optional: true,
             ..Table::whole(name.into(), key, columns)
@@ -157,19 +149,19 @@ impl Table {
 
 /// A rule of the site's that the configuration does not honour.
 #[derive(Debug)]
-pub(crate) struct Overlooked {
+pub struct Overlooked {
     /// The stable name of the check.
-    pub(crate) check: &'static str,
+    pub check: &'static str,
     /// What was looked for.
-    pub(crate) tried: &'static str,
+    pub tried: &'static str,
     /// What was seen.
-    pub(crate) seen: String,
+    pub seen: String,
     /// What mends it.
-    pub(crate) mend: String,
+    pub mend: String,
 }
 
 /// How many rows `table`, a quoted identifier, has where `condition` holds.
-pub(crate) fn count(
+pub fn count(
     queries: &mut Queries<'_>,
     table: &str,
     condition: &str,

@@ -4,7 +4,7 @@ use hallpass_stores::Unavailable;
 
 /// What ends the way to a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub enum Stop {
     /// The answer is no, for this reason.
     Denied(Reason),
     /// A store cannot be asked, so that there is no answer.
@@ -17,7 +17,7 @@ impl Stop {
     ///
     /// # Errors
     /// [`Unavailable`] when a store cannot be asked.
-    pub(crate) fn settle<T>(answer: Result<T, Self>) -> Result<Result<T, Reason>, Unavailable> {
+    pub fn settle<T>(answer: Result<T, Self>) -> Result<Result<T, Reason>, Unavailable> {
         match answer {
             Ok(answer) => Ok(Ok(answer)),
             Err(Self::Denied(reason)) => Ok(Err(reason)),
@@ -165,6 +165,41 @@ impl Reason {
             Self::PasswordBeforeSetUp | Self::SecondFactorSetUp => Some("second-factor-set-up"),
             Self::PasswordElsewhere => Some("password-elsewhere"),
             _ => None,
+        }
+    }
+
+    /// What it means, as `hallpass explain` says it.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::AnonymousSession => "nobody is logged in to the session",
+            Self::Banned => "the account or the address is banned",
+            Self::ExpiredSession => "the session has ended",
+            Self::Inactive => "the account is switched off",
+            Self::InvalidSession => {
+                "the signature is wrong, or it cannot be decoded, or the site would not take it"
+            }
+            Self::Malformed => "the name or the password is empty, too long, or no text",
+            Self::NewPassword => "the site wants a new password chosen first",
+            Self::NoSession => "there is no such session",
+            Self::NotPermitted => "a group, a permission or an [access] rule is missing",
+            Self::OtherApplication => "the session is of another application of the site",
+            Self::PasswordAlone => "the account has a second factor, so that no password is enough",
+            Self::PasswordBeforeSetUp => {
+                "one of the account's groups demands a second factor, and it is not set up"
+            }
+            Self::PasswordElsewhere => "the site does not check its passwords itself",
+            Self::SecondFactor => "the account's second factor has not been shown",
+            Self::SecondFactorSetUp => {
+                "one of the account's groups demands a second factor, and it is not set up"
+            }
+            Self::StaleSession => "the password has changed since the session was made",
+            Self::Throttled => "there were too many wrong passwords lately",
+            Self::UnknownUser => "there is no such account",
+            Self::UnsupportedHash => "the stored hash is of no algorithm that is known and allowed",
+            Self::UnusablePassword => "the account has no password",
+            Self::WrongPassword => "the password is wrong",
+            Self::WrongUser => "the session belongs to somebody else",
         }
     }
 }

@@ -5,7 +5,10 @@ use hallpass_settings::{Error, SecretSource, Table};
 use crate::Secret;
 
 /// The secret that stands at `key` of `table`; `None` where there is none.
-pub(super) fn secret(
+///
+/// # Errors
+/// [`Error`] when the file or the variable that it is in cannot be read.
+pub fn secret(
     table: &Table<'_>,
     key: &str,
     source: Option<SecretSource>,

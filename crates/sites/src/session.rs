@@ -10,7 +10,7 @@ use super::described::tables;
 use super::{Account, Reason, Required, Stop};
 
 /// Where a site keeps its sessions.
-pub(crate) trait SessionSource: std::fmt::Debug + Send {
+pub trait SessionSource: std::fmt::Debug + Send {
     /// Who is logged in to the session that `token`, the cookie's value, names; or why nobody is.
     /// `client` is where it is shown.
     fn read(
@@ -67,16 +67,16 @@ pub(crate) trait SessionSource: std::fmt::Debug + Send {
 
 /// Who is logged in to a session.
 #[derive(Debug)]
-pub(crate) struct Login {
+pub struct Login {
     /// The account's primary key, as the session spells it; its login name where that is what the
     /// session says.
-    pub(crate) key: String,
+    pub key: String,
     /// What ties the session to the account's password, where the framework has such a thing.
-    pub(crate) auth_hash: Option<String>,
+    pub auth_hash: Option<String>,
     /// When the session ends.
-    pub(crate) expires: Option<SystemTime>,
+    pub expires: Option<SystemTime>,
     /// How the session was read, in words for the administrator.
-    pub(crate) decoded: Decoding,
+    pub decoded: Decoding,
 }
 
 /// Where the client is, as far as the host tells.
@@ -128,15 +128,17 @@ impl std::fmt::Display for Decoding {
 
 /// Some of a site's sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// Their tokens, the newest first where that is known.
-    pub(crate) tokens: Vec<Secret>,
+    pub tokens: Vec<Secret>,
     /// How the keys of sessions begin that are looked for elsewhere, where there are none here.
-    pub(crate) elsewhere: Option<String>,
+    pub elsewhere: Option<String>,
 }
 
 impl Sample {
-    pub(crate) fn of(tokens: Vec<Secret>) -> Self {
+    /// Those of `tokens`, and nothing else.
+    #[must_use]
+    pub fn of(tokens: Vec<Secret>) -> Self {
         Self {
             tokens,
             elsewhere: None,
@@ -146,7 +148,7 @@ impl Sample {
 
 /// The rows that a session was looked for in. One that is too long to be read is not a session: its
 /// data is the visitor's to fill, and no fault of the database.
-pub(crate) fn session_rows<T>(rows: Result<T, Unavailable>) -> Result<T, Stop> {
+pub fn session_rows<T>(rows: Result<T, Unavailable>) -> Result<T, Stop> {
     match rows {
         Err(cause) if cause.is_too_long() => Err(Reason::InvalidSession.into()),
         rows => Ok(rows?),
@@ -154,16 +156,13 @@ pub(crate) fn session_rows<T>(rows: Result<T, Unavailable>) -> Result<T, Stop> {
 }
 
 /// How many keys of a cache are looked at for sessions.
-pub(crate) const SOME_KEYS: usize = 128;
+pub const SOME_KEYS: usize = 128;
 
 /// How many sessions are a sample.
-pub(crate) const SAMPLE: usize = 20;
+pub const SAMPLE: usize = 20;
 
 /// The tokens that `statement` gives in its first column.
-pub(crate) fn tokens(
-    queries: &mut Queries<'_>,
-    statement: &str,
-) -> Result<Option<Sample>, Unavailable> {
+pub fn tokens(queries: &mut Queries<'_>, statement: &str) -> Result<Option<Sample>, Unavailable> {
     let rows = queries.rows(statement, &[], SAMPLE)?;
     let token = |mut row: Row| match row.take(0) {
         Value::Text(text) => Some(Secret::new(text)),
@@ -176,7 +175,7 @@ pub(crate) fn tokens(
 }
 
 /// When a session ends, for the administrator.
-pub(crate) fn until(time: SystemTime) -> String {
+pub fn until(time: SystemTime) -> String {
     match jiff::Timestamp::try_from(time) {
         Ok(time) => format!("the session lives until {time:.0}"),
         Err(_) => "the session lives until some other age".to_owned(),

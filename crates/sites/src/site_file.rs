@@ -16,9 +16,10 @@ const POSTGRES_SOCKET: &str = "/run/postgresql/.s.PGSQL.5432";
 const LONGEST_PREFIX: usize = 64;
 
 /// A site's own file, whose settings count where the configuration has none of the same name.
-pub(super) struct SiteFile<'a> {
+pub struct SiteFile<'a> {
     table: &'a Table<'a>,
-    pub(super) path: PathBuf,
+    /// Where it is.
+    pub path: PathBuf,
     literals: Literals,
     /// The class whose properties the settings are; variables where there is none.
     class: Option<&'static str>,
@@ -26,7 +27,7 @@ pub(super) struct SiteFile<'a> {
 
 impl<'a> SiteFile<'a> {
     /// Reads the file at `path`, which the key `configuration` names.
-    pub(super) fn read(
+    pub(crate) fn read(
         table: &'a Table<'a>,
         path: &str,
         class: Option<&'static str>,
@@ -72,19 +73,25 @@ impl Fallback for SiteFile<'_> {
     }
 }
 
+/// The database at the top, where there is one: it replaces what the site's own file says.
+pub(crate) fn given(database: &Settings) -> Option<Settings> {
+    let nowhere = matches!(database.location, Location::Nowhere);
+    (!nowhere).then(|| database.clone())
+}
+
 /// The directory that the site's own file is in; the configuration's where there is none.
-pub(super) fn directory(table: &Table<'_>, file: Option<&str>) -> PathBuf {
+pub(crate) fn directory(table: &Table<'_>, file: Option<&str>) -> PathBuf {
     let path = file.map_or(table.path().to_owned(), |file| table.beside(file));
     path.parent().unwrap_or(Path::new("")).to_owned()
 }
 
 /// The text, where it is not empty.
-pub(super) fn filled(text: &Option<LooseText>) -> Option<&str> {
+pub(crate) fn filled(text: &Option<LooseText>) -> Option<&str> {
     text.as_ref().and_then(LooseText::filled)
 }
 
 /// A whole number, which may be written as text.
-pub(super) fn number(
+pub(crate) fn number(
     table: &Table<'_>,
     key: &str,
     text: &Option<LooseText>,
@@ -97,7 +104,7 @@ pub(super) fn number(
 }
 
 /// The prefix of the site's tables. It may be empty, but it may not be forgotten.
-pub(super) fn prefix(
+pub(crate) fn prefix(
     table: &Table<'_>,
     key: &str,
     text: &Option<LooseText>,
@@ -116,7 +123,7 @@ pub(super) fn prefix(
 
 /// Which database a PHP driver speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Mysql,
     Postgres,
 }
@@ -126,7 +133,7 @@ pub(super) enum Kind {
 ///
 /// # Errors
 /// What is wrong, to follow the key.
-pub(super) fn addresses(
+pub(crate) fn addresses(
     kind: Kind,
     host: &str,
     port: Option<&str>,
@@ -171,7 +178,7 @@ pub(super) fn addresses(
 }
 
 /// The database called `database` at `addresses`.
-pub(super) fn settings(
+pub(crate) fn settings(
     kind: Kind,
     addresses: Vec<Address>,
     database: String,

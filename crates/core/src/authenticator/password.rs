@@ -11,8 +11,8 @@ use super::admission::{Found, admit};
 use super::check::{Decision, HashJob, Known, Pending, Progress, State};
 use super::denial_cost;
 use super::{Authenticator, scan, trace};
-use crate::site::{HashContext, Stop};
 use crate::{Identity, Reason, Request, Secret};
+use hallpass_sites::{HashContext, Stop};
 
 impl Authenticator {
     pub(super) fn password(

@@ -8,7 +8,7 @@ use hallpass_stores::Address;
 
 use super::url::Wrong;
 
-pub(in crate::configuration) fn socket(path: &str) -> Result<Address, Wrong> {
+pub(crate) fn socket(path: &str) -> Result<Address, Wrong> {
     if path.is_empty() || path.contains('\0') {
         return Err("names no socket, as in \"unix:/run/redis.sock\"");
     }
@@ -16,7 +16,7 @@ pub(in crate::configuration) fn socket(path: &str) -> Result<Address, Wrong> {
 }
 
 /// `host`, `host:port`, `[address]` or `[address]:port`.
-pub(in crate::configuration) fn tcp(text: &str, default_port: u16) -> Result<Address, Wrong> {
+pub(crate) fn tcp(text: &str, default_port: u16) -> Result<Address, Wrong> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or("has a `[` without a `]`")?;
@@ -55,13 +55,13 @@ pub(in crate::configuration) fn tcp(text: &str, default_port: u16) -> Result<Add
     Ok(Address::Tcp { host, port })
 }
 
-pub(in crate::configuration) fn number(text: &str) -> Option<u32> {
+pub(crate) fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
 /// `text` with `%XX` replaced by the byte that it stands for.
-pub(in crate::configuration) fn decode(text: &str) -> Result<String, Wrong> {
+pub(crate) fn decode(text: &str) -> Result<String, Wrong> {
     const WRONG: Wrong = "has a `%` that stands for nothing; the sign itself is written %25";
     let bytes = percent_decode(text).ok_or(WRONG)?;
     String::from_utf8(bytes).map_err(|_| WRONG)

@@ -1,6 +1,6 @@
 //! `cache`: where the site's cache is.
 
-pub(super) mod address;
+pub(crate) mod address;
 mod url;
 
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use self::url::Url;
-use super::secret;
+use crate::secret;
 
 /// The table.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(super) struct CacheTable {
+pub(crate) struct CacheTable {
     /// As above.
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
     url: Zeroizing<String>,
@@ -86,7 +86,7 @@ pub enum CacheLocation {
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The cache that `table` describes.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     table: &Table<'_>,
     cache: Option<UrlOr<CacheTable>>,
 ) -> Result<Option<CacheLocation>, Error> {

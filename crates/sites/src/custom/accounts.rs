@@ -4,10 +4,11 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
 use super::rows::{Rows, key_text, key_value, truth};
+use crate::AccountLookup;
 use crate::Reason;
-use crate::configuration::{Access, Custom};
-use crate::site::{self, Accounts, Described, Required};
-use crate::site::{Account, Id};
+use crate::custom::Custom;
+use crate::{Account, Id};
+use crate::{Accounts, Described, Required};
 
 /// How many rows of one name are looked at.
 const NAMESAKES: usize = 16;
@@ -23,7 +24,7 @@ const SOME_HASHES: usize = 64;
 /// The accounts that `[custom]` describes. Without any statement there are none to look up, and an
 /// account is what a session calls it.
 #[derive(Debug)]
-pub(in crate::site) struct CustomAccounts {
+pub(crate) struct CustomAccounts {
     custom: Custom,
     /// Those of `custom` that give accounts, with the column [`MEETS`] where there is a condition.
     user: Option<String>,
@@ -32,7 +33,7 @@ pub(in crate::site) struct CustomAccounts {
 }
 
 impl CustomAccounts {
-    pub(in crate::site) fn new(custom: &Custom, access: &Access) -> Self {
+    pub(crate) fn new(custom: &Custom, access: &AccountLookup) -> Self {
         let condition = access.account_where.as_deref();
         let that_meet = |statement: &Option<String>| {
             let statement = statement.as_deref()?;
@@ -251,7 +252,7 @@ impl Described for CustomAccounts {
 fn that_meet(statement: &str, condition: &str) -> String {
     let statement =
         statement.trim_end_matches(|letter: char| letter == ';' || letter.is_whitespace());
-    let meets = site::meets(Some(condition));
+    let meets = crate::meets(Some(condition));
     // The statement may end with a comment.
     format!("SELECT account.*, {meets} AS {MEETS} FROM ({statement}\n) account")
 }
@@ -274,7 +275,7 @@ fn only(found: Vec<Account>) -> Option<Account> {
     };
     let first = found.first().map(says);
     let agree = found.iter().all(|account| Some(says(account)) == first);
-    site::only(found).filter(|_| agree)
+    crate::only(found).filter(|_| agree)
 }
 
 /// The accounts that `statement`, the value of `key`, gives.

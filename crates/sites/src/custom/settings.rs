@@ -4,8 +4,9 @@ use hallpass_settings::{Error, Table};
 use hallpass_stores::sql::{self, Location};
 use serde::Deserialize;
 
-use super::http::is_token;
+use crate::WrongKey;
 use crate::cookie::Reader;
+use crate::http::is_token;
 
 /// The SQL that reads accounts, groups and sessions of any site.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -35,7 +36,7 @@ pub struct Custom {
 
 impl Custom {
     /// Reads the table, whose statements are for the database at `location`.
-    pub(super) fn read(table: &Table<'_>, location: &Location) -> Result<Self, Error> {
+    pub(crate) fn read(table: &Table<'_>, location: &Location) -> Result<Self, Error> {
         let custom: Self = table.read()?;
         let of_account: &[&str] = &[":id", ":username"];
         let statements: [(_, _, &[&str], &[&str]); 6] = [
@@ -67,8 +68,30 @@ impl Custom {
         Ok(custom)
     }
 
+    /// What is wrong where passwords are checked, and the accounts cannot be listed to see what that
+    /// costs.
+    pub(crate) fn unknown_denial_cost(&self) -> Option<WrongKey> {
+        let unknown = self.user.is_some() && self.accounts.is_none();
+        unknown.then_some(WrongKey {
+            table: "custom",
+            key: "user",
+            message: "finds accounts whose passwords are checked, and nothing says what a check \
+                      of an unknown name has to cost: the time that it takes would tell which \
+                      names have an account. Add `accounts`, the SQL that lists the accounts, or \
+                      [passwords] dummy = \"pbkdf2_sha256$1000000\" (or another hash as costly \
+                      as the site's own); or set [access] passwords = false where no password is \
+                      to let anybody in",
+        })
+    }
+
+    /// Whether `user_by_id` looks accounts up: it looks none up where the site that is asked for
+    /// sessions gives names.
+    pub(crate) fn finds_by_id(&self, asks_the_site: bool) -> bool {
+        self.user_by_id.is_some() && !asks_the_site
+    }
+
     /// Whether there is anything that a database is asked for.
-    pub(super) fn asks(&self) -> bool {
+    pub(crate) fn asks(&self) -> bool {
         let statements = [
             &self.user,
             &self.user_by_id,

@@ -13,9 +13,10 @@ use super::datetime::Clock;
 use super::second_factor::{self, SecondFactor};
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::Reason;
-use crate::configuration::{Access, Django, LoginField, Normalization, UserTable};
-use crate::site::{self, Accounts, Described, Overlooked, Required, Stop, Table, Writable};
-use crate::site::{Account, Id};
+use crate::django::settings::{Django, Normalization, UserTable};
+use crate::{Account, Id};
+use crate::{AccountLookup, LoginField};
+use crate::{Accounts, Described, Overlooked, Required, Stop, Table, Writable};
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;
@@ -27,7 +28,7 @@ const MOST_ALIKE: usize = 16;
 #[derive(Debug)]
 pub(super) struct DjangoAccounts {
     user: UserTable,
-    access: Access,
+    access: AccountLookup,
     normalize: Normalization,
     authtoken: bool,
     permissions: bool,
@@ -41,7 +42,7 @@ pub(super) struct DjangoAccounts {
 }
 
 impl DjangoAccounts {
-    pub(super) fn new(django: &Django, access: &Access) -> Self {
+    pub(super) fn new(django: &Django, access: &AccountLookup) -> Self {
         Self {
             user: django.user.clone(),
             access: access.clone(),
@@ -426,7 +427,7 @@ impl Described for DjangoAccounts {
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
         let table = identifier(&self.user.table).unwrap_or_default();
-        site::count(queries, &table, "")
+        crate::count(queries, &table, "")
     }
 
     fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {

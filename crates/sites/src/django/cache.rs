@@ -9,8 +9,9 @@ use hallpass_stores::{Deadline, Files, Unavailable, cache};
 use md5::{Digest, Md5};
 
 use super::datetime::Clock;
-use crate::configuration::{CacheLocation, DjangoCache};
-use crate::site::SOME_KEYS;
+use crate::SOME_KEYS;
+use crate::cache::CacheLocation;
+use crate::django::settings::DjangoCache;
 
 /// The longest file of a cache that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;

@@ -10,9 +10,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::datetime::Clock;
 use super::statements::KeyKind;
-use crate::configuration::UserTable;
-use crate::site::Stop;
-use crate::site::quoted;
+use crate::Stop;
+use crate::django::settings::UserTable;
+use crate::quoted;
 use crate::{Account, Reason};
 
 /// The longest login name, in characters (`AbstractUser.username`).

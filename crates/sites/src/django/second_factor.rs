@@ -9,7 +9,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
 use super::statements::{KeyKind, key_kind};
-use crate::site::{Overlooked, Required, Table, quoted};
+use crate::{Overlooked, Required, Table, quoted};
 
 /// The tables of django-otp's own devices, of django-two-factor-auth's and others' that are made of
 /// them, and of django-allauth's.

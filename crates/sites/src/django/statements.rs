@@ -3,8 +3,9 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Column, LookUp, Queries, Value, unquoted};
 
-use crate::configuration::{Access, LoginField, UserTable};
-use crate::site::{self, quoted};
+use crate::django::settings::UserTable;
+use crate::quoted;
+use crate::{AccountLookup, LoginField};
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
@@ -85,7 +86,7 @@ impl Statements {
     /// Without `permissions` no account holds any or counts as a superuser.
     pub(super) fn new(
         user: &UserTable,
-        access: &Access,
+        access: &AccountLookup,
         permissions: bool,
         queries: &mut Queries<'_>,
     ) -> Result<Self, Unavailable> {
@@ -119,7 +120,7 @@ impl Statements {
         let table = quoted(&user.table);
         // In a condition of the operator's own.
         let account = format!("{table} account");
-        let meets = site::meets(access.account_where.as_deref());
+        let meets = crate::meets(access.account_where.as_deref());
         let active = user.active.as_deref().map_or("1".to_owned(), quoted);
         let superuser = if permissions {
             optional("is_superuser")

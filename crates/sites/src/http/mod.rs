@@ -1,27 +1,46 @@
 //! The site's own page, asked who is logged in.
 
+mod settings;
+
 use std::time::SystemTime;
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::http::{Answer, Http};
-use hallpass_stores::sql::Queries;
+use hallpass_stores::http::{Answer, Http as Pages};
+use hallpass_stores::sql::{Location, Queries};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Login, Required, SessionSource, Stop};
-use crate::configuration::{self, NameIn};
-use crate::{Account, Client, Decoding, Reason};
+pub(crate) use self::settings::is_token;
+pub use self::settings::{Http, HttpTable, NameIn};
+use crate::custom::{Custom, CustomAccounts};
+use crate::{
+    Account, AccountLookup, Client, Decoding, Login, Reason, Required, SessionSource, Site, Stop,
+};
 
 /// The longest token that is sent, in bytes: as long as a cookie can be.
 const LONGEST_TOKEN: usize = 4096;
 /// The longest name that is taken, in bytes.
 const LONGEST_NAME: usize = 1024;
 
+/// `site`, whose sessions are what the page of `http` says of them.
+#[must_use]
+pub fn asking(site: Site, http: &Http, database: &Location, lookup: &AccountLookup) -> Site {
+    Site {
+        sessions: Box::new(Page::new(http)),
+        accounts: match database {
+            // There is nowhere to look anybody up: they are what the site calls them.
+            Location::Nowhere => Box::new(CustomAccounts::new(&Custom::default(), lookup)),
+            _ => site.accounts,
+        },
+        ..site
+    }
+}
+
 /// A page of the site that says who is logged in.
 #[derive(Debug)]
 pub(super) struct Page {
-    http: Http,
+    http: Pages,
     cookie: String,
     username: NameIn,
     session_id: Option<String>,
@@ -30,9 +49,9 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(settings: &configuration::Http) -> Self {
+    pub(super) fn new(settings: &Http) -> Self {
         Self {
-            http: Http::new(&settings.page),
+            http: Pages::new(&settings.page),
             cookie: settings.cookie.clone(),
             username: settings.username.clone(),
             session_id: settings.session_id.clone(),

@@ -13,7 +13,7 @@ use crate::cookie::Reader;
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(super) struct HttpTable {
+pub struct HttpTable {
     /// The page, as in `"http://127.0.0.1:8000/whoami"`.
     url: String,
     /// The name of the session cookie.
@@ -122,7 +122,10 @@ pub enum NameIn {
 
 impl HttpTable {
     /// `cookie` is the name of the framework's own session cookie, where that is known.
-    pub(super) fn resolve(self, table: &Table<'_>, cookie: Option<&str>) -> Result<Http, Error> {
+    ///
+    /// # Errors
+    /// [`Error`] at the key that is not what it should be.
+    pub fn resolve(self, table: &Table<'_>, cookie: Option<&str>) -> Result<Http, Error> {
         let url = self
             .url
             .parse()
@@ -169,7 +172,7 @@ fn check_pointer(table: &Table<'_>, key: &str, pointer: &str) -> Result<(), Erro
 }
 
 /// Whether a cookie or a header can be called `name`: a token of RFC 9110, section 5.6.2.
-pub(super) fn is_token(name: &str) -> bool {
+pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()

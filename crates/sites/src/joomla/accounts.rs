@@ -8,9 +8,10 @@ use super::second_step::{SecondSteps, Step};
 use super::statements::{SOME_HASHES, Statements};
 use super::{Learned, integer};
 use crate::Reason;
-use crate::configuration::{Access, Joomla, LoginField};
-use crate::site::{self, Accounts, Described, Required, Table};
-use crate::site::{Account, Id};
+use crate::joomla::settings::Joomla;
+use crate::{Account, Id};
+use crate::{AccountLookup, LoginField};
+use crate::{Accounts, Described, Required, Table};
 
 /// How many accounts a name is compared with, where the database's collation takes several for
 /// the same.
@@ -20,14 +21,14 @@ const MOST_ALIKE: usize = 16;
 #[derive(Debug)]
 pub(super) struct JoomlaAccounts {
     prefix: String,
-    access: Access,
+    access: AccountLookup,
     allow_require_reset: bool,
     allow_missing_second_factor: bool,
     statements: Option<Learned<Statements>>,
 }
 
 impl JoomlaAccounts {
-    pub(super) fn new(joomla: &Joomla, access: &Access) -> Self {
+    pub(super) fn new(joomla: &Joomla, access: &AccountLookup) -> Self {
         Self {
             prefix: joomla.prefix.clone(),
             access: access.clone(),
@@ -146,7 +147,7 @@ impl Accounts for JoomlaAccounts {
     }
 
     fn scans(&self, name: &str) -> bool {
-        let Access {
+        let AccountLookup {
             login, ignore_case, ..
         } = &self.access;
         let indexed = |statements: &Statements| statements.indexed;
@@ -355,7 +356,7 @@ impl Described for JoomlaAccounts {
     }
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
-        site::count(queries, &super::table(&self.prefix, "users"), "")
+        crate::count(queries, &super::table(&self.prefix, "users"), "")
     }
 
     fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {

@@ -5,8 +5,8 @@ use hallpass_stores::cache::Entry;
 use zeroize::Zeroizing;
 
 use crate::Reason;
-use crate::configuration::JoomlaCache;
-use crate::site::Stop;
+use crate::Stop;
+use crate::joomla::settings::JoomlaCache;
 
 /// How a session is found in a cache, and its data in what is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,30 +6,99 @@ mod groups;
 mod keys;
 mod second_step;
 mod sessions;
+pub mod settings;
 mod statements;
 
+use std::path::Path;
 use std::time::Duration;
 
 use hallpass_passwords::Rules;
-use hallpass_stores::Deadline;
-use hallpass_stores::sql::{Queries, Value};
+#[cfg(feature = "schema")]
+use hallpass_settings::TableDescription;
+use hallpass_settings::{Error, Table};
+use hallpass_stores::sql::{self, Queries, Value};
+use hallpass_stores::{Deadline, cache};
 
 use self::accounts::JoomlaAccounts;
 use self::sessions::Sessions;
-use super::{Site, quoted};
-use crate::configuration::{Access, Joomla};
+use self::settings::{Joomla, JoomlaSessions};
+use crate::cookie::Reader;
+use crate::site_file::given;
+use crate::{AccountLookup, Framework, Site, SiteFile, SiteSettings, quoted};
 
-/// The site that `joomla` describes.
-pub(super) fn site(joomla: &Joomla, access: &Access) -> Site {
-    Site {
-        accounts: Box::new(JoomlaAccounts::new(joomla, access)),
-        sessions: Box::new(Sessions::new(joomla)),
-        rules: if joomla.major.is_some_and(|major| major < 4) {
-            &[Rules::Joomla3]
-        } else {
-            &[Rules::Joomla]
-        },
-        algorithms: None,
+/// Joomla.
+pub(crate) struct JoomlaFramework;
+
+impl Framework for JoomlaFramework {
+    fn name(&self) -> &'static str {
+        "joomla"
+    }
+
+    fn title(&self) -> &'static str {
+        "Joomla"
+    }
+
+    fn read(
+        &self,
+        top: &Table<'_>,
+        database: &mut sql::Settings,
+        _asks_the_site: bool,
+    ) -> Result<Box<dyn SiteSettings>, Error> {
+        let joomla;
+        (joomla, *database) = Joomla::read(&top.section("joomla")?, given(database))?;
+        Ok(Box::new(joomla))
+    }
+
+    fn site_file<'a>(&self, table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
+        settings::site_file(table)
+    }
+
+    #[cfg(feature = "schema")]
+    fn describe(&self, generator: &mut schemars::SchemaGenerator) -> Vec<TableDescription> {
+        let own = TableDescription::of::<settings::JoomlaTable>("joomla", generator);
+        let file = TableDescription::of::<settings::JoomlaFile>("joomla", generator);
+        vec![own.joined(file)]
+    }
+}
+
+impl SiteSettings for Joomla {
+    fn open(&self, lookup: &AccountLookup) -> Site {
+        Site {
+            accounts: Box::new(JoomlaAccounts::new(self, lookup)),
+            sessions: Box::new(Sessions::new(self)),
+            rules: if self.major.is_some_and(|major| major < 4) {
+                &[Rules::Joomla3]
+            } else {
+                &[Rules::Joomla]
+            },
+            algorithms: None,
+        }
+    }
+
+    fn cookie_name(&self) -> Option<&str> {
+        self.session_cookie_name.as_deref()
+    }
+
+    fn cookie_reader(&self) -> Reader {
+        Reader::Php
+    }
+
+    fn missing_for_sessions(&self) -> Option<&'static str> {
+        Joomla::missing_for_sessions(self)
+    }
+
+    fn session_cache(&self) -> Option<&cache::Settings> {
+        match &self.sessions {
+            JoomlaSessions::Cache(settings, _) => Some(settings),
+            _ => None,
+        }
+    }
+
+    fn session_directory(&self) -> Option<&Path> {
+        match &self.sessions {
+            JoomlaSessions::Files { directory, .. } => Some(directory),
+            _ => None,
+        }
     }
 }
 

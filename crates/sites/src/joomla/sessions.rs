@@ -23,11 +23,9 @@ use super::groups::Groups;
 use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
 use super::{Learned, integer, table};
-use crate::configuration::{Joomla, JoomlaClient, JoomlaSessions};
-use crate::site::{
-    self, Login, Required, SAMPLE, Sample, SessionSource, Stop, session_rows, until,
-};
+use crate::joomla::settings::{Joomla, JoomlaClient, JoomlaSessions};
 use crate::{Account, Client, Decoding, Reason};
+use crate::{Login, Required, SAMPLE, Sample, SessionSource, Stop, session_rows, until};
 
 /// The longest session id (`session_id` of `#__session`).
 const LONGEST_ID: usize = 192;
@@ -383,7 +381,7 @@ impl SessionSource for Sessions {
             "SELECT \"session_id\" FROM {}{people} ORDER BY \"time\" DESC LIMIT {SAMPLE}",
             table(&self.prefix, "session")
         );
-        site::tokens(queries, &newest)
+        crate::tokens(queries, &newest)
     }
 
     /// Joomla's sessions say nothing of the password.

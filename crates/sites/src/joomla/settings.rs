@@ -12,10 +12,10 @@ use md5::{Digest, Md5};
 
 use serde::Deserialize;
 
-use super::http::is_token;
-use super::php::usual_owners;
-use super::secret;
-use super::site_file::{self, Kind, SiteFile, filled, number, prefix};
+use crate::http::is_token;
+use crate::php::settings::usual_owners;
+use crate::secret;
+use crate::site_file::{self, Kind, SiteFile, filled, number, prefix};
 
 /// What `$lifetime` is where the file does not say, in minutes.
 const LIFETIME: u32 = 15;
@@ -260,6 +260,14 @@ impl Joomla {
             (Some(_), _) => None,
         }
     }
+}
+
+/// The site's own file, where `table` names one.
+pub(super) fn site_file<'a>(table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
+    let own: JoomlaTable = table.read_beside(fields::<JoomlaFile>(), None)?;
+    let path = own.configuration.as_deref();
+    path.map(|path| SiteFile::read(table, path, CLASS))
+        .transpose()
 }
 
 /// The name that Joomla gives its session cookie: the MD5 of the MD5 of secret and session name

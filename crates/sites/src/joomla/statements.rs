@@ -7,8 +7,7 @@ use super::extensions;
 use super::groups::Groups;
 use super::second_step::SecondSteps;
 use super::table;
-use crate::configuration::{Access, LoginField};
-use crate::site;
+use crate::{AccountLookup, LoginField};
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
@@ -43,7 +42,7 @@ impl Statements {
     /// asked which columns there are.
     pub(super) fn new(
         prefix: &str,
-        access: &Access,
+        access: &AccountLookup,
         queries: &mut Queries<'_>,
     ) -> Result<Self, Unavailable> {
         let name = format!("{prefix}users");
@@ -67,7 +66,7 @@ impl Statements {
             "SELECT \"id\", \"username\", \"password\", \"block\", \"email\", \"name\", {}, {} FROM \
              {users} account",
             optional("requireReset"),
-            site::meets(access.account_where.as_deref()),
+            crate::meets(access.account_where.as_deref()),
         );
         let mut indexed = true;
         for field in &access.login {

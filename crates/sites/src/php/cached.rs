@@ -5,8 +5,8 @@ use hallpass_stores::{Deadline, cache};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
-use crate::site::{SAMPLE, SOME_KEYS, Sample};
 use crate::{Reason, Secret};
+use crate::{SAMPLE, SOME_KEYS, Sample};
 
 /// Sessions in a cache, which lets them go by itself.
 #[derive(Debug)]

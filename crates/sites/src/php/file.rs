@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use hallpass_stores::{Deadline, File, Files, Unavailable};
 
 use super::sessions::{Found, Lookup};
-use crate::site::{SAMPLE, Sample};
 use crate::{Reason, Secret};
+use crate::{SAMPLE, Sample};
 
 /// The longest file that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;

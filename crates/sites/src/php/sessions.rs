@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
-use crate::configuration::{Php, PhpStore, PhpUser};
-use crate::site::{self, Login, Required, Sample, SessionSource, Stop, until};
+use crate::php::settings::{Php, PhpStore, PhpUser};
 use crate::{Account, Client, Decoding, Reason};
+use crate::{Login, Required, Sample, SessionSource, Stop, until};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
 const LONGEST_ID: usize = 256;
@@ -158,7 +158,7 @@ impl SessionSource for Sessions {
         match &mut self.store {
             Store::Cache(cache) => Ok(cache.sample(queries.deadline())),
             Store::Files(files) => files.sample(),
-            Store::Table(table) => site::tokens(queries, &table.newest()),
+            Store::Table(table) => crate::tokens(queries, &table.newest()),
         }
     }
 

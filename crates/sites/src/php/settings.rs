@@ -1,7 +1,5 @@
 //! `[php]`: php.ini's own names for where sessions are, `session.` dropped.
 
-mod save_path;
-
 use std::path::{Path, PathBuf};
 
 use hallpass_sessions::php::{self, Handler, MemcachedClient};
@@ -10,7 +8,8 @@ use hallpass_stores::{cache, sql};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::http::is_token;
+use super::save_path;
+use crate::http::is_token;
 
 /// The table.
 #[derive(Deserialize)]
@@ -336,7 +335,7 @@ impl SaveHandler {
 }
 
 /// The ids of the users whom web servers and PHP run as on this system.
-pub(super) fn usual_owners() -> Vec<u32> {
+pub(crate) fn usual_owners() -> Vec<u32> {
     USUAL_OWNERS
         .into_iter()
         .filter_map(save_path::user)

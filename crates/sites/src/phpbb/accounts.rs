@@ -6,13 +6,14 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
 use super::bans::is_banned;
+use super::board::passwords_elsewhere;
 use super::escape::escape;
-use super::settings::passwords_elsewhere;
 use super::username::clean;
 use super::{integer, table};
-use crate::configuration::{Access, LoginField, Phpbb};
-use crate::site::{self, Accounts, Described, Required};
-use crate::site::{Account, HashContext, Id};
+use crate::phpbb::settings::Phpbb;
+use crate::{Account, HashContext, Id};
+use crate::{AccountLookup, LoginField};
+use crate::{Accounts, Described, Required};
 use crate::{Client, Reason};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
@@ -43,14 +44,14 @@ struct Found {
 }
 
 impl PhpbbAccounts {
-    pub(super) fn new(phpbb: &Phpbb, access: &Access) -> Self {
+    pub(super) fn new(phpbb: &Phpbb, access: &AccountLookup) -> Self {
         Self {
             phpbb: phpbb.clone(),
             login: access.login.clone(),
             select: format!(
                 "SELECT \"user_id\", \"username\", \"username_clean\", \"user_password\", \
                  \"user_type\", \"user_email\", {} FROM {} account",
-                site::meets(access.account_where.as_deref()),
+                crate::meets(access.account_where.as_deref()),
                 table(&phpbb.prefix, "users")
             ),
         }
@@ -181,7 +182,7 @@ impl Accounts for PhpbbAccounts {
         let parameters = [(":id", Value::Integer(key))];
         let found = self.accounts(queries, "WHERE \"user_id\" = :id", &parameters, 2)?;
         let found = found.into_iter().map(|found| found.account);
-        Ok(site::only(found.collect()))
+        Ok(crate::only(found.collect()))
     }
 
     /// The old board's salt and login name, for hashes that were converted. Their columns are there
@@ -325,7 +326,7 @@ impl Described for PhpbbAccounts {
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
         let condition = format!(" WHERE \"user_type\" <> {IGNORED}");
-        site::count(queries, &table(&self.phpbb.prefix, "users"), &condition)
+        crate::count(queries, &table(&self.phpbb.prefix, "users"), &condition)
     }
 
     fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {

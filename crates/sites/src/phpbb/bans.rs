@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
+use super::board::Settings;
 use super::checks::hops_of;
-use super::settings::Settings;
 use super::{integer, table};
-use crate::configuration::Phpbb;
+use crate::phpbb::settings::Phpbb;
 use crate::{Account, Client};
 
 /// The most bans that are looked at.

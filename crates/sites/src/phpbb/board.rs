@@ -4,7 +4,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
 use super::{integer, table};
-use crate::configuration::Phpbb;
+use crate::phpbb::settings::Phpbb;
 
 /// What the board says about its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
+use super::board::Settings;
 use super::escape::{escape, trim};
-use super::settings::Settings;
 use crate::Client;
 
 /// How much of a browser's name is compared, in bytes.

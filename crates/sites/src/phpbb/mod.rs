@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bans;
+mod board;
 mod checks;
 mod cookies;
 mod escape;
@@ -10,20 +11,78 @@ mod settings;
 mod username;
 
 use hallpass_passwords::Rules;
-use hallpass_stores::sql::Value;
+#[cfg(feature = "schema")]
+use hallpass_settings::TableDescription;
+use hallpass_settings::{Error, Table};
+use hallpass_stores::sql::{self, Value};
 
 use self::accounts::PhpbbAccounts;
 use self::sessions::Sessions;
-use super::{Site, quoted};
-use crate::configuration::{Access, Phpbb};
+use self::settings::Phpbb;
+use crate::cookie::Reader;
+use crate::site_file::given;
+use crate::{AccountLookup, Framework, NameForms, Site, SiteFile, SiteSettings, quoted};
 
-/// The board that `phpbb` describes.
-pub(super) fn site(phpbb: &Phpbb, access: &Access) -> Site {
-    Site {
-        accounts: Box::new(PhpbbAccounts::new(phpbb, access)),
-        sessions: Box::new(Sessions::new(phpbb)),
-        rules: &[Rules::Phpbb],
-        algorithms: None,
+/// phpBB.
+pub(crate) struct PhpbbFramework;
+
+impl Framework for PhpbbFramework {
+    fn name(&self) -> &'static str {
+        "phpbb"
+    }
+
+    fn title(&self) -> &'static str {
+        "phpBB"
+    }
+
+    fn read(
+        &self,
+        top: &Table<'_>,
+        database: &mut sql::Settings,
+        _asks_the_site: bool,
+    ) -> Result<Box<dyn SiteSettings>, Error> {
+        let phpbb;
+        (phpbb, *database) = Phpbb::read(&top.section("phpbb")?, given(database))?;
+        Ok(Box::new(phpbb))
+    }
+
+    fn site_file<'a>(&self, table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
+        settings::site_file(table)
+    }
+
+    #[cfg(feature = "schema")]
+    fn describe(&self, generator: &mut schemars::SchemaGenerator) -> Vec<TableDescription> {
+        let own = TableDescription::of::<settings::PhpbbTable>("phpbb", generator);
+        let file = TableDescription::of::<settings::PhpbbFile>("phpbb", generator);
+        vec![own.joined(file)]
+    }
+}
+
+impl SiteSettings for Phpbb {
+    fn open(&self, lookup: &AccountLookup) -> Site {
+        Site {
+            accounts: Box::new(PhpbbAccounts::new(self, lookup)),
+            sessions: Box::new(Sessions::new(self)),
+            rules: &[Rules::Phpbb],
+            algorithms: None,
+        }
+    }
+
+    /// The board's table of settings says it.
+    fn cookie_name(&self) -> Option<&str> {
+        None
+    }
+
+    fn cookie_reader(&self) -> Reader {
+        Reader::Php
+    }
+
+    /// Those of phpBB's clean names.
+    fn name_forms(&self) -> NameForms {
+        NameForms {
+            compatibility: true,
+            confusables: true,
+        }
     }
 }
 

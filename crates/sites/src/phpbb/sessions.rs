@@ -8,13 +8,13 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value};
 use md5::{Digest, Md5};
 
+use super::board::Settings;
 use super::checks::Made;
 use super::cookies::{self, Persistent, Token};
-use super::settings::Settings;
 use super::{integer, table};
-use crate::configuration::Phpbb;
-use crate::site::{Login, Required, SessionSource, Stop, session_rows, until};
+use crate::phpbb::settings::Phpbb;
 use crate::{Account, Client, Decoding, Reason, Secret};
+use crate::{Login, Required, SessionSource, Stop, session_rows, until};
 
 /// The account of everybody who is not logged in.
 const ANONYMOUS: i64 = 1;

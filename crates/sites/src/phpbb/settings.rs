@@ -4,9 +4,9 @@ use hallpass_settings::{Error, Fallback, LooseText, Number, SecretSource, Table,
 use hallpass_stores::sql::{Location, Settings};
 use serde::Deserialize;
 
-use super::http::is_token;
-use super::secret;
-use super::site_file::{self, Kind, SiteFile, filled, prefix};
+use crate::http::is_token;
+use crate::secret;
+use crate::site_file::{self, Kind, SiteFile, filled, prefix};
 
 /// What its file's settings are in place of a class's properties: variables.
 pub(super) const CLASS: Option<&str> = None;
@@ -100,6 +100,14 @@ impl Phpbb {
         };
         Ok((phpbb, database))
     }
+}
+
+/// The board's own file, where `table` names one.
+pub(super) fn site_file<'a>(table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
+    let own: PhpbbTable = table.read_beside(fields::<PhpbbFile>(), None)?;
+    let path = own.configuration.as_deref();
+    path.map(|path| SiteFile::read(table, path, CLASS))
+        .transpose()
 }
 
 impl PhpbbFile {

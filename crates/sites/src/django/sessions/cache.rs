@@ -7,11 +7,11 @@ use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::Found;
-use crate::configuration::DjangoCache;
-use crate::site::django::cache::Cached;
-use crate::site::django::datetime::Clock;
-use crate::site::{SAMPLE, Sample};
+use crate::django::cache::Cached;
+use crate::django::datetime::Clock;
+use crate::django::settings::DjangoCache;
 use crate::{Decoding, Reason, Secret};
+use crate::{SAMPLE, Sample};
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).

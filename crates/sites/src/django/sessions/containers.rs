@@ -8,7 +8,7 @@ use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
 use hallpass_stores::Tracer;
 
 use super::Found;
-use crate::configuration::{Django, SessionEngine};
+use crate::django::settings::{Django, SessionEngine};
 use crate::{Decoding, Reason, Secret};
 
 /// Opens containers.

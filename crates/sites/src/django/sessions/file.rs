@@ -8,9 +8,9 @@ use hallpass_stores::sql::Queries;
 use hallpass_stores::{Files, Unavailable};
 
 use super::{Containers, Lookup};
-use crate::site::django::datetime::Clock;
-use crate::site::{SAMPLE, until};
+use crate::django::datetime::Clock;
 use crate::{Reason, Secret};
+use crate::{SAMPLE, until};
 
 /// The longest file that is read, in bytes: as long as a container can be.
 const LONGEST_FILE: usize = 1 << 20;

@@ -23,9 +23,9 @@ use self::table::SessionTable;
 use self::tables::Tables;
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
-use crate::configuration::{Django, SessionEngine};
-use crate::site::{self, Login, Required, Sample, SessionSource, Stop};
+use crate::django::settings::{Django, SessionEngine};
 use crate::{Account, Client, Decoding, Reason, Secret};
+use crate::{Login, Required, Sample, SessionSource, Stop};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
 const LONGEST_TOKEN: usize = 4096;
@@ -203,7 +203,7 @@ impl SessionSource for Sessions {
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
         let listed = match self.tables.newest() {
-            Some(newest) => site::tokens(queries, &newest)?,
+            Some(newest) => crate::tokens(queries, &newest)?,
             None => None,
         };
         Ok(match &mut self.engine {

@@ -10,10 +10,10 @@ use hallpass_sessions::django::{Expiry, Login, PrimaryKey};
 use hallpass_stores::sql::{Queries, Value};
 
 use super::{Found, Lookup};
-use crate::configuration::{DjangoSessions, SessionProfile};
-use crate::site::django::datetime::Clock;
-use crate::site::{session_rows, until};
+use crate::django::datetime::Clock;
+use crate::django::settings::{DjangoSessions, SessionProfile};
 use crate::{Decoding, Reason};
+use crate::{session_rows, until};
 
 /// The table, beside the one of sessions.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use hallpass_stores::sql::{LookUp, Queries, Value};
 
 use super::{Containers, Lookup};
 use crate::Reason;
-use crate::configuration::DjangoSessions;
-use crate::site::django::datetime::Clock;
-use crate::site::{session_rows, until};
+use crate::django::datetime::Clock;
+use crate::django::settings::DjangoSessions;
+use crate::{session_rows, until};
 
 /// A table with the columns of `AbstractBaseSession`.
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 
 use hallpass_stores::sql;
 
-use crate::configuration::{CacheLocation, DjangoSessions, SessionEngine, SessionProfile};
-use crate::site::{Required, SAMPLE};
+use crate::cache::CacheLocation;
+use crate::django::settings::{DjangoSessions, SessionEngine, SessionProfile};
+use crate::{Required, SAMPLE};
 
 /// The tables, as quoted identifiers.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use serde::Deserialize;
 
 pub use self::sessions::{DjangoCache, DjangoSessions, SessionEngine, SessionProfile};
 pub use self::user_table::UserTable;
-use super::cache::CacheTable;
-use super::secret;
 use crate::Secret;
+use crate::cache::CacheTable;
+use crate::secret;
 
 /// The table.
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use hallpass_settings::{Error, Table};
 use hallpass_stores::sql;
 
 use super::{DjangoTable, ProfileTable};
-use crate::configuration::cache::{self, CacheLocation};
+use crate::cache::{self, CacheLocation};
 
 /// Where a Django site keeps its sessions, and how they are checked.
 #[derive(Debug)]

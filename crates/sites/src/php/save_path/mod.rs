@@ -7,7 +7,7 @@ use std::time::Duration;
 use hallpass_stores::cache::{Login, RedisServers, Settings, Store};
 use hallpass_stores::{Address, Secret, Tls, TlsMode};
 
-use crate::configuration::cache::address::{decode, number, socket, tcp};
+use crate::cache::address::{decode, number, socket, tcp};
 
 const MEMCACHED_PORT: u16 = 11211;
 const REDIS_PORT: u16 = 6379;
