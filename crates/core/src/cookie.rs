@@ -52,3 +52,33 @@ fn joined<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Secret> {
     }
     (!whole.is_empty()).then(|| Secret::new(whole))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_without_a_name_are_kept_whole() {
+        let headers = [&b"a=1; b=2"[..], b"c=3"];
+        let Some(Credential::Cookies(header)) = credential(headers, None) else {
+            panic!("these are cookies");
+        };
+        assert_eq!(header.expose(), b"a=1; b=2; c=3");
+        let token = token(headers, None).unwrap();
+        assert_eq!(header_in(&token).unwrap().expose(), b"a=1; b=2; c=3");
+        assert!(credential([], None).is_none());
+        assert!(super::token([], None).is_none());
+        let named = |name| {
+            Some(Cookie {
+                name,
+                reader: Reader::Django,
+            })
+        };
+        let Some(Credential::Session(token)) = credential(headers, named("b")) else {
+            panic!("this is a session");
+        };
+        assert_eq!(token.expose(), b"2");
+        assert!(header_in(&token).is_none());
+        assert!(credential(headers, named("d")).is_none());
+    }
+}

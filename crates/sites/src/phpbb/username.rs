@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     /// Names and what phpBB 3.3.10 made of them.
-    const RECORDED: &str = include_str!("../../../tests/data/phpbb_username_clean.json");
+    const RECORDED: &str = include_str!("../../tests/data/phpbb_username_clean.json");
 
     #[test]
     fn names_are_cleaned_as_phpbb_cleans_them() {
