@@ -10,6 +10,8 @@ use hallpass_stores::{cache, sql};
 use crate::cookie::Reader;
 use crate::custom::CustomFramework;
 use crate::django::DjangoFramework;
+#[cfg(feature = "init")]
+use crate::init::Page;
 use crate::joomla::JoomlaFramework;
 use crate::php::PhpFramework;
 use crate::phpbb::PhpbbFramework;
@@ -56,6 +58,17 @@ pub trait Framework: Sync {
     fn site_file<'a>(&self, _table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
         Ok(None)
     }
+
+    /// Adds to `command` what `hallpass init` asks for to find such a site, and its help.
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command;
+
+    /// Reads the site that `arguments` name, and writes its configuration into `page`.
+    ///
+    /// # Errors
+    /// Says what is not there, or what no configuration can express.
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()>;
 
     /// Describes its own table and the tables in it.
     #[cfg(feature = "schema")]

@@ -14,6 +14,7 @@
 //! | `django`, `joomla`, `phpbb`, `php`, `custom` | one framework each |
 //! | [`http`] | asks a page of the site itself who is logged in, whatever its framework |
 //! | [`cookie`] | the session cookie in a Cookie header, as each framework reads it |
+//! | `init` | builds a configuration from the site itself |
 //! | `cache`, `site_file` | settings that several frameworks have |
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,8 @@ mod described;
 mod django;
 mod framework;
 pub mod http;
+#[cfg(feature = "init")]
+pub mod init;
 mod joomla;
 mod php;
 mod phpbb;

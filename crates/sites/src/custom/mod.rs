@@ -1,10 +1,14 @@
 //! Any site with SQL tables: the statements of `[custom]`.
 
 mod accounts;
+#[cfg(feature = "init")]
+mod discover;
 mod rows;
 mod sessions;
 mod settings;
 
+#[cfg(feature = "init")]
+use clap::{Args, FromArgMatches};
 use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
@@ -15,6 +19,8 @@ pub(crate) use self::accounts::CustomAccounts;
 use self::sessions::Sessions;
 pub use self::settings::Custom;
 use crate::cookie::Reader;
+#[cfg(feature = "init")]
+use crate::init::Page;
 use crate::{AccountLookup, Framework, Site, SiteSettings, WrongKey};
 
 /// Django's rules, and PHP's for what Django does not know.
@@ -48,6 +54,17 @@ impl Framework for CustomFramework {
     #[cfg(feature = "schema")]
     fn describe(&self, generator: &mut schemars::SchemaGenerator) -> Vec<TableDescription> {
         vec![TableDescription::of::<Custom>("custom", generator)]
+    }
+
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command {
+        discover::DiscoverCustom::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
+        let options = discover::DiscoverCustom::from_arg_matches(arguments)?;
+        discover::write(page, &options)
     }
 }
 

@@ -5,6 +5,8 @@ mod advice;
 mod cache;
 mod changes;
 mod datetime;
+#[cfg(feature = "init")]
+mod discover;
 mod second_factor;
 mod sessions;
 pub(crate) mod settings;
@@ -12,6 +14,8 @@ mod statements;
 
 use std::path::Path;
 
+#[cfg(feature = "init")]
+use clap::{Args, FromArgMatches};
 use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
@@ -23,6 +27,8 @@ use self::sessions::Sessions;
 use self::settings::{Django, Normalization, SessionEngine};
 use crate::cache::CacheLocation;
 use crate::cookie::Reader;
+#[cfg(feature = "init")]
+use crate::init::Page;
 use crate::{AccountLookup, Framework, NameForms, Problem, Site, SiteSettings};
 
 /// Django.
@@ -53,6 +59,17 @@ impl Framework for DjangoFramework {
             TableDescription::of::<crate::cache::CacheTable>("django.cache", generator),
             TableDescription::of::<settings::ProfileTable>("django.session_profile", generator),
         ]
+    }
+
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command {
+        discover::DiscoverDjango::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
+        let options = discover::DiscoverDjango::from_arg_matches(arguments)?;
+        discover::write(page, &options)
     }
 }
 

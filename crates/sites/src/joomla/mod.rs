@@ -1,6 +1,8 @@
 //! Joomla: `#__users` for accounts, `#__session` and what the session handler keeps for sessions.
 
 mod accounts;
+#[cfg(feature = "init")]
+mod discover;
 mod extensions;
 mod groups;
 mod keys;
@@ -12,6 +14,8 @@ mod statements;
 use std::path::Path;
 use std::time::Duration;
 
+#[cfg(feature = "init")]
+use clap::{Args, FromArgMatches};
 use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
@@ -23,6 +27,8 @@ use self::accounts::JoomlaAccounts;
 use self::sessions::Sessions;
 use self::settings::{Joomla, JoomlaSessions};
 use crate::cookie::Reader;
+#[cfg(feature = "init")]
+use crate::init::Page;
 use crate::site_file::given;
 use crate::{AccountLookup, Framework, Site, SiteFile, SiteSettings, quoted};
 
@@ -58,6 +64,17 @@ impl Framework for JoomlaFramework {
         let own = TableDescription::of::<settings::JoomlaTable>("joomla", generator);
         let file = TableDescription::of::<settings::JoomlaFile>("joomla", generator);
         vec![own.joined(file)]
+    }
+
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command {
+        discover::DiscoverJoomla::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
+        let options = discover::DiscoverJoomla::from_arg_matches(arguments)?;
+        discover::write(page, &options)
     }
 }
 

@@ -2,6 +2,8 @@
 //! are `[custom]`'s.
 
 mod cached;
+#[cfg(feature = "init")]
+mod discover;
 mod file;
 mod save_path;
 mod sessions;
@@ -10,6 +12,8 @@ mod table;
 
 use std::path::Path;
 
+#[cfg(feature = "init")]
+use clap::{Args, FromArgMatches};
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
 use hallpass_settings::{Error, Table};
@@ -19,6 +23,8 @@ use self::sessions::Sessions;
 use self::settings::{Php, PhpStore, PhpUser};
 use crate::cookie::Reader;
 use crate::custom::{ANY_RULES, Custom, CustomAccounts};
+#[cfg(feature = "init")]
+use crate::init::Page;
 use crate::{AccountLookup, Framework, Site, SiteSettings, WrongKey};
 
 /// Plain PHP.
@@ -64,6 +70,17 @@ impl Framework for PhpFramework {
         vec![TableDescription::of::<settings::PhpSettings>(
             "php", generator,
         )]
+    }
+
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command {
+        discover::DiscoverPhp::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
+        let options = discover::DiscoverPhp::from_arg_matches(arguments)?;
+        discover::write(page, &options)
     }
 }
 

@@ -5,11 +5,15 @@ mod bans;
 mod board;
 mod checks;
 mod cookies;
+#[cfg(feature = "init")]
+mod discover;
 mod escape;
 mod sessions;
 mod settings;
 mod username;
 
+#[cfg(feature = "init")]
+use clap::{Args, FromArgMatches};
 use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
@@ -20,6 +24,8 @@ use self::accounts::PhpbbAccounts;
 use self::sessions::Sessions;
 use self::settings::Phpbb;
 use crate::cookie::Reader;
+#[cfg(feature = "init")]
+use crate::init::Page;
 use crate::site_file::given;
 use crate::{AccountLookup, Framework, NameForms, Site, SiteFile, SiteSettings, quoted};
 
@@ -55,6 +61,17 @@ impl Framework for PhpbbFramework {
         let own = TableDescription::of::<settings::PhpbbTable>("phpbb", generator);
         let file = TableDescription::of::<settings::PhpbbFile>("phpbb", generator);
         vec![own.joined(file)]
+    }
+
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command {
+        discover::DiscoverPhpbb::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
+        let options = discover::DiscoverPhpbb::from_arg_matches(arguments)?;
+        discover::write(page, &options)
     }
 }
 

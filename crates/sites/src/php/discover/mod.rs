@@ -5,13 +5,27 @@ mod ini;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Args;
 
 use self::ini::Settings;
-use super::page::Page;
-use crate::init::options::InitPhp;
+use crate::init::Page;
+
+/// Of a site in plain PHP, by reading php.ini and what stands beside it
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hallpass init php /etc/php/8.2/fpm --user user.username
+  hallpass init php /etc/php/8.2/fpm /var/www/site/.user.ini --user _sf2_attributes._security_main")]
+pub(super) struct DiscoverPhp {
+    /// php.ini, a directory that has it, .user.ini, a pool's file: later ones win
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The login name's place in $_SESSION, as in user.username
+    #[arg(long, value_name = "KEYS")]
+    user: Option<String>,
+}
 
 /// Reads the files, later ones winning, and writes what they say.
-pub fn write(page: &mut Page, options: &InitPhp) -> anyhow::Result<()> {
+pub(super) fn write(page: &mut Page, options: &DiscoverPhp) -> anyhow::Result<()> {
     let mut settings = Settings::default();
     let mut read = Vec::new();
     for path in &options.paths {

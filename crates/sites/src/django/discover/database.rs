@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde_json::Value;
 
 use super::found::{Database, text};
-use crate::init::page::Page;
+use crate::init::Page;
 use crate::init::url::encode;
 
 /// Where MySQL's and MariaDB's clients look for `localhost`: Debian's place, others'.
@@ -224,4 +224,5 @@ fn url(
 }
 
 #[cfg(test)]
+#[path = "database_tests.rs"]
 mod tests;

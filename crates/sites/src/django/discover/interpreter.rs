@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
+use crate::init::{duration, plain};
+
 /// What the site is asked.
 const SCRIPT: &str = concat!(include_str!("rules.py"), include_str!("site.py"));
 /// The longest answer, in bytes.
@@ -120,7 +122,7 @@ impl Interpreter {
         let Some(status) = status? else {
             bail!(
                 "{name} has said nothing about the site within {}; --timeout gives it more time{complaints}",
-                crate::terminal::duration(self.timeout)
+                duration(self.timeout)
             );
         };
         if !status.success() {
@@ -188,7 +190,7 @@ fn words(complaints: &[u8]) -> String {
     let mut words = String::new();
     for line in text.get(start..).unwrap_or_default().lines() {
         words.push_str("\n    ");
-        words.push_str(&crate::terminal::plain(line));
+        words.push_str(&plain(line));
     }
     if words.is_empty() {
         words

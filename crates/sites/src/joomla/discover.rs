@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 use hallpass_php_literals::Literal;
 
-use super::page::Page;
-use super::site_file;
-use crate::init::options::InitJoomla;
+use crate::init::Page;
+use crate::init::site_file;
 
 /// The list of files that Joomla was installed from, since 1.6: it names the version.
 const MANIFEST: &str = "administrator/manifests/files/joomla.xml";
@@ -18,9 +18,20 @@ const VERSIONS: [&str; 3] = [
     "libraries/cms/version/version.php",
 ];
 
+/// Of a Joomla site, by reading its configuration.php
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hallpass init joomla /var/www/joomla")]
+pub(super) struct DiscoverJoomla {
+    /// The site's directory, or its configuration.php
+    path: PathBuf,
+    /// Count the sessions of the back end, not those of the site
+    #[arg(long)]
+    administrator: bool,
+}
+
 /// Reads the site at `path`, and writes what it is.
-pub fn write(page: &mut Page, path: &Path, options: &InitJoomla) -> anyhow::Result<()> {
-    let file = site_file::find(path, "configuration.php")?;
+pub(super) fn write(page: &mut Page, options: &DiscoverJoomla) -> anyhow::Result<()> {
+    let file = site_file::find(&options.path, "configuration.php")?;
     let source = site_file::read(&file)?;
     let literals = hallpass_php_literals::read(&source)
         .with_context(|| format!("cannot read {}", file.display()))?;

@@ -6,12 +6,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Args;
 use zeroize::Zeroizing;
 
-use super::page::Page;
-use super::url::{User, encode, without_user};
-use super::{environment, site_file};
-use crate::init::options::InitCustom;
+use crate::init::Page;
+use crate::init::url::{User, encode, without_user};
+use crate::init::{environment, site_file};
 
 /// What an SQLite file begins with (the file format, 1.3).
 const SQLITE: &[u8] = b"SQLite format 3\0";
@@ -20,8 +20,36 @@ const HARMLESS: [&str; 3] = ["charset", "serverVersion", "server_version"];
 
 type Variables = BTreeMap<String, Zeroizing<String>>;
 
+/// Of any other site, by its .env or SQLite file, and the names of its table and columns
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hallpass init custom /srv/app --table users --username-column email
+  hallpass init custom /srv/app/db.sqlite3 --table members --password-column hash")]
+pub(super) struct DiscoverCustom {
+    /// The site's .env, the directory that has it, or an SQLite file
+    path: PathBuf,
+    /// The table of accounts
+    #[arg(long, value_name = "NAME", default_value = "users")]
+    table: String,
+    /// Its primary key
+    #[arg(long, value_name = "NAME", default_value = "id")]
+    id_column: String,
+    /// The login name
+    #[arg(long, value_name = "NAME", default_value = "username")]
+    username_column: String,
+    /// The hash of the password
+    #[arg(long, value_name = "NAME", default_value = "password")]
+    password_column: String,
+    /// Whether an account may log in
+    #[arg(long, value_name = "NAME")]
+    active_column: Option<String>,
+    /// The e-mail address
+    #[arg(long, value_name = "NAME")]
+    email_column: Option<String>,
+}
+
 /// Reads what stands at the path, and writes what it says.
-pub fn write(page: &mut Page, options: &InitCustom) -> anyhow::Result<()> {
+pub(super) fn write(page: &mut Page, options: &DiscoverCustom) -> anyhow::Result<()> {
     let path = std::path::absolute(&options.path).context("cannot tell where the site is")?;
     page.note(&format!("The site in {}.", path.display()));
     page.blank();

@@ -1,6 +1,13 @@
-//! Builds a configuration: its text, the secrets that go into files of their own, and warnings
+//! Builds a configuration from the site itself: its text, the secrets that go into files of their own, and warnings
 //! about what could not be said in it.
 
+pub(crate) mod environment;
+pub(crate) mod site_file;
+pub(crate) mod url;
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
 /// A configuration in the making.
@@ -14,20 +21,27 @@ pub struct Page {
     pub private: bool,
     /// What could not be said, or should be looked at.
     pub warnings: Vec<String>,
+    /// Shows a warning before anything else is done.
+    warner: fn(&str),
 }
 
 impl Page {
-    /// An empty one, for a file that is called `stem`, its ending dropped.
-    pub fn new(stem: &str) -> Self {
+    /// An empty one, for a file that is called `stem`, its ending dropped. `warner` shows a warning
+    /// before anything else is done.
+    #[must_use]
+    pub fn new(stem: &str, warner: fn(&str)) -> Self {
         Self {
             text: Zeroizing::default(),
             stem: stem.to_owned(),
             secrets: Vec::new(),
             private: false,
             warnings: Vec::new(),
+            warner,
         }
     }
 
+    /// The text of the file.
+    #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -37,6 +51,7 @@ impl Page {
         self.line(&format!("# {}", one_line(note)));
     }
 
+    /// An empty line.
     pub fn blank(&mut self) {
         self.line("");
     }
@@ -100,6 +115,11 @@ impl Page {
         self.warnings.push(warning.to_owned());
     }
 
+    /// Warns before anything else is done.
+    pub fn warn_at_once(&self, warning: &str) {
+        (self.warner)(warning);
+    }
+
     fn key(&mut self, key: &str, value: &str, comment: &str) {
         self.line(&format!("{key} = {value}  # {}", one_line(comment)));
     }
@@ -125,7 +145,7 @@ impl Page {
 }
 
 /// A basic string of TOML 1.0 that stands for `text`.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for char in text.chars() {
@@ -148,9 +168,46 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
+/// `text` without what could play with the terminal.
+pub(crate) fn plain(text: &str) -> String {
+    let plain = |char: char| match char.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => char,
+    };
+    text.chars().map(plain).collect()
+}
+
+/// `duration` as in `1m 30s`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    format!("{duration:#}")
+}
+
+/// Reads a duration such as `90s` or `1m 30s`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| "not a duration, as in \"90s\" or \"2m\"".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, seconds) in [("90s", 90), ("2m", 120), ("1m 30s", 90), ("1h", 3_600)] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+        for text in ["", "90", "-90s", "90s ago", "s", "soon"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn hostile_text_stays_one_string() {
@@ -173,7 +230,7 @@ mod tests {
 
     #[test]
     fn comments_hold_no_second_line() {
-        let mut page = Page::new("shop");
+        let mut page = Page::new("shop", |_| {});
         page.note("one\nkey = \"two\"");
         page.string("key", "value", "site\r\n[table]");
         page.warn("three\nfour");
@@ -183,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_nowhere_in_the_text() {
-        let mut page = Page::new("shop");
+        let mut page = Page::new("shop", |_| {});
         page.secret("secret_key", "secret_key", b"s3cret\r", "why");
         assert!(!page.text().contains("s3cret"));
         let expected = (

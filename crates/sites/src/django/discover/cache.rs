@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::found::{Cache, Secret, text};
-use crate::init::page::Page;
+use crate::init::Page;
 use crate::init::url::{User, encode, without_user};
 
 /// Where a cache is, in the words of `cache`.
@@ -320,4 +320,5 @@ fn secret(value: &Value) -> Option<Secret> {
 }
 
 #[cfg(test)]
+#[path = "cache_tests.rs"]
 mod tests;

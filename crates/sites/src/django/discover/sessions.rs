@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::cache::Place;
 use super::found::{Cache, Found, Sessions, text};
-use crate::init::page::Page;
+use crate::init::Page;
 
 /// Django's own session engines, by their modules.
 const ENGINES: [&str; 5] = ["cache", "cached_db", "db", "file", "signed_cookies"];

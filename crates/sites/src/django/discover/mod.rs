@@ -10,17 +10,17 @@ mod sessions;
 mod user;
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use clap::Args;
 
 use self::found::Found;
 use self::interpreter::Interpreter;
 use self::rules::Expressed;
-use super::environment;
-use super::page::Page;
-use crate::init::options::InitDjango;
-use crate::terminal::{complain, plain};
+use crate::init::Page;
+use crate::init::{environment, parse_duration};
 
 /// Algorithms of password hashes that are known here.
 const ALGORITHMS: [&str; 11] = [
@@ -37,10 +37,33 @@ const ALGORITHMS: [&str; 11] = [
     "unsalted_sha1",
 ];
 
+/// Of a Django site, by asking its own Python
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hallpass init django /srv/shop
+  hallpass init django /srv/shop --settings shop.settings.production --env-file /etc/shop.env \\
+      --output /etc/hallpass/hallpass.toml")]
+pub(super) struct DiscoverDjango {
+    /// The site's manage.py, or a directory that has it, itself or further below
+    path: PathBuf,
+    /// The site's own Python [default: that of its virtual environment, else python3]
+    #[arg(long, value_name = "PROGRAM")]
+    python: Option<PathBuf>,
+    /// The settings module [default: as manage.py says]
+    #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
+    settings: Option<String>,
+    /// A file of environment variables that the settings read; may be given several times
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// How long the site may take to load
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    timeout: Duration,
+}
+
 /// Asks the site, and writes what it says.
-pub fn write(page: &mut Page, path: &Path, options: &InitDjango) -> anyhow::Result<()> {
+pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result<()> {
     let settings = options.settings.clone();
-    let site = manage::find(path, settings.is_some())?;
+    let site = manage::find(&options.path, settings.is_some())?;
     let mut environment = Vec::new();
     for file in &options.env_file {
         environment.extend(environment::read(file)?);
@@ -54,7 +77,7 @@ pub fn write(page: &mut Page, path: &Path, options: &InitDjango) -> anyhow::Resu
         settings,
         timeout: options.timeout,
     };
-    warn_of_root(site.manage.as_deref().unwrap_or(&site.directory));
+    warn_of_root(page, site.manage.as_deref().unwrap_or(&site.directory));
     let answer = interpreter.ask(&site.directory, site.manage.as_deref())?;
     let found: Found = serde_json::from_slice(&answer).with_context(|| {
         format!(
@@ -75,12 +98,12 @@ pub fn write(page: &mut Page, path: &Path, options: &InitDjango) -> anyhow::Resu
 }
 
 /// Whoever may write to the site's code could have root run it.
-fn warn_of_root(code: &Path) {
+fn warn_of_root(page: &Page, code: &Path) {
     let owner = std::fs::metadata(code).map(|metadata| metadata.uid());
     if rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0) {
-        complain(&format!(
-            "warning: {} is not root's, and root runs it now; `sudo -u` lets its owner do that",
-            plain(&code.display().to_string())
+        page.warn_at_once(&format!(
+            "{} is not root's, and root runs it now; `sudo -u` lets its owner do that",
+            code.display()
         ));
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 
 use super::found::{Column, Found, Many, User};
-use crate::init::page::Page;
+use crate::init::Page;
 
 /// Writes the keys.
 ///

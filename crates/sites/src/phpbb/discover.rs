@@ -1,15 +1,24 @@
 //! A configuration of a phpBB board, from its own file. PHP is not run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 
-use super::page::Page;
-use super::site_file;
+use crate::init::Page;
+use crate::init::site_file;
+
+/// Of a phpBB board, by reading its config.php
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hallpass init phpbb /var/www/phpbb")]
+pub(super) struct DiscoverPhpbb {
+    /// The board's directory, or its config.php
+    path: PathBuf,
+}
 
 /// Reads the board at `path`, and writes what it is.
-pub fn write(page: &mut Page, path: &Path) -> anyhow::Result<()> {
-    let file = site_file::find(path, "config.php")?;
+pub(super) fn write(page: &mut Page, options: &DiscoverPhpbb) -> anyhow::Result<()> {
+    let file = site_file::find(&options.path, "config.php")?;
     let source = site_file::read(&file)?;
     let literals = hallpass_php_literals::read(&source)
         .with_context(|| format!("cannot read {}", file.display()))?;
