@@ -20,7 +20,7 @@ fn place(backend: &str, location: Value, options: Value) -> Result<Place, String
 /// What is written, without comments; it loads.
 fn written(backend: &str, location: Value, options: Value) -> Vec<String> {
     let place = place(backend, location, options).unwrap_or_else(Place::at);
-    let mut page = Page::new("hallpass");
+    let mut page = Page::new("hallpass", |_| {});
     place.write(&mut page, "default");
     let lines = page.text().lines().skip(2);
     let lines = lines.filter_map(|line| Some(line.split("  #").next()?.to_owned()));

@@ -14,7 +14,7 @@ fn written(vendor: &str, more: Value) -> Result<(String, bool), String> {
         entry.extend(more);
     }
     let database: Database = serde_json::from_value(entry).map_err(|error| error.to_string())?;
-    let mut page = Page::new("hallpass");
+    let mut page = Page::new("hallpass", |_| {});
     page.string("framework", "django", "");
     write(&mut page, &database, Path::new("/srv/shop")).map_err(|error| error.to_string())?;
     // Whatever it is, it loads; there is no password that would have to be in a file.
