@@ -1,6 +1,6 @@
 // What the package `cookie` of Node finds in Cookie headers.
 //
-//     NODE_PATH=tests/.setup/node/node_modules node tests/vectors/cookies.js > crates/core/tests/data/cookies_node.json
+//     NODE_PATH=tests/.setup/node/node_modules node tests/vectors/cookies.js > crates/sites/tests/data/cookies_node.json
 //
 // Each row is [header, the value of `SID`, or null where there is none]. Values are left
 // percent-encoded, as Hallpass leaves them.

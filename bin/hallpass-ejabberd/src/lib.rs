@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
 }
 
 fn ignore_case(configuration: &mut Configuration) {
-    configuration.access.ignore_case |= configuration.ejabberd.ignore_case;
+    configuration.access.lookup.ignore_case |= configuration.ejabberd.ignore_case;
 }
 
 /// Makes the pseudo-terminal that some hosts put at standard input a plain channel: no character of

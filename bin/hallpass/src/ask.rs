@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use hallpass_core::{
     Account, Authenticator, ClaimedName, Client, Conditions, Configuration, Credential, Deadline,
-    Reason, Request, Requirement, Secret, Unavailable, Verdict,
+    Identity, Reason, Request, Requirement, Secret, Unavailable, Verdict,
 };
 use hallpass_passwords::ParseError;
 use hallpass_runtime::{CommandLine, SiteClient, exit_after};
@@ -239,7 +239,7 @@ impl Found {
             None => Verdict::Denied(Reason::UnknownUser),
             Some(account) if !account.active => Verdict::Denied(account.inactive),
             Some(account) => {
-                let mut identity = account.identity();
+                let mut identity = Identity::from(account);
                 identity.groups.clone_from(&self.groups);
                 Verdict::Granted(Box::new(identity))
             }

@@ -84,7 +84,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Man { directory }) => manual::run(&directory),
         Some(Command::Grants) => Ok(asker()?.grants()),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
-        Some(Command::Init(command)) => init::run(&common, command, json),
+        Some(Command::Init(command)) => init::run(&common, &command, json),
         Some(Command::Config(options)) => config::run(&common, &options, json),
         Some(Command::Demo) => demo::run(),
     }

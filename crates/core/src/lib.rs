@@ -34,7 +34,6 @@
 //! |---|---|
 //! | `request`, `verdict` | the question and the answer, as every program asks and hears them |
 //! | `authenticator` | the way between: decode, find, throttle, verify, admit |
-//! | `site` | the accounts and the sessions of a site; one folder a framework |
 //! | [`configuration`] | the file that describes a site |
 //! | `throttle`, `verified`, `memory`, `shared` | what the authenticators of one program share: wrong passwords, verified ones, the memory of checks |
 //! | `ticket` | short-lived tickets that stand for a session |
@@ -53,13 +52,13 @@ mod memory;
 mod request;
 mod scans;
 mod shared;
-mod site;
 mod throttle;
 mod ticket;
 mod twins;
 mod verdict;
 mod verified;
 
+pub use hallpass_sites::{Account, Client, Decoding, Id, Reason};
 pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable, connect_unix};
 
 pub use self::authenticator::{
@@ -70,7 +69,6 @@ pub use self::request::{
     ClaimedName, Conditions, Credential, InvalidCondition, Request, Requirement,
 };
 pub use self::shared::Shared;
-pub use self::site::{Account, Client, Decoding, Id, Reason};
 pub use self::throttle::Turn;
 pub use self::ticket::{NoTicket, Tickets};
 pub use self::twins::{Twin, TwinFinder, Twins};

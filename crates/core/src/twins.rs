@@ -8,7 +8,7 @@ use hallpass_stores::{Deadline, Unavailable};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::configuration::{Configuration, Framework, LoginField, Normalization};
+use crate::configuration::{Configuration, LoginField};
 use crate::{Account, Authenticator};
 
 /// How many names are compared at most, in 8 bytes each.
@@ -68,14 +68,10 @@ impl TwinFinder {
     /// XMPP fold them, unless `[ejabberd]` says otherwise.
     #[must_use]
     pub fn new(configuration: &Configuration) -> Self {
-        let access = &configuration.access;
+        let access = &configuration.access.lookup;
         let folds = access.ignore_case || configuration.ejabberd.ignore_case;
         let collates = matches!(configuration.database.location, Location::Mysql(_));
-        let (nfkc, clean) = match &configuration.framework {
-            Framework::Django(django) => (django.normalize == Normalization::Nfkc, false),
-            Framework::Phpbb(_) => (true, true),
-            _ => (false, false),
-        };
+        let forms = configuration.framework.name_forms();
         Self {
             authenticator: match folds {
                 true => Authenticator::ignoring_case(configuration),
@@ -83,9 +79,9 @@ impl TwinFinder {
             },
             exact: (folds && !access.ignore_case).then(|| Authenticator::new(configuration)),
             form: Form {
-                case: folds || collates || clean,
-                compatibility: nfkc || collates,
-                accents: collates || clean,
+                case: folds || collates || forms.confusables,
+                compatibility: forms.compatibility || collates,
+                accents: collates || forms.confusables,
             },
             login: access.login.clone(),
             digests: RandomState::new(),

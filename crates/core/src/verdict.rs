@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use hallpass_stores::Unavailable;
 
-use crate::site::Stop;
 use crate::{Account, Decoding, Reason};
+use hallpass_sites::Stop;
 
 /// What a question came to: three outcomes, so that none can mean "the database was down".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,16 +83,15 @@ pub struct Identity {
     pub session: Option<Session>,
 }
 
-impl Account {
-    /// The identity of this account, without groups and session.
-    #[must_use]
-    pub fn identity(&self) -> Identity {
-        Identity {
-            name: self.name.clone(),
-            id: self.id.text.clone(),
-            email: self.email.clone(),
-            full_name: self.full_name.clone(),
-            ..Identity::default()
+/// Without groups and session.
+impl From<&Account> for Identity {
+    fn from(account: &Account) -> Self {
+        Self {
+            name: account.name.clone(),
+            id: account.id.text.clone(),
+            email: account.email.clone(),
+            full_name: account.full_name.clone(),
+            ..Self::default()
         }
     }
 }

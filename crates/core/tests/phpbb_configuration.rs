@@ -3,7 +3,7 @@
 
 mod recorded;
 
-use hallpass_core::configuration::{Configuration, Framework};
+use hallpass_core::configuration::Configuration;
 use hallpass_stores::sql::Location;
 
 use self::recorded::Site;
@@ -38,11 +38,9 @@ fn everything_stands_in_the_boards_own_file() {
     assert_eq!(servers.user.as_deref(), Some("phpbb"));
     assert_eq!(servers.password.as_ref().unwrap().expose(), b"a$b'c");
     assert_eq!(servers.addresses[0].to_string(), "127.0.0.1:33971");
-    let Framework::Phpbb(phpbb) = &configuration.framework else {
-        panic!("{:?}", configuration.framework);
-    };
-    assert_eq!(phpbb.prefix, "phpbb_");
-    assert_eq!(phpbb.cookie_name, None);
+    let phpbb = format!("{:?}", configuration.framework);
+    assert!(phpbb.contains("prefix: \"phpbb_\""), "{phpbb}");
+    assert!(phpbb.contains("cookie_name: None"), "{phpbb}");
 }
 
 #[test]

@@ -173,6 +173,12 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// The error that says that `word`, which stands at `key`, is none of the `known` ones.
+    #[must_use]
+    pub fn unknown_word(&self, key: &str, word: &str, known: &[&str]) -> Error {
+        self.wrong(key, &crate::words::unknown_word(word, known))
+    }
+
     /// The error that says what is wrong with `key`.
     #[must_use]
     pub fn wrong(&self, key: &str, message: &str) -> Error {

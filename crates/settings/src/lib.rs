@@ -37,6 +37,8 @@
 //! is read, by the [`Table`] that it was read from: [`Table::wrong`] is the error at a key.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "schema")]
+mod describe;
 mod document;
 mod error;
 mod listener;
@@ -48,6 +50,8 @@ mod secret;
 mod values;
 mod words;
 
+#[cfg(feature = "schema")]
+pub use self::describe::{KeyDefault, KeyDescription, Secrecy, TableDescription};
 pub use self::document::{Document, Table};
 pub use self::error::Error;
 pub use self::listener::Listener;

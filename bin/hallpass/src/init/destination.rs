@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use hallpass_core::Configuration;
 
-use super::page::Page;
+use hallpass_sites::init::Page;
 
 /// Where a new configuration goes.
 pub struct Destination {

@@ -1,28 +1,19 @@
 //! Runs `hallpass init`: writes a configuration from the site itself, which is not changed.
 
-mod custom;
 mod destination;
-mod django;
-mod environment;
-mod joomla;
 mod options;
-mod page;
-mod php;
-mod phpbb;
-mod site_file;
-mod url;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hallpass_core::{Authenticator, Configuration};
 use hallpass_runtime::CommandLine;
+use hallpass_sites::init::Page;
 use serde_json::json;
 
 use self::destination::Destination;
 pub use self::options::InitCommand;
 use self::options::InitOutput;
-use self::page::Page;
 use crate::doctor;
 use crate::options::DoctorOptions;
 use crate::terminal::{complain, line, plain};
@@ -31,23 +22,11 @@ use crate::terminal::{complain, line, plain};
 const DEFAULT_OUTPUT: &str = "hallpass.toml";
 
 /// Writes a configuration of the site, and says what to do next.
-pub fn run(common: &CommandLine, command: InitCommand, as_json: bool) -> anyhow::Result<ExitCode> {
-    let output = match &command {
-        InitCommand::Django(options) => &options.output,
-        InitCommand::Joomla(options) => &options.output,
-        InitCommand::Phpbb(options) => &options.output,
-        InitCommand::Php(options) => &options.output,
-        InitCommand::Custom(options) => &options.output,
-    };
-    let destination = destination(common, output)?;
-    let mut page = Page::new(&destination.stem());
-    match &command {
-        InitCommand::Django(options) => django::write(&mut page, &options.path, options)?,
-        InitCommand::Joomla(options) => joomla::write(&mut page, &options.path, options)?,
-        InitCommand::Phpbb(options) => phpbb::write(&mut page, &options.path)?,
-        InitCommand::Php(options) => php::write(&mut page, options)?,
-        InitCommand::Custom(options) => custom::write(&mut page, options)?,
-    }
+pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow::Result<ExitCode> {
+    let destination = destination(common, &command.output)?;
+    let warner = |warning: &str| complain(&format!("warning: {}", plain(warning)));
+    let mut page = Page::new(&destination.stem(), warner);
+    command.framework.discover(&mut page, &command.arguments)?;
     let (configuration, secrets) = destination.write(&page)?;
     for warning in &page.warnings {
         complain(&format!("warning: {}", plain(warning)));

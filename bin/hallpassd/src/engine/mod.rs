@@ -258,7 +258,7 @@ fn work(
                     of.into_iter().for_each(|of| requests.done(of));
                     continue;
                 }
-                let authenticator = if ignore_case && !configuration.access.ignore_case {
+                let authenticator = if ignore_case && !configuration.access.lookup.ignore_case {
                     ignoring_case.get_or_insert_with(|| {
                         Authenticator::ignoring_case(configuration).sharing(Arc::clone(&shared))
                     })

@@ -7,8 +7,8 @@ use hallpass_stores::sql::Queries;
 
 use super::{malformed_name, trace};
 use crate::configuration::Access;
-use crate::site::{Accounts, Stop};
 use crate::{Account, ClaimedName, Conditions, Identity, Reason, Request, Requirement};
+use hallpass_sites::{Accounts, Stop};
 
 /// An account that a credential proved, and how it was found.
 #[derive(Clone, Copy)]
@@ -101,7 +101,7 @@ pub(super) fn admit(
     };
     Ok(Identity {
         groups,
-        ..account.identity()
+        ..Identity::from(account)
     })
 }
 

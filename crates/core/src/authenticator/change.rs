@@ -7,8 +7,8 @@ use hallpass_stores::sql::{self, Changes};
 
 use super::{Authenticator, Found, admit, malformed_name};
 use crate::configuration::Access;
-use crate::site::{Accounts, Stop};
 use crate::{Account, ClaimedName, Credential, Identity, Reason, Request, Secret, Verdict};
+use hallpass_sites::{Accounts, Stop};
 
 /// What is to become of an account.
 #[derive(Debug)]
@@ -87,13 +87,13 @@ impl Authenticator {
                     }
                     let writable = accounts.writable().ok_or(Reason::NotPermitted)?;
                     writable.set_password(changes, &account, &encoded)?;
-                    Ok(account.identity())
+                    Ok(Identity::from(&account))
                 }
                 Change::Deactivate { name } => {
                     let account = existing(accounts, access, changes, name, now)?;
                     let writable = accounts.writable().ok_or(Reason::NotPermitted)?;
                     writable.deactivate(changes, &account)?;
-                    Ok(account.identity())
+                    Ok(Identity::from(&account))
                 }
                 Change::Register { name, .. } => {
                     let writable = accounts.writable().ok_or(Reason::NotPermitted)?;

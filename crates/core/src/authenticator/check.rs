@@ -9,10 +9,10 @@ use hallpass_passwords::{Encoded, Limits, Outcome, Spending};
 use hallpass_stores::{Deadline, Unavailable};
 
 use crate::memory::MemoryPermit;
-use crate::site::HashContext;
 use crate::throttle::{Attempt, Turn};
 use crate::verified::Fingerprint;
 use crate::{Identity, Reason, Secret, Shared, Verdict};
+use hallpass_sites::HashContext;
 
 /// A request as far as it could be answered without computing a hash.
 #[derive(Debug)]

@@ -26,8 +26,8 @@ pub use self::session::InlineAuthenticator;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::scans::Scan;
-use crate::site::{Accounts, Site, Stop, ask};
 use crate::{Account, Credential, Identity, Reason, Request, Secret, Shared, Tickets, Verdict};
+use hallpass_sites::{Accounts, Site, Stop, ask};
 
 /// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
 /// e-mail address 254.
@@ -67,12 +67,12 @@ impl Authenticator {
     #[must_use]
     pub fn ignoring_case(configuration: &Configuration) -> Self {
         let mut access = configuration.access.clone();
-        access.ignore_case = true;
+        access.lookup.ignore_case = true;
         Self::with(configuration, access)
     }
 
     fn with(configuration: &Configuration, access: Access) -> Self {
-        let site = Site::new(configuration, &access);
+        let site = configuration.open(&access.lookup);
         let dummy = configuration.passwords.dummy.as_deref();
         Self {
             dummy: dummy.and_then(|it| site.parse_cost(it)).map(Arc::new),
@@ -219,7 +219,7 @@ impl Authenticator {
     /// Traces that `subject` is refused because of `reason`, and returns that.
     fn refuses(&self, subject: &'static str, reason: Reason) -> Reason {
         self.tracer
-            .decided(subject, false, || trace::reason(reason).to_owned());
+            .decided(subject, false, || reason.meaning().to_owned());
         reason
     }
 }

@@ -9,9 +9,9 @@ use hallpass_stores::{Deadline, Unavailable};
 use super::admission::{Found, admit};
 use super::check::{Decision, HashJob, JobState, Pending, Progress, Stored};
 use super::{Authenticator, scan, trace};
-use crate::site::{HashContext, Stop};
 use crate::verified::{Fingerprint, Fingerprints};
 use crate::{Credential, Identity, Reason, Request, Secret};
+use hallpass_sites::{HashContext, Stop};
 
 impl Authenticator {
     /// Checks `password`, and computes its hash on this thread.

@@ -11,11 +11,11 @@ use super::admission::{Found, admit};
 use super::memo::{Proof, SessionMemo, Snapshot};
 use super::{Authenticator, scan, trace};
 use crate::cookie::{self, Cookie};
-use crate::site::{Login, Site, Stop, ask};
 use crate::{
     Account, ClaimedName, Client, Configuration, Credential, Identity, Reason, Request, Secret,
     Session, Shared, Verdict,
 };
+use hallpass_sites::{Login, Site, Stop, ask};
 
 /// The longest that an [`InlineAuthenticator`] may take: many times what it should.
 const INLINE_LIMIT: Duration = Duration::from_millis(5);
@@ -58,7 +58,7 @@ impl Authenticator {
         self.tracer
             .decided("ticket", opened.is_ok(), || match &opened {
                 Ok(_) => "it is one of ours, and young enough".to_owned(),
-                Err(reason) => trace::reason(*reason).to_owned(),
+                Err(reason) => reason.meaning().to_owned(),
             });
         let token = opened?;
         match cookie::header_in(&token) {
@@ -82,7 +82,7 @@ impl Authenticator {
         // A traced request reads everything; nothing comes from memory.
         let remembers = site.sessions.asks_only_database() && !self.tracer.is_active();
         // A condition may ask for the time, which is no part of the database's state.
-        let timeless = self.access.account_where.is_none();
+        let timeless = self.access.lookup.account_where.is_none();
         let digest = digest(token.expose());
         ask(&mut self.database, deadline, |queries| {
             let mut snapshot = Snapshot::default();

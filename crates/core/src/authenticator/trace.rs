@@ -6,8 +6,8 @@ use hallpass_passwords::Outcome;
 use hallpass_stores::Tracer;
 
 use super::check::{HashJob, JobState};
-use crate::site::Login;
 use crate::{Account, ClaimedName, Reason, Requirement, Verdict};
+use hallpass_sites::Login;
 
 pub(super) fn account(tracer: &Tracer, account: Option<&Account>) {
     tracer.decided("account", account.is_some(), || match account {
@@ -23,14 +23,14 @@ fn no_account() -> String {
 pub(super) fn active(tracer: &Tracer, account: &Account) -> bool {
     tracer.decided("active", account.active, || match account.active {
         true => "the account is active".to_owned(),
-        false => reason(account.inactive).to_owned(),
+        false => account.inactive.meaning().to_owned(),
     })
 }
 
 pub(super) fn session(tracer: &Tracer, login: &Result<Login, Reason>) {
     tracer.decided("session", login.is_ok(), || match login {
         Ok(login) => format!("of {:?}, read from {}", login.key, login.decoded),
-        Err(why) => reason(*why).to_owned(),
+        Err(why) => why.meaning().to_owned(),
     });
 }
 
@@ -39,7 +39,7 @@ pub(super) fn confirmed(tracer: &Tracer, confirmed: bool) -> bool {
         true => {
             "the session is not older than the password, as far as the site can tell".to_owned()
         }
-        false => reason(Reason::StaleSession).to_owned(),
+        false => Reason::StaleSession.meaning().to_owned(),
     })
 }
 
@@ -77,7 +77,7 @@ pub(super) fn requirement(
 /// Why no password is good for an account, where none is.
 pub(super) fn refused(tracer: &Tracer, refused: Option<Reason>) {
     if let Some(why) = refused {
-        tracer.decided("password-rule", false, || reason(why).to_owned());
+        tracer.decided("password-rule", false, || why.meaning().to_owned());
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn hash(tracer: &Tracer, job: &HashJob) {
         }),
         Err(outcome) => {
             tracer.decided("hash", false, || match outcome {
-                Outcome::Unusable => reason(Reason::UnusablePassword).to_owned(),
+                Outcome::Unusable => Reason::UnusablePassword.meaning().to_owned(),
                 _ => "of no algorithm that is known".to_owned(),
             });
         }
@@ -124,41 +124,7 @@ pub(super) fn password(tracer: &Tracer, outcome: Outcome, took: Duration) {
 pub(super) fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Granted(identity) => format!("granted: {:?}", identity.name),
-        Verdict::Denied(why) => format!("denied: {}: {}", why.word(), reason(*why)),
+        Verdict::Denied(why) => format!("denied: {}: {}", why.word(), why.meaning()),
         Verdict::Unavailable(cause) => format!("unavailable: {cause}"),
-    }
-}
-
-/// What a reason means.
-pub(super) fn reason(reason: Reason) -> &'static str {
-    match reason {
-        Reason::AnonymousSession => "nobody is logged in to the session",
-        Reason::Banned => "the account or the address is banned",
-        Reason::ExpiredSession => "the session has ended",
-        Reason::Inactive => "the account is switched off",
-        Reason::InvalidSession => {
-            "the signature is wrong, or it cannot be decoded, or the site would not take it"
-        }
-        Reason::Malformed => "the name or the password is empty, too long, or no text",
-        Reason::NewPassword => "the site wants a new password chosen first",
-        Reason::NoSession => "there is no such session",
-        Reason::NotPermitted => "a group, a permission or an [access] rule is missing",
-        Reason::OtherApplication => "the session is of another application of the site",
-        Reason::PasswordAlone => "the account has a second factor, so that no password is enough",
-        Reason::PasswordBeforeSetUp => {
-            "one of the account's groups demands a second factor, and it is not set up"
-        }
-        Reason::PasswordElsewhere => "the site does not check its passwords itself",
-        Reason::SecondFactor => "the account's second factor has not been shown",
-        Reason::SecondFactorSetUp => {
-            "one of the account's groups demands a second factor, and it is not set up"
-        }
-        Reason::StaleSession => "the password has changed since the session was made",
-        Reason::Throttled => "there were too many wrong passwords lately",
-        Reason::UnknownUser => "there is no such account",
-        Reason::UnsupportedHash => "the stored hash is of no algorithm that is known and allowed",
-        Reason::UnusablePassword => "the account has no password",
-        Reason::WrongPassword => "the password is wrong",
-        Reason::WrongUser => "the session belongs to somebody else",
     }
 }

@@ -1,6 +1,7 @@
 //! `[access]`: who gets in, on top of a valid credential.
 
 use hallpass_settings::{Error, Table};
+use hallpass_sites::{AccountLookup, LoginField};
 use hallpass_stores::sql::{self, Location};
 use serde::Deserialize;
 
@@ -49,32 +50,12 @@ impl Default for AccessTable {
 /// Who gets in, on top of a valid credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// What people may type to say who they are.
-    pub login: Vec<LoginField>,
-    /// Whether names that differ in case alone are the same.
-    pub ignore_case: bool,
+    /// How accounts are looked up.
+    pub lookup: AccountLookup,
     /// What every account must be.
     pub conditions: Conditions,
     /// Whether a password lets anybody in.
     pub passwords: bool,
-    /// `where`: the SQL condition that the row of an account, in a table called `account`, must
-    /// meet to be active.
-    pub account_where: Option<String>,
-}
-
-/// What people may type to say who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema, serde::Serialize),
-    schemars(inline)
-)]
-#[serde(rename_all = "lowercase")]
-pub enum LoginField {
-    /// The login name.
-    Username,
-    /// The e-mail address.
-    Email,
 }
 
 impl AccessTable {
@@ -113,11 +94,13 @@ impl AccessTable {
                 .map_err(|wrong| table.wrong("where", &wrong))?;
         }
         Ok(Access {
-            login: self.login,
-            ignore_case: self.ignore_case,
+            lookup: AccountLookup {
+                login: self.login,
+                ignore_case: self.ignore_case,
+                account_where: self.r#where,
+            },
             conditions: Conditions { any, all },
             passwords: self.passwords,
-            account_where: self.r#where,
         })
     }
 }

@@ -4,61 +4,41 @@
 //! default. What needs more than one key, or another file, is resolved after that.
 
 mod access;
-mod cache;
-mod custom;
 mod daemon;
 mod database;
-mod django;
 mod ejabberd;
-mod http;
-mod joomla;
 mod limits;
 mod log;
 mod passwords;
-mod php;
-mod phpbb;
-mod places;
 #[cfg(feature = "schema")]
 pub mod schema;
-mod secret;
-mod site_file;
 mod tickets;
 
 use std::path::{Path, PathBuf};
 
 use hallpass_settings::{Document, Table, UrlOr};
-use hallpass_stores::sql;
+use hallpass_sites::http::{Http, HttpTable};
+use hallpass_sites::{AccountLookup, FRAMEWORKS, Framework, Site, SiteSettings, http};
+use hallpass_stores::{cache, sql};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::Credential;
-use crate::cookie::{self, Cookie, Reader};
+use crate::cookie::{self, Cookie};
 
 pub use hallpass_settings::{Error, Listener, SecretPlace};
+pub use hallpass_sites::LoginField;
 
-pub use self::access::{Access, LoginField};
-pub use self::cache::CacheLocation;
-pub use self::custom::Custom;
+pub use self::access::Access;
 pub use self::daemon::{Accepted, Daemon, TrustedProxy, Vouching};
-pub use self::django::{
-    Django, DjangoCache, DjangoSessions, Normalization, SessionEngine, SessionProfile, UserTable,
-};
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
-pub use self::http::{Http, NameIn};
-pub use self::joomla::{Joomla, JoomlaCache, JoomlaClient, JoomlaSessions};
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
-pub use self::php::{Php, PhpStore, PhpTable, PhpUser};
-pub use self::phpbb::Phpbb;
-use self::secret::secret;
 pub use self::tickets::TicketSettings;
 
 /// The file that the programs read when neither `--config` nor `$HALLPASS_CONFIG` names one.
 pub const DEFAULT_PATH: &str = "/etc/hallpass/hallpass.toml";
-
-/// The tables that a site's framework, or the page that it is asked by, reads itself.
-const OF_FRAMEWORKS: [&str; 6] = ["custom", "django", "http", "joomla", "php", "phpbb"];
 
 /// The first words of hallpassd's own paths. A site of such a name would answer in another's place
 /// where a host puts the address that was wanted behind a path, as Envoy does: `/auth/auth`.
@@ -72,10 +52,8 @@ pub const ROUTES: [&str; 11] = [
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// The software that the site runs: `"django"`, `"joomla"`, `"phpbb"`, `"php"` or `"custom"`.
-    /// The section of that name is described in [Django](django.md), [Joomla](joomla.md),
-    /// [phpBB](phpbb.md), [PHP](php.md), [any SQL tables](custom.md).
-    framework: FrameworkName,
+    /// The software that the site runs.
+    framework: String,
     /// A URL, or a table with one: see below.
     database: Option<UrlOr<database::DatabaseTable>>,
     /// The site's name, of letters, digits, `-` and `_`; not the first word of a path of
@@ -113,18 +91,6 @@ struct File {
     log: Log,
 }
 
-/// The software that a site runs, by its name.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
-#[serde(rename_all = "lowercase")]
-enum FrameworkName {
-    Django,
-    Joomla,
-    Phpbb,
-    Php,
-    Custom,
-}
-
 /// What is asked for sessions in place of the site's own store.
 #[derive(Clone, Copy, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
@@ -140,8 +106,8 @@ pub struct Configuration {
     pub path: PathBuf,
     /// The site's name, under which `hallpassd` serves it as well.
     pub name: Option<String>,
-    /// The software that the site runs, with its settings.
-    pub framework: Framework,
+    /// What the tables of its framework say.
+    pub framework: Box<dyn SiteSettings>,
     /// The site's database.
     pub database: sql::Settings,
     /// `[http]`: the page that says who is logged in, in place of the store of sessions.
@@ -166,21 +132,6 @@ pub struct Configuration {
     pub secrets: Vec<SecretPlace>,
     /// What is worth a warning in the log, though nothing is wrong with it.
     pub warnings: Vec<String>,
-}
-
-/// The software that a site runs.
-#[derive(Debug)]
-pub enum Framework {
-    /// Any, by the SQL that reads it.
-    Custom(Box<Custom>),
-    /// Django.
-    Django(Box<Django>),
-    /// Plain PHP, with the SQL that reads its accounts.
-    Php(Box<Php>, Box<Custom>),
-    /// Joomla.
-    Joomla(Box<Joomla>),
-    /// phpBB.
-    Phpbb(Box<Phpbb>),
 }
 
 /// A running daemon that is asked in place of the stores.
@@ -215,13 +166,8 @@ impl Configuration {
     /// The site's session cookie, where its name is known, and how the site reads it.
     #[must_use]
     pub fn session_cookie(&self) -> Option<Cookie<'_>> {
-        let of_framework = match &self.framework {
-            Framework::Custom(custom) => custom.cookie_rule.unwrap_or(Reader::Django),
-            Framework::Django(_) => Reader::Django,
-            Framework::Joomla(_) | Framework::Php(..) | Framework::Phpbb(_) => Reader::Php,
-        };
         let rule = self.http.as_ref().and_then(|http| http.cookie_rule);
-        let reader = rule.unwrap_or(of_framework);
+        let reader = rule.unwrap_or_else(|| self.framework.cookie_reader());
         let name = self.session_cookie_name()?;
         Some(Cookie { name, reader })
     }
@@ -235,24 +181,40 @@ impl Configuration {
     /// The key that is missing to read the site's sessions.
     #[must_use]
     pub fn missing_for_sessions(&self) -> Option<&'static str> {
-        match &self.framework {
-            _ if self.http.is_some() => None,
-            Framework::Custom(custom) => custom.session.is_none().then_some("custom.session"),
-            Framework::Django(django) => (!django.reads_sessions()).then_some("django.secret_key"),
-            Framework::Joomla(joomla) => joomla.missing_for_sessions(),
-            Framework::Php(..) | Framework::Phpbb(_) => None,
+        match self.http {
+            Some(_) => None,
+            None => self.framework.missing_for_sessions(),
         }
     }
 
     /// Whether the site gives out tokens, which programs show in place of a password.
     #[must_use]
     pub fn reads_tokens(&self) -> bool {
-        match &self.framework {
-            Framework::Django(django) => django.authtoken,
-            Framework::Custom(_)
-            | Framework::Joomla(_)
-            | Framework::Php(..)
-            | Framework::Phpbb(_) => false,
+        self.framework.reads_tokens()
+    }
+
+    /// The caches that have sessions in them.
+    #[must_use]
+    pub fn caches(&self) -> Vec<&cache::Settings> {
+        let by_page = self.http.is_some();
+        let cache = (!by_page).then(|| self.framework.session_cache());
+        cache.flatten().into_iter().collect()
+    }
+
+    /// The directories that have sessions in them.
+    #[must_use]
+    pub fn session_directories(&self) -> Vec<&Path> {
+        let by_page = self.http.is_some();
+        let directory = (!by_page).then(|| self.framework.session_directory());
+        directory.flatten().into_iter().collect()
+    }
+
+    /// The site, names being read as `lookup` says.
+    pub(crate) fn open(&self, lookup: &AccountLookup) -> Site {
+        let site = self.framework.open(lookup);
+        match &self.http {
+            Some(page) => http::asking(site, page, &self.database.location, lookup),
+            None => site,
         }
     }
 
@@ -273,9 +235,18 @@ impl Configuration {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        Self::parse_of(FRAMEWORKS, path, text)
+    }
+
+    /// Reads `text`, where `frameworks` are those that a site may run.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse_of(frameworks: &[&dyn Framework], path: &Path, text: &str) -> Result<Self, Error> {
         let document = Document::parse(path, text)?;
         let top = document.top();
-        let file: File = top.read_beside(&OF_FRAMEWORKS, None)?;
+        let names: Vec<&str> = frameworks.iter().map(|it| it.name()).collect();
+        let file: File = top.read_beside(&[&names[..], &["http"]].concat(), None)?;
         if let Some(name) = &file.name {
             if name.is_empty() || !name.bytes().all(is_name_byte) {
                 return Err(top.wrong("name", "may hold letters, digits, `-` and `_` alone"));
@@ -289,9 +260,13 @@ impl Configuration {
         }
         top.warn_of_writers(None, path);
         let asks_the_site = file.session_source.is_some();
-        file.framework.only_its_own(&top)?;
+        let framework = frameworks.iter().find(|it| it.name() == file.framework);
+        let Some(framework) = framework else {
+            return Err(top.unknown_word("framework", &file.framework, &names));
+        };
+        only_its_own(*framework, &names, &top)?;
         let mut database = database::resolve(&top.section("database")?, file.database)?;
-        let framework = file.framework.read(&top, &mut database, asks_the_site)?;
+        let framework = framework.read(&top, &mut database, asks_the_site)?;
         let nowhere = matches!(database.location, sql::Location::Nowhere);
         if nowhere && framework.needs_database(asks_the_site) {
             return Err(top.wrong("database", "is missing"));
@@ -300,7 +275,7 @@ impl Configuration {
         let http = match (asks_the_site, section.is_there()) {
             (true, false) => return Err(top.wrong("http", "is missing: the page to ask")),
             (true, true) => {
-                let table: http::HttpTable = section.read()?;
+                let table: HttpTable = section.read()?;
                 Some(table.resolve(&section, framework.cookie_name())?)
             }
             (false, false) => None,
@@ -341,32 +316,24 @@ impl Configuration {
     /// Where hosts send passwords, and nothing says what an unknown name has to cost, the time of
     /// an answer tells which names have an account.
     fn knows_what_denials_cost(&self, top: &Table<'_>) -> Result<(), Error> {
-        let (Framework::Custom(custom) | Framework::Php(_, custom)) = &self.framework else {
+        let Some(wrong) = self.framework.unknown_denial_cost() else {
             return Ok(());
         };
-        let known = custom.accounts.is_some() || self.passwords.dummy.is_some();
         // Without a table of its own, the daemon is what answers hosts.
         let by_ejabberd =
             self.ejabberd.configured && self.ejabberd.accept.contains(&EjabberdAccepted::Password);
-        let checks = custom.user.is_some()
-            && self.access.passwords
+        let checks = self.access.passwords
             && (self.daemon.accept.password || by_ejabberd)
             && self.via.as_ref().is_none_or(|via| !via.only);
-        if known || !checks {
+        if self.passwords.dummy.is_some() || !checks {
             return Ok(());
         }
-        let message = "finds accounts whose passwords are checked, and nothing says what a check \
-                       of an unknown name has to cost: the time that it takes would tell which \
-                       names have an account. Add `accounts`, the SQL that lists the accounts, or \
-                       [passwords] dummy = \"pbkdf2_sha256$1000000\" (or another hash as costly \
-                       as the site's own); or set [access] passwords = false where no password is \
-                       to let anybody in";
-        Err(top.section("custom")?.wrong("user", message))
+        Err(top.section(wrong.table)?.wrong(wrong.key, wrong.message))
     }
 
     fn ejabberd_has_what_it_needs(&self, top: &Table<'_>) -> Result<(), Error> {
         let ejabberd = &self.ejabberd;
-        if ejabberd.account_changes && !matches!(self.framework, Framework::Django(_)) {
+        if ejabberd.account_changes && !self.framework.is_writable() {
             let message = "is for Django alone: nothing is changed in other software's tables";
             return Err(top.wrong("ejabberd.account_changes", message));
         }
@@ -383,109 +350,13 @@ impl Configuration {
     }
 }
 
-impl Framework {
-    /// The name of the session cookie, where it is known without asking the site.
-    fn cookie_name(&self) -> Option<&str> {
-        match self {
-            Self::Custom(custom) => custom.cookie.as_deref(),
-            Self::Django(django) => Some(&django.sessions.cookie_name),
-            Self::Joomla(joomla) => joomla.session_cookie_name.as_deref(),
-            Self::Php(php, _) => Some(&php.cookie_name),
-            Self::Phpbb(_) => None,
-        }
-    }
-
-    /// Whether accounts are looked up in the database, and not only called what a session says.
-    /// `user_by_id` looks none up where sessions, or the site that is asked for them, give names.
-    fn looks_accounts_up(&self, asks_the_site: bool) -> bool {
-        let by_id = |custom: &Custom| custom.user_by_id.is_some() && !asks_the_site;
-        match self {
-            Self::Custom(custom) => {
-                custom.user.is_some() || (custom.session.is_some() && by_id(custom))
-            }
-            Self::Php(php, custom) => {
-                let ids = matches!(php.user, Some(PhpUser::Id(_)));
-                custom.user.is_some() || (ids && by_id(custom))
-            }
-            Self::Django(_) | Self::Joomla(_) | Self::Phpbb(_) => true,
-        }
-    }
-
-    /// Whether a database is asked, where the site itself is asked for sessions or not.
-    fn needs_database(&self, asks_the_site: bool) -> bool {
-        match self {
-            Self::Custom(custom) => custom.asks(),
-            Self::Django(_) => !asks_the_site,
-            Self::Joomla(_) | Self::Phpbb(_) => true,
-            Self::Php(php, custom) => custom.asks() || (php.in_database() && !asks_the_site),
-        }
-    }
-}
-
-/// The database at the top, where there is one: it replaces what the site's own file says.
-fn given(database: &sql::Settings) -> Option<sql::Settings> {
-    let nowhere = matches!(database.location, sql::Location::Nowhere);
-    (!nowhere).then(|| database.clone())
-}
-
-impl FrameworkName {
-    /// An error for a table that is for another framework.
-    fn only_its_own(self, top: &Table<'_>) -> Result<(), Error> {
-        let (name, own): (_, &[&str]) = match self {
-            Self::Custom => ("custom", &["custom"]),
-            Self::Django => ("django", &["django"]),
-            Self::Joomla => ("joomla", &["joomla"]),
-            Self::Php => ("php", &["php", "custom"]),
-            Self::Phpbb => ("phpbb", &["phpbb"]),
-        };
-        for table in OF_FRAMEWORKS {
-            if table != "http" && !own.contains(&table) && top.has(table) {
-                let message = format!("has no use with framework = \"{name}\"");
-                return Err(top.wrong(table, &message));
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the framework's own tables. What its own file says of the database takes the place
-    /// of none.
-    fn read(
-        self,
-        top: &Table<'_>,
-        database: &mut sql::Settings,
-        asks_the_site: bool,
-    ) -> Result<Framework, Error> {
-        let given = given(database);
-        Ok(match self {
-            Self::Custom => {
-                let custom = Custom::read(&top.section("custom")?, &database.location)?;
-                if custom.user.is_none() && !asks_the_site {
-                    return Err(top.wrong("custom.user", "is missing: the SQL that finds accounts"));
-                }
-                Framework::Custom(Box::new(custom))
-            }
-            Self::Django => Framework::Django(Box::new(Django::read(&top.section("django")?)?)),
-            Self::Php => {
-                let php = Php::read(&top.section("php")?, !asks_the_site)?;
-                let custom = Custom::read(&top.section("custom")?, &database.location)?;
-                if matches!(php.user, Some(PhpUser::Id(_))) && custom.user_by_id.is_none() {
-                    let message = "is missing: `php.user_id` is the id of an account, which it \
-                                   finds";
-                    return Err(top.wrong("custom.user_by_id", message));
-                }
-                Framework::Php(Box::new(php), Box::new(custom))
-            }
-            Self::Joomla => {
-                let (joomla, its_own) = Joomla::read(&top.section("joomla")?, given)?;
-                *database = its_own;
-                Framework::Joomla(Box::new(joomla))
-            }
-            Self::Phpbb => {
-                let (phpbb, its_own) = Phpbb::read(&top.section("phpbb")?, given)?;
-                *database = its_own;
-                Framework::Phpbb(Box::new(phpbb))
-            }
-        })
+/// An error for a table that is for another framework.
+fn only_its_own(framework: &dyn Framework, names: &[&str], top: &Table<'_>) -> Result<(), Error> {
+    let own = framework.name();
+    let another = |name: &&&str| **name != own && !framework.borrows().contains(name);
+    match names.iter().filter(another).find(|name| top.has(name)) {
+        Some(table) => Err(top.wrong(table, &format!("has no use with framework = \"{own}\""))),
+        None => Ok(()),
     }
 }
 

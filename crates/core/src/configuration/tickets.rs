@@ -5,8 +5,8 @@ use std::time::Duration;
 use hallpass_settings::{Error, Memory, SecretSource, Table};
 use serde::Deserialize;
 
-use super::secret;
 use crate::{Secret, Tickets};
+use hallpass_sites::secret;
 
 /// The fewest bytes of a key.
 const SHORTEST_KEY: usize = 32;

@@ -12,7 +12,7 @@ const NAME: &str = "hallpass-doctor";
 impl Examination<'_> {
     /// Whether the database understands `[access] where`.
     pub(super) fn condition(&mut self) -> bool {
-        if self.configuration.access.account_where.is_none() {
+        if self.configuration.access.lookup.account_where.is_none() {
             return true;
         }
         let deadline = self.deadline();

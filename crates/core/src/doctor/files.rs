@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use hallpass_sites::Problem;
 use rustix::fs::{Access, access};
 
 use super::{Examination, Finding};
@@ -63,13 +64,13 @@ impl Examination<'_> {
                 format!("put the site's own into [{table}] {key}"),
             ));
         }
-        if configuration.trusts_session_store() {
+        if configuration.framework.trusts_session_store() {
             self.add(Finding::warning(
                 "session-trust",
                 "look at who vouches for sessions",
                 "trust_session_store: signatures and changed passwords are not checked, and \
                  whoever can write to the store is whoever they like",
-                "give [django] secret_key, and take trust_session_store away",
+                self.advice(Problem::SessionStoreTrusted),
             ));
         }
     }

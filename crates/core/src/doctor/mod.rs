@@ -18,7 +18,7 @@ use hallpass_stores::{Deadline, Unavailable};
 pub use self::files::barrier;
 pub use self::finding::{Finding, Status};
 use crate::configuration::Configuration;
-use crate::site::Site;
+use hallpass_sites::{Problem, Site};
 
 /// What is examined, and what has been found.
 struct Examination<'a> {
@@ -33,12 +33,12 @@ struct Examination<'a> {
 /// and what is in it, the caches and the sessions.
 #[must_use]
 pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
-    let mut access = configuration.access.clone();
+    let mut lookup = configuration.access.lookup.clone();
     // As the host takes names that takes the most for the same.
-    access.ignore_case |= configuration.ejabberd.configured && configuration.ejabberd.ignore_case;
+    lookup.ignore_case |= configuration.ejabberd.configured && configuration.ejabberd.ignore_case;
     let mut examination = Examination {
         configuration,
-        site: Site::new(configuration, &access),
+        site: configuration.open(&lookup),
         database: Database::new(&configuration.database),
         now,
         findings: Vec::new(),
@@ -75,6 +75,12 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
 impl Examination<'_> {
     fn add(&mut self, finding: Finding) {
         self.findings.push(finding);
+    }
+
+    /// What the site's framework says can be done about `problem`.
+    fn advice(&self, problem: Problem<'_>) -> String {
+        let advice = self.configuration.framework.advice(problem);
+        advice.unwrap_or_else(|| "compare the configuration with the site's own".to_owned())
     }
 
     /// When what is asked now must be answered.

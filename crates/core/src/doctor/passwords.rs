@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use hallpass_passwords::{Context, Encoded};
 
+use hallpass_sites::Problem;
+
 use super::{Examination, Finding};
 
 impl Examination<'_> {
@@ -89,7 +91,7 @@ impl Examination<'_> {
                 "password-hashers",
                 &tried,
                 format!("{count} are of {algorithm}, which is not allowed"),
-                format!("add \"{algorithm}\" to [django] password_hashers"),
+                self.advice(Problem::AlgorithmNotAllowed(algorithm)),
             ));
         }
         if costly > 0 {

@@ -7,8 +7,8 @@ use hallpass_stores::sql::{Database, Queries};
 use hallpass_stores::{Trace, TraceEvent, Tracer};
 
 use super::{Examination, Finding};
-use crate::site::{Sample, Site, Stop, ask};
 use crate::{Client, Reason, Secret};
+use hallpass_sites::{Problem, Sample, Site, Stop, ask};
 
 /// A token that no site has given out.
 const NOBODYS: &str = "hallpassdoctorhallpassdoctor0000";
@@ -63,17 +63,11 @@ impl Examination<'_> {
                 Err(_) => return,
             };
         if let Some(elsewhere) = elsewhere {
-            let (prefix, version) = elsewhere
-                .trim_end_matches(':')
-                .rsplit_once(':')
-                .unwrap_or((elsewhere.as_str(), "1"));
             self.add(Finding::problem(
                 "session-cache-key",
                 "look for sessions in the cache",
                 format!("there are none where they are looked for, but some under {elsewhere}…"),
-                format!(
-                    "write [django] cache_key_prefix = \"{prefix}\" and cache_version = {version}"
-                ),
+                self.advice(Problem::SessionsElsewhere(&elsewhere)),
             ));
             return;
         }
@@ -127,14 +121,13 @@ impl Examination<'_> {
                 "session-signature",
                 &tried,
                 format!("{bad} are signed with another key: secret_key is not the site's"),
-                "put the site's SECRET_KEY into [django] secret_key (and its Django into version)",
+                self.advice(Problem::SignedWithAnotherKey),
             )),
             (bad, _) => found.push(Finding::warning(
                 "session-signature",
                 &tried,
                 format!("{bad} are signed with another key, {opened} with this one"),
-                "put the site's older keys into [django] secret_key_fallbacks, if it still \
-                 accepts them",
+                self.advice(Problem::SomeSignedWithAnotherKey),
             )),
         }
         if of("undecodable") > 0 {
@@ -154,8 +147,7 @@ impl Examination<'_> {
                     "{} were made by a backend that is not listed",
                     of("backend")
                 ),
-                "put all of the site's AUTHENTICATION_BACKENDS into [django] \
-                 authentication_backends",
+                self.advice(Problem::BackendNotListed),
             ));
         }
         if of("stale-session") > 0 && of("live") == 0 {
@@ -166,8 +158,7 @@ impl Examination<'_> {
                     "all {} of people are of other passwords",
                     of("stale-session")
                 ),
-                "see that secret_key and version are the site's, and that its user model does not \
-                 make the auth hash in a way of its own",
+                self.advice(Problem::SessionsStale),
             ));
         }
         if of("unknown-user") > 0 && of("live") == 0 {

@@ -1,10 +1,10 @@
 //! What is read of the database: whether it is there, may be read, and is found by an index.
 
+use hallpass_sites::{Required, Table};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, identifier};
 
 use super::{Examination, Finding};
-use crate::site::{Required, Table};
 
 impl Examination<'_> {
     /// Whether all that is read is there.
@@ -20,7 +20,7 @@ impl Examination<'_> {
         for needed in &needs {
             let ask = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
                 match needed {
-                    Required::Table(table) => table.examine(queries),
+                    Required::Table(table) => examine_table(table, queries),
                     Required::Statement {
                         key,
                         statement,
@@ -73,61 +73,62 @@ impl Examination<'_> {
     }
 }
 
-impl Table {
-    /// What is wrong with the table; `None` where it is missing.
-    fn examine(&self, queries: &mut Queries<'_>) -> Result<Option<Vec<Finding>>, Unavailable> {
-        let tried = format!("look at the table {}", self.name);
-        let columns = queries.columns(&self.name)?;
-        if columns.is_empty() {
-            return Ok(self.optional.then(Vec::new));
-        }
-        let missing: Vec<&str> = self
-            .columns
-            .iter()
-            .filter(|needed| !columns.iter().any(|column| column.name == **needed))
-            .map(String::as_str)
-            .collect();
-        if !missing.is_empty() {
-            return Ok(Some(vec![Finding::problem(
-                "columns",
-                tried,
-                format!("it has no column {}", missing.join(", ")),
-                "name the columns as the site does, or run the site's migrations",
-            )]));
-        }
-        let quoted = |name: &String| identifier(name).unwrap_or_default();
-        let list: Vec<String> = self.columns.iter().map(quoted).collect();
-        let statement = format!(
-            "SELECT {} FROM {} LIMIT 1",
-            list.join(", "),
-            quoted(&self.name)
-        );
-        if let Err(cause) = queries.rows(&statement, &[], 1) {
-            return Ok(Some(vec![Finding::problem(
-                "rights",
-                tried,
-                cause.to_string(),
-                "run what `hallpass grants` prints, as the database's administrator",
-            )]));
-        }
-        let indexed = queries.indexed(&self.name)?;
-        let without = self
-            .sought
-            .iter()
-            .filter(|sought| !indexed.contains(sought));
-        let slow = without.map(|column| {
-            Finding::warning(
-                "index",
-                format!("look for an index on {} ({column})", self.name),
-                "there is none: every question reads the whole table",
-                format!(
-                    "CREATE INDEX {0}_{column} ON {0} ({column});",
-                    self.name.replace('"', "")
-                ),
-            )
-        });
-        Ok(Some(slow.collect()))
+/// What is wrong with the table; `None` where it is missing.
+fn examine_table(
+    table: &Table,
+    queries: &mut Queries<'_>,
+) -> Result<Option<Vec<Finding>>, Unavailable> {
+    let tried = format!("look at the table {}", table.name);
+    let columns = queries.columns(&table.name)?;
+    if columns.is_empty() {
+        return Ok(table.optional.then(Vec::new));
     }
+    let missing: Vec<&str> = table
+        .columns
+        .iter()
+        .filter(|needed| !columns.iter().any(|column| column.name == **needed))
+        .map(String::as_str)
+        .collect();
+    if !missing.is_empty() {
+        return Ok(Some(vec![Finding::problem(
+            "columns",
+            tried,
+            format!("it has no column {}", missing.join(", ")),
+            "name the columns as the site does, or run the site's migrations",
+        )]));
+    }
+    let quoted = |name: &String| identifier(name).unwrap_or_default();
+    let list: Vec<String> = table.columns.iter().map(quoted).collect();
+    let statement = format!(
+        "SELECT {} FROM {} LIMIT 1",
+        list.join(", "),
+        quoted(&table.name)
+    );
+    if let Err(cause) = queries.rows(&statement, &[], 1) {
+        return Ok(Some(vec![Finding::problem(
+            "rights",
+            tried,
+            cause.to_string(),
+            "run what `hallpass grants` prints, as the database's administrator",
+        )]));
+    }
+    let indexed = queries.indexed(&table.name)?;
+    let without = table
+        .sought
+        .iter()
+        .filter(|sought| !indexed.contains(sought));
+    let slow = without.map(|column| {
+        Finding::warning(
+            "index",
+            format!("look for an index on {} ({column})", table.name),
+            "there is none: every question reads the whole table",
+            format!(
+                "CREATE INDEX {0}_{column} ON {0} ({column});",
+                table.name.replace('"', "")
+            ),
+        )
+    });
+    Ok(Some(slow.collect()))
 }
 
 /// Tables that are not there.

@@ -47,7 +47,7 @@ impl Daemon {
             socket: via.socket.clone(),
             path,
             only: via.only,
-            ignore_case: configuration.access.ignore_case,
+            ignore_case: configuration.access.lookup.ignore_case,
             program,
         })
     }

@@ -9,7 +9,7 @@ use hallpass_stores::sql::{Location, Settings};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::secret;
+use hallpass_sites::secret;
 
 /// The table.
 #[derive(Deserialize)]

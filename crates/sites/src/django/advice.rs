@@ -1,0 +1,36 @@
+//! Says what the administrator can do, in the words of Django's settings.
+
+use crate::Problem;
+
+/// What the administrator can do about `problem`.
+pub(super) fn advice(problem: Problem<'_>) -> String {
+    match problem {
+        Problem::AlgorithmNotAllowed(algorithm) => {
+            return format!("add \"{algorithm}\" to [django] password_hashers");
+        }
+        Problem::SessionsElsewhere(begin) => {
+            let place = begin.trim_end_matches(':').rsplit_once(':');
+            let (prefix, version) = place.unwrap_or((begin, "1"));
+            return format!(
+                "write [django] cache_key_prefix = \"{prefix}\" and cache_version = {version}"
+            );
+        }
+        Problem::SessionStoreTrusted => {
+            "give [django] secret_key, and take trust_session_store away"
+        }
+        Problem::SignedWithAnotherKey => {
+            "put the site's SECRET_KEY into [django] secret_key (and its Django into version)"
+        }
+        Problem::SomeSignedWithAnotherKey => {
+            "put the site's older keys into [django] secret_key_fallbacks, if it still accepts them"
+        }
+        Problem::SessionsStale => {
+            "see that secret_key and version are the site's, and that its user model does not make \
+             the auth hash in a way of its own"
+        }
+        Problem::BackendNotListed => {
+            "put all of the site's AUTHENTICATION_BACKENDS into [django] authentication_backends"
+        }
+    }
+    .to_owned()
+}

@@ -1,0 +1,228 @@
+//! `[database]`: where the site's Django has its users.
+
+use std::path::Path;
+
+use anyhow::bail;
+use serde_json::Value;
+
+use super::found::{Database, text};
+use crate::init::Page;
+use crate::init::url::encode;
+
+/// Where MySQL's and MariaDB's clients look for `localhost`: Debian's place, others'.
+const MYSQL_SOCKETS: [&str; 4] = [
+    "/run/mysqld/mysqld.sock",
+    "/var/run/mysqld/mysqld.sock",
+    "/var/lib/mysql/mysql.sock",
+    "/tmp/mysql.sock",
+];
+
+/// Options that say nothing about which database it is, or who may read it.
+const HARMLESS: [&str; 24] = [
+    "application_name",
+    "assume_role",
+    "autocommit",
+    "charset",
+    "client_encoding",
+    "collation",
+    "connect_timeout",
+    "conv",
+    "init_command",
+    "isolation_level",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "pool",
+    "read_timeout",
+    "server_side_binding",
+    "sql_mode",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "timeout",
+    "transaction_mode",
+    "use_unicode",
+    "write_timeout",
+];
+
+/// Writes the keys that say where `database` is, for a site in `directory`.
+///
+/// # Errors
+/// When it is none that is read here.
+pub fn write(page: &mut Page, database: &Database, directory: &Path) -> anyhow::Result<()> {
+    let from = format!("DATABASES[\"{}\"], {}", database.alias, database.engine);
+    let url = match database.vendor.as_str() {
+        "sqlite" => return sqlite(page, database, directory, &from),
+        "postgresql" => postgres(page, database)?,
+        "mysql" => mysql(page, database)?,
+        other => bail!(
+            "the site's database is {other}, and what is read here is SQLite, PostgreSQL, MySQL and MariaDB"
+        ),
+    };
+    page.table("database", &from);
+    page.string("url", &url, "HOST, PORT, NAME and USER");
+    match &database.password {
+        Some(password) => page.secret("password", "database_password", password, "PASSWORD"),
+        None => page.note(
+            "The site has no password for it. Where the server goes by the system's user instead, \
+             it must let in the one that the programs run as.",
+        ),
+    }
+    Ok(())
+}
+
+fn sqlite(
+    page: &mut Page,
+    database: &Database,
+    directory: &Path,
+    from: &str,
+) -> anyhow::Result<()> {
+    let name = &database.name;
+    if name.is_empty() || name.contains(":memory:") || name.starts_with("file:") {
+        bail!("the site's database is {name:?}, which is no file that others can read");
+    }
+    if Path::new(name).is_relative() {
+        page.warn(&format!(
+            "DATABASES names {name}, which is another file for every directory that the site is \
+             started in; this one is in that of manage.py"
+        ));
+    }
+    let path = directory.join(name);
+    let Some(path) = path.to_str() else {
+        bail!("the path of the site's database is not Unicode");
+    };
+    page.string("database", &format!("sqlite:{path}"), from);
+    Ok(())
+}
+
+fn postgres(page: &mut Page, database: &Database) -> anyhow::Result<String> {
+    let mut parameters = Vec::new();
+    for (key, value) in &database.options {
+        match (key.as_str(), text(value)) {
+            ("sslmode" | "sslrootcert", Some(value)) => parameters.push((key.as_str(), value)),
+            ("service", _) => bail!(
+                "the site's database is a service of pg_service.conf, which is not read here; give \
+                 HOST, NAME, USER and PASSWORD in the settings"
+            ),
+            ("passfile", _) => page.warn(
+                "the password is in a file of libpq's, which is not read here: add `password` to \
+                 [database]",
+            ),
+            ("options", Some(options)) if options.contains("search_path") => page.warn(&format!(
+                "the site connects with {options}; the tables are found if the database's user \
+                 has that search path: ALTER ROLE … SET search_path = …"
+            )),
+            ("options", _) => {}
+            ("sslcert" | "sslkey", _) => {
+                page.warn("the site shows a certificate to the database, which is not done here");
+            }
+            (key, _) => other(page, key),
+        }
+    }
+    // Parameters take several hosts, and paths.
+    if !database.host.is_empty() && !is_plain(&database.host) {
+        parameters.insert(0, ("host", database.host.clone()));
+        if !database.port.is_empty() {
+            parameters.insert(1, ("port", database.port.clone()));
+        }
+        return Ok(url("postgres", database, "", &parameters));
+    }
+    if database.host.is_empty() && !database.port.is_empty() {
+        parameters.push(("port", database.port.clone()));
+        return Ok(url("postgres", database, "", &parameters));
+    }
+    Ok(url("postgres", database, &authority(database), &parameters))
+}
+
+fn mysql(page: &mut Page, database: &Database) -> anyhow::Result<String> {
+    let mut parameters = Vec::new();
+    let mut socket = None;
+    for (key, value) in &database.options {
+        match (key.as_str(), value) {
+            ("unix_socket", Value::String(path)) => socket = Some(path.clone()),
+            ("ssl_mode", Value::String(mode)) => parameters.push(("ssl-mode", mode.clone())),
+            ("ssl_disabled", Value::Bool(true)) => {
+                parameters.push(("ssl-mode", "DISABLED".to_owned()));
+            }
+            ("ssl", Value::Object(ssl)) => {
+                if let Some(Value::String(ca)) = ssl.get("ca") {
+                    parameters.push(("ssl-ca", ca.clone()));
+                    if !database.options.contains_key("ssl_mode") {
+                        parameters.push(("ssl-mode", "VERIFY_CA".to_owned()));
+                    }
+                } else if !database.options.contains_key("ssl_mode") {
+                    parameters.push(("ssl-mode", "REQUIRED".to_owned()));
+                }
+                if ssl.contains_key("cert") || ssl.contains_key("key") {
+                    page.warn(
+                        "the site shows a certificate to the database, which is not done here",
+                    );
+                }
+            }
+            (key, _) => other(page, key),
+        }
+    }
+    if database.host.starts_with('/') {
+        socket = Some(database.host.clone());
+    } else if socket.is_none() && matches!(database.host.as_str(), "" | "localhost") {
+        // Their clients take it for a socket.
+        let there = MYSQL_SOCKETS.iter().find(|path| Path::new(path).exists());
+        socket = there.map(|path| (*path).to_owned());
+    }
+    if let Some(socket) = socket {
+        parameters.insert(0, ("socket", socket));
+        return Ok(url("mysql", database, "", &parameters));
+    }
+    if !database.host.is_empty() && !is_plain(&database.host) {
+        bail!(
+            "the site's HOST is {:?}, which is no name of a server",
+            database.host
+        );
+    }
+    Ok(url("mysql", database, &authority(database), &parameters))
+}
+
+fn other(page: &mut Page, option: &str) {
+    if !HARMLESS.contains(&option) {
+        page.warn(&format!(
+            "the database's option {option} has no like here, and is left out"
+        ));
+    }
+}
+
+/// Whether `host` may stand in a URL as it is.
+fn is_plain(host: &str) -> bool {
+    host.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+}
+
+fn authority(database: &Database) -> String {
+    if database.port.is_empty() {
+        database.host.clone()
+    } else {
+        format!("{}:{}", database.host, database.port)
+    }
+}
+
+fn url(
+    scheme: &str,
+    database: &Database,
+    authority: &str,
+    parameters: &[(&str, String)],
+) -> String {
+    let user = match database.user.as_str() {
+        "" => String::new(),
+        user => format!("{}@", encode(user)),
+    };
+    let name = encode(&database.name);
+    let mut url = format!("{scheme}://{user}{authority}/{name}");
+    for (index, (key, value)) in parameters.iter().enumerate() {
+        let sign = if index == 0 { '?' } else { '&' };
+        url.push_str(&format!("{sign}{key}={}", encode(value)));
+    }
+    url
+}
+
+#[cfg(test)]
+#[path = "database_tests.rs"]
+mod tests;

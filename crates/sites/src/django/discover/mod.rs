@@ -1,0 +1,184 @@
+//! A configuration of a Django site, from what the site's own Python says.
+
+mod cache;
+mod database;
+mod found;
+mod interpreter;
+mod manage;
+mod rules;
+mod sessions;
+mod user;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use self::found::Found;
+use self::interpreter::Interpreter;
+use self::rules::Expressed;
+use crate::init::Page;
+use crate::init::{environment, parse_duration};
+
+/// Algorithms of password hashes that are known here.
+const ALGORITHMS: [&str; 11] = [
+    "argon2",
+    "bcrypt",
+    "bcrypt_sha256",
+    "crypt",
+    "md5",
+    "pbkdf2_sha1",
+    "pbkdf2_sha256",
+    "scrypt",
+    "sha1",
+    "unsalted_md5",
+    "unsalted_sha1",
+];
+
+/// Of a Django site, by asking its own Python
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hallpass init django /srv/shop
+  hallpass init django /srv/shop --settings shop.settings.production --env-file /etc/shop.env \\
+      --output /etc/hallpass/hallpass.toml")]
+pub(super) struct DiscoverDjango {
+    /// The site's manage.py, or a directory that has it, itself or further below
+    path: PathBuf,
+    /// The site's own Python [default: that of its virtual environment, else python3]
+    #[arg(long, value_name = "PROGRAM")]
+    python: Option<PathBuf>,
+    /// The settings module [default: as manage.py says]
+    #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
+    settings: Option<String>,
+    /// A file of environment variables that the settings read; may be given several times
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// How long the site may take to load
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    timeout: Duration,
+}
+
+/// Asks the site, and writes what it says.
+pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result<()> {
+    let settings = options.settings.clone();
+    let site = manage::find(&options.path, settings.is_some())?;
+    let mut environment = Vec::new();
+    for file in &options.env_file {
+        environment.extend(environment::read(file)?);
+    }
+    let interpreter = Interpreter {
+        python: match &options.python {
+            Some(python) => python.clone(),
+            None => interpreter::find(&site.directory),
+        },
+        environment,
+        settings,
+        timeout: options.timeout,
+    };
+    warn_of_root(page, site.manage.as_deref().unwrap_or(&site.directory));
+    let answer = interpreter.ask(&site.directory, site.manage.as_deref())?;
+    let found: Found = serde_json::from_slice(&answer).with_context(|| {
+        format!(
+            "what {} says cannot be understood",
+            interpreter.python.display()
+        )
+    })?;
+    page.note(&format!("The Django site in {}.", site.directory.display()));
+    page.note(&format!(
+        "Its settings are {}, its Python is {}.",
+        found.settings,
+        interpreter.python.display()
+    ));
+    page.blank();
+    page.string("framework", "django", "see docs/django.md for all keys");
+    database::write(page, &found.database, &site.directory)?;
+    django(page, &found, &site.directory)
+}
+
+/// Whoever may write to the site's code could have root run it.
+fn warn_of_root(page: &Page, code: &Path) {
+    let owner = std::fs::metadata(code).map(|metadata| metadata.uid());
+    if rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0) {
+        page.warn_at_once(&format!(
+            "{} is not root's, and root runs it now; `sudo -u` lets its owner do that",
+            code.display()
+        ));
+    }
+}
+
+fn django(page: &mut Page, found: &Found, directory: &Path) -> anyhow::Result<()> {
+    let mut expressed = rules::express(&found.rules, &found.user.model)?;
+    let readable = match expressed.sessions.take() {
+        Some(why) => Err(why),
+        None => sessions::readable(found, directory),
+    };
+    if let (Some(passwords), Err(sessions)) = (&expressed.passwords, &readable) {
+        return Err(rules::nobody(passwords, sessions));
+    }
+    page.table("django", "Django's own settings, in lower case");
+    page.string("version", &found.version, "what of old sessions is legal");
+    let cache = sessions::write(page, found, readable);
+    let backends = expressed.backends.iter().map(String::as_str);
+    let comment = "AUTHENTICATION_BACKENDS";
+    page.strings("authentication_backends", backends, comment);
+    let hashers = found.hashers.iter().map(String::as_str);
+    page.strings("password_hashers", hashers.clone(), "PASSWORD_HASHERS");
+    for unknown in hashers.filter(|name| !ALGORITHMS.contains(name)) {
+        page.warn(&format!(
+            "the hasher {unknown} is not known here: accounts with such passwords are denied"
+        ));
+    }
+    if found.database.zone != "UTC" {
+        page.string(
+            "time_zone",
+            &found.database.zone,
+            "of datetimes without one",
+        );
+    }
+    if found.authtoken {
+        page.note("authtoken = true  # would take the tokens of Django REST framework, too");
+    }
+    user::write(page, found)?;
+    if let Some(why) = &expressed.permissions
+        && found.user.permissions.is_some()
+    {
+        page.warn(&format!(
+            "{why}: who holds which permission is not known here, and nobody counts as holding one"
+        ));
+        page.boolean("permissions", false, "superusers are none either");
+    }
+    let factors = &found.rules.second_factors.tables;
+    if !factors.is_empty() {
+        let comment = "of accounts in them no password is enough";
+        page.strings("second_factor", factors.iter().map(String::as_str), comment);
+    }
+    for warning in &expressed.warnings {
+        page.warn(warning);
+    }
+    if let Some((place, alias)) = cache {
+        place.write(page, &alias);
+    }
+    access(page, &expressed, &found.rules.manager.name);
+    Ok(())
+}
+
+/// `[access]`, where the site has rules that it can express.
+fn access(page: &mut Page, expressed: &Expressed, manager: &str) {
+    if expressed.passwords.is_none() && expressed.condition.is_none() {
+        return;
+    }
+    page.table("access", "who gets in");
+    if let Some(why) = &expressed.passwords {
+        page.warn(&format!(
+            "no password lets anybody in (`passwords = false` of [access]): {why}. If it refuses \
+             nobody whom Django's own would take, take the line away; if it takes e-mail addresses \
+             for names, so does `login = [\"username\", \"email\"]`"
+        ));
+        page.boolean("passwords", false, "see above");
+    }
+    if let Some(condition) = &expressed.condition {
+        page.string("where", condition, &format!("of {manager}"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Opening what sessions are wrapped in.
+
+use std::cell::OnceCell;
+use std::time::SystemTime;
+
+use hallpass_sessions::Invalid;
+use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
+use hallpass_stores::Tracer;
+
+use super::Found;
+use crate::django::settings::{Django, SessionEngine};
+use crate::{Decoding, Reason, Secret};
+
+/// Opens containers.
+#[derive(Debug)]
+pub(super) struct Containers {
+    secret_keys: Vec<Secret>,
+    version: Version,
+    salt: String,
+    in_cookies: bool,
+    trust_store: bool,
+    /// Made of the secret keys when the first session is read: a program that is started for one
+    /// password has no use for it.
+    keyring: OnceCell<Keyring>,
+}
+
+/// What was in a container.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) login: Option<format::Login>,
+    /// How it was sealed; the payload is gone.
+    pub(super) seal: format::Opened,
+    container: &'static str,
+    format: &'static str,
+}
+
+impl Opened {
+    /// The session, if somebody is logged in to it.
+    pub(super) fn found(
+        self,
+        store: &'static str,
+        expires: Option<SystemTime>,
+    ) -> Result<Found, Reason> {
+        Ok(Found {
+            login: self.login.ok_or(Reason::AnonymousSession)?,
+            expires,
+            decoded: Decoding {
+                store,
+                container: self.container,
+                format: self.format,
+            },
+        })
+    }
+}
+
+impl Containers {
+    pub(super) fn new(django: &Django) -> Self {
+        let secrets = django.secret_keys.iter().map(Secret::expose);
+        Self {
+            secret_keys: secrets.map(Secret::new).collect(),
+            version: django.version,
+            salt: django.sessions.salt.clone(),
+            in_cookies: matches!(django.sessions.engine, SessionEngine::SignedCookies { .. }),
+            trust_store: django.sessions.trust_store,
+            keyring: OnceCell::new(),
+        }
+    }
+
+    /// Whether nobody asks who signed a session.
+    pub(super) fn trusted(&self) -> bool {
+        self.trust_store && self.secret_keys.is_empty()
+    }
+
+    /// Opens one, and tells `tracer` how.
+    pub(super) fn open(&self, container: &[u8], tracer: &Tracer) -> Result<Opened, Reason> {
+        let opened = self.read(container);
+        match &opened {
+            Err(Invalid::Signature) => {
+                tracer.decided("signature", false, || {
+                    let keys = self.secret_keys.len();
+                    format!("it is by none of the {keys} keys of secret_key and its fallbacks")
+                });
+            }
+            Err(invalid) => {
+                tracer.decided("payload", false, || invalid.to_string());
+            }
+            Ok(opened) => {
+                tracer.decided("signature", true, || opened.container.to_owned());
+                tracer.decided("payload", opened.login.is_some(), || {
+                    let found = match &opened.login {
+                        None => "nobody is logged in",
+                        Some(_) => "somebody is logged in",
+                    };
+                    format!("{}: {found}", opened.format)
+                });
+            }
+        }
+        opened.map_err(|_| Reason::InvalidSession)
+    }
+
+    fn read(&self, container: &[u8]) -> Result<Opened, Invalid> {
+        let mut seal = if self.trusted() {
+            open_trusted(self.version, container)?
+        } else {
+            self.keyring
+                .get_or_init(|| self.keyring())
+                .open(container)?
+        };
+        let payload = std::mem::take(&mut seal.payload);
+        Ok(Opened {
+            login: format::read(&payload)?,
+            container: match (self.trusted(), seal.is_legacy()) {
+                (true, _) => "signature not checked",
+                (false, false) => "signed",
+                (false, true) => "signed as before Django 3.1",
+            },
+            format: if payload.starts_with(b"{") {
+                "JSON"
+            } else {
+                "pickle"
+            },
+            seal,
+        })
+    }
+
+    fn keyring(&self) -> Keyring {
+        let secrets = self.secret_keys.iter().map(Secret::expose);
+        if self.in_cookies {
+            Keyring::cookies(self.version, secrets)
+        } else {
+            Keyring::stored(self.version, &self.salt, secrets)
+        }
+    }
+}

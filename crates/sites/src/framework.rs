@@ -1,0 +1,184 @@
+//! Lists the frameworks, and says what each has to tell.
+
+use std::path::Path;
+
+#[cfg(feature = "schema")]
+use hallpass_settings::TableDescription;
+use hallpass_settings::{Error, Table};
+use hallpass_stores::{cache, sql};
+
+use crate::cookie::Reader;
+use crate::custom::CustomFramework;
+use crate::django::DjangoFramework;
+#[cfg(feature = "init")]
+use crate::init::Page;
+use crate::joomla::JoomlaFramework;
+use crate::php::PhpFramework;
+use crate::phpbb::PhpbbFramework;
+use crate::{AccountLookup, Site, SiteFile};
+
+/// The frameworks that Hallpass knows, in the order of the book.
+pub static FRAMEWORKS: &[&dyn Framework] = &[
+    &DjangoFramework,
+    &JoomlaFramework,
+    &PhpbbFramework,
+    &PhpFramework,
+    &CustomFramework,
+];
+
+/// The software that sites run.
+pub trait Framework: Sync {
+    /// Its word in the configuration: `framework = "…"`. Its own table has the same name.
+    fn name(&self) -> &'static str;
+
+    /// What people call it.
+    fn title(&self) -> &'static str;
+
+    /// The tables of other frameworks that it reads as well.
+    fn borrows(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Reads its tables. What the site's own file says of the database takes the place of none.
+    /// `asks_the_site`: a page of the site says who is logged in, and no store of sessions is read.
+    ///
+    /// # Errors
+    /// [`Error`] naming file, line and key, when anything in it is not what it should be.
+    fn read(
+        &self,
+        top: &Table<'_>,
+        database: &mut sql::Settings,
+        asks_the_site: bool,
+    ) -> Result<Box<dyn SiteSettings>, Error>;
+
+    /// The site's own file that stands in for keys of `table`, where one is named.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be read.
+    fn site_file<'a>(&self, _table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
+        Ok(None)
+    }
+
+    /// Adds to `command` what `hallpass init` asks for to find such a site, and its help.
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command;
+
+    /// Reads the site that `arguments` name, and writes its configuration into `page`.
+    ///
+    /// # Errors
+    /// Says what is not there, or what no configuration can express.
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()>;
+
+    /// Describes its own table and the tables in it.
+    #[cfg(feature = "schema")]
+    fn describe(&self, generator: &mut schemars::SchemaGenerator) -> Vec<TableDescription>;
+}
+
+/// What the configuration says of a site in the tables of its framework.
+pub trait SiteSettings: std::fmt::Debug + Send + Sync {
+    /// The site, names being read as `lookup` says.
+    fn open(&self, lookup: &AccountLookup) -> Site;
+
+    /// The name of the session cookie; `None` where only the site itself can tell.
+    fn cookie_name(&self) -> Option<&str>;
+
+    /// How the site reads its session cookie.
+    fn cookie_reader(&self) -> Reader;
+
+    /// The key that is missing to read the site's sessions.
+    fn missing_for_sessions(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether sessions are believed without looking at who signed them.
+    fn trusts_session_store(&self) -> bool {
+        false
+    }
+
+    /// The cache that has sessions in it.
+    fn session_cache(&self) -> Option<&cache::Settings> {
+        None
+    }
+
+    /// The directory that has sessions in it.
+    fn session_directory(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Whether the site gives out tokens, which programs show in place of a password.
+    fn reads_tokens(&self) -> bool {
+        false
+    }
+
+    /// Whether accounts can be changed.
+    fn is_writable(&self) -> bool {
+        false
+    }
+
+    /// Whether a database is asked, where the site itself is asked for sessions or not.
+    fn needs_database(&self, _asks_the_site: bool) -> bool {
+        true
+    }
+
+    /// Whether accounts are looked up in the database, and not only called what a session says.
+    fn looks_accounts_up(&self, _asks_the_site: bool) -> bool {
+        true
+    }
+
+    /// What is wrong where passwords are checked, and nothing else says what a check of an unknown
+    /// name has to cost.
+    fn unknown_denial_cost(&self) -> Option<WrongKey> {
+        None
+    }
+
+    /// Which spellings of a name the site takes for the same.
+    fn name_forms(&self) -> NameForms {
+        NameForms::default()
+    }
+
+    /// What the administrator can do about `problem`, in the framework's words; `None` where there
+    /// is nothing of its own to say.
+    fn advice(&self, _problem: Problem<'_>) -> Option<String> {
+        None
+    }
+}
+
+/// A key of the configuration, and what is wrong with it.
+#[derive(Clone, Copy, Debug)]
+pub struct WrongKey {
+    /// The table that it is in.
+    pub table: &'static str,
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong, to follow the key.
+    pub message: &'static str,
+}
+
+/// Which spellings of a name a site takes for the same, beside what `[access]` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameForms {
+    /// Unicode's compatibility forms (NFKC).
+    pub compatibility: bool,
+    /// Case and accents, and letters that look alike.
+    pub confusables: bool,
+}
+
+/// What the doctor found, where only the framework's own words help.
+#[derive(Clone, Copy, Debug)]
+pub enum Problem<'a> {
+    /// Password hashes are of this algorithm, which is not allowed.
+    AlgorithmNotAllowed(&'a str),
+    /// The store of sessions is trusted.
+    SessionStoreTrusted,
+    /// Sessions are under keys that begin so, and not where they are looked for.
+    SessionsElsewhere(&'a str),
+    /// All sessions are signed with another key.
+    SignedWithAnotherKey,
+    /// Some sessions are signed with another key.
+    SomeSignedWithAnotherKey,
+    /// All sessions of people are of other passwords.
+    SessionsStale,
+    /// Sessions were made by a backend that is not listed.
+    BackendNotListed,
+}

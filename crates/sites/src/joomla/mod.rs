@@ -1,0 +1,156 @@
+//! Joomla: `#__users` for accounts, `#__session` and what the session handler keeps for sessions.
+
+mod accounts;
+#[cfg(feature = "init")]
+mod discover;
+mod extensions;
+mod groups;
+mod keys;
+mod second_step;
+mod sessions;
+pub mod settings;
+mod statements;
+
+use std::path::Path;
+use std::time::Duration;
+
+#[cfg(feature = "init")]
+use clap::{Args, FromArgMatches};
+use hallpass_passwords::Rules;
+#[cfg(feature = "schema")]
+use hallpass_settings::TableDescription;
+use hallpass_settings::{Error, Table};
+use hallpass_stores::sql::{self, Queries, Value};
+use hallpass_stores::{Deadline, cache};
+
+use self::accounts::JoomlaAccounts;
+use self::sessions::Sessions;
+use self::settings::{Joomla, JoomlaSessions};
+use crate::cookie::Reader;
+#[cfg(feature = "init")]
+use crate::init::Page;
+use crate::site_file::given;
+use crate::{AccountLookup, Framework, Site, SiteFile, SiteSettings, quoted};
+
+/// Joomla.
+pub(crate) struct JoomlaFramework;
+
+impl Framework for JoomlaFramework {
+    fn name(&self) -> &'static str {
+        "joomla"
+    }
+
+    fn title(&self) -> &'static str {
+        "Joomla"
+    }
+
+    fn read(
+        &self,
+        top: &Table<'_>,
+        database: &mut sql::Settings,
+        _asks_the_site: bool,
+    ) -> Result<Box<dyn SiteSettings>, Error> {
+        let joomla;
+        (joomla, *database) = Joomla::read(&top.section("joomla")?, given(database))?;
+        Ok(Box::new(joomla))
+    }
+
+    fn site_file<'a>(&self, table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
+        settings::site_file(table)
+    }
+
+    #[cfg(feature = "schema")]
+    fn describe(&self, generator: &mut schemars::SchemaGenerator) -> Vec<TableDescription> {
+        let own = TableDescription::of::<settings::JoomlaTable>("joomla", generator);
+        let file = TableDescription::of::<settings::JoomlaFile>("joomla", generator);
+        vec![own.joined(file)]
+    }
+
+    #[cfg(feature = "init")]
+    fn arguments(&self, command: clap::Command) -> clap::Command {
+        discover::DiscoverJoomla::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
+        let options = discover::DiscoverJoomla::from_arg_matches(arguments)?;
+        discover::write(page, &options)
+    }
+}
+
+impl SiteSettings for Joomla {
+    fn open(&self, lookup: &AccountLookup) -> Site {
+        Site {
+            accounts: Box::new(JoomlaAccounts::new(self, lookup)),
+            sessions: Box::new(Sessions::new(self)),
+            rules: if self.major.is_some_and(|major| major < 4) {
+                &[Rules::Joomla3]
+            } else {
+                &[Rules::Joomla]
+            },
+            algorithms: None,
+        }
+    }
+
+    fn cookie_name(&self) -> Option<&str> {
+        self.session_cookie_name.as_deref()
+    }
+
+    fn cookie_reader(&self) -> Reader {
+        Reader::Php
+    }
+
+    fn missing_for_sessions(&self) -> Option<&'static str> {
+        Joomla::missing_for_sessions(self)
+    }
+
+    fn session_cache(&self) -> Option<&cache::Settings> {
+        match &self.sessions {
+            JoomlaSessions::Cache(settings, _) => Some(settings),
+            _ => None,
+        }
+    }
+
+    fn session_directory(&self) -> Option<&Path> {
+        match &self.sessions {
+            JoomlaSessions::Files { directory, .. } => Some(directory),
+            _ => None,
+        }
+    }
+}
+
+/// How long what was learned of a site's tables counts. A site may be upgraded while programs run,
+/// and have second factors in another table then.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// What was learned of a site's tables.
+#[derive(Debug)]
+struct Learned<T> {
+    known: T,
+    /// When the question was to be answered that it was learned for. Deadlines run with the clock.
+    by: Deadline,
+}
+
+impl<T> Learned<T> {
+    fn new(known: T, queries: &Queries<'_>) -> Self {
+        Self {
+            known,
+            by: queries.deadline(),
+        }
+    }
+
+    fn lasts(&self, queries: &Queries<'_>) -> bool {
+        let (then, now) = (self.by.instant(), queries.deadline().instant());
+        now.max(then).duration_since(now.min(then)) < LASTS
+    }
+}
+
+/// The table that Joomla calls `#__name`, quoted.
+fn table(prefix: &str, name: &str) -> String {
+    quoted(&format!("{prefix}{name}"))
+}
+
+/// A number, which old tables keep as text.
+fn integer(value: &Value) -> Option<i64> {
+    value.integer_like()
+}

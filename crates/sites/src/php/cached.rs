@@ -1,0 +1,65 @@
+//! Sessions in memcached and Redis: the handlers of pecl/memcached, pecl/memcache and phpredis.
+
+use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
+use hallpass_stores::{Deadline, cache};
+use zeroize::Zeroizing;
+
+use super::sessions::{Found, Lookup};
+use crate::{Reason, Secret};
+use crate::{SAMPLE, SOME_KEYS, Sample};
+
+/// Sessions in a cache, which lets them go by itself.
+#[derive(Debug)]
+pub(super) struct CachedSessions {
+    cache: cache::Cache,
+    prefix: String,
+    client: Option<MemcachedClient>,
+}
+
+impl CachedSessions {
+    pub(super) fn new(
+        servers: &cache::Settings,
+        prefix: &str,
+        client: Option<MemcachedClient>,
+    ) -> Self {
+        Self {
+            cache: cache::Cache::new(servers),
+            prefix: prefix.to_owned(),
+            client,
+        }
+    }
+
+    /// Some of the sessions; `None` where the cache does not tell its keys.
+    pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
+        let keys = self.cache.some_keys(SOME_KEYS, deadline)?;
+        let id = |key: &Vec<u8>| key.strip_prefix(self.prefix.as_bytes()).map(Secret::new);
+        let tokens = keys.iter().filter_map(id).take(SAMPLE).collect();
+        Some(Sample::of(tokens))
+    }
+
+    pub(super) fn find(&mut self, id: &str, deadline: Deadline) -> Lookup<Found> {
+        let key = Zeroizing::new(format!("{}{id}", self.prefix));
+        let Some(entry) = self.cache.get(key.as_bytes(), deadline)? else {
+            return Err(Reason::NoSession.into());
+        };
+        // What a page that runs has made, to be the only one with that id.
+        if entry.bytes.is_empty() {
+            return Err(Reason::NoSession.into());
+        }
+        let (bytes, store) = match self.client {
+            None => (entry.bytes, "Redis"),
+            Some(client) => {
+                let flags = entry.flags.unwrap_or_default();
+                let Ok(bytes) = unwrap_memcached(&entry.bytes, flags, client) else {
+                    return Err(Reason::InvalidSession.into());
+                };
+                (Zeroizing::new(bytes.into_owned()), "memcached")
+            }
+        };
+        Ok(Found {
+            bytes,
+            expires: None,
+            store,
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! `[phpbb]`: what the board's `config.php` says, under the same names.
+
+use hallpass_settings::{Error, Fallback, LooseText, Number, SecretSource, Table, fields};
+use hallpass_stores::sql::{Location, Settings};
+use serde::Deserialize;
+
+use crate::http::is_token;
+use crate::secret;
+use crate::site_file::{self, Kind, SiteFile, filled, prefix};
+
+/// What its file's settings are in place of a class's properties: variables.
+pub(super) const CLASS: Option<&str> = None;
+
+/// The keys that are Hallpass' own. What is not given is what the board's table of settings says.
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PhpbbTable {
+    /// The board's own file, relative to this one.
+    pub(super) configuration: Option<String>,
+    /// What the names of the cookies begin with.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    cookie_name: Option<String>,
+    /// How many parts of the address a session is bound to; 0 for none.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    ip_check: Option<Number<0, 8>>,
+    /// Whether a session is bound to its browser.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    browser_check: Option<bool>,
+    /// Whether a session is bound to `X-Forwarded-For`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
+    forwarded_for_check: Option<bool>,
+}
+
+/// The keys that stand in the board's own file under the same names.
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PhpbbFile {
+    /// `mysqli`, `postgres` or `sqlite3`, by the name of the board's driver.
+    dbms: Option<LooseText>,
+    /// The database server; with `sqlite3` the file.
+    dbhost: Option<LooseText>,
+    /// Its port, or the path of its socket.
+    dbport: Option<LooseText>,
+    /// The database's name.
+    dbname: Option<LooseText>,
+    /// The database's user.
+    dbuser: Option<LooseText>,
+    /// The database's password.
+    dbpasswd: Option<SecretSource>,
+    /// What the names of the board's tables begin with.
+    table_prefix: Option<LooseText>,
+}
+
+/// A phpBB board. `None` is what the board's table of settings says.
+#[derive(Clone, Debug)]
+pub struct Phpbb {
+    /// `$table_prefix`: letters, digits and underscores.
+    pub prefix: String,
+    /// `cookie_name`: what the names of its cookies begin with.
+    pub cookie_name: Option<String>,
+    /// `ip_check`: how many parts of the client's address a session is bound to.
+    pub ip_check: Option<u32>,
+    /// `browser_check`: whether a session is bound to its browser.
+    pub browser_check: Option<bool>,
+    /// `forwarded_for_check`: whether a session is bound to `X-Forwarded-For`.
+    pub forwarded_for_check: Option<bool>,
+}
+
+impl Phpbb {
+    /// Reads the table; the board's database is what comes with it, unless one is `given`.
+    pub(super) fn read(
+        table: &Table<'_>,
+        given: Option<Settings>,
+    ) -> Result<(Self, Settings), Error> {
+        let own: PhpbbTable = table.read_beside(fields::<PhpbbFile>(), None)?;
+        let path = own.configuration.as_deref();
+        let site_file = path
+            .map(|path| SiteFile::read(table, path, CLASS))
+            .transpose()?;
+        let fallback = site_file.as_ref().map(|file| file as &dyn Fallback);
+        let mut file: PhpbbFile = table.read_beside(fields::<PhpbbTable>(), fallback)?;
+        let database = file.database(table, own.configuration.as_deref())?;
+        let database = match given {
+            Some(given) => given,
+            None => database?,
+        };
+        if let Some(name) = &own.cookie_name
+            && !is_token(name)
+        {
+            return Err(table.wrong("cookie_name", "no cookie can be called that"));
+        }
+        let phpbb = Self {
+            prefix: prefix(table, "table_prefix", &file.table_prefix)?,
+            cookie_name: own.cookie_name,
+            ip_check: own.ip_check.map(|parts| parts.0),
+            browser_check: own.browser_check,
+            forwarded_for_check: own.forwarded_for_check,
+        };
+        Ok((phpbb, database))
+    }
+}
+
+/// The board's own file, where `table` names one.
+pub(super) fn site_file<'a>(table: &'a Table<'a>) -> Result<Option<SiteFile<'a>>, Error> {
+    let own: PhpbbTable = table.read_beside(fields::<PhpbbFile>(), None)?;
+    let path = own.configuration.as_deref();
+    path.map(|path| SiteFile::read(table, path, CLASS))
+        .transpose()
+}
+
+impl PhpbbFile {
+    /// What it says about the database; why that cannot be used, where another is given, does not
+    /// matter. `file` is the board's own.
+    fn database(
+        &mut self,
+        table: &Table<'_>,
+        file: Option<&str>,
+    ) -> Result<Result<Settings, Error>, Error> {
+        let password = secret(table, "dbpasswd", self.dbpasswd.take())?;
+        let host = filled(&self.dbhost).unwrap_or_default();
+        let port = filled(&self.dbport);
+        let missing = |key| {
+            let message = "is missing; it stands in the board's config.php, which \
+                           `configuration` names";
+            Ok(Err(table.wrong(key, message)))
+        };
+        // A class since 3.1, a word before.
+        let driver = filled(&self.dbms).and_then(|dbms| dbms.rsplit('\\').next());
+        let kind = match driver {
+            Some("mysqli" | "mysql" | "mysql4") => Kind::Mysql,
+            Some("postgres") => Kind::Postgres,
+            Some("sqlite3") if !host.is_empty() => {
+                let path = site_file::directory(table, file).join(host);
+                return Ok(Ok(Settings::new(Location::Sqlite(path))));
+            }
+            Some("sqlite3") => return missing("dbhost"),
+            None => return missing("dbms"),
+            Some(_) => {
+                let message = "is none of mysqli, postgres and sqlite3, which are read here";
+                return Ok(Err(table.wrong("dbms", message)));
+            }
+        };
+        let Some(name) = filled(&self.dbname) else {
+            return missing("dbname");
+        };
+        // PostgreSQL's driver takes a port in the host, too.
+        let (host, port) = match (kind, host.split_once(':'), port) {
+            (Kind::Postgres, Some((host, port)), None) if !port.contains(':') => (host, Some(port)),
+            _ => (host, port),
+        };
+        let user = filled(&self.dbuser).map(str::to_owned);
+        Ok(match site_file::addresses(kind, host, port) {
+            Ok(addresses) => {
+                let name = name.to_owned();
+                Ok(site_file::settings(kind, addresses, name, user, password))
+            }
+            Err(message) => Err(table.wrong("dbport", message)),
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! Reads the sessions of a site.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use hallpass_stores::sql::{LookUp, Queries, Row, Value};
+use hallpass_stores::{Secret, Unavailable};
+
+use super::described::tables;
+use super::{Account, Reason, Required, Stop};
+
+/// Where a site keeps its sessions.
+pub trait SessionSource: std::fmt::Debug + Send {
+    /// Who is logged in to the session that `token`, the cookie's value, names; or why nobody is.
+    /// `client` is where it is shown.
+    fn read(
+        &mut self,
+        queries: &mut Queries<'_>,
+        token: &[u8],
+        client: &Client,
+        now: SystemTime,
+    ) -> Result<Login, Stop>;
+
+    /// What [`read`](Self::read) looks up for `token`, and nothing else counts but the time, where it
+    /// is known beforehand.
+    fn look_up(&self, _token: &[u8]) -> Option<(LookUp, Value)> {
+        None
+    }
+
+    /// The token in the value of a request's header `Cookie`, for sites whose cookie has a name
+    /// that no configuration knows.
+    fn token(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _header: &[u8],
+    ) -> Result<Option<Secret>, Unavailable> {
+        Ok(None)
+    }
+
+    /// Whether a session says the login name of its user, and not the primary key.
+    fn names_users(&self) -> bool {
+        false
+    }
+
+    /// Whether no store is asked for a session but the site's database, and that by a key alone,
+    /// and nothing else counts but the time: not who the client is.
+    fn asks_only_database(&self) -> bool {
+        false
+    }
+
+    /// What the database must have, column by column.
+    fn needs(&self) -> Vec<Required>;
+
+    /// The tables that are read.
+    fn tables(&self) -> Vec<String> {
+        tables(self.needs())
+    }
+
+    /// A few sessions; `None` where they cannot be listed.
+    fn sample(&mut self, _queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
+        Ok(None)
+    }
+
+    /// Whether the session still holds for `account`, as it is now.
+    fn confirms(&self, login: &Login, account: &Account) -> bool;
+}
+
+/// Who is logged in to a session.
+#[derive(Debug)]
+pub struct Login {
+    /// The account's primary key, as the session spells it; its login name where that is what the
+    /// session says.
+    pub key: String,
+    /// What ties the session to the account's password, where the framework has such a thing.
+    pub auth_hash: Option<String>,
+    /// When the session ends.
+    pub expires: Option<SystemTime>,
+    /// How the session was read, in words for the administrator.
+    pub decoded: Decoding,
+}
+
+/// Where the client is, as far as the host tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The address.
+    pub address: Option<IpAddr>,
+    /// The browser, as it names itself in `User-Agent`: empty where it does not, or not in UTF-8,
+    /// which PHP's `htmlspecialchars` makes the same. `None` where the host knows nothing of it.
+    pub browser: Option<String>,
+    /// All of `X-Forwarded-For`, empty where there is none; its last address is that of `address`
+    /// where the proxy in front of Hallpass added it. `None` where the host knows nothing of it.
+    pub forwarded_for: Option<String>,
+}
+
+impl Client {
+    /// A client of which the address alone is known, or nothing.
+    #[must_use]
+    pub fn at(address: Option<IpAddr>) -> Self {
+        Self {
+            address,
+            ..Self::default()
+        }
+    }
+}
+
+/// How a session was read, in words for the administrator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decoding {
+    /// Where it was.
+    pub store: &'static str,
+    /// What it was wrapped in; empty where it was in nothing.
+    pub container: &'static str,
+    /// How it was written; empty where there is nothing to say.
+    pub format: &'static str,
+}
+
+impl std::fmt::Display for Decoding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.store)?;
+        for word in [self.container, self.format] {
+            if !word.is_empty() {
+                write!(formatter, ", {word}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Some of a site's sessions.
+#[derive(Debug, Default)]
+pub struct Sample {
+    /// Their tokens, the newest first where that is known.
+    pub tokens: Vec<Secret>,
+    /// How the keys of sessions begin that are looked for elsewhere, where there are none here.
+    pub elsewhere: Option<String>,
+}
+
+impl Sample {
+    /// Those of `tokens`, and nothing else.
+    #[must_use]
+    pub fn of(tokens: Vec<Secret>) -> Self {
+        Self {
+            tokens,
+            elsewhere: None,
+        }
+    }
+}
+
+/// The rows that a session was looked for in. One that is too long to be read is not a session: its
+/// data is the visitor's to fill, and no fault of the database.
+pub fn session_rows<T>(rows: Result<T, Unavailable>) -> Result<T, Stop> {
+    match rows {
+        Err(cause) if cause.is_too_long() => Err(Reason::InvalidSession.into()),
+        rows => Ok(rows?),
+    }
+}
+
+/// How many keys of a cache are looked at for sessions.
+pub const SOME_KEYS: usize = 128;
+
+/// How many sessions are a sample.
+pub const SAMPLE: usize = 20;
+
+/// The tokens that `statement` gives in its first column.
+pub fn tokens(queries: &mut Queries<'_>, statement: &str) -> Result<Option<Sample>, Unavailable> {
+    let rows = queries.rows(statement, &[], SAMPLE)?;
+    let token = |mut row: Row| match row.take(0) {
+        Value::Text(text) => Some(Secret::new(text)),
+        Value::Bytes(bytes) => Some(Secret::new(bytes)),
+        _ => None,
+    };
+    Ok(Some(Sample::of(
+        rows.into_iter().filter_map(token).collect(),
+    )))
+}
+
+/// When a session ends, for the administrator.
+pub fn until(time: SystemTime) -> String {
+    match jiff::Timestamp::try_from(time) {
+        Ok(time) => format!("the session lives until {time:.0}"),
+        Err(_) => "the session lives until some other age".to_owned(),
+    }
+}

@@ -1,0 +1,198 @@
+//! What a site's own PHP file says, and what the configuration says in its place.
+
+use std::path::{Path, PathBuf};
+
+use hallpass_php_literals::{Literal, Literals};
+use hallpass_settings::{Error, Fallback, Given, LooseText, Table};
+use hallpass_stores::sql::{Location, Servers, Settings};
+use hallpass_stores::{Address, Secret};
+use zeroize::Zeroizing;
+
+/// Where Debian's MySQL and MariaDB have their socket, and so what PHP means by `localhost`.
+const MYSQL_SOCKET: &str = "/run/mysqld/mysqld.sock";
+/// Where Debian's PostgreSQL has its own.
+const POSTGRES_SOCKET: &str = "/run/postgresql/.s.PGSQL.5432";
+/// The longest prefix of table names.
+const LONGEST_PREFIX: usize = 64;
+
+/// A site's own file, whose settings count where the configuration has none of the same name.
+pub struct SiteFile<'a> {
+    table: &'a Table<'a>,
+    /// Where it is.
+    pub path: PathBuf,
+    literals: Literals,
+    /// The class whose properties the settings are; variables where there is none.
+    class: Option<&'static str>,
+}
+
+impl<'a> SiteFile<'a> {
+    /// Reads the file at `path`, which the key `configuration` names.
+    pub(crate) fn read(
+        table: &'a Table<'a>,
+        path: &str,
+        class: Option<&'static str>,
+    ) -> Result<Self, Error> {
+        let path = table.beside(path);
+        let wrong = |error: &dyn std::fmt::Display| {
+            let message = format!("cannot be read: {}: {error}", path.display());
+            table.wrong("configuration", &message)
+        };
+        let source = std::fs::read(&path).map(Zeroizing::new);
+        let source = source.map_err(|error| wrong(&error))?;
+        let literals = hallpass_php_literals::read(&source).map_err(|error| wrong(&error))?;
+        Ok(Self {
+            table,
+            path,
+            literals,
+            class,
+        })
+    }
+}
+
+impl Fallback for SiteFile<'_> {
+    fn get(&self, key: &str) -> Result<Option<Given>, Error> {
+        let found = match self.class {
+            Some(class) => self.literals.property(class, key),
+            None => self.literals.variable(key),
+        };
+        let found = found.map_err(|error| {
+            let path = self.path.display();
+            let message = format!("{path}: `${key}`: {error}; give `{key}` here");
+            self.table.wrong("configuration", &message)
+        })?;
+        // As PHP makes text of them.
+        let text: Vec<u8> = match found {
+            None => return Ok(None),
+            Some(Literal::Text(bytes)) => bytes.to_vec(),
+            Some(Literal::Integer(number)) => number.to_string().into(),
+            Some(Literal::Boolean(true)) => b"1".into(),
+            Some(Literal::Boolean(false) | Literal::Null) => Vec::new(),
+            Some(Literal::Float(_) | Literal::Array(_)) => return Ok(Some(Given::Other)),
+        };
+        Ok(Some(Given::Text(Zeroizing::new(text))))
+    }
+}
+
+/// The database at the top, where there is one: it replaces what the site's own file says.
+pub(crate) fn given(database: &Settings) -> Option<Settings> {
+    let nowhere = matches!(database.location, Location::Nowhere);
+    (!nowhere).then(|| database.clone())
+}
+
+/// The directory that the site's own file is in; the configuration's where there is none.
+pub(crate) fn directory(table: &Table<'_>, file: Option<&str>) -> PathBuf {
+    let path = file.map_or(table.path().to_owned(), |file| table.beside(file));
+    path.parent().unwrap_or(Path::new("")).to_owned()
+}
+
+/// The text, where it is not empty.
+pub(crate) fn filled(text: &Option<LooseText>) -> Option<&str> {
+    text.as_ref().and_then(LooseText::filled)
+}
+
+/// A whole number, which may be written as text.
+pub(crate) fn number(
+    table: &Table<'_>,
+    key: &str,
+    text: &Option<LooseText>,
+) -> Result<Option<u32>, Error> {
+    let Some(text) = filled(text) else {
+        return Ok(None);
+    };
+    let number = text.trim().parse().map(Some);
+    number.map_err(|_| table.wrong(key, "is not a whole number"))
+}
+
+/// The prefix of the site's tables. It may be empty, but it may not be forgotten.
+pub(crate) fn prefix(
+    table: &Table<'_>,
+    key: &str,
+    text: &Option<LooseText>,
+) -> Result<String, Error> {
+    let Some(prefix) = text.as_ref().map(LooseText::as_str) else {
+        let message = "is missing; it stands in the site's own file, which `configuration` names";
+        return Err(table.wrong(key, message));
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(plain) {
+        let message = "may hold letters, digits and `_` alone, 64 at most";
+        return Err(table.wrong(key, message));
+    }
+    Ok(prefix.to_owned())
+}
+
+/// Which database a PHP driver speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Mysql,
+    Postgres,
+}
+
+/// Where a PHP driver looks for a server: `host` by name or address, with `port`, which may be the
+/// path of a socket. What PHP calls `localhost` is a socket first of all.
+///
+/// # Errors
+/// What is wrong, to follow the key.
+pub(crate) fn addresses(
+    kind: Kind,
+    host: &str,
+    port: Option<&str>,
+) -> Result<Vec<Address>, &'static str> {
+    let (usual, socket) = match kind {
+        Kind::Mysql => (3306, MYSQL_SOCKET),
+        Kind::Postgres => (5432, POSTGRES_SOCKET),
+    };
+    let port = port.map(str::trim).filter(|port| !port.is_empty());
+    if let Some(port) = port
+        && port.starts_with('/')
+    {
+        return Ok(vec![Address::Unix(port.into())]);
+    }
+    let number = match port {
+        None => usual,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or("has a port that is neither from 1 to 65535 nor the path of a socket")?,
+    };
+    let host = host.strip_prefix("p:").unwrap_or(host);
+    if host.starts_with('/') {
+        return Ok(vec![Address::Unix(match kind {
+            Kind::Mysql => host.into(),
+            Kind::Postgres => Path::new(host).join(format!(".s.PGSQL.{number}")),
+        })]);
+    }
+    let named = match host {
+        "" => "localhost",
+        host => host.trim_matches(['[', ']']),
+    };
+    let server = Address::Tcp {
+        host: named.to_owned(),
+        port: number,
+    };
+    Ok(match port {
+        None if named == "localhost" => vec![Address::Unix(socket.into()), server],
+        _ => vec![server],
+    })
+}
+
+/// The database called `database` at `addresses`.
+pub(crate) fn settings(
+    kind: Kind,
+    addresses: Vec<Address>,
+    database: String,
+    user: Option<String>,
+    password: Option<Secret>,
+) -> Settings {
+    let servers = Servers {
+        addresses,
+        database,
+        user,
+        password: password.map(Into::into),
+    };
+    Settings::new(match kind {
+        Kind::Mysql => Location::Mysql(servers),
+        Kind::Postgres => Location::Postgres(servers),
+    })
+}
