@@ -5,7 +5,9 @@ import pytest
 
 from django_site import LATEST, VERSIONS
 from people import ACCOUNTS, SECRET, compare_everything, fill
+from processes import LOOPBACK
 from session_cases import EXPIRED, GRANTED
+from stores.proxy import proxy
 from test_custom_user_models import MEMBER, MEMBER_COLUMNS, MEMBERS, UUIDS
 from test_django_accounts import STRANGERS
 from test_django_sessions import compare
@@ -296,6 +298,28 @@ def test_way_to_the_server(site, server, shell, way):
         site.write_configuration("way.toml", database=forms[way] | {"password": "wrong"})
     )
     assert hallpass.check("alice", SECRET).code == 75, "the server's refusal, not alice's"
+
+
+@pytest.mark.parametrize("refused, code, connections", [(0, 0, 1), (1, 0, 2), (2, 75, 2)])
+def test_refused_login_is_tried_once_more(site, server, shell, refused, code, connections):
+    """The driver drops a zero byte at the end of what it is to sign: one login in 256 with ed25519
+    is refused. Here the last byte is another than the server's."""
+    if not hasattr(server, "socket"):
+        pytest.skip("MariaDB's own")
+
+    def spoil(connection, piece):
+        before, plugin, challenge = piece.partition(b"client_ed25519\0")
+        if connection > refused or not plugin:
+            return piece
+        return before + plugin + challenge[:31] + bytes([challenge[31] ^ 1]) + challenge[32:]
+
+    with proxy(server.port) as between:
+        between.change = spoil
+        url = f"mysql://hallpass25519@{LOOPBACK}:{between.port}/{site.database_name}"
+        database = server.hallpass(site.database_name, tls="disable") | {"url": url}
+        hallpass = shell(site.write_configuration("refused.toml", database=database))
+        assert hallpass.check("alice", SECRET).code == code
+        assert between.connections == connections
 
 
 def test_password_in_a_file(site, server, shell, directory):

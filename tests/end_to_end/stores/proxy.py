@@ -1,9 +1,10 @@
-"""A TCP proxy that cuts, freezes or delays what passes through it."""
+"""A TCP proxy that cuts, freezes, delays or changes what passes through it."""
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from processes import LOOPBACK
 
@@ -18,6 +19,8 @@ class Proxy:
         self.request_limit: int | None = None
         self.answer_limit: int | None = None
         self.at_limit = "cut"
+        # What becomes of a piece of an answer, on which of the connections, counted from 1.
+        self.change: Callable[[int, bytes], bytes] = lambda _connection, piece: piece
         self.connections = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -72,19 +75,26 @@ class Proxy:
                     continue
                 with self._lock:
                     self._open |= {client, server}
-                for source, target, limit in (
-                    (client, server, self.request_limit),
-                    (server, client, self.answer_limit),
+                change = partial(self.change, self.connections)
+                for source, target, limit, changed in (
+                    (client, server, self.request_limit, bytes),
+                    (server, client, self.answer_limit, change),
                 ):
-                    arguments = [source, target, limit, self.at_limit]
+                    arguments = [source, target, limit, self.at_limit, changed]
                     threading.Thread(target=self._pump, args=arguments, daemon=True).start()
 
     def _pump(
-        self, source: socket.socket, target: socket.socket, limit: int | None, at_limit: str
+        self,
+        source: socket.socket,
+        target: socket.socket,
+        limit: int | None,
+        at_limit: str,
+        change: Callable[[bytes], bytes],
     ) -> None:
         with suppress(OSError):
             while piece := source.recv(65536):
                 self._flowing.wait()
+                piece = change(piece)
                 if limit is None:
                     target.sendall(piece)
                     continue
