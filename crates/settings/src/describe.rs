@@ -138,9 +138,14 @@ impl Secrecy {
             Self::Secret => HIDDEN.to_owned(),
             // Users and passwords stand before an `@`, or in parameters.
             Self::Url if value.contains(['@', '?', '=', '\\']) => {
-                let scheme = value.split_once(':').map(|(scheme, _)| scheme);
-                let scheme = scheme.filter(|it| it.starts_with('"') && it.len() < 20);
-                scheme.map_or(HIDDEN.to_owned(), |scheme| format!("{scheme}:…\""))
+                let scheme = value.strip_prefix('"').and_then(|it| it.split_once(':'));
+                let is_scheme = |text: &&str| {
+                    let of_scheme =
+                        |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+                    text.bytes().all(of_scheme)
+                };
+                let scheme = scheme.map(|(scheme, _)| scheme).filter(is_scheme);
+                scheme.map_or(HIDDEN.to_owned(), |scheme| format!("\"{scheme}:…\""))
             }
             Self::Url => value.to_owned(),
         }
@@ -178,5 +183,39 @@ fn drop_null(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(drop_null),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_url_with_a_secret_only_the_scheme_is_shown() {
+        for (value, expected) in [
+            ("\"redis://host/1\"", "\"redis://host/1\""),
+            ("'/run/redis'", "'/run/redis'"),
+            ("\"redis://:pw@host\"", "\"redis:…\""),
+            ("\"postgresql+tls://u:pw@h\"", "\"postgresql+tls:…\""),
+            ("'redis://:pw@host'", "\"…\""),
+            ("\"\"\"redis://:pw@host\"\"\"", "\"…\""),
+            ("\"redis\\u003a//:pw\\u0040h\"", "\"…\""),
+            // PHP's save_path has parameters before the first colon.
+            ("\"auth=pw&seed[]=h:1\"", "\"…\""),
+            ("\"tcp://h:1?auth=pw\"", "\"tcp:…\""),
+        ] {
+            assert_eq!(Secrecy::Url.show(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn of_a_secret_only_its_place_is_shown() {
+        for (value, expected) in [
+            ("\"pw\"", "\"…\""),
+            ("[\"pw\", { file = \"key\" }]", "\"…\""),
+            ("{ file = \"key\" }", "{ file = \"key\" }"),
+        ] {
+            assert_eq!(Secrecy::Secret.show(value), expected, "{value}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::cookie::Reader;
 #[serde(deny_unknown_fields)]
 pub struct HttpTable {
     /// The page, as in `"http://127.0.0.1:8000/whoami"`.
+    #[cfg_attr(feature = "schema", schemars(extend("writeOnly" = true)))]
     url: String,
     /// The name of the session cookie.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's")))]
