@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use hallpass_core::{Identity, Secret, Verdict};
-use jiff::{SignedDuration, Timestamp};
+pub use hallpass_sites::init::{duration, plain};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -101,25 +102,6 @@ fn describe(identity: &Identity) -> String {
 pub fn time(time: SystemTime) -> Option<String> {
     let time = Timestamp::try_from(time).ok()?;
     Some(format!("{time:.0}"))
-}
-
-/// `duration` as in `1m 30s`.
-pub fn duration(duration: Duration) -> String {
-    let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
-    format!("{duration:#}")
-}
-
-/// `text` without what could play with the terminal.
-pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|char| {
-            if char.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                char
-            }
-        })
-        .collect()
 }
 
 /// Prints a line to standard output. A failed print is ignored: there is nowhere to report it.

@@ -1,4 +1,4 @@
-//! serde's way from a parsed table to a struct, with the messages of this crate.
+//! Reads a parsed table into a struct by serde, with the messages of this crate.
 
 use std::cell::Cell;
 
@@ -34,7 +34,7 @@ pub enum Given {
 #[must_use]
 pub fn fields<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     let found = Cell::default();
-    // It is no table, and so an error, whatever `T` is.
+    // An error, whatever `T` is: only the names of the fields are wanted.
     drop(T::deserialize(Fields(&found)));
     found.get()
 }
@@ -225,7 +225,7 @@ impl<'a> Deserializer<'a> for ValueReader<'a> {
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             DeValue::String(text) => visitor.visit_str(text.as_ref()),
-            // What is no u64 is none of the numbers that may stand anywhere.
+            // A number that is not a u64 is out of range for every key.
             DeValue::Integer(number) => {
                 match u64::from_str_radix(number.as_str(), number.radix()) {
                     Ok(number) => visitor.visit_u64(number),

@@ -204,13 +204,17 @@ pub trait Accounts: Described {
         Ok(None)
     }
 
-    /// Whether `account`, which is active and no superuser, holds `permission`.
+    /// Whether `account`, which is active and not a superuser, holds `permission`. It holds none
+    /// where the framework's permissions are not read: Joomla's are actions on assets, and phpBB's
+    /// are for its forums.
     fn has_permission(
         &mut self,
-        queries: &mut Queries<'_>,
-        account: &Account,
-        permission: &str,
-    ) -> Result<bool, Unavailable>;
+        _queries: &mut Queries<'_>,
+        _account: &Account,
+        _permission: &str,
+    ) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
 
     /// What the row of `account` keeps beside its hash, where the hash wants it.
     fn hash_context(

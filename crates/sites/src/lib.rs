@@ -50,6 +50,6 @@ pub use self::reason::{Reason, Stop};
 pub use self::secret::secret;
 pub use self::session::{Client, Decoding, Login, Sample, SessionSource};
 pub(crate) use self::session::{SAMPLE, SOME_KEYS, session_rows, tokens, until};
-pub(crate) use self::site::quoted;
 pub use self::site::{Site, ask};
+pub(crate) use self::site::{prefixed, quoted};
 pub use self::site_file::SiteFile;

@@ -58,3 +58,8 @@ pub fn ask<T>(
 pub(crate) fn quoted(name: &str) -> String {
     identifier(name).unwrap_or_else(|| "\"\"".to_owned())
 }
+
+/// The table called `name` behind the site's `prefix`, as an identifier.
+pub(crate) fn prefixed(prefix: &str, name: &str) -> String {
+    quoted(&format!("{prefix}{name}"))
+}

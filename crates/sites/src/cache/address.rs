@@ -1,4 +1,4 @@
-//! The parts of a cache's URL.
+//! Reads the parts of a cache's URL.
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;

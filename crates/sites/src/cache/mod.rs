@@ -1,4 +1,4 @@
-//! `cache`: where the site's cache is.
+//! Reads `cache`: where the site's cache is.
 
 pub(crate) mod address;
 mod url;

@@ -1,4 +1,4 @@
-//! CustomAccounts, groups and permissions, as the site's statements give them.
+//! Reads accounts, groups and permissions, as the site's statements give them.
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};

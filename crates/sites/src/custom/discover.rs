@@ -1,5 +1,5 @@
-//! A configuration of any other site, from its `.env` or its SQLite file, and the names of its table
-//! and columns.
+//! Finds out the configuration of any other site from its `.env` or its SQLite file, and the names
+//! of its table and columns.
 
 use std::collections::BTreeMap;
 use std::io::Read;

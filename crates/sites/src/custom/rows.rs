@@ -1,4 +1,4 @@
-//! Rows whose columns are known by name, whatever their order.
+//! Reads rows whose columns are known by name, whatever their order.
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value};

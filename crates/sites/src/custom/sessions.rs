@@ -1,4 +1,4 @@
-//! Sessions, as the site's statement gives them.
+//! Reads sessions, as the site's statement gives them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

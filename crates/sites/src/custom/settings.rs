@@ -1,4 +1,4 @@
-//! `[custom]`: the SQL that reads accounts, groups and sessions of any site.
+//! Reads `[custom]`: the SQL that reads accounts, groups and sessions of any site.
 
 use hallpass_settings::{Error, Table};
 use hallpass_stores::sql::{self, Location};

@@ -1,4 +1,4 @@
-//! DjangoAccounts, groups and permissions, as `ModelBackend` sees them.
+//! Reads accounts, groups and permissions, as `ModelBackend` sees them.
 
 use std::iter;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! Django's cache framework, read.
+//! Reads what Django's cache framework keeps.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

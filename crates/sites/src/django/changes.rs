@@ -1,4 +1,4 @@
-//! Changes of accounts, as Django itself would make them.
+//! Changes accounts, as Django itself would.
 
 use std::time::SystemTime;
 

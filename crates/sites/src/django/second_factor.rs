@@ -1,4 +1,4 @@
-//! Second factors of accounts, without which their passwords are not enough.
+//! Looks for second factors of accounts, without which their passwords are not enough.
 //!
 //! django-otp's devices are rows with a column `confirmed`. With it a session begins before a device
 //! is shown, and holds the device's name from then on: `OTPMiddleware` (django_otp/middleware.py,

@@ -1,4 +1,4 @@
-//! The SQL that asks for accounts, made once for the tables a site has.
+//! Writes the SQL that asks for accounts, once for the tables a site has.
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Column, LookUp, Queries, Value, unquoted};

@@ -1,4 +1,4 @@
-//! The site's own page, asked who is logged in.
+//! Asks the site's own page who is logged in.
 
 mod settings;
 

@@ -1,4 +1,4 @@
-//! `[http]`: the site's own page that says who is logged in.
+//! Reads `[http]`: the site's own page that says who is logged in.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Builds a configuration from the site itself: its text, the secrets that go into files of their own, and warnings
-//! about what could not be said in it.
+//! Builds a configuration from the site itself: its text, the secrets that go into files of their
+//! own, and warnings about what could not be said in it.
 
 pub(crate) mod environment;
 pub(crate) mod site_file;
@@ -169,7 +169,8 @@ fn one_line(text: &str) -> String {
 }
 
 /// `text` without what could play with the terminal.
-pub(crate) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let plain = |char: char| match char.is_control() {
         true => char::REPLACEMENT_CHARACTER,
         false => char,
@@ -178,7 +179,8 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// `duration` as in `1m 30s`.
-pub(crate) fn duration(duration: Duration) -> String {
+#[must_use]
+pub fn duration(duration: Duration) -> String {
     let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     format!("{duration:#}")
 }

@@ -1,14 +1,15 @@
-//! JoomlaAccounts and groups, as Joomla's own login sees them (plugins/authentication/joomla/joomla.php
-//! and libraries/src/User/User.php of 4.4).
+//! Reads accounts and groups, as Joomla's own login sees them
+//! (plugins/authentication/joomla/joomla.php and libraries/src/User/User.php of 4.4).
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
+use super::Learned;
 use super::second_step::{SecondSteps, Step};
 use super::statements::{SOME_HASHES, Statements};
-use super::{Learned, integer};
 use crate::Reason;
 use crate::joomla::settings::Joomla;
+use crate::prefixed;
 use crate::{Account, Id};
 use crate::{AccountLookup, LoginField};
 use crate::{Accounts, Described, Required, Table};
@@ -68,13 +69,13 @@ impl JoomlaAccounts {
 
     /// `None` for a row without a key or a name, which is nobody's.
     fn account(&self, mut row: Row) -> Option<Account> {
-        let id = integer(&row.take(0)).filter(|id| *id > 0)?;
+        let id = row.take(0).integer_like().filter(|id| *id > 0)?;
         let name = row.text(1).filter(|name| !name.is_empty())?;
         let encoded = row.text(2);
-        let block = integer(&row.take(3));
+        let block = row.take(3).integer_like();
         let email = row.text(4).unwrap_or_default();
         let full_name = row.text(5).unwrap_or_default();
-        let must_reset = integer(&row.take(6)).is_some_and(|reset| reset != 0);
+        let must_reset = row.take(6).integer_like().is_some_and(|reset| reset != 0);
         let pending = must_reset && !self.allow_require_reset;
         let meets = row.truth(7);
         Some(Account {
@@ -239,16 +240,6 @@ impl Accounts for JoomlaAccounts {
             Step::Show => Reason::PasswordAlone,
         }))
     }
-
-    /// Joomla's permissions are actions on assets, which are not looked into.
-    fn has_permission(
-        &mut self,
-        _queries: &mut Queries<'_>,
-        _account: &Account,
-        _permission: &str,
-    ) -> Result<bool, Unavailable> {
-        Ok(false)
-    }
 }
 
 impl Described for JoomlaAccounts {
@@ -356,7 +347,7 @@ impl Described for JoomlaAccounts {
     }
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
-        crate::count(queries, &super::table(&self.prefix, "users"), "")
+        crate::count(queries, &prefixed(&self.prefix, "users"), "")
     }
 
     fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {

@@ -1,4 +1,4 @@
-//! A configuration of a Joomla site, from its own files. PHP is not run.
+//! Finds out the configuration of a Joomla site from its own files. PHP is not run.
 
 use std::path::{Path, PathBuf};
 

@@ -7,7 +7,7 @@ use hallpass_stores::sql::{Queries, Row};
 use serde_json::Value as Json;
 
 use super::groups::Groups;
-use super::{integer, table};
+use crate::prefixed;
 
 /// The most rows that are read of either table.
 const MOST: usize = 1000;
@@ -70,15 +70,15 @@ impl Statements {
                  \"folder\" IN ('authentication', 'multifactorauth', 'twofactorauth') AND \
                  \"enabled\" = 1 AND \"state\" IN (0, 1)) OR (\"type\" = 'component' AND \
                  \"element\" = 'com_users')",
-                table(prefix, "extensions")
+                prefixed(prefix, "extensions")
             ),
             levels: format!(
                 "SELECT \"id\", \"rules\" FROM {}",
-                table(prefix, "viewlevels")
+                prefixed(prefix, "viewlevels")
             ),
             methods: format!(
                 "SELECT 1 FROM {} WHERE \"type\" = 'plugin' AND \"folder\" = 'multifactorauth'",
-                table(prefix, "extensions")
+                prefixed(prefix, "extensions")
             ),
         }))
     }
@@ -106,7 +106,7 @@ impl Statements {
                     read.guests = guests;
                 }
             } else if let (Some(folder), Some(element)) = (row.text(1), row.text(2)) {
-                let level = integer(&row.take(3)).unwrap_or_default();
+                let level = row.take(3).integer_like().unwrap_or_default();
                 read.plugins.push((folder, element, level));
             }
         }
@@ -119,7 +119,7 @@ impl Statements {
                 let rules = row.text(1).unwrap_or_default();
                 let rules: Vec<Json> = serde_json::from_str(&rules).unwrap_or_default();
                 let groups = rules.iter().filter_map(number).collect();
-                Some((integer(&row.take(0))?, groups))
+                Some((row.take(0).integer_like()?, groups))
             };
             let rows = queries.rows(&self.levels, &[], MOST)?;
             read.levels = rows.into_iter().filter_map(level).collect();

@@ -3,7 +3,7 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value};
 
-use super::{integer, table};
+use crate::prefixed;
 
 /// The group of everybody whom no other group has (`Access::getGroupsByUser` in
 /// libraries/src/Access/Access.php of 4.4).
@@ -28,9 +28,9 @@ pub(super) struct Group {
 impl Groups {
     pub(super) fn new(prefix: &str, queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
         let above = "b.\"lft\" <= a.\"lft\" AND b.\"rgt\" >= a.\"rgt\"";
-        let users = table(prefix, "users");
+        let users = prefixed(prefix, "users");
         if queries.columns(&format!("{prefix}usergroups"))?.is_empty() {
-            let groups = table(prefix, "core_acl_aro_groups");
+            let groups = prefixed(prefix, "core_acl_aro_groups");
             return Ok(Self {
                 of_user: format!(
                     "SELECT DISTINCT b.\"id\", b.\"name\" FROM {users} u JOIN {groups} a ON \
@@ -40,8 +40,8 @@ impl Groups {
             });
         }
         let (groups, map) = (
-            table(prefix, "usergroups"),
-            table(prefix, "user_usergroup_map"),
+            prefixed(prefix, "usergroups"),
+            prefixed(prefix, "user_usergroup_map"),
         );
         Ok(Self {
             of_user: format!(
@@ -67,7 +67,7 @@ impl Groups {
             rows = queries.rows(one, &[(":id", PUBLIC.into())], 1)?;
         }
         let group = |mut row: Row| {
-            let id = integer(&row.take(0))?;
+            let id = row.take(0).integer_like()?;
             let title = row.text(1)?;
             Some(Group { id, title })
         };

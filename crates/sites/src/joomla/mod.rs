@@ -20,7 +20,7 @@ use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
 use hallpass_settings::{Error, Table};
-use hallpass_stores::sql::{self, Queries, Value};
+use hallpass_stores::sql::{self, Queries};
 use hallpass_stores::{Deadline, cache};
 
 use self::accounts::JoomlaAccounts;
@@ -30,7 +30,7 @@ use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
 use crate::site_file::given;
-use crate::{AccountLookup, Framework, Site, SiteFile, SiteSettings, quoted};
+use crate::{AccountLookup, Framework, Site, SiteFile, SiteSettings};
 
 /// Joomla.
 pub(crate) struct JoomlaFramework;
@@ -143,14 +143,4 @@ impl<T> Learned<T> {
         let (then, now) = (self.by.instant(), queries.deadline().instant());
         now.max(then).duration_since(now.min(then)) < LASTS
     }
-}
-
-/// The table that Joomla calls `#__name`, quoted.
-fn table(prefix: &str, name: &str) -> String {
-    quoted(&format!("{prefix}{name}"))
-}
-
-/// A number, which old tables keep as text.
-fn integer(value: &Value) -> Option<i64> {
-    value.integer_like()
 }

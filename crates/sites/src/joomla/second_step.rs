@@ -7,7 +7,7 @@ use hallpass_stores::sql::{Queries, Value};
 
 use super::extensions::{Extensions, Statements, Viewer};
 use super::groups::Groups;
-use super::{integer, table};
+use crate::prefixed;
 
 /// The most second factors of one account that are looked at.
 const MOST: usize = 1000;
@@ -50,7 +50,7 @@ impl SecondSteps {
         column: bool,
         queries: &mut Queries<'_>,
     ) -> Result<Self, Unavailable> {
-        let users = table(prefix, "users");
+        let users = prefixed(prefix, "users");
         let left = column.then(|| format!("SELECT \"otpKey\" FROM {users} WHERE \"id\" = :id"));
         let name = format!("{prefix}user_mfa");
         let columns = queries.columns(&name)?;
@@ -68,7 +68,7 @@ impl SecondSteps {
         };
         let methods = format!(
             "SELECT \"method\", {kept} FROM {} WHERE \"user_id\" = :id",
-            table(prefix, "user_mfa")
+            prefixed(prefix, "user_mfa")
         );
         let table = Self::Table { methods, left };
         Ok(match hidden {
@@ -167,7 +167,7 @@ impl SecondSteps {
 fn viewer(groups: &Groups, queries: &mut Queries<'_>, id: &Value) -> Result<Viewer, Unavailable> {
     let groups = groups.of(queries, id)?;
     Ok(Viewer {
-        id: integer(id).unwrap_or_default(),
+        id: id.integer_like().unwrap_or_default(),
         groups: groups.into_iter().map(|group| group.id).collect(),
     })
 }

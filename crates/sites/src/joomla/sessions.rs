@@ -18,12 +18,13 @@ use hallpass_stores::{Files, Unavailable, cache::Cache};
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
+use super::Learned;
 use super::extensions::Statements as Extensions;
 use super::groups::Groups;
 use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
-use super::{Learned, integer, table};
 use crate::joomla::settings::{Joomla, JoomlaClient, JoomlaSessions};
+use crate::prefixed;
 use crate::{Account, Client, Decoding, Reason};
 use crate::{Login, Required, SAMPLE, Sample, SessionSource, Stop, session_rows, until};
 
@@ -109,8 +110,8 @@ impl Sessions {
     ) -> Result<Metadata, Stop> {
         let columns = "\"client_id\", \"guest\", \"time\", \"userid\", \"data\"";
         let mut row = row(&self.prefix, queries, id, columns)?;
-        let (client, guest) = (row.take(1), integer(&row.take(2)));
-        let ours = match integer(&client) {
+        let (client, guest) = (row.take(1), row.take(2).integer_like());
+        let ours = match client.integer_like() {
             None => self.shared && client == Value::Null,
             Some(_) if self.shared => true,
             Some(client) => client == client_id(self.client),
@@ -124,7 +125,10 @@ impl Sessions {
         if !queries.tracer().decided("client", ours, told) {
             return Err(Reason::OtherApplication.into());
         }
-        let time = integer(&row.take(3)).and_then(|time| u64::try_from(time).ok());
+        let time = row
+            .take(3)
+            .integer_like()
+            .and_then(|time| u64::try_from(time).ok());
         let end = time.and_then(|time| {
             UNIX_EPOCH.checked_add(Duration::from_secs(time).checked_add(self.lifetime)?)
         });
@@ -136,7 +140,7 @@ impl Sessions {
         if !queries.tracer().decided("expiry", lives, || until(end)) {
             return Err(Reason::ExpiredSession.into());
         }
-        let user = integer(&row.take(4)).filter(|user| *user > 0);
+        let user = row.take(4).integer_like().filter(|user| *user > 0);
         let Some(user) = user.filter(|_| guest == Some(0)) else {
             return Err(Reason::AnonymousSession.into());
         };
@@ -237,7 +241,7 @@ impl Steps {
 fn row(prefix: &str, queries: &mut Queries<'_>, id: &str, columns: &str) -> Result<Row, Stop> {
     let statement = format!(
         "SELECT \"session_id\", {columns} FROM {} WHERE \"session_id\" = :id",
-        table(prefix, "session")
+        prefixed(prefix, "session")
     );
     let rows = queries.rows_of_data(&statement, &[(":id", id.into())], 16);
     let rows = session_rows(rows)?;
@@ -379,7 +383,7 @@ impl SessionSource for Sessions {
         };
         let newest = format!(
             "SELECT \"session_id\" FROM {}{people} ORDER BY \"time\" DESC LIMIT {SAMPLE}",
-            table(&self.prefix, "session")
+            prefixed(&self.prefix, "session")
         );
         crate::tokens(queries, &newest)
     }

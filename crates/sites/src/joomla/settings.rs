@@ -1,4 +1,4 @@
-//! `[joomla]`: what the site's `configuration.php` says, under the same names.
+//! Reads `[joomla]`: what the site's `configuration.php` says, under the same names.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The SQL that asks for accounts, made once for the columns that a site's Joomla has.
+//! Writes the SQL that asks for accounts, once for the columns that a site's Joomla has.
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
@@ -6,7 +6,7 @@ use hallpass_stores::sql::Queries;
 use super::extensions;
 use super::groups::Groups;
 use super::second_step::SecondSteps;
-use super::table;
+use crate::prefixed;
 use crate::{AccountLookup, LoginField};
 
 /// How many hashes are looked at to learn what a check costs on this site.
@@ -61,7 +61,7 @@ impl Statements {
                 "NULL".to_owned()
             }
         };
-        let users = table(prefix, "users");
+        let users = prefixed(prefix, "users");
         let select = format!(
             "SELECT \"id\", \"username\", \"password\", \"block\", \"email\", \"name\", {}, {} FROM \
              {users} account",

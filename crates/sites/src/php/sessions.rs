@@ -1,4 +1,4 @@
-//! Who is logged in to a session of PHP.
+//! Says who is logged in to a session of PHP.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! `[php]`: php.ini's own names for where sessions are, `session.` dropped.
+//! Reads `[php]`: php.ini's own names for where sessions are, `session.` dropped.
 
 use std::path::{Path, PathBuf};
 

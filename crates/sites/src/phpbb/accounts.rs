@@ -1,4 +1,4 @@
-//! Users and groups, as phpBB's own login finds them (phpbb/auth/provider/db.php of 3.3).
+//! Reads users and groups, as phpBB's own login finds them (phpbb/auth/provider/db.php of 3.3).
 
 use std::time::SystemTime;
 
@@ -9,8 +9,8 @@ use super::bans::is_banned;
 use super::board::passwords_elsewhere;
 use super::escape::escape;
 use super::username::clean;
-use super::{integer, table};
 use crate::phpbb::settings::Phpbb;
+use crate::prefixed;
 use crate::{Account, HashContext, Id};
 use crate::{AccountLookup, LoginField};
 use crate::{Accounts, Described, Required};
@@ -52,7 +52,7 @@ impl PhpbbAccounts {
                 "SELECT \"user_id\", \"username\", \"username_clean\", \"user_password\", \
                  \"user_type\", \"user_email\", {} FROM {} account",
                 crate::meets(access.account_where.as_deref()),
-                table(&phpbb.prefix, "users")
+                prefixed(&phpbb.prefix, "users")
             ),
         }
     }
@@ -113,11 +113,11 @@ impl PhpbbAccounts {
 
 /// `None` for a row without a key or a name, which is nobody's.
 fn found(mut row: Row) -> Option<Found> {
-    let id = integer(&row.take(0)).filter(|id| *id > 0)?;
+    let id = row.take(0).integer_like().filter(|id| *id > 0)?;
     let name = row.text(1).filter(|name| !name.is_empty())?;
     let clean = row.text(2).unwrap_or_default();
     let encoded = row.text(3);
-    let kind = integer(&row.take(4));
+    let kind = row.take(4).integer_like();
     let email = row.text(5).unwrap_or_default();
     let founder = kind == Some(FOUNDER);
     let meets = row.truth(6);
@@ -202,7 +202,7 @@ impl Accounts for PhpbbAccounts {
             }
             let statement = format!(
                 "SELECT \"{name}\" FROM {} WHERE \"user_id\" = :id",
-                table(&self.phpbb.prefix, "users")
+                prefixed(&self.phpbb.prefix, "users")
             );
             let parameters = [(":id", account.id.value.clone())];
             let mut rows = queries.rows(&statement, &parameters, 1)?;
@@ -246,8 +246,8 @@ impl Accounts for PhpbbAccounts {
         let statement = format!(
             "SELECT g.\"group_name\" FROM {} m JOIN {} g ON g.\"group_id\" = m.\"group_id\" WHERE \
              m.\"user_id\" = :id AND m.\"user_pending\" = 0",
-            table(&self.phpbb.prefix, "user_group"),
-            table(&self.phpbb.prefix, "groups"),
+            prefixed(&self.phpbb.prefix, "user_group"),
+            prefixed(&self.phpbb.prefix, "groups"),
         );
         let parameters = [(":id", account.id.value.clone())];
         let rows = queries.rows(&statement, &parameters, usize::MAX)?;
@@ -255,16 +255,6 @@ impl Accounts for PhpbbAccounts {
         names.sort();
         names.dedup();
         Ok(names)
-    }
-
-    /// phpBB's permissions are for its forums, and are not looked into.
-    fn has_permission(
-        &mut self,
-        _queries: &mut Queries<'_>,
-        _account: &Account,
-        _permission: &str,
-    ) -> Result<bool, Unavailable> {
-        Ok(false)
     }
 }
 
@@ -326,14 +316,14 @@ impl Described for PhpbbAccounts {
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
         let condition = format!(" WHERE \"user_type\" <> {IGNORED}");
-        crate::count(queries, &table(&self.phpbb.prefix, "users"), &condition)
+        crate::count(queries, &prefixed(&self.phpbb.prefix, "users"), &condition)
     }
 
     fn sample_hashes(&mut self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
         let statement = format!(
             "SELECT \"user_password\" FROM {} WHERE \"user_password\" <> '' ORDER BY \"user_id\" \
              DESC LIMIT {SOME_HASHES}",
-            table(&self.phpbb.prefix, "users")
+            prefixed(&self.phpbb.prefix, "users")
         );
         let rows = queries.rows(&statement, &[], SOME_HASHES)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())

@@ -1,4 +1,4 @@
-//! The list of those who are banned (`check_ban` in phpbb/session.php of 3.3).
+//! Reads the list of bans (`check_ban` in phpbb/session.php of 3.3).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,8 +7,8 @@ use hallpass_stores::sql::{Queries, Value};
 
 use super::board::Settings;
 use super::checks::hops_of;
-use super::{integer, table};
 use crate::phpbb::settings::Phpbb;
+use crate::prefixed;
 use crate::{Account, Client};
 
 /// The most bans that are looked at.
@@ -31,7 +31,7 @@ pub(super) fn is_banned(
     let statement = format!(
         "SELECT \"ban_userid\", \"ban_ip\", \"ban_exclude\", \"ban_end\" FROM {} WHERE \
          \"ban_email\" = '' AND (\"ban_userid\" = :id OR \"ban_ip\" <> '')",
-        table(&phpbb.prefix, "banlist")
+        prefixed(&phpbb.prefix, "banlist")
     );
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
@@ -51,10 +51,14 @@ pub(super) fn is_banned(
     }
     let mut banned = false;
     for mut row in rows {
-        let user = integer(&row.take(0)).unwrap_or_default();
+        let user = row.take(0).integer_like().unwrap_or_default();
         let ip = row.text(1).unwrap_or_default();
         let excepted = row.truth(2);
-        if integer(&row.take(3)).is_some_and(|end| end != 0 && end < seconds) {
+        if row
+            .take(3)
+            .integer_like()
+            .is_some_and(|end| end != 0 && end < seconds)
+        {
             continue;
         }
         let theirs = (user != 0 && account.id.value == Value::Integer(user))

@@ -1,10 +1,10 @@
-//! The settings that a board keeps in its table `config`.
+//! Reads the settings that a board keeps in its table `config`.
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
-use super::{integer, table};
 use crate::phpbb::settings::Phpbb;
+use crate::prefixed;
 
 /// What the board says about its sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) fn passwords_elsewhere(
 ) -> Result<Option<String>, Unavailable> {
     let statement = format!(
         "SELECT \"config_value\" FROM {} WHERE \"config_name\" = 'auth_method'",
-        table(&phpbb.prefix, "config")
+        prefixed(&phpbb.prefix, "config")
     );
     let mut rows = queries.rows(&statement, &[], 1)?;
     let method = rows.pop().and_then(|mut row| row.text(0));
@@ -49,7 +49,7 @@ impl Settings {
             "SELECT \"config_name\", \"config_value\" FROM {} WHERE \"config_name\" IN \
              ('cookie_name', 'session_length', 'ip_check', 'browser_check', \
              'forwarded_for_check', 'allow_autologin', 'max_autologin_time')",
-            table(&phpbb.prefix, "config")
+            prefixed(&phpbb.prefix, "config")
         );
         let rows = queries.rows(&statement, &[], 64)?;
         let mut values = Vec::new();
@@ -69,7 +69,7 @@ impl Settings {
         };
         let number = |name: &str| -> Result<u64, Unavailable> {
             // What is no number is zero, as in PHP.
-            let number = integer(required(name)?).unwrap_or_default();
+            let number = required(name)?.integer_like().unwrap_or_default();
             Ok(u64::try_from(number).unwrap_or_default())
         };
         let truth = |name: &str| number(name).map(|number| number != 0);
@@ -88,7 +88,8 @@ impl Settings {
             ip_check: match phpbb.ip_check {
                 Some(parts) => parts,
                 // What is no number of parts is all of them.
-                None => integer(required("ip_check")?)
+                None => required("ip_check")?
+                    .integer_like()
                     .and_then(|parts| u32::try_from(parts).ok())
                     .unwrap_or(u32::MAX),
             },

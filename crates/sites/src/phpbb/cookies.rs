@@ -1,4 +1,4 @@
-//! The cookies of a board, and the one token that stands for them here.
+//! Turns the cookies of a board into the one token that stands for them here.
 
 use crate::Secret;
 use crate::cookie::{self, Cookie, Reader};

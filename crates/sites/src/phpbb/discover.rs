@@ -1,4 +1,4 @@
-//! A configuration of a phpBB board, from its own file. PHP is not run.
+//! Finds out the configuration of a phpBB board from its own file. PHP is not run.
 
 use std::path::{Path, PathBuf};
 

@@ -18,7 +18,7 @@ use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
 use hallpass_settings::{Error, Table};
-use hallpass_stores::sql::{self, Value};
+use hallpass_stores::sql;
 
 use self::accounts::PhpbbAccounts;
 use self::sessions::Sessions;
@@ -27,7 +27,7 @@ use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
 use crate::site_file::given;
-use crate::{AccountLookup, Framework, NameForms, Site, SiteFile, SiteSettings, quoted};
+use crate::{AccountLookup, Framework, NameForms, Site, SiteFile, SiteSettings};
 
 /// phpBB.
 pub(crate) struct PhpbbFramework;
@@ -101,13 +101,4 @@ impl SiteSettings for Phpbb {
             confusables: true,
         }
     }
-}
-
-/// The table that phpBB calls `name` behind its prefix, quoted.
-fn table(prefix: &str, name: &str) -> String {
-    quoted(&format!("{prefix}{name}"))
-}
-
-fn integer(value: &Value) -> Option<i64> {
-    value.integer_like()
 }

@@ -11,8 +11,8 @@ use md5::{Digest, Md5};
 use super::board::Settings;
 use super::checks::Made;
 use super::cookies::{self, Persistent, Token};
-use super::{integer, table};
 use crate::phpbb::settings::Phpbb;
+use crate::prefixed;
 use crate::{Account, Client, Decoding, Reason, Secret};
 use crate::{Login, Required, SessionSource, Stop, session_rows, until};
 
@@ -56,7 +56,7 @@ impl Sessions {
             "SELECT \"session_id\", \"session_user_id\", \"session_time\", \"session_ip\", \
              \"session_browser\", \"session_forwarded_for\", \"session_autologin\" FROM {} WHERE \
              \"session_id\" = :id",
-            table(&self.phpbb.prefix, "sessions")
+            prefixed(&self.phpbb.prefix, "sessions")
         );
         let rows = session_rows(queries.rows(&statement, &[(":id", id.into())], 2))?;
         let Some(stored) = rows.into_iter().find_map(|row| stored(row, id)) else {
@@ -116,7 +116,7 @@ impl Sessions {
         }
         let statement = format!(
             "SELECT \"last_login\" FROM {} WHERE \"key_id\" = :key AND \"user_id\" = :user",
-            table(&self.phpbb.prefix, "sessions_keys")
+            prefixed(&self.phpbb.prefix, "sessions_keys")
         );
         let digest: [u8; 16] = Md5::digest(login.key).into();
         let digest = format!("{:032x}", u128::from_be_bytes(digest));
@@ -156,7 +156,7 @@ fn stored(mut row: Row, id: &str) -> Option<Stored> {
         return None;
     }
     Some(Stored {
-        user: integer(&row.take(1))?,
+        user: row.take(1).integer_like()?,
         time: seconds(&row.take(2))?,
         made: Made {
             address: row.text(3).unwrap_or_default(),
@@ -168,7 +168,9 @@ fn stored(mut row: Row, id: &str) -> Option<Stored> {
 }
 
 fn seconds(value: &Value) -> Option<u64> {
-    integer(value).and_then(|seconds| u64::try_from(seconds).ok())
+    value
+        .integer_like()
+        .and_then(|seconds| u64::try_from(seconds).ok())
 }
 
 fn moment(seconds: u64) -> Option<SystemTime> {

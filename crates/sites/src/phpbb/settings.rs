@@ -1,4 +1,4 @@
-//! `[phpbb]`: what the board's `config.php` says, under the same names.
+//! Reads `[phpbb]`: what the board's `config.php` says, under the same names.
 
 use hallpass_settings::{Error, Fallback, LooseText, Number, SecretSource, Table, fields};
 use hallpass_stores::sql::{Location, Settings};

@@ -1,4 +1,4 @@
-//! Where a site's `manage.py` is.
+//! Finds a site's `manage.py`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! A configuration of a Django site, from what the site's own Python says.
+//! Finds out the configuration of a Django site from what the site's own Python says.
 
 mod cache;
 mod database;

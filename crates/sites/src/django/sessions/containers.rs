@@ -1,4 +1,4 @@
-//! Opening what sessions are wrapped in.
+//! Opens what sessions are wrapped in.
 
 use std::cell::OnceCell;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! Sessions of `django.contrib.sessions`, by the engine that keeps them.
+//! Reads sessions of `django.contrib.sessions`, by the engine that keeps them.
 
 mod cache;
 mod containers;

@@ -1,4 +1,4 @@
-//! `[django]`: Django's own setting names, in lower case.
+//! Reads `[django]`: Django's own setting names, in lower case.
 
 mod sessions;
 mod user_table;

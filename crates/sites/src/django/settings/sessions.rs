@@ -1,4 +1,4 @@
-//! Where a Django site keeps its sessions.
+//! Says where a Django site keeps its sessions.
 
 use std::path::PathBuf;
 

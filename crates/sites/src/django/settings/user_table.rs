@@ -1,4 +1,4 @@
-//! The user model's tables and columns.
+//! Reads the names of the user model's tables and columns.
 
 use hallpass_settings::{Error, Table};
 use hallpass_stores::sql;

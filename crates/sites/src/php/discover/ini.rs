@@ -1,5 +1,5 @@
-//! php.ini, `.user.ini` and the `php_value` lines of php-fpm's pools (Zend/zend_ini_scanner.l of
-//! PHP 8.2).
+//! Reads php.ini, `.user.ini` and the `php_value` lines of php-fpm's pools
+//! (Zend/zend_ini_scanner.l of PHP 8.2).
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A configuration of a PHP site, from php.ini and what stands beside it. PHP is not run.
+//! Finds out the configuration of a PHP site from php.ini and what stands beside it. PHP is not run.
 
 mod ini;
 

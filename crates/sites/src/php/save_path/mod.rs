@@ -1,4 +1,4 @@
-//! `session.save_path`, which each save handler writes in its own way.
+//! Reads `session.save_path`, which each save handler writes in its own way.
 
 use std::path::Path;
 use std::sync::Arc;
