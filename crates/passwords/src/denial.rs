@@ -155,4 +155,26 @@ mod tests {
             .map(|costliest| costliest.spending(b"", None, &limits));
         assert!(matches!(joomla, Some(Spending::Nothing)));
     }
+
+    #[test]
+    fn bcrypt_of_bcrypt_makes_up_for_as_much_as_it_takes() {
+        const BCRYPT: &str = "abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2";
+        let one = |cost: u32| format!("$2y${cost:02}${BCRYPT}");
+        let two = |cost: u32| format!("$CP$$2a${cost:02}${BCRYPT}");
+        let rows = [
+            (two(6), one(6), 6..7),
+            (two(6), two(4), 5..7),
+            (one(6), two(4), 5..6),
+            (one(6), two(5), 6..6),
+        ];
+        for (costliest, done, expected) in rows {
+            let [target, done] =
+                [&costliest, &done].map(|text| Encoded::parse(Rules::Phpbb, text).unwrap());
+            let plan = target.plan(Some(&done), &Limits::default());
+            assert!(
+                matches!(&plan, Plan::Bcrypt(costs) if *costs == expected),
+                "{costliest} {done:?}"
+            );
+        }
+    }
 }

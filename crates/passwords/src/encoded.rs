@@ -117,7 +117,8 @@ impl Encoded {
     /// Whether a check keeps within `limits`.
     ///
     /// bcrypt goes by [`Limits::max_cost`] alone, all others by [`Cost::work`] and
-    /// [`Cost::memory`].
+    /// [`Cost::memory`]. Where one check computes several hashes (phpBB's converted and combined
+    /// hashes), the limits are those of each.
     pub fn fits(&self, limits: &Limits) -> bool {
         self.parsed.fits(limits, 0)
     }

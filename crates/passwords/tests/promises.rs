@@ -171,6 +171,34 @@ fn bcrypt_goes_by_its_own_limit() {
 }
 
 #[test]
+fn a_converted_hash_is_verified_exactly_where_it_fits() {
+    let bcrypt = "$CP$$2a$10$abcdefghijklmnopqrstuuCi15uRb1eH7NAlJ/TgeJertyknQpYn2";
+    let portable = "$CP$$H$9seasalt8......................"; // 2^11 rounds
+    let rows = [
+        // Both hashes within the limit of each, though not within it together.
+        (bcrypt, 10, 1_000_000, true),
+        (bcrypt, 9, 20_000_000, false),
+        (portable, 4, 3000, true),
+        (portable, 4, 2000, false),
+    ];
+    for (encoded, max_cost, max_iterations, expected) in rows {
+        let limits = Limits {
+            max_cost,
+            max_iterations,
+            ..limits()
+        };
+        let parsed = Encoded::parse(Rules::Phpbb, encoded).unwrap();
+        let outcome = verify(Rules::Phpbb, b"secret", encoded, &limits);
+        assert_eq!(parsed.fits(&limits), expected, "{encoded} {limits:?}");
+        assert_eq!(
+            outcome != Outcome::Unsupported,
+            expected,
+            "{encoded} {limits:?}"
+        );
+    }
+}
+
+#[test]
 fn what_is_made_verifies_and_is_never_the_same_twice() {
     let mut random = counting();
     for algorithm in Algorithm::ALL {

@@ -79,10 +79,12 @@ impl Parsed {
         }
     }
 
-    /// The cost, where the hash is bcrypt, whatever the password goes through before.
+    /// The cost, where the hash is bcrypt, whatever the password goes through before. Two of one
+    /// cost take as long as one of the next.
     pub(crate) fn bcrypt_cost(&self) -> Option<u32> {
         match &self.scheme {
-            Scheme::Bcrypt(hash) | Scheme::Converted(Converted::Doubled(hash)) => hash.exact_cost(),
+            Scheme::Bcrypt(hash) => hash.exact_cost(),
+            Scheme::Converted(Converted::Doubled(hash)) => hash.exact_cost().map(|cost| cost + 1),
             _ => None,
         }
     }

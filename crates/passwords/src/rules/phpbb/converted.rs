@@ -57,14 +57,14 @@ impl Converted {
                     .into_iter()
                     .chain(phpbb2(typed).map(|text| md5(&text)));
                 first_match(candidates, |candidate| {
-                    if hash.fits(limits, candidate.len()) {
+                    if self.fits(limits, candidate.len()) {
                         hash.check(candidate)
                     } else {
                         Outcome::Unsupported
                     }
                 })
             }
-            Self::Doubled(hash) if !hash.fits(limits, 0) => Outcome::Unsupported,
+            Self::Doubled(_) if !self.fits(limits, escaped.len()) => Outcome::Unsupported,
             Self::Doubled(hash) => {
                 let once = hash.encode(escaped);
                 let outcome = hash.check(once.as_bytes());
@@ -100,6 +100,15 @@ impl Hash for Converted {
 
     fn parameters(&self) -> String {
         String::new()
+    }
+
+    /// The limits are those of each hash that a check computes, as they are of combined hashes.
+    fn fits(&self, limits: &Limits, length: usize) -> bool {
+        match self {
+            Self::Portable(hash) => hash.fits(limits, length),
+            Self::Doubled(hash) => hash.fits(limits, length),
+            Self::Digest(..) => true,
+        }
     }
 
     /// Only [`Converted::verify`] can: it takes more than the password.
