@@ -72,7 +72,7 @@ pub enum BasicName {
 }
 
 /// What `headers` show: the session cookie, then the credential in `Authorization`. Headers that
-/// claim an identity are not credentials, whoever sent them.
+/// claim an identity are not credentials, not even those of a trusted proxy.
 ///
 /// # Errors
 /// [`Unreadable`] when a host might read a name out of `Authorization` that is not read here.

@@ -22,8 +22,8 @@ pub struct Endpoint {
     pub has_paths: bool,
     /// Its listeners in a configuration.
     pub listeners: fn(&Daemon) -> &[Listener],
-    /// Serves one connection until it is closed or broken, or until shutdown, and then what is in
-    /// progress on it.
+    /// Serves one connection until it ends. At shutdown, the requests in progress are answered
+    /// first.
     pub serve: fn(Stream, Caller, Shutdown) -> Serving,
 }
 
@@ -49,7 +49,7 @@ impl Caller {
     }
 }
 
-/// Whether the daemon has been told to shut down.
+/// Tells a task that the daemon shuts down.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<bool>);
 

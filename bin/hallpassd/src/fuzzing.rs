@@ -1,4 +1,4 @@
-//! Asserts what holds for every input of the protocols, whoever sends it. Fuzz targets call these
+//! Asserts what holds for every input of the protocols, from any client. Fuzz targets call these
 //! functions, and the tests below replay their corpora.
 #![allow(
     clippy::expect_used,

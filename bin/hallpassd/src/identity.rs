@@ -58,14 +58,14 @@ const HEADERS: usize = 14;
 /// account whose name is encoded so.
 fn stands_in_a_header(name: &str) -> bool {
     name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-        && name.trim_matches(' ') == name
+        && name.trim() == name
         && !percent::has_escape(name)
 }
 
 /// `text` with `set` percent-encoded. The spaces at its ends are encoded too, because the recipient
 /// of a header trims them.
 fn encode<'a>(text: &'a str, set: &'static AsciiSet) -> Cow<'a, str> {
-    let inner = text.trim_matches(' ');
+    let inner = text.trim();
     let encoded = percent::encode(inner.as_bytes(), set);
     if inner.len() == text.len() {
         return encoded;
@@ -100,7 +100,7 @@ pub fn time(time: SystemTime) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::time::Duration;
 
     use hallpass_core::{Decoding, Session};
@@ -174,25 +174,34 @@ mod tests {
             "a,b",
             "a%2Cb",
         ];
-        // A recipient trims a header's value.
-        let value = |identity: &Identity, name| header(identity, name).trim_matches(' ').to_owned();
+        let kinds = [
+            "remote-user",
+            "remote-email",
+            "remote-name",
+            "remote-groups",
+        ];
+        assert_told_apart(&names, &kinds, header);
+    }
+
+    /// Asserts that `value` differs between any two of `names`, for each of `kinds`. A recipient
+    /// trims the value of a header.
+    pub fn assert_told_apart(
+        names: &[&str],
+        kinds: &[&str],
+        value: impl Fn(&Identity, &str) -> String,
+    ) {
+        let named = |name: &str| Identity {
+            name: name.to_owned(),
+            email: name.to_owned(),
+            full_name: name.to_owned(),
+            groups: vec![name.to_owned()],
+            ..Identity::default()
+        };
         for (position, name) in names.iter().enumerate() {
             for other in &names[..position] {
-                let [one, two] = [name, other].map(|name| Identity {
-                    name: (*name).to_owned(),
-                    email: (*name).to_owned(),
-                    full_name: (*name).to_owned(),
-                    groups: vec![(*name).to_owned()],
-                    ..Identity::default()
-                });
-                for kind in [
-                    "remote-user",
-                    "remote-email",
-                    "remote-name",
-                    "remote-groups",
-                ] {
-                    let (one, two) = (value(&one, kind), value(&two, kind));
-                    assert_ne!(one, two, "{kind}: {name:?} {other:?}");
+                for kind in kinds {
+                    let [one, two] = [name, other].map(|name| value(&named(name), kind));
+                    assert_ne!(one.trim(), two.trim(), "{kind}: {name:?} {other:?}");
                 }
             }
         }

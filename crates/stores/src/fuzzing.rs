@@ -1,4 +1,4 @@
-//! Asserts what holds for every answer of a store, whoever sends it. Fuzz targets call these
+//! Asserts what holds for every answer of a store, from any server. Fuzz targets call these
 //! functions, and the test below replays their corpora.
 #![allow(
     clippy::expect_used,
