@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -162,9 +163,43 @@ def test_the_executed_path_decides_which_program_it_is(installed, directory):
         link = directory / name
         link.symlink_to(installed / "usr/bin/hallpass")
         assert version(link, "hallpass-pam").stdout.split()[0] == name
-    another = directory / "another"
-    another.symlink_to(installed / "usr/bin/hallpassd")
-    assert version(another, "hallpassd").stdout.split()[0] == "hallpass"
+
+
+def test_another_name_for_the_path_runs_the_program_of_the_file(installed, directory):
+    """A link with a name of its own, a script, and fexecve, by which sudo runs what has a digest."""
+    for name in PROGRAMS:
+        path = installed / "usr/bin" / name
+        link = directory / f"my-{name}"
+        link.symlink_to(path)
+        script = directory / f"{name}.script"
+        script.write_text(f"#!{path} --version\n")
+        script.chmod(0o755)
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            by_number = version(f"/proc/self/fd/{opened}", "hallpass", pass_fds=[opened])
+        finally:
+            os.close(opened)
+        assert version(link, "hallpass").stdout.split()[0] == name
+        assert by_number.stdout.split()[0] == name
+        assert run([script]).stdout.split()[0] == name
+    renamed = directory / "renamed"
+    shutil.copy2(installed / "usr/bin/hallpassd", renamed)
+    assert version(renamed, "hallpassd").stdout.split()[0] == "hallpass"
+
+
+def test_capabilities_that_are_meant_for_one_program_serve_no_other(installed, directory):
+    program = directory / "hallpass-squid"
+    shutil.copy2(installed / "usr/bin/hallpass-squid", program)
+    # struct vfs_cap_data of linux/capability.h: revision 2, effective, CAP_NET_BIND_SERVICE.
+    capability = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
+    try:
+        os.setxattr(program, "security.capability", capability)
+    except OSError as error:
+        pytest.skip(f"a file system without capabilities: {error}")
+    for argv0 in [program, "hallpass"]:
+        done = version(program, argv0)
+        assert (done.returncode, done.stdout) == (77, "")
+        assert "capabilities" in done.stderr
 
 
 @pytest.mark.parametrize("mode", [0o2755, 0o4755, 0o6755])

@@ -18,8 +18,8 @@ use crate::input::Question;
 
 const PROGRAM: &str = "hallpass-pam";
 
-/// Denied, for whatever reason: unless pam_exec is told to be `quiet`, it shows the code to the
-/// client.
+/// Denied. One code for all reasons, because pam_exec shows it to the client, unless told to be
+/// `quiet`.
 const DENIED: u8 = 1;
 /// The command line, the configuration, or PAM's own is wrong.
 const CONFIGURATION: u8 = 2;

@@ -35,7 +35,7 @@ pub enum ExplainCommand {
         #[command(flatten)]
         conditions: ConditionOptions,
     },
-    /// Explain that of an account, whoever vouches for it
+    /// Explain that of an account whose name the host has authenticated
     #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
     User {
         /// The login name

@@ -2,9 +2,10 @@
 //!
 //! The Debian package installs one executable with a name for each of [`PROGRAMS`]. The path that was
 //! executed decides which program it is, and not `argv[0]`, which the caller chooses: Squid passes
-//! `(hallpass-squid)`.
+//! `(hallpass-squid)`. Where that path is another name for the file, as with a symbolic link, or with
+//! the `/dev/fd/3` of fexecve(3), the file's own name decides.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -12,12 +13,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Command, CommandFactory};
+use rustix::fs::getxattr;
+use rustix::param::linux_execfn;
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
 use crate::options::Options;
 
 /// EX_NOPERM of sysexits.h, which no host takes for a grant or a wrong password.
 const NOT_PERMITTED: u8 = 77;
+
+/// The file that this process executes.
+const EXECUTABLE: &str = "/proc/self/exe";
 
 /// A program of this project.
 pub struct Program {
@@ -78,38 +84,42 @@ const fn program(
     }
 }
 
-/// Runs the program that was executed; `hallpass` under any other name.
+/// Runs the program that was executed; `hallpass` where neither the executed path nor the file has
+/// the name of a program.
 ///
-/// Not with the rights of the executable's owner or group: all names share one file, so what was
-/// meant for one program would serve every other.
+/// Not with rights that come from the executable: all names share one file, so what was meant for
+/// one program would serve every other.
 pub fn main() -> ExitCode {
     if has_rights_of_its_file() {
         eprintln!(
-            "hallpass: this file is several programs, and must not be setuid or setgid; \
+            "hallpass: this file is several programs, and must not be setuid, setgid or have capabilities; \
              add the caller to the group hallpass-ask, or build the one program by itself"
         );
         return NOT_PERMITTED.into();
     }
-    let executed = file_name(rustix::param::linux_execfn());
-    let [this, others @ ..] = &PROGRAMS;
-    let other = others
-        .iter()
-        .find(|program| executed.is_some_and(|name| name == program.name));
-    (other.unwrap_or(this).main)()
+    let [this, ..] = &PROGRAMS;
+    let executed = named(Path::new(OsStr::from_bytes(linux_execfn().to_bytes())));
+    let program = executed.or_else(|| named(&fs::read_link(EXECUTABLE).ok()?));
+    (program.unwrap_or(this).main)()
 }
 
-/// Whether the executable is setuid or setgid, and has given rights to this process by it. Different
-/// ids alone do not tell: pam_exec passes on those of a setuid caller.
+/// Whether the executable has capabilities, or is setuid or setgid and has given rights to this
+/// process by it. Different ids alone do not tell: pam_exec passes on those of a setuid caller.
 fn has_rights_of_its_file() -> bool {
+    if getxattr(EXECUTABLE, "security.capability", &mut [0; 0]).is_ok() {
+        return true;
+    }
     if getuid() == geteuid() && getgid() == getegid() {
         return false;
     }
-    let file = fs::metadata("/proc/self/exe");
+    let file = fs::metadata(EXECUTABLE);
     file.map_or(true, |file| file.mode() & 0o6000 != 0)
 }
 
-fn file_name(path: &CStr) -> Option<&OsStr> {
-    Path::new(OsStr::from_bytes(path.to_bytes())).file_name()
+/// The program whose name ends `path`.
+fn named(path: &Path) -> Option<&'static Program> {
+    let name = path.file_name()?;
+    PROGRAMS.iter().find(|program| name == program.name)
 }
 
 #[cfg(test)]
