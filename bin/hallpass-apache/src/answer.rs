@@ -13,7 +13,8 @@ use hallpass_runtime::{OneShot, no_sessions, read_until};
 use zeroize::Zeroizing;
 
 use crate::input::{self, Input, Malformed};
-use crate::{AlsoAccepted, Method, requirements};
+use crate::options::{AlsoAccepted, Method};
+use crate::requirements;
 
 /// mod_authnz_external does not write such input.
 const MALFORMED: u8 = 51;

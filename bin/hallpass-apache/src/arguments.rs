@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 use hallpass_runtime::{CONFIG_VARIABLE, CommandLine};
 
-use crate::{AlsoAccepted, Input, Method, Options, Question};
+use crate::options::{AlsoAccepted, Input, Method, Options, Question};
 
 /// Parses `arguments`, without the program's name, if they are `auth` or `group`, with `--config`
 /// before or after, and after it `--method` and, for `auth`, `--accept`, each at most once; `None`

@@ -8,7 +8,8 @@ use hallpass_runtime::lines::{Decoder, Line};
 use hallpass_runtime::log::Decision;
 use hallpass_runtime::{CommandLine, Handler, Helper, Log, converse, for_paths, no_sessions};
 
-use crate::{PROGRAM, map};
+use crate::map;
+use crate::options::PROGRAM;
 
 /// Answers until the input ends, and whatever else is wrong: Apache starts the program with itself,
 /// and never again.

@@ -5,7 +5,7 @@
 use hallpass_core::{Reason, Verdict};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::Kind;
+use crate::options::Kind;
 
 /// The characters of a name that are escaped: all that could mean something to Squid or to the
 /// programs that read its logs.
@@ -63,7 +63,7 @@ mod tests {
     use hallpass_runtime::ConditionArguments;
 
     use super::*;
-    use crate::External;
+    use crate::options::External;
 
     #[test]
     fn only_a_grant_is_yes_and_only_a_denial_is_no() {

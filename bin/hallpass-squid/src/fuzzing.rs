@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::answer::Answer;
 use crate::line::{split_channel, unescape, words};
+use crate::options::{External, Kind};
 use crate::question::{Input, channel};
-use crate::{External, Kind};
 
 /// A line's words are those that Squid wrote, a condition among them is never lost, and an answer
 /// is one line whose name is read back, whatever is in it.

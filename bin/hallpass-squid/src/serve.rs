@@ -7,9 +7,9 @@ use hallpass_runtime::lines::Line;
 use hallpass_runtime::log::Decision;
 use hallpass_runtime::{Handler, Helper, Log, SiteClient, no_sessions};
 
-use crate::Kind;
 use crate::answer::Answer;
 use crate::line::split_channel;
+use crate::options::Kind;
 use crate::question::{self, Input, Malformed};
 
 /// Answers lines.

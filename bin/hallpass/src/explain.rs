@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use anyhow::bail;
-use clap::Subcommand;
 use hallpass_core::basic::{self, Basic};
 use hallpass_core::{
     Authenticator, ClaimedName, Client, Configuration, Credential, Deadline, Request, Trace,
@@ -14,42 +13,7 @@ use hallpass_core::{
 use hallpass_runtime::exit_after;
 use serde_json::{Value, json};
 
-use crate::options::{ConditionOptions, ShownSession};
 use crate::terminal::{self, add, line, plain, wrap};
-
-#[derive(Debug, Subcommand)]
-pub enum ExplainCommand {
-    /// Explain a password's verdict
-    #[command(after_help = "Example:\n  hallpass explain check alice --groups editors < password")]
-    Check {
-        /// The login name
-        user: String,
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-    /// Explain that of a session
-    #[command(after_help = "Example:\n  hallpass explain session - < token")]
-    Session {
-        #[command(flatten)]
-        shown: ShownSession,
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-    /// Explain that of an account whose name the host has authenticated
-    #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
-    User {
-        /// The login name
-        user: String,
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-    /// Explain that of an HTTP request, whose headers are on standard input
-    #[command(after_help = "Example:\n  hallpass explain request < headers")]
-    Request {
-        #[command(flatten)]
-        conditions: ConditionOptions,
-    },
-}
 
 /// Where what is said begins on a line.
 const INDENT: usize = 24;

@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use hallpass_core::Requirement;
 use hallpass_runtime::{CommandLine, permission};
 
-pub use crate::doctor::DoctorOptions;
-pub use crate::explain::ExplainCommand;
 pub use crate::init::InitCommand;
 
 /// Asks a web site who its users are
@@ -139,6 +137,79 @@ pub enum Command {
     /// Make a small Django site and put each host's question to it through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ExplainCommand {
+    /// Explain a password's verdict
+    #[command(after_help = "Example:\n  hallpass explain check alice --groups editors < password")]
+    Check {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of a session
+    #[command(after_help = "Example:\n  hallpass explain session - < token")]
+    Session {
+        #[command(flatten)]
+        shown: ShownSession,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an account whose name the host has authenticated
+    #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
+    User {
+        /// The login name
+        user: String,
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+    /// Explain that of an HTTP request, whose headers are on standard input
+    #[command(after_help = "Example:\n  hallpass explain request < headers")]
+    Request {
+        #[command(flatten)]
+        conditions: ConditionOptions,
+    },
+}
+
+#[derive(Debug, Default, Args)]
+pub struct DoctorOptions {
+    /// Look at it as this user of the system, in the environment that a server gives; needs root
+    #[arg(long, value_name = "NAME")]
+    pub as_user: Option<String>,
+    /// Look at this server's configuration, which must point here
+    #[arg(long, value_enum)]
+    pub host: Option<HostKind>,
+    /// Where that server's configuration is [default: where the system has it]
+    #[arg(long, value_name = "FILE", requires = "host")]
+    pub host_config: Option<PathBuf>,
+    /// What `--as-user` starts
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+/// A server whose configuration can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HostKind {
+    /// Apache 2.4
+    Apache,
+    /// Caddy
+    Caddy,
+    /// Dovecot
+    Dovecot,
+    /// ejabberd
+    Ejabberd,
+    /// lighttpd
+    Lighttpd,
+    /// nginx
+    Nginx,
+    /// PAM
+    Pam,
+    /// Prosody
+    Prosody,
+    /// Squid
+    Squid,
 }
 
 #[derive(Debug, Subcommand)]

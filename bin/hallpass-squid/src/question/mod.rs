@@ -11,7 +11,7 @@ use hallpass_runtime::lines::Line;
 use zeroize::Zeroizing;
 
 use crate::line;
-use crate::{External, Kind};
+use crate::options::{External, Kind};
 
 /// What Squid writes for an absent value, and for an acl line without words.
 const NOTHING: &str = "-";

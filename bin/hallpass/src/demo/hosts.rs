@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::Site;
+use super::site::Site;
 use crate::terminal::line;
 
 /// How long the daemon may take to listen, and an answer to come.

@@ -10,7 +10,7 @@ use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 
-use super::hosts::{IDENTITY, at};
+use super::directives::{IDENTITY, at};
 use super::others;
 
 /// What must be removed from a request before the question, by Caddy's patterns.

@@ -1,7 +1,18 @@
-//! Holds what the files of Apache and nginx have in common: directives, some of which hold others,
-//! and included files.
+//! Holds what the checks of several servers share: directives, some of which hold others, included
+//! files, and the headers of an identity.
 
 use std::path::{Path, PathBuf};
+
+/// The headers in which hallpassd names the account.
+pub const IDENTITY: [&str; 7] = [
+    "Remote-User",
+    "Remote-User-Encoding",
+    "Remote-Email",
+    "Remote-Name",
+    "Remote-Groups",
+    "Remote-Session",
+    "Remote-Session-Expires",
+];
 
 /// How many files may be included, and how deep directives may be nested.
 pub const MOST_FILES: usize = 4096;
@@ -19,7 +30,7 @@ pub struct Directive {
 
 impl Directive {
     pub fn at(&self) -> String {
-        super::hosts::at(&self.file, self.line)
+        at(&self.file, self.line)
     }
 
     pub fn word(&self, index: usize) -> &str {
@@ -30,6 +41,11 @@ impl Directive {
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
+}
+
+/// Where a line of a file is, for people.
+pub fn at(path: &Path, line: usize) -> String {
+    format!("read {}:{line}", path.display())
 }
 
 /// This directive and all inside it, with those that each is inside of.

@@ -6,7 +6,7 @@ use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
 use super::command::Command;
-use super::hosts::at;
+use super::directives::at;
 use super::yaml::{self, Setting};
 
 /// More processes than this wait for each other's database connections.

@@ -5,18 +5,8 @@ use std::path::{Path, PathBuf};
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
-use super::{DoctorOptions, HostKind, apache, caddy, ejabberd, nginx, others};
-
-/// The headers in which hallpassd names the account.
-pub const IDENTITY: [&str; 7] = [
-    "Remote-User",
-    "Remote-User-Encoding",
-    "Remote-Email",
-    "Remote-Name",
-    "Remote-Groups",
-    "Remote-Session",
-    "Remote-Session-Expires",
-];
+use super::{apache, caddy, ejabberd, nginx, others};
+use crate::options::{DoctorOptions, HostKind};
 
 /// A server that is known: how to look at it, and where systems have its configuration.
 struct Host {
@@ -162,9 +152,4 @@ impl Host {
         };
         Some(vec![finding])
     }
-}
-
-/// Where a line of a file is, for people.
-pub fn at(path: &Path, line: usize) -> String {
-    format!("read {}:{line}", path.display())
 }

@@ -9,7 +9,7 @@ use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 
 use super::command::Command;
-use super::hosts::at;
+use super::directives::at;
 
 /// How deep directories are looked into, and how large files may be.
 const DEPTH: u32 = 2;

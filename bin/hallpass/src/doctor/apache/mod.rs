@@ -52,7 +52,8 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         findings.extend(groups(it));
         findings.extend(cache(it));
     }
-    findings.extend(modules.examine(&placed));
+    let every: Vec<&Directive> = placed.iter().map(|it| it.directive).collect();
+    findings.extend(modules.examine(&every));
     if findings.is_empty() {
         findings.push(Finding::ok(
             "host",

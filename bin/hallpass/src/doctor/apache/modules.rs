@@ -2,7 +2,6 @@
 
 use hallpass_core::doctor::Finding;
 
-use super::Placed;
 use crate::doctor::directives::Directive;
 
 /// Which module has a directive.
@@ -37,11 +36,10 @@ impl Modules {
     }
 
     /// Modules that are missing, and those that hurt each other.
-    pub fn examine(&self, placed: &[Placed<'_>]) -> Vec<Finding> {
+    pub fn examine(&self, directives: &[&Directive]) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut missed: Vec<&str> = Vec::new();
-        for it in placed {
-            let directive = it.directive;
+        for directive in directives {
             let by_name = DIRECTIVES.iter().find(|(name, _)| directive.is(name));
             let valid_user =
                 directive.is("Require") && matches!(directive.word(0), "valid-user" | "user");
@@ -61,14 +59,14 @@ impl Modules {
                 format!("a2enmod {module}"),
             ));
         }
-        let uses = |name: &str| placed.iter().find(|it| it.directive.is(name));
+        let uses = |name: &str| directives.iter().find(|it| it.is(name));
         let threads = ["mpm_event", "mpm_worker"]
             .into_iter()
             .find(|it| self.has(it));
         if let (Some(threads), Some(define)) = (threads, uses("DefineExternalAuth")) {
             findings.push(Finding::problem(
                 "apache-mpm",
-                define.directive.at(),
+                define.at(),
                 format!(
                     "mod_{threads} with mod_authnz_external up to 3.3.3: now and then a request \
                      stops the whole Apache"

@@ -2,8 +2,7 @@
 
 use hallpass_core::doctor::Finding;
 
-use crate::doctor::directives::{Directive, each};
-use crate::doctor::hosts::IDENTITY;
+use crate::doctor::directives::{Directive, IDENTITY, each};
 
 /// How a request is passed on: the directive for it, and the one that sets what goes along.
 const WAYS: [(&str, &str); 5] = [
