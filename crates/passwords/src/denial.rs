@@ -6,11 +6,10 @@ use std::ops::Range;
 
 use hallpass_pbkdf2::Request;
 
-use crate::Context;
-use crate::Encoded;
-use crate::Limits;
 use crate::algorithms::bcrypt;
 use crate::algorithms::pbkdf2;
+use crate::encoded::Encoded;
+use crate::hash::{Context, Limits};
 
 /// The salt of derivations whose keys are thrown away.
 const SALT: &[u8] = b"hallpass";

@@ -4,9 +4,10 @@ use std::fmt;
 
 use hallpass_pbkdf2::Request;
 
-use crate::Rules;
-use crate::algorithms::Parsed;
 use crate::algorithms::pbkdf2::Pbkdf2Hash;
+use crate::hash::{Context, Cost, Limits, Outcome};
+use crate::parsed::Parsed;
+use crate::rules::Rules;
 
 /// Longest stored hash that is read, in bytes; a longer one is [`ParseError::Unsupported`].
 ///
@@ -195,68 +196,6 @@ impl From<ParseError> for Outcome {
         match error {
             ParseError::Unusable => Self::Unusable,
             ParseError::Unsupported => Self::Unsupported,
-        }
-    }
-}
-
-/// What the check of one password against one stored text came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The password is right.
-    Match,
-    /// The password is wrong.
-    Mismatch,
-    /// The stored text marks an account that has no password, or a locked one.
-    Unusable,
-    /// The stored text is malformed, of an unknown algorithm, or over the limits.
-    Unsupported,
-}
-
-/// What a site's row keeps beside the hash; only phpBB's converted hashes (`$CP$`) ask for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Context<'a> {
-    /// The column `login_name` (boards that came from SMF, which hashed it with the password).
-    pub login_name: Option<&'a str>,
-    /// The column `user_passwd_salt` (boards that came from vBulletin, MyBB, XenForo, WoltLab).
-    pub salt: Option<&'a str>,
-}
-
-/// What one check costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// About how much work it is, in PBKDF2-HMAC-SHA256 iterations that take as long (on a
-    /// processor with SHA instructions; `benches/compare.rs` measures the ratios).
-    pub work: u64,
-    /// Memory in bytes, for the memory-hard algorithms (argon2, scrypt); 0 for others.
-    pub memory: u64,
-}
-
-impl Cost {
-    /// Whether it keeps within `limits`, bcrypt's cost as work like any other.
-    pub fn fits(self, limits: &Limits) -> bool {
-        self.work <= u64::from(limits.max_iterations) && self.memory <= limits.max_memory
-    }
-}
-
-/// What one check may cost at most. A stored hash that asks for more is never run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest PBKDF2 iteration count; the count or rounds of every other iterated hash count
-    /// by the time they take (see [`Cost::work`]).
-    pub max_iterations: u32,
-    /// Most memory, in bytes, that one check may use (argon2, scrypt).
-    pub max_memory: u64,
-    /// Largest bcrypt cost (the exponent).
-    pub max_cost: u32,
-}
-
-impl Default for Limits {
-    /// 20 million iterations, 512 MiB, bcrypt cost 16.
-    fn default() -> Self {
-        Self {
-            max_iterations: 20_000_000,
-            max_memory: 512 * 1024 * 1024,
-            max_cost: 16,
         }
     }
 }

@@ -29,7 +29,8 @@
 //! - [`make`](make()): writes a new hash by an [`Algorithm`].
 //!
 //! Inside, `rules` has a file for each framework (which formats it tells apart, what it does to a
-//! typed password), and `algorithms` one for each algorithm. Each names the source of its format.
+//! typed password), `parsed` holds what they read, and `algorithms` has a file for each algorithm.
+//! Each names the source of its format.
 //!
 //! # Promises
 //!
@@ -43,21 +44,15 @@ mod denial;
 mod encoded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod hash;
 mod make;
+mod parsed;
+mod php_strings;
 mod rules;
 
 pub use denial::Spending;
-pub use encoded::Context;
-pub use encoded::Cost;
-pub use encoded::Derivation;
-pub use encoded::Encoded;
-pub use encoded::Limits;
-pub use encoded::MAX_ENCODED;
-pub use encoded::Outcome;
-pub use encoded::ParseError;
+pub use encoded::{Derivation, Encoded, MAX_ENCODED, ParseError};
 pub use hallpass_pbkdf2::Request;
-pub use make::Algorithm;
-pub use make::MakeError;
-pub use make::make;
-pub use rules::Rules;
-pub use rules::UnknownRules;
+pub use hash::{Context, Cost, Limits, Outcome};
+pub use make::{Algorithm, MakeError, make};
+pub use rules::{Rules, UnknownRules};

@@ -5,6 +5,7 @@
 //! p, decimal without leading zeros, base64 without padding and with zero spare bits, nothing
 //! after the hash. A missing `v=` means version 1.0 (16).
 
+use crate::hash::{Cost, Hash, Outcome, compare, plain_number};
 use argon2::Algorithm;
 use argon2::Argon2;
 use argon2::Params;
@@ -12,12 +13,6 @@ use argon2::Version;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
-
-use super::Hash;
-use super::compare;
-use super::plain_number;
-use crate::Cost;
-use crate::Outcome;
 
 /// A stored argon2 hash.
 pub(crate) struct Argon2Hash {

@@ -9,15 +9,9 @@
 //! that kind; its `$2a$` is right, but differs on purpose for the few passwords for which a hash with
 //! the bug could be of another password as well (Openwall crypt_blowfish 1.3, `BF_set_key`).
 
+use crate::hash::{Cost, Hash, Limits, Outcome, compare, plain_number};
 use blowfish::Blowfish;
 use zeroize::Zeroizing;
-
-use super::Hash;
-use super::compare;
-use super::plain_number;
-use crate::Cost;
-use crate::Limits;
-use crate::Outcome;
 
 /// bcrypt reads so many bytes of a password, its end included.
 const LENGTH: usize = 72;

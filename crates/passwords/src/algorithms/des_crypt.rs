@@ -6,13 +6,8 @@
 
 use zeroize::Zeroizing;
 
-use super::Hash;
-use super::compare;
 use super::crypt64;
-use super::rounds_fit;
-use crate::Cost;
-use crate::Limits;
-use crate::Outcome;
+use crate::hash::{Cost, Hash, Limits, Outcome, compare, rounds_fit};
 
 /// A stored DES crypt hash.
 pub(crate) struct DesCrypt {

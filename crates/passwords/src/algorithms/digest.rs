@@ -1,15 +1,11 @@
 //! Single, fast digests, the salt before or after the password or missing.
 
+use crate::hash::{Cost, Hash, Outcome, compare};
 use md5::Digest;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::Sha256;
 use zeroize::Zeroizing;
-
-use super::Hash;
-use super::compare;
-use crate::Cost;
-use crate::Outcome;
 
 /// A digest in lower-case hexadecimal, compared as text.
 pub(crate) struct Hex {

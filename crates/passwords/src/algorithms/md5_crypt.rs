@@ -5,13 +5,8 @@ use md5::Md5;
 use zeroize::Zeroize as _;
 use zeroize::Zeroizing;
 
-use super::Hash;
-use super::compare;
 use super::crypt64;
-use super::rounds_fit;
-use crate::Cost;
-use crate::Limits;
-use crate::Outcome;
+use crate::hash::{Cost, Hash, Limits, Outcome, compare, rounds_fit};
 
 const ROUNDS: u32 = 1000;
 

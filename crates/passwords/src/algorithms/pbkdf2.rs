@@ -3,15 +3,11 @@
 //! `pbkdf2_sha256$ITERATIONS$SALT$BASE64`: PBKDF2-HMAC over the UTF-8 salt text, as many bytes as
 //! the digest has, standard base64 with padding.
 
+use crate::hash::{Cost, Hash, Limits, Outcome, compare, positive_number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_pbkdf2::Request;
 use zeroize::Zeroizing;
-
-use super::Hash;
-use super::positive_number;
-use crate::Cost;
-use crate::Outcome;
 
 /// A stored PBKDF2 hash.
 pub(crate) struct Pbkdf2Hash {
@@ -57,7 +53,7 @@ impl Pbkdf2Hash {
     /// Compares the whole stored text with what the derived key makes.
     pub(crate) fn compare(&self, key: &[u8]) -> Outcome {
         let computed = write(self.kind, &self.salt, self.iterations, key);
-        super::compare(self.encoded.as_bytes(), computed.as_bytes())
+        compare(self.encoded.as_bytes(), computed.as_bytes())
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -85,7 +81,7 @@ impl Hash for Pbkdf2Hash {
         format!("{} iterations", self.iterations)
     }
 
-    fn fits(&self, limits: &crate::Limits, _length: usize) -> bool {
+    fn fits(&self, limits: &Limits, _length: usize) -> bool {
         self.iterations <= limits.max_iterations
     }
 

@@ -11,13 +11,8 @@ use sha2::Sha512;
 use zeroize::Zeroize as _;
 use zeroize::Zeroizing;
 
-use super::Hash;
-use super::compare;
 use super::crypt64;
-use super::rounds_fit;
-use crate::Cost;
-use crate::Limits;
-use crate::Outcome;
+use crate::hash::{Cost, Hash, Limits, Outcome, compare, rounds_fit};
 
 /// What comes before the digest: prefix, rounds and salt.
 const SETTINGS: usize = 12;

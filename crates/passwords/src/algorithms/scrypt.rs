@@ -2,16 +2,11 @@
 //!
 //! `scrypt$N$SALT$R$P$BASE64`: the salt in third place, N the number itself, 64 bytes of output.
 
+use crate::hash::{Cost, Hash, Outcome, compare, positive_number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use scrypt::Params;
 use zeroize::Zeroizing;
-
-use super::Hash;
-use super::compare;
-use super::positive_number;
-use crate::Cost;
-use crate::Outcome;
 
 /// Django leaves `maxmem` at 0, for which OpenSSL takes this much (`EVP_PBE_scrypt`) and refuses a
 /// hash that needs more.

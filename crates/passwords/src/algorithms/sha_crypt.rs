@@ -6,13 +6,8 @@
 use sha_crypt::Params;
 use zeroize::Zeroizing;
 
-use super::Hash;
-use super::compare;
 use super::crypt64;
-use super::plain_number;
-use crate::Cost;
-use crate::Limits;
-use crate::Outcome;
+use crate::hash::{Cost, Hash, Limits, Outcome, compare, plain_number};
 
 /// Rounds where the text names none.
 const DEFAULT_ROUNDS: u32 = 5000;

@@ -7,15 +7,14 @@
 
 use zeroize::Zeroizing;
 
-use crate::algorithms::Input;
-use crate::algorithms::Parsed;
+use super::crypt;
 use crate::algorithms::argon2::Argon2Hash;
 use crate::algorithms::bcrypt::BcryptHash;
-use crate::algorithms::crypt;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::pbkdf2::Pbkdf2Hash;
 use crate::algorithms::scrypt::ScryptHash;
+use crate::parsed::{Input, Parsed};
 
 /// Whether the account has no password, or is locked: `is_password_usable` (5.2:`hashers.py` line
 /// 24). Before 1.6 the whole text was `!`; a `!` before a hash locks the account.

@@ -7,18 +7,18 @@
 use zeroize::Zeroizing;
 
 use super::php;
-use crate::algorithms::Input;
-use crate::algorithms::Parsed;
 use crate::algorithms::digest;
 use crate::algorithms::phpass::Kind;
 use crate::algorithms::phpass::PhpassHash;
+use crate::parsed::{Input, Parsed};
+use crate::php_strings;
 
 /// Drupal refuses longer passwords (`PASSWORD_MAX_LENGTH`).
 pub(super) const LENGTH: usize = 512;
 
 /// The forms of a typed password that are tried: trimmed, then as it is.
 pub(super) fn forms(password: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
-    let trimmed = php::trim(password);
+    let trimmed = php_strings::trim(password);
     let forms = match trimmed {
         [] => &[][..],
         _ if trimmed == password => &[trimmed],

@@ -5,16 +5,17 @@
 
 use zeroize::Zeroizing;
 
+use super::crypt;
 use super::php;
-use crate::algorithms::Parsed;
-use crate::algorithms::crypt;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::digest::is_hex;
+use crate::parsed::Parsed;
+use crate::php_strings;
 
 /// The form of a typed password that is tried, if any.
 pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    (!php::is_empty(password)).then(|| Zeroizing::new(password.to_vec()))
+    (!php_strings::is_empty(password)).then(|| Zeroizing::new(password.to_vec()))
 }
 
 /// Joomla 4 and 5: the prefixes it looks for, and a chain of all its handlers for the rest.

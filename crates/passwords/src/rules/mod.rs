@@ -1,10 +1,11 @@
 //! Names the frameworks whose rules apply to a stored hash, and hands each what is its own.
 
+mod crypt;
 pub(crate) mod django;
 mod drupal;
 mod joomla;
 mod php;
-pub(crate) mod phpbb;
+mod phpbb;
 mod wordpress;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use crate::algorithms::Parsed;
+use crate::parsed::Parsed;
 
 /// Whose rules decide what a stored hash means and what is done to a typed password first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,14 +1,11 @@
 //! Parses what PHP's `password_verify` and `crypt` know, and the hashes of the phpass library that
-//! plain PHP sites carry along; does to a typed password what PHP's string functions do.
+//! plain PHP sites carry along.
 
-use zeroize::Zeroizing;
-
-use crate::algorithms::Input;
-use crate::algorithms::Parsed;
+use super::crypt;
 use crate::algorithms::argon2::Argon2Hash;
-use crate::algorithms::crypt;
 use crate::algorithms::phpass::Kind;
 use crate::algorithms::phpass::PhpassHash;
+use crate::parsed::{Input, Parsed};
 
 /// phpass refuses longer passwords (`PasswordHash.php` 0.4 and later).
 const PHPASS_LENGTH: usize = 4096;
@@ -39,35 +36,4 @@ pub(super) fn password_verify(encoded: &str) -> Option<Parsed> {
 pub(super) fn phpass(encoded: &str) -> Option<Parsed> {
     let hash = PhpassHash::parse(encoded, Kind::Md5)?;
     Some(Parsed::new("phpass", hash).given(Input::UpTo(PHPASS_LENGTH)))
-}
-
-/// PHP's `trim`: these six bytes at both ends.
-pub(super) fn trim(password: &[u8]) -> &[u8] {
-    let trimmed = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0b);
-    let Some(first) = password.iter().position(|byte| !trimmed(byte)) else {
-        return &[];
-    };
-    let last = password
-        .iter()
-        .rposition(|byte| !trimmed(byte))
-        .unwrap_or(first);
-    password.get(first..=last).unwrap_or_default()
-}
-
-/// PHP's `addslashes`: a backslash before quotes and backslashes, NUL as `\0`.
-pub(super) fn add_slashes(password: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut slashed = Zeroizing::new(Vec::with_capacity(2 * password.len()));
-    for byte in password {
-        match byte {
-            0 => slashed.extend(b"\\0"),
-            b'\'' | b'"' | b'\\' => slashed.extend([b'\\', *byte]),
-            _ => slashed.push(*byte),
-        }
-    }
-    slashed
-}
-
-/// PHP's `empty` on a string, which a login form that asks it refuses: nothing, or a single 0.
-pub(super) fn is_empty(password: &[u8]) -> bool {
-    matches!(password, b"" | b"0")
 }

@@ -13,22 +13,22 @@ use hmac::Mac as _;
 use sha2::Sha384;
 use zeroize::Zeroizing;
 
+use super::crypt;
 use super::php;
-use crate::algorithms::Input;
-use crate::algorithms::Parsed;
-use crate::algorithms::crypt;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::digest::is_hex;
+use crate::parsed::{Input, Parsed};
+use crate::php_strings;
 
 /// WordPress refuses longer passwords, but for MD5.
 pub(super) const LENGTH: usize = 4096;
 
 /// The form of a typed password that is tried, if any.
 pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let slashed = php::add_slashes(password);
-    let slashed = php::trim(&slashed);
-    (!php::is_empty(slashed)).then(|| Zeroizing::new(slashed.to_vec()))
+    let slashed = php_strings::add_slashes(password);
+    let slashed = php_strings::trim(&slashed);
+    (!php_strings::is_empty(slashed)).then(|| Zeroizing::new(slashed.to_vec()))
 }
 
 /// The formats that WordPress tells apart, in its order.

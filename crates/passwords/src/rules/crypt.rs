@@ -4,12 +4,11 @@
 //! crypt(3) writes its result down whole, and callers compare the texts, so settings that it would
 //! write differently (a salt that is too long, rounds with a leading zero) never match.
 
-use super::Input;
-use super::Parsed;
-use super::bcrypt::BcryptHash;
-use super::des_crypt::DesCrypt;
-use super::md5_crypt::Md5Crypt;
-use super::sha_crypt::ShaCrypt;
+use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::des_crypt::DesCrypt;
+use crate::algorithms::md5_crypt::Md5Crypt;
+use crate::algorithms::sha_crypt::ShaCrypt;
+use crate::parsed::{Input, Parsed};
 
 /// PHP's own `crypt` (PHP 8.2 `ext/standard/crypt.c`); a password ends at its first NUL.
 pub(crate) fn php(encoded: &str) -> Option<Parsed> {

@@ -2,14 +2,11 @@
 //! from the hashes of a board that was upgraded from 3.0 (3.3 `cron/task/core/update_hashes.php`,
 //! `manager.php` `check_combined_hash`).
 
-use crate::Cost;
-use crate::Limits;
-use crate::Outcome;
-use crate::algorithms::Hash;
-use crate::algorithms::bcrypt::BcryptHash;
-use crate::algorithms::digest;
-use crate::algorithms::phpass;
-use crate::algorithms::phpass::PhpassHash;
+use super::bcrypt::BcryptHash;
+use super::digest;
+use super::phpass;
+use super::phpass::PhpassHash;
+use crate::hash::{Cost, Hash, Limits, Outcome};
 
 /// Settings of a phpass hash: prefix, rounds and salt.
 const SETTINGS: usize = 12;
@@ -22,7 +19,7 @@ pub(crate) struct Combined {
 }
 
 impl Combined {
-    pub(super) fn parse(encoded: &str) -> Option<Self> {
+    pub(crate) fn parse(encoded: &str) -> Option<Self> {
         let mut fields = encoded.strip_prefix('$')?.split('$');
         let kinds = fields.next()?.split_once('\\')?;
         let (prefix, algorithm) = match kinds {
@@ -44,7 +41,7 @@ impl Combined {
         })
     }
 
-    pub(super) fn algorithm(&self) -> &'static str {
+    pub(crate) fn algorithm(&self) -> &'static str {
         self.algorithm
     }
 

@@ -3,18 +3,13 @@
 
 use zeroize::Zeroizing;
 
-use crate::Context;
-use crate::Cost;
-use crate::Limits;
-use crate::Outcome;
-use crate::algorithms::Hash;
-use crate::algorithms::bcrypt::BcryptHash;
-use crate::algorithms::compare;
-use crate::algorithms::digest::Kind;
-use crate::algorithms::digest::is_hex;
-use crate::algorithms::phpass;
-use crate::algorithms::phpass::PhpassHash;
-use crate::rules::php;
+use super::bcrypt::BcryptHash;
+use super::digest::Kind;
+use super::digest::is_hex;
+use super::phpass;
+use super::phpass::PhpassHash;
+use crate::hash::{Context, Cost, Hash, Limits, Outcome, compare};
+use crate::php_strings;
 
 /// What was stored before; the formats are known by their lengths alone.
 pub(crate) enum Converted {
@@ -28,7 +23,7 @@ pub(crate) enum Converted {
 
 impl Converted {
     /// Parses what follows `$CP$`.
-    pub(super) fn parse(rest: &str) -> Option<Self> {
+    pub(crate) fn parse(rest: &str) -> Option<Self> {
         if let Some(hash) = PhpassHash::parse(rest, phpass::Kind::Md5) {
             return Some(Self::Portable(hash));
         }
@@ -161,7 +156,7 @@ fn sha256_candidates(escaped: &[u8], context: &Context<'_>) -> Vec<Text> {
 
 /// What phpBB 2 hashed: the password as sent, slashed, in UTF-8 or in Windows-1252.
 fn phpbb2(typed: &[u8]) -> impl Iterator<Item = Text> {
-    let slashed = php::add_slashes(typed);
+    let slashed = php_strings::add_slashes(typed);
     let western = to_windows_1252(&slashed);
     [slashed, western].into_iter()
 }

@@ -1,24 +1,21 @@
 //! Parses what phpBB's password manager stores (3.3 `phpbb/passwords/manager.php` and its drivers),
 //! and does to a typed password what its login page does.
 
-pub(crate) mod combined;
-pub(crate) mod converted;
-
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
-use self::combined::Combined;
-use self::converted::Converted;
+use super::crypt;
 use super::php;
-use crate::algorithms::Input;
-use crate::algorithms::Parsed;
 use crate::algorithms::bcrypt::BcryptHash;
-use crate::algorithms::crypt;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::digest::is_hex;
 use crate::algorithms::phpass;
 use crate::algorithms::phpass::PhpassHash;
+use crate::algorithms::phpbb_combined::Combined;
+use crate::algorithms::phpbb_converted::Converted;
+use crate::parsed::{Input, Parsed};
+use crate::php_strings;
 
 /// phpBB refuses longer passwords.
 const LENGTH: usize = 4096;
@@ -26,7 +23,7 @@ const LENGTH: usize = 4096;
 /// The form of a typed password that is tried, if any.
 pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let escaped = escape(password);
-    (!php::is_empty(&escaped) && escaped.len() <= LENGTH).then_some(escaped)
+    (!php_strings::is_empty(&escaped) && escaped.len() <= LENGTH).then_some(escaped)
 }
 
 /// The drivers, told apart by the prefix.
@@ -104,5 +101,5 @@ fn escape(password: &[u8]) -> Zeroizing<Vec<u8>> {
         }
     }
     let normal = Zeroizing::new(escaped.nfc().collect::<String>());
-    Zeroizing::new(php::trim(normal.as_bytes()).to_vec())
+    Zeroizing::new(php_strings::trim(normal.as_bytes()).to_vec())
 }
