@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::expression::literal;
+use super::literal::{Entry, Literal, NotLiteral, SyntaxError};
 use super::mentions::{Mention, Mentioned, anything_after, mentions};
 use super::scanner::{Kind, Token, first, sign, skip};
 use super::statements::{Reader, split_statement};
-use super::{Entry, Literal, NotLiteral, SyntaxError};
 
 impl Reader {
     /// Reads a class, whose statement begins at `statement` and whose name stands at `tokens`: its

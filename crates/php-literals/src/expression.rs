@@ -1,7 +1,7 @@
 //! Evaluates expressions made of literals alone.
 
+use super::literal::{Key, Literal};
 use super::scanner::{Kind, Token, first, sign, skip};
-use super::{Key, Literal};
 
 /// The deepest nesting of arrays and brackets that is read.
 const MAX_DEPTH: usize = 64;

@@ -1,6 +1,6 @@
 //! Lists the names that a statement which is not understood may change.
 
-use super::Literal;
+use super::literal::Literal;
 use super::scanner::{Kind, Token, first, sign};
 
 /// Words that may change any variable.

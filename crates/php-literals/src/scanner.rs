@@ -1,6 +1,7 @@
 //! Splits a PHP file into tokens.
 
-use super::{Literal, SyntaxError, strings};
+use super::literal::{Literal, SyntaxError};
+use super::strings;
 
 /// A token and the line that it begins on.
 #[derive(Debug)]

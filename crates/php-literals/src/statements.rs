@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::expression::literal;
+use super::literal::{Literals, NotLiteral, SyntaxError};
 use super::mentions::{Mentioned, defined_name, mentions};
 use super::scanner::{Kind, Token, first, sign, skip};
-use super::{Literals, NotLiteral, SyntaxError};
 
 /// Words that begin statements which may be run or not, and end with another word when a colon
 /// stands after their condition.

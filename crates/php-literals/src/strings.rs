@@ -1,7 +1,7 @@
 //! Reads strings of PHP in every notation.
 
+use super::literal::{Literal, SyntaxError};
 use super::scanner::{Kind, Scanner, is_name};
-use super::{Literal, SyntaxError};
 
 /// `'…'`, from the quote on: only the quote and the backslash are escaped.
 pub(crate) fn single_quoted(scanner: &mut Scanner<'_>) -> Result<Vec<u8>, SyntaxError> {

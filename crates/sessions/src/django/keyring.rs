@@ -2,55 +2,14 @@
 
 use std::fmt;
 
+use super::Version;
 use super::legacy::{self, LegacyKey};
-use super::signing::{self, SigningKey};
-use super::{Digest, Version};
+use super::signing::{self, Opened, SigningKey};
 use crate::Invalid;
 
 /// The salt of sessions that the visitor's own cookie holds (`load` in
 /// contrib/sessions/backends/signed_cookies.py, 1.4 to 6.1). It does not go by the class.
 const COOKIE_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
-
-/// What a container held, and how it was made.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Opened {
-    /// The serialized session: see [`read`](super::read).
-    pub payload: Vec<u8>,
-    /// When it was signed, in Unix seconds: only the signed container says so. Numbers past 64
-    /// bits are the last that has a place there.
-    pub signed_at: Option<i64>,
-    /// The digest of the signature; `None` where no signature was asked for.
-    pub digest: Option<Digest>,
-}
-
-/// Does not print the payload, which is private to the visitor.
-impl fmt::Debug for Opened {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Opened")
-            .field("signed_at", &self.signed_at)
-            .field("digest", &self.digest)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Opened {
-    /// Whether the container was signed by Django 3.0 or earlier, or as they sign.
-    #[must_use]
-    pub fn is_legacy(&self) -> bool {
-        self.signed_at.is_none()
-    }
-
-    /// Whether Django takes the signature for expired `now` (Unix seconds) under `max_age`
-    /// seconds: at exactly that age not yet, and never where the timestamp is in the future
-    /// (`TimestampSigner.unsign` in core/signing.py, 5.2). A container without a timestamp has
-    /// no age.
-    #[must_use]
-    pub fn is_older_than(&self, max_age: u64, now: f64) -> bool {
-        self.signed_at
-            .is_some_and(|signed_at| now - signed_at as f64 > max_age as f64)
-    }
-}
 
 /// The keys of a site's sessions: made of its secrets once, then used for every container.
 #[derive(Clone)]

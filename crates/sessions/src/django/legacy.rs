@@ -7,8 +7,9 @@
 
 use subtle::ConstantTimeEq;
 
+use super::Digest;
 use super::hmac::SaltedHmac;
-use super::{Digest, Opened};
+use super::signing::Opened;
 use crate::python_base64::{self, Alphabet};
 use crate::{Invalid, MAX_INPUT};
 

@@ -17,8 +17,8 @@ mod version;
 
 pub use self::auth_hash::{AuthHashes, auth_hash, auth_hash_is_by};
 pub use self::cache::{CacheFile, read_cache_file, read_cache_row, read_cache_value};
-pub use self::keyring::{Keyring, Opened, open_trusted};
+pub use self::keyring::{Keyring, open_trusted};
 pub use self::payload::{Expiry, Login, PrimaryKey, read, read_json};
-pub use self::signing::{SESSION_SALT, SigningKey, open, open_unsigned, seal};
+pub use self::signing::{Opened, SESSION_SALT, SigningKey, open, open_unsigned, seal};
 pub use self::version::{Digest, NoVersion, Version};
 pub use crate::datetime::{DateTime, Zone};

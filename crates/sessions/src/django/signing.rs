@@ -8,18 +8,61 @@
 //! Sources: `signing.dumps`, `TimestampSigner` and `Signer.sign_object` in core/signing.py and
 //! `salted_hmac` in utils/crypto.py, Django 1.4, 2.2, 3.2 and 5.2.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
+use super::Digest;
 use super::hmac::SaltedHmac;
-use super::{Digest, Opened};
 use crate::python_base64::{self, Alphabet};
 use crate::{Invalid, MAX_INPUT, compression};
 
 /// The salt of a session in the database, a file or a cached database: the class's module and
 /// `__qualname__` (`SessionBase.key_salt` in contrib/sessions/backends/base.py, 5.2).
 pub const SESSION_SALT: &str = "django.contrib.sessions.SessionStore";
+
+/// What a container held, and how it was made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The serialized session: see [`read`](super::read).
+    pub payload: Vec<u8>,
+    /// When it was signed, in Unix seconds: only the signed container says so. Numbers past 64
+    /// bits are the last that has a place there.
+    pub signed_at: Option<i64>,
+    /// The digest of the signature; `None` where no signature was asked for.
+    pub digest: Option<Digest>,
+}
+
+/// Does not print the payload, which is private to the visitor.
+impl fmt::Debug for Opened {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Opened")
+            .field("signed_at", &self.signed_at)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// Whether the container was signed by Django 3.0 or earlier, or as they sign.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.signed_at.is_none()
+    }
+
+    /// Whether Django takes the signature for expired `now` (Unix seconds) under `max_age`
+    /// seconds: at exactly that age not yet, and never where the timestamp is in the future
+    /// (`TimestampSigner.unsign` in core/signing.py, 5.2). A container without a timestamp has
+    /// no age.
+    #[must_use]
+    pub fn is_older_than(&self, max_age: u64, now: f64) -> bool {
+        self.signed_at
+            .is_some_and(|signed_at| now - signed_at as f64 > max_age as f64)
+    }
+}
 
 /// A key that signs containers: made of one secret and one salt, once, then used many times.
 #[derive(Clone)]
@@ -51,8 +94,8 @@ impl SigningKey {
     }
 }
 
-impl std::fmt::Debug for SigningKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SigningKey(…)")
     }
 }

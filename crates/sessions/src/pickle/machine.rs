@@ -2,11 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::object::{Global, Objects};
+use super::object::{Global, Objects, Slot};
 use super::scalar::{Scalar, Stream, text};
-use super::{MARKS, MEMBERS, MEMO, STACK, Slot};
 use crate::{Invalid, MAX_PAYLOAD};
 
+/// The most values on the stack at a time. Python's own pickler pushes at most a thousand members
+/// of a list or dict at once, but a tuple whole.
+const STACK: usize = 1 << 18;
+/// The most collections begun at a time. The pickler's recursion ends far below.
+const MARKS: usize = 1 << 16;
+/// The most values that are remembered for later use.
+const MEMO: usize = 1 << 18;
+/// The most wanted members, over all the dicts in the stream. One dict has a handful.
+const MEMBERS: usize = 1 << 12;
 /// The most bytes of a dict's key that are compared with a wanted one, as it is written: protocol 0
 /// may write six for a letter.
 const KEY: usize = 128;

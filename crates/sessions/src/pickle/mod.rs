@@ -8,8 +8,7 @@
 //! imports or calls anything: what a global, a reduction or an instance would be is opaque.
 //!
 //! The machine is a loop over the stream with no recursion, so nesting costs no more than the
-//! stream itself; what it holds is bounded by [`STACK`], [`MARKS`], [`MEMO`], [`MEMBERS`] and
-//! [`CELLS`]. What would have Python itself fail, with one exception, fails here: opcodes unknown
+//! stream itself; what it holds is bounded by the constants in `machine` and `object`. What would have Python itself fail, with one exception, fails here: opcodes unknown
 //! or cut short, an empty stack, a memo never filled. The exception is what is not asked for: text
 //! in no encoding, keys that cannot be hashed, classes that are not there.
 
@@ -20,47 +19,8 @@ mod scalar;
 use crate::{Invalid, LONGEST_TEXT, MAX_PAYLOAD, NONE, Value};
 
 use self::machine::Machine;
-use self::object::Objects;
+use self::object::{Objects, Slot};
 use self::scalar::{Scalar, text};
-
-/// The most values on the stack at a time. Python's own pickler pushes at most a thousand members
-/// of a list or dict at once, but a tuple whole.
-const STACK: usize = 1 << 18;
-/// The most collections begun at a time. The pickler's recursion ends far below.
-const MARKS: usize = 1 << 16;
-/// The most values that are remembered for later use.
-const MEMO: usize = 1 << 18;
-/// The most wanted members, over all the dicts in the stream. One dict has a handful.
-const MEMBERS: usize = 1 << 12;
-/// The most members of small tuples that are kept. Only a datetime's have a use.
-const CELLS: usize = 1 << 17;
-
-/// A value, as the machine has it on its stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
-    /// A number, text, bytes, a boolean or `None`: where its opcode stands in the stream.
-    Scalar(u32),
-    /// A dict, by a number of its own: the same dict may be in several places.
-    Dict(u32),
-    List,
-    Set,
-    /// A tuple of `length` cells from `start` on.
-    Tuple {
-        length: u8,
-        start: u32,
-    },
-    /// A larger tuple, a frozenset or a bytearray.
-    Fixed,
-    Global(object::Global),
-    /// What a known callable made of a tuple.
-    Made {
-        by: object::Global,
-        length: u8,
-        start: u32,
-    },
-    /// Anything that only Python could make.
-    Opaque,
-}
 
 /// Reads the members called `wanted` of the dict that `stream` pickles. As in Python, the last of
 /// several entries under equal keys counts, and bytes after the end are not looked at.

@@ -5,11 +5,39 @@
 //! `_p`, pytz/tzinfo.py, 2025.2).
 
 use super::scalar::{Scalar, raw_unicode_escape, string_escape, text};
-use super::{CELLS, Slot};
 use crate::datetime::{DateTime, Zone};
 
+/// The most members of small tuples that are kept. Only a datetime's have a use.
+const CELLS: usize = 1 << 17;
 /// The longest argument that is looked at, as it is written: ten bytes, or the name of a zone.
 const SHORT: usize = 256;
+
+/// A value, as the machine has it on its stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A number, text, bytes, a boolean or `None`: where its opcode stands in the stream.
+    Scalar(u32),
+    /// A dict, by a number of its own: the same dict may be in several places.
+    Dict(u32),
+    List,
+    Set,
+    /// A tuple of `length` cells from `start` on.
+    Tuple {
+        length: u8,
+        start: u32,
+    },
+    /// A larger tuple, a frozenset or a bytearray.
+    Fixed,
+    Global(Global),
+    /// What a known callable made of a tuple.
+    Made {
+        by: Global,
+        length: u8,
+        start: u32,
+    },
+    /// Anything that only Python could make.
+    Opaque,
+}
 
 /// A callable that makes a datetime or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
