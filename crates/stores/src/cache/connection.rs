@@ -6,9 +6,11 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Failure, LONGEST_VALUE};
 use crate::stream::Stream;
-use crate::{Address, Deadline};
+use crate::{Address, Deadline, Unavailable};
+
+/// The longest value that is read, in bytes. memcached takes none that is longer by itself.
+pub const LONGEST_VALUE: usize = 1 << 20;
 
 /// How much is received at once at least. Most sessions are shorter.
 const CHUNK: usize = 4096;
@@ -30,6 +32,27 @@ pub(crate) enum Malformed {
     Garbage,
     /// The value is longer than [`LONGEST_VALUE`].
     TooLong,
+}
+
+/// Why a server gave no answer, in words that name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The connection ended before the first byte of an answer came: it may have done so long ago.
+    Closed(String),
+    /// The server cannot be reached, is silent, refuses to answer or does not speak the protocol.
+    Down(String),
+    /// What it has under that key is of no use. The server is well.
+    Value(String),
+}
+
+impl From<Failure> for Unavailable {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Closed(message) | Failure::Down(message) | Failure::Value(message) => {
+                Self::new(message)
+            }
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -8,139 +8,18 @@ pub(crate) mod connection;
 pub(crate) mod memcached;
 pub(crate) mod redis;
 mod server;
+mod settings;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
+use self::connection::Failure;
+pub use self::connection::LONGEST_VALUE;
 use self::memcached::Memcached;
 use self::redis::{Node, Redis, Sentinels};
-use self::server::{Failure, Server};
-use crate::{Address, Deadline, Secret, Tls, Unavailable};
-
-/// The longest value that is read, in bytes. memcached takes none that is longer by itself.
-pub const LONGEST_VALUE: usize = 1 << 20;
-
-/// Which cache, and how long it may take.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The cache.
-    pub store: Store,
-    /// How long connecting to one server may take, name resolution, TLS and logging in included.
-    pub connect_timeout: Duration,
-    /// How long one server may take to answer.
-    pub query_timeout: Duration,
-}
-
-impl Settings {
-    /// The servers by themselves, so that each can be asked, with the name of each. Those that
-    /// Sentinels name are asked through them.
-    #[must_use]
-    pub fn one_by_one(&self) -> Vec<(String, Self)> {
-        let each = |kind: &str, places: &[Address], store: &dyn Fn(Address) -> Store| {
-            let one = |place: &Address| {
-                let settings = Self {
-                    store: store(place.clone()),
-                    ..self.clone()
-                };
-                (format!("{kind} at {place}"), settings)
-            };
-            places.iter().map(one).collect()
-        };
-        match &self.store {
-            Store::Memcached(places) => {
-                each("memcached", places, &|place| Store::Memcached(vec![place]))
-            }
-            Store::Redis {
-                servers: RedisServers::Sentinel { service, .. },
-                ..
-            } => vec![(format!("Redis, the master {service}"), self.clone())],
-            Store::Redis {
-                servers: RedisServers::Replicated(places) | RedisServers::Sharded(places),
-                login,
-                database,
-                tls,
-            } => each("Redis", places, &|place| Store::Redis {
-                servers: RedisServers::Replicated(vec![place]),
-                login: login.clone(),
-                database: *database,
-                tls: tls.clone(),
-            }),
-        }
-    }
-}
-
-/// A cache.
-#[derive(Clone, Debug)]
-pub enum Store {
-    /// Servers that speak memcached's protocol, each with its own part of the keys. Clients choose
-    /// the server of a key in different ways, so each is asked until one has it; when none has
-    /// it and one of them could not be asked, it could have been there.
-    Memcached(Vec<Address>),
-    /// Servers that speak Redis' protocol.
-    Redis {
-        /// Where they are, and what each of them has.
-        servers: RedisServers,
-        /// Who logs in there; `None` where no login is needed.
-        login: Option<Arc<Login>>,
-        /// The number of the database.
-        database: u32,
-        /// How the connections are protected.
-        tls: Tls,
-    },
-}
-
-/// Where Redis is, and what each server has.
-#[derive(Clone, Debug)]
-pub enum RedisServers {
-    /// Each has all keys. Django writes to the first of them and reads from any other, which may
-    /// lag behind (`RedisCacheClient._get_connection_pool_index` in 5.2's
-    /// `core/cache/backends/redis.py`; the default client of django-redis is the same). Here the
-    /// first is asked, so that a session that has ended there counts as ended at once; the
-    /// others, in their order, where it does not answer. Who answers first decides.
-    ///
-    /// Nodes of a Redis Cluster are asked likewise: any of them leads to the one that has the key.
-    Replicated(Vec<Address>),
-    /// Each has a part of the keys, as with the `ShardClient` of django-redis and the session
-    /// handler of phpredis: asked as memcached is.
-    Sharded(Vec<Address>),
-    /// The one that Sentinels take for the master.
-    Sentinel {
-        /// The Sentinels. Who answers first decides.
-        sentinels: Vec<Address>,
-        /// The master's name there.
-        service: String,
-        /// Who logs in to the Sentinels, which know other users than the servers do.
-        login: Option<Arc<Login>>,
-    },
-}
-
-/// A user of Redis.
-#[derive(Debug)]
-pub struct Login {
-    /// The name, for servers with access control lists; without, the password is that of the
-    /// user `default` or of `requirepass`.
-    pub username: Option<String>,
-    /// The password.
-    pub password: Secret,
-}
-
-/// A value. Its memory is cleared when it goes.
-pub struct Entry {
-    /// The bytes.
-    pub bytes: Zeroizing<Vec<u8>>,
-    /// What memcached keeps beside them, for the client that wrote them.
-    pub flags: Option<u32>,
-}
-
-/// Values may be sessions, so only their length is shown.
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Entry({} bytes, ", self.bytes.len())?;
-        write!(formatter, "flags {:?})", self.flags)
-    }
-}
+pub use self::server::Entry;
+use self::server::{Server, Source};
+pub use self::settings::{Login, RedisServers, Settings, Store};
+use crate::{Address, Deadline, Unavailable};
 
 /// A cache, connected when it is first asked and again whenever a connection is lost.
 #[derive(Debug)]
@@ -250,17 +129,6 @@ impl Cache {
             Servers::Redis(servers) => ask(servers, spread, key, query_timeout, deadline),
         }
     }
-}
-
-/// What has values under keys.
-trait Source {
-    /// The value of `key`.
-    fn get(
-        &mut self,
-        key: &[u8],
-        query_timeout: Duration,
-        deadline: Deadline,
-    ) -> Result<Option<Entry>, Failure>;
 }
 
 impl Source for Server<Memcached> {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use zeroize::Zeroizing;
+
+use super::connection::{Connection, Failure};
 use crate::backoff::Backoff;
 use crate::{Deadline, Unavailable};
 
@@ -31,6 +33,33 @@ pub(super) trait Protocol {
         connection: &mut Connection,
         deadline: Deadline,
     ) -> Result<Option<Vec<u8>>, Failure>;
+}
+
+/// A value. Its memory is cleared when it goes.
+pub struct Entry {
+    /// The bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What memcached keeps beside them, for the client that wrote them.
+    pub flags: Option<u32>,
+}
+
+/// Values may be sessions, so only their length is shown.
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Entry({} bytes, ", self.bytes.len())?;
+        write!(formatter, "flags {:?})", self.flags)
+    }
+}
+
+/// What has values under keys.
+pub(super) trait Source {
+    /// The value of `key`.
+    fn get(
+        &mut self,
+        key: &[u8],
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure>;
 }
 
 #[derive(Debug)]
@@ -157,26 +186,5 @@ impl<P: Protocol> Server<P> {
         let answer = self.protocol.ask(&mut connection, query, until)?;
         self.connection = Some(connection);
         Ok(answer)
-    }
-}
-
-/// Why a server gave no answer, in words that name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// The connection ended before the first byte of an answer came: it may have done so long ago.
-    Closed(String),
-    /// The server cannot be reached, is silent, refuses to answer or does not speak the protocol.
-    Down(String),
-    /// What it has under that key is of no use. The server is well.
-    Value(String),
-}
-
-impl From<Failure> for Unavailable {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Closed(message) | Failure::Down(message) | Failure::Value(message) => {
-                Self::new(message)
-            }
-        }
     }
 }

@@ -3,28 +3,27 @@
 
 use std::sync::Arc;
 
-use super::sizes::{LARGEST_DATA, LARGEST_VALUE, longest};
-use super::{Queries, Row, Value};
-use crate::Unavailable;
+use super::sizes::{LARGEST_DATA, LARGEST_VALUE};
+use super::value::{Row, Value};
 
 /// How many rows a look-up gives at most: one is the answer, and two are as good as many.
-const MOST: usize = 2;
+pub(super) const MOST: usize = 2;
 
 /// A look-up in one table by the value of one column. Copies of it are the same look-up.
 #[derive(Clone, Debug)]
 pub struct LookUp(Arc<Parts>);
 
 #[derive(Debug)]
-struct Parts {
-    columns: Vec<String>,
+pub(super) struct Parts {
+    pub(super) columns: Vec<String>,
     table: String,
     by: String,
     /// What the parameter is called, with the colon.
-    parameter: &'static str,
+    pub(super) parameter: &'static str,
     /// The statement.
-    statement: String,
+    pub(super) statement: String,
     /// The longest value that is read, in bytes.
-    bound: usize,
+    pub(super) bound: usize,
 }
 
 impl LookUp {
@@ -40,6 +39,11 @@ impl LookUp {
     #[must_use]
     pub fn of_data(columns: &[&str], table: &str, by: &str, parameter: &'static str) -> Self {
         Self::bounded(columns, table, by, parameter, LARGEST_DATA)
+    }
+
+    /// What it reads, and how.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0
     }
 
     fn bounded(
@@ -70,65 +74,6 @@ impl PartialEq for LookUp {
     }
 }
 
-impl Queries<'_> {
-    /// The rows that `look_up` gives for `value`, two at most. What [`together`](Self::together) has
-    /// read is taken from there, once.
-    ///
-    /// # Errors
-    /// As [`rows`](Self::rows).
-    pub fn look_up(&mut self, look_up: &LookUp, value: Value) -> Result<Vec<Row>, Unavailable> {
-        let is = |(read, of, _): &ReadRow| read == look_up && *of == value;
-        if let Some(place) = self.read.iter().position(is) {
-            return Ok(vec![self.read.swap_remove(place).2]);
-        }
-        let LookUp(parts) = look_up;
-        let parameters = [(parts.parameter, value)];
-        self.bounded(&parts.statement, &parameters, MOST, parts.bound)
-    }
-
-    /// Reads what two look-ups give in one statement. Where that is one row of the first, and one or
-    /// none of the second, `look` is shown both as one row, and they are kept for
-    /// [`look_up`](Self::look_up). Results never depend on it.
-    ///
-    /// # Errors
-    /// As [`rows`](Self::rows).
-    pub fn together(
-        &mut self,
-        one: (&LookUp, Value),
-        two: (&LookUp, Value),
-        look: impl FnOnce(&Row),
-    ) -> Result<(), Unavailable> {
-        let statement = self.joined.statement(one.0, two.0);
-        let parameters = [(one.0.0.parameter, one.1), (two.0.0.parameter, two.1)];
-        let bound = one.0.0.bound.max(two.0.0.bound);
-        let mut rows = match self.bounded(&statement, &parameters, MOST, bound) {
-            // Each look-up by itself tells whose value it is.
-            Err(cause) if cause.is_too_long() => return Ok(()),
-            rows => rows?,
-        };
-        // Several rows do not tell which of the two there are several of, and none may be for a
-        // value that the other's column cannot have.
-        let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
-            return Ok(());
-        };
-        let count = one.0.0.columns.len().min(row.0.len());
-        let (first, second) = row.0.split_at(count);
-        if longest(first) > one.0.0.bound || longest(second) > two.0.0.bound {
-            return Ok(());
-        }
-        look(&row);
-        let [(_, value), (_, other_value)] = parameters;
-        let Row(mut values) = row;
-        let other = values.split_off(count);
-        self.read.push((one.0.clone(), value, Row(values)));
-        // The first column is NULL where the second look-up gives no row.
-        if other.first().is_some_and(|first| *first != Value::Null) {
-            self.read.push((two.0.clone(), other_value, Row(other)));
-        }
-        Ok(())
-    }
-}
-
 /// A row that was read together with another, and what look-up gives it for what value.
 pub(super) type ReadRow = (LookUp, Value, Row);
 
@@ -137,7 +82,7 @@ pub(super) type ReadRow = (LookUp, Value, Row);
 pub(super) struct Joined(Option<(LookUp, LookUp, Arc<str>)>);
 
 impl Joined {
-    fn statement(&mut self, one: &LookUp, two: &LookUp) -> Arc<str> {
+    pub(super) fn statement(&mut self, one: &LookUp, two: &LookUp) -> Arc<str> {
         if let Some((last_one, last_two, statement)) = &self.0
             && last_one == one
             && last_two == two

@@ -8,6 +8,7 @@ mod civil;
 mod grants;
 mod look_up;
 pub(crate) mod mysql;
+mod names;
 pub(crate) mod postgres;
 mod queries;
 mod server;
@@ -23,28 +24,17 @@ pub use self::grants::grants;
 use self::look_up::Joined;
 pub use self::look_up::LookUp;
 use self::mysql::Mysql;
+pub use self::names::{fold_case, identifier, unquoted};
 use self::postgres::Postgres;
 pub use self::queries::Queries;
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
 use self::sqlite::Sqlite;
-pub use self::sqlite::State;
 use self::statement::{Dialect, Statement};
 use self::store::Store;
+pub use self::store::{Column, State};
 pub use self::value::{Row, Value};
 use crate::{Deadline, Tracer, Unavailable};
-
-/// A column of a table, as the database describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// The column's name.
-    pub name: String,
-    /// The declared type in lower case and in the words of most databases, as in `integer`,
-    /// `bigint`, `uuid`, `char(32)` or `varchar(128)`.
-    pub kind: String,
-    /// Whether a new row must have a value for it: it may not be NULL, and there is no default.
-    pub required: bool,
-}
 
 /// A database, connected when it is first asked and again whenever the connection is lost.
 ///
@@ -154,64 +144,4 @@ pub fn parameters(statement: &str, location: &Location) -> Result<Vec<String>, U
 /// What is wrong with it, in words that follow its name.
 pub fn is_expression(text: &str, location: &Location) -> Result<(), String> {
     Statement::is_expression(text, Dialect::of(location))
-}
-
-/// `name` with differences of case taken away: full folding, so that `ß` equals `SS`.
-#[must_use]
-pub fn fold_case(name: &str) -> String {
-    name.to_uppercase().to_lowercase()
-}
-
-/// `name` as a quoted identifier, for a table or column that a configuration names. `None` when
-/// no database could have an identifier like it: it is empty, longer than 128 bytes, or holds a
-/// control character. A dot is a part of the name, not a separator.
-#[must_use]
-pub fn identifier(name: &str) -> Option<String> {
-    if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
-        return None;
-    }
-    let mut quoted = String::with_capacity(name.len() + 2);
-    quoted.push('"');
-    for character in name.chars() {
-        if character == '"' {
-            quoted.push('"');
-        }
-        quoted.push(character);
-    }
-    quoted.push('"');
-    Some(quoted)
-}
-
-/// The name that an [`identifier`] quotes.
-#[must_use]
-pub fn unquoted(identifier: &str) -> String {
-    let inner = identifier.strip_prefix('"').unwrap_or(identifier);
-    inner
-        .strip_suffix('"')
-        .unwrap_or(inner)
-        .replace("\"\"", "\"")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn identifiers_are_quoted() {
-        assert_eq!(identifier("auth_user").as_deref(), Some("\"auth_user\""));
-        assert_eq!(identifier("a\"; DROP").as_deref(), Some("\"a\"\"; DROP\""));
-        for name in ["auth_user", "a\"b", "\"", "\"\""] {
-            assert_eq!(unquoted(&identifier(name).unwrap()), name);
-        }
-        assert_eq!(identifier(""), None);
-        assert_eq!(identifier("a\0b"), None);
-        assert_eq!(identifier(&"a".repeat(129)), None);
-    }
-
-    #[test]
-    fn folding_is_full() {
-        assert_eq!(fold_case("STRASSE"), fold_case("straße"));
-        assert_eq!(fold_case("ZOË"), fold_case("zoë"));
-        assert_ne!(fold_case("zoe"), fold_case("zoë"));
-    }
 }

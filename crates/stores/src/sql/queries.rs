@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::look_up::{Joined, ReadRow};
-use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong};
-use super::store::{ReadError, Store};
-use super::{Column, Row, State, Value};
+use super::look_up::{Joined, LookUp, MOST, ReadRow};
+use super::names::identifier;
+use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong, longest};
+use super::store::{Column, ReadError, State, Store};
+use super::value::{Row, Value};
 use crate::{Deadline, Tracer, Unavailable};
 
 /// The queries of one request to a [`Database`](super::Database).
@@ -52,7 +53,67 @@ impl Queries<'_> {
         self.bounded(statement, parameters, limit, LARGEST_DATA)
     }
 
-    pub(super) fn bounded(
+    /// The rows that `look_up` gives for `value`, two at most. What [`together`](Self::together) has
+    /// read is taken from there, once.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn look_up(&mut self, look_up: &LookUp, value: Value) -> Result<Vec<Row>, Unavailable> {
+        let is = |(read, of, _): &ReadRow| read == look_up && *of == value;
+        if let Some(place) = self.read.iter().position(is) {
+            return Ok(vec![self.read.swap_remove(place).2]);
+        }
+        let parts = look_up.parts();
+        let parameters = [(parts.parameter, value)];
+        self.bounded(&parts.statement, &parameters, MOST, parts.bound)
+    }
+
+    /// Reads what two look-ups give in one statement. Where that is one row of the first, and one or
+    /// none of the second, `look` is shown both as one row, and they are kept for
+    /// [`look_up`](Self::look_up). Results never depend on it.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn together(
+        &mut self,
+        one: (&LookUp, Value),
+        two: (&LookUp, Value),
+        look: impl FnOnce(&Row),
+    ) -> Result<(), Unavailable> {
+        let statement = self.joined.statement(one.0, two.0);
+        let parameters = [
+            (one.0.parts().parameter, one.1),
+            (two.0.parts().parameter, two.1),
+        ];
+        let bound = one.0.parts().bound.max(two.0.parts().bound);
+        let mut rows = match self.bounded(&statement, &parameters, MOST, bound) {
+            // Each look-up by itself tells whose value it is.
+            Err(cause) if cause.is_too_long() => return Ok(()),
+            rows => rows?,
+        };
+        // Several rows do not tell which of the two there are several of, and none may be for a
+        // value that the other's column cannot have.
+        let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
+            return Ok(());
+        };
+        let count = one.0.parts().columns.len().min(row.0.len());
+        let (first, second) = row.0.split_at(count);
+        if longest(first) > one.0.parts().bound || longest(second) > two.0.parts().bound {
+            return Ok(());
+        }
+        look(&row);
+        let [(_, value), (_, other_value)] = parameters;
+        let Row(mut values) = row;
+        let other = values.split_off(count);
+        self.read.push((one.0.clone(), value, Row(values)));
+        // The first column is NULL where the second look-up gives no row.
+        if other.first().is_some_and(|first| *first != Value::Null) {
+            self.read.push((two.0.clone(), other_value, Row(other)));
+        }
+        Ok(())
+    }
+
+    fn bounded(
         &mut self,
         statement: &str,
         parameters: &[(&str, Value)],
@@ -216,10 +277,10 @@ impl Queries<'_> {
     #[must_use]
     pub fn index_but_for_case(&self, table: &str, column: &str) -> Option<String> {
         let plain: String = table.chars().filter(|it| is_word(*it)).collect();
-        let name = super::identifier(&format!("{plain}_{column}_any_case"))?;
-        let key = super::identifier(column)?;
+        let name = identifier(&format!("{plain}_{column}_any_case"))?;
+        let key = identifier(column)?;
         let key = self.store.as_ref()?.key_but_for_case(&key)?;
-        let table = super::identifier(table)?;
+        let table = identifier(table)?;
         Some(format!("CREATE INDEX {name} ON {table} ({key});"))
     }
 

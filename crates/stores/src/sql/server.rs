@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::settings::{Servers, Settings};
 use super::sizes::{LARGEST_DATA, TooLong};
-use super::store::{ReadError, Store};
-use super::{Column, Row, Servers, Settings, Value};
+use super::store::{Column, ReadError, Store};
+use super::value::{Row, Value};
 use crate::backoff::Backoff;
 use crate::{Address, Deadline, Tls, Unavailable};
 

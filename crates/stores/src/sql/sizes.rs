@@ -3,7 +3,7 @@
 //! A visitor fills some columns, a session's data above all. A value that is too large must cost
 //! neither the time nor the memory that it would take to read it.
 
-use super::{Row, Value};
+use super::value::{Row, Value};
 
 /// The longest value of a column, in bytes, unless the column holds a session's data.
 pub(super) const LARGEST_VALUE: usize = 64 << 10;

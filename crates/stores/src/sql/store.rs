@@ -1,7 +1,7 @@
 //! Defines what every kind of database does for [`Queries`](super::Queries), blocking, by a deadline.
 
 use super::sizes::{LARGEST_DATA, TooLong};
-use super::{Column, Row, State, Value};
+use super::value::{Row, Value};
 use crate::{Deadline, Unavailable};
 
 /// A database of one kind, connected when it is first used and again whenever the connection is
@@ -98,6 +98,25 @@ pub(super) trait Store: std::fmt::Debug + Send {
         let rows = self.rows(statement, parameters, usize::MAX, deadline);
         rows.map_err(|error| error.into_unavailable(&self.name()))
     }
+}
+
+/// A column of a table, as the database describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The column's name.
+    pub name: String,
+    /// The declared type in lower case and in the words of most databases, as in `integer`,
+    /// `bigint`, `uuid`, `char(32)` or `varchar(128)`.
+    pub kind: String,
+    /// Whether a new row must have a value for it: it may not be NULL, and there is no default.
+    pub required: bool,
+}
+
+/// Which of its states a database is in: as long as it is the same, so is everything that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    pub(super) opened: u64,
+    pub(super) data_version: i64,
 }
 
 /// Why there are no rows.

@@ -6,9 +6,8 @@
 pub(crate) mod text;
 
 use self::text::Line;
-use super::connection::{Connection, Malformed};
-use super::server::Protocol;
-use super::{Entry, Failure, LONGEST_VALUE};
+use super::connection::{Connection, Failure, LONGEST_VALUE, Malformed};
+use super::server::{Entry, Protocol};
 use crate::{Address, Deadline};
 
 /// The longest key (`KEY_MAX_LENGTH` of memcached).

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
+use super::conversation::{greet, open, refused, short_reply};
 use super::resp::{self, Reply};
-use super::{greet, open, refused, short_reply};
-use crate::cache::connection::Malformed;
-use crate::cache::{Failure, Login};
+use crate::cache::connection::{Failure, Malformed};
+use crate::cache::settings::Login;
 use crate::{Address, Deadline, Tls};
 
 /// Several Sentinels that watch over the same master.
 #[derive(Debug)]
-pub(in crate::cache) struct Sentinels {
+pub(crate) struct Sentinels {
     addresses: Vec<Address>,
     service: String,
     login: Option<Arc<Login>>,
@@ -19,7 +19,7 @@ pub(in crate::cache) struct Sentinels {
 }
 
 impl Sentinels {
-    pub(in crate::cache) fn new(
+    pub(crate) fn new(
         addresses: &[Address],
         service: &str,
         login: Option<&Arc<Login>>,

@@ -15,10 +15,11 @@ use self::error::{
     is_too_long, reading,
 };
 use self::value::{parameter, row};
+use super::names::identifier;
 use super::server::{ConnectOptions, Driver, Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
 use super::sizes::{Answer, TooLong};
 use super::statement::{Dialect, Statement};
-use super::{Row, Value, identifier};
+use super::value::{Row, Value};
 use crate::{Address, Unavailable};
 
 /// A connection to MySQL or MariaDB, and the statements that it has prepared.

@@ -4,7 +4,7 @@ use mysql_async::Column;
 use mysql_async::consts::ColumnType;
 
 use super::super::civil::{decimals, utc, write};
-use super::super::{Row, Value};
+use super::super::value::{Row, Value};
 
 /// The collation of what is not text.
 const BINARY: u16 = 63;

@@ -28,7 +28,7 @@ use self::value::row;
 use self::wire::{UNEXPECTED, Wire};
 use super::server::{ConnectOptions, Driver, Failure};
 use super::sizes::Answer;
-use super::{Row, Value};
+use super::value::{Row, Value};
 use crate::{Address, Unavailable};
 
 /// What makes an expression compared by the rules of all languages.
@@ -204,7 +204,7 @@ impl Driver for Postgres {
 
     /// Quoted, so that it is one name and not a path.
     fn table(table: &str) -> String {
-        super::identifier(table).unwrap_or_default()
+        super::names::identifier(table).unwrap_or_default()
     }
 
     fn kind(kind: &str) -> String {

@@ -8,7 +8,7 @@ use postgres_protocol::message::backend::DataRowBody;
 use postgres_types::{Kind, Type};
 
 use super::super::civil::{date, decimals, text, time};
-use super::super::{Row, Value};
+use super::super::value::{Row, Value};
 use super::error::Error;
 use super::wire::UNEXPECTED;
 

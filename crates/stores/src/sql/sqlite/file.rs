@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::super::fold_case;
+use super::super::names::fold_case;
 use super::super::sizes::{LARGEST_DATA, LARGEST_VALUE};
 use super::Sqlite;
 use crate::{Deadline, Unavailable};

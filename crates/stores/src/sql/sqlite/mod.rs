@@ -12,8 +12,8 @@ use self::file::Open;
 use super::civil::utc;
 use super::sizes::{Answer, LARGEST_DATA, TooLong};
 use super::statement::unknown;
-use super::store::{ReadError, Store};
-use super::{Column, Row, Value};
+use super::store::{Column, ReadError, State, Store};
+use super::value::{Row, Value};
 use crate::{Deadline, Unavailable};
 
 /// A SQLite file.
@@ -27,13 +27,6 @@ pub(super) struct Sqlite {
     open: Option<Open>,
     /// How often the file has been opened.
     opened: u64,
-}
-
-/// Which of its states a database is in: as long as it is the same, so is everything that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    opened: u64,
-    data_version: i64,
 }
 
 /// Why a statement gave no rows.

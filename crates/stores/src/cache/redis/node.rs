@@ -1,0 +1,139 @@
+//! Asks a server that the configuration names, and the nodes of a Redis Cluster that it names.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::cluster::Redirection;
+use super::{Answer, Get, Redis};
+use crate::cache::connection::Failure;
+use crate::cache::server::{Entry, Server, Source};
+use crate::{Address, Deadline};
+
+/// How many redirections of one question are followed. A cluster that stands still needs one, and
+/// one more while a slot is handed over.
+const MOST_REDIRECTIONS: usize = 5;
+
+/// How many nodes are remembered. A cluster has a thousand at most, and few have a tenth of that.
+const MOST_NODES: usize = 128;
+
+/// A server that the configuration names. Where it is a node of a cluster, also the nodes that it
+/// led to, which are asked first from then on.
+#[derive(Debug)]
+pub(crate) struct Node {
+    server: Server<Redis>,
+    /// The other nodes, by their addresses.
+    others: HashMap<Address, Server<Redis>>,
+    /// Which of them answered for a slot.
+    slots: HashMap<u16, Address>,
+    connect_timeout: Duration,
+}
+
+impl Node {
+    pub(crate) fn new(redis: Redis, connect_timeout: Duration) -> Self {
+        Self {
+            server: Server::new(redis, connect_timeout),
+            others: HashMap::new(),
+            slots: HashMap::new(),
+            connect_timeout,
+        }
+    }
+
+    /// `most` keys of the server itself at most.
+    pub(crate) fn some_keys(
+        &mut self,
+        most: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Vec<u8>>, Failure> {
+        self.server.some_keys(most, deadline)
+    }
+
+    /// Asks the node at `to`, then the one that it names, and so on.
+    fn follow(
+        &mut self,
+        mut to: Redirection,
+        key: &[u8],
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure> {
+        for _ in 0..MOST_REDIRECTIONS {
+            let get = Get::new(key, to.asking);
+            let node = self.other(&to.address);
+            let answer = node.query(&get, query_timeout, deadline);
+            match answer.map_err(of_a_cluster)? {
+                Answer::Value(value) => {
+                    if !to.asking {
+                        self.slots.insert(get.slot, to.address);
+                    }
+                    return Ok(value);
+                }
+                Answer::Elsewhere(next) => to = next,
+            }
+        }
+        Err(Failure::Down(format!(
+            "the nodes of a Redis Cluster send each other a question without end, the last of \
+             them to {}; see what `redis-cli --cluster check` says",
+            to.address
+        )))
+    }
+
+    fn other(&mut self, address: &Address) -> &mut Server<Redis> {
+        if self.others.len() >= MOST_NODES && !self.others.contains_key(address) {
+            self.others.clear();
+            self.slots.clear();
+        }
+        let redis = self.server.protocol().at(address.clone());
+        let connect_timeout = self.connect_timeout;
+        self.others
+            .entry(address.clone())
+            .or_insert_with(|| Server::new(redis, connect_timeout))
+    }
+}
+
+impl Source for Node {
+    /// A node that answered for the slot before is asked first, and left half of the time. Where
+    /// it does not answer, or its connection has ended, the configured server says who has the slot
+    /// now: what listens at the node's address by then may belong to another cluster.
+    fn get(
+        &mut self,
+        key: &[u8],
+        query_timeout: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Entry>, Failure> {
+        let get = Get::new(key, false);
+        if let Some(address) = self.slots.get(&get.slot).cloned() {
+            let half = deadline.at_most(deadline.remaining() / 2);
+            let node = self.others.get_mut(&address);
+            let answer = node.and_then(|node| node.query_connected(&get, query_timeout, half));
+            let answer = answer.map(|answer| match answer.map_err(of_a_cluster)? {
+                Answer::Value(value) => Ok(value),
+                Answer::Elsewhere(to) => self.follow(to, key, query_timeout, half),
+            });
+            match answer {
+                Some(Ok(value)) => return Ok(value),
+                Some(Err(Failure::Value(cause))) => return Err(Failure::Value(cause)),
+                Some(Err(Failure::Closed(_) | Failure::Down(_))) | None => {
+                    self.slots.retain(|_, node| *node != address);
+                }
+            }
+        }
+        match self.server.query(&get, query_timeout, deadline)? {
+            Answer::Value(value) => Ok(value),
+            Answer::Elsewhere(to) => self.follow(to, key, query_timeout, deadline),
+        }
+    }
+}
+
+/// Says of a node that it was another that named it.
+fn of_a_cluster(failure: Failure) -> Failure {
+    let more = |message| {
+        format!(
+            "{message} (a node of this Redis Cluster; this machine must reach each of them under \
+             the address that it announces to the others)"
+        )
+    };
+    match failure {
+        Failure::Closed(message) => Failure::Closed(more(message)),
+        Failure::Down(message) => Failure::Down(more(message)),
+        Failure::Value(message) => Failure::Value(message),
+    }
+}
