@@ -304,8 +304,8 @@ FAULTS = [
     (literal_secret_for_all, "configuration-mode", "chmod o-r", "warning", 0),
     (writable_for_all, "configuration-mode", "chmod o-w", "problem", 1),
     (secret_file_for_all, "secret-file", "chmod o-r", "warning", 0),
-    (misspelt_key, "configuration", "mend the file", "problem", 2),
-    (missing_secret_file, "configuration", "mend the file", "problem", 2),
+    (misspelt_key, "configuration", "fix the file", "problem", 2),
+    (missing_secret_file, "configuration", "fix the file", "problem", 2),
     (no_database, "sqlite-file database", "where the site's file is", "problem", 75),
     (empty_database, "sqlite-file tables", "where the site's file is", "problem", 1),
     (garbage, "database", "put into `database`", "problem", 75),
@@ -419,7 +419,7 @@ def closed_socket(it: Patient):
 @pytest.mark.parametrize(
     ("plant", "check", "mend", "code"),
     [
-        (unreadable_configuration, "configuration", "mend the file", 2),
+        (unreadable_configuration, "configuration", "fix the file", 2),
         (unreadable_database, "sqlite-file", "setfacl -m u:65534:r", 75),
         (closed_directory, "sqlite-file", "setfacl -m u:65534:x", 75),
         (log_of_the_site_alone, "sqlite-wal", "setfacl -m u:65534:rwx", 75),
@@ -469,7 +469,7 @@ def test_environment_is_a_servers(patient):
     environment = os.environ | {"THE_SITES_KEY": key}
     Doctor(shell("doctor", "--json", env=environment)).is_silent()
     doctor = Doctor(shell("doctor", "--json", "--as-user", "nobody", env=environment))
-    doctor.names("configuration", "mend the file", "problem", 2)
+    doctor.names("configuration", "fix the file", "problem", 2)
     assert "THE_SITES_KEY" in doctor.complaints[0]["seen"]
 
 
@@ -1428,7 +1428,7 @@ def test_screen(patient):
     for line in plain.splitlines():
         assert len(line) <= 80 or "/" in line, line
     assert "-> put the site's SECRET_KEY" in plain
-    assert "1 to be mended" in plain
+    assert "1 problem" in plain
 
 
 def test_no_colour_in_a_file(patient):

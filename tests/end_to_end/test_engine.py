@@ -223,7 +223,7 @@ def test_the_cache_is_bounded_and_can_be_flushed(make, shell):
         assert world.check("alice", PASSWORDS["alice"])
         assert world.cache()["misses"] == misses + 1
     result = hallpass("cache", "flush")
-    assert result.code == 75 and b"does it run?" in result.stderr
+    assert result.code == 75 and b"is it running?" in result.stderr
 
 
 def test_the_cache_belongs_to_this_host(make):

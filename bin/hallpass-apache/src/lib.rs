@@ -61,7 +61,7 @@ fn run() -> Result<ExitCode, ExitCode> {
         }
         None => {
             let log = Log::new(PROGRAM, configuration::Log::default());
-            log.error("say `auth`, `group` or `rewritemap`; --help says more");
+            log.error("missing subcommand: `auth`, `group` or `rewritemap`; see --help");
             CONFIGURATION.into()
         }
     })

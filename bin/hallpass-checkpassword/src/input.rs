@@ -32,8 +32,11 @@ impl Malformed {
     pub fn message(self) -> &'static str {
         match self {
             Self::Name => "the name on descriptor 3 is not UTF-8",
-            Self::Shape => "on descriptor 3 there are no name and password with a NUL after each",
-            Self::TooLong => "on descriptor 3 there are more than 512 bytes",
+            Self::Shape => {
+                "the input on descriptor 3 is not a name and a password with a NUL \
+                            after each"
+            }
+            Self::TooLong => "the input on descriptor 3 is longer than 512 bytes",
         }
     }
 }

@@ -57,7 +57,7 @@ impl Server {
         let started = Instant::now();
         let Some(request) = protocol::Request::parse(message) else {
             let log = &self.helper.log;
-            log.debug("a request that is answered no: it is none of those that are known");
+            log.debug("an unknown request, answered no");
             return Answer::No;
         };
         let user = String::from_utf8_lossy(request.user);

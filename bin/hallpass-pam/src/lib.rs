@@ -112,7 +112,7 @@ fn credential(question: Question, program: &OneShot) -> Result<Credential, Unava
     if bytes.is_empty() {
         program
             .log
-            .debug("the password is empty: is pam_exec told to expose_authtok?");
+            .debug("the password is empty: does the line of pam_exec have expose_authtok?");
     }
     Ok(Credential::Password(Secret::new(input::password(&bytes))))
 }

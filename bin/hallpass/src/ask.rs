@@ -251,7 +251,7 @@ impl Found {
         let hash = match (&self.algorithm, &self.cost) {
             (Some(algorithm), Some(cost)) if !cost.is_empty() => format!("{algorithm}, {cost}"),
             (Some(algorithm), _) => algorithm.clone(),
-            _ => "of no known algorithm".to_owned(),
+            _ => "of an unknown algorithm".to_owned(),
         };
         let groups: Vec<String> = self.groups.iter().map(|group| plain(group)).collect();
         for (label, value) in [

@@ -70,9 +70,14 @@ impl Kind {
     fn words(&self) -> [&str; 3] {
         match self {
             Self::Hash(algorithm, cost) => [algorithm, cost, ""],
-            Self::TooCostly(algorithm) => [algorithm, "", "too costly: nobody can log in"],
+            Self::TooCostly(algorithm) => [
+                algorithm,
+                "",
+                "over the limits: these accounts cannot \
+                                                       log in",
+            ],
             Self::Unusable => ["", "", "no password"],
-            Self::Unknown => ["", "", "not known: nobody can log in"],
+            Self::Unknown => ["", "", "unknown: these accounts cannot log in"],
         }
     }
 }

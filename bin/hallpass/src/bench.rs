@@ -28,7 +28,7 @@ pub fn run(common: &CommandLine, hash: Option<String>, as_json: bool) -> anyhow:
     let parse = |encoded: &str| {
         Encoded::parse_any(&LIKELY_RULES, encoded)
             .map(Arc::new)
-            .map_err(|_| anyhow!("this is no hash of any known algorithm"))
+            .map_err(|_| anyhow!("this is not a hash of a known algorithm"))
     };
     let hash = match hash {
         Some(encoded) => parse(&encoded)?,

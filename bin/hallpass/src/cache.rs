@@ -39,14 +39,14 @@ pub fn run(common: &CommandLine, command: CacheCommand, as_json: bool) -> anyhow
         Err(error) => {
             let socket = socket.display();
             complain(&format!(
-                "asking hallpassd at {socket}: {error}; does it run?"
+                "cannot ask hallpassd at {socket}: {error}; is it running?"
             ));
             return Ok(UNAVAILABLE.into());
         }
     };
     if status != 200 {
         bail!(
-            "what answers at {} is no hallpassd that knows this site",
+            "the server at {} is not a hallpassd that knows this site",
             socket.display()
         );
     }
@@ -58,7 +58,7 @@ pub fn run(common: &CommandLine, command: CacheCommand, as_json: bool) -> anyhow
         line(&match command {
             CacheCommand::Flush(_) => format!("{} forgotten", number("flushed")),
             CacheCommand::Stats(_) => format!(
-                "{} of {} remembered, {} checks spared, {} not",
+                "{} of {} remembered, {} hits, {} misses",
                 number("entries"),
                 number("limit"),
                 number("hits"),
@@ -81,7 +81,7 @@ fn socket_of(configuration: &Configuration) -> anyhow::Result<PathBuf> {
             Listener::Tcp(_) => None,
         });
     via.or(listens)
-        .context("the configuration names no unix socket of hallpassd; --socket does")
+        .context("the configuration names no unix socket of hallpassd; name one with --socket")
 }
 
 fn path(configuration: &Configuration, path: &str) -> String {

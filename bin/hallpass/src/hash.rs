@@ -95,7 +95,7 @@ fn say(encoded: &str, as_json: bool) -> ExitCode {
             if as_json {
                 line(&json!({ "algorithm": null, "cost": null }).to_string());
             } else {
-                complain("this is no hash of any known algorithm");
+                complain("this is not a hash of a known algorithm");
             }
             return ExitCode::FAILURE;
         }

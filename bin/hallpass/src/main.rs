@@ -60,7 +60,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
     } = options;
     let asker = || Asker::new(&common, json);
     match command {
-        None => anyhow::bail!("say what to ask; --help says more"),
+        None => anyhow::bail!("missing subcommand; --help lists them"),
         Some(Command::Check {
             user,
             conditions,

@@ -92,8 +92,11 @@ fn describe(identity: &Identity) -> String {
     }
     if let Some(session) = &identity.session {
         let until = session.expires.and_then(time);
-        let until = until.unwrap_or_else(|| "nobody knows when".to_owned());
-        text.push_str(&format!("\nuntil {until}\nread from {}", session.decoded));
+        let expiry = match until {
+            Some(until) => format!("until {until}"),
+            None => "expires: unknown (the cache decides)".to_owned(),
+        };
+        text.push_str(&format!("\n{expiry}\nread from {}", session.decoded));
     }
     text
 }

@@ -103,43 +103,43 @@ impl Metrics {
         );
         registry.register(
             "questions",
-            "Questions answered, by door, verdict and reason",
+            "Requests answered, by door, verdict and reason",
             families.questions.clone(),
         );
         registry.register_with_unit(
             "question_duration",
-            "Time from a question to its verdict",
+            "Time from a request to its verdict",
             Unit::Seconds,
             families.durations.clone(),
         );
         registry.register(
             "queue_length",
-            "What waits for a thread: questions for the stores, and checks of passwords",
+            "Requests and password checks that wait for a thread",
             families.waiting.clone(),
         );
         registry.register(
             "queue_limit",
-            "How many may wait for a thread",
+            "The most that may wait for a thread",
             families.most_waiting.clone(),
         );
         registry.register(
             "cache_entries",
-            "Verified passwords that are remembered",
+            "Verified passwords in the cache",
             families.remembered.clone(),
         );
         registry.register(
             "cache_hits",
-            "Checks of passwords that were spared",
+            "Password checks answered from the cache",
             families.hits.clone(),
         );
         registry.register(
             "cache_misses",
-            "Checks of passwords that were not spared",
+            "Password checks not answered from the cache",
             families.misses.clone(),
         );
         registry.register(
             "store_up",
-            "Whether the store has just answered a question",
+            "Whether the store answered just now",
             families.stores.clone(),
         );
         Self { registry, families }

@@ -60,8 +60,7 @@ fn open(sites: &Arc<Sites>, first: &Arc<ServedSite>) -> Result<Vec<Service>, Str
         site: Arc::clone(site),
         sites: Arc::clone(sites),
     };
-    let unusable =
-        |error: std::io::Error| format!("cannot use a socket that systemd hands over: {error}");
+    let unusable = |error: std::io::Error| format!("cannot use a socket of systemd's: {error}");
     let activated = systemd::activated().map_err(unusable)?;
     let endpoints: Vec<&Endpoint> = activated.iter().map(|(endpoint, _)| *endpoint).collect();
     let configurations: Vec<_> = sites
@@ -72,9 +71,7 @@ fn open(sites: &Arc<Sites>, first: &Arc<ServedSite>) -> Result<Vec<Service>, Str
     let specs = listeners(&configurations, &endpoints)?;
     let mut services = Vec::new();
     for (endpoint, socket) in activated {
-        first
-            .log
-            .info("listening at a socket that systemd handed over");
+        first.log.info("listening at a socket of systemd's");
         let listener = socket.listener().map_err(unusable)?;
         services.push(service(endpoint, socket, listener, first));
     }

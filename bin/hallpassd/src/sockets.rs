@@ -145,7 +145,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
             std::fs::remove_file(path)
         }
         Ok(_) => {
-            let message = "there is a file of that name that is no socket";
+            let message = "a file that is not a socket has that name";
             Err(io::Error::new(io::ErrorKind::AlreadyExists, message))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -57,7 +57,7 @@ impl SiteClient {
     /// The verdict on `request`, by `deadline`.
     pub fn ask(&mut self, request: Request, deadline: Deadline) -> Verdict {
         let verdict = if deadline.remaining().is_zero() {
-            let message = "its turn did not come within `deadline`: too many questions at once";
+            let message = "its turn did not come within `deadline`: too many requests at once";
             Unavailable::new(message).into()
         } else {
             let daemon = self.daemon.as_ref();
@@ -142,7 +142,7 @@ impl Worker {
                 let message = match error {
                     RecvTimeoutError::Timeout => "no answer came within `deadline`",
                     RecvTimeoutError::Disconnected => {
-                        "the thread that was asked ended without answer"
+                        "the thread that was asked ended without an answer"
                     }
                 };
                 Unavailable::new(message).into()
@@ -155,7 +155,7 @@ impl Worker {
             None => self.start()?,
         };
         jobs.send(job)
-            .map_err(|_| Unavailable::new("no thread takes questions"))?;
+            .map_err(|_| Unavailable::new("no thread takes requests"))?;
         self.jobs = Some(jobs);
         Ok(())
     }

@@ -88,14 +88,14 @@ pub const MAX_PAYLOAD: usize = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// No configured key made this signature: the data was changed, or signed with another key.
-    #[error("the signature is by none of the configured keys")]
+    #[error("none of the configured keys made the signature")]
     Signature,
     /// The bytes are not of the format that the framework writes.
     #[error("the session data is not of the expected format: {0}")]
     Format(&'static str),
     /// The bytes are well-formed, but not a session: a list, say, or a login without a text where
     /// the framework writes one.
-    #[error("the session data is no session: {0}")]
+    #[error("the session data is not a session: {0}")]
     Kind(&'static str),
     /// The data is larger than any session that this reader takes.
     #[error("the session data is larger than {0} bytes")]

@@ -120,8 +120,8 @@ fn what_php_wrote_is_read_as_php_reads_it() {
 const STRICTER: [&str; 5] = [
     "something follows the value",
     "more than 64 bits",
-    "a length that is no number",
-    "the session is no array",
+    "a length that is not a number",
+    "the session is not an array",
     "a reference leads to a key that is there twice",
 ];
 

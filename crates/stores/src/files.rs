@@ -195,7 +195,7 @@ impl Files {
         match fs::metadata(&self.directory) {
             Ok(metadata) if metadata.is_dir() => Ok(None),
             Ok(_) => Err(Unavailable::new(format!(
-                "{} is no directory; is this where the site keeps its files?",
+                "{} is not a directory; is this where the site keeps its files?",
                 self.directory.display()
             ))),
             Err(error) => Err(failed(&self.directory, &error)),

@@ -54,7 +54,7 @@ impl Tls {
         let verifier = self.verifier(&provider)?;
         let client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| Unavailable::new(format!("TLS cannot be set up: {error}")))?
+            .map_err(|error| Unavailable::new(format!("cannot set up TLS: {error}")))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
@@ -94,7 +94,7 @@ impl Tls {
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         let chain = builder
             .build()
-            .map_err(|error| Unavailable::new(format!("TLS cannot be set up: {error}")))?;
+            .map_err(|error| Unavailable::new(format!("cannot set up TLS: {error}")))?;
         Ok(Verifier::Trusted {
             chain,
             // Among the system's certificates are no servers'.

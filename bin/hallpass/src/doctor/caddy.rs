@@ -87,7 +87,7 @@ impl Question {
             )
         } else {
             let left = left.join(", ");
-            format!("what is behind gets {left} as any client may have written it")
+            format!("the application gets {left} as any client may have written it")
         };
         let removes: Vec<String> = open
             .iter()
@@ -113,7 +113,8 @@ impl Question {
             Finding::warning(
                 "caddy-remote-user",
                 at(path, self.line),
-                "what is behind gets Authorization, whose name basic=0 leaves unchecked: PHP makes \
+                "the application gets Authorization, whose name basic=0 leaves unchecked: PHP \
+                 makes \
                  PHP_AUTH_USER of it",
                 "write request_header -Authorization after it, in the route { }",
             )
@@ -316,11 +317,16 @@ mod tests {
         assert!(left("forward_auth x").contains("gets Remote-User, "));
         for removed_too_late_or_not_always in [
             // Caddy puts these behind forward_auth.
-            "x {\n request_header -Remote-*\n request_header -Remote_*\n forward_auth x {\n SEVEN\n }\n}",
-            "handle {\n request_header -Remote-*\n request_header -Remote_*\n forward_auth x {\n SEVEN\n }\n}",
-            "route {\n forward_auth x {\n SEVEN\n }\n request_header -Remote-*\n request_header -Remote_*\n}",
-            "route {\n request_header /a -Remote-*\n request_header @b -Remote_*\n forward_auth x {\n SEVEN\n }\n}",
-            "route {\n request_header -Remote-*\n request_header -Remote_*\n}\nforward_auth x {\n SEVEN\n}",
+            "x {\n request_header -Remote-*\n request_header -Remote_*\n forward_auth x {\n \
+             SEVEN\n }\n}",
+            "handle {\n request_header -Remote-*\n request_header -Remote_*\n forward_auth x {\n \
+             SEVEN\n }\n}",
+            "route {\n forward_auth x {\n SEVEN\n }\n request_header -Remote-*\n request_header \
+             -Remote_*\n}",
+            "route {\n request_header /a -Remote-*\n request_header @b -Remote_*\n forward_auth x \
+             {\n SEVEN\n }\n}",
+            "route {\n request_header -Remote-*\n request_header -Remote_*\n}\nforward_auth x {\n \
+             SEVEN\n}",
             "(clean) {\n request_header -Remote-*\n request_header -Remote_*\n}\n\
              x {\n import clean\n route {\n forward_auth x {\n SEVEN\n }\n}\n}",
         ] {
@@ -341,7 +347,8 @@ mod tests {
             "forward_auth y {\n uri /auth?basic=0\n}",
             "x {\n route {\n forward_auth y {\n uri /auth?basic=0\n }\n \
              request_header @m -Authorization\n }\n}",
-            "a {\n request_header -Authorization\n}\nb {\n forward_auth y {\n uri /auth?basic=0\n }\n}",
+            "a {\n request_header -Authorization\n}\nb {\n forward_auth y {\n uri /auth?basic=0\n \
+             }\n}",
         ] {
             assert_eq!(unchecked(text), [true], "{text}");
         }

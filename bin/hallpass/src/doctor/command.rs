@@ -30,7 +30,7 @@ impl Command<'_> {
         let Some(program) = self.words.first() else {
             return problem(
                 "it names no program".to_owned(),
-                "name it by its whole path".to_owned(),
+                "name it by its absolute path".to_owned(),
             );
         };
         let path = Path::new(program);
@@ -42,7 +42,7 @@ impl Command<'_> {
         }
         if !path.is_absolute() {
             return problem(
-                format!("{program} is no whole path: a server has no PATH to look in"),
+                format!("{program} is not an absolute path: a server has no PATH to look in"),
                 format!("write /usr/bin/{program}"),
             );
         }
@@ -91,7 +91,7 @@ impl Command<'_> {
             None => format!("without --config it reads {DEFAULT_PATH}"),
             Some(given) if !given.is_absolute() => {
                 format!(
-                    "{} is no whole path: servers start programs anywhere",
+                    "{} is not an absolute path: servers start programs in any directory",
                     given.display()
                 )
             }

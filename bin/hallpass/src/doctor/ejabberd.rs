@@ -159,7 +159,7 @@ impl File<'_> {
         let size: u32 = pool.value.parse().ok()?;
         let (seen, mend) = match size {
             1 => (
-                "extauth_pool_size is 1: everybody waits for the one password that is checked",
+                "extauth_pool_size is 1: every login waits for the one before it",
                 "write as many as the machine has processors",
             ),
             MANY.. => (
@@ -180,7 +180,7 @@ impl File<'_> {
         ];
         let findings = renamed.into_iter().flat_map(|(name, mend)| {
             self.named(name).map(move |setting| {
-                let seen = format!("{name} means nothing to this ejabberd");
+                let seen = format!("this ejabberd does not know {name}");
                 Finding::warning("ejabberd-old-option", self.at(setting), seen, mend)
             })
         });
@@ -204,7 +204,7 @@ impl File<'_> {
                     "ejabberd-domains",
                     self.at(host),
                     format!(
-                        "{} is none of [ejabberd] domains: nobody gets in there",
+                        "{} is not one of [ejabberd] domains: every login there fails",
                         host.value
                     ),
                     format!("add \"{}\" to [ejabberd] domains", host.value),

@@ -95,7 +95,7 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
                 "host",
                 format!("look for {}", host.name),
                 format!("its configuration is at none of {}", host.places.join(", ")),
-                "say where it is: --host-config FILE",
+                "name it with --host-config FILE",
             )),
             None => {}
         }
@@ -146,7 +146,7 @@ impl Host {
                 "host",
                 tried,
                 "nothing in it points to Hallpass",
-                format!("docs/{}.md has what belongs there", self.page),
+                format!("docs/{}.md says what belongs there", self.page),
             ),
             Ok(_) => return None,
         };

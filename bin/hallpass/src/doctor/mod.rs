@@ -49,7 +49,7 @@ fn look(common: &CommandLine, options: &DoctorOptions) -> Report {
             let path = common.path();
             let mend = match hallpass_core::doctor::barrier(&path) {
                 Some(directory) => format!("let this user enter {}", directory.display()),
-                None => "mend the file; docs/configuration.md has every key".to_owned(),
+                None => "fix the file; docs/configuration.md lists every key".to_owned(),
             };
             let tried = format!("read {}", path.display());
             let finding = Finding::problem("configuration", tried, error.to_string(), mend);

@@ -133,14 +133,12 @@ impl Report {
                 .filter(|line| line.status == status.word());
             count.count()
         };
-        let (problems, warnings) = (of(Status::Problem), of(Status::Warning));
-        line(&match (problems, warnings) {
-            (0, 0) => format!("All {} are ok.", self.lines.len()),
-            _ => format!(
-                "{} ok, {warnings} to be warned of, {problems} to be mended.",
-                of(Status::Ok)
-            ),
-        });
+        line(&format!(
+            "{} ok, {}, {}",
+            of(Status::Ok),
+            counted(of(Status::Warning), "warning"),
+            counted(of(Status::Problem), "problem"),
+        ));
     }
 }
 
@@ -154,6 +152,12 @@ impl From<Finding> for Line {
             mend: finding.mend,
         }
     }
+}
+
+/// `count` of what `word` names.
+fn counted(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
 }
 
 /// `text` in the colour of `status`, by ECMA-48's SGR.

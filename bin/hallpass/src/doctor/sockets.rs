@@ -37,7 +37,7 @@ pub fn look(configuration: &Configuration) -> Vec<Finding> {
                 findings.extend(unix(path, *mode));
                 let tried = format!("connect to unix:{}", path.display());
                 findings.push(match http::connect(path, deadline()) {
-                    Ok(_) => Finding::ok("socket", tried, "somebody is there"),
+                    Ok(_) => Finding::ok("socket", tried, "a server listens there"),
                     Err(error) => silent(tried, &error, path),
                 });
             }
@@ -63,7 +63,7 @@ fn unix(path: &Path, mode: u32) -> Option<Finding> {
         return Some(Finding::problem(
             "socket-mode",
             tried,
-            "something else than a socket is there",
+            "a file that is not a socket is there",
             format!("rm {}, and restart hallpassd", path.display()),
         ));
     }
@@ -93,7 +93,10 @@ fn answers(path: &Path, deadline: Deadline) -> Finding {
         Ok(answer) => Finding::problem(
             "socket",
             tried,
-            format!("what answers is no hallpassd: status {}", answer.status),
+            format!(
+                "the server there is not hallpassd: status {}",
+                answer.status
+            ),
             "give hallpassd a socket that is its own in [daemon] listen",
         ),
         Err(error) => silent(tried, &error, path),
@@ -120,12 +123,12 @@ fn tcp(address: std::net::SocketAddr, deadline: Deadline) -> Finding {
         return Finding::problem("socket", tried, error.to_string(), mend);
     }
     if address.ip().is_loopback() {
-        return Finding::ok("socket", tried, "somebody is there");
+        return Finding::ok("socket", tried, "a server listens there");
     }
     Finding::warning(
         "socket-open",
         tried,
-        "others than this machine can ask it for whatever they guess",
+        "other machines can ask it, and guess passwords",
         "listen on a unix socket or on 127.0.0.1, or keep others out by a firewall",
     )
 }

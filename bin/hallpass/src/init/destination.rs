@@ -27,7 +27,7 @@ impl Destination {
         let directory = path
             .parent()
             .filter(|_| path.file_name().is_some())
-            .with_context(|| format!("{} is no name for a file", path.display()))?
+            .with_context(|| format!("{} is not a file name", path.display()))?
             .to_owned();
         if !directory.is_dir() {
             bail!("there is no directory {}", directory.display());
@@ -74,7 +74,7 @@ impl Destination {
             let error = error
                 .to_string()
                 .replace(&*from.to_string_lossy(), &to.to_string_lossy());
-            anyhow::anyhow!("nothing is written, since it could not be used: {error}")
+            anyhow::anyhow!("nothing was written, because it could not be used: {error}")
         })?;
         for path in secrets.iter().chain([&self.path]) {
             let name = path.file_name().unwrap_or_default();
@@ -116,7 +116,7 @@ impl Destination {
 
     fn allow(&self, path: &Path) -> anyhow::Result<()> {
         if !self.force && fs::symlink_metadata(path).is_ok() {
-            bail!("{} is there already; --force replaces it", path.display());
+            bail!("{} exists already; replace it with --force", path.display());
         }
         Ok(())
     }

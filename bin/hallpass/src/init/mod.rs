@@ -67,7 +67,7 @@ fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants:
     line(&format!("written: {}", path.display()));
     for secret in secrets {
         line(&format!(
-            "written: {} (a secret: its owner's alone)",
+            "written: {} (a secret, readable by its owner only)",
             secret.display()
         ));
     }
@@ -75,7 +75,8 @@ fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants:
         line("The user that the programs run as must be able to read them.");
     }
     line(
-        "\nThe database user of the site may do more than is needed. This makes one who may not:\n",
+        "\nThe database user of the site may do more than is needed. These statements make one \
+         that may not:\n",
     );
     for sql in grants.trim_end().lines() {
         line(&format!("    {sql}"));

@@ -31,7 +31,7 @@ pub struct Record<'a> {
 
 /// The peer speaks something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("version {0} of FastCGI is none that is known")]
+#[error("version {0} of FastCGI is not supported")]
 pub struct UnknownVersion(u8);
 
 impl<'a> Record<'a> {

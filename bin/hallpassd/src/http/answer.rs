@@ -52,7 +52,7 @@ pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Ans
 
 /// The answer to a request whose path takes only `method`.
 pub fn only(method: &Method) -> Answer {
-    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "another method, please\n");
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
     if let Ok(method) = HeaderValue::try_from(method.as_str()) {
         answer.headers_mut().insert(ALLOW, method);
     }

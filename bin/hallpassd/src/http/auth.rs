@@ -108,7 +108,7 @@ pub async fn ticket(site: &ServedSite, headers: &HeaderMap, query: Query, peer: 
             }),
         ),
         Some(Err(error)) => {
-            site.log.error(&format!("no ticket could be made: {error}"));
+            site.log.error(&format!("cannot make a ticket: {error}"));
             let body = json!({ "verdict": "unavailable" });
             answer::json(StatusCode::SERVICE_UNAVAILABLE, &body)
         }

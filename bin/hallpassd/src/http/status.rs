@@ -63,6 +63,9 @@ pub async fn metrics(sites: &Sites) -> Answer {
     }
     match sites.metrics.text() {
         Ok(text) => answer::text(StatusCode::OK, CONTENT_TYPE, text),
-        Err(_) => answer::plain(StatusCode::INTERNAL_SERVER_ERROR, "cannot write them\n"),
+        Err(_) => answer::plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "cannot write the metrics\n",
+        ),
     }
 }

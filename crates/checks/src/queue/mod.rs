@@ -178,7 +178,7 @@ impl Checks {
             return Vec::new();
         }
         if self.pace.after(state.before(turn), job.work) > job.deadline.remaining() {
-            return vec![(waiter, "the checks that wait take all of `deadline`")];
+            return vec![(waiter, "the checks ahead of it take all of `deadline`")];
         }
         let number = state.next;
         state.next += 1;

@@ -27,10 +27,10 @@ pub struct Daemon {
 #[derive(Debug, thiserror::Error)]
 pub enum NoVerdict {
     /// The server at the socket is not hallpassd, or does not know the site.
-    #[error("what answers at {0} is no hallpassd that knows this site: status {1}")]
+    #[error("the server at {0} is not a hallpassd that knows this site: status {1}")]
     Foreign(String, u16),
     /// No server answered.
-    #[error("asking hallpassd at {0}: {1}")]
+    #[error("cannot ask hallpassd at {0}: {1}")]
     Silent(String, io::Error),
 }
 

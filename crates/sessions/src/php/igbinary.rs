@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
             0x01 | 0x22 => self.reference(tree, ONE)?,
             0x02 | 0x23 => self.reference(tree, TWO)?,
             0x03 | 0x24 => self.reference(tree, FOUR)?,
-            _ => return Err(Failure::Broken("a value of no known kind")),
+            _ => return Err(Failure::Broken("a value of an unknown kind")),
         };
         let id = tree.push(key, value, depth)?;
         if by_reference && !matches!(value, Value::Reference(_)) {
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
             0x14..=0x16 => Value::Object(class),
             0x1d..=0x1f => Value::Custom(class),
             0x27 => Value::Enumeration,
-            _ => return Err(Failure::Broken("an object of no known kind")),
+            _ => return Err(Failure::Broken("an object of an unknown kind")),
         };
         let id = tree.push(key, value, depth)?;
         tree.take_slot(id);
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
             0x12 => self.new_string(TWO),
             0x13 => self.new_string(FOUR),
             0x26 => self.new_string(EIGHT),
-            _ => Err(Failure::Broken("a string of no known kind")),
+            _ => Err(Failure::Broken("a string of an unknown kind")),
         }
     }
 

@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
     /// A length and its colon.
     pub(super) fn length(&mut self) -> Result<usize, Failure> {
         let digits = self.until(b':')?;
-        number(digits).ok_or(Failure::Broken("a length that is no number"))
+        number(digits).ok_or(Failure::Broken("a length that is not a number"))
     }
 
     /// How many values an array or an object has, up to its opening brace.

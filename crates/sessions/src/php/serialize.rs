@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
                         Value::Enumeration
                     }
                     b'r' => self.reference_to_object(tree)?,
-                    _ => return Err(Failure::Broken("a value of no known kind")),
+                    _ => return Err(Failure::Broken("a value of an unknown kind")),
                 }
             }
         };

@@ -55,7 +55,7 @@ pub(super) fn read(session: &[u8], handler: Handler) -> Result<Tree<'_>, Failure
     };
     match tree.node(0).map(|node| node.value) {
         Some(Value::Array) => Ok(tree),
-        _ => Err(Failure::Broken("the session is no array")),
+        _ => Err(Failure::Broken("the session is not an array")),
     }
 }
 

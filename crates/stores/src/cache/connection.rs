@@ -104,7 +104,7 @@ impl Connection {
         }
         let sent = self.stream.send(question, deadline);
         sent.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => self.down("takes no question in time"),
+            io::ErrorKind::TimedOut => self.down("does not take the request in time"),
             _ => self.closed(&error),
         })
     }
@@ -155,9 +155,7 @@ impl Connection {
     /// The failure that what was received is.
     pub(super) fn malformed(&self, malformed: Malformed) -> Failure {
         match malformed {
-            Malformed::Garbage => {
-                self.down("answers something else than its protocol has; is this its address?")
-            }
+            Malformed::Garbage => self.down("does not speak its protocol; is this its address?"),
             Malformed::TooLong => Failure::Value(format!(
                 "{} has a value of more than {LONGEST_VALUE} bytes under that key, which is not \
                  read",

@@ -114,7 +114,7 @@ impl Http {
     pub fn get(&mut self, cookie: &[u8], deadline: Deadline) -> Result<Answer, Unavailable> {
         let deadline = deadline.at_most(self.timeout);
         let mut cookie = HeaderValue::from_bytes(cookie)
-            .map_err(|_| self.failed("cannot be asked: this is no cookie"))?;
+            .map_err(|_| self.failed("cannot be asked: this is not a cookie"))?;
         cookie.set_sensitive(true);
         let before = self.connections.made();
         let answer = match self.call(&cookie, deadline) {

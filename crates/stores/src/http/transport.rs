@@ -182,7 +182,7 @@ pub(super) fn words(error: &Error) -> String {
         }
         Error::Io(error) if error.kind() == io::ErrorKind::Other => error.to_string(),
         Error::Io(error) => format!("broke off: {error}"),
-        Error::Protocol(error) => format!("answers something else than HTTP: {error}"),
+        Error::Protocol(error) => format!("does not speak HTTP: {error}"),
         error => format!("cannot be asked: {error}"),
     }
 }

@@ -49,7 +49,7 @@ impl Statement {
                 }
                 Token::Whole(None) => {
                     return Err(Unavailable::new(format!(
-                        "a statement cannot be read: its {first} … does not end"
+                        "cannot read a statement: its {first} … does not end"
                     )));
                 }
                 Token::Parameter(length) => {

@@ -154,7 +154,7 @@ fn program(directive: &Directive, configuration: &Configuration) -> Vec<Finding>
             "give the program --method environment with environment, and none with pipe",
         ),
         other => problem(
-            format!("the method {other} is none that works (checkpassword is broken in 3.2)"),
+            format!("the method {other} does not work (checkpassword is broken in 3.2)"),
             "write pipe in its place",
         ),
     }
@@ -220,7 +220,7 @@ fn provider(it: &Placed<'_>, all: &[Placed<'_>]) -> Vec<Finding> {
             continue;
         }
         let seen = match defined.first() {
-            None => format!("{name} is defined nowhere"),
+            None => format!("{name} is not defined"),
             Some(other) => format!(
                 "{name} is defined in {}:{}, which this virtual host does not inherit",
                 other.directive.file.display(),
@@ -250,7 +250,7 @@ fn missing_name(it: &Placed<'_>) -> Vec<Finding> {
     vec![Finding::problem(
         "apache-definition",
         it.directive.at(),
-        "AuthBasicProvider external, and no AuthExternal beside it: nobody gets in",
+        "AuthBasicProvider external without AuthExternal beside it: every login fails",
         "write AuthExternal with the name that DefineExternalAuth gives",
     )]
 }

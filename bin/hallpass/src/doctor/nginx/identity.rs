@@ -182,7 +182,7 @@ impl<'a> Sent<'a> {
             };
             let open = open.join(", ");
             return warning(
-                format!("what is behind gets {open} as any client may have written it"),
+                format!("the application gets {open} as any client may have written it"),
                 mend,
             );
         }
@@ -215,8 +215,8 @@ impl<'a> Sent<'a> {
                 "nginx-remote-user",
                 line.at(),
                 format!(
-                    "{} is $remote_user, the name of Basic, which basic=0 leaves unchecked: whoever \
-                     is logged in can be anybody",
+                    "{} is $remote_user, the name of Basic, which basic=0 leaves unchecked: \
+                     any logged-in user can pose as another",
                     line.word(0)
                 ),
                 format!(
@@ -231,8 +231,8 @@ impl<'a> Sent<'a> {
             Finding::problem(
                 "nginx-remote-user",
                 auth_request.at(),
-                "PHP makes PHP_AUTH_USER of Authorization, which basic=0 leaves unchecked: whoever is \
-                 logged in can be anybody",
+                "PHP makes PHP_AUTH_USER of Authorization, which basic=0 leaves unchecked: \
+                 any logged-in user can pose as another",
                 "write fastcgi_param HTTP_AUTHORIZATION \"\";",
             )
         })

@@ -237,7 +237,7 @@ impl<'a> Subrequest<'a> {
         Some(Finding::warning(
             "nginx-body",
             self.location.at(),
-            format!("{missing} is missing: whatever is uploaded is announced to hallpassd too"),
+            format!("{missing} is missing: hallpassd waits for the body of each upload"),
             format!("write {missing}"),
         ))
     }
@@ -270,7 +270,7 @@ impl<'a> Subrequest<'a> {
         Some(Finding::problem(
             "nginx-cache-key",
             key.unwrap_or(cache).at(),
-            format!("the key has no {missing}: one person's answer is given to everybody"),
+            format!("the key has no {missing}: one user's answer is given to every other"),
             format!("add {missing} to proxy_cache_key, or take proxy_cache away"),
         ))
     }
@@ -305,7 +305,8 @@ impl<'a> Subrequest<'a> {
             return Some(Finding::warning(
                 "nginx-original-uri",
                 self.location.at(),
-                "hallpassd is not told what was asked for: nobody comes back from the login page",
+                "hallpassd is not told which page was asked for: the login page cannot lead back \
+                 to it",
                 "write proxy_set_header X-Original-URI $request_uri;",
             ));
         };
@@ -328,7 +329,8 @@ impl<'a> Subrequest<'a> {
             Finding::warning(
                 "nginx-client-address",
                 said.unwrap_or(self.location).at(),
-                "the client chooses its own address: it may guess passwords without limit, and have \
+                "the client chooses its own address: it may guess passwords without limit, and \
+                 have \
                  others locked out",
                 "write proxy_set_header X-Forwarded-For $remote_addr;",
             )

@@ -110,7 +110,7 @@ pub(super) fn refused(connection: &Connection, error: &str) -> Failure {
              says"
         }
         "READONLY" => "it is a replica",
-        "DENIED" => "it is in protected mode and takes local clients alone",
+        "DENIED" => "it is in protected mode and takes local clients only",
         "BUSY" => "it runs a script",
         _ => "",
     };

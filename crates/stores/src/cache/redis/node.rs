@@ -70,7 +70,7 @@ impl Node {
             }
         }
         Err(Failure::Down(format!(
-            "the nodes of a Redis Cluster send each other a question without end, the last of \
+            "the nodes of a Redis Cluster redirect a request without end, the last of \
              them to {}; see what `redis-cli --cluster check` says",
             to.address
         )))

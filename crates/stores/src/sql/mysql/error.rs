@@ -29,14 +29,14 @@ pub(super) fn connecting(error: &Error) -> String {
         }
         Error::Io(IoError::Tls(_)) => TLS,
         Error::Io(IoError::Io(error)) if is_tls(error) => TLS,
-        Error::Io(IoError::Io(_)) => "; does the server run, and listen there?",
+        Error::Io(IoError::Io(_)) => "; is the server running, and does it listen there?",
         _ => "",
     };
     format!("{}{fix}", cause(error))
 }
 
-const TLS: &str = "; is `ca` the certificate that the server's leads to, and does the server's \
-                   name the host?";
+const TLS: &str = "; did the authority in `ca` sign the server's certificate, and does that name \
+                   the host?";
 
 /// What came of a statement.
 pub(super) fn reading(error: &Error) -> String {

@@ -64,7 +64,7 @@ fn options(connect: &ConnectOptions, address: &Address) -> Result<OptsBuilder, S
     let password = servers.password.as_ref().map(|password| {
         let text = std::str::from_utf8(password.expose());
         text.map(str::to_owned)
-            .map_err(|_| "the `password` is no UTF-8".to_owned())
+            .map_err(|_| "the `password` is not UTF-8".to_owned())
     });
     // The servers' own clients log in by the name of the system's user.
     let user = servers.user.clone().or_else(|| whoami::username().ok());

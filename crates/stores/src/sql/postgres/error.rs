@@ -116,7 +116,7 @@ pub(super) fn connecting(error: &Error) -> String {
         (_, "53300") => "; the server's max_connections is reached",
         (_, "08P01") => POOLER,
         (Error::Io(error), _) if is_tls(error) => {
-            "; is `ca` the certificate that the server's leads to, and does the server's name the \
+            "; did the authority in `ca` sign the server's certificate, and does that name the \
              host?"
         }
         (Error::Io(error), _)
@@ -125,7 +125,7 @@ pub(super) fn connecting(error: &Error) -> String {
                 io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
             ) =>
         {
-            "; does the server run, and listen there?"
+            "; is the server running, and does it listen there?"
         }
         (Error::Protocol(cause), _) if cause.contains("password missing") => {
             "; give it as `password`"

@@ -269,7 +269,8 @@ impl Wire {
                     if !(self.private || login.in_the_clear) =>
                 {
                     return Err(Error::Protocol(
-                        "the server wants the password as it is, where others may read it; ask \
+                        "the server asks for the password in clear text, where others may read \
+                         it; ask \
                          for TLS with `tls`, or have the server ask for scram-sha-256",
                     ));
                 }
@@ -294,7 +295,8 @@ impl Wire {
                 | Message::AuthenticationScmCredential
                 | Message::AuthenticationSspi => {
                     return Err(Error::Protocol(
-                        "the server wants a login of a kind that is not supported; give the role \
+                        "the server asks for a login of a kind that is not supported; give the \
+                         role \
                          a password",
                     ));
                 }
@@ -340,7 +342,7 @@ impl Wire {
         };
         if !plain && mechanism == sasl::SCRAM_SHA_256 {
             return Err(Error::Protocol(
-                "the server wants a login by SASL that is not supported",
+                "the server asks for a SASL login that is not supported",
             ));
         }
         let mut scram = sasl::ScramSha256::new(password.expose(), binding);
