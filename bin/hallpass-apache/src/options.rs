@@ -25,14 +25,14 @@ pub enum Question {
     Auth {
         #[command(flatten)]
         input: Input,
-        /// Let in by this as well as by the password: the session of the site whose cookie the
-        /// browser sent, if it is the user's
+        /// Accept this as well as the password: the session of the site whose cookie the browser
+        /// sent, if it is the user's
         #[arg(long, value_enum)]
         accept: Option<AlsoAccepted>,
     },
     /// Is the user in any of these groups?
     ///
-    /// `perm:app.codename`, `is:staff` and `is:superuser` may stand where a group's name does.
+    /// `perm:app.codename`, `is:staff` and `is:superuser` may stand in for a group's name.
     /// Exit codes as for auth.
     Group(Input),
     /// RewriteMap prg: whose session of the site is it?

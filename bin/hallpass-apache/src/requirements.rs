@@ -6,7 +6,7 @@ use hallpass_core::{InvalidCondition, Requirement};
 /// white space, as Apache's `ap_getword_conf` reads them. A word that begins with a quote ends at
 /// the next such quote; in it, a backslash before that quote or a backslash is dropped.
 ///
-/// `perm:app.codename`, `is:staff` and `is:superuser` may stand where a group's name does.
+/// `perm:app.codename`, `is:staff` and `is:superuser` may stand in for a group's name.
 ///
 /// # Errors
 /// [`InvalidCondition`] for the first invalid word.

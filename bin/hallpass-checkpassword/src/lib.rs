@@ -42,7 +42,7 @@ struct Options {
     common: CommandLine,
     #[command(flatten)]
     conditions: ConditionArguments,
-    /// The program to run as the user who is let in, with USER in its environment
+    /// The program to run when the password is right, with USER in its environment
     #[arg(value_name = "PROG [ARGS]", trailing_var_arg = true)]
     program: Vec<OsString>,
 }

@@ -25,22 +25,22 @@ const PROGRAM: &str = "hallpass-ejabberd";
 /// Answers ejabberd's external authentication by the accounts of a web site
 ///
 /// Reads requests from standard input and writes answers to standard output until the input ends.
-/// Whatever is wrong with the configuration or the site, it stays up, says why in the log, and
-/// tries again at the next request.
+/// When the configuration or the site fails, it keeps running, logs the reason, and tries again at
+/// the next request.
 #[derive(Debug, clap::Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
 struct Options {
     #[command(flatten)]
     common: CommandLine,
-    /// What is spoken on standard input and output
+    /// The protocol on standard input and output
     #[arg(long, value_enum, default_value_t = Protocol::Ejabberd)]
     protocol: Protocol,
 }
 
-/// What is spoken on standard input and output.
+/// The protocol on standard input and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Protocol {
-    /// Frames with their length before them
+    /// Frames with a length prefix
     Ejabberd,
     /// Lines, for mod_auth_external of Prosody and Metronome. On a terminal, what goes to standard
     /// error is dropped: let the log go to journald or syslog

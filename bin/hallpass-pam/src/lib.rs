@@ -29,7 +29,8 @@ const UNAVAILABLE: u8 = 75;
 /// Answers PAM, through pam_exec, by the accounts of a web site
 ///
 /// For PAM_TYPE=auth, the password is read from standard input (expose_authtok); for
-/// PAM_TYPE=account, the account must be there, active and permitted. Every other type is refused.
+/// PAM_TYPE=account, the account must exist, be active and be permitted. Any other type is
+/// refused.
 ///
 /// Exit codes: 0 granted, 1 denied, 2 usage or configuration, 75 unavailable.
 #[derive(Debug, clap::Parser)]

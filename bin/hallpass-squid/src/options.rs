@@ -7,9 +7,9 @@ pub const PROGRAM: &str = "hallpass-squid";
 
 /// Answers Squid's Basic authentication and external access lists by the accounts of a web site
 ///
-/// Reads a question a line from standard input, and writes an answer a line to standard output,
-/// until the input ends. Whatever is wrong with the configuration or the site, it stays up, says
-/// why in the log, answers BH, and tries again at the next question.
+/// Reads a request per line from standard input, and writes an answer per line to standard output,
+/// until the input ends. When the configuration or the site fails, it keeps running, logs the
+/// reason, answers BH, and tries again at the next request.
 #[derive(Debug, clap::Parser)]
 #[command(name = PROGRAM, version, after_help = EXAMPLES)]
 pub struct Options {
@@ -24,8 +24,8 @@ pub struct Options {
 pub enum Kind {
     /// auth_param basic: is this the user's password? The default
     ///
-    /// Answers OK with the name as the site has it, or ERR. Whether lines begin with a channel id
-    /// (concurrency=) is seen from the lines.
+    /// Answers OK with the name as the site has it, or ERR. Lines may begin with a channel id
+    /// (concurrency=).
     Basic {
         /// The client's address follows the password: key_extras "%>a"
         #[arg(long)]
@@ -36,7 +36,7 @@ pub enum Kind {
     /// external_acl_type … %LOGIN: is the user in any of these groups?
     ///
     /// The groups are the words of the acl line, where perm:app.codename, is:staff and
-    /// is:superuser may stand, too.
+    /// is:superuser may stand in for a group's name.
     Group(External),
     /// external_acl_type … %>{Cookie}: whose session of the site is it?
     ///

@@ -34,11 +34,11 @@ pub enum Command {
         user: String,
         #[command(flatten)]
         conditions: ConditionOptions,
-        /// Say every step on the way to the verdict
+        /// Explain how the verdict was reached
         #[arg(long)]
         explain: bool,
     },
-    /// Say whose session a session cookie's value is
+    /// Check a session cookie's value, and print whose session it is
     #[command(after_help = "Examples:
   hallpass session wx2jf0wyz4bp6qno41ijf9k1ueqqmv2t
   hallpass session --cookie 'csrftoken=x; sessionid=wx2jf0wyz4bp6qno41ijf9k1ueqqmv2t'
@@ -48,11 +48,11 @@ pub enum Command {
         shown: ShownSession,
         #[command(flatten)]
         conditions: ConditionOptions,
-        /// Say every step on the way to the verdict
+        /// Explain how the verdict was reached
         #[arg(long)]
         explain: bool,
     },
-    /// Say every step from a credential to its verdict: what was read, and what was decided
+    /// Explain a verdict: what was read, and what was decided
     #[command(subcommand)]
     Explain(ExplainCommand),
     /// Describe an account
@@ -67,7 +67,7 @@ pub enum Command {
         /// The login name
         user: String,
     },
-    /// Say whether an account holds all of these permissions
+    /// Check whether an account holds all of these permissions
     #[command(after_help = "Example:\n  hallpass can alice news.add_story news.change_story")]
     Can {
         /// The login name
@@ -79,16 +79,16 @@ pub enum Command {
     /// Verify, identify and make encoded password hashes; needs no configuration
     #[command(subcommand)]
     Hash(HashCommand),
-    /// Flush hallpassd's cache of verified passwords, or say how it does
+    /// Flush hallpassd's cache of verified passwords, or print its statistics
     #[command(subcommand)]
     Cache(CacheCommand),
-    /// Issue and verify tickets, which stand for a session for a short while
+    /// Issue and verify tickets, which stand for a session for a short time
     #[command(subcommand)]
     Ticket(TicketCommand),
     /// Check every assumption about the site, its stores and its hosts, one line each
     ///
-    /// Exit codes: 0 all is well, but for warnings; 1 there are problems; 2 the configuration is
-    /// wrong; 75 a store cannot be reached.
+    /// Exit codes: 0 no problems, but perhaps warnings; 1 problems; 2 the configuration is wrong;
+    /// 75 a store cannot be reached.
     #[command(after_help = "Examples:
   hallpass doctor
   hallpass doctor --as-user ejabberd --host ejabberd
@@ -97,19 +97,19 @@ pub enum Command {
     /// Count all accounts by how their passwords are stored
     #[command(after_help = "Examples:\n  hallpass audit\n  hallpass audit --csv > audit.csv")]
     Audit(AuditOptions),
-    /// Print the SQL that makes a database user who may read what is needed, and nothing else
+    /// Print the SQL that creates a database user with the few rights that are needed
     #[command(after_help = "Example:\n  hallpass grants | psql shop")]
     Grants,
-    /// Say how many password checks a second this machine does, one and many at a time
+    /// Measure how many password checks a second this machine does, one and many at a time
     ///
-    /// Of the site's costliest hash, if there is a configuration; else of what Django 5.2 makes.
+    /// Measures the site's costliest hash, if there is a configuration; else that of Django 5.2.
     #[command(after_help = "Example:\n  hallpass bench")]
     Bench {
-        /// Checks of this hash instead
+        /// Measure this hash instead
         #[arg(long, value_name = "ENCODED")]
         hash: Option<String>,
     },
-    /// Print what teaches a shell to complete this program's command line
+    /// Print a shell completion script
     #[command(after_help = "Example:
   hallpass completions bash > /etc/bash_completion.d/hallpass")]
     Completions {
@@ -123,18 +123,18 @@ pub enum Command {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
-    /// Write a configuration file from the site itself, of which nothing is changed
+    /// Write a configuration file from the site itself, which is not changed
     #[command(subcommand)]
     Init(InitCommand),
     /// Print the settings in force and where each is from; secrets are never shown
     ///
-    /// Each is printed as it is written in the file, with the line it stands on, the site's own file
-    /// that says it, or the word default.
+    /// Each is printed as it is written in the file, with its line there, the site's own file that
+    /// sets it, or the word default.
     #[command(after_help = "Examples:
   hallpass config --changed
   hallpass config --schema > hallpass.schema.json")]
     Config(ConfigOptions),
-    /// Make a small Django site and put each host's question to it through the real programs
+    /// Make a small Django site, and query it as each host does, through the real programs
     #[command(after_help = "Example:\n  hallpass demo")]
     Demo,
 }
@@ -149,7 +149,7 @@ pub enum ExplainCommand {
         #[command(flatten)]
         conditions: ConditionOptions,
     },
-    /// Explain that of a session
+    /// Explain a session's verdict
     #[command(after_help = "Example:\n  hallpass explain session - < token")]
     Session {
         #[command(flatten)]
@@ -157,7 +157,7 @@ pub enum ExplainCommand {
         #[command(flatten)]
         conditions: ConditionOptions,
     },
-    /// Explain that of an account whose name the host has authenticated
+    /// Explain the verdict on an account whose name the host has authenticated
     #[command(after_help = "Example:\n  hallpass explain user alice --permission news.add_story")]
     User {
         /// The login name
@@ -165,7 +165,7 @@ pub enum ExplainCommand {
         #[command(flatten)]
         conditions: ConditionOptions,
     },
-    /// Explain that of an HTTP request, whose headers are on standard input
+    /// Explain the verdict on an HTTP request, whose headers are on standard input
     #[command(after_help = "Example:\n  hallpass explain request < headers")]
     Request {
         #[command(flatten)]
@@ -175,13 +175,13 @@ pub enum ExplainCommand {
 
 #[derive(Debug, Default, Args)]
 pub struct DoctorOptions {
-    /// Look at it as this user of the system, in the environment that a server gives; needs root
+    /// Run the checks as this system user, in the environment that a server gives; needs root
     #[arg(long, value_name = "NAME")]
     pub as_user: Option<String>,
-    /// Look at this server's configuration, which must point here
+    /// Check this server's configuration, which must point to Hallpass
     #[arg(long, value_enum)]
     pub host: Option<HostKind>,
-    /// Where that server's configuration is [default: where the system has it]
+    /// That server's configuration file [default: the system's]
     #[arg(long, value_name = "FILE", requires = "host")]
     pub host_config: Option<PathBuf>,
     /// What `--as-user` starts
@@ -189,7 +189,7 @@ pub struct DoctorOptions {
     pub detached: bool,
 }
 
-/// A server whose configuration can be looked at.
+/// A server whose configuration can be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum HostKind {
     /// Apache 2.4
@@ -221,7 +221,7 @@ pub enum TicketCommand {
         #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
         session: String,
     },
-    /// Say whose session a ticket stands for
+    /// Print whose session a ticket stands for
     #[command(after_help = "Example:\n  hallpass ticket verify - < ticket")]
     Verify {
         /// The ticket; - reads it from standard input
@@ -252,7 +252,7 @@ pub enum CacheCommand {
     /// Forget all verified passwords
     #[command(after_help = "Example:\n  hallpass cache flush")]
     Flush(CacheOptions),
-    /// Say how many passwords are remembered, and how many checks that has spared
+    /// Print how many passwords are cached, and how often the cache was hit
     #[command(after_help = "Example:\n  hallpass cache stats --json")]
     Stats(CacheOptions),
 }
@@ -287,7 +287,7 @@ pub struct ShownSession {
 #[derive(Debug, Args)]
 pub struct ConditionOptions {
     /// The account must be in one of these groups; perm:app.codename, is:staff and is:superuser may
-    /// stand where a group's name does
+    /// stand in for a group's name
     #[arg(long, value_delimiter = ',', value_name = "GROUP,…")]
     pub groups: Vec<Requirement>,
     /// The account must hold this permission; may be given several times
@@ -304,8 +304,8 @@ pub enum HashCommand {
     Verify {
         #[command(flatten)]
         encoded: Encoded,
-        /// The software whose rules decide [default: django, and php where that knows no such
-        /// format] [possible values: django, joomla, joomla3, phpbb, wordpress, drupal, php]
+        /// The software whose rules decide [default: django, and php for formats that
+        /// Django does not know] [possible values: django, joomla, joomla3, phpbb, wordpress, drupal, php]
         #[arg(long = "as", value_name = "SOFTWARE")]
         rules: Option<hallpass_passwords::Rules>,
         /// The account's login name, which hashes that phpBB took over from SMF need
@@ -316,7 +316,7 @@ pub enum HashCommand {
         #[arg(long, value_name = "TEXT")]
         salt: Option<String>,
     },
-    /// Say which algorithm made a hash, and what a check costs
+    /// Identify the algorithm of a hash, and what a check costs
     #[command(after_help = "Example:\n  hallpass hash identify 'pbkdf2_sha256$1000000$…'")]
     Identify {
         #[command(flatten)]
@@ -328,7 +328,7 @@ pub enum HashCommand {
         /// The algorithm, as Django names it
         #[arg(long, default_value = "pbkdf2_sha256")]
         algorithm: hallpass_passwords::Algorithm,
-        /// How costly it is, in the algorithm's own measure [default: the software's own]
+        /// The cost, in the algorithm's own unit [default: the software's]
         #[arg(long, value_name = "N")]
         iterations: Option<u32>,
     },
@@ -350,4 +350,4 @@ Examples:
   hallpass demo
   hallpass check alice
   hallpass session wx2jf0wyz4bp6qno41ijf9k1ueqqmv2t --json
-  hallpass can alice news.add_story && echo she may";
+  hallpass can alice news.add_story && echo permitted";

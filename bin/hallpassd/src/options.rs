@@ -13,7 +13,7 @@ use hallpass_core::configuration::{DEFAULT_PATH, Error};
 #[derive(Debug, clap::Parser)]
 #[command(name = "hallpassd", version, after_help = EXAMPLES)]
 pub struct Options {
-    /// A site's configuration; several for several sites [default: /etc/hallpass/hallpass.toml]
+    /// A site's configuration; may be repeated, for several sites [default: /etc/hallpass/hallpass.toml]
     #[arg(
         long,
         value_name = "FILE",
@@ -21,7 +21,7 @@ pub struct Options {
         hide_env_values = true
     )]
     config: Vec<PathBuf>,
-    /// Read the configuration and what it names, say what is wrong with it, and end
+    /// Check the configuration and the files that it names, report errors, and exit
     #[arg(long)]
     pub check_config: bool,
 }

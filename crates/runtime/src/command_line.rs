@@ -22,7 +22,7 @@ pub struct CommandLine {
         hide_env_values = true
     )]
     pub config: Option<PathBuf>,
-    /// Read the configuration and what it names, say what is wrong with it, and end
+    /// Check the configuration and the files that it names, report errors, and exit
     #[arg(long, global = true)]
     pub check_config: bool,
 }
@@ -91,7 +91,7 @@ pub(crate) fn asks_for_help(error: &clap::Error) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct ConditionArguments {
     /// The account must be in this group; given several times, in any of them. perm:app.codename,
-    /// is:staff and is:superuser may stand where a group's name does
+    /// is:staff and is:superuser may stand in for a group's name
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<Requirement>,
     /// The account must hold this permission; given several times, all of them
