@@ -53,7 +53,7 @@ impl Service {
                 Err(error) => {
                     site.log
                         .error(&format!("cannot accept a connection: {error}"));
-                    // It may be for want of descriptors.
+                    // The process may have run out of descriptors.
                     slots.evict_idle();
                     tokio::time::sleep(ACCEPT_RETRY).await;
                     continue;
@@ -80,7 +80,7 @@ impl Service {
             });
         }
         drop((socket, open));
-        // Every answer comes within the deadline; a client that does not take it is not waited for.
+        // Every answer comes within the deadline. A client that does not read it is not waited for.
         let most = site.configuration.limits.deadline.saturating_add(GRACE);
         if tokio::time::timeout(most, closed.recv()).await.is_err() {
             site.log

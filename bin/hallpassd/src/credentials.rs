@@ -7,8 +7,8 @@ use hallpass_core::{ClaimedName, Credential, Secret};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE};
 
-/// What a request shows: the name that its host goes on with, and its credentials, the cheapest to
-/// check first.
+/// The name that the host of a request continues with, and the request's credentials, the cheapest
+/// to check first.
 #[derive(Debug)]
 pub struct Shown {
     pub name: ClaimedName,
@@ -28,12 +28,13 @@ impl Shown {
 pub struct Accepting<'a> {
     accept: Accepted,
     cookie: Option<Cookie<'a>>,
-    /// Whether the site gives out tokens to programs.
+    /// Whether the site issues tokens to programs.
     tokens: bool,
 }
 
 impl<'a> Accepting<'a> {
-    /// What `accept` says, where sessions are in `cookie`; tokens if the site gives out `tokens`.
+    /// The credentials that `accept` lists; sessions are in `cookie`, and tokens count if the site
+    /// issues `tokens`.
     pub fn new(accept: Accepted, cookie: Option<Cookie<'a>>, tokens: bool) -> Self {
         Self {
             accept,
@@ -71,8 +72,8 @@ pub enum BasicName {
     Ignored,
 }
 
-/// What `headers` show: the session cookie, then the credential in `Authorization`. Headers that
-/// claim an identity are not credentials, not even those of a trusted proxy.
+/// The credentials in `headers`: the session cookie, then the credential in `Authorization`.
+/// Headers that claim an identity are not credentials, not even those of a trusted proxy.
 ///
 /// # Errors
 /// [`Unreadable`] when a host might read a name out of `Authorization` that is not read here.
@@ -98,8 +99,8 @@ pub fn shown(
     })
 }
 
-/// What all Authorization headers of a request show: a name with its password, or a
-/// ticket or a token without a name.
+/// The credentials in all Authorization headers of a request: a name with its password, or a ticket
+/// or a token without a name.
 ///
 /// # Errors
 /// [`Unreadable`] when a server might read another name out of them.

@@ -30,7 +30,7 @@ pub struct Endpoint {
 /// A connection that is being served.
 pub type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Who asks on a connection, where, and about which site.
+/// The peer of a connection, its listener, and its site.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub peer: Peer,
@@ -43,7 +43,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the peer's word is taken for what its client wanted and where it is.
+    /// Whether the peer is trusted to say which page its client wanted, and the client's address.
     pub fn is_trusted(&self) -> bool {
         self.site.trusts(self.peer)
     }

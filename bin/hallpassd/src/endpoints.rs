@@ -34,7 +34,7 @@ pub struct ListenerSpec {
 /// named by several files, since the paths tell the sites apart; it belongs to the first of them.
 ///
 /// # Errors
-/// A sentence when two want one socket for different things.
+/// A sentence when two configurations want one socket for different endpoints.
 pub fn listeners(
     configurations: &[&Configuration],
     activated: &[&Endpoint],

@@ -51,7 +51,7 @@ pub fn put_headers(headers: &mut HeaderMap, identity: Option<&Identity>) {
     }
 }
 
-/// How many headers an answer has at most, so that their table does not grow bit by bit.
+/// How many headers an answer has at most, so that their table is allocated once.
 const HEADERS: usize = 14;
 /// Whether `name` can stand in a header as it is: visible ASCII, and spaces within. A name that
 /// holds an escape cannot, because a host that reads `Remote-User` alone would take it for the

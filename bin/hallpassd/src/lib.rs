@@ -9,11 +9,11 @@
 //! |---|---|
 //! | `start`, `options`, `run` | the command line, the sites, the sockets, shutdown |
 //! | `endpoints` | the table of endpoints, and which sockets they listen at |
-//! | `endpoint` | what an endpoint is, and what it gets with a connection |
-//! | `connections`, `slots`, `sockets`, `systemd` | accepting connections, and room for them |
+//! | `endpoint` | an endpoint, and what each of its connections knows |
+//! | `connections`, `slots`, `sockets`, `systemd` | accepting and bounding connections |
 //! | `http`, `fastcgi`, `dovecot`, `saslauthd` | one folder an endpoint; codecs are pure modules |
 //! | `credentials`, `identity`, `login`, `percent`, `sasl` | what several endpoints read and write |
-//! | `site` | the verdict on a request, whichever endpoint it came by |
+//! | `site` | the verdict on a request, from any endpoint |
 //! | `engine` | the threads that ask a site's stores; passwords go to `hallpass-checks` |
 //! | `metrics` | counting |
 //!

@@ -1,17 +1,16 @@
-//! Makes the address of the login page, which leads back to the page that was wanted.
+//! Makes the address of the login page, which leads back to the page that the client wanted.
 
 use hyper::HeaderMap;
 
 use crate::percent::{self, RESERVED};
 
-/// `template` with the percent-encoded address that the client wanted in the place of `{url}`.
+/// `template` with `{url}` replaced by the percent-encoded address that the client wanted.
 ///
 /// The address is `wanted`, which came with the request itself (Envoy), else taken from
 /// `X-Original-URI` or `X-Original-URL` (nginx, by its configuration), else put together from
 /// `X-Forwarded-Proto`, `-Host` and `-Uri` (Caddy, Traefik). It is empty where none of them came,
 /// where it is neither a path nor an address of http or https, where it is a path without scheme
-/// and host that a browser would take for another host, or where the peer is not one whose word is
-/// `trusted`.
+/// and host that a browser would take for another host, or where the peer is not `trusted`.
 pub fn login_url(
     template: &str,
     headers: &HeaderMap,
@@ -26,7 +25,7 @@ pub fn login_url(
     back_to(template, &address)
 }
 
-/// `template` with the percent-encoded `address` in the place of `{url}`.
+/// `template` with `{url}` replaced by the percent-encoded `address`.
 pub fn back_to(template: &str, address: &[u8]) -> String {
     template.replace("{url}", &percent::encode(address, &RESERVED))
 }
@@ -92,8 +91,8 @@ fn web_scheme(scheme: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether `host` is a name or an address, and perhaps a port, and nothing that would end it or put
-/// another behind it.
+/// Whether `host` is a name or an address with an optional port, and holds nothing that would end
+/// it or start another.
 fn is_host(host: &[u8]) -> bool {
     let stands = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
     !host.is_empty() && host.iter().all(stands)

@@ -1,4 +1,4 @@
-//! Runs the library, in which the command line can be read by other programs, too.
+//! Runs the program of the library, from which `hallpass man` reads the command line.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Percent-encodes values (RFC 3986 section 2.1), by rules of our own about what to encode.
+//! Percent-encodes values (RFC 3986 section 2.1), by sets of our own.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ pub const RESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-/// What cannot stand for itself in a header's value.
+/// The characters that are encoded in a header's value.
 pub const IN_TEXT: AsciiSet = CONTROLS.add(b'%');
-/// What cannot stand for itself in a header's list, whose items are separated by commas.
+/// The characters that are encoded in a header's list, whose items are separated by commas.
 pub const IN_LISTS: AsciiSet = IN_TEXT.add(b',');
 
 /// `bytes` with the characters of `set` percent-encoded, and all that is not ASCII.
@@ -20,8 +20,8 @@ pub fn encode<'a>(bytes: &'a [u8], set: &'static AsciiSet) -> Cow<'a, str> {
     percent_encode(bytes, set).into()
 }
 
-/// Undoes percent-encoding in a query, where a plus stands for a space. An invalid escape stays as
-/// it is; `None` where the result is not UTF-8.
+/// Decodes percent-encoding in a query, where a plus is a space. An invalid escape stays as it is;
+/// `None` where the result is not UTF-8.
 pub fn decode(text: &str) -> Option<String> {
     let text = text.replace('+', " ");
     let decoded = percent_decode_str(&text).decode_utf8();

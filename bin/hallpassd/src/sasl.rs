@@ -1,4 +1,4 @@
-//! Reads a login of a SASL host: whose password it is, and what the host goes on with.
+//! Reads a login of a SASL host: the account, and the name that the host continues with.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,7 @@ pub fn login<'a>(
 }
 
 /// The site's own name of the account that a host calls `name`: without its realm, if that is one
-/// of `realms`, which add nothing to a name. The host goes on with `name`, so that must not mean
+/// of `realms`, which add nothing to a name. The host continues with `name`, so that must not mean
 /// another account.
 fn without_realm<'a>(name: &'a str, realms: &[String]) -> &'a str {
     match name.rsplit_once('@') {

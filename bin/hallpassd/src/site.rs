@@ -30,29 +30,29 @@ pub struct ServedSite {
     has_warned_of_vouch: AtomicBool,
 }
 
-/// A request as an endpoint has read it: everything it shows, of which each credential becomes a
-/// [`Request`], and what its host wants beyond a verdict on that.
+/// A request as an endpoint has read it: its credentials, each of which becomes a [`Request`], and
+/// what its host needs beyond a verdict.
 #[derive(Debug)]
 pub struct Inquiry<'a> {
     /// The stable word of the endpoint or of its path, for logs and metrics.
     pub word: &'static str,
-    /// What it shows, where that can be read.
+    /// Its credentials, where they can be read.
     pub shown: Result<Shown, Unreadable>,
-    /// The program that asks, where it says.
+    /// The program that asks, if it says so.
     pub host: Option<&'a str>,
     pub client: Client,
     pub conditions: Conditions,
     pub wants_groups: bool,
     /// Whether to ignore the case of names, whatever the configuration says.
     pub ignore_case: bool,
-    /// Whether a name without any credential may be asked about.
+    /// Whether a name without a credential may be asked about.
     pub vouches: bool,
     /// Whether the host may make paths of names.
     pub for_paths: bool,
-    /// The name that the host goes on with, where that is longer than the name that is looked up.
+    /// The name that the host continues with, where that is longer than the name that is looked up.
     /// It must not mean another account.
     pub whole_name: Option<String>,
-    /// How long there is, where that is less than the configuration says.
+    /// The time limit, where that is shorter than the configuration's.
     pub time: Option<Duration>,
 }
 
@@ -115,8 +115,8 @@ impl ServedSite {
         Accepting::new(accept, cookie, configuration.reads_tokens())
     }
 
-    /// The verdict on the first credential that is granted, else the verdict that says most:
-    /// unavailable weighs more than a known account that is not permitted, and that more than any
+    /// The verdict on the first credential that is granted, else the most telling verdict:
+    /// unavailable counts more than a known account that is not permitted, and that more than any
     /// other denial. It is logged and counted.
     pub async fn decide(&self, inquiry: Inquiry<'_>) -> Verdict {
         let started = Instant::now();
@@ -199,7 +199,7 @@ impl ServedSite {
         verdict
     }
 
-    /// Warns once that a host asked about a bare name, and may not.
+    /// Warns once that a host asked about a bare name, which it may not.
     fn warn_of_vouch(&self, word: &str) {
         if !self.has_warned_of_vouch.swap(true, Ordering::Relaxed) {
             self.log.warning(&format!(
@@ -209,13 +209,13 @@ impl ServedSite {
         }
     }
 
-    /// Whether the site gives tickets.
+    /// Whether the site issues tickets.
     pub fn gives_tickets(&self) -> bool {
         self.tickets.is_some()
     }
 
-    /// A ticket for the session of `token`, and the time from which it is void; `None` where the
-    /// site gives no tickets.
+    /// A ticket for the session of `token`, and the time at which it expires; `None` where the site
+    /// issues no tickets.
     pub fn ticket(&self, token: &Secret) -> Option<Result<(String, SystemTime), NoTicket>> {
         let now = SystemTime::now();
         let tickets = self.tickets.as_ref()?;
@@ -223,7 +223,7 @@ impl ServedSite {
         Some(ticket.map(|ticket| (ticket, tickets.void_from(now))))
     }
 
-    /// Asks the stores whether they answer; logs what does not.
+    /// Asks whether the stores answer, and logs those that do not.
     pub async fn health(&self) -> Health {
         let deadline = Deadline::after(self.configuration.limits.deadline);
         let health = self.engine.health(deadline).await;
@@ -244,7 +244,7 @@ impl ServedSite {
         daemon.accept.password.then_some(basic)
     }
 
-    /// Whether the word of `peer` is taken for what its client wanted and where it is.
+    /// Whether `peer` is trusted to say which page its client wanted, and the client's address.
     pub fn trusts(&self, peer: Peer) -> bool {
         let proxies = &self.configuration.daemon.trusted_proxies;
         proxies.contains(&match peer {

@@ -29,7 +29,7 @@ struct Connection {
     has_asked: bool,
     /// How many requests are in progress.
     requests: usize,
-    /// Whether it has been told to end.
+    /// Whether it is being evicted.
     evicting: bool,
     evict: Arc<Notify>,
 }
@@ -57,8 +57,9 @@ impl Slots {
     }
 
     /// A slot for one more connection. Where there is none, the connection that has been idle for
-    /// longest is evicted, those first that have asked nothing yet: a host asks as soon as it is
-    /// connected, and connects anew where it must. One with a request in progress stays.
+    /// longest is evicted. Connections without any request yet go first: a host sends one as soon
+    /// as it is connected, and reconnects where it must. A connection with a request in progress
+    /// stays.
     pub async fn take(self: &Arc<Self>) -> Arc<Slot> {
         loop {
             if let Some(slot) = self.try_take() {
@@ -122,8 +123,8 @@ impl Slots {
 }
 
 impl Slot {
-    /// Returns when the connection is evicted. One that has begun a request since it was told to
-    /// end stays, and another is evicted instead.
+    /// Returns when the connection is evicted. A connection that began a request meanwhile stays,
+    /// and another is evicted instead.
     pub async fn evicted(&self) {
         loop {
             self.evict.notified().await;

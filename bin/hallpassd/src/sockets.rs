@@ -16,7 +16,7 @@ pub enum Socket {
     Tcp(TcpListener),
     Unix {
         listener: UnixListener,
-        /// Where it was made, unless systemd opened it.
+        /// Its path, unless systemd opened it.
         made: Option<PathBuf>,
     },
 }
@@ -45,7 +45,7 @@ impl Socket {
             Listener::Tcp(address) => Self::tcp(std::net::TcpListener::bind(address)?),
             Listener::Unix { path, mode } => {
                 remove_stale(path)?;
-                // The permissions are there from the first moment, not a moment later.
+                // The permissions hold from the first moment.
                 let before = umask(rustix::fs::Mode::from_raw_mode(!mode & 0o777));
                 let bound = UnixListener::bind(path);
                 umask(before);
@@ -57,7 +57,7 @@ impl Socket {
         }
     }
 
-    /// Where it listens, as the system says it.
+    /// Where it listens, as the system reports it.
     pub fn listener(&self) -> io::Result<Listener> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(Listener::Tcp),
@@ -73,13 +73,13 @@ impl Socket {
         }
     }
 
-    /// A TCP socket that listens already.
+    /// A TCP socket that already listens.
     pub fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self::Tcp(TcpListener::from_std(listener)?))
     }
 
-    /// A unix socket that listens already, and that another program removes.
+    /// A unix socket that already listens, and that another program removes.
     pub fn unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self::Unix {

@@ -88,7 +88,7 @@ fn refuse(error: &str, checking: bool) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Raises the limit of open files, and so of connections, as far as the system allows.
+/// Raises the limit of open files, and so of connections, to the system's maximum.
 fn raise_limits() {
     let files = getrlimit(Resource::Nofile);
     let most = Rlimit {

@@ -11,20 +11,20 @@ use crate::endpoint::Endpoint;
 use crate::endpoints;
 use crate::sockets::Socket;
 
-/// The shortest time of a watchdog that is believed.
+/// The shortest watchdog time that is accepted.
 const SHORTEST: Duration = Duration::from_millis(3);
 
-/// Says that requests are answered from now on.
+/// Reports that the daemon is ready.
 pub fn ready() {
     notify(NotifyState::Ready);
 }
 
-/// Says that the daemon shuts down.
+/// Reports that the daemon shuts down.
 pub fn stopping() {
     notify(NotifyState::Stopping);
 }
 
-/// Keeps the watchdog from acting, for as long as it is polled. Never returns.
+/// Notifies the watchdog for as long as it is polled. Never returns.
 pub async fn feed_watchdog() {
     match sd_notify::watchdog_enabled() {
         Some(limit) if limit >= SHORTEST => loop {
@@ -35,7 +35,7 @@ pub async fn feed_watchdog() {
     }
 }
 
-/// Without systemd there is no one to notify.
+/// Without systemd, there is nothing to notify.
 fn notify(state: NotifyState<'_>) {
     drop(sd_notify::notify(&[state]));
 }

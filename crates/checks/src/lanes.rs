@@ -12,15 +12,15 @@ use hallpass_pbkdf2::{Engine, RequestId};
 use crate::pace::{Busy, Pace};
 use crate::queue::{Checks, Job};
 
-/// The part of all lanes that one client leaves to the others, which then need not wait until one
-/// of its checks is done. Many people behind one address, a web mail's or a company's, are hardly
-/// slower for it.
+/// The share of all lanes that one client leaves free for the others, which then need not wait for
+/// one of its checks. It hardly slows many users behind one address, such as a web mail's or a
+/// company's.
 const RESERVE: usize = 4;
-/// How often abandoned checks are looked for, and the pace is measured.
+/// How often the lanes drop abandoned checks and measure the pace.
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Checks {
-    /// Starts so many `threads`, and a queue in which at most `most` checks wait. The threads run
+    /// Starts `threads` threads, and a queue in which at most `most` checks wait. The threads run
     /// until the program ends.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Lanes<'_> {
                 }
                 Step::Run => {
                     while let Err(unavailable) = job.job.run(job.deadline) {
-                        // Others may have joined that have more time.
+                        // Waiters with later deadlines may have joined.
                         match self.checks.deadline(job.number) {
                             Some(later) if later > job.deadline => job.deadline = later,
                             _ => return self.finish(&job, Err(unavailable)),
@@ -111,7 +111,7 @@ impl Lanes<'_> {
         }
     }
 
-    /// Every now and then, learns the pace and gives up the jobs that no request waits for.
+    /// From time to time, measures the pace and drops the jobs that no request waits for.
     fn look(&mut self, busy: &Busy) -> bool {
         let (took, had) = busy.so_far();
         if took < LOOK {

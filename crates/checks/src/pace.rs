@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 const WEIGHT: u64 = 4;
 /// The unit of the slowdown.
 const ONE: u64 = 1000;
-/// The largest slowdown that is believed.
+/// The largest slowdown that is assumed.
 const MOST: u64 = 100 * ONE;
 
 /// The speed of the threads that compute: measured once, with one lane and with all lanes busy, in
@@ -29,7 +29,7 @@ pub struct Pace {
 /// The work that is being computed or waits, in iterations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// How many computations.
+    /// The number of computations.
     pub count: usize,
     /// Of those that can share lanes.
     pub derivations: u64,
@@ -69,13 +69,13 @@ impl Pace {
         &self.kernels
     }
 
-    /// How many computations a thread does best at a time.
+    /// The number of computations at a time at which a thread is fastest.
     pub fn width(&self) -> usize {
         usize::try_from(self.width).unwrap_or(usize::MAX)
     }
 
-    /// How long it takes until a job of so much `work` is done that comes after `load`, all
-    /// the threads being busy with that.
+    /// How long a job of this `work` takes that comes after `load`, with which all threads are
+    /// busy.
     pub fn after(&self, load: Load, work: u64) -> Duration {
         let waits = seconds(load.derivations, self.full * self.threads)
             + seconds(load.others, self.alone * self.threads);
@@ -87,13 +87,13 @@ impl Pace {
         self.slowed(waits + seconds(work, own))
     }
 
-    /// How long a job of so much `work` takes at the least.
+    /// How long a job of this `work` takes at least.
     pub fn at_least(&self, work: u64) -> Duration {
         self.slowed(seconds(work, self.alone.max(self.full / self.width)))
     }
 
-    /// Learns from a time in which a thread was busy: how long it was, and how much of it the
-    /// processor was the thread's.
+    /// Learns from a span in which a thread was busy: its length, and the thread's processor time
+    /// in it.
     pub fn learn(&self, took: Duration, had: Duration) {
         let had = had.as_micros().max(1);
         let slowdown = took.as_micros().saturating_mul(ONE.into()) / had;
@@ -109,7 +109,7 @@ impl Pace {
     }
 }
 
-/// A time in which a thread is busy.
+/// A span in which a thread is busy.
 #[derive(Debug)]
 pub struct Busy {
     began: Instant,
@@ -125,7 +125,7 @@ impl Busy {
         }
     }
 
-    /// How long it has been, and how much of that the processor was the thread's.
+    /// Its length, and the thread's processor time in it.
     pub fn so_far(&self) -> (Duration, Duration) {
         (
             self.began.elapsed(),
@@ -134,7 +134,7 @@ impl Busy {
     }
 }
 
-/// The processor time that this thread has had.
+/// The processor time of this thread so far.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()

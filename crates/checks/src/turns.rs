@@ -9,26 +9,26 @@ use hallpass_core::Turn;
 ///
 /// Clients that have logged in lately go before strangers, and strangers before clients that have
 /// failed lately; but some turns are kept for the lower standings, so that a member who logs in
-/// without end cannot keep strangers out. When the queue is full, the longest line loses its last
-/// item.
+/// again and again cannot lock strangers out. When the queue is full, the longest line loses its
+/// last item.
 #[derive(Debug)]
 pub struct Turns<T> {
     lines: HashMap<u64, Line<T>>,
-    /// The lines that may go on, in the order of their turns.
+    /// The lines that may be taken from, in the order of their turns.
     order: BTreeSet<Place>,
     most: usize,
     at_once: usize,
     waiting: usize,
     ready: usize,
     rounds: Rounds,
-    /// How many turns there have been.
+    /// The number of turns so far.
     taken: u64,
     next: u64,
 }
 
-/// One turn in so many is kept for the lower standings, one after the other.
+/// One turn in this many is kept for the lower standings, one after the other.
 const KEPT: u64 = 4;
-/// One of so many turns, at the least, is a lower standing's where all of them wait.
+/// At least one turn in this many goes to a lower standing while all of them wait.
 const RAREST: usize = 8;
 
 /// The latest round of each standing: turns of one standing do not move the rounds of another.
@@ -107,12 +107,12 @@ impl<T> Line<T> {
         })
     }
 
-    /// How many of its items could be taken now.
+    /// The number of its items that could be taken now.
     fn ready(&self, at_once: usize) -> usize {
         self.waiting.len().min(at_once.saturating_sub(self.at_work))
     }
 
-    /// How much of the room it takes; the largest line gives way.
+    /// Its share of the room; the largest line loses items first.
     fn size(&self) -> (Standing, usize) {
         (self.standing, self.waiting.len() + self.at_work)
     }
@@ -142,20 +142,20 @@ impl<T> Turns<T> {
         self.waiting
     }
 
-    /// Whether none waits.
+    /// Whether no item waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting == 0
     }
 
-    /// How many of them could be taken now.
+    /// The number of items that could be taken now.
     #[must_use]
     pub fn ready(&self) -> usize {
         self.ready
     }
 
-    /// Puts `item` at the end of its client's line. Returns the item that there is no room for:
-    /// another, or `item` itself.
+    /// Puts `item` at the end of its client's line. Returns the item that does not fit: another, or
+    /// `item` itself.
     pub fn put(&mut self, turn: Turn, item: T) -> Option<T> {
         let standing = Standing::of(turn);
         let mut displaced = None;
@@ -226,7 +226,7 @@ impl<T> Turns<T> {
         lower.into_iter().find_map(first_of)
     }
 
-    /// Says that one of the items taken for `of` is done.
+    /// Reports that one of the items taken for `of` is done.
     pub fn done(&mut self, of: u64) {
         self.change(of, |line| line.at_work = line.at_work.saturating_sub(1));
     }

@@ -30,9 +30,9 @@ pub static ENDPOINT: Endpoint = Endpoint {
 
 /// How long a host may take to read what is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a host may take to introduce itself.
+/// How long a host may take for the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long it may keep an idle connection. Hosts connect anew.
+/// How long it may keep an idle connection. Hosts reconnect.
 const IDLE: Duration = Duration::from_secs(600);
 /// How many bytes are read at a time.
 const PIECE: usize = 4096;
@@ -85,7 +85,7 @@ async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown) {
                 Ok(count) if count > 0 => {
                     let bytes = piece.get_mut(..count).unwrap_or_default();
                     conversation.receive(bytes);
-                    // A password may be in it, and the next piece long in coming.
+                    // It may hold a password, and the next piece may come late.
                     bytes.zeroize();
                 }
                 _ => return,
@@ -121,7 +121,7 @@ async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown) {
     }
 }
 
-/// Sends `text`; whether it was read in time.
+/// Sends `text`. Returns whether the host read it in time.
 async fn send(stream: &mut Stream, text: &str) -> bool {
     let sent = timeout(WRITE_TIMEOUT, stream.write_all(text.as_bytes())).await;
     matches!(sent, Ok(Ok(())))

@@ -19,8 +19,7 @@ const MOST_OPEN: usize = 1024;
 /// since then, and in words for Postfix, which knows neither name and tells its clients the words.
 const TEMPORARY: &str = "temp\tcode=temp_fail\treason=Temporary authentication failure";
 
-/// Greets a client that connects, and lists the mechanisms, all of which need the password as it
-/// is.
+/// Greets a client, and lists the mechanisms, which all need the plain password.
 pub fn greeting(process: u32, connection: u64, cookie: &[u8; 16]) -> String {
     let cookie = u128::from_be_bytes(*cookie);
     format!(
@@ -34,11 +33,11 @@ pub fn greeting(process: u32, connection: u64, cookie: &[u8; 16]) -> String {
 pub enum Event {
     /// A verdict on a name and a password.
     Ask(Login),
-    /// No verdict any more on that request.
+    /// The client has cancelled that request.
     Cancel(Number),
 }
 
-/// Which request is meant: the client's own number, which it may use again, and ours.
+/// Identifies a request: the client's own number, which it may reuse, and ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Number {
     client: u32,
@@ -51,7 +50,7 @@ pub struct Login {
     pub number: Number,
     pub name: String,
     pub password: Secret,
-    /// The client's address, where the host says it.
+    /// The client's address, where the host sends it.
     pub client: Option<IpAddr>,
     /// The service that is logged in to, such as `smtp`.
     pub service: Option<String>,
@@ -71,7 +70,7 @@ pub enum Error {
     Version,
 }
 
-/// Follows one connection, without input or output.
+/// Keeps the state of one connection, without input or output.
 #[derive(Debug, Default)]
 pub struct Conversation {
     input: Zeroizing<Vec<u8>>,
@@ -113,7 +112,7 @@ impl Conversation {
         self.greeted
     }
 
-    /// The next event in the lines that came in; `None` until more do.
+    /// The next event in the lines received so far; `None` until more arrive.
     pub fn event(&mut self) -> Result<Option<Event>, Error> {
         while let Some(end) = self.input.iter().position(|byte| *byte == b'\n') {
             let line = Zeroizing::new(self.input.get(..end).unwrap_or_default().to_vec());
@@ -141,7 +140,7 @@ impl Conversation {
         self.answer(number, "FAIL", name, "");
     }
 
-    /// Answers that there is no verdict on that request of `name`.
+    /// Answers that request of `name` with a temporary failure.
     pub fn fail(&mut self, number: Number, name: &str) {
         self.answer(number, "FAIL", name, &format!("\t{TEMPORARY}"));
     }
@@ -173,7 +172,7 @@ impl Conversation {
             };
         }
         match command {
-            // Nobody but the client itself needs its process.
+            // Only the client itself needs its process.
             "CPID" => Ok(None),
             "AUTH" => self.begin(arguments),
             "CONT" => {
@@ -242,7 +241,7 @@ impl Conversation {
     /// The next message of the mechanism.
     fn go_on(&mut self, id: u32, message: &str) -> Result<Option<Event>, Error> {
         let Some(request) = self.open.get_mut(&id) else {
-            // It may have been refused in the meantime.
+            // It may have been refused meanwhile.
             return Ok(None);
         };
         let Ok(message) = STANDARD.decode(message).map(Zeroizing::new) else {

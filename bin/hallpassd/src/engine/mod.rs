@@ -27,7 +27,7 @@ const STORE_THREADS: usize = 4;
 /// connection.
 #[derive(Debug)]
 pub struct Engine {
-    /// Answers in the thread that asks, where that need not wait.
+    /// Answers in the calling thread, where that cannot block.
     inline: Arc<OnceLock<Mutex<InlineAuthenticator>>>,
     requests: Arc<Queue<Job>>,
     checks: Arc<Checks>,
@@ -205,7 +205,7 @@ impl Engine {
 }
 
 impl Job {
-    /// Answers that there was no room for it.
+    /// Answers that the queue is full.
     fn refuse(self) {
         let full = Unavailable::new("the queue is full");
         match self {
@@ -243,7 +243,7 @@ fn work(
     checks: &Checks,
 ) {
     let mut authenticator = Authenticator::new(configuration).sharing(Arc::clone(&shared));
-    // Few sites have hosts whose names have no case.
+    // Few sites have hosts that ignore the case of names.
     let mut ignoring_case = None;
     while let Some((job, of)) = requests.take(&mut taker) {
         match job {
@@ -253,7 +253,7 @@ fn work(
                 deadline,
                 answer,
             } => {
-                // The caller has been answered already that there is none.
+                // The caller has already been told that there is none.
                 if answer.is_closed() || deadline.passed() {
                     of.into_iter().for_each(|of| requests.done(of));
                     continue;
@@ -305,8 +305,7 @@ impl Health {
         }
     }
 
-    /// Asks the stores what they are asked every day, with values that no site has: a name, and a
-    /// session.
+    /// Asks the stores the usual queries with values that no site has: a name, and a session.
     fn examine(
         configuration: &Configuration,
         authenticator: &mut Authenticator,

@@ -7,12 +7,12 @@ use hallpass_checks::Turns;
 use hallpass_core::Turn;
 
 /// Two bounded lines: one of requests that are soon answered, such as sessions, and one of names,
-/// which may have to be looked for in a whole table. A [`Taker`] that leaves names alone answers
-/// sessions however many names wait.
+/// which may have to be looked for in a whole table. A [`Taker`] that skips names answers sessions
+/// however many names wait.
 ///
 /// Putting an item in never blocks; taking one out does, without spinning. It is not a channel of a
-/// crate because names take turns by client, and because each thread that is woken wakes the next,
-/// so that none is woken in vain.
+/// crate, because names take turns by client, and because each woken thread wakes the next, so that
+/// no thread wakes in vain.
 #[derive(Debug)]
 pub struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
@@ -36,7 +36,7 @@ struct Waiting<T> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Idle {
     count: usize,
-    /// Whether one of them has been woken, and has not come yet.
+    /// Whether one of them has been woken and has not taken an item yet.
     woken: bool,
 }
 
@@ -97,8 +97,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts `item` at the end, with its `turn` if it is a name's. Returns the item that there is no
-    /// room for: `item`, or another.
+    /// Puts `item` at the end, with its `turn` if it is a name's. Returns the item that does not
+    /// fit: `item`, or another.
     pub fn put(&self, item: T, turn: Option<Turn>) -> Option<T> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -141,7 +141,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Says that an item taken for `of` is done.
+    /// Reports that an item taken for `of` is done.
     pub fn done(&self, of: u64) {
         let mut waiting = self.lock();
         waiting.names.done(of);
@@ -172,7 +172,7 @@ impl<T> Queue<T> {
         self.most
     }
 
-    /// Lets nothing more in.
+    /// Refuses all further items.
     pub fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();

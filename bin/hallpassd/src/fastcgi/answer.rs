@@ -7,8 +7,8 @@ use crate::identity::time;
 use crate::login::back_to;
 use crate::percent::{self, RESERVED};
 
-/// The answer to `request`. A denial leads to the page `login_url`, or asks for a password by
-/// `challenge`, where there are any.
+/// The answer to `request`. A denial redirects to `login_url`, or asks for a password with
+/// `challenge`, where the site has them.
 pub fn answer(
     verdict: &Verdict,
     request: &Request<'_>,
@@ -84,8 +84,8 @@ fn refused(status: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     answer.into_bytes()
 }
 
-/// Whether a server takes `name` out of a header as it was put there. A name that holds an escape
-/// must not stand, because it would be read as the account whose name is encoded so.
+/// Whether a server reads `name` from a header unchanged. A name that holds an escape must not
+/// stand, because it would be read as the account whose name is encoded so.
 fn stands_as_it_is(name: &str) -> bool {
     name.trim() == name && !name.contains(char::is_control) && !percent::has_escape(name)
 }

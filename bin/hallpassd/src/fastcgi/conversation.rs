@@ -1,5 +1,6 @@
-//! Follows one connection, without input or output: bytes in, requests out, answers in, bytes out
-//! (FastCGI 1.0, sections 4 and 5). One request at a time; another one meanwhile is refused.
+//! Keeps the state of one connection, without input or output: bytes in, requests out, answers in,
+//! bytes out (FastCGI 1.0, sections 4 and 5). Takes one request at a time, and refuses another one
+//! meanwhile.
 
 use hallpass_runtime::{append, drop_front};
 use zeroize::Zeroizing;
@@ -9,7 +10,7 @@ use super::record::{self, MANAGEMENT, Record, UnknownVersion};
 
 /// The role of an authorizer (section 6.3).
 const AUTHORIZER: [u8; 2] = [0, 2];
-/// Of a request's flags: the connection is kept.
+/// The request flag that keeps the connection open.
 const KEEP: u8 = 1;
 
 /// How a request ended (`protocolStatus`, section 5.5).
@@ -39,23 +40,23 @@ struct Request {
     id: u16,
     keep: bool,
     parameters: Zeroizing<Vec<u8>>,
-    /// Whether its parameters are all there.
+    /// Whether all its parameters have arrived.
     asked: bool,
 }
 
 /// What a server asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The answer to a request with these parameters, which are pairs.
+    /// A request with these parameters, which are pairs.
     Ask(Zeroizing<Vec<u8>>),
-    /// No answer any more to that request.
+    /// The server has aborted that request.
     Abort,
 }
 
 /// An error that ends the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It is not FastCGI, or a later version.
+    /// It is not FastCGI, or is a later version.
     #[error(transparent)]
     Version(#[from] UnknownVersion),
     /// A record of fixed length has another length.
@@ -72,7 +73,7 @@ impl Conversation {
         append(&mut self.input, bytes);
     }
 
-    /// The next event in the bytes that came in; `None` until more do.
+    /// The next event in the bytes received so far; `None` until more arrive.
     pub fn event(&mut self) -> Result<Option<Event>, Error> {
         let mut input = std::mem::take(&mut self.input);
         let mut read = 0;
@@ -174,7 +175,7 @@ impl Conversation {
         };
         let (id, keep) = (record.request, flags & KEEP != 0);
         if self.request.is_some() {
-            // The connection belongs to the request that is there.
+            // The connection belongs to the request in progress.
             self.end(id, CANT_MPX_CONN, true);
         } else if [r1, r0] != AUTHORIZER {
             self.end(id, UNKNOWN_ROLE, keep);
@@ -196,7 +197,7 @@ impl Conversation {
         self.over |= !keep;
     }
 
-    /// Answers what of FCGI_GET_VALUES is known (section 4.1).
+    /// Answers the known variables of FCGI_GET_VALUES (section 4.1).
     fn values(&mut self, content: &[u8]) -> Result<(), Error> {
         let asked = pairs::parse(content).map_err(|_| Error::Malformed(record::GET_VALUES))?;
         let mut known = Vec::new();

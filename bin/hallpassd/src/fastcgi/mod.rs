@@ -29,7 +29,7 @@ pub static ENDPOINT: Endpoint = Endpoint {
     serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown)),
 };
 
-/// How long a server may keep a new connection without a request: it connects to ask.
+/// How long a server may keep a new connection without a request: servers connect to send one.
 const FIRST: Duration = Duration::from_secs(5);
 /// How long it may take to send a request, and to take an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -122,9 +122,9 @@ impl Connection {
         }
     }
 
-    /// Returns when the request in progress is not to be answered any more. True if the connection
-    /// is to be closed, because the server has hung up, or asks for more meanwhile than it reads;
-    /// false if the server has only aborted the request.
+    /// Returns when the request in progress needs no answer any more. True if the connection is to
+    /// be closed, because the server has hung up, or asks for more meanwhile than it reads; false
+    /// if the server has only aborted the request.
     async fn aborted(&mut self) -> Result<bool, conversation::Error> {
         loop {
             if !self.read().await {
@@ -141,13 +141,13 @@ impl Connection {
         }
     }
 
-    /// Reads what has come in; whether anything has.
+    /// Reads the bytes that have arrived. Returns whether there were any.
     async fn read(&mut self) -> bool {
         match self.stream.read(&mut self.piece).await {
             Ok(count) if count > 0 => {
                 let bytes = self.piece.get_mut(..count).unwrap_or_default();
                 self.conversation.receive(bytes);
-                // A password may be in it, and the next piece long in coming.
+                // It may hold a password, and the next piece may come late.
                 bytes.zeroize();
                 true
             }

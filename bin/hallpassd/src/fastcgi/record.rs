@@ -1,6 +1,6 @@
 //! Reads and writes records, of which every message is made (FastCGI 1.0, section 3.3).
 
-/// The version that is spoken.
+/// The protocol version.
 const VERSION: u8 = 1;
 /// Bytes of a record's header.
 const HEADER: usize = 8;
@@ -18,7 +18,7 @@ pub const GET_VALUES: u8 = 9;
 pub const GET_VALUES_RESULT: u8 = 10;
 pub const UNKNOWN_TYPE: u8 = 11;
 
-/// The request of records that belong to none: they are about the connection.
+/// The request id of records that concern the connection.
 pub const MANAGEMENT: u16 = 0;
 
 /// A record.
@@ -29,7 +29,7 @@ pub struct Record<'a> {
     pub content: &'a [u8],
 }
 
-/// The peer speaks something else.
+/// The peer speaks another protocol or version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("version {0} of FastCGI is not supported")]
 pub struct UnknownVersion(u8);

@@ -23,7 +23,7 @@ impl<'a> Request<'a> {
         Ok(Self { parameters })
     }
 
-    /// What it shows: the session cookie first, then the name and password that the server has
+    /// Its credentials: the session cookie first, then the name and password that the server has
     /// already read from the Authorization header, or else that header. The server goes on with the
     /// name in `REMOTE_USER`, whichever credential is granted.
     ///
@@ -67,7 +67,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Whether a program sent a name and a password, so that a login page would be lost on it.
+    /// Whether a program sent a name and a password, and so cannot use a login page.
     pub fn is_a_program(&self) -> bool {
         self.one("REMOTE_PASSWD").is_some() || self.one("HTTP_AUTHORIZATION").is_some()
     }
@@ -85,8 +85,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The address that was wanted, whole where the server says enough, else without scheme and
-    /// host; empty where it is not a path, or one that leads elsewhere.
+    /// The address of the wanted page, complete where the server sends enough, else without scheme
+    /// and host; empty where it is not a path, or leads to another host.
     pub fn wanted(&self) -> Vec<u8> {
         let (scheme, host) = (self.one("REQUEST_SCHEME"), self.one("HTTP_HOST"));
         let uri = self.one("REQUEST_URI").unwrap_or_default();
@@ -97,13 +97,13 @@ impl<'a> Request<'a> {
         std::str::from_utf8(self.one(name)?).ok()
     }
 
-    /// The value of a parameter; `None` if it is there twice.
+    /// The value of a parameter; `None` if it occurs twice.
     fn one(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.all(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// The value of a parameter, which must not be there twice.
+    /// The value of a parameter, which must not occur twice.
     fn only(&self, name: &str) -> Result<Option<&'a [u8]>, Unreadable> {
         let mut values = self.all(name);
         match (values.next(), values.next()) {

@@ -15,7 +15,7 @@ pub type Answer = Response<Full<Bytes>>;
 /// How many seconds a client is asked to wait when a store is unavailable.
 const RETRY_AFTER_SECONDS: &str = "2";
 
-/// The status that tells a verdict.
+/// The status of a verdict.
 pub fn status(verdict: &Verdict) -> StatusCode {
     match verdict {
         Verdict::Granted(_) => StatusCode::OK,
@@ -68,7 +68,7 @@ pub fn challenge(answer: &mut Answer, site: &ServedSite) {
     }
 }
 
-/// Asks the client to come again if the verdict is unavailable.
+/// Asks the client to retry later if the verdict is unavailable.
 pub fn retry_later(answer: &mut Answer) {
     if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
         let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);

@@ -116,7 +116,7 @@ pub async fn ticket(site: &ServedSite, headers: &HeaderMap, query: Query, peer: 
     }
 }
 
-/// What `headers` ask, without conditions.
+/// The inquiry in `headers`, without conditions.
 fn inquiry(
     word: &'static str,
     site: &ServedSite,

@@ -1,5 +1,4 @@
-//! Answers requests that stand in a body, which programs of this machine send: `/check` and
-//! `/question`.
+//! Answers requests in a body, which programs of this machine send: `/check` and `/question`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -126,10 +125,10 @@ pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) ->
     )
 }
 
-/// All of `body`, of `longest` bytes at most, which has `time` to come.
+/// All of `body`, of `longest` bytes at most, which must arrive within `time`.
 ///
 /// # Errors
-/// An answer that says what is wrong with it.
+/// The answer that says what is wrong with it.
 async fn read(body: Incoming, longest: usize, time: Duration) -> Result<Bytes, Answer> {
     let status = if body.size_hint().lower() > longest as u64 {
         StatusCode::PAYLOAD_TOO_LARGE

@@ -59,7 +59,7 @@ async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
             Ok::<_, Infallible>(answer)
         }
     });
-    // Answers are sent as they come, even where more has been read: what follows may be no request.
+    // Answers are sent at once, even where more bytes have been read: they may not be a request.
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -82,7 +82,7 @@ async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
 }
 
 /// Answers what hyper closes without an answer: a head that is cut off or late, and HTTP/2. `left`
-/// is what was read and not handed on, which includes no whole request.
+/// are the bytes read and not passed on, which hold no whole request.
 async fn refuse(stream: &mut Stream, error: &hyper::Error, left: &[u8]) {
     // Hyper answers a head that it cannot parse.
     let answered = error.is_parse() && !left.starts_with(HTTP_2);
@@ -97,7 +97,7 @@ async fn refuse(stream: &mut Stream, error: &hyper::Error, left: &[u8]) {
         "400 Bad Request"
     };
     let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-    // A client that does not take it has gone.
+    // A client that does not read it has gone.
     drop(timeout(LINGER, stream.write_all(answer.as_bytes())).await);
 }
 

@@ -1,4 +1,4 @@
-//! Reads from a request's headers who sent it.
+//! Reads the client of a request from its headers.
 
 use std::net::IpAddr;
 
@@ -12,10 +12,10 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client of a request that `peer` passed on. Its address, for the log and for counting wrong
 /// passwords, is what a trusted proxy added last to `X-Forwarded-For`, else the peer. `X-Real-IP`
-/// is not believed: a proxy that does not set it passes on whatever the client wrote there.
+/// is ignored: a proxy that does not set it passes on what the client wrote there.
 ///
-/// The browser and all of `X-Forwarded-For` are what a PHP site would find of them: always
-/// something, so that a client that leaves them out gets around nothing.
+/// The browser and all of `X-Forwarded-For` are as a PHP site would read them: never absent, so
+/// that a client gains nothing by leaving them out.
 pub fn client(headers: &HeaderMap, peer: Peer, trusted: bool) -> Client {
     let said = || -> Option<IpAddr> {
         let last = headers.get_all(&X_FORWARDED_FOR).iter().next_back()?;
@@ -29,8 +29,8 @@ pub fn client(headers: &HeaderMap, peer: Peer, trusted: bool) -> Client {
     }
 }
 
-/// The lines of a header as one (RFC 9110, section 5.2), as web servers hand it to PHP; nothing
-/// where they are not UTF-8, which PHP escapes to nothing.
+/// The lines of a header as one (RFC 9110, section 5.2), as web servers pass it to PHP; empty where
+/// they are not UTF-8, which PHP escapes to nothing.
 fn text(headers: &HeaderMap, name: &HeaderName) -> String {
     let lines: Vec<&[u8]> = headers
         .get_all(name)

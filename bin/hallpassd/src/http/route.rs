@@ -6,28 +6,28 @@ use hallpass_runtime::via::QUESTION;
 use crate::credentials::BasicName;
 use crate::percent;
 
-/// What a target asks for.
+/// The request that a target makes.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route {
     /// `/auth`: may this request in?
     Auth(Query),
     /// `/session`: who is this?
     Session(Query),
-    /// `/ticket`: something that stands for the session where its cookie cannot go.
+    /// `/ticket`: a ticket for the session, for where its cookie cannot go.
     Ticket(Query),
     /// `/check`: is this the password?
     Check,
-    /// `/question`: a program of Hallpass asks.
+    /// `/question`: a request of a Hallpass program.
     Question,
-    /// `/cache/flush`: forget the verified passwords.
+    /// `/cache/flush`: flush the cache of verified passwords.
     FlushCache,
-    /// `/cache/stats`: how does the cache of verified passwords do?
+    /// `/cache/stats`: the statistics of the cache of verified passwords.
     Cache,
-    /// `/healthz`: does the process answer?
+    /// `/healthz`: is the process alive?
     Health,
     /// `/readyz`: do the stores answer?
     Ready,
-    /// `/metrics`: what was counted?
+    /// `/metrics`: the metrics.
     Metrics,
     /// An unknown path.
     Unknown,
@@ -56,7 +56,7 @@ pub fn route(path: &str, query: Option<&str>) -> Route {
         "/auth" => parse(query).map_or(Route::Malformed, Route::Auth),
         "/session" => parse(query).map_or(Route::Malformed, Route::Session),
         "/ticket" => parse(query).map_or(Route::Malformed, Route::Ticket),
-        // The request stands in the body; in the query it would be overlooked.
+        // The request is in the body. In the query it would be overlooked.
         "/check" if query.is_some() => Route::Malformed,
         "/check" => Route::Check,
         QUESTION => Route::Question,
@@ -74,7 +74,7 @@ pub fn route(path: &str, query: Option<&str>) -> Route {
 
 /// `/auth` followed by the address that the client wanted: nothing in it is a condition.
 fn followed_by(path: &str, query: Option<&str>) -> Route {
-    // Except where an operator wrote a slash too many, whose condition must not be lost.
+    // But an operator may have written one slash too many, and the condition must not be lost.
     if path == "/" && query.is_some_and(has_option) {
         return Route::Malformed;
     }
@@ -109,7 +109,7 @@ fn parse(query: Option<&str>) -> Option<Query> {
     let mut parsed = Query::default();
     let mut rest = query.unwrap_or_default();
     while !rest.is_empty() {
-        // The client's own query, or what it says there, is none of ours.
+        // The query is the client's own, and not for hallpassd.
         if let Some(wanted) = rest.strip_prefix("original=") {
             parsed.original = Some(wanted.to_owned());
             break;
@@ -131,7 +131,7 @@ fn parse(query: Option<&str>) -> Option<Query> {
             "redirect" => parsed.redirect = value == "1",
             "basic" if value == "0" => parsed.basic = BasicName::Ignored,
             "basic" => parsed.basic = BasicName::Binds,
-            // A misspelt condition must not let everybody in.
+            // A misspelt condition must not admit every account.
             _ => return None,
         }
     }

@@ -1,4 +1,4 @@
-//! Answers `/readyz`, `/metrics` and the cache's paths: how the daemon does.
+//! Answers `/readyz`, `/metrics` and the cache's paths with the state of the daemon.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub fn flush_cache(site: &ServedSite) -> Answer {
     answer::json(StatusCode::OK, &json!({ "flushed": count }))
 }
 
-/// All metrics, those of the moment measured now.
+/// All metrics; gauges are measured now.
 pub async fn metrics(sites: &Sites) -> Answer {
     for site in sites.all() {
         let engine = &site.engine;

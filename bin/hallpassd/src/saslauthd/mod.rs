@@ -30,7 +30,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const ROOM: usize = 48 * 1024;
 
 /// Answers the request of one connection. Where there is no verdict, the connection is closed
-/// without an answer, which clients tell from a refusal.
+/// without an answer, which clients distinguish from a refusal.
 async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown) {
     let Some(Ok(Ok(request))) = shutdown.or(timeout(READ_TIMEOUT, read(&mut stream))).await else {
         return;

@@ -18,7 +18,7 @@ pub struct Request {
     #[zeroize(skip)]
     pub service: Vec<u8>,
     pub realm: Vec<u8>,
-    /// Where the client is, if that has been said.
+    /// The client's address, if the host sends it.
     #[zeroize(skip)]
     pub client: Option<IpAddr>,
 }

@@ -1,4 +1,4 @@
-//! Queues password checks, and sends each verdict to those who wait for it.
+//! Queues password checks, and sends each verdict to the requests that wait for it.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -48,7 +48,7 @@ pub(crate) struct Job {
     pub(crate) job: HashJob,
     /// Its first step, until a thread takes that.
     pub(crate) first: Option<Step>,
-    /// The latest deadline of those who wait for it.
+    /// The latest deadline of its waiters.
     pub(crate) deadline: Deadline,
     work: u64,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Job {
 struct Open {
     fingerprint: Option<Fingerprint>,
     load: Load,
-    /// Whose turn it took, once it is being computed.
+    /// The client whose turn it took, once it is being computed.
     taken: Option<u64>,
     waiters: Vec<Waiter>,
 }
@@ -79,7 +79,7 @@ pub trait Answer: Send {
     /// Takes the verdict.
     fn send(self: Box<Self>, verdict: Verdict);
 
-    /// Whether the verdict is not wanted any more. A check that no request waits for is given up.
+    /// Whether the verdict is not wanted any more. A check that no request waits for is dropped.
     fn is_closed(&self) -> bool {
         false
     }
@@ -98,7 +98,7 @@ impl std::fmt::Debug for dyn Answer {
 }
 
 impl Checks {
-    /// A queue of at most `most` checks for so many `threads` with this `pace`, which compute
+    /// A queue of at most `most` checks for `threads` threads with this `pace`, which compute
     /// `at_once` checks of one client at a time.
     pub(crate) fn new(threads: usize, most: usize, at_once: usize, pace: Pace) -> Self {
         let state = State {
@@ -126,7 +126,7 @@ impl Checks {
     /// Queues `check`, whose verdict goes to `answer`.
     ///
     /// `answer` receives [`Verdict::Unavailable`] where the queue is full, or where the check
-    /// cannot be done by `deadline`: at once where that is known at once. It never blocks.
+    /// cannot be done by `deadline`: immediately where that is already known. It never blocks.
     pub fn put(&self, mut check: Pending, deadline: Deadline, answer: Box<dyn Answer>) {
         let work = check.job.work();
         let step = check.job.advance();
@@ -163,8 +163,8 @@ impl Checks {
         }
     }
 
-    /// Queues a job, or lets its waiter wait for an equal one that is there already. Returns the
-    /// waiters that are refused, and why.
+    /// Queues a job, or adds its waiter to an equal one in the queue. Returns the refused waiters,
+    /// and why.
     fn admit(&self, mut job: Job, load: Load, waiter: Waiter) -> Vec<(Waiter, &'static str)> {
         let fingerprint = job.job.fingerprint();
         let turn = waiter.decision.turn(SystemTime::now());
@@ -200,7 +200,7 @@ impl Checks {
     }
 
     /// The next job for a thread that computes `doing` already; blocks until there is one if
-    /// `doing` is 0. No thread takes more than its share, because another could do it sooner.
+    /// `doing` is 0. No thread takes more than its share, because another could start it sooner.
     pub(crate) fn take(&self, doing: usize) -> Option<Job> {
         let mut state = self.lock();
         loop {
@@ -230,7 +230,7 @@ impl Checks {
         }
     }
 
-    /// Whether no request waits for the outcome of this job any more; it is forgotten then.
+    /// Whether no request waits for this job any more; the job is then dropped.
     pub(crate) fn abandon(&self, number: u64) -> bool {
         let mut state = self.lock();
         let abandoned = state.is_abandoned(number);
@@ -241,12 +241,12 @@ impl Checks {
         abandoned
     }
 
-    /// The latest deadline of those who wait for the outcome of this job.
+    /// The latest deadline of the requests that wait for this job.
     pub(crate) fn deadline(&self, number: u64) -> Option<Deadline> {
         self.lock().open.get(&number).and_then(Open::deadline)
     }
 
-    /// Sends a verdict to each request that waits for the outcome of this job.
+    /// Sends a verdict to each request that waits for this job.
     pub(crate) fn finish(&self, number: u64, outcome: &Result<Outcome, Unavailable>) {
         let mut state = self.lock();
         let waiters = state.close(number);
@@ -282,7 +282,7 @@ impl Checks {
 
 impl State {
     /// The load that is computed before a check whose `turn` it is: what is being computed, and
-    /// what waits and goes first. Abandoned jobs do not count, because they are given up soon.
+    /// what waits and goes first. Abandoned jobs do not count, because they are dropped soon.
     fn before(&self, turn: Turn) -> Load {
         let at_work = self.open.values().filter(|open| open.taken.is_some());
         let waiting = self.waiting.before(turn);
@@ -293,9 +293,9 @@ impl State {
             .fold(Load::default(), |load, open| load.plus(open.load))
     }
 
-    /// Begins a job that was taken for `of`, and takes `at_least` so long. Returns its deadline;
-    /// `None` if no waiter is left. Refuses the waiters for whom it comes too late, and those that
-    /// have been throttled since they came.
+    /// Begins a job that was taken for `of` and takes `at_least` this long. Returns its deadline;
+    /// `None` if no waiter is left. Refuses the waiters whose deadline it would miss, and those
+    /// throttled since they joined.
     fn begin(&mut self, of: u64, job: &Job, at_least: Duration) -> Option<Deadline> {
         let Some(open) = self.open.get_mut(&job.number) else {
             self.waiting.done(of);
