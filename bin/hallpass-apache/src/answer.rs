@@ -20,10 +20,10 @@ use crate::requirements;
 const MALFORMED: u8 = 51;
 /// The configuration or the command line is wrong, or the system lacks a timer.
 pub const CONFIGURATION: u8 = 52;
-/// A store could not be asked in time.
+/// A store could not be read in time.
 pub const UNAVAILABLE: u8 = 53;
 
-/// The exit code for `verdict`, after those of pwauth; Apache writes it into its error log.
+/// The exit code for `verdict`, numbered as pwauth does; Apache writes it into its error log.
 fn exit_code(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::Granted(_) => 0,
@@ -73,7 +73,7 @@ pub fn group(program: &OneShot, method: Method) -> ExitCode {
             }
         };
         if any.is_empty() {
-            // No account is in one of no groups.
+            // No account is in any of no groups.
             return Verdict::Denied(Reason::NotPermitted);
         }
         let name = ClaimedName::Named(name.to_owned());
@@ -92,8 +92,8 @@ pub fn group(program: &OneShot, method: Method) -> ExitCode {
     })
 }
 
-/// Reads the input, whose second part the environment method has in `variable`, logs the verdict on
-/// it, and gives its exit code.
+/// Reads the input, whose second part is in `variable` by the environment method, logs the verdict,
+/// and returns its exit code.
 fn answer(
     program: &OneShot,
     method: Method,

@@ -1,8 +1,8 @@
 //! Parses the common command lines of Apache's configuration without clap.
 //!
-//! clap sets up every option and its help first, which is a tenth of the instructions of a whole
-//! question, and Apache starts a process for each. Everything else, mistakes included, is left to
-//! clap.
+//! clap first builds every option and its help, which is a tenth of the instructions of a whole
+//! request, and Apache starts a process for each. All other command lines, wrong ones included, go
+//! to clap.
 
 use std::ffi::{OsStr, OsString};
 

@@ -1,8 +1,8 @@
 //! Decodes the input of mod_authnz_external: a name, and a password or the groups of a Require line.
 //!
-//! By the pipe method, two lines on standard input. The module puts whatever the client sent
-//! between the line ends, line ends included, so anything but exactly two lines is refused. Else
-//! the name `mallory\nstaff` would bring its own groups. Source: mod_authnz_external.c, 3.3.2.
+//! By the pipe method, two lines on standard input. The module writes what the client sent between
+//! the line ends, line ends included, so anything but exactly two lines is refused. Otherwise the
+//! name `mallory\nstaff` would bring its own groups. Source: mod_authnz_external.c, 3.3.2.
 
 use zeroize::Zeroizing;
 

@@ -38,7 +38,7 @@ fn run() -> Result<ExitCode, ExitCode> {
     let common_line = arguments::parse(std::env::args_os().skip(1));
     let Options { common, question } = match common_line.map_or_else(Options::try_parse, Ok) {
         Ok(options) => options,
-        // A map must not end because of a mistake on its command line.
+        // A map must keep running in spite of an error on its command line.
         Err(error) if std::env::args_os().skip(1).any(|word| word == "rewritemap") => {
             return Ok(rewritemap::serve(Err(error), Conditions::default()));
         }

@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
-/// musl's own allocator asks the system for a little at a time and gives it back at once, which
-/// takes a program that lives for a millisecond a good part of it.
+/// musl's own allocator asks the system for a little memory at a time and returns it at once, which
+/// takes a good part of a program that runs for a millisecond.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

@@ -7,13 +7,13 @@
 use hallpass_core::cookie::{self, Cookie};
 use hallpass_core::{Credential, Reason, Secret, Verdict};
 
-/// The answer that mod_rewrite takes for no value.
+/// The answer that means no value to mod_rewrite.
 const NOTHING: &[u8] = b"NULL\n";
 
 /// The credential in `line`, where `cookie` is the site's session cookie, if that is known.
 ///
 /// A line with an equals sign is a Cookie header if it holds that cookie. Any other line that could
-/// be the cookie's value is taken for it: Base64 may end in equals signs, too.
+/// be the cookie's value counts as one: Base64 may end in equals signs, too.
 ///
 /// # Errors
 /// The reason of a denial that needs no request.
@@ -36,8 +36,8 @@ pub fn credential(line: &[u8], cookie: Option<Cookie<'_>>) -> Result<Credential,
     Ok(Credential::Session(Secret::new(line)))
 }
 
-/// The line of the answer: `u:NAME` of a granted account, so that no name can be taken for a missing
-/// answer, and no missing answer for a name.
+/// The line of the answer: `u:NAME` of a granted account, so that no name looks like a missing
+/// answer, and no missing answer like a name.
 pub fn answer(verdict: &Verdict) -> Vec<u8> {
     match verdict {
         Verdict::Granted(identity) if stands_in_a_line(&identity.name) => {
@@ -48,7 +48,7 @@ pub fn answer(verdict: &Verdict) -> Vec<u8> {
 }
 
 /// Whether `name` fits into one line: the rest of a name with a line end would answer the next
-/// question.
+/// request.
 fn stands_in_a_line(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(char::is_control)
 }

@@ -15,7 +15,7 @@ pub struct Options {
     pub question: Option<Question>,
 }
 
-/// The question that Apache asks.
+/// The request of Apache.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Question {
     /// Is this the user's password?
@@ -45,14 +45,14 @@ pub enum Question {
     },
 }
 
-/// A credential that is accepted beside the password.
+/// A credential that is accepted besides the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum AlsoAccepted {
     /// The session that the variable COOKIE shows
     Session,
 }
 
-/// The options of the questions of mod_authnz_external.
+/// The options of the requests of mod_authnz_external.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Input {
     /// The method of DefineExternalAuth or DefineExternalGroup

@@ -11,8 +11,8 @@ use hallpass_runtime::{CommandLine, Handler, Helper, Log, converse, for_paths, n
 use crate::map;
 use crate::options::PROGRAM;
 
-/// Answers until the input ends, and whatever else is wrong: Apache starts the program with itself,
-/// and never again.
+/// Answers until the input ends, in spite of any error: Apache starts the program once, at its own
+/// start.
 pub fn serve(command_line: Result<CommandLine, clap::Error>, conditions: Conditions) -> ExitCode {
     let mut server = Server {
         helper: Helper::new(PROGRAM, command_line, |_| {}),
@@ -33,7 +33,7 @@ impl Handler for Server {
     fn answer(&mut self, line: Line, _: Instant) -> Vec<u8> {
         let started = Instant::now();
         if line.bytes.is_empty() && line.whole {
-            // Most visitors of most sites have no session: not worth a line in the log.
+            // Most visitors of most sites have no session, which is not worth a line in the log.
             return map::answer(&Verdict::Denied(Reason::NoSession));
         }
         let verdict = self.verdict(&line, started);

@@ -8,14 +8,14 @@ use hallpass_core::{Identity, Verdict};
 
 /// The password is not acceptable.
 const DENIED: u8 = 1;
-/// The host did not use the interface correctly.
+/// The host misused the interface.
 pub const MISUSED: u8 = 2;
 /// A lookup found no such user.
 const UNKNOWN: u8 = 3;
-/// A store could not be asked in time, or the configuration is wrong.
+/// A store could not be read in time, or the configuration is wrong.
 pub const UNAVAILABLE: u8 = 111;
 
-/// The question of the host.
+/// The request of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Is there such a user?
@@ -57,7 +57,7 @@ pub fn environment(question: Question, identity: &Identity) -> Vec<(&'static str
 }
 
 /// The groups, joined by commas, at which Dovecot splits them. A group with a comma in its name is
-/// left out, because it would pass for two others.
+/// left out, because it would read as two others.
 fn groups(identity: &Identity) -> Option<String> {
     let plain = |name: &&String| !name.contains(|char: char| char == ',' || char.is_control());
     let names: Vec<_> = identity.groups.iter().filter(plain).cloned().collect();

@@ -27,7 +27,7 @@ pub fn take() -> io::Result<OwnedFd> {
 fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     let found = pidfd_open(getpid(), PidfdFlags::empty()).and_then(|process| {
         if process.as_raw_fd() == number {
-            // It was free.
+            // The descriptor was free.
             return Err(Errno::BADF);
         }
         pidfd_getfd(&process, number, PidfdGetfdFlags::empty())

@@ -41,7 +41,7 @@ impl Malformed {
     }
 }
 
-/// Parses all bytes of the descriptor. More than [`LONGEST`] are too many, however many follow.
+/// Parses all bytes of the descriptor, which must be at most [`LONGEST`].
 pub fn parse(bytes: &[u8]) -> Result<Input, Malformed> {
     if bytes.len() > LONGEST {
         return Err(Malformed::TooLong);

@@ -1,5 +1,5 @@
-//! Answers by the checkpassword interface, for Dovecot and others, by the accounts of a web site: one
-//! question in, and then PROG is run, or there is an exit code.
+//! Answers by the checkpassword interface, for Dovecot and others, by the accounts of a web site:
+//! reads one request, and then runs PROG or returns an exit code.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -118,8 +118,8 @@ fn run() -> Result<ExitCode, ExitCode> {
     })
 }
 
-/// A lookup needs no password, and is answered only by running PROG, which tells Dovecot that no
-/// user has been let in.
+/// A lookup needs no password. Only running PROG answers it, which tells Dovecot that no user has
+/// been authenticated.
 fn question(program: &[OsString]) -> Question {
     match std::env::var_os("AUTHORIZED") {
         Some(value) if value == "1" && !program.is_empty() => Question::Lookup,
@@ -141,7 +141,7 @@ fn read(
 fn credential(question: Question, password: &[u8]) -> Result<Credential, Reason> {
     match question {
         Question::Lookup if password.is_empty() => Ok(Credential::Vouched),
-        // A host with a password to check asks for no lookup.
+        // A host that checks a password does not ask for a lookup.
         Question::Lookup => Err(Reason::Malformed),
         Question::Password => Ok(Credential::Password(Secret::new(password))),
     }

@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
         Ok(options) => (Ok(options.common), options.protocol),
         Err(error) => (Err(error), Protocol::Ejabberd),
     };
-    // Before the log may write to the terminal.
+    // Must come before the log may write to the terminal.
     let plain = match protocol {
         Protocol::Ejabberd => Ok(()),
         Protocol::Generic => make_terminal_plain(),
@@ -99,7 +99,7 @@ fn ignore_case(configuration: &mut Configuration) {
 }
 
 /// Makes the pseudo-terminal that some hosts put at standard input a plain channel: no character of
-/// a password interrupts the program, and nothing is echoed, which the host would take for an
+/// a password interrupts the program, and nothing is echoed, which the host would read as an
 /// answer. For the same reason, standard error is dropped where it is a terminal.
 ///
 /// # Errors

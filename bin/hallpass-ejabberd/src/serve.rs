@@ -47,7 +47,7 @@ impl Handler for Lines {
     }
 }
 
-/// Answers requests, whatever frames them.
+/// Answers requests in either framing.
 pub struct Server {
     pub helper: Helper,
 }
@@ -89,7 +89,7 @@ impl Server {
 fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -> Verdict {
     let configuration = Arc::clone(&site.configuration);
     let ejabberd = &configuration.ejabberd;
-    // No account has a name that is not UTF-8; its bytes came here as replacement characters.
+    // No account has a name that is not UTF-8; such bytes arrive here as replacement characters.
     if user.contains(char::REPLACEMENT_CHARACTER) {
         return Verdict::Denied(Reason::Malformed);
     }
@@ -123,7 +123,7 @@ fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -
     site.change(change, deadline)
 }
 
-/// The verdict on `password` of the user `name`: taken for each accepted kind of credential in turn,
+/// The verdict on `password` of the user `name`, tried as each accepted kind of credential in turn,
 /// until one is granted or unavailable.
 fn check(site: &mut SiteClient, name: &str, password: &Secret, deadline: Deadline) -> Verdict {
     let mut verdict = Verdict::Denied(Reason::Malformed);
@@ -164,7 +164,7 @@ fn token(
     }
 }
 
-/// A request about the user `name`, under whose JID ejabberd goes on.
+/// A request about the user `name`, under whose JID ejabberd continues.
 fn about(name: &str, credential: Credential) -> Request {
     Request::new(ClaimedName::Named(name.to_owned()), credential)
 }

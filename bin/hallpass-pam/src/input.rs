@@ -2,7 +2,7 @@
 //!
 //! Source: pam_exec.c of Linux-PAM 1.3.1 to 1.7.2.
 
-/// The question that PAM asks.
+/// The request of PAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// `account`: is there such an account, and may it be used?
@@ -25,8 +25,8 @@ impl Question {
 
 /// The password in the bytes of standard input.
 ///
-/// Up to 1.3.1 a NUL follows the password, even an empty one; since 1.4.0 there is nothing but the
-/// password.
+/// Up to 1.3.1 a NUL follows the password, even an empty one; since 1.4.0 the password stands
+/// alone.
 pub fn password(input: &[u8]) -> &[u8] {
     input.strip_suffix(b"\0").unwrap_or(input)
 }

@@ -1,4 +1,5 @@
-//! Answers PAM, through pam_exec, by the accounts of a web site: one question in, one exit code out.
+//! Answers PAM, through pam_exec, by the accounts of a web site: reads one request, and returns an
+//! exit code.
 #![forbid(unsafe_code)]
 
 mod input;
@@ -21,9 +22,9 @@ const PROGRAM: &str = "hallpass-pam";
 /// Denied. One code for all reasons, because pam_exec shows it to the client, unless told to be
 /// `quiet`.
 const DENIED: u8 = 1;
-/// The command line, the configuration, or PAM's own is wrong.
+/// The command line, the configuration, or PAM's configuration is wrong.
 const CONFIGURATION: u8 = 2;
-/// A store could not be asked in time: EX_TEMPFAIL of sysexits.h.
+/// A store could not be read in time: EX_TEMPFAIL of sysexits.h.
 const UNAVAILABLE: u8 = 75;
 
 /// Answers PAM, through pam_exec, by the accounts of a web site

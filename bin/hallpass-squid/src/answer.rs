@@ -7,8 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::options::Kind;
 
-/// The characters of a name that are escaped: all that could mean something to Squid or to the
-/// programs that read its logs.
+/// The characters of a name that are escaped: all that have a meaning to Squid or to the programs
+/// that read its logs.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// One answer.
@@ -18,13 +18,13 @@ pub enum Answer<'a> {
     Yes { user: Option<&'a str> },
     /// No.
     No,
-    /// Unavailable: Squid asks again, and lets no user in meanwhile.
+    /// Unavailable: Squid retries, and admits no user meanwhile.
     Unknown,
 }
 
 impl<'a> Answer<'a> {
-    /// The answer for `verdict`. A malformed question of an access list is unavailable, because an
-    /// access list that denies its members would let them in after a no.
+    /// The answer for `verdict`. A malformed request of an access list is unavailable, because an
+    /// access list that denies its members would admit them after a no.
     pub fn new(kind: &Kind, verdict: &'a Verdict) -> Self {
         match (verdict, kind) {
             (Verdict::Granted(_), Kind::Group(_)) => Self::Yes { user: None },

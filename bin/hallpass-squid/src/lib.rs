@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
     let (command_line, kind) = match Options::try_parse() {
         Ok(options) if options.common.check_config => return options.common.check(2),
         Ok(options) => (Ok(options.common), Some(options.question.unwrap_or(BASIC))),
-        // Squid ends when its helpers end at once, again and again.
+        // Squid ends when its helpers end at once several times.
         Err(error) => (Err(error), None),
     };
     let helper = Helper::new(PROGRAM, command_line, |_| {});

@@ -19,7 +19,7 @@ pub struct Options {
     pub question: Option<Kind>,
 }
 
-/// The kind of question that Squid asks.
+/// The kind of request that Squid sends.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
 pub enum Kind {
     /// auth_param basic: is this the user's password? The default
@@ -80,7 +80,7 @@ Examples:
     echo alice secret | hallpass-squid
     echo alice editors | hallpass-squid group";
 
-/// The kind of question without a word on the command line.
+/// The kind of request without a subcommand.
 pub const BASIC: Kind = Kind::Basic {
     client: false,
     conditions: ConditionArguments {

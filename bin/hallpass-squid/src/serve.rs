@@ -1,4 +1,4 @@
-//! Answers each line of Squid's with a verdict.
+//! Answers each of Squid's lines with a verdict.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::question::{self, Input, Malformed};
 
 /// Answers lines.
 pub struct Server {
-    /// The kind of question; `None` when the command line is wrong.
+    /// The kind of request; `None` when the command line is wrong.
     pub kind: Option<Kind>,
     pub helper: Helper,
 }

@@ -20,7 +20,7 @@ use crate::terminal::{self, add, complain, line, plain};
 pub struct Asker {
     configuration: Arc<Configuration>,
     json: bool,
-    /// Whether every step is said.
+    /// Whether to explain each verdict.
     explain: bool,
 }
 
@@ -37,12 +37,12 @@ impl Asker {
         })
     }
 
-    /// Whether to say every step on the way to a verdict.
+    /// Sets whether to explain each verdict.
     pub fn explaining(self, explain: bool) -> Self {
         Self { explain, ..self }
     }
 
-    /// Says every step of an answer.
+    /// Prints the steps to a verdict.
     pub fn explain(&self, command: ExplainCommand) -> anyhow::Result<ExitCode> {
         match command {
             ExplainCommand::Check { user, conditions } => self.check(user, conditions),
@@ -62,7 +62,7 @@ impl Asker {
         Ok(self.ask(ClaimedName::Named(user), credential, conditions))
     }
 
-    /// The session that was shown; `-` for standard input.
+    /// The session on the command line; `-` reads it from standard input.
     pub fn session(
         &self,
         shown: &ShownSession,
@@ -87,8 +87,8 @@ impl Asker {
         Ok(self.ask(ClaimedName::Nameless, credential, conditions))
     }
 
-    /// Whether the account holds all of `permissions`, as the site itself would say it: of any
-    /// text at all.
+    /// Whether the account holds all of `permissions`, of which any text is valid, as for the site
+    /// itself.
     pub fn can(&self, user: String, permissions: Vec<String>) -> ExitCode {
         let permissions = permissions.into_iter().map(Requirement::Permission);
         let conditions = ConditionOptions {
@@ -98,7 +98,7 @@ impl Asker {
         self.ask(ClaimedName::Named(user), Credential::Vouched, conditions)
     }
 
-    /// Prints the SQL that makes a database user who may read what is needed.
+    /// Prints the SQL that creates a database user with the few rights that are needed.
     pub fn grants(&self) -> ExitCode {
         line(Authenticator::new(&self.configuration).grants().trim_end());
         ExitCode::SUCCESS
@@ -224,7 +224,7 @@ impl Asker {
     }
 }
 
-/// What is known of an account.
+/// The known facts about an account.
 #[derive(Default)]
 struct Found {
     account: Option<Account>,

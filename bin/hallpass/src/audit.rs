@@ -13,14 +13,14 @@ use serde_json::json;
 use crate::options::AuditOptions;
 use crate::terminal::{UNAVAILABLE, complain, line};
 
-/// How many characters a bar has, and how long a look at it lasts.
+/// The width of the progress bar in characters, and the time between two updates.
 const BAR: usize = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many names are looked up that look alike.
+/// The most similar names that are looked up.
 const MOST_ALIKE: usize = 10_000;
 
-/// What is counted. As many as there are accounts, as few as there are kinds of hashes.
+/// The counts of all accounts, by the way that their passwords are stored.
 #[derive(Debug, Default)]
 struct Count {
     accounts: u64,
@@ -31,7 +31,7 @@ struct Count {
     twins: Twins,
 }
 
-/// The accounts whose passwords are stored alike.
+/// The accounts whose passwords are stored the same way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     accounts: u64,
@@ -41,13 +41,13 @@ struct Tally {
 /// How a password is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// By an algorithm, at a cost in its own words.
+    /// By an algorithm, at a cost in its own unit.
     Hash(String, String),
-    /// By an algorithm, but at a higher cost than the configuration lets be computed.
+    /// By an algorithm, at a cost over the configured limits.
     TooCostly(String),
-    /// There is none, by the account's own choice or because none was ever set.
+    /// Not at all: the account disabled it, or it was never set.
     Unusable,
-    /// By nothing that is known.
+    /// In an unknown format.
     Unknown,
 }
 
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// Algorithm, cost and what is to be said about it.
+    /// Algorithm, cost and remark.
     fn words(&self) -> [&str; 3] {
         match self {
             Self::Hash(algorithm, cost) => [algorithm, cost, ""],
@@ -82,7 +82,7 @@ impl Kind {
     }
 }
 
-/// Reads all accounts, and says what their passwords are stored as.
+/// Reads all accounts, and prints how their passwords are stored.
 pub fn run(
     common: &CommandLine,
     options: &AuditOptions,
@@ -92,7 +92,7 @@ pub fn run(
     let limits = configuration.passwords.limits.clone();
     let mut authenticator = Authenticator::new(&configuration);
     let total = authenticator.count(Deadline::after(configuration.limits.deadline));
-    // Without a total it is audited all the same.
+    // The audit works without a total, too.
     let mut progress = Progress::new(total.ok().flatten());
     let mut count = Count::default();
     let mut names = TwinFinder::new(&configuration);
@@ -126,7 +126,7 @@ pub fn run(
     let mut looked = true;
     count.twins = match names.twins(MOST_ALIKE, deadline) {
         Ok(twins) => twins,
-        // What has been counted holds all the same.
+        // The counts are valid even so.
         Err(unavailable) => {
             progress.end();
             looked = false;
@@ -198,7 +198,7 @@ impl Count {
             let Tally { accounts, inactive } = tally;
             line(&format!("{},{accounts},{inactive}", words.join(",")));
         }
-        // Accounts that have been counted above.
+        // Accounts that are also counted above.
         for twin in &self.twins.found {
             let accounts = twin.accounts.len();
             line(&format!("twins,,{},{accounts},", field(&told(twin))));
@@ -257,7 +257,7 @@ fn field(word: &str) -> String {
     }
 }
 
-/// How far it is, on a terminal.
+/// Shows the progress on a terminal.
 struct Progress {
     shown: bool,
     total: Option<u64>,
@@ -292,7 +292,7 @@ impl Progress {
     }
 }
 
-/// A bar that is as full as the work is done. There may be more accounts than there were.
+/// The progress bar. Accounts may have been added since they were counted.
 fn bar(done: u64, total: u64) -> String {
     let done = done.min(total);
     let part = |whole: usize| {

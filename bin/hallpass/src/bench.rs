@@ -15,11 +15,11 @@ use serde_json::json;
 use crate::hash::LIKELY_RULES;
 use crate::terminal::{self, line};
 
-/// How long each measurement takes at least.
+/// The shortest time of a measurement.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
-/// How many checks are given to an engine at a time: more than it has lanes.
+/// The checks that an engine gets at a time: more than it has lanes.
 const AT_ONCE: usize = 64;
-/// How many people log in at once when a chat server restarts.
+/// The users that log in at once when a chat server restarts.
 const PEOPLE: f64 = 10_000.0;
 
 /// Measures checks of `hash`, else of the site's costliest hash if there is a configuration, else
@@ -96,7 +96,7 @@ fn new() -> anyhow::Result<String> {
     make(Algorithm::Pbkdf2Sha256, b"", None, &mut random).map_err(|error| anyhow!("{error}"))
 }
 
-/// How many times a second `work` gets done, which says how often it did.
+/// How many times a second `work` is done; it returns how often it did it.
 fn rate(long_enough: Duration, mut work: impl FnMut() -> usize) -> f64 {
     let started = Instant::now();
     let mut done = 0;
@@ -141,8 +141,8 @@ fn together(cores: usize, hash: &Encoded) -> anyhow::Result<f64> {
     })
 }
 
-/// What `openssl kdf` does a second of the same; `None` for what it has no command for, or where
-/// it is not installed.
+/// The rate of `openssl kdf` for the same; `None` for algorithms that it lacks, or where it is not
+/// installed.
 fn openssl(algorithm: &str, encoded: &str) -> Option<f64> {
     let digest = match algorithm {
         "pbkdf2_sha256" => "digest:SHA256",
@@ -178,7 +178,7 @@ fn openssl(algorithm: &str, encoded: &str) -> Option<f64> {
             .success()
             .then(|| started.elapsed().as_secs_f64())
     };
-    // The best of three, less what the program takes to start.
+    // The best of three, less the program's start-up time.
     let best = |iterations| {
         (0..3)
             .map(|_| seconds(iterations))

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::options::{CacheCommand, CacheOptions};
 use crate::terminal::{UNAVAILABLE, complain, line};
 
-/// Has the daemon flush its cache, or say how it does.
+/// Has the daemon flush its cache, or prints its statistics.
 pub fn run(common: &CommandLine, command: CacheCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     let configuration = common.configuration()?;
     let (CacheCommand::Flush(CacheOptions { socket })

@@ -1,4 +1,4 @@
-//! `hallpass config`: the settings in force, and the schema of the configuration file.
+//! Runs `hallpass config`: prints the settings in force, or the schema of the configuration file.
 
 use std::process::ExitCode;
 
@@ -21,7 +21,7 @@ pub fn run(
         line(&serde_json::to_string_pretty(&schema::schema())?);
         return Ok(ExitCode::SUCCESS);
     }
-    // Says in the usual words what is wrong with it.
+    // Reports errors in the usual way.
     let path = common.configuration()?.path;
     let text = std::fs::read_to_string(&path).map(Zeroizing::new);
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
@@ -46,7 +46,7 @@ pub fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The setting as it would be written in the file; what has no value is a comment.
+/// The setting as it would be written in the file; one without a value is a comment.
 fn written(setting: &Setting) -> String {
     let key = setting.key.name;
     match (&setting.given, &setting.key.default) {
@@ -66,7 +66,7 @@ fn written(setting: &Setting) -> String {
     }
 }
 
-/// `value` without what could play with the terminal. The lines of a text or a list stay lines.
+/// `value` without control characters. The lines of a text or a list stay lines.
 fn printed(value: &str) -> String {
     value.lines().map(plain).collect::<Vec<_>>().join("\n")
 }

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 use crate::terminal::{self, add, line, plain, wrap};
 
-/// Where what is said begins on a line.
+/// The column at which text begins.
 const INDENT: usize = 24;
 
-/// Keeps steps in the order that they are taken.
+/// Collects steps in order.
 #[derive(Default)]
 struct Steps(Mutex<Vec<TraceEvent>>);
 
@@ -66,15 +66,15 @@ fn value(step: &TraceEvent) -> Value {
     json!({ "step": step.subject, "holds": step.holds, "said": step.said })
 }
 
-/// What an HTTP request shows.
+/// The credential in an HTTP request.
 pub struct Shown {
     pub name: ClaimedName,
     pub credential: Credential,
     pub client: Client,
 }
 
-/// What an HTTP request shows, whose headers are on standard input: the site's cookie, else what
-/// `Authorization: Basic` has, as `hallpassd` looks for it.
+/// Reads the credential in an HTTP request, whose headers are on standard input: the site's cookie,
+/// else `Authorization: Basic`, as `hallpassd` does.
 ///
 /// # Errors
 /// When there is neither, or a name that web servers might read differently.

@@ -12,7 +12,7 @@ use crate::terminal::{self, complain, line};
 /// Django's rules, and PHP's for what Django does not know.
 pub const LIKELY_RULES: [Rules; 2] = [Rules::Django, Rules::Php];
 
-/// What stands for the algorithm where an account has no password, or a locked one.
+/// The word for the algorithm of an account that has no password, or a locked one.
 pub const UNUSABLE: &str = "unusable";
 
 pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {

@@ -1,4 +1,4 @@
-//! Asks a web site who its users are, from the shell; under the name of another program, is that one.
+//! Runs the administrator's tool, or the program by whose name it was started.
 #![forbid(unsafe_code)]
 
 mod ask;

@@ -76,7 +76,7 @@ fn page<'a>(
     let mut end = Roff::new();
     if let Some(examples) = command.get_after_help() {
         end.control("SH", ["EXAMPLES"]);
-        // As they stand, line by line.
+        // Verbatim, line by line.
         end.control("nf", []);
         for line in examples.to_string().lines().skip(1) {
             end.text([roman(line.strip_prefix("  ").unwrap_or(line))]);

@@ -87,8 +87,8 @@ const fn program(
 /// Runs the program that was executed; `hallpass` where neither the executed path nor the file has
 /// the name of a program.
 ///
-/// Not with rights that come from the executable: all names share one file, so what was meant for
-/// one program would serve every other.
+/// Refuses rights that come from the executable: all names share one file, so rights meant for one
+/// program would apply to every other.
 pub fn main() -> ExitCode {
     if has_rights_of_its_file() {
         eprintln!(
@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Whether the executable has capabilities, or is setuid or setgid and has given rights to this
-/// process by it. Different ids alone do not tell: pam_exec passes on those of a setuid caller.
+/// process by it. Different ids alone prove nothing: pam_exec passes on those of a setuid caller.
 fn has_rights_of_its_file() -> bool {
     if getxattr(EXECUTABLE, "security.capability", &mut [0; 0]).is_ok() {
         return true;

@@ -16,10 +16,10 @@ pub const USAGE: u8 = 2;
 /// A store could not be asked: `EX_TEMPFAIL` of sysexits.h.
 pub const UNAVAILABLE: u8 = 75;
 
-/// How wide lines are at most, where that can be helped.
+/// The width to which lines are wrapped.
 pub const WIDTH: usize = 80;
 
-/// Prints `verdict`, and gives its exit code.
+/// Prints `verdict`, and returns its exit code.
 pub fn verdict(verdict: &Verdict, took: Duration, as_json: bool) -> ExitCode {
     if as_json {
         line(&object(verdict, took).to_string());
@@ -38,7 +38,7 @@ pub fn exit_code(verdict: &Verdict) -> ExitCode {
     }
 }
 
-/// The object that every answer is with `--json`. What is not known is null.
+/// The JSON object of every answer with `--json`. Unknown members are null.
 pub fn object(verdict: &Verdict, took: Duration) -> Value {
     let identity = match verdict {
         Verdict::Granted(identity) => Some(&**identity),
@@ -82,7 +82,7 @@ fn text(verdict: &Verdict) -> String {
 
 fn describe(identity: &Identity) -> String {
     let mut text = plain(&identity.name);
-    // A session that has the name alone tells no id.
+    // A session that has only the name gives no id.
     if !identity.id.is_empty() {
         text.push_str(&format!(" (id {})", plain(&identity.id)));
     }
@@ -101,7 +101,7 @@ fn describe(identity: &Identity) -> String {
     text
 }
 
-/// RFC 3339, to the second, in UTC; `None` past the year 9999, for which that has no form.
+/// RFC 3339, to the second, in UTC; `None` past the year 9999, which it cannot express.
 pub fn time(time: SystemTime) -> Option<String> {
     let time = Timestamp::try_from(time).ok()?;
     Some(format!("{time:.0}"))
@@ -130,8 +130,8 @@ pub fn password() -> anyhow::Result<Secret> {
     standard_input()
 }
 
-/// All of standard input, one newline at its end dropped; no more of it than [`LONGEST`], which no
-/// password or token is as long as.
+/// All of standard input, one newline at its end dropped; at most [`LONGEST`], which is longer than
+/// any password or token.
 pub fn standard_input() -> anyhow::Result<Secret> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     std::io::stdin()

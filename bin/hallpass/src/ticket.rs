@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::options::TicketCommand;
 use crate::terminal::{self, line};
 
-/// Issues a ticket for a session that is live, or says whose a ticket is.
+/// Issues a ticket for a live session, or prints whose session a ticket stands for.
 pub fn run(
     common: &CommandLine,
     command: TicketCommand,
@@ -56,7 +56,7 @@ pub fn run(
     }
 }
 
-/// What was given, or stands on standard input.
+/// The argument, or standard input for `-`.
 fn typed(given: &str) -> anyhow::Result<Secret> {
     if given == "-" {
         terminal::standard_input()

@@ -7,7 +7,7 @@ use hallpass_core::Deadline;
 use rustix::event::{PollFd, PollFlags, poll};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Adds `more` to `bytes`. A vector that grows by itself would leave a copy of them behind.
+/// Appends `more` to `bytes`. A vector that grows by itself would leave a copy of them behind.
 pub fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     let needed = bytes.len() + more.len();
     if needed > bytes.capacity() {
@@ -38,7 +38,7 @@ pub fn read_until(deadline: Deadline, most: usize, bytes: &mut Vec<u8>) -> io::R
     read_from_until(&io::stdin(), deadline, most, bytes)
 }
 
-/// As [`read_until`], from `input`. Bytes that its owner has already buffered are not seen.
+/// As [`read_until`], from `input`. Bytes that its owner has already buffered are not read.
 ///
 /// # Errors
 /// As [`read_until`].

@@ -43,8 +43,8 @@ impl CommandLine {
         Configuration::load(&self.path())
     }
 
-    /// Does what `--check-config` says: prints the configuration's warnings and its error, if any.
-    /// The exit code is 0, or `wrong` with an error.
+    /// Runs `--check-config`: prints the configuration's warnings and its error, if any. The exit
+    /// code is 0, or `wrong` with an error.
     #[must_use]
     pub fn check(&self, wrong: u8) -> ExitCode {
         match self.configuration() {
@@ -66,8 +66,8 @@ impl CommandLine {
     }
 }
 
-/// Prints what clap answers to a command line that does not start the program: help, the version,
-/// or an error. The exit code of an error is `usage`.
+/// Prints clap's answer to a command line that does not start the program: help, the version, or an
+/// error. The exit code of an error is `usage`.
 #[must_use]
 pub fn print_usage(error: &clap::Error, usage: u8) -> ExitCode {
     // Ignore a failed print: there is nowhere left to report it.
@@ -87,7 +87,7 @@ pub(crate) fn asks_for_help(error: &clap::Error) -> bool {
     )
 }
 
-/// Conditions on an account beyond a valid credential, for hosts that can state them nowhere else.
+/// Conditions on an account beyond a valid credential, for hosts that have no other place for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct ConditionArguments {
     /// The account must be in this group; given several times, in any of them. perm:app.codename,

@@ -1,4 +1,4 @@
-//! Keeps a helper that runs long in service, whatever is wrong with its configuration at the moment.
+//! Keeps a long-running helper in service while its configuration is wrong.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub struct Helper {
     program: &'static str,
     /// The command line, or why it cannot be used.
     command_line: Result<CommandLine, Unavailable>,
-    /// Changes a configuration that has been read to the program's needs.
+    /// Adapts a configuration to the program's needs.
     adapt: fn(&mut Configuration),
     /// The log.
     pub log: Log,
@@ -29,15 +29,15 @@ pub struct Helper {
 #[derive(Debug)]
 struct Open {
     client: SiteClient,
-    /// When the file was changed before it was read, and its size then.
+    /// The file's modification time and size when it was read.
     file: Option<(SystemTime, u64)>,
 }
 
 impl Helper {
     /// Reads the configuration for `program`, and logs what is wrong with it.
     ///
-    /// A command line that cannot be used ends the program only if it asks for help, or was typed at
-    /// a terminal: hosts give up a helper that ends again and again. Else all verdicts are
+    /// A command line that cannot be used ends the program only if it asks for help, or was typed
+    /// at a terminal: hosts give up a helper that ends again and again. Otherwise all verdicts are
     /// unavailable.
     #[must_use]
     pub fn new(

@@ -3,7 +3,7 @@
 //!
 //! | a program | uses |
 //! |---|---|
-//! | that its host starts for one question | [`OneShot`] |
+//! | that its host starts for one request | [`OneShot`] |
 //! | that its host keeps running | [`Helper`] and [`converse`] |
 //! | that asks by itself | [`SiteClient`] |
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Splits the input of hosts that ask a question a line.
+//! Splits the input of hosts that send a request per line.
 
 use zeroize::Zeroizing;
 

@@ -1,4 +1,4 @@
-//! Writes the log: one line a decision, and messages for the operator. Never a secret.
+//! Writes the log: one line per decision, and messages for the operator. Never a secret.
 
 use std::fmt::{self, Write as _};
 use std::io::Write;
@@ -27,7 +27,7 @@ const LONGEST_NAME: usize = 150;
 pub struct Decision<'a> {
     /// The name as the host gave it; for sessions, the owner's where there is one.
     pub user: Option<&'a str>,
-    /// The client's address, where the host tells it.
+    /// The client's address, where the host sends it.
     pub client: Option<IpAddr>,
     /// The verdict.
     pub verdict: &'a Verdict,
@@ -57,7 +57,7 @@ impl Log {
         let socket = path.and_then(|path| {
             let socket = UnixDatagram::unbound().ok()?;
             socket.connect(path).ok()?;
-            // A log that is not read must not delay an answer.
+            // A log without a reader must not delay an answer.
             socket.set_nonblocking(true).ok()?;
             Some(socket)
         });
@@ -72,12 +72,12 @@ impl Log {
         log
     }
 
-    /// Logs that something is broken.
+    /// Logs an error.
     pub fn error(&self, message: &str) {
         self.message(LogLevel::Error, message);
     }
 
-    /// Logs that something may soon be broken, or is not as safe as it could be.
+    /// Logs a warning: something may soon fail, or is not as safe as it could be.
     pub fn warning(&self, message: &str) {
         self.message(LogLevel::Warning, message);
     }

@@ -1,4 +1,4 @@
-//! Starts a program that a host runs for one question.
+//! Starts a program that a host runs for one request.
 
 use std::mem::ManuallyDrop;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::log::Decision;
 use crate::via::Daemon;
 use crate::{CommandLine, Log, exit_after, print_usage};
 
-/// The exit codes by which a program's host tells apart why nothing could be asked.
+/// The exit codes by which a program's host distinguishes failures.
 #[derive(Clone, Copy, Debug)]
 pub struct ExitCodes {
     /// The command line is wrong.
@@ -32,7 +32,8 @@ pub struct OneShot {
     pub configuration: Configuration,
     /// The log.
     pub log: Log,
-    /// The deadline of the answer. Reading the question counts, because the host may never end it.
+    /// The deadline of the answer. Reading the request counts, because the host may never finish
+    /// it.
     pub deadline: Deadline,
 }
 

@@ -31,7 +31,7 @@ pub fn harden() {
         current: Some(0),
         maximum: getrlimit(Resource::Core).maximum,
     };
-    // A program whose system refuses either answers all the same.
+    // The program answers even if the system refuses either.
     let _ = setrlimit(Resource::Core, none);
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
@@ -57,9 +57,9 @@ pub fn on_terminate(then: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the program with `code` a moment after `deadline`, whatever it is stuck in by then: a file
-/// system that does not answer, a hash that takes too long. It is done by a signal, because a
-/// thread that waits would cost a one-shot program more than its question does.
+/// Ends the program with `code` a moment after `deadline`, even if it is stuck: in a file system
+/// that does not answer, or a hash that takes too long. A signal does it, because a waiting thread
+/// would cost a one-shot program more than its request does.
 ///
 /// # Errors
 /// When the system gives no timer.

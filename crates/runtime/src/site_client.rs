@@ -1,4 +1,4 @@
-//! Asks about one site for a program that runs long, and never answers late.
+//! Asks about one site for a long-running program, and never answers late.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
@@ -11,7 +11,7 @@ use hallpass_core::{
 
 use crate::via::Daemon;
 
-/// How many threads may be stuck in a store before no more are started.
+/// The most threads that may be stuck in a store before no more are started.
 const MOST_STUCK: usize = 16;
 
 /// Asks hallpassd where the configuration names it, and the stores where hallpassd gives no verdict.
@@ -78,8 +78,8 @@ impl SiteClient {
     }
 }
 
-/// Why the sessions of the site of `configuration` cannot be read, where a setting is missing and
-/// no hallpassd may have it.
+/// Why sessions cannot be read, where `configuration` lacks a setting and names no hallpassd that
+/// may have it.
 #[must_use]
 pub fn no_sessions(configuration: &Configuration) -> Option<Unavailable> {
     if configuration.via.is_some() {
@@ -92,7 +92,7 @@ pub fn no_sessions(configuration: &Configuration) -> Option<Unavailable> {
 }
 
 /// A thread with an authenticator, which does one task at a time. A thread that misses a deadline
-/// is abandoned, and ends when the store that holds it lets go; the next task gets a new one.
+/// is abandoned, and ends when its store returns; the next task gets a new one.
 #[derive(Debug)]
 struct Worker {
     configuration: Arc<Configuration>,

@@ -1,4 +1,4 @@
-//! Decodes the question of a line.
+//! Decodes the request in a line.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ use crate::options::{External, Kind};
 /// What Squid writes for an absent value, and for an acl line without words.
 const NOTHING: &str = "-";
 
-/// Why a line is not a question.
+/// Why a line is not a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// Squid does not write such a line.
@@ -25,7 +25,7 @@ pub enum Malformed {
     Condition(InvalidCondition),
 }
 
-/// The question of a line.
+/// The request in a line.
 pub struct Input {
     subject: Subject,
     conditions: Conditions,
@@ -135,7 +135,7 @@ impl Input {
             }
             // The client has not logged in.
             Subject::Name(name) if name == NOTHING => return Err(Reason::UnknownUser),
-            // No account is in one of no groups.
+            // No account is in any of no groups.
             Subject::Name(_) if self.conditions.any.is_empty() => return Err(Reason::NotPermitted),
             Subject::Name(name) => (ClaimedName::Named(name), Credential::Vouched),
             Subject::Visitor { login, cookies } => {
@@ -160,7 +160,7 @@ fn address(word: &[u8]) -> Result<Option<IpAddr>, Malformed> {
     word.parse().map(Some).map_err(|_| Malformed::Line)
 }
 
-/// The name that Squid has authenticated; nameless where it has not asked for one.
+/// The name that Squid has authenticated; nameless where it has not authenticated one.
 fn claimed(word: &[u8]) -> Result<ClaimedName, Malformed> {
     match word {
         b"" => Err(Malformed::Line),

@@ -1,4 +1,4 @@
-//! Asks as each host does, through the real programs.
+//! Sends requests as each host does, through the real programs.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use super::site::Site;
 use crate::terminal::line;
 
-/// How long the daemon may take to listen, and an answer to come.
+/// How long the daemon may take to listen, and to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The programs that hosts run.
@@ -44,7 +44,7 @@ impl Programs {
     }
 }
 
-/// Asks every question, prints every answer, and says how many were wrong.
+/// Sends every request, prints every answer, and returns how many were wrong.
 pub fn ask(programs: &Programs, site: &Site) -> anyhow::Result<usize> {
     let mut tally = Tally::default();
     shell(programs, site, &mut tally).context("asking in the shell")?;
@@ -248,7 +248,7 @@ fn http(programs: &Programs, site: &Site, tally: &mut Tally) -> anyhow::Result<(
     Ok(())
 }
 
-/// Runs `program` on `input`; its exit code and its standard output.
+/// Runs `program` on `input`, and returns its exit code and its standard output.
 fn run(
     program: &Path,
     site: &Site,
@@ -278,7 +278,7 @@ fn command(program: &Path, site: &Site) -> Command {
     command
 }
 
-/// A running daemon, which is stopped when this goes.
+/// A running daemon, which is stopped on drop.
 struct Daemon(Child);
 
 impl Daemon {

@@ -1,5 +1,5 @@
 //! Runs `hallpass demo`: makes a small Django site, as Django 5.2's migrations and login leave it
-//! behind, and asks it as each host does, through the real programs.
+//! behind, and queries it as each host does, through the real programs.
 
 mod hosts;
 mod site;
@@ -13,7 +13,7 @@ use self::hosts::Programs;
 use self::site::Site;
 use crate::terminal::line;
 
-/// Runs the demonstration. The exit code is 1 when any answer is not the right one.
+/// Runs the demonstration. The exit code is 1 when any answer is wrong.
 pub fn run() -> anyhow::Result<ExitCode> {
     let programs = Programs::beside(&own_directory()?)?;
     line("Making a Django site: its tables in SQLite, three people, one of them logged in ...");

@@ -16,7 +16,7 @@ const TABLES: &str = include_str!("tables.sql");
 
 const SECRET_KEY: &str = "the demonstration's own secret key";
 
-/// A site in a temporary directory, which goes when this does.
+/// A site in a temporary directory, which is removed on drop.
 pub struct Site {
     directory: TempDir,
     /// The key of alice's session.
@@ -114,7 +114,7 @@ fn hash(password: &str) -> anyhow::Result<String> {
     encoded.map_err(|error| anyhow!("{error}"))
 }
 
-/// As Django's: 32 letters and digits.
+/// A session key in Django's format: 32 letters and digits.
 fn session_key() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)

@@ -26,7 +26,7 @@ pub fn run(common: &CommandLine, options: &DoctorOptions, user: &str) -> anyhow:
         .ok()
         .flatten()
         .with_context(|| format!("--as-user: this system has no user {user}"))?;
-    // By where it is now: the other process starts somewhere else.
+    // Absolute, because the other process starts in another directory.
     let config = std::path::absolute(common.path()).context("the configuration's path")?;
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     become_user(&account)?;
@@ -90,9 +90,9 @@ fn become_user(account: &User) -> anyhow::Result<()> {
         .with_context(|| format!("cannot become {}", account.name))
 }
 
-/// Lets go of the terminal, and of all that was left open.
+/// Detaches from the terminal, and closes all other descriptors.
 pub fn detach() {
-    // A process that leads a group has none to let go of.
+    // A process that leads a group has no terminal to detach from.
     let _ = rustix::process::setsid();
     let Ok(entries) = Path::new("/proc/self/fd").read_dir() else {
         return;

@@ -1,4 +1,4 @@
-//! Checks Caddy: `forward_auth`, and what a client may claim to be beside its answer.
+//! Checks Caddy: `forward_auth`, and the identity headers that a client may send itself.
 //!
 //! A Caddyfile is read line by line, without the files that it imports.
 
@@ -13,10 +13,10 @@ use hallpass_core::doctor::Finding;
 use super::directives::{IDENTITY, at};
 use super::others;
 
-/// What must be removed from a request before the question, by Caddy's patterns.
+/// The headers that must be removed from a request before `forward_auth`, as Caddy's patterns.
 const CLAIMS: [&str; 2] = ["Remote-*", "Remote_*"];
 
-/// What of the file at `path` does not fit; nothing where it does not point here.
+/// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
     let mut findings = others::look(path, configuration)?;
     let text = fs::read(path).map_err(|error| error.to_string())?;
@@ -36,7 +36,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
     Ok(findings)
 }
 
-/// Whether it is hallpassd that is asked there.
+/// Whether hallpassd listens there.
 fn is_ours(address: &str, configuration: &Configuration) -> bool {
     let address = address.strip_prefix("http://").unwrap_or(address);
     let mut listeners = configuration.daemon.listen.iter();
@@ -127,12 +127,12 @@ impl Question {
 struct Block {
     /// The words before its brace.
     head: Vec<String>,
-    /// What is removed from a request in it, so far. Only in a `route`, and in a snippet that one
-    /// imports, do directives keep their order.
+    /// The headers removed in it so far. Directives keep their order only in a `route`, and in a
+    /// snippet that one imports.
     removed: Vec<String>,
     /// Where it is one.
     question: Option<Question>,
-    /// How many questions came before it.
+    /// How many `forward_auth` came before it.
     first: usize,
     /// Whether `Authorization` is removed anywhere in it; of the outermost block alone.
     removes_authorization: bool,
@@ -205,7 +205,7 @@ fn questions(text: &str) -> Vec<Question> {
 fn inside(blocks: &mut [Block], words: &[&str], snippets: &HashMap<String, Vec<String>>) {
     let removes = match words {
         ["request_header" | "header_up", name] => name.eq_ignore_ascii_case("-Authorization"),
-        // What a file has is not known.
+        // The contents of an imported file are unknown.
         ["import", name, ..] => snippets.get(*name).is_none_or(|removed| {
             let mut removed = removed.iter();
             removed.any(|it| it.eq_ignore_ascii_case("Authorization"))
@@ -243,12 +243,12 @@ fn inside(blocks: &mut [Block], words: &[&str], snippets: &HashMap<String, Vec<S
         return;
     }
     match words {
-        // With a matcher, it holds for some requests alone.
+        // With a matcher, it applies to some requests only.
         ["request_header", name] => block
             .removed
             .extend(name.strip_prefix('-').map(str::to_owned)),
         ["import", name, ..] => {
-            // What a file has is not known: it may be all.
+            // The contents of an imported file are unknown, and may be all headers.
             let all = || CLAIMS.map(str::to_owned).to_vec();
             let removed = snippets.get(*name).cloned().unwrap_or_else(all);
             block.removed.extend(removed);

@@ -1,4 +1,4 @@
-//! Checks the command by which a host starts one of our programs.
+//! Checks the command with which a host starts a Hallpass program.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 
 /// A command, its words as the host splits them.
 pub struct Command<'a> {
-    /// The name of what is checked.
+    /// The name of the check.
     pub check: &'static str,
     /// Where it stands.
     pub at: String,
@@ -17,12 +17,12 @@ pub struct Command<'a> {
 }
 
 impl Command<'_> {
-    /// Whether it is one of ours that is meant.
+    /// Whether it starts a Hallpass program.
     pub fn is_ours(words: &[String]) -> bool {
         words.iter().any(|word| word.contains("hallpass"))
     }
 
-    /// What is wrong with it.
+    /// The findings for it.
     pub fn examine(&self, configuration: &Configuration) -> Vec<Finding> {
         let problem = |seen: String, mend: String| {
             vec![Finding::problem(self.check, self.at.clone(), seen, mend)]
@@ -58,7 +58,7 @@ impl Command<'_> {
         self.directives(configuration)
     }
 
-    /// Whether the words are halves of a path.
+    /// Whether the words are parts of one path.
     fn blank_in_path(&self) -> bool {
         let mut path = String::new();
         self.words.iter().any(|word| {

@@ -18,7 +18,7 @@ pub const IDENTITY: [&str; 7] = [
 pub const MOST_FILES: usize = 4096;
 pub const DEEPEST: usize = 64;
 
-/// A directive, with its words and what stands inside it.
+/// A directive, with its words and the directives inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directive {
     pub name: String,
@@ -37,18 +37,18 @@ impl Directive {
         self.words.get(index).map_or("", String::as_str)
     }
 
-    /// Whether it is called `name`, in whatever case.
+    /// Whether it is called `name`, ignoring case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 }
 
-/// Where a line of a file is, for people.
+/// The place of a line, for messages.
 pub fn at(path: &Path, line: usize) -> String {
     format!("read {}:{line}", path.display())
 }
 
-/// This directive and all inside it, with those that each is inside of.
+/// Visits each directive and all inside it, with those that enclose it.
 pub fn each<'a>(
     directives: &'a [Directive],
     around: &mut Vec<&'a Directive>,
@@ -62,7 +62,7 @@ pub fn each<'a>(
     }
 }
 
-/// The files that `pattern`, with `*` and `?` in it, means, in alphabetical order.
+/// The files that `pattern`, with `*` and `?`, matches, in alphabetical order.
 pub fn included(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     let mut found = vec![directory.join("")];
     let mut rest = Path::new(pattern).components().peekable();
@@ -92,14 +92,14 @@ pub fn included(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Whether `name` is like `pattern`, in which `*` is anything and `?` one character.
+/// Whether `name` matches `pattern`, in which `*` is any text and `?` one character.
 fn is_like(name: &str, pattern: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
     }
     let (name, pattern): (Vec<char>, Vec<char>) =
         (name.chars().collect(), pattern.chars().collect());
-    // For each length of the beginning of the name: is it like the pattern so far?
+    // For each prefix of the name: does it match the pattern so far?
     let mut like: Vec<bool> = (0..=name.len()).map(|length| length == 0).collect();
     for wanted in pattern {
         let before = like.clone();

@@ -9,7 +9,7 @@ use super::command::Command;
 use super::directives::at;
 use super::yaml::{self, Setting};
 
-/// More processes than this wait for each other's database connections.
+/// More processes than this compete for database connections.
 const MANY: u32 = 64;
 
 struct File<'a> {
@@ -17,7 +17,7 @@ struct File<'a> {
     settings: Vec<Setting>,
 }
 
-/// What of the file at `path` does not fit; nothing where it does not point here.
+/// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let file = File {
@@ -47,7 +47,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
 }
 
 impl File<'_> {
-    /// All settings called `name`: that of the server, and those of single hosts.
+    /// All settings called `name`: the server's, and those of single hosts.
     fn named(&self, name: &str) -> impl Iterator<Item = &Setting> {
         self.settings.iter().filter(move |setting| {
             match setting

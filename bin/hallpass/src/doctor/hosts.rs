@@ -8,11 +8,11 @@ use hallpass_core::doctor::Finding;
 use super::{apache, caddy, ejabberd, nginx, others};
 use crate::options::{DoctorOptions, HostKind};
 
-/// A server that is known: how to look at it, and where systems have its configuration.
+/// A known server: how to check it, and where systems keep its configuration.
 struct Host {
     kind: HostKind,
     name: &'static str,
-    /// The page of docs/ that says what belongs into it.
+    /// The page of docs/ about its configuration.
     page: &'static str,
     places: &'static [&'static str],
     look: fn(&Path, &Configuration) -> Result<Vec<Finding>, String>,
@@ -68,7 +68,7 @@ const HOSTS: [Host; 9] = [
     Host::other(HostKind::Squid, "Squid", "squid", &["/etc/squid"]),
 ];
 
-/// Looks at the server that `options` names, or at all that this machine has.
+/// Checks the server that `options` names, or all that this machine has.
 pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut strangers: Vec<&str> = Vec::new();
@@ -83,7 +83,7 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
                 .places
                 .iter()
                 .map(PathBuf::from)
-                // One that this user may not look at counts as present.
+                // A path that this user may not read counts as present.
                 .find(|it| it.try_exists().unwrap_or(true)),
         };
         match place {
@@ -108,7 +108,7 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
 }
 
 impl Host {
-    /// One of which only the lines that name Hallpass are looked at.
+    /// A server for which only the lines that name Hallpass are checked.
     const fn other(
         kind: HostKind,
         name: &'static str,
@@ -124,8 +124,8 @@ impl Host {
         }
     }
 
-    /// What its configuration at `path` comes to; `None` where it does not point here, which is a
-    /// problem where it was `asked` for.
+    /// The findings for its configuration at `path`; `None` where it does not point here, which is
+    /// a problem where it was `asked` for.
     fn at(&self, path: &Path, configuration: &Configuration, asked: bool) -> Option<Vec<Finding>> {
         let tried = format!("read {}, of {}", path.display(), self.name);
         let finding = match (self.look)(path, configuration) {

@@ -23,7 +23,7 @@ use hallpass_runtime::CommandLine;
 use self::report::Report;
 use crate::options::DoctorOptions;
 
-/// Looks at everything, and says how it is.
+/// Runs all checks, and prints the findings.
 pub fn run(
     common: &CommandLine,
     options: &DoctorOptions,

@@ -11,11 +11,11 @@ use hallpass_core::doctor::Finding;
 use super::command::Command;
 use super::directives::at;
 
-/// How deep directories are looked into, and how large files may be.
+/// The depth of directories that are searched, and the largest file that is read.
 const DEPTH: u32 = 2;
 const LONGEST: u64 = 1 << 20;
 
-/// What of the file at `path`, or of the files in it, does not fit; nothing where none names us.
+/// The findings for the file at `path`, or for the files in it; none where none names Hallpass.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
     let mut files = Vec::new();
     collect(path, DEPTH, &mut files).map_err(|error| error.to_string())?;
@@ -48,7 +48,7 @@ fn collect(path: &Path, depth: u32, files: &mut Vec<PathBuf>) -> std::io::Result
         let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         entries.sort();
         for entry in entries {
-            // Keys and the like, which are none of our business.
+            // Keys and other unreadable files are skipped.
             let _ = collect(&entry, depth - 1, files);
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::unistd::{User, getgrouplist};
 
-/// Reading, writing and entering, as one of the three digits of a mode.
+/// Writing and entering, as bits of one of a mode's three digits.
 pub const WRITE: u32 = 2;
 pub const ENTER: u32 = 1;
 
@@ -29,8 +29,8 @@ impl Person {
         })
     }
 
-    /// What keeps them from `wanted` at `path`, itself or a directory on the way; `None` where
-    /// nothing does. Access control lists are not looked at: where there is one, nothing is known.
+    /// The obstacle to `wanted` at `path`, itself or a directory on the way; `None` where there is
+    /// none. Access control lists are not read: a file that has one counts as accessible.
     pub fn kept_from(&self, path: &Path, wanted: u32) -> Option<String> {
         let mut way: Vec<&Path> = path.ancestors().skip(1).collect();
         way.reverse();

@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use crate::terminal::{UNAVAILABLE, USAGE, WIDTH, line, plain, wrap};
 
-/// Where what is said begins.
+/// The column at which text begins.
 const INDENT: usize = 9;
 
-/// What was found.
+/// The findings of a run.
 pub struct Report {
     lines: Vec<Line>,
     code: u8,
 }
 
-/// A finding, as it is shown. Those of another process come as JSON.
+/// A finding as printed. Those of another process are read from its JSON.
 pub struct Line {
     check: String,
     status: String,
@@ -49,10 +49,10 @@ impl Report {
         }
     }
 
-    /// What another process printed as JSON and ended with, after `finding`.
+    /// The report that another process printed as JSON, with its exit code, after `finding`.
     ///
     /// # Errors
-    /// When it is nothing of the kind.
+    /// When it is not such a report.
     pub fn of_process(finding: Finding, printed: &[u8], code: u8) -> anyhow::Result<Self> {
         let read: Value =
             serde_json::from_slice(printed).context("what the doctor said as that user")?;
@@ -154,7 +154,7 @@ impl From<Finding> for Line {
     }
 }
 
-/// `count` of what `word` names.
+/// `count` and `word`, in the plural where that is right.
 fn counted(count: usize, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {word}{plural}")

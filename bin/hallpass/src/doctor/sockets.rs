@@ -18,7 +18,7 @@ pub fn look(configuration: &Configuration) -> Vec<Finding> {
     for listener in &daemon.listen {
         match listener {
             Listener::Unix { path, mode } => {
-                // Where nothing is said about a daemon, there need be none.
+                // Without daemon settings, no daemon is required.
                 if !(daemon.listens_by_default && path.symlink_metadata().is_err()) {
                     findings.extend(unix(path, *mode));
                     findings.push(answers(path, deadline()));

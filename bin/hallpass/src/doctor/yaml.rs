@@ -15,7 +15,7 @@ pub struct Setting {
     pub line: usize,
 }
 
-/// What is being read: a mapping, with the key whose value comes next; or a list, with the place.
+/// An open collection: a mapping, with the key whose value comes next; or a list, with the place.
 enum Open {
     Mapping(Option<String>),
     List(usize),
@@ -71,7 +71,7 @@ fn scalar(open: &mut [Open], settings: &mut Vec<Setting>, text: Cow<'_, str>, li
     passed(open);
 }
 
-/// A value is over.
+/// Ends a value.
 fn passed(open: &mut [Open]) {
     match open.last_mut() {
         Some(Open::Mapping(key)) => *key = None,

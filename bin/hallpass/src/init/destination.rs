@@ -15,7 +15,7 @@ pub struct Destination {
     /// The file, absolute.
     pub path: PathBuf,
     directory: PathBuf,
-    /// Whether files that are there are replaced.
+    /// Whether existing files are replaced.
     force: bool,
 }
 
@@ -41,14 +41,14 @@ impl Destination {
         Ok(destination)
     }
 
-    /// What the names of the files of secrets begin with.
+    /// The prefix of the names of secrets' files.
     pub fn stem(&self) -> String {
         let stem = self.path.file_stem().unwrap_or_default();
         stem.to_string_lossy().into_owned()
     }
 
-    /// Writes all of `page`, or nothing, and gives the paths of the files of secrets. What is
-    /// written is a configuration that loads: it is read once before it goes to its place.
+    /// Writes all of `page`, or nothing, and gives the paths of the files of secrets. The
+    /// configuration is loaded once before it is moved to its place.
     pub fn write(&self, page: &Page) -> anyhow::Result<(Configuration, Vec<PathBuf>)> {
         let name = self.path.file_name().unwrap_or_default();
         let secrets: Vec<PathBuf> = page
@@ -84,14 +84,14 @@ impl Destination {
         Ok((configuration, secrets))
     }
 
-    /// Puts a finished file into its place. One that it replaces leaves it its owner, and whom it
-    /// was readable by.
+    /// Moves a finished file to its place. It keeps the owner and the mode of the file that it
+    /// replaces.
     fn place(&self, from: &Path, to: &Path) -> anyhow::Result<()> {
         let placed = if self.force {
             if let Ok(before) = fs::symlink_metadata(to)
                 && before.is_file()
             {
-                // Others than root may give nothing away, and need not: it is theirs.
+                // Only root can change the owner; for other users it is already right.
                 drop(std::os::unix::fs::chown(
                     from,
                     Some(before.uid()),

@@ -18,10 +18,10 @@ use crate::doctor;
 use crate::options::DoctorOptions;
 use crate::terminal::{complain, line, plain};
 
-/// Where the configuration goes when nothing else is said.
+/// The default path of the configuration.
 const DEFAULT_OUTPUT: &str = "hallpass.toml";
 
-/// Writes a configuration of the site, and says what to do next.
+/// Writes a configuration of the site, and prints the next steps.
 pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow::Result<ExitCode> {
     let destination = destination(common, &command.output)?;
     let warner = |warning: &str| complain(&format!("warning: {}", plain(warning)));
@@ -50,7 +50,7 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
             config: Some(destination.path),
             ..common.clone()
         };
-        // The file is written, whatever is still to be mended.
+        // The file is written, even if the doctor finds problems.
         doctor::run(&common, &DoctorOptions::default(), false)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -62,7 +62,7 @@ fn destination(common: &CommandLine, output: &InitOutput) -> anyhow::Result<Dest
     Destination::new(path, output.force)
 }
 
-/// Says what was written, and what comes next.
+/// Prints what was written, and the next steps.
 fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants: &str) {
     line(&format!("written: {}", path.display()));
     for secret in secrets {

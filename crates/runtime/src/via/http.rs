@@ -76,8 +76,8 @@ fn left(deadline: Deadline) -> io::Result<Duration> {
     }
 }
 
-/// A whole answer, whose body has the length that it states, or ends with the connection; `None` for
-/// anything else.
+/// A whole answer, whose body has the length that it states, or ends with the connection; `None`
+/// otherwise.
 fn parse(bytes: &[u8]) -> Option<Answer> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut head = httparse::Response::new(&mut headers);

@@ -17,7 +17,7 @@ pub struct Daemon {
     socket: PathBuf,
     /// The path of the site's requests.
     path: String,
-    /// Whether the stores are never asked instead.
+    /// Whether hallpassd alone is asked, and never the stores.
     only: bool,
     ignore_case: bool,
     program: &'static str,
@@ -68,8 +68,8 @@ impl Daemon {
         }
     }
 
-    /// The verdict of hallpassd; `None` when it gave none, and there is the permission and the time
-    /// to ask the stores.
+    /// The verdict of hallpassd; `None` when it gave none, and the stores may and can still be
+    /// asked.
     pub(crate) fn verdict(&self, request: &Request, deadline: Deadline) -> Option<Verdict> {
         match self.ask(request, deadline) {
             Ok(verdict) => Some(verdict),

@@ -1,5 +1,5 @@
-//! Decides what Apache does while it reads its configuration: which sections count, and what
-//! `${NAME}` stands for (`Define`, core; `ap_resolve_env` of server/util.c).
+//! Decides what Apache does while it reads its configuration: which sections apply, and the value
+//! of `${NAME}` (`Define`, core; `ap_resolve_env` of server/util.c).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,14 +19,14 @@ const BUILT_IN: [&str; 8] = [
     "watchdog",
 ];
 
-/// No 2.4 is newer: what asks for less than some release of it is taken for old.
+/// No release of 2.4 is newer: a condition on an earlier one counts as an old release's.
 const NEWEST: [u64; 3] = [2, 4, u64::MAX];
 
-/// How long what `${NAME}` stands for may make a line: values are made of values, and each could be
-/// twice as long as the one before.
+/// The longest line after `${NAME}` is expanded: values contain values, and each could be twice as
+/// long as the one before.
 const LONGEST: usize = 64 * 1024;
 
-/// What has been said so far.
+/// The definitions so far.
 #[derive(Debug, Default)]
 pub struct Conditions {
     /// By `Define`, and by -D on the command line; few have a value.
@@ -37,8 +37,8 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// What is said where Debian starts Apache: in `envvars`, beside the configuration. `text` is a
-    /// shell script; what the shell computes is left alone.
+    /// The variables that Debian sets where it starts Apache: in `envvars`, beside the
+    /// configuration. `text` is a shell script; values that the shell computes are skipped.
     pub fn started_by(text: &str) -> Self {
         let mut conditions = Self::default();
         for line in text.lines() {
@@ -70,7 +70,7 @@ impl Conditions {
         conditions
     }
 
-    /// Takes notice of what `directive` says.
+    /// Applies `directive`.
     pub fn heed(&mut self, directive: &Directive) {
         let name = directive.word(0);
         if directive.is("Define") {
@@ -88,7 +88,7 @@ impl Conditions {
         self.modules
     }
 
-    /// Whether what is inside `section` is read; `None` where Apache reads it whatever it says.
+    /// Whether the inside of `section` is read; `None` where Apache reads it in any case.
     pub fn admit(&self, section: &Directive, server_root: &Path) -> Option<bool> {
         let (wanted, not) = match section.word(0).strip_prefix('!') {
             Some(wanted) => (wanted, true),
@@ -111,8 +111,8 @@ impl Conditions {
         BUILT_IN.contains(&name) || self.modules.has(name)
     }
 
-    /// `text` with what each `${NAME}` in it stands for; one that stands for nothing, or for too
-    /// much, is left as it is.
+    /// `text` with each `${NAME}` replaced by its value; one without a value, or with too long a
+    /// one, is left as it is.
     pub fn resolve(&self, text: &str) -> String {
         let mut resolved = String::new();
         let mut rest = text;
@@ -135,8 +135,8 @@ impl Conditions {
     }
 }
 
-/// `<IfVersion>`, of the newest 2.4. Without an operator, or with a regular expression, it is taken to
-/// be so.
+/// `<IfVersion>`, of the newest 2.4. Without an operator, or with a regular expression, it counts
+/// as met.
 fn is_of_version(operator: &str, version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     let asked = [0; 3].map(|none: u64| parts.next().unwrap_or(none));

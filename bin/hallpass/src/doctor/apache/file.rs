@@ -7,18 +7,18 @@ use super::conditions::Conditions;
 use super::modules::Modules;
 use crate::doctor::directives::{DEEPEST, Directive, MOST_FILES, included};
 
-/// What is being read.
+/// The state of the reader.
 struct Reading {
     server_root: PathBuf,
     files: usize,
-    /// How many files include each other on the way here.
+    /// The depth of nested includes.
     depth: usize,
     /// The sections that are open, the outermost first; the first stands for the server. Those
-    /// whose condition is met are not among them: they might as well not be there.
+    /// whose condition is met are left out, because they have no effect.
     open: Vec<Directive>,
     conditions: Conditions,
-    /// How many sections are open of which nothing counts: one whose condition is not met, and
-    /// those inside it.
+    /// The number of open sections that do not apply: one whose condition is not met, and those
+    /// inside it.
     passed_over: usize,
 }
 
@@ -31,7 +31,7 @@ pub fn read(path: &Path) -> Result<(Vec<Directive>, Modules), String> {
     let started = home.join("envvars");
     let started = match std::fs::read(&started) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        // Who is not started as Debian does it has none.
+        // An Apache that is not started as on Debian has no such file.
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(format!("{}: {error}", started.display())),
     };
@@ -139,7 +139,7 @@ impl Reading {
         }
     }
 
-    /// A file, or all that are in a directory.
+    /// A file, or all files in a directory.
     fn include(&mut self, path: &Path) -> Result<(), String> {
         if !path.is_dir() {
             return self.file(path);

@@ -31,7 +31,7 @@ impl<'a> Placed<'a> {
     }
 }
 
-/// What of the file at `path` does not fit; nothing where it does not point here.
+/// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
     let (directives, modules) = file::read(path)?;
     let mut placed = Vec::new();
@@ -102,7 +102,7 @@ fn fcgi_is_ours(url: &str, configuration: &Configuration) -> bool {
         })
 }
 
-/// The program that a directive starts, or the server that it asks.
+/// Checks the program that a directive starts, or the server that it asks.
 fn program(directive: &Directive, configuration: &Configuration) -> Vec<Finding> {
     let at = directive.at();
     if directive.is("AuthnzFcgiDefineProvider") {
@@ -199,7 +199,8 @@ fn examine(
     }
 }
 
-/// Names of programs that are defined nowhere, or in another virtual host: they are not inherited.
+/// Finds names of programs that are not defined, or only in another virtual host, which does not
+/// pass them on.
 fn provider(it: &Placed<'_>, all: &[Placed<'_>]) -> Vec<Finding> {
     let directive = it.directive;
     let definitions = match () {
@@ -240,7 +241,7 @@ fn provider(it: &Placed<'_>, all: &[Placed<'_>]) -> Vec<Finding> {
     findings
 }
 
-/// `AuthBasicProvider external` without saying which.
+/// Finds `AuthBasicProvider external` without `AuthExternal`.
 fn missing_name(it: &Placed<'_>) -> Vec<Finding> {
     let external = it.directive.is("AuthBasicProvider")
         && it.directive.words.iter().any(|word| word == "external");
@@ -255,7 +256,7 @@ fn missing_name(it: &Placed<'_>) -> Vec<Finding> {
     )]
 }
 
-/// `Require group` is another module's.
+/// Finds `Require group`, which is another module's.
 fn groups(it: &Placed<'_>) -> Option<Finding> {
     let group = it.directive.is("Require") && it.directive.word(0) == "group";
     let external = it
@@ -273,7 +274,7 @@ fn groups(it: &Placed<'_>) -> Option<Finding> {
     })
 }
 
-/// mod_authn_socache in front of the program.
+/// Finds mod_authn_socache in front of the program.
 fn cache(it: &Placed<'_>) -> Option<Finding> {
     let words = &it.directive.words;
     let cached = it.directive.is("AuthBasicProvider")

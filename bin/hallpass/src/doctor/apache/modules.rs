@@ -4,7 +4,7 @@ use hallpass_core::doctor::Finding;
 
 use crate::doctor::directives::Directive;
 
-/// Which module has a directive.
+/// The module of each directive.
 const DIRECTIVES: [(&str, &str); 12] = [
     ("AuthBasicProvider", "auth_basic"),
     ("AuthExternal", "authnz_external"),
@@ -25,7 +25,7 @@ const DIRECTIVES: [(&str, &str); 12] = [
 pub struct Modules(Vec<String>);
 
 impl Modules {
-    /// Takes notice of `LoadModule`.
+    /// Records a `LoadModule`.
     pub fn load(&mut self, directive: &Directive) {
         let name = directive.word(0).trim_end_matches("_module");
         self.0.push(name.to_owned());
@@ -35,7 +35,7 @@ impl Modules {
         self.0.iter().any(|loaded| loaded == name)
     }
 
-    /// Modules that are missing, and those that hurt each other.
+    /// Finds missing modules, and modules that conflict.
     pub fn examine(&self, directives: &[&Directive]) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut missed: Vec<&str> = Vec::new();

@@ -4,7 +4,7 @@ use hallpass_core::doctor::Finding;
 
 use crate::doctor::directives::{Directive, IDENTITY, each};
 
-/// How a request is passed on: the directive for it, and the one that sets what goes along.
+/// The directives that pass a request on, each with the one that sets its headers or parameters.
 const WAYS: [(&str, &str); 5] = [
     ("proxy_pass", "proxy_set_header"),
     ("grpc_pass", "grpc_set_header"),
@@ -13,18 +13,18 @@ const WAYS: [(&str, &str); 5] = [
     ("scgi_pass", "scgi_param"),
 ];
 
-/// The directives that pass requests on, as far as they have been looked at.
+/// The directives that pass requests on, seen so far.
 #[derive(Default)]
 pub struct Passes<'a> {
-    /// Those behind a question.
+    /// Those behind `auth_request`.
     asked: Vec<&'a Directive>,
-    /// Those where guests get to.
+    /// Those that guests reach.
     guests: Vec<&'a Directive>,
 }
 
 impl<'a> Passes<'a> {
-    /// What is wrong in the locations that ask nothing, and pass requests on to an application that
-    /// believes what a question is answered.
+    /// The findings for locations without `auth_request` that pass requests on to an application
+    /// that trusts identity headers.
     pub fn unasked(&self, directives: &'a [Directive]) -> Vec<Finding> {
         let mut findings = Vec::new();
         each(directives, &mut Vec::new(), &mut |directive, around| {
@@ -53,8 +53,8 @@ fn upstream(target: &str) -> &str {
     }
 }
 
-/// What is wrong where the question of `auth_request` is asked, in the locations below that inherit
-/// it, and where guests get to; `unchecked` where the Basic name is not checked.
+/// The findings for a location with `auth_request`, for those that inherit it, and for those that
+/// guests reach; `unchecked` where the Basic name is not checked.
 pub fn examine<'a>(
     auth_request: &Directive,
     around: &[&'a Directive],
@@ -75,7 +75,7 @@ pub fn examine<'a>(
     findings
 }
 
-/// The location to which those come of whom hallpassd knows nothing: `error_page 401 = @guest`.
+/// The location of visitors without a session: `error_page 401 = @guest`.
 fn guests<'a>(around: &[&'a Directive]) -> Option<&'a Directive> {
     let of_401 = |it: &&Directive| it.is("error_page") && it.words.iter().any(|word| word == "401");
     let pages = around
@@ -88,7 +88,8 @@ fn guests<'a>(around: &[&'a Directive]) -> Option<&'a Directive> {
     locations.find(|it| it.word(0) == name)
 }
 
-/// Looks at the innermost of `levels` and what inherits from it; returns what passes requests on.
+/// Checks the innermost of `levels` and what inherits from it; returns the directives that pass
+/// requests on.
 fn below<'a>(
     auth_request: &Directive,
     levels: &mut Vec<&'a Directive>,
@@ -126,11 +127,11 @@ fn is_the_clients(value: &str) -> bool {
         .any(|variable| value.contains(variable))
 }
 
-/// What goes along with a request.
+/// What is passed on with a request.
 struct Sent<'a> {
     /// The directive that sets it.
     set: &'static str,
-    /// Those that hold: of the innermost block that has any.
+    /// Those in effect: of the innermost block that has any.
     lines: Vec<&'a Directive>,
 }
 
@@ -154,7 +155,7 @@ impl<'a> Sent<'a> {
         self.set.ends_with("_param")
     }
 
-    /// A header that the client may have written; `place` is where to say so.
+    /// The finding for a header that the client may have written, at `place`.
     fn forged(&self, place: &Directive, levels: &[&Directive]) -> Option<Finding> {
         let names = IDENTITY.map(|name| {
             if self.is_cgi() {
@@ -186,7 +187,7 @@ impl<'a> Sent<'a> {
                 mend,
             );
         }
-        // A parameter of CGI stands for both spellings.
+        // A CGI parameter is the same for both spellings.
         let passes = ["underscores_in_headers on", "ignore_invalid_headers off"];
         let passes = passes.into_iter().find(|line| {
             let (name, value) = line.split_once(' ').unwrap_or_default();

@@ -14,10 +14,10 @@ use self::subrequest::Subrequest;
 use crate::doctor::directives::{Directive, each};
 use crate::doctor::permissions::Person;
 
-/// Whom nginx's workers run as, where it does not say.
+/// The user of nginx's workers by default.
 const USER: &str = "nobody";
 
-/// What of the file at `path` does not fit; nothing where it does not point here.
+/// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
     let directives = file::read(path)?;
     let user = directives.iter().find(|directive| directive.is("user"));
@@ -70,7 +70,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         }
         let unchecked = question.leaves_basic_unchecked();
         for finding in identity::examine(directive, around, unchecked, &mut passes) {
-            // Many locations may lead their guests to one.
+            // Several locations may send their guests to one.
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
@@ -101,7 +101,7 @@ fn location<'a>(server: &'a [Directive], uri: &str) -> Option<&'a Directive> {
         } else {
             it.word(0)
         };
-        // The location of everything answers no questions.
+        // The location `/` answers no subrequests.
         prefix.len() > 1 && uri.starts_with(prefix)
     };
     exact.or_else(|| {

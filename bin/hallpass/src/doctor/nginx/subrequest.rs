@@ -32,7 +32,7 @@ enum Server {
 }
 
 impl<'a> Subrequest<'a> {
-    /// Whether it is hallpassd that is meant.
+    /// Whether it asks hallpassd.
     pub fn is_ours(&self) -> bool {
         let named = |text: &str| text.contains("hallpass");
         let Some(pass) = self.own("proxy_pass") else {
@@ -45,7 +45,7 @@ impl<'a> Subrequest<'a> {
                 .is_some_and(|it| it.servers.iter().any(|it| self.listens(it)))
     }
 
-    /// What is wrong with it.
+    /// The findings for it.
     pub fn examine(&self, person: Option<&Person>) -> Vec<Finding> {
         let mut findings = self.servers(person);
         findings.extend(self.body());
@@ -128,7 +128,7 @@ impl<'a> Subrequest<'a> {
         Some(Target { servers, path })
     }
 
-    /// Whether the configuration has hallpassd listen there.
+    /// Whether hallpassd listens there by the configuration.
     fn listens(&self, server: &Server) -> bool {
         self.configuration
             .daemon
@@ -242,7 +242,7 @@ impl<'a> Subrequest<'a> {
         ))
     }
 
-    /// Answers that are kept must be kept by who asked.
+    /// Cached answers must be keyed by the client's credentials.
     fn cache(&self) -> Option<Finding> {
         let cache = self.effective("proxy_cache")?;
         if cache.word(0) == "off" {
@@ -298,7 +298,7 @@ impl<'a> Subrequest<'a> {
         if !wanted.contains("{url}") {
             return None;
         }
-        // In the order in which hallpassd goes by them.
+        // In hallpassd's order of precedence.
         let told = ["X-Original-URI", "X-Original-URL", "X-Forwarded-Uri"];
         let says = |name: &str| self.header(name).is_some_and(|it| !it.word(1).is_empty());
         let Some(told_by) = told.iter().position(|name| says(name)) else {
@@ -320,7 +320,7 @@ impl<'a> Subrequest<'a> {
         ))
     }
 
-    /// The address that guesses are counted for, which is the last of `X-Forwarded-For`.
+    /// The address by which wrong passwords are counted, which is the last of `X-Forwarded-For`.
     fn client(&self) -> Option<Finding> {
         let said = self.header("X-Forwarded-For");
         let last = said.and_then(|it| it.word(1).rsplit(',').next());
@@ -342,8 +342,7 @@ fn same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     real(one) == real(other)
 }
-/// The group whose members may ask at the socket at `path`: its own, where that is one of ours and
-/// not, say, root's.
+/// The group to join for the socket at `path`: its own, where that is a group of Hallpass.
 fn group_of(path: &Path) -> String {
     std::fs::metadata(path)
         .ok()
