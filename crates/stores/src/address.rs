@@ -33,11 +33,11 @@ impl fmt::Display for Address {
     }
 }
 
-/// The IP addresses of `host`, at least one. The system's resolver cannot be told when to stop, so
-/// a thread waits for it, and ends when it does.
+/// The IP addresses of `host`, at least one. The system's resolver takes no deadline, so a thread
+/// waits for it, and ends when it does.
 ///
 /// # Errors
-/// What the resolver says, and `TimedOut` when it says nothing in time.
+/// The resolver's error, and `TimedOut` when it does not answer in time.
 pub(crate) fn resolve(host: &str, port: u16, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -48,7 +48,7 @@ pub(crate) fn resolve(host: &str, port: u16, deadline: Deadline) -> io::Result<V
         .name("resolver".to_owned())
         .spawn(move || {
             let found = (name.as_str(), port).to_socket_addrs();
-            // The receiver is gone when it took too long.
+            // The receiver is gone when the resolver took too long.
             let _ = sender.send(found.map(Iterator::collect::<Vec<_>>));
         })?;
     let found = receiver.recv_timeout(deadline.remaining()).map_err(|_| {

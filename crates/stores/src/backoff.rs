@@ -1,19 +1,19 @@
-//! Decides when a server that failed is asked again.
+//! Decides when a failed server is tried again.
 
 use std::time::{Duration, Instant};
 
 use crate::Unavailable;
 
-/// After the first failure. Doubled with every further one.
+/// The pause after the first failure, doubled with every further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest pause. A server that returns is to be at work again within a second, and connecting
-/// takes some time, too.
+/// The longest pause. A server that returns is used again within a second, and connecting takes
+/// some time, too.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What is known of one server's health. After a failure it is left alone for a pause, in which
-/// every question is answered at once by the failure that began it: a server that is down costs a
-/// wait now and then, not at every question.
+/// The health of one server. After a failure, it is not contacted for a pause, in which every
+/// request fails at once with the same failure: a server that is down costs one wait per pause, not
+/// one per request.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     pause: Option<Pause>,
@@ -27,7 +27,7 @@ struct Pause {
 }
 
 impl Backoff {
-    /// Whether the server may be asked `now`.
+    /// Whether the server may be contacted `now`.
     ///
     /// # Errors
     /// The failure that began the pause, while that lasts.
@@ -38,18 +38,18 @@ impl Backoff {
         }
     }
 
-    /// The server failed, `now`, by `cause`.
+    /// Records that the server failed `now` with `cause`.
     pub(crate) fn failed(&mut self, now: Instant, cause: Unavailable) {
         let length = self
             .pause
             .as_ref()
             .map_or(FIRST_PAUSE, |pause| (pause.length * 2).min(LONGEST_PAUSE));
-        // A clock that can go no further ends the pause at once.
+        // A clock at its end makes the pause end at once.
         let end = now.checked_add(length).unwrap_or(now);
         self.pause = Some(Pause { end, length, cause });
     }
 
-    /// The server answered.
+    /// Records that the server answered.
     pub(crate) fn answered(&mut self) {
         self.pause = None;
     }

@@ -1,6 +1,6 @@
 //! Reads small files whose names come from outside: sessions that a site keeps as files.
 //!
-//! Such a name is as good as a session, so messages name the directory alone.
+//! Such a name is as good as a session, so messages name only the directory.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,17 +17,17 @@ use zeroize::Zeroizing;
 
 use crate::{Deadline, Unavailable};
 
-/// How often a file that is being written is read again.
+/// The number of attempts to read a file that is being written.
 const ATTEMPTS: u32 = 10;
 
-/// How long it is waited before that.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A file that another program holds locked and that changed less than this ago may be in the middle of
 /// the change.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// How many files of a directory are looked at for the newest of them.
+/// The most files of a directory that are examined to find the newest.
 const MOST_ENTRIES: usize = 100_000;
 
 /// A directory of files.
@@ -38,7 +38,7 @@ pub struct Files {
 
 /// A file as it was read.
 pub struct File {
-    /// What is in it. Cleared when it goes.
+    /// Its contents, cleared on drop.
     pub bytes: Zeroizing<Vec<u8>>,
     /// When it was last written.
     pub modified: SystemTime,
@@ -79,7 +79,7 @@ impl Files {
     /// they are then.
     ///
     /// # Errors
-    /// [`Unavailable`] when the directory is not there, or cannot be looked at.
+    /// [`Unavailable`] when the directory does not exist, or cannot be read.
     pub fn is_open_to_all(&self) -> Result<bool, Unavailable> {
         let metadata =
             fs::metadata(&self.directory).map_err(|error| failed(&self.directory, &error))?;
@@ -87,10 +87,10 @@ impl Files {
     }
 
     /// The names of the regular files that begin with `prefix`, the newest first, `most` at most.
-    /// A hundred thousand files are looked at, not more.
+    /// At most a hundred thousand files are examined.
     ///
     /// # Errors
-    /// [`Unavailable`] when the directory is not there, or cannot be read.
+    /// [`Unavailable`] when the directory does not exist, or cannot be read.
     pub fn newest(&self, prefix: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Unavailable> {
         let entries =
             fs::read_dir(&self.directory).map_err(|error| failed(&self.directory, &error))?;
@@ -130,8 +130,8 @@ impl Files {
     /// while it is read is read again, a few times.
     ///
     /// # Errors
-    /// [`Unavailable`] when there is such a file, but it cannot be read, is no regular file, has
-    /// more than `limit` bytes, or goes on changing; when the directory itself is not there; and
+    /// [`Unavailable`] when there is such a file, but it cannot be read, is not a regular file, has
+    /// more than `limit` bytes, or keeps changing; when the directory itself does not exist; and
     /// when `deadline` has passed.
     pub fn read_below(
         &self,
@@ -140,7 +140,7 @@ impl Files {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Option<File>, Unavailable> {
-        // By its path, anew each time: a directory that is kept open outlives its name.
+        // Opened by its path each time: an open directory outlives its name.
         let mut path = self.directory.clone();
         for name in subdirectories.iter().chain([&name]) {
             if !is_name(name) {
@@ -156,7 +156,7 @@ impl Files {
             attempts += 1;
             match look {
                 Look::Whole(file) => return Ok(Some(file)),
-                // The other program may hold the lock for long, and has not written for a while.
+                // The other program may hold the lock for long, but has not written recently.
                 Look::Locked(file) if attempts >= ATTEMPTS || deadline.remaining() <= PAUSE => {
                     return Ok(Some(file));
                 }
@@ -190,7 +190,7 @@ impl Files {
         Unavailable::new(format!("a file in {} {what}", self.directory.display()))
     }
 
-    /// A file is not there. If its directory is not either, nothing is known about it.
+    /// The file does not exist. If its directory does not either, nothing is known about the file.
     fn absent(&self) -> Result<Option<Look>, Unavailable> {
         match fs::metadata(&self.directory) {
             Ok(metadata) if metadata.is_dir() => Ok(None),
@@ -207,7 +207,7 @@ fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, b'/' | 0))
 }
 
-/// What one reading gave.
+/// The result of one attempt.
 enum Look {
     /// The file changed meanwhile.
     Changed,
@@ -223,8 +223,8 @@ fn look(file: &fs::File, limit: usize) -> io::Result<Result<Look, String>> {
     if !before.is_file() {
         return Ok(Err("is not a regular file".to_owned()));
     }
-    // Those who honour locks write nothing while this one is held, which is until `file` is closed.
-    // It is a hint: not every file system has locks.
+    // Programs that honour locks do not write while this one is held, which is until `file` is
+    // closed. It is advisory: not every file system has locks.
     let lock = rustix::io::retry_on_intr(|| {
         rustix::fs::flock(file, FlockOperation::NonBlockingLockShared)
     });

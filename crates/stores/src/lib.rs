@@ -59,7 +59,7 @@ pub use self::stream::connect_unix;
 pub use self::tls::{Tls, TlsMode};
 pub use self::tracer::{Trace, TraceEvent, Tracer};
 
-/// A store could not be read. Never a "no": nothing is known about the account then.
+/// A store could not be read. It is never a "no": nothing is known about the account.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Unavailable {
@@ -84,15 +84,15 @@ impl Unavailable {
         }
     }
 
-    /// Whether the store answers with more than is read, and nothing else is wrong. Reading again
-    /// changes nothing.
+    /// Whether the only error is that the store answers with more than is read. Reading again does
+    /// not help.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
         self.too_long
     }
 }
 
-/// The moment by which a request is to be answered. Stores give up at it.
+/// The time by which a request must be answered. Stores give up at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
@@ -114,7 +114,7 @@ impl Deadline {
         self.min(Self::after(duration))
     }
 
-    /// What is left; zero when it has passed.
+    /// The remaining time; zero when it has passed.
     #[must_use]
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
@@ -133,8 +133,7 @@ impl Deadline {
     }
 }
 
-/// A password, a token or a key. It cannot be printed or cloned, and its memory is cleared when it
-/// goes.
+/// A password, a token or a key. It cannot be printed or cloned, and its memory is cleared on drop.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {

@@ -1,4 +1,4 @@
-//! Connects to servers and moves bytes, none of which takes longer than a [`Deadline`].
+//! Connects to servers and moves bytes, by a [`Deadline`].
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -17,11 +17,11 @@ use rustls::{ClientConfig, ClientConnection};
 use crate::address::resolve;
 use crate::{Address, Deadline};
 
-/// How long one call of the system waits at most. A socket keeps its timeout from one question to
-/// the next, so that it is set anew only when less than this is left.
+/// The longest wait of one system call. A socket keeps its timeout between requests, so it is set
+/// again only when less than this is left.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// How long it is waited before a unix socket whose queue is full is tried again.
+/// The pause before a unix socket whose queue is full is tried again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(2);
 
 /// A connection to a server.
@@ -35,7 +35,7 @@ impl Stream {
     /// tried.
     ///
     /// # Errors
-    /// What the system or TLS says; `TimedOut` at `deadline`.
+    /// The error of the system or of TLS; `TimedOut` at `deadline`.
     pub(crate) fn connect(
         address: &Address,
         tls: Option<Arc<ClientConfig>>,
@@ -70,7 +70,7 @@ impl Stream {
     /// Sends all of `bytes`.
     ///
     /// # Errors
-    /// What the system or TLS says; `TimedOut` at `deadline`.
+    /// The error of the system or of TLS; `TimedOut` at `deadline`.
     pub(crate) fn send(&mut self, bytes: &[u8], deadline: Deadline) -> io::Result<()> {
         let mut timed = self.socket.until(deadline);
         match &mut self.tls {
@@ -86,7 +86,7 @@ impl Stream {
     /// Receives what is there, waiting for the first byte of it. Zero is the end.
     ///
     /// # Errors
-    /// What the system or TLS says; `TimedOut` at `deadline`.
+    /// The error of the system or of TLS; `TimedOut` at `deadline`.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
         let mut timed = self.socket.until(deadline);
         match &mut self.tls {
@@ -95,8 +95,7 @@ impl Stream {
         }
     }
 
-    /// Whether nothing can be read, not even the end: so it is with a connection that waits for a
-    /// question.
+    /// Whether nothing can be read, not even the end, as on an idle connection.
     pub(crate) fn quiet(&self) -> bool {
         let mut descriptors = [match &self.socket.kind {
             Kind::Tcp(socket) => PollFd::new(socket, PollFlags::IN),
@@ -143,7 +142,7 @@ fn connect_tcp(host: &str, port: u16, deadline: Deadline) -> io::Result<TcpStrea
 /// queue is full of connections that the server does not take.
 ///
 /// # Errors
-/// What the system says; `TimedOut` at `deadline`.
+/// The system's error; `TimedOut` at `deadline`.
 pub fn connect_unix(path: &Path, deadline: Deadline) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -216,8 +215,8 @@ impl Socket {
     }
 }
 
-/// A socket until a deadline. It looks at the clock before every call of the system: what is
-/// read byte by byte ends in time, too.
+/// A socket with a deadline. It checks the clock before every system call, so that reading byte by
+/// byte ends in time, too.
 struct Timed<'a> {
     socket: &'a mut Socket,
     deadline: Deadline,

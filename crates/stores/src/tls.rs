@@ -18,24 +18,22 @@ use crate::Unavailable;
 /// How a connection is protected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// What is asked of the connection.
+    /// The required protection.
     pub mode: TlsMode,
     /// A file of the certificates that are trusted, in PEM; the system's where there is none.
     pub ca: Option<PathBuf>,
 }
 
-/// What is asked of a connection, in the words and with the meaning of libpq's `sslmode`
-/// (PostgreSQL 15, 34.19.1).
+/// The required protection of a connection, named as in libpq's `sslmode` (PostgreSQL 15, 34.19.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsMode {
     /// No TLS.
     Disable,
-    /// TLS where the server offers it. Keeps out those who listen, but not those who can put
-    /// themselves between. With `ca` the server must offer it.
+    /// TLS where the server offers it. Protects against passive attackers only. With `ca` the
+    /// server must offer it.
     #[default]
     Prefer,
-    /// TLS. Whose certificate it is does not matter, unless `ca` is given: then it must lead
-    /// there.
+    /// TLS. Any certificate is accepted, unless `ca` is given: then it must lead there.
     Require,
     /// TLS with a certificate that leads to `ca`, or to the system's certificates, and that names
     /// the host.
@@ -43,13 +41,13 @@ pub enum TlsMode {
 }
 
 impl Tls {
-    /// How a client is to speak TLS. Reads the trusted certificates, so it is called for each
+    /// The TLS settings of a client. Reads the trusted certificates, so it is called for each
     /// connection and not before.
     ///
     /// # Errors
     /// [`Unavailable`] when the trusted certificates cannot be read.
     pub(crate) fn client(&self) -> Result<Arc<ClientConfig>, Unavailable> {
-        // Named here, so that it does not matter what else a program is built of.
+        // Named here, so that it does not depend on a program's other crates.
         let provider = Arc::new(ring::default_provider());
         let verifier = self.verifier(&provider)?;
         let client = ClientConfig::builder_with_provider(provider)
@@ -97,7 +95,7 @@ impl Tls {
             .map_err(|error| Unavailable::new(format!("cannot set up TLS: {error}")))?;
         Ok(Verifier::Trusted {
             chain,
-            // Among the system's certificates are no servers'.
+            // The system's certificates include none of servers.
             themselves: self.ca.as_ref().map(|_| trusted).unwrap_or_default(),
             named: full,
         })
@@ -130,9 +128,9 @@ fn system_certificates() -> Result<Vec<CertificateDer<'static>>, Unavailable> {
 /// Which servers a client trusts.
 #[derive(Debug)]
 enum Verifier {
-    /// Any: the connection is kept from those who listen, and not from those in between.
+    /// Any server: the connection is protected against passive attackers only.
     Any(Arc<CryptoProvider>),
-    /// Those that have a certificate that is trusted.
+    /// Servers with a trusted certificate.
     Trusted {
         chain: Arc<WebPkiServerVerifier>,
         /// Trusted as a server's certificate too: a server that signed its own is common.
@@ -160,7 +158,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         };
         match chain.verify_server_cert(certificate, intermediates, host, ocsp, now) {
-            // The name is looked at last, when all else is well.
+            // The name is checked last.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !named => Ok(ServerCertVerified::assertion()),

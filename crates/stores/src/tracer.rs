@@ -6,26 +6,26 @@ use std::sync::Arc;
 /// One thing that was read or decided on the way to an answer. No secret is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceEvent {
-    /// What it is about, in a stable word: `database`, `signature`, `password`.
+    /// Its subject, a stable word: `database`, `signature`, `password`.
     pub subject: &'static str,
     /// Whether it speaks for granting access; `None` where it decides nothing.
     pub holds: Option<bool>,
-    /// What was done and what came of it, in words for the operator.
+    /// The action and its result, in words for the operator.
     pub said: String,
 }
 
-/// Takes note of steps, on whatever thread they are taken.
+/// Receives trace events, on any thread.
 pub trait Trace: Send + Sync {
-    /// Takes note of one.
+    /// Receives one.
     fn step(&self, step: TraceEvent);
 }
 
-/// Passes steps on to a [`Trace`], or to none: nothing is put into words then.
+/// Passes events on to a [`Trace`], if there is one; without one, no text is made.
 #[derive(Clone, Default)]
 pub struct Tracer(Option<Arc<dyn Trace>>);
 
 impl Tracer {
-    /// Passes every step on to `trace`.
+    /// Passes every event on to `trace`.
     #[must_use]
     pub fn new(trace: Arc<dyn Trace>) -> Self {
         Self(Some(trace))

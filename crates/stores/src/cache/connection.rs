@@ -12,20 +12,20 @@ use crate::{Address, Deadline, Unavailable};
 /// The longest value that is read, in bytes. memcached takes none that is longer by itself.
 pub const LONGEST_VALUE: usize = 1 << 20;
 
-/// How much is received at once at least. Most sessions are shorter.
+/// The least that is received at once. Most sessions are shorter.
 const CHUNK: usize = 4096;
 
-/// How much is received for one answer: a value, and what the protocol says around it.
+/// The most that is received for one answer: a value, and the protocol around it.
 const LONGEST_ANSWER: usize = LONGEST_VALUE + CHUNK;
 
-/// How much room an idle connection keeps.
+/// The buffer that an idle connection keeps.
 const IDLE_ROOM: usize = 16 * CHUNK;
 
-/// What a decoder makes of bytes: an answer and how many of them it took, or `None` where more are
-/// needed, or in words why they are no answer.
+/// The result of a decoder: an answer and the number of bytes it took, `None` where more are
+/// needed, or why the bytes are not an answer.
 pub(crate) type Decoded<T> = Result<Option<(T, usize)>, Malformed>;
 
-/// Why bytes are no answer.
+/// Why bytes are not an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// They do not follow the protocol.
@@ -37,11 +37,11 @@ pub(crate) enum Malformed {
 /// Why a server gave no answer, in words that name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The connection ended before the first byte of an answer came: it may have done so long ago.
+    /// The connection ended before the first byte of an answer: it may have been closed for long.
     Closed(String),
     /// The server cannot be reached, is silent, refuses to answer or does not speak the protocol.
     Down(String),
-    /// What it has under that key is of no use. The server is well.
+    /// The value under that key cannot be used. The server is healthy.
     Value(String),
 }
 
@@ -97,7 +97,7 @@ impl Connection {
         &self.address
     }
 
-    /// Sends a question. What has been received before cannot be its answer.
+    /// Sends a request. Bytes received before cannot be its answer.
     pub(super) fn send(&mut self, question: &[u8], deadline: Deadline) -> Result<(), Failure> {
         if !self.received.bytes().is_empty() {
             return Err(self.malformed(Malformed::Garbage));
@@ -109,7 +109,7 @@ impl Connection {
         })
     }
 
-    /// Receives until `decode` makes something of it, and gives `take` that.
+    /// Receives until `decode` returns an answer.
     pub(super) fn receive<T>(
         &mut self,
         decode: impl Fn(&[u8]) -> Decoded<T>,
@@ -152,7 +152,7 @@ impl Connection {
         }
     }
 
-    /// The failure that what was received is.
+    /// The failure for malformed bytes.
     pub(super) fn malformed(&self, malformed: Malformed) -> Failure {
         match malformed {
             Malformed::Garbage => self.down("does not speak its protocol; is this its address?"),
@@ -171,7 +171,7 @@ impl Connection {
         ))
     }
 
-    /// The failure that the server does what `message` says.
+    /// The failure of a server that does what `message` says.
     pub(super) fn down(&self, message: &str) -> Failure {
         Failure::Down(format!("{} {message}", self.name))
     }
@@ -195,7 +195,7 @@ fn fix(error: &io::Error, address: &Address) -> &'static str {
     }
 }
 
-/// Bytes that have been received and not been read yet. They are cleared when they have been.
+/// Bytes that have been received and not yet read. They are cleared once they are read.
 #[derive(Debug, Default)]
 struct Buffer {
     memory: Zeroizing<Vec<u8>>,
@@ -208,8 +208,7 @@ impl Buffer {
         self.memory.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Where more can be put: all that is left, and it grows with what has come, never with what
-    /// is announced.
+    /// The free part. It grows with the bytes received, never with an announced length.
     fn room(&mut self) -> &mut [u8] {
         if self.memory.len() - self.end < CHUNK {
             // Not `resize`, which leaves a copy behind.

@@ -1,8 +1,7 @@
 //! Reads values from Redis and memcached by their keys.
 //!
-//! Bytes come out as they were put in. A key that a cache does not have is `None`. Anything else
-//! than a value or its absence is [`Unavailable`], because a cache that is down knows nothing about
-//! any session.
+//! Bytes are returned as they were written. A missing key is `None`. Anything but a value or its
+//! absence is [`Unavailable`], because a cache that is down knows nothing about any session.
 
 pub(crate) mod connection;
 pub(crate) mod memcached;
@@ -21,7 +20,7 @@ use self::server::{Server, Source};
 pub use self::settings::{Login, RedisServers, Settings, Store};
 use crate::{Address, Deadline, Unavailable};
 
-/// A cache, connected when it is first asked and again whenever a connection is lost.
+/// A cache, connected at the first query and again whenever a connection is lost.
 #[derive(Debug)]
 pub struct Cache {
     servers: Servers,
@@ -45,7 +44,7 @@ enum Servers {
 }
 
 impl Cache {
-    /// A cache that nothing has been asked of yet: nothing is connected here.
+    /// A cache. It connects at the first query.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let (servers, spread) = match &settings.store {
@@ -93,14 +92,14 @@ impl Cache {
         }
     }
 
-    /// Whether there can be no value under `key`, and clients raise where they are asked for it.
+    /// Whether there can be no value under `key`, so that clients raise an error for it.
     #[must_use]
     pub fn refuses(&self, key: &[u8]) -> bool {
         matches!(self.servers, Servers::Memcached(_)) && !memcached::may_be_key(key)
     }
 
-    /// Some of the keys there are, `most` of each server; `None` where they cannot be told: in
-    /// memcached, and where this user may not ask for them.
+    /// Some of the keys, `most` of each server; `None` where they cannot be listed: in memcached,
+    /// and where this user may not list them.
     pub fn some_keys(&mut self, most: usize, deadline: Deadline) -> Option<Vec<Vec<u8>>> {
         let Servers::Redis(servers) = &mut self.servers else {
             return None;
@@ -117,8 +116,8 @@ impl Cache {
     /// The value of `key`; `None` where there is none.
     ///
     /// # Errors
-    /// [`Unavailable`] when no server that could have it answers by `deadline`, or when what it
-    /// has is no string of at most [`LONGEST_VALUE`] bytes.
+    /// [`Unavailable`] when no server that could have it answers by `deadline`, or when the value
+    /// is not a string of at most [`LONGEST_VALUE`] bytes.
     pub fn get(&mut self, key: &[u8], deadline: Deadline) -> Result<Option<Entry>, Unavailable> {
         if self.refuses(key) {
             return Ok(None);
@@ -152,7 +151,8 @@ fn ask(
     let mut down = None;
     let count = servers.len();
     for (index, server) in servers.iter_mut().enumerate() {
-        // Each gets its share of what is left, so that a silent one leaves some to the others.
+        // Each gets its share of the remaining time, so that a silent one leaves some to the
+        // others.
         let left = u32::try_from(count - index).unwrap_or(u32::MAX);
         let share = deadline.at_most(deadline.remaining() / left);
         match server.get(key, query_timeout, share) {

@@ -1,4 +1,4 @@
-//! Keeps a connection to one cache server, and leaves it alone for a while after a failure.
+//! Keeps a connection to one cache server, and pauses after a failure.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use super::connection::{Connection, Failure};
 use crate::backoff::Backoff;
 use crate::{Deadline, Unavailable};
 
-/// How a server is reached and asked.
+/// The protocol of a server.
 pub(super) trait Protocol {
-    /// What is asked.
+    /// A query.
     type Query: ?Sized;
 
-    /// What the server answers.
+    /// The answer to it.
     type Answer;
 
     /// Connects and logs in.
@@ -35,11 +35,11 @@ pub(super) trait Protocol {
     ) -> Result<Option<Vec<u8>>, Failure>;
 }
 
-/// A value. Its memory is cleared when it goes.
+/// A value. Its memory is cleared on drop.
 pub struct Entry {
     /// The bytes.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// What memcached keeps beside them, for the client that wrote them.
+    /// memcached's flags, which the client that wrote the value has set.
     pub flags: Option<u32>,
 }
 
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-/// What has values under keys.
+/// A server that has values under keys.
 pub(super) trait Source {
     /// The value of `key`.
     fn get(
@@ -103,7 +103,7 @@ impl<P: Protocol> Server<P> {
         Ok(keys)
     }
 
-    /// Asks `query`. A connection that ended while it was idle is replaced once, within the same
+    /// Sends `query`. A connection that ended while it was idle is replaced once, within the same
     /// deadline.
     pub(super) fn query(
         &mut self,
@@ -112,13 +112,13 @@ impl<P: Protocol> Server<P> {
         deadline: Deadline,
     ) -> Result<P::Answer, Failure> {
         if deadline.passed() {
-            // Not its fault.
+            // The server is not at fault.
             return Err(Failure::Down(
                 "the cache was not asked: the time for the answer is over".to_owned(),
             ));
         }
-        // Taken out: after any failure it is dropped, so that no answer can be taken for that to
-        // a later question.
+        // Taken out, so that any failure drops it: a late answer cannot be read as that to a later
+        // query.
         let answer = match self.connection.take() {
             Some(idle) => match self.ask(idle, query, query_timeout, deadline) {
                 Err(Failure::Closed(_)) => self.connect_and_ask(query, query_timeout, deadline),
@@ -130,8 +130,8 @@ impl<P: Protocol> Server<P> {
         answer
     }
 
-    /// As [`query`](Self::query), on the connection that there is: `None` where there is none any
-    /// more. Another server may listen at the address by now.
+    /// As [`query`](Self::query), but only on an open connection; `None` where it has ended,
+    /// because another server may listen at the address by now.
     pub(super) fn query_connected(
         &mut self,
         query: &P::Query,
@@ -152,7 +152,7 @@ impl<P: Protocol> Server<P> {
             Ok(_) | Err(Failure::Value(_)) => self.backoff.answered(),
             Err(Failure::Closed(message) | Failure::Down(message)) => {
                 let now = Instant::now();
-                // What was answered without asking is no new failure.
+                // A failure that was answered from the pause is not a new one.
                 if self.backoff.check(now).is_ok() {
                     self.backoff.failed(now, Unavailable::new(message.as_str()));
                 }

@@ -1,11 +1,11 @@
-//! Holds which cache a site has, where it is, and how long it may take.
+//! Defines the settings of a cache: its servers, login and timeouts.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Address, Secret, Tls};
 
-/// Which cache, and how long it may take.
+/// The settings of a cache.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The cache.
@@ -17,8 +17,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The servers by themselves, so that each can be asked, with the name of each. Those that
-    /// Sentinels name are asked through them.
+    /// The settings of each server alone, with its name, so that each can be tested. Servers behind
+    /// Sentinels are reached through them.
     #[must_use]
     pub fn one_by_one(&self) -> Vec<(String, Self)> {
         let each = |kind: &str, places: &[Address], store: &dyn Fn(Address) -> Store| {
@@ -58,14 +58,14 @@ impl Settings {
 #[derive(Clone, Debug)]
 pub enum Store {
     /// Servers that speak memcached's protocol, each with its own part of the keys. Clients choose
-    /// the server of a key in different ways, so each is asked until one has it; when none has
-    /// it and one of them could not be asked, it could have been there.
+    /// the server of a key in different ways, so each is queried until one has it. When none has it
+    /// and one of them failed, the key could be there.
     Memcached(Vec<Address>),
     /// Servers that speak Redis' protocol.
     Redis {
-        /// Where they are, and what each of them has.
+        /// Their addresses, and how keys are spread over them.
         servers: RedisServers,
-        /// Who logs in there; `None` where no login is needed.
+        /// The login; `None` where none is needed.
         login: Option<Arc<Login>>,
         /// The number of the database.
         database: u32,
@@ -74,27 +74,28 @@ pub enum Store {
     },
 }
 
-/// Where Redis is, and what each server has.
+/// The addresses of Redis, and how keys are spread over the servers.
 #[derive(Clone, Debug)]
 pub enum RedisServers {
     /// Each has all keys. Django writes to the first of them and reads from any other, which may
     /// lag behind (`RedisCacheClient._get_connection_pool_index` in 5.2's
     /// `core/cache/backends/redis.py`; the default client of django-redis is the same). Here the
-    /// first is asked, so that a session that has ended there counts as ended at once; the
-    /// others, in their order, where it does not answer. Who answers first decides.
+    /// first is queried, so that a session that has ended there counts as ended at once; the
+    /// others, in order, where it does not answer. The first answer counts.
     ///
-    /// Nodes of a Redis Cluster are asked likewise: any of them leads to the one that has the key.
+    /// Nodes of a Redis Cluster are queried likewise: any of them leads to the one that has the
+    /// key.
     Replicated(Vec<Address>),
     /// Each has a part of the keys, as with the `ShardClient` of django-redis and the session
-    /// handler of phpredis: asked as memcached is.
+    /// handler of phpredis: queried as memcached is.
     Sharded(Vec<Address>),
-    /// The one that Sentinels take for the master.
+    /// The master that Sentinels name.
     Sentinel {
-        /// The Sentinels. Who answers first decides.
+        /// The Sentinels. The first answer counts.
         sentinels: Vec<Address>,
         /// The master's name there.
         service: String,
-        /// Who logs in to the Sentinels, which know other users than the servers do.
+        /// The login at the Sentinels, whose users differ from those of the servers.
         login: Option<Arc<Login>>,
     },
 }

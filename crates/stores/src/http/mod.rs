@@ -22,10 +22,10 @@ pub const LONGEST_BODY: usize = 64 << 10;
 /// The longest status line and headers that are read, in bytes.
 const LONGEST_HEAD: usize = 16 << 10;
 
-/// How long an idle connection is kept. Servers close it sooner, most of them.
+/// How long an idle connection is kept. Most servers close it sooner.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
 
-/// The page to ask, and how long it may take.
+/// The page to request, and its timeout.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The page.
@@ -40,14 +40,14 @@ pub struct Settings {
 pub struct Answer {
     /// The status, from 100 to 999. Redirects are not followed.
     pub status: u16,
-    /// The body, of at most [`LONGEST_BODY`] bytes. Cleared when it goes.
+    /// The body, of at most [`LONGEST_BODY`] bytes, cleared on drop.
     pub body: Zeroizing<Vec<u8>>,
     headers: HeaderMap,
 }
 
 impl Answer {
-    /// The header called `name`, in whatever case; `None` where there is none, and where there
-    /// are several, of which one might not come from the site.
+    /// The header called `name`, ignoring case; `None` where it is missing or repeated, because one
+    /// of several might not come from the site.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut values = self.headers.get_all(name).iter();
@@ -58,7 +58,7 @@ impl Answer {
     }
 }
 
-/// What a site says about its users is not shown.
+/// Does not show what a site says about its users.
 impl fmt::Debug for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let length = self.body.len();
@@ -66,7 +66,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// A page, connected when it is first asked. The connection is kept for the next question.
+/// A page, connected at the first request. The connection is kept for the next one.
 #[derive(Debug)]
 pub struct Http {
     url: Url,
@@ -76,11 +76,11 @@ pub struct Http {
 }
 
 impl Http {
-    /// A page that nothing has been asked of yet: nothing is connected here.
+    /// A page. It connects at the first request.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let connections = Connections::new(settings.ca.clone());
-        // Neither proxies nor anything else of the environment, no redirects, no compression.
+        // No proxies or other settings of the environment, no redirects, no compression.
         let config = Agent::config_builder()
             .proxy(None)
             .max_redirects(0)
@@ -109,8 +109,8 @@ impl Http {
     ///
     /// # Errors
     /// [`Unavailable`] when the page does not answer by `deadline`, in whole, by the rules of HTTP
-    /// and with at most [`LONGEST_BODY`] bytes; and when `cookie` has bytes in it that no
-    /// header has.
+    /// and with at most [`LONGEST_BODY`] bytes; and when `cookie` has bytes that a header cannot
+    /// have.
     pub fn get(&mut self, cookie: &[u8], deadline: Deadline) -> Result<Answer, Unavailable> {
         let deadline = deadline.at_most(self.timeout);
         let mut cookie = HeaderValue::from_bytes(cookie)
@@ -135,7 +135,7 @@ impl Http {
         let (head, body) = self.agent.run(request)?.into_parts();
         let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
         let most = u64::try_from(LONGEST_BODY).unwrap_or(u64::MAX);
-        // One more than is taken, so that what is too long shows.
+        // One more than is accepted, to detect a body that is too long.
         let mut reader = body.into_reader().take(most + 1);
         reader.read_to_end(&mut bytes)?;
         if bytes.len() > LONGEST_BODY {

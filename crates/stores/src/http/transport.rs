@@ -1,4 +1,4 @@
-//! Connects HTTP by the streams of all other stores, with their deadlines and TLS.
+//! Carries HTTP over the streams of all other stores, with their deadlines and TLS.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,9 +18,8 @@ use crate::backoff::Backoff;
 use crate::stream::Stream;
 use crate::{Address, Deadline, Tls, TlsMode, Unavailable};
 
-/// How much is received of one answer, in bytes: what is around the body counts as well, such as
-/// interim answers, and trailers, which ureq reads as long as they come. The longest body in chunks
-/// of one byte each has less.
+/// The most that is received of one answer, in bytes, including interim answers and trailers, which
+/// ureq reads without a limit. The longest body in chunks of one byte each is shorter.
 const LONGEST_ANSWER: usize = 1 << 20;
 
 /// Makes connections, and counts them.
@@ -45,7 +44,7 @@ impl Connections {
         }
     }
 
-    /// How many were made, or tried, until now.
+    /// The number of connections made or tried so far.
     pub(super) fn made(&self) -> u64 {
         self.shared.made.load(Ordering::Relaxed)
     }
@@ -118,7 +117,7 @@ impl Resolver for Resolve {
 pub(super) struct Connection {
     stream: Stream,
     buffers: LazyBuffers,
-    /// How many bytes have come since the last question.
+    /// The number of bytes received since the last request.
     received: usize,
 }
 
@@ -167,7 +166,7 @@ fn timely(error: io::Error, timeout: NextTimeout) -> Error {
     }
 }
 
-/// What went wrong, as words that follow the page's name.
+/// The error, as words that follow the page's name.
 pub(super) fn words(error: &Error) -> String {
     match error {
         Error::Timeout(Timeout::RecvBody) => {

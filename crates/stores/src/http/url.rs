@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ureq::http::Uri;
 
-/// The URL of a page: `http://` or `https://`, a host, and what else there is.
+/// The URL of a page: `http://` or `https://`, a host, and the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(Uri);
 
@@ -36,7 +36,7 @@ impl FromStr for Url {
         if authority.host().is_empty() || uri.host().is_none() {
             return Err(SHAPE);
         }
-        // `port` is none as well where there is something else after the colon.
+        // `port` is also none where something else follows the colon.
         let port = authority.as_str().strip_prefix(authority.host());
         if port != Some("") && authority.port_u16().is_none_or(|port| port == 0) {
             return Err("has no number from 1 to 65535 as the port");

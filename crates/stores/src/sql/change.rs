@@ -4,14 +4,14 @@
 use super::{Database, Queries, Settings, Value};
 use crate::{Deadline, Unavailable};
 
-/// What one change asks and does, all of it or none.
+/// The statements of one change, which is made whole or not at all.
 #[derive(Debug)]
 pub struct Changes<'a> {
     queries: Queries<'a>,
 }
 
 impl<'a> Changes<'a> {
-    /// What can be asked within the transaction.
+    /// The queries within the transaction.
     pub fn queries(&mut self) -> &mut Queries<'a> {
         &mut self.queries
     }
@@ -32,8 +32,8 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Makes a change in the database that `settings` describe, by `deadline`. What `make` does stays
-/// done if it returns `Ok(Ok(…))`; else nothing of it has been.
+/// Makes a change in the database that `settings` describe, by `deadline`. It is committed if
+/// `make` returns `Ok(Ok(…))`, and rolled back otherwise.
 ///
 /// # Errors
 /// [`Unavailable`] when the database cannot be reached in time or refuses, and what `make` returns.
@@ -47,8 +47,8 @@ pub fn change<T, E>(
         queries: database.queries(deadline),
     })?;
     if made.is_ok() {
-        // The caller has been told by now that nothing was changed: waiting for a lock may take
-        // longer than it was meant to.
+        // The caller has been told that nothing was changed: waiting for a lock may outlast the
+        // deadline.
         if deadline.passed() {
             return Err(Unavailable::new(
                 "the deadline had passed before the change was made",
@@ -58,6 +58,6 @@ pub fn change<T, E>(
             store.commit(deadline)?;
         }
     }
-    // A connection that is closed before it commits takes back what was done.
+    // A connection that is closed before it commits rolls back.
     Ok(made)
 }

@@ -5,7 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What a clock in UTC shows at `moment`.
+/// The text of `moment` in UTC.
 pub(super) fn utc(moment: SystemTime) -> String {
     let micros = match moment.duration_since(UNIX_EPOCH) {
         Ok(after) => i128::try_from(after.as_micros()).unwrap_or(i128::MAX),
@@ -14,7 +14,7 @@ pub(super) fn utc(moment: SystemTime) -> String {
     text(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
-/// What a clock shows that is `micros` microseconds past the first of January 1970.
+/// The text of `micros` microseconds since the first of January 1970.
 pub(super) fn text(micros: i64) -> String {
     let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));

@@ -1,4 +1,4 @@
-//! Writes the statements that make a user who may read what is needed, and nothing else.
+//! Writes the statements that create a database user with the few rights that are needed.
 
 use super::{Location, Servers};
 use crate::Address;
@@ -82,8 +82,8 @@ fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &
     sql
 }
 
-/// Where the server sees a client come from that connects to `addresses`. A server that resolves no
-/// names takes `localhost` for its socket alone.
+/// The client's host, as a server at `addresses` sees it. A server that does not resolve names uses
+/// `localhost` for its socket only.
 fn visible_from(addresses: &[Address]) -> &str {
     let from = |address| match address {
         &Address::Unix(_) => "localhost",
@@ -101,7 +101,7 @@ fn visible_from(addresses: &[Address]) -> &str {
     }
 }
 
-/// A name must not end the comment that it stands in.
+/// A name must not end the comment that contains it.
 fn printable(name: &str) -> String {
     name.replace(char::is_control, "")
 }

@@ -1,12 +1,12 @@
 //! Looks rows up in one table by the value of one column, or in two tables in one statement, which
-//! spares a way to the server and back.
+//! saves a round trip.
 
 use std::sync::Arc;
 
 use super::sizes::{LARGEST_DATA, LARGEST_VALUE};
 use super::value::{Row, Value};
 
-/// How many rows a look-up gives at most: one is the answer, and two are as good as many.
+/// The most rows that a look-up returns: one is the answer, and two mean several.
 pub(super) const MOST: usize = 2;
 
 /// A look-up in one table by the value of one column. Copies of it are the same look-up.
@@ -28,8 +28,8 @@ pub(super) struct Parts {
 
 impl LookUp {
     /// The look-up that reads `columns` of `table` where the column `by` is `parameter`, which is
-    /// written `:name`. Names are quoted identifiers; a column may be an expression, and a table may
-    /// have an alias after it for expressions to name. The first column is NULL in no row.
+    /// written `:name`. Names are quoted identifiers; a column may be an expression, and a table
+    /// may have an alias after it for expressions to name. The first column is never NULL.
     #[must_use]
     pub fn new(columns: &[&str], table: &str, by: &str, parameter: &'static str) -> Self {
         Self::bounded(columns, table, by, parameter, LARGEST_VALUE)
@@ -41,7 +41,7 @@ impl LookUp {
         Self::bounded(columns, table, by, parameter, LARGEST_DATA)
     }
 
-    /// What it reads, and how.
+    /// Its parts.
     pub(super) fn parts(&self) -> &Parts {
         &self.0
     }
@@ -74,10 +74,10 @@ impl PartialEq for LookUp {
     }
 }
 
-/// A row that was read together with another, and what look-up gives it for what value.
+/// A row that was read together with another, with its look-up and value.
 pub(super) type ReadRow = (LookUp, Value, Row);
 
-/// The last two look-ups that were put in one statement, and that statement.
+/// The last two look-ups that were joined, and their statement.
 #[derive(Debug, Default)]
 pub(super) struct Joined(Option<(LookUp, LookUp, Arc<str>)>);
 
@@ -96,7 +96,7 @@ impl Joined {
 }
 
 /// The statement that reads a row of `one` and that of `two` beside it, or NULL for each column of
-/// `two`. Each is a derived table, so that no name in one can mean a column of the other.
+/// `two`. Each is a derived table, so that no name in one can refer to a column of the other.
 fn join(one: &LookUp, two: &LookUp) -> String {
     let derived = |look_up: &LookUp, alias: &str| {
         let Parts {

@@ -36,10 +36,10 @@ pub use self::store::{Column, State};
 pub use self::value::{Row, Value};
 use crate::{Deadline, Tracer, Unavailable};
 
-/// A database, connected when it is first asked and again whenever the connection is lost.
+/// A database, connected at the first query and again whenever the connection is lost.
 ///
-/// To be asked by threads that may wait, and by those of an asynchronous runtime only where it
-/// [is at hand](Database::is_at_hand) and [impatient](Database::impatient).
+/// Threads that may block can query it; those of an asynchronous runtime only where it [is at
+/// hand](Database::is_at_hand) and [impatient](Database::impatient).
 #[derive(Debug)]
 pub struct Database {
     /// `None` where none is configured.
@@ -49,7 +49,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// A database that nothing has been asked of yet: nothing is opened here.
+    /// A database. It connects at the first query.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self::with(settings, false)
@@ -76,20 +76,20 @@ impl Database {
         }
     }
 
-    /// Reports each statement and what it gives to `tracer`.
+    /// Reports each statement and its result to `tracer`.
     #[must_use]
     pub fn traced(self, tracer: Tracer) -> Self {
         Self { tracer, ..self }
     }
 
-    /// Whether it is a file on this machine, so that asking it takes no longer than reading it.
+    /// Whether it is a file on this machine, so that a query takes no longer than reading it.
     #[must_use]
     pub fn is_at_hand(&self) -> bool {
         self.store.as_ref().is_some_and(|store| store.is_at_hand())
     }
 
-    /// Waits for no lock of a local database: what needs one that another program holds is
-    /// [`Unavailable`] at once.
+    /// Does not wait for locks of a local database: a query that needs one that another program
+    /// holds is [`Unavailable`] at once.
     #[must_use]
     pub fn impatient(mut self) -> Self {
         if let Some(store) = &mut self.store {
@@ -98,9 +98,8 @@ impl Database {
         self
     }
 
-    /// Runs `ask`, whose queries must all be answered by `deadline`. A local database is locked at
-    /// the first of them and unlocked after the last, so that it is done once, and what they see
-    /// belongs together.
+    /// Runs `ask`, whose queries must all be answered by `deadline`. A local database is locked
+    /// once, from the first of them to the last, so that they see one state.
     ///
     /// # Errors
     /// [`Unavailable`] when the database cannot be reached in time, and what `ask` returns.
@@ -137,8 +136,8 @@ pub fn parameters(statement: &str, location: &Location) -> Result<Vec<String>, U
     Ok(statement.parameters)
 }
 
-/// Checks that `text` is one expression, as the database at `location` reads it: it could not end
-/// the statement that it is put into.
+/// Checks that `text` is one expression, as the database at `location` reads it: it cannot end the
+/// statement that contains it.
 ///
 /// # Errors
 /// What is wrong with it, in words that follow its name.

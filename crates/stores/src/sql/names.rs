@@ -1,6 +1,6 @@
 //! Quotes the names of tables and columns, and compares names of accounts without their case.
 
-/// `name` with differences of case taken away: full folding, so that `ß` equals `SS`.
+/// `name` with its case folded: full folding, so that `ß` equals `SS`.
 #[must_use]
 pub fn fold_case(name: &str) -> String {
     name.to_uppercase().to_lowercase()

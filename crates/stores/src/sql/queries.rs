@@ -87,12 +87,12 @@ impl Queries<'_> {
         ];
         let bound = one.0.parts().bound.max(two.0.parts().bound);
         let mut rows = match self.bounded(&statement, &parameters, MOST, bound) {
-            // Each look-up by itself tells whose value it is.
+            // Each look-up alone tells whose value is too long.
             Err(cause) if cause.is_too_long() => return Ok(()),
             rows => rows?,
         };
-        // Several rows do not tell which of the two there are several of, and none may be for a
-        // value that the other's column cannot have.
+        // Several rows do not tell which look-up has several, and no row may come from a value that
+        // the other's column cannot have.
         let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(());
         };
@@ -144,7 +144,7 @@ impl Queries<'_> {
             Err(ReadError::Unavailable(cause)) => return Err(cause),
         };
         let too_long = match too_long {
-            // Where the names cannot be had, the column is not named.
+            // If the names cannot be read, the column is not named.
             TooLong::Value(_) => {
                 too_long.named(&store.names(statement, deadline).unwrap_or_default())
             }
@@ -165,7 +165,7 @@ impl Queries<'_> {
         })
     }
 
-    /// The state that the database is in for this request; `None` where it does not tell.
+    /// The state of the database for this request; `None` where it does not report one.
     ///
     /// # Errors
     /// As [`rows`](Self::rows).
@@ -182,7 +182,7 @@ impl Queries<'_> {
         &self.tracer
     }
 
-    /// When the request that they belong to is to be answered.
+    /// The deadline of the request that they belong to.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         self.deadline

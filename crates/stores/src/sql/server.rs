@@ -92,7 +92,7 @@ pub(super) trait Driver: Sized + Send {
     /// Connects to the server at `address` and logs in.
     ///
     /// # Errors
-    /// What came of it, and what to do about it.
+    /// The cause and its fix, in words.
     async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String>;
 
     /// The first `limit` rows that `statement` gives.
@@ -122,7 +122,7 @@ pub(super) trait Driver: Sized + Send {
         Ok(false)
     }
 
-    /// Says goodbye.
+    /// Ends the session.
     async fn close(self);
 
     /// `table` as the statements that are constants here want it.
@@ -432,7 +432,7 @@ impl<D: Driver> Drop for Server<D> {
             && Handle::try_current().is_err()
         {
             let goodbye = async { tokio::time::timeout(GOODBYE, connection.close()).await };
-            // A server that does not hear it sees the connection end.
+            // A server that misses it sees the connection end.
             let _ = runtime.block_on(goodbye);
         }
         // A resolver that does not answer is not waited for.

@@ -23,7 +23,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The servers by themselves, so that each can be asked; a file is one.
+    /// The settings of each server alone, so that each can be tested; a file is one.
     #[must_use]
     pub fn one_by_one(&self) -> Vec<Self> {
         let only = |servers: &Servers, place: &Address| Servers {
@@ -45,7 +45,7 @@ impl Settings {
         }
     }
 
-    /// The database at `location`, and for all else what is usual.
+    /// The database at `location`, with the defaults for all else.
     #[must_use]
     pub fn new(location: Location) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Settings {
 /// Where a database is.
 #[derive(Clone, Debug)]
 pub enum Location {
-    /// There is no database. Whatever is asked of it is unavailable.
+    /// No database. Every query is unavailable.
     Nowhere,
     /// A file of SQLite 3, opened for reading alone.
     Sqlite(PathBuf),
@@ -89,7 +89,7 @@ impl std::fmt::Display for Location {
     }
 }
 
-/// The servers that have a database, and who asks them.
+/// The servers that have a database, and the login.
 #[derive(Clone, Debug)]
 pub struct Servers {
     /// Where they are. The first that answers is asked. PostgreSQL's sockets are files such as

@@ -1,4 +1,4 @@
-//! Bounds how much of an answer is taken into memory, whatever the database holds.
+//! Bounds how much of an answer is read into memory.
 //!
 //! A visitor fills some columns, a session's data above all. A value that is too large must cost
 //! neither the time nor the memory that it would take to read it.
@@ -25,7 +25,7 @@ pub(super) enum TooLong {
     Value(usize),
     /// A value of the column of this name.
     Named(String),
-    /// A row, whichever of its columns that is due to.
+    /// A row, as a whole.
     Row,
     /// All rows together.
     Answer,
@@ -40,7 +40,7 @@ impl TooLong {
         }
     }
 
-    /// In words, where `bound` is the longest value in bytes.
+    /// The message, where `bound` is the longest value in bytes.
     pub(super) fn describe(&self, bound: usize) -> String {
         match self {
             Self::Named(name) => {
@@ -53,7 +53,7 @@ impl TooLong {
     }
 }
 
-/// What is kept of a message of the server's, in bytes.
+/// The longest part of a server's message that is kept, in bytes.
 const LONGEST_MESSAGE: usize = 1 << 10;
 
 /// `message`, cut where it is longer than any that a person reads.

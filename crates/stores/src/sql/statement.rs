@@ -19,7 +19,7 @@ impl Dialect {
     }
 }
 
-/// A statement as the database is given it.
+/// A statement in the form that the database gets.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) text: String,
@@ -143,7 +143,7 @@ impl Statement {
     }
 }
 
-/// What is wrong with a statement whose parameter `name` is none of `known`.
+/// The error of a statement whose parameter `name` is not one of `known`.
 pub(super) fn unknown(name: &str, known: &[&str]) -> String {
     let known = if known.is_empty() {
         "there is none here".to_owned()
@@ -153,7 +153,7 @@ pub(super) fn unknown(name: &str, known: &[&str]) -> String {
     format!("a statement has the parameter {name}, which nothing is known for; {known}")
 }
 
-/// What a statement goes on with. Lengths are in bytes.
+/// The next token of a statement. Lengths are in bytes.
 enum Token {
     /// Something to copy; `None` when it does not end.
     Whole(Option<usize>),

@@ -19,7 +19,7 @@ pub(super) trait Store: std::fmt::Debug + Send {
         deadline: Deadline,
     ) -> Result<Vec<Row>, ReadError>;
 
-    /// Runs `statement` in the transaction that the connection is; how many rows it changed.
+    /// Runs `statement` in the connection's transaction, and returns how many rows it changed.
     fn execute(
         &mut self,
         statement: &str,
@@ -27,7 +27,7 @@ pub(super) trait Store: std::fmt::Debug + Send {
         deadline: Deadline,
     ) -> Result<u64, Unavailable>;
 
-    /// Makes what was [executed](Self::execute) last, and ends the transaction.
+    /// Commits what was [executed](Self::execute), and ends the transaction.
     fn commit(&mut self, deadline: Deadline) -> Result<(), Unavailable>;
 
     /// The names of the columns that `statement` gives, without running it.
@@ -39,13 +39,12 @@ pub(super) trait Store: std::fmt::Debug + Send {
     /// The columns of `table` that an index begins with.
     fn indexed(&mut self, table: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable>;
 
-    /// Whether there may be a table `table` all the same where [`columns`](Self::columns) gives
-    /// none.
+    /// Whether a table `table` may exist even where [`columns`](Self::columns) gives none.
     fn hides(&mut self, _table: &str, _deadline: Deadline) -> Result<bool, Unavailable> {
         Ok(false)
     }
 
-    /// The state that the database is in; `None` where it does not tell.
+    /// The state of the database; `None` where it does not report one.
     fn state(&mut self, _deadline: Deadline) -> Result<Option<State>, Unavailable> {
         Ok(None)
     }
@@ -58,7 +57,7 @@ pub(super) trait Store: std::fmt::Debug + Send {
         false
     }
 
-    /// Waits for no other program's lock from now on.
+    /// Stops waiting for locks of other programs.
     fn wait_for_no_lock(&mut self) {}
 
     /// The statement that gives the seconds since 1970 by the server's clock; `None` without a
@@ -85,7 +84,7 @@ pub(super) trait Store: std::fmt::Debug + Send {
     }
 
     /// The condition that the quoted `column` is the parameter `:name`, whose value is `name`, when
-    /// case is ignored. It may let more through.
+    /// case is ignored. It may match more.
     fn same_but_for_case(&self, column: &str, name: &str) -> String;
 
     /// As [`rows`](Self::rows), of the database's own tables.
@@ -112,7 +111,7 @@ pub struct Column {
     pub required: bool,
 }
 
-/// Which of its states a database is in: as long as it is the same, so is everything that is read.
+/// The state of a database: while it is the same, so is everything that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
     pub(super) opened: u64,
@@ -129,7 +128,7 @@ pub(super) enum ReadError {
 }
 
 impl ReadError {
-    /// In words, where the database is called `name`.
+    /// The error of the database called `name`.
     pub(super) fn into_unavailable(self, name: &str) -> Unavailable {
         match self {
             Self::TooLong(too_long) => {

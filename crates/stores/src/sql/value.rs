@@ -1,4 +1,4 @@
-//! Holds what goes into a statement and what comes out of it.
+//! Defines the values and rows of statements.
 
 use std::hash::{Hash, Hasher};
 use std::time::SystemTime;

@@ -25,7 +25,7 @@ impl Memcached {
     }
 }
 
-/// Whether there can be a value under `key`. No client could have written one under another.
+/// Whether there can be a value under `key`: no client can write one under a key that is refused.
 pub(super) fn may_be_key(key: &[u8]) -> bool {
     !key.is_empty()
         && key.len() <= LONGEST_KEY
@@ -68,7 +68,7 @@ impl Protocol for Memcached {
         }
     }
 
-    /// It has no command for that.
+    /// memcached has no command for that.
     fn any_key(
         &mut self,
         _connection: &mut Connection,

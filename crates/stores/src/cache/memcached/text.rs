@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::cache::connection::{Decoded, Malformed};
 
-/// The longest line: a key of 250 bytes and three numbers. Errors are longer at times.
+/// The longest line: a key of 250 bytes and three numbers. Errors may be longer.
 const LONGEST_LINE: usize = 1024;
 
 /// A line of an answer, with the bytes that follow it.
@@ -17,7 +17,7 @@ pub(crate) enum Line {
     Error(String),
     /// A value.
     Value {
-        /// What the client that wrote it kept beside it.
+        /// The flags of the client that wrote it.
         flags: u32,
         /// The value.
         bytes: Zeroizing<Vec<u8>>,

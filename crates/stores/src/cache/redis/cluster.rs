@@ -1,10 +1,10 @@
-//! Follows the nodes of a Redis Cluster that name another one for a key.
+//! Reads the redirections of a Redis Cluster, and computes the slot of a key.
 //! <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>
 //!
 //! Each node has some of the 16,384 slots that keys fall into. Asked for a key of another slot, it
 //! answers `MOVED slot host:port`, and `ASK slot host:port` for a key that has already gone to the
-//! node that takes the slot over. These two answers are all that is needed to find a key: the map
-//! of the cluster is never asked for, so that no right but that to the keys is needed.
+//! node that takes the slot over. These two answers suffice to find a key. The map of the cluster
+//! is never queried, so that no right but that to the keys is needed.
 
 use super::conversation::LONGEST_HOST;
 use crate::Address;
@@ -16,12 +16,12 @@ const SLOTS: u16 = 16_384;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Redirection {
     pub(super) address: Address,
-    /// Whether the slot is on its way there: it answers after `ASKING` alone.
+    /// Whether the slot is migrating there: the node answers only after `ASKING`.
     pub(super) asking: bool,
 }
 
-/// What the error of a node at `here` says of where the keys of `slot` are; `None` where it is
-/// another error. An address that no node can have, or another slot, is an error, too.
+/// The redirection for the keys of `slot` in the error of a node at `here`; `None` for other
+/// errors. An impossible address, or another slot, is an error, too.
 pub(super) fn redirection(
     error: &str,
     slot: u16,
@@ -48,8 +48,8 @@ fn slot_number(text: &str) -> Option<u16> {
     number.filter(|number| *number < SLOTS)
 }
 
-/// `host:port`, where an IPv6 address has no brackets. No host stands for that of the node that
-/// says so (`cluster-preferred-endpoint-type unknown-endpoint`), and `?` for none at all.
+/// `host:port`, where an IPv6 address has no brackets. An empty host means that of the node itself
+/// (`cluster-preferred-endpoint-type unknown-endpoint`), and `?` means unknown.
 fn address(place: &str, here: &Address) -> Option<Address> {
     let (host, port) = place.rsplit_once(':')?;
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
@@ -69,7 +69,7 @@ fn address(place: &str, here: &Address) -> Option<Address> {
     })
 }
 
-/// The slot of a key: CRC-16 (XMODEM) of what stands in its first braces, or of all of it.
+/// The slot of a key: CRC-16 (XMODEM) of the text in its first braces, or of the whole key.
 pub(super) fn slot_of(key: &[u8]) -> u16 {
     let tag = || {
         let start = key.iter().position(|byte| *byte == b'{')? + 1;

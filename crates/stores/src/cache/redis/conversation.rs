@@ -71,7 +71,7 @@ pub(super) fn reply(connection: &mut Connection, deadline: Deadline) -> Result<R
     connection.receive(|bytes| resp::decode(bytes, LONGEST_VALUE), deadline)
 }
 
-/// Receives a reply that has no value in it: what is longer than the name of a host is garbage.
+/// Receives a reply without a value: anything longer than a host name is malformed.
 pub(super) fn short_reply(
     connection: &mut Connection,
     deadline: Deadline,
@@ -80,8 +80,8 @@ pub(super) fn short_reply(
     connection.receive(decode, deadline)
 }
 
-/// What a server's error means. It may quote what it was sent, so of what is not known here the
-/// first word is told alone.
+/// The failure for a server's error. An error may quote what the server was sent, so only the first
+/// word of an unknown one is shown.
 pub(super) fn refused(connection: &Connection, error: &str) -> Failure {
     let code = error.split(' ').next().unwrap_or_default();
     let code: String = code

@@ -88,11 +88,11 @@ impl Get {
     }
 }
 
-/// What a node has to say about a key.
+/// The answer of a node to a query for a key.
 pub(super) enum Answer {
     /// The value; `None` where there is none.
     Value(Option<Entry>),
-    /// Another node of the cluster is to be asked.
+    /// Another node of the cluster has the key.
     Elsewhere(Redirection),
 }
 

@@ -1,4 +1,4 @@
-//! Asks a server that the configuration names, and the nodes of a Redis Cluster that it names.
+//! Queries a configured server, and follows the redirections of a Redis Cluster.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,21 +9,22 @@ use crate::cache::connection::Failure;
 use crate::cache::server::{Entry, Server, Source};
 use crate::{Address, Deadline};
 
-/// How many redirections of one question are followed. A cluster that stands still needs one, and
-/// one more while a slot is handed over.
+/// The most redirections followed for one query. A stable cluster needs one, and one more while a
+/// slot migrates.
 const MOST_REDIRECTIONS: usize = 5;
 
-/// How many nodes are remembered. A cluster has a thousand at most, and few have a tenth of that.
+/// The most nodes that are remembered. A cluster has a thousand at most, and few have a tenth of
+/// that.
 const MOST_NODES: usize = 128;
 
-/// A server that the configuration names. Where it is a node of a cluster, also the nodes that it
-/// led to, which are asked first from then on.
+/// A server that the configuration names. Where it is a node of a cluster, also the nodes it
+/// redirected to, which are queried first from then on.
 #[derive(Debug)]
 pub(crate) struct Node {
     server: Server<Redis>,
     /// The other nodes, by their addresses.
     others: HashMap<Address, Server<Redis>>,
-    /// Which of them answered for a slot.
+    /// The node that answered for a slot.
     slots: HashMap<u16, Address>,
     connect_timeout: Duration,
 }
@@ -47,7 +48,7 @@ impl Node {
         self.server.some_keys(most, deadline)
     }
 
-    /// Asks the node at `to`, then the one that it names, and so on.
+    /// Queries the node at `to`, then the one that it names, and so on.
     fn follow(
         &mut self,
         mut to: Redirection,
@@ -90,9 +91,9 @@ impl Node {
 }
 
 impl Source for Node {
-    /// A node that answered for the slot before is asked first, and left half of the time. Where
-    /// it does not answer, or its connection has ended, the configured server says who has the slot
-    /// now: what listens at the node's address by then may belong to another cluster.
+    /// A node that answered for the slot before is queried first, and gets half of the time. Where
+    /// it does not answer, or its connection has ended, the configured server says which node has
+    /// the slot now: the server at the node's address may meanwhile belong to another cluster.
     fn get(
         &mut self,
         key: &[u8],
@@ -123,7 +124,7 @@ impl Source for Node {
     }
 }
 
-/// Says of a node that it was another that named it.
+/// Adds to a node's failure that another node named it.
 fn of_a_cluster(failure: Failure) -> Failure {
     let more = |message| {
         format!(

@@ -6,30 +6,30 @@ use zeroize::Zeroizing;
 
 use crate::cache::connection::{Decoded, Malformed};
 
-/// The longest line. Errors may quote what they were sent.
+/// The longest line. Errors may quote the command.
 const LONGEST_LINE: usize = 4096;
 
 /// The longest array: Sentinel answers two.
 const LONGEST_ARRAY: usize = 16;
 
-/// What a server answers.
+/// The answer of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// `+`: done.
+    /// `+`: success.
     Status(String),
-    /// `-`: not done. The first word says why.
+    /// `-`: an error. The first word is its code.
     Error(String),
     /// `:`
     Integer(i64),
-    /// `$`: bytes, or that there are none.
+    /// `$`: bytes, or null.
     Bulk(Option<Zeroizing<Vec<u8>>>),
-    /// `*`: bulks, or that there are none. Arrays of anything else are never asked for.
+    /// `*`: bulks, or null. No command here answers with other arrays.
     Array(Option<Vec<Zeroizing<Vec<u8>>>>),
 }
 
 /// A command and its arguments.
 pub(crate) fn command(words: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-    // Made long enough at once, so that no copy of a password is left behind.
+    // Allocated once, so that no copy of a password is left behind.
     let length = words.iter().map(|word| word.len() + 32).sum::<usize>();
     let mut bytes = Zeroizing::new(Vec::with_capacity(32 + length));
     length_line(&mut bytes, b'*', words.len());
@@ -111,7 +111,7 @@ fn bulk(bytes: &[u8], longest: usize) -> Decoded<Option<Zeroizing<Vec<u8>>>> {
     )))
 }
 
-/// The first line: what it says after its first byte, and how long it is with its end.
+/// The first line: its text after the first byte, and its length with the line end.
 fn line(bytes: &[u8]) -> Decoded<&[u8]> {
     let Some((kind, rest)) = bytes.split_first() else {
         return Ok(None);
@@ -139,12 +139,12 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
-/// A length; `None` for the -1 that means that there is nothing.
+/// A length; `None` for -1, which means null.
 fn count(line: &[u8]) -> Result<Option<usize>, Malformed> {
     if line == b"-1" {
         return Ok(None);
     }
-    // The longest that is right has far fewer digits than this.
+    // The longest valid line has far fewer digits than this.
     if line.is_empty() || line.len() > 19 || !line.iter().all(u8::is_ascii_digit) {
         return Err(Malformed::Garbage);
     }

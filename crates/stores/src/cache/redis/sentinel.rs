@@ -9,7 +9,7 @@ use crate::cache::connection::{Failure, Malformed};
 use crate::cache::settings::Login;
 use crate::{Address, Deadline, Tls};
 
-/// Several Sentinels that watch over the same master.
+/// Sentinels that watch the same master.
 #[derive(Debug)]
 pub(crate) struct Sentinels {
     addresses: Vec<Address>,
@@ -33,11 +33,11 @@ impl Sentinels {
         }
     }
 
-    /// Where the master is. Asked before every connection: the one before may have ended because
-    /// it is another now. Who answers is asked first the next time.
+    /// The address of the master, queried before every connection: the last one may have ended
+    /// because of a failover. The Sentinel that answers is queried first the next time.
     ///
-    /// Whether it still takes itself for the master is not asked (`ROLE`): that is a right of
-    /// administrators, and one who was it until now has the same keys.
+    /// The server's own role (`ROLE`) is not queried: that is a right of administrators, and a
+    /// former master has the same keys.
     pub(super) fn master(&mut self, deadline: Deadline) -> Result<Address, Failure> {
         let mut first = None;
         let count = self.addresses.len();

@@ -7,7 +7,7 @@ use rustls::pki_types::ServerName;
 
 use super::super::sizes::capped;
 
-/// What came of connecting.
+/// The message for a failed connection.
 pub(super) fn connecting(error: &Error) -> String {
     let fix = match error {
         Error::Server(error) => match error.code {
@@ -38,7 +38,7 @@ pub(super) fn connecting(error: &Error) -> String {
 const TLS: &str = "; did the authority in `ca` sign the server's certificate, and does that name \
                    the host?";
 
-/// What came of a statement.
+/// The message for a failed statement.
 pub(super) fn reading(error: &Error) -> String {
     let fix = match error {
         Error::Server(error) => match error.code {
@@ -58,7 +58,7 @@ pub(super) fn reading(error: &Error) -> String {
 }
 
 /// Whether a connection that only prefers TLS may be made without it: where the server has none,
-/// and where TLS fails; unless it `verifies` who the server is.
+/// and where TLS fails; unless it `verifies` the server's identity.
 pub(super) fn goes_on_without_tls(error: &Error, verifies: bool) -> bool {
     match error {
         Error::Driver(DriverError::NoClientSslFlagFromServer) | Error::Io(IoError::Tls(_)) => {
@@ -69,8 +69,7 @@ pub(super) fn goes_on_without_tls(error: &Error, verifies: bool) -> bool {
     }
 }
 
-/// A name of the server's certificate, where it is trusted, and has another than the one that was
-/// asked for.
+/// A name in the server's certificate, where that is trusted but lacks the requested name.
 pub(super) fn name_of_trusted(error: &Error) -> Option<String> {
     let Error::Io(IoError::Io(error)) = error else {
         return None;
@@ -84,7 +83,7 @@ pub(super) fn name_of_trusted(error: &Error) -> Option<String> {
     }
 }
 
-/// The name in what webpki says of it: `DnsName("db.example.org")`, `IpAddress(192.0.2.1)`.
+/// The name in webpki's message: `DnsName("db.example.org")`, `IpAddress(192.0.2.1)`.
 fn plain_name(said: &str) -> Option<String> {
     let (_, name) = said.strip_suffix(')')?.split_once('(')?;
     let name = name.trim_matches('"').replace('*', "any");
@@ -98,24 +97,23 @@ fn is_tls(error: &std::io::Error) -> bool {
 }
 
 /// Whether a statement may have failed because it was prepared before the schema changed: its
-/// handle is unknown, it is to be prepared again, or it names what is no more.
+/// handle is unknown, it must be prepared again, or it names something that no longer exists.
 pub(super) fn is_outdated(error: &Error) -> bool {
     matches!(error, Error::Server(error)
         if matches!(error.code, 1054 | 1146 | 1243 | 1412 | 1461 | 1615))
 }
 
-/// Whether the user has no right to a table, which may be there or not.
+/// Whether the user has no right to a table, which may or may not exist.
 pub(super) fn is_denied(error: &Error) -> bool {
     matches!(error, Error::Server(error) if error.code == 1142)
 }
 
-/// Whether there is no such table.
+/// Whether the table does not exist.
 pub(super) fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Server(error) if error.code == 1146)
 }
 
-/// Whether the server ends the connection by it: it shuts down, or was told to end it, or waited
-/// too long.
+/// Whether the server ends the connection with it: at shutdown, on request, or after a timeout.
 pub(super) fn is_farewell(error: &ServerError) -> bool {
     matches!(
         error.code,
@@ -130,22 +128,22 @@ pub(super) fn is_away(error: &ServerError) -> bool {
     matches!(error.code, 1047 | 1053)
 }
 
-/// Whether a row is longer than the driver was told to receive. The driver's type for it is not
-/// public; its words are.
+/// Whether a row is longer than the driver's limit. The driver's type for it is not public, but its
+/// message is.
 pub(super) fn is_too_long(error: &Error) -> bool {
     matches!(error, Error::Io(IoError::Io(error))
         if error.to_string() == "Packet is larger than max_allowed_packet")
 }
 
-/// Whether a parameter has letters that the column it is compared with cannot have.
+/// Whether a parameter has characters that the compared column cannot have.
 pub(super) fn is_no_value(error: &Error) -> bool {
     matches!(error, Error::Server(error) if matches!(error.code, 1267 | 3854 | 3988))
 }
 
-/// Whether a warning is that `text`, a parameter, was taken for the number that it begins with, or
-/// for zero. `7 or so` would equal a key of 7.
+/// Whether a warning is that `text`, a parameter, was read as the number that it begins with, or as
+/// zero. `7 or so` would equal a key of 7.
 pub(super) fn is_no_number(code: u16, warning: &str, text: &str) -> bool {
-    // Long values are told by their beginning.
+    // Long values are compared by their beginning.
     let beginning = text.chars().take(16).collect::<String>();
     code == 1292 && warning.contains(&format!("'{beginning}"))
 }

@@ -15,7 +15,7 @@ const LARGEST_PACKET: usize = LARGEST_ROW;
 /// A connection to the server at `address`.
 ///
 /// # Errors
-/// What came of it, and what to do about it.
+/// The cause and its fix, in words.
 pub(super) async fn connect(connect: &ConnectOptions, address: &Address) -> Result<Mysql, String> {
     let ConnectOptions { tls, .. } = connect;
     let options = options(connect, address)?;
@@ -23,11 +23,11 @@ pub(super) async fn connect(connect: &ConnectOptions, address: &Address) -> Resu
         let connected = log_in(connect, options).await;
         return connected.map_err(|error| connecting(&error));
     }
-    // The driver takes the one that the process has.
+    // The driver uses the provider of the process.
     let _ = ring::default_provider().install_default();
     let protection = protection(tls)?;
     let mut connected = log_in(connect, options.clone().ssl_opts(protection.clone())).await;
-    // The driver, asked not to look at the name, looks at it all the same (up to 0.37.1).
+    // The driver checks the name even when told not to (up to 0.37.1).
     let name = connected.as_ref().err().and_then(name_of_trusted);
     if let (Some(name), true) = (name, tls.mode != TlsMode::VerifyFull) {
         let protection = protection.with_danger_tls_hostname_override(Some(name));
@@ -66,13 +66,13 @@ fn options(connect: &ConnectOptions, address: &Address) -> Result<OptsBuilder, S
         text.map(str::to_owned)
             .map_err(|_| "the `password` is not UTF-8".to_owned())
     });
-    // The servers' own clients log in by the name of the system's user.
+    // The servers' own clients log in with the name of the system's user.
     let user = servers.user.clone().or_else(|| whoami::username().ok());
     let options = OptsBuilder::default()
         .user(user)
         .pass(password.transpose()?)
         .db_name(Some(&servers.database))
-        // What is asked for here is not asked of the server.
+        // A limit given here is not queried from the server.
         .max_allowed_packet(Some(LARGEST_PACKET))
         .wait_timeout(Some(28_800))
         .prefer_socket(false)
@@ -83,12 +83,12 @@ fn options(connect: &ConnectOptions, address: &Address) -> Result<OptsBuilder, S
     })
 }
 
-/// The driver makes its own of what the other stores do by [`Tls::client`].
+/// The driver sets up TLS itself; the other stores use [`Tls::client`].
 fn protection(tls: &Tls) -> Result<SslOpts, String> {
     let full = tls.mode == TlsMode::VerifyFull;
     let options = SslOpts::default();
     let trusted = match &tls.ca {
-        // The driver wants some roots, though it looks at none of them then.
+        // The driver needs some roots, though it does not use them then.
         None if !full => return Ok(options.with_danger_accept_invalid_certs(true)),
         _ => tls.trusted().map_err(|error| error.to_string())?,
     };

@@ -24,11 +24,11 @@ use crate::{Address, Unavailable};
 
 /// A connection to MySQL or MariaDB, and the statements that it has prepared.
 pub(super) struct Mysql {
-    /// `None` when it is not to be used any more.
+    /// `None` when it must not be used any more.
     connection: Option<Conn>,
     statements: BTreeMap<String, (Statement, Prepared)>,
     writable: bool,
-    /// Whether the session is known to be as it was asked to be.
+    /// Whether the session is known to be set up as requested.
     checked: bool,
 }
 
@@ -63,8 +63,8 @@ impl Driver for Mysql {
         login::connect(options, address).await
     }
 
-    /// Prepared statements outlive the tables that they were made for. One that fails for being
-    /// out of date is made anew, once.
+    /// Prepared statements outlive the tables that they were made for. An outdated one is prepared
+    /// again, once.
     async fn rows(
         &mut self,
         text: &str,
@@ -121,7 +121,7 @@ impl Driver for Mysql {
         };
         let read = connection.query_drop(format!("SELECT 1 FROM {table} LIMIT 0"));
         match read.await {
-            // It has been made in the meantime.
+            // It has been created meanwhile.
             Ok(()) => Ok(true),
             Err(error) if is_denied(&error) => Ok(true),
             Err(error) if is_missing(&error) => Ok(false),
@@ -131,7 +131,7 @@ impl Driver for Mysql {
 
     async fn close(self) {
         if let Some(connection) = self.connection {
-            // A server that does not hear it sees the connection end.
+            // A server that misses it sees the connection end.
             let _ = connection.disconnect().await;
         }
     }
@@ -140,8 +140,8 @@ impl Driver for Mysql {
         table.to_owned()
     }
 
-    /// Integers say how wide they would like to be shown: `int(11)`. `tinyint(1)` is left alone,
-    /// being what booleans are made of.
+    /// Integer types have a display width: `int(11)`. `tinyint(1)` is kept, because it is the type
+    /// of booleans.
     fn kind(kind: &str) -> String {
         let kind = kind.to_lowercase();
         let Some((name, rest)) = kind.split_once('(') else {
@@ -159,7 +159,7 @@ impl Driver for Mysql {
         None
     }
 
-    /// Binary collations alone tell the cases apart; all others answered the exact name.
+    /// Only binary collations distinguish case; all others found the exact name.
     fn same_but_for_case(column: &str, _name: &str) -> String {
         let folded = |text| format!("LOWER(CONVERT({text} USING utf8mb4)) COLLATE utf8mb4_bin");
         format!("{} = {}", folded(column), folded(":name"))
@@ -201,8 +201,8 @@ impl Mysql {
         })
     }
 
-    /// Asks once whether the session is as it was asked to be. A server does what it is asked, so
-    /// that otherwise a pooler is in between, which gives statements to sessions of others.
+    /// Checks once whether the session is set up as requested. A server does as requested;
+    /// otherwise a pooler is in between, which runs statements in sessions of other clients.
     async fn check(&mut self) -> Result<(), Failure> {
         if self.checked {
             return Ok(());
@@ -307,7 +307,7 @@ impl Mysql {
             }
             Ok(Ok((rows, finished))) => {
                 if !finished {
-                    // The rest is still on its way.
+                    // The rest has not arrived yet.
                     self.connection = None;
                 }
                 Ok(Ok(rows))
@@ -342,7 +342,7 @@ impl Mysql {
         if let (Some((_, prepared)), Some(connection)) =
             (self.statements.remove(text), &mut self.connection)
         {
-            // Where that fails, the next statement does.
+            // If that fails, so does the next statement.
             let _ = connection.close(prepared).await;
         }
     }

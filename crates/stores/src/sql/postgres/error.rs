@@ -8,21 +8,21 @@ use postgres_protocol::message::backend::ErrorResponseBody;
 
 use super::super::sizes::{TooLong, capped};
 
-/// What goes wrong on a connection.
+/// An error of a connection.
 #[derive(Debug)]
 pub(super) enum Error {
     /// The server's own error.
     Server(ServerError),
     /// The connection failed.
     Io(io::Error),
-    /// What answers does not do what PostgreSQL does.
+    /// The peer is not a PostgreSQL server.
     Protocol(&'static str),
-    /// A connection pooler answers, and not as the session was asked to be.
+    /// A connection pooler answers, with a session that is not set up as requested.
     Pooler(String),
     TooLong(TooLong),
 }
 
-/// An error that the server tells.
+/// An error of the server.
 #[derive(Debug)]
 pub(super) struct ServerError {
     code: String,
@@ -30,7 +30,7 @@ pub(super) struct ServerError {
 }
 
 impl ServerError {
-    /// A detail could hold what is in a row, and is left out.
+    /// A detail could quote a row, and is left out.
     pub(super) fn read(body: &ErrorResponseBody) -> io::Result<Self> {
         let (mut code, mut message) = (String::new(), String::new());
         let mut fields = body.fields();
@@ -77,7 +77,7 @@ impl From<TooLong> for Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            // What is said of a value quotes it, and it may be as good as a password.
+            // A message about a value quotes it, and it may be as good as a password.
             Self::Server(error) if error.code.starts_with("22") => {
                 write!(
                     formatter,
@@ -99,11 +99,11 @@ impl std::fmt::Display for Error {
     }
 }
 
-/// What a pooler that does not keep a transaction together says.
+/// The message of a pooler that splits a transaction.
 const POOLER: &str = "; a connection pooler answered: set pool_mode = session or transaction, or \
                       connect to PostgreSQL directly";
 
-/// What came of connecting.
+/// The message for a failed connection.
 pub(super) fn connecting(error: &Error) -> String {
     let fix = match (error, error.code()) {
         (_, "28P01") => "; are the user and the `password` right?",
@@ -138,7 +138,7 @@ pub(super) fn connecting(error: &Error) -> String {
     format!("{error}{fix}")
 }
 
-/// What came of a statement.
+/// The message for a failed statement.
 pub(super) fn reading(error: &Error) -> String {
     let fix = match error.code() {
         "42501" => "; `hallpass grants` prints the statements that give a role what it needs",
@@ -152,7 +152,7 @@ pub(super) fn reading(error: &Error) -> String {
     format!("{error}{fix}")
 }
 
-/// Whether TLS is what failed.
+/// Whether TLS failed.
 pub(super) fn is_about_tls(error: &Error) -> bool {
     matches!(error, Error::Io(error) if is_tls(error))
 }
@@ -162,7 +162,7 @@ fn is_tls(error: &io::Error) -> bool {
     inner.is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
-/// Whether a pooler or server may have refused the login for what is asked of the session besides.
+/// Whether a pooler or server may have refused the login because of the session's parameters.
 pub(super) fn refuses_parameters(error: &Error) -> bool {
     matches!(error.code(), "08P01" | "0A000")
 }
@@ -179,7 +179,7 @@ pub(super) fn is_unknown_statement(error: &Error) -> bool {
     error.code() == "26000"
 }
 
-/// Whether the server ends the connection by it.
+/// Whether the server ends the connection with it.
 pub(super) fn is_farewell(error: &Error) -> bool {
     let code = error.code();
     code.starts_with("08") || code.starts_with("57P")

@@ -1,4 +1,4 @@
-//! Sends what is asked of the server, and takes its answers.
+//! Sends statements to the server, and reads its answers.
 
 use bytes::BytesMut;
 use postgres_protocol::message::backend::Message;
@@ -13,12 +13,12 @@ use super::value::row;
 use super::wire::UNEXPECTED;
 use super::{Postgres, Standing, milliseconds};
 
-/// What `ReadyForQuery` says where no transaction is open.
+/// The state in `ReadyForQuery` outside of a transaction.
 pub(super) const IDLE: u8 = b'I';
 
-/// Takes back, for one transaction, what another client of a pooler has set in the session and that
-/// changes which tables a statement reads, and as whom. The defaults are those of the role, the
-/// database and the server, as `ALTER ROLE … SET` gives them.
+/// Resets, for one transaction, what another client of a pooler may have set in the session: the
+/// settings that decide which tables a statement reads, and as which role. The defaults are those
+/// of the role, the database and the server, as `ALTER ROLE … SET` gives them.
 const OWN_DEFAULTS: [&str; 3] = [
     "SET LOCAL session_authorization TO DEFAULT",
     "SET LOCAL role TO DEFAULT",
@@ -26,7 +26,7 @@ const OWN_DEFAULTS: [&str; 3] = [
 ];
 
 impl Postgres {
-    /// Begins the one transaction that the connection is from now on.
+    /// Begins the connection's one transaction.
     pub(super) async fn begin_change(&mut self) -> Result<(), Failure> {
         let timeout = milliseconds(self.query_timeout);
         self.standing = Standing::Changing;
@@ -54,7 +54,7 @@ impl Postgres {
             };
             match (body.tag()?, commands.next().flatten()) {
                 (tag, Some(command)) if tag == command => Ok(()),
-                // So a transaction is answered in which something failed.
+                // This is the answer to a transaction in which a statement failed.
                 ("ROLLBACK", _) => Err(Error::Protocol("the server has taken the change back")),
                 _ => Err(UNEXPECTED),
             }
@@ -62,7 +62,7 @@ impl Postgres {
         done.await
     }
 
-    /// Makes sure that nothing is left of the answers to what was asked before.
+    /// Ensures that no bytes of earlier answers are left.
     async fn settle(&mut self) -> Result<(), Error> {
         if self.ended {
             return Err(Error::Protocol("the connection is closed"));
@@ -72,8 +72,8 @@ impl Postgres {
         settled
     }
 
-    /// Sends `messages`, which run `count` statements, and gives `take` what is answered. Through a pooler
-    /// they are a transaction of their own, that reads alone, has its time limit, and the role's own
+    /// Sends `messages`, which run `count` statements, and gives `take` what is answered. Through a
+    /// pooler they are a transaction of their own: read-only, with a time limit and the role's own
     /// settings.
     pub(super) async fn exchange(
         &mut self,
@@ -160,7 +160,7 @@ impl Postgres {
             let message = match self.wire.receive().await {
                 Ok(message) => message,
                 Err(error) => {
-                    // What the server said before it hung up tells more.
+                    // A message before the server closed the connection tells more.
                     self.ended = true;
                     return Err(failed.unwrap_or(error));
                 }

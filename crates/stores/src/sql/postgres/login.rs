@@ -9,7 +9,7 @@ use crate::{Address, TlsMode};
 /// A connection to the server at `address`, logged in.
 ///
 /// # Errors
-/// What came of it, and what to do about it.
+/// The cause and its fix, in words.
 pub(super) async fn connect(options: &ConnectOptions, address: &Address) -> Result<Wire, String> {
     let protection = match (address, options.tls.mode) {
         (Address::Unix(_), _) | (_, TlsMode::Disable) => Protection::Plain,

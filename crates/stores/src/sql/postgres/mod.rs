@@ -34,12 +34,12 @@ use crate::{Address, Unavailable};
 /// What makes an expression compared by the rules of all languages.
 const ICU: &str = " COLLATE \"und-x-icu\"";
 
-/// What stands between this connection and the server.
+/// Whether a pooler is between this connection and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Not known yet: the first statement asks.
+    /// Not known yet: the first statement finds out.
     Unknown,
-    /// Nothing. The session is as it was asked to be, and keeps what is prepared.
+    /// No pooler. The session is set up as requested, and keeps prepared statements.
     Direct,
     /// A pooler: the next statement may be run by another session, which other programs use, too.
     /// Each is a transaction of its own that says all that it needs.
@@ -48,7 +48,7 @@ enum Standing {
     Changing,
 }
 
-/// A connection to PostgreSQL, or to a pooler of connections, and what it knows of statements.
+/// A connection to PostgreSQL, or to a connection pooler, with its described statements.
 pub(super) struct Postgres {
     wire: Wire,
     standing: Standing,
@@ -58,21 +58,21 @@ pub(super) struct Postgres {
     closing: Vec<String>,
     /// The database's own types.
     types: BTreeMap<Oid, Type>,
-    /// What the names of prepared statements begin with, which no other connection's do.
+    /// The prefix of the names of prepared statements, unique to the connection.
     prefix: String,
     prepared: u64,
     /// Whether a transaction is open, as the server says after every exchange.
     status: u8,
-    /// Whether the connection has ended, or is not to be used any more.
+    /// Whether the connection has ended, or must not be used any more.
     ended: bool,
 }
 
-/// What came of running a statement.
+/// The result of running a statement.
 enum Outcome {
     Rows(Vec<Row>),
     /// A parameter is not a value of its type.
     NoValue,
-    /// Its columns have other names or types than they had.
+    /// The names or types of its columns have changed.
     Changed,
     Failed(Error),
 }
@@ -111,8 +111,7 @@ impl Driver for Postgres {
         Ok(connection)
     }
 
-    /// What is known of a statement outlives the tables that it was learned from. One that fails
-    /// for being out of date is learned anew, once.
+    /// A description outlives the tables that it was made from. An outdated one is renewed, once.
     async fn rows(
         &mut self,
         statement: &str,

@@ -46,10 +46,10 @@ impl Bound {
     }
 }
 
-/// `values` in the form of `types`; `None` when one of them cannot be of its type.
+/// `values` in the form of `types`; `None` when one cannot be of its type.
 ///
 /// # Errors
-/// A value that could be, but would be guessed.
+/// A value that could be of its type, but only by a guess.
 pub(super) fn bind(values: &[&Value], types: &[Type]) -> Result<Option<Vec<Bound>>, String> {
     let bound = values
         .iter()

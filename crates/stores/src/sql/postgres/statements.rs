@@ -1,4 +1,4 @@
-//! Asks the server what a statement is: the types of its parameters, and its columns.
+//! Describes statements: the types of their parameters, and their columns.
 
 use std::io;
 
@@ -19,15 +19,15 @@ use super::value::{is_readable, row};
 use super::wire::UNEXPECTED;
 use super::{ICU, Postgres, Standing, refused};
 
-/// How many domains may be made of each other.
+/// The deepest nesting of domains.
 const DEEPEST_DOMAIN: usize = 16;
 
 const UNDEFINED_OBJECT: &str = "42704";
 
-/// What is known of a statement.
+/// A described statement.
 pub(super) struct Ready {
     pub(super) statement: Statement,
-    /// What the server calls it; `None` where it is not prepared.
+    /// Its name at the server; `None` where it is not prepared.
     pub(super) name: Option<String>,
     pub(super) parameters: Vec<Type>,
     pub(super) columns: Vec<Column>,
@@ -57,7 +57,7 @@ pub(super) struct Column {
 }
 
 impl Postgres {
-    /// Asks the server once what the statement `text` is.
+    /// Describes the statement `text`, once.
     pub(super) async fn know(&mut self, text: &str) -> Result<(), Failure> {
         if !self.statements.contains_key(text) {
             let ready = self.learn(text).await?;
@@ -75,7 +75,7 @@ impl Postgres {
         self.closing.extend(ready.and_then(|ready| ready.name));
     }
 
-    /// What was prepared is on another session, whose it is to forget.
+    /// The prepared statement belongs to another session, which drops it.
     pub(super) fn note_pooler(&mut self) {
         self.standing = Standing::Pooled;
         self.closing.clear();

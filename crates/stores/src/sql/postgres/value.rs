@@ -123,7 +123,7 @@ fn words(raw: &[u8]) -> Value {
     }
 }
 
-/// The ends of time are not moments, and stay words.
+/// The infinite timestamps stay words.
 fn moment(micros: i64) -> Value {
     let word = match micros {
         i64::MAX => "infinity",

@@ -27,12 +27,12 @@ use super::channel_binding::end_point;
 use super::error::{Error, ServerError};
 use crate::{Address, Secret};
 
-/// What reads and writes on a socket.
+/// A stream of bytes.
 trait Traffic: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Traffic for T {}
 
-/// What is asked of a connection to a server.
+/// The protection of a connection to a server.
 #[derive(Clone)]
 pub(super) enum Protection {
     /// None.
@@ -43,30 +43,30 @@ pub(super) enum Protection {
     Required(Arc<ClientConfig>),
 }
 
-/// Who logs in, and to what.
+/// The login, and the database.
 pub(super) struct Login<'a> {
     pub(super) user: &'a str,
     pub(super) password: Option<&'a Secret>,
     pub(super) database: &'a str,
-    /// Whether the password may be sent as it is to a server on another machine without TLS.
+    /// Whether the password may be sent in clear text to a server on another machine without TLS.
     pub(super) in_the_clear: bool,
-    /// What else is asked of the session.
+    /// Further parameters of the session.
     pub(super) parameters: &'a [(&'a str, &'a str)],
 }
 
-/// A connection, and what has been received and is to be sent.
+/// A connection, with its buffers.
 pub(super) struct Wire {
     stream: Box<dyn Traffic>,
     received: BytesMut,
     /// What [`flush`](Self::flush) sends.
     pub(super) out: BytesMut,
-    /// What the server's certificate binds a login to.
+    /// The channel binding of the server's certificate.
     end_point: Option<Vec<u8>>,
     /// What the server says of the session that every statement depends on: the encoding of text,
     /// and what a backslash in a string means.
     encoding: Option<String>,
     backslashes_are_letters: bool,
-    /// Whether what is sent cannot be overheard: through TLS, or on this machine.
+    /// Whether the connection is private: through TLS, or on this machine.
     private: bool,
     /// The process that answers, as the server says when the connection is made.
     pub(super) process: i32,
@@ -122,7 +122,7 @@ impl Wire {
         }
     }
 
-    /// Sends what is to be sent.
+    /// Sends the buffered messages.
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
         let sent = self.stream.write_all(&self.out).await;
         self.out.clear();
@@ -130,7 +130,7 @@ impl Wire {
         Ok(self.stream.flush().await?)
     }
 
-    /// The next message that answers something. What the server says of itself is taken note of.
+    /// The next message that is an answer. The server's reports about itself are recorded.
     pub(super) async fn receive(&mut self) -> Result<Message, Error> {
         loop {
             let message = self.message().await?;
@@ -140,7 +140,7 @@ impl Wire {
         }
     }
 
-    /// Takes note of what the server says of itself; all else is an answer.
+    /// Records the server's reports about itself; all other messages are answers.
     fn note(&mut self, message: Message) -> io::Result<Option<Message>> {
         match message {
             Message::NoticeResponse(_) | Message::NotificationResponse(_) => {}
@@ -156,11 +156,11 @@ impl Wire {
         Ok(None)
     }
 
-    /// Receives what has arrived since the last answer ended, and waits for nothing.
+    /// Reads the bytes that have arrived since the last answer, without waiting.
     ///
     /// # Errors
-    /// What the server says as it hangs up, or that it answers what was not asked: the answers to
-    /// all that is asked here after it would be those to something else.
+    /// The server's message as it closes the connection, or an answer to no statement of this
+    /// connection, after which no answer could be trusted.
     pub(super) async fn settle(&mut self) -> Result<(), Error> {
         // What has arrived meanwhile is seen from here on.
         tokio::task::yield_now().await;
@@ -318,8 +318,8 @@ impl Wire {
         }
     }
 
-    /// Proves that the password is known, by SCRAM-SHA-256 (RFC 5802, RFC 7677). Bound to the
-    /// server's certificate where there is one, so that it cannot be handed on.
+    /// Logs in with SCRAM-SHA-256 (RFC 5802, RFC 7677), bound to the server's certificate where
+    /// there is one, so that the login cannot be relayed.
     async fn prove(
         &mut self,
         offered: &AuthenticationSaslBody,
@@ -362,10 +362,10 @@ impl Wire {
         }
     }
 
-    /// Says goodbye.
+    /// Ends the session.
     pub(super) async fn close(mut self) {
         frontend::terminate(&mut self.out);
-        // A server that does not hear it sees the connection end.
+        // A server that misses it sees the connection end.
         let _ = self.flush().await;
         let _ = self.stream.shutdown().await;
     }
@@ -379,12 +379,12 @@ const UNASKED: [u8; 4] = [
     backend::ERROR_RESPONSE_TAG,
 ];
 
-/// How long what comes before a message's body is: its kind and its length.
+/// The length of a message's head: its kind and its length.
 const HEADER: usize = 5;
 
 const PASSWORD_MISSING: Error = Error::Protocol("password missing");
 
-/// What answers breaks the protocol.
+/// The peer breaks the protocol.
 pub(super) const UNEXPECTED: Error = Error::Protocol("an unexpected message from the server");
 
 async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
@@ -409,7 +409,7 @@ fn longest(row: &[u8]) -> Option<usize> {
     let (_, mut rest) = row.split_first_chunk::<2>()?;
     for index in 0.. {
         let (length, value) = rest.split_first_chunk::<4>()?;
-        // NULL is -1 long, and has no bytes.
+        // NULL has the length -1, and no bytes.
         let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
         if length > LARGEST_DATA {
             return Some(index);

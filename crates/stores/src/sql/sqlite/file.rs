@@ -14,7 +14,7 @@ use super::super::sizes::{LARGEST_DATA, LARGEST_VALUE};
 use super::Sqlite;
 use crate::{Deadline, Unavailable};
 
-/// How many steps of SQLite's virtual machine pass between two looks at the clock.
+/// How many steps of SQLite's virtual machine pass between two checks of the clock.
 const STEPS_BETWEEN_LOOKS: i32 = 4096;
 
 /// The file systems on disks of a machine's own, or in its memory, as statfs(2) numbers them
@@ -39,14 +39,14 @@ pub(super) struct Open {
     seen: Seen,
     /// When the query that is being run gives up.
     deadline: Arc<Mutex<Option<Deadline>>>,
-    /// Whether the file is locked for a question.
+    /// Whether the file is locked for a request.
     reading: bool,
     /// Whether another program's lock, which is not waited for, was in the way, and nothing else
     /// is wrong.
     pub(super) busy: bool,
 }
 
-/// How a file was: each program that writes to it changes this.
+/// The stamp of a file, which every write changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: (i64, i64),
@@ -83,7 +83,7 @@ impl Sqlite {
         found.is_some_and(|system| LOCAL.contains(&(system.f_type as u64 & 0xffff_ffff)))
     }
 
-    /// Locks the file for the queries of one question, opening it first where needed.
+    /// Locks the file for the queries of one request, and opens it first where needed.
     pub(super) fn begin(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
         if let Some(open) = &self.open
             && open.reading
@@ -91,8 +91,8 @@ impl Sqlite {
             *open.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
             return Ok(());
         }
-        // An open file outlives its name: where a restored backup or a new deployment put another
-        // file there, the accounts in the old one do not count any more.
+        // An open file outlives its name. After a restored backup or a new deployment, the accounts
+        // in the old file no longer count.
         let metadata = std::fs::metadata(&self.path).map_err(|error| {
             self.open = None;
             Unavailable::new(format!(
@@ -113,7 +113,7 @@ impl Sqlite {
             return Ok(());
         }
         // A file that another was copied over, and that has had as many commits as that one: SQLite
-        // would go on with the pages that it remembers.
+        // would continue with its cached pages.
         self.open = None;
         self.lock(file, stamp, deadline)
     }
@@ -146,7 +146,7 @@ impl Sqlite {
         Ok(moved)
     }
 
-    /// Locks the file for the queries of one question, opening it first where it is not open.
+    /// Locks the file for the queries of one request, and opens it first where needed.
     fn lock(
         &mut self,
         file: (u64, u64),
@@ -203,7 +203,7 @@ impl Sqlite {
             // A commit may have come between the file's stamp and what was read first.
             match data_version(&open.connection) {
                 Ok(data_version) => open.seen.data_version = data_version,
-                // Then nothing was read.
+                // In that case nothing was read.
                 Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
                 Err(_) => return false,
             }
@@ -228,7 +228,7 @@ impl Sqlite {
         let mut connection = Connection::open_with_flags(&self.path, flags)
             .map_err(|error| self.failed("opening it", &error))?;
         let deadline = Arc::new(Mutex::new(None::<Deadline>));
-        // A row that is changed is read as it is.
+        // A row that is to be changed is read in its current state.
         let longest = match (self.writable, self.waits_for_locks) {
             (true, _) => None,
             (false, true) => Some(LARGEST_DATA),
@@ -284,7 +284,7 @@ fn prepare(
     add_fold_case(connection)
 }
 
-/// SQLite's own `NOCASE` and `lower` know ASCII alone.
+/// SQLite's own `NOCASE` and `lower` handle ASCII only.
 fn add_fold_case(connection: &Connection) -> rusqlite::Result<()> {
     use rusqlite::functions::FunctionFlags;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
