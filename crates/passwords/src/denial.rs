@@ -16,8 +16,8 @@ const SALT: &[u8] = b"hallpass";
 /// A hash that costs less than this part of the costliest counts as nothing done.
 const NEGLIGIBLE: u64 = 16;
 
-/// What [`Encoded::spend`] does, so that an [engine](hallpass_pbkdf2::Engine) can do it along with
-/// others where it is one PBKDF2 derivation.
+/// The work that [`Encoded::spend`] does, so that an [engine](hallpass_pbkdf2::Engine) can do it
+/// along with others where it is one PBKDF2 derivation.
 pub enum Spending {
     /// Nothing that takes any time.
     Nothing,
@@ -27,7 +27,7 @@ pub enum Spending {
     Other,
 }
 
-/// What makes up the difference, for one form of the password.
+/// The work that makes up the difference, for one form of the password.
 enum Plan {
     Derive(pbkdf2::Kind, u32),
     /// One hash of each of these bcrypt costs.

@@ -37,7 +37,7 @@ impl Encoded {
     /// Parses `text`, as stored, the way `rules` say.
     ///
     /// # Errors
-    /// [`ParseError`] where there is no hash to check a password against.
+    /// [`ParseError`] where `text` is not a hash that a password could be checked against.
     pub fn parse(rules: Rules, text: &str) -> Result<Self, ParseError> {
         if text.len() > MAX_ENCODED {
             return Err(ParseError::Unsupported);
@@ -110,14 +110,14 @@ impl Encoded {
         self.parsed.scheme.hash().parameters()
     }
 
-    /// What one check costs.
+    /// The cost of one check.
     pub fn cost(&self) -> Cost {
         self.parsed.scheme.hash().cost()
     }
 
     /// Whether a check keeps within `limits`.
     ///
-    /// bcrypt goes by [`Limits::max_cost`] alone, all others by [`Cost::work`] and
+    /// bcrypt is limited by [`Limits::max_cost`] only, all others by [`Cost::work`] and
     /// [`Cost::memory`]. Where one check computes several hashes (phpBB's converted and combined
     /// hashes), the limits are those of each.
     pub fn fits(&self, limits: &Limits) -> bool {

@@ -1,8 +1,8 @@
-//! Defines what a stored hash of any algorithm does, what a check costs, and what it comes to.
+//! Defines the interface of a stored hash, the cost of a check, and its outcome.
 
 use subtle::ConstantTimeEq as _;
 
-/// What the check of one password against one stored text came to.
+/// The outcome of checking one password against one stored text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The password is right.
@@ -15,7 +15,7 @@ pub enum Outcome {
     Unsupported,
 }
 
-/// What a site's row keeps beside the hash; only phpBB's converted hashes (`$CP$`) ask for it.
+/// The columns beside the hash in a site's row; only phpBB's converted hashes (`$CP$`) need them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context<'a> {
     /// The column `login_name` (boards that came from SMF, which hashed it with the password).
@@ -24,7 +24,7 @@ pub struct Context<'a> {
     pub salt: Option<&'a str>,
 }
 
-/// What one check costs.
+/// The cost of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// About how much work it is, in PBKDF2-HMAC-SHA256 iterations that take as long (on a
@@ -41,7 +41,7 @@ impl Cost {
     }
 }
 
-/// What one check may cost at most. A stored hash that asks for more is never run.
+/// The limits on the cost of one check. A stored hash over them is never computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest PBKDF2 iteration count; the count or rounds of every other iterated hash count
@@ -66,7 +66,7 @@ impl Default for Limits {
 
 /// A stored hash whose fields are parsed and in range.
 pub(crate) trait Hash {
-    /// What one check costs.
+    /// The cost of one check.
     fn cost(&self) -> Cost;
 
     /// The cost parameters as a person reads them; empty where there are none.

@@ -63,7 +63,7 @@ impl Algorithm {
         }
     }
 
-    /// What [`make`] takes where it is given no cost; `None` for an algorithm without one.
+    /// The default cost of [`make`]; `None` for an algorithm without one.
     pub fn default_cost(self) -> Option<u32> {
         match self {
             Self::Pbkdf2Sha256 | Self::Pbkdf2Sha1 => Some(1_000_000),
@@ -230,7 +230,7 @@ const SALT_LENGTH: usize = 22;
 /// characters of the alphabet likelier than the others.
 const FAIR: u8 = 248;
 
-/// Blocks of randomness asked for before giving up.
+/// The most blocks of randomness that are requested.
 const ROUNDS: usize = 64;
 
 /// A salt as Django's `get_random_string` makes it.

@@ -66,8 +66,8 @@ impl Parsed {
         }
     }
 
-    /// The cost, where the hash is bcrypt, whatever the password goes through before. Two of one
-    /// cost take as long as one of the next.
+    /// The cost, where the hash is bcrypt, with or without inputs before it. Two of one cost take
+    /// as long as one of the next.
     pub(crate) fn bcrypt_cost(&self) -> Option<u32> {
         match &self.scheme {
             Scheme::Bcrypt(hash) => hash.exact_cost(),
@@ -98,9 +98,9 @@ fn check_given(inputs: &[Input], hash: &dyn Hash, password: &[u8]) -> Outcome {
     }
 }
 
-/// What software does to a password before it is hashed.
+/// A change that software makes to a password before it is hashed.
 pub(crate) enum Input {
-    /// Refuses one that is longer than so many bytes.
+    /// Refuses one that is longer than this many bytes.
     UpTo(usize),
     /// Hashes a digest of it instead.
     Digest(fn(&[u8]) -> Zeroizing<Vec<u8>>),

@@ -117,7 +117,7 @@ fn blocks<H: Hash<WORDS>, const WORDS: usize>(
 pub struct Derived {
     /// Which request it is for.
     pub request: RequestId,
-    /// The key, as long as was asked for; overwritten when dropped.
+    /// The key, of the requested length; overwritten when dropped.
     pub key: Zeroizing<Vec<u8>>,
 }
 

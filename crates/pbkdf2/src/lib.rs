@@ -1,6 +1,6 @@
 //! Derives keys with PBKDF2-HMAC (RFC 8018 section 5.2) and SHA-1 or SHA-256, as fast as the
-//! processor allows: one key with [`hmac_sha1`] and [`hmac_sha256`], the keys of many who wait with
-//! an [`Engine`].
+//! processor allows: one key with [`hmac_sha1`] and [`hmac_sha256`], many keys at a time with an
+//! [`Engine`].
 //!
 //! ```
 //! // RFC 7914 section 11, the first 8 of 64 bytes.
@@ -139,7 +139,7 @@ fn derive<H: Hash<WORDS>, const WORDS: usize>(
     }
 }
 
-/// Derives `N` blocks of a key, of which the first is block `index`, counted from 1.
+/// Derives `N` blocks of a key from block `index` on, counted from 1.
 fn derive_blocks<H: Hash<WORDS>, const WORDS: usize, const N: usize>(
     kernel: Kernel,
     key: &Key<WORDS>,

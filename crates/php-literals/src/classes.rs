@@ -10,8 +10,7 @@ use super::statements::{Reader, split_statement};
 
 impl Reader {
     /// Reads a class, whose statement begins at `statement` and whose name stands at `tokens`: its
-    /// properties with defaults. What a method mentions is not a literal, wherever the method
-    /// stands.
+    /// properties with defaults. Names in a method are not literals, wherever the method is.
     pub(crate) fn class<'a>(
         &mut self,
         statement: &'a [Token],

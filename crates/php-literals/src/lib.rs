@@ -49,7 +49,7 @@ mod strings;
 
 pub use self::literal::{Key, Literal, Literals, NotLiteral, SyntaxError};
 
-/// The largest file that is read, in bytes. What is made of it takes up to 64 times as much.
+/// The largest file that is read, in bytes. Its literals take up to 64 times as much memory.
 const MAX_FILE: usize = 128 << 10;
 
 /// Reads the literals in `source`, the bytes of a PHP file.

@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 }
 
 impl Token {
-    /// Whether it is the word `wanted`, in whatever case.
+    /// Whether it is the word `wanted`, ignoring case.
     pub(crate) fn is_word(&self, wanted: &str) -> bool {
         matches!(&self.kind, Kind::Word(word) if word.eq_ignore_ascii_case(wanted))
     }
@@ -295,7 +295,7 @@ pub(crate) fn is_name(byte: &u8) -> bool {
     is_letter(byte) || byte.is_ascii_digit()
 }
 
-/// What a number's text stands for (`LNUM`, `HNUM`, `BNUM`, `ONUM` and `DNUM` of the scanner).
+/// The value of a number's text (`LNUM`, `HNUM`, `BNUM`, `ONUM` and `DNUM` of the scanner).
 fn number(text: &str) -> Option<Literal> {
     // An underscore stands between two digits.
     let bytes = text.as_bytes();
@@ -330,7 +330,7 @@ fn number(text: &str) -> Option<Literal> {
     let valid = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
     match i64::from_str_radix(digits, radix) {
         Ok(integer) if valid => Some(Literal::Integer(integer)),
-        // What does not fit is a float to PHP; only of decimal digits is it worth knowing which.
+        // A number that does not fit is a float to PHP; only a decimal one is worth reading.
         Err(_) if valid && radix == 10 => text.parse().ok().map(Literal::Float),
         _ => None,
     }

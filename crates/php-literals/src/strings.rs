@@ -170,7 +170,7 @@ fn interpolated(body: &[u8], quote: Option<u8>) -> Kind {
     Kind::Literal(Literal::text(text))
 }
 
-/// What a backslash and the bytes `after` it stand for, and how many of them.
+/// The bytes that a backslash and the bytes `after` it stand for, and how many of these it takes.
 fn escape(after: &[u8], quote: Option<u8>) -> Option<(Vec<u8>, usize)> {
     let one = |byte| Some((vec![byte], 1));
     match after {

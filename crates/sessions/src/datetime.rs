@@ -5,14 +5,13 @@ use jiff::civil;
 /// A date and a time of day as Python keeps them, not yet a point in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateTime {
-    /// What the clock shows, to the microsecond, in the years 1 to 9999. Python has no leap
-    /// seconds.
+    /// The date and time, to the microsecond, in the years 1 to 9999. Python has no leap seconds.
     pub civil: civil::DateTime,
     /// Where the clock is that shows this.
     pub zone: Zone,
 }
 
-/// What a [`DateTime`] says of its zone.
+/// The zone of a [`DateTime`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Zone {
     /// Nothing (a naive datetime): Django's `TIME_ZONE`.

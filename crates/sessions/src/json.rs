@@ -10,7 +10,7 @@
 
 use crate::{LONGEST_TEXT, Value};
 
-/// What bytes past ASCII stand for. Python's `json` writes none.
+/// The encoding of bytes past ASCII. Python's `json` writes none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
     /// The encoding that Django's `JSONSerializer` decodes with (core/signing.py, 5.2).
@@ -246,7 +246,7 @@ enum Written<'a> {
     Other(Value),
 }
 
-/// What is between a string's quotes.
+/// The text between a string's quotes.
 struct Text<'a>(&'a [u8]);
 
 impl Text<'_> {

@@ -1,10 +1,10 @@
 //! Reads the session payloads of web frameworks, as pure functions.
 //!
-//! What a framework keeps for a logged-in visitor is read here as data: bytes in, facts out. There
-//! is no input or output, no configuration and no clock, and nothing in a payload is ever run.
-//! Every reader takes hostile bytes: it has a limit on size and depth, and answers with
-//! [`Invalid`], never with a panic. No input of up to [`MAX_INPUT`] bytes makes a reader hold more
-//! than 16 MiB at a time, however far it claims to expand.
+//! Reads the data that a framework keeps for a logged-in visitor: bytes in, facts out. There is no
+//! input or output, no configuration and no clock, and nothing in a payload is ever run. Every
+//! reader takes hostile bytes: it has a limit on size and depth, and answers with [`Invalid`],
+//! never with a panic. No input of up to [`MAX_INPUT`] bytes makes a reader hold more than 16 MiB
+//! at a time, however far it claims to expand.
 //!
 //! # Map
 //!
@@ -102,7 +102,7 @@ pub enum Invalid {
     TooLarge(usize),
 }
 
-/// The value of a member that a reader was asked for, as far as it is of use.
+/// The value of a wanted member, as far as it is of use.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
@@ -120,5 +120,5 @@ pub(crate) enum Value {
 /// value, too.
 pub(crate) const NONE: Invalid = Invalid::Format("it is None");
 
-/// The longest text that is handed on, in bytes. No primary key, backend or hash comes near it.
+/// The longest text that is returned, in bytes. No primary key, backend or hash comes near it.
 pub(crate) const LONGEST_TEXT: usize = 4096;

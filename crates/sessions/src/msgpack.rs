@@ -15,7 +15,7 @@ enum Item<'a> {
     Fraction(f64),
     /// A boolean, bytes, an extension, or a whole number past 63 bits.
     Other,
-    /// A collection of so many items after it: a map has two for each member.
+    /// A collection of this many items: a map has two for each member.
     Items(u64),
 }
 

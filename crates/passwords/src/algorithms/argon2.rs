@@ -1,4 +1,4 @@
-//! Argon2 in the PHC string form, read as the reference library reads it.
+//! Verifies Argon2 in the PHC string form, parsed as the reference library does.
 //!
 //! Both argon2-cffi (Django) and PHP hand the stored text to `argon2_verify` of libargon2, so its
 //! `decode_string` (`src/encoding.c`) decides what is well-formed: parameters in the order m, t,

@@ -1,4 +1,4 @@
-//! bcrypt in the modular crypt form, `$2y$10$` + 22 characters of salt + 31 of hash.
+//! Verifies bcrypt in the modular crypt form, `$2y$10$` + 22 characters of salt + 31 of hash.
 //!
 //! The password is used to its 72nd byte and no further, as OpenBSD, PHP and python-bcrypt before
 //! 5 do. A salt with spare bits set is not what any of them writes: they either refuse it or
@@ -13,10 +13,10 @@ use crate::hash::{Cost, Hash, Limits, Outcome, compare, plain_number};
 use blowfish::Blowfish;
 use zeroize::Zeroizing;
 
-/// bcrypt reads so many bytes of a password, its end included.
+/// The bytes of a password that bcrypt reads, its final NUL included.
 const LENGTH: usize = 72;
 
-/// What is encrypted, `OrpheanBeholderScryDoubt`.
+/// The text that is encrypted, `OrpheanBeholderScryDoubt`.
 const TEXT: [u32; 6] = [
     0x4f72_7068,
     0x6561_6e42,
@@ -42,7 +42,7 @@ const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 /// A stored bcrypt hash.
 pub(crate) struct BcryptHash {
-    /// Name of the variant: `2a`, `2b`, `2y`; `2x` of crypt_blowfish alone.
+    /// Name of the variant: `2a`, `2b`, `2y`; `2x` is crypt_blowfish's.
     variant: &'static str,
     keying: Keying,
     cost: u32,

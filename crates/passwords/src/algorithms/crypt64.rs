@@ -1,4 +1,4 @@
-//! crypt(3)'s base64: six bits a character, least significant first.
+//! Encodes and decodes crypt(3)'s base64: six bits per character, least significant first.
 
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

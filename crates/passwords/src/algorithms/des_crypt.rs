@@ -1,5 +1,5 @@
-//! DES crypt: the traditional one (two characters of salt, eight of password) and BSDi's extended
-//! one (`_` + four characters of count + four of salt, the whole password).
+//! Verifies DES crypt: the traditional one (two characters of salt, eight of password) and BSDi's
+//! extended one (`_` + four characters of count + four of salt, the whole password).
 //!
 //! Crypt's DES is not plain DES: the salt swaps halves of the expansion, so that no ordinary
 //! library can be used. Tables: FIPS 46-3.
@@ -89,7 +89,7 @@ fn number(characters: &[u8]) -> Option<u32> {
     Some(number)
 }
 
-/// Up to eight characters as a key, seven bits of each; parity bits are not looked at.
+/// Up to eight characters as a key, seven bits of each; parity bits are ignored.
 fn key(characters: &[u8]) -> u64 {
     let padded = characters.iter().copied().chain([0; 8]).take(8);
     padded.fold(0, |key, character| key << 8 | u64::from(character << 1))

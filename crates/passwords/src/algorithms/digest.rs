@@ -1,4 +1,4 @@
-//! Single, fast digests, the salt before or after the password or missing.
+//! Verifies single, fast digests, with the salt before the password, after it, or missing.
 
 use crate::hash::{Cost, Hash, Outcome, compare};
 use md5::Digest;
@@ -16,7 +16,7 @@ pub(crate) struct Hex {
 }
 
 impl Hex {
-    /// `stored`, without what surrounds it, is the digest of the password alone.
+    /// `stored` is the digest of the password alone.
     pub(crate) fn plain(kind: Kind, stored: &str) -> Self {
         Self::salted(kind, "", "", stored)
     }

@@ -1,4 +1,4 @@
-//! MD5 crypt, `$1$SALT$` + 22 characters (Poul-Henning Kamp, FreeBSD `lib/libcrypt`).
+//! Verifies MD5 crypt, `$1$SALT$` + 22 characters (Poul-Henning Kamp, FreeBSD `lib/libcrypt`).
 
 use md5::Digest as _;
 use md5::Md5;

@@ -1,5 +1,5 @@
-//! Holds the parsed fields of a stored hash, one type for each algorithm, and computes what a
-//! password comes to under it.
+//! Holds the parsed fields of a stored hash, one type for each algorithm, and hashes a password by
+//! it.
 
 pub(crate) mod argon2;
 pub(crate) mod bcrypt;

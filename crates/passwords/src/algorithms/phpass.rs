@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use super::crypt64;
 use crate::hash::{Cost, Hash, Limits, Outcome, compare, rounds_fit};
 
-/// What comes before the digest: prefix, rounds and salt.
+/// The part before the digest: prefix, rounds and salt.
 const SETTINGS: usize = 12;
 
-/// Drupal cuts what it writes down to so many characters.
+/// Drupal cuts its hashes to this many characters.
 const DRUPAL_LENGTH: usize = 55;
 
 /// A stored phpass hash.
@@ -35,7 +35,7 @@ pub(crate) enum Kind {
 }
 
 impl PhpassHash {
-    /// Parses a stored hash, whatever its first three characters: the caller has looked at them.
+    /// Parses a stored hash without its first three characters, which the caller has checked.
     pub(crate) fn parse(encoded: &str, kind: Kind) -> Option<Self> {
         let encoded = encoded.as_bytes();
         let length = match kind {
@@ -54,7 +54,7 @@ impl PhpassHash {
         })
     }
 
-    /// What the hash function would store for `password`.
+    /// The text that the hash function would store for `password`.
     pub(crate) fn encode(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
         let settings = self.encoded.get(..SETTINGS).unwrap_or_default();
         let salt = settings.get(4..).unwrap_or_default();

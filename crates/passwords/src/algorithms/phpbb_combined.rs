@@ -1,6 +1,6 @@
-//! Combined hashes, `$H\2y$9SALT$10\SALT$HASH`: bcrypt over a phpass hash, made in the background
-//! from the hashes of a board that was upgraded from 3.0 (3.3 `cron/task/core/update_hashes.php`,
-//! `manager.php` `check_combined_hash`).
+//! Verifies combined hashes, `$H\2y$9SALT$10\SALT$HASH`: bcrypt over a phpass hash, made in the
+//! background from the hashes of a board that was upgraded from 3.0 (3.3
+//! `cron/task/core/update_hashes.php`, `manager.php` `check_combined_hash`).
 
 use super::bcrypt::BcryptHash;
 use super::digest;

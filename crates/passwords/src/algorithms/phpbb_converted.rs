@@ -1,5 +1,5 @@
-//! Converted hashes, `$CP$` + what the board before phpBB had stored: every old driver is tried
-//! (3.3 `phpbb/passwords/driver/*.php`, those that are legacy).
+//! Verifies converted hashes, `$CP$` + the hash of the board before phpBB: every old driver is
+//! tried (3.3 `phpbb/passwords/driver/*.php`, those that are legacy).
 
 use zeroize::Zeroizing;
 
@@ -11,7 +11,7 @@ use super::phpass::PhpassHash;
 use crate::hash::{Context, Cost, Hash, Limits, Outcome, compare};
 use crate::php_strings;
 
-/// What was stored before; the formats are known by their lengths alone.
+/// The old hash; formats are distinguished by their lengths only.
 pub(crate) enum Converted {
     /// `salted_md5`, `phpass` and what `md5_phpbb2` makes of 34 characters.
     Portable(PhpassHash),
@@ -154,7 +154,7 @@ fn sha256_candidates(escaped: &[u8], context: &Context<'_>) -> Vec<Text> {
     salted.into_iter().collect()
 }
 
-/// What phpBB 2 hashed: the password as sent, slashed, in UTF-8 or in Windows-1252.
+/// The forms that phpBB 2 hashed: the password as sent, slashed, in UTF-8 or in Windows-1252.
 fn phpbb2(typed: &[u8]) -> impl Iterator<Item = Text> {
     let slashed = php_strings::add_slashes(typed);
     let western = to_windows_1252(&slashed);
@@ -203,7 +203,7 @@ fn to_windows_1252(text: &[u8]) -> Text {
     western
 }
 
-/// Characters of the bytes 0x80 to 0x9f; U+FFFF, which is no character, where there is none.
+/// Characters of the bytes 0x80 to 0x9f; U+FFFF, a noncharacter, where there is none.
 #[rustfmt::skip]
 const WINDOWS_1252: [char; 32] = [
     '€', '\u{ffff}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{ffff}', 'Ž', '\u{ffff}',

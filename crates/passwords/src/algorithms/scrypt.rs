@@ -29,14 +29,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What Django 5.1 and later write.
+    /// The settings that Django 5.1 and later write.
     pub(crate) const DJANGO: Self = Self {
         work_factor: 16_384,
         block_size: 8,
         parallelism: 5,
     };
 
-    /// `None` where N is no power of two, or OpenSSL would refuse.
+    /// `None` where N is not a power of two, or OpenSSL would refuse.
     fn params(self) -> Option<Params> {
         let exponent = u8::try_from(self.work_factor.checked_ilog2()?).ok()?;
         let representable = self.work_factor.is_power_of_two() && self.memory() <= OPENSSL_MEMORY;

@@ -66,7 +66,7 @@ fn salted(kind: Kind, rest: &str) -> Option<Hex> {
     (!salt.is_empty()).then(|| Hex::salted(kind, salt, "", stored))
 }
 
-/// What `bcrypt_sha256` gives bcrypt: the digest in hexadecimal, so that it holds no NUL.
+/// The input of bcrypt in `bcrypt_sha256`: the digest in hexadecimal, so that it holds no NUL.
 pub(crate) fn hex_sha256(password: &[u8]) -> Zeroizing<Vec<u8>> {
     Kind::Sha256.hex(&[password])
 }

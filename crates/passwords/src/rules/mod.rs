@@ -121,7 +121,7 @@ impl FromStr for Rules {
     }
 }
 
-/// A name that stands for no [`Rules`].
+/// A name that is not one of [`Rules`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRules;
 

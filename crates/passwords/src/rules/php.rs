@@ -1,5 +1,5 @@
-//! Parses what PHP's `password_verify` and `crypt` know, and the hashes of the phpass library that
-//! plain PHP sites carry along.
+//! Parses the hashes that PHP's `password_verify` and `crypt` know, and those of the phpass library
+//! that plain PHP sites carry along.
 
 use super::crypt;
 use crate::algorithms::argon2::Argon2Hash;
@@ -19,8 +19,8 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     }
 }
 
-/// What `password_verify` knows (PHP 8.2 `ext/standard/password.c`): argon2 by its name, and all
-/// else is left to `crypt`.
+/// The hashes that `password_verify` knows (PHP 8.2 `ext/standard/password.c`): argon2 by its name,
+/// and all others by `crypt`.
 pub(super) fn password_verify(encoded: &str) -> Option<Parsed> {
     let argon2 = |algorithm| Some(Parsed::new(algorithm, Argon2Hash::parse(encoded)?));
     if encoded.starts_with("$argon2i$") {

@@ -46,7 +46,7 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     }
 }
 
-/// What stands between the first two dollar signs (`detect_algorithm`).
+/// The text between the first two dollar signs (`detect_algorithm`).
 fn kind(encoded: &str) -> Option<&str> {
     let (kind, _) = encoded.strip_prefix('$')?.split_once('$')?;
     let plain = kind
@@ -77,9 +77,10 @@ fn bcrypt(encoded: &str) -> Option<Parsed> {
     crypt::php(encoded)
 }
 
-/// What phpBB does to a posted password (3.3 `request/type_cast_helper.php`,
-/// `auth/provider/db.php`): line ends made one, NUL and the byte order mark dropped, `htmlspecialchars` with `ENT_COMPAT`,
-/// Unicode's NFC, trimmed. What is not UTF-8 becomes nothing, as in PHP.
+/// Changes a posted password as phpBB does (3.3 `request/type_cast_helper.php`,
+/// `auth/provider/db.php`): line ends made one, NUL and the byte order mark dropped,
+/// `htmlspecialchars` with `ENT_COMPAT`, Unicode's NFC, trimmed. What is not UTF-8 becomes nothing,
+/// as in PHP.
 fn escape(password: &[u8]) -> Zeroizing<Vec<u8>> {
     let Ok(password) = std::str::from_utf8(password) else {
         return Zeroizing::default();

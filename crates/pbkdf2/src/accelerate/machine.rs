@@ -3,8 +3,8 @@
 
 /// A processor that works on one word of every lane with each operation.
 ///
-/// A value of an implementing type is proof that this processor has the instructions: it can be
-/// had from a check at run time alone. That is what lets these methods be safe.
+/// A value of an implementing type is proof that this processor has the instructions: only a check
+/// at run time makes one. This is why these methods are safe.
 pub(crate) trait Machine: Copy {
     /// One word of every lane.
     type Vector: Copy;
@@ -33,7 +33,7 @@ pub(crate) trait Machine: Copy {
     /// `x` shifted right by `BITS`, 1 to 31.
     fn shift_right<const BITS: u32>(self, x: Self::Vector) -> Self::Vector;
 
-    /// `x`, as a value that the compiler may not look behind.
+    /// `x`, opaque to the compiler.
     ///
     /// It keeps sums from being put into another order: left alone, the compiler moves additions
     /// onto the path that the next round waits for.

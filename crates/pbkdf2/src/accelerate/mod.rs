@@ -50,7 +50,7 @@ use crate::hash::{Hash, SHA1_WORDS, SHA256_WORDS, Sha1, Sha256};
 use crate::kernel::Kernel;
 use crate::stream::Stream;
 
-/// What the kernels need of a hash beside [`Hash`].
+/// The further operations of a hash that the kernels need.
 pub(crate) trait Accelerated<const WORDS: usize>: Sized {
     /// The state after `block`, begun from `start`, in each lane.
     #[cfg(target_arch = "x86_64")]

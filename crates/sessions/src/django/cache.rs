@@ -1,5 +1,5 @@
-//! Reads what caches keep for a session: the dict itself, unsigned, in the cache client's own
-//! encoding.
+//! Reads the values that caches keep for a session: the dict itself, unsigned, in the cache
+//! client's own encoding.
 //!
 //! | cache | key | value |
 //! |---|---|---|
@@ -24,7 +24,7 @@ const PICKLED: u32 = 1;
 /// The flag of a value compressed with zlib; the same in every client.
 const COMPRESSED: u32 = 8;
 
-/// What the file of a file-based cache holds.
+/// The contents of a file of a file-based cache.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheFile {
     /// When the value ends, in Unix seconds: it is dead as soon as that is less than the time
@@ -107,7 +107,7 @@ fn read_serialized(value: &[u8]) -> Result<Option<Login>, Invalid> {
         _ => read_pickle(value),
     };
     match read {
-        // What one serializer cannot read, another takes for a list.
+        // Bytes that one serializer refuses are a list to another.
         Err(Invalid::Format(_)) if is_something_else(value) => {
             Err(Invalid::Kind("the cache's value is not a dict"))
         }

@@ -86,7 +86,7 @@ impl Keyring {
         if self.signed.is_empty() {
             return legacy::unseal(container, &self.legacy);
         }
-        // What is not signed in the new way may be in the old one (`decode` in
+        // A container that is not signed in the new way may be signed in the old one (`decode` in
         // contrib/sessions/backends/base.py, 3.2).
         signing::unseal(container, &self.signed)
             .or_else(|error| legacy::unseal(container, &self.legacy).map_err(|_| error))

@@ -13,7 +13,7 @@ use super::signing::Opened;
 use crate::python_base64::{self, Alphabet};
 use crate::{Invalid, MAX_INPUT};
 
-/// What the salt begins with, without a dot before the class's name.
+/// The prefix of the salt, without a dot before the class's name.
 const PREFIX: &str = "django.contrib.sessions";
 
 /// A key that signs legacy containers.

@@ -27,7 +27,7 @@ pub struct Login {
 pub enum PrimaryKey {
     /// An integer.
     Integer(i64),
-    /// The text of an integer, a UUID or whatever the user model's key is.
+    /// The text of an integer, a UUID or any other key of the user model.
     Text(String),
 }
 

@@ -23,7 +23,7 @@ use crate::{Invalid, MAX_INPUT, compression};
 /// `__qualname__` (`SessionBase.key_salt` in contrib/sessions/backends/base.py, 5.2).
 pub const SESSION_SALT: &str = "django.contrib.sessions.SessionStore";
 
-/// What a container held, and how it was made.
+/// The contents of a container, and how it was made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opened {
     /// The serialized session: see [`read`](super::read).
@@ -31,7 +31,7 @@ pub struct Opened {
     /// When it was signed, in Unix seconds: only the signed container says so. Numbers past 64
     /// bits are the last that has a place there.
     pub signed_at: Option<i64>,
-    /// The digest of the signature; `None` where no signature was asked for.
+    /// The digest of the signature; `None` where the signature was not checked.
     pub digest: Option<Digest>,
 }
 

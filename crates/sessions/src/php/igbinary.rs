@@ -9,7 +9,7 @@
 use super::serialize::is_never_read;
 use super::tree::{Failure, Id, Key, Numbering, Packed, Span, Tree, Value};
 
-/// What the bytes of a session in this format begin with.
+/// The first bytes of a session in this format.
 pub(super) const VERSIONS: [[u8; 4]; 2] = [[0, 0, 0, 1], [0, 0, 0, 2]];
 
 /// Reads `text` as one value, to the end.

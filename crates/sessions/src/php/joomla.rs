@@ -1,4 +1,4 @@
-//! Reads what Joomla keeps in a session about its visitor.
+//! Reads the visitor from a session of Joomla's.
 //!
 //! | Joomla | where | user |
 //! |---|---|---|
@@ -25,7 +25,7 @@ use super::session::Handler;
 use super::tree::{Failure, Tree};
 use crate::Invalid;
 
-/// What Joomla keeps in a session about its visitor.
+/// The visitor of a session of Joomla's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Session {
     /// `#__users.id` of who is logged in; `None` for a guest.

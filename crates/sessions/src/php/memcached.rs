@@ -1,4 +1,4 @@
-//! Takes off what PHP's clients of memcached put around a session: under `memc.sess.key.…`, with
+//! Unwraps a session from the encoding of PHP's memcached clients: under `memc.sess.key.…`, with
 //! flags 80, `\x87\x08\0\0\x1f_sf2_attributes|a:1:{s:4:"user";\xa0…` is one in FastLZ.
 //!
 //! The session handlers of both extensions write the session as it is, and `memcache` compresses a

@@ -1,4 +1,4 @@
-//! Reads what PHP keeps in a session, as data.
+//! Reads the sessions of PHP, as data.
 //!
 //! PHP writes `$_SESSION` in one of four formats ([`Handler`]); [`find()`] follows a [`Path`] into
 //! any of them, through arrays, objects, references and strings that are themselves serialized,

@@ -49,8 +49,8 @@ pub(super) fn follow(
     in_last(tree, at, nesting, MAX_PARENTS, &inside).map(Option::flatten)
 }
 
-/// What the string under a key of Symfony's stands for: the identifier of the user in the token
-/// that it holds, or itself when it holds no object.
+/// The value of the string under a key of Symfony's: the identifier of the user in its token, or
+/// the string itself when it holds no object.
 pub(super) fn follow_string(
     tree: &Tree<'_>,
     at: Id,

@@ -197,7 +197,7 @@ impl<'a> Tree<'a> {
         self.certain.get_or_insert(self.slots.len());
     }
 
-    /// What a reference to the value of this number, counted from 1, leads to.
+    /// The target of a reference to the value of this number, counted from 1.
     pub(super) fn target(&self, number: usize) -> Option<Value> {
         let index = match self.numbering {
             Numbering::Own | Numbering::Igbinary => number.checked_sub(1)?,
@@ -277,7 +277,7 @@ impl<'a> Tree<'a> {
         found.last().map(|(id, _)| id)
     }
 
-    /// The property of an object, whatever its visibility: `name`, `\0*\0name`, `\0Class\0name`.
+    /// The property of an object, of any visibility: `name`, `\0*\0name`, `\0Class\0name`.
     ///
     /// # Errors
     /// When several classes of one object have a private property of that name, and none of them

@@ -23,7 +23,7 @@ use self::object::{Objects, Slot};
 use self::scalar::{Scalar, text};
 
 /// Reads the members called `wanted` of the dict that `stream` pickles. As in Python, the last of
-/// several entries under equal keys counts, and bytes after the end are not looked at.
+/// several entries under equal keys counts, and bytes after the end are ignored.
 ///
 /// # Errors
 /// [`Invalid`] when `stream` is malformed or not a dict, or needs more than this reader holds.

@@ -1,4 +1,4 @@
-//! Reads the one kind of object that is wanted: a datetime, and the zones that it may have.
+//! Reads datetimes, the only objects that are needed, and their zones.
 //!
 //! By `__reduce_ex__` of `datetime`, `timedelta` and `timezone` (Lib/_pydatetime.py, Python 3.12),
 //! of `zoneinfo.ZoneInfo` (Lib/zoneinfo/_zoneinfo.py) and of pytz (pytz/__init__.py `_UTC` and
@@ -9,7 +9,7 @@ use crate::datetime::{DateTime, Zone};
 
 /// The most members of small tuples that are kept. Only a datetime's have a use.
 const CELLS: usize = 1 << 17;
-/// The longest argument that is looked at, as it is written: ten bytes, or the name of a zone.
+/// The longest argument that is read, as it is written: ten bytes, or the name of a zone.
 const SHORT: usize = 256;
 
 /// A value, as the machine has it on its stack.
@@ -29,7 +29,7 @@ pub(super) enum Slot {
     /// A larger tuple, a frozenset or a bytearray.
     Fixed,
     Global(Global),
-    /// What a known callable made of a tuple.
+    /// The result of a known callable on a tuple.
     Made {
         by: Global,
         length: u8,
@@ -94,7 +94,7 @@ impl Objects {
         }
     }
 
-    /// What `callable` would make of `arguments`.
+    /// The result of `callable` on `arguments`.
     pub(super) fn reduced(&self, callable: Slot, arguments: Slot) -> Slot {
         let (Slot::Global(by), Slot::Tuple { length, start }) = (callable, arguments) else {
             return Slot::Opaque;

@@ -4,7 +4,7 @@ use crate::Invalid;
 
 const CUT: Invalid = Invalid::Format("the pickle is cut");
 
-/// What is left to read, and where that is.
+/// The rest of the stream, and its place.
 pub(super) struct Stream<'a> {
     bytes: &'a [u8],
     at: usize,
