@@ -1,4 +1,10 @@
 //! Answers Apache, by mod_authnz_external or a map of mod_rewrite, by the accounts of a web site.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `options`, `arguments` | the command line, by clap and by a quicker parser of the common ones |
+//! | `input`, `requirements`, `answer` | mod_authnz_external: a request, its groups, and the exit code |
+//! | `map`, `rewritemap` | a `prg:` map: its lines, and the loop that answers them |
 #![forbid(unsafe_code)]
 
 mod answer;

@@ -1,5 +1,11 @@
 //! Answers by the checkpassword interface, for Dovecot and others, by the accounts of a web site:
 //! reads one request, and then runs PROG or returns an exit code.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `descriptor` | takes over descriptor 3 |
+//! | `input` | the name and the password in its bytes |
+//! | `answer` | the environment of PROG, or the exit code |
 #![forbid(unsafe_code)]
 
 mod answer;

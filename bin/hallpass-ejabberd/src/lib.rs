@@ -1,5 +1,10 @@
 //! Answers ejabberd's external authentication, over standard input and output, by the accounts of a
 //! web site.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `protocol`, `jid` | frames and requests, and the escapes in names |
+//! | `serve` | the verdict on each request, or the change that it asks for |
 #![forbid(unsafe_code)]
 
 #[cfg(any(test, fuzzing))]

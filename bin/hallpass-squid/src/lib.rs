@@ -1,4 +1,10 @@
 //! Answers Squid's Basic authentication and external access lists by the accounts of a web site.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `options` | the command line: the kind of request, and the form of its lines |
+//! | `line`, `question` | the words of a line, and the request in them |
+//! | `serve`, `answer` | the verdict on each line, and the line of the answer |
 #![forbid(unsafe_code)]
 
 mod answer;

@@ -1,4 +1,15 @@
 //! Runs the administrator's tool, or the program by whose name it was started.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `programs` | all programs of the executable, and the choice by name |
+//! | `options`, `manual` | the command line, its manual pages and completions |
+//! | `ask`, `explain`, `ticket` | requests to the site, and the steps to their verdicts |
+//! | `audit`, `bench`, `hash`, `cache` | stored passwords: counted, measured, checked, cached |
+//! | `config`, `init` | the configuration: printed, and written from a site |
+//! | `doctor` | checks of the site, and of the configurations of its hosts: a file or folder for each |
+//! | `demo` | a small site that every program is tried on |
+//! | `terminal` | input and output |
 #![forbid(unsafe_code)]
 
 mod ask;

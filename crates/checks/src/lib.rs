@@ -8,7 +8,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `queue` | [`Checks`]: which checks wait, who waits for each, refusal of checks that would come too late |
+//! | `queue` | [`Checks`]: the waiting checks and their waiters; refuses checks that would come too late |
 //! | `turns` | [`Turns`]: the fair queue by client, for anything that waits |
 //! | `lanes` | the threads, which refill a lane as soon as it is free |
 //! | `pace` | how fast this machine computes, and so how long a check will take |

@@ -5,11 +5,31 @@
 //! |---|---|
 //! | that its host starts for one request | [`OneShot`] |
 //! | that its host keeps running | [`Helper`] and [`converse`] |
-//! | that asks by itself | [`SiteClient`] |
+//! | that sends requests of its own | [`SiteClient`] |
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::sync::Arc;
+//! use std::time::Instant;
+//!
+//! use hallpass_core::{ClaimedName, Configuration, Credential, Request, Secret, Verdict};
+//! use hallpass_runtime::{SiteClient, harden};
+//!
+//! harden();
+//! let configuration = Configuration::load(Path::new("/etc/hallpass/hallpass.toml"))?;
+//! let mut site = SiteClient::new(Arc::new(configuration), "my-host");
+//! let name = ClaimedName::Named("alice".to_owned());
+//! let request = Request::new(name, Credential::Password(Secret::new("correct horse")));
+//! // hallpassd answers where the configuration names it, else the stores.
+//! let deadline = site.deadline(Instant::now());
+//! if let Verdict::Granted(identity) = site.ask(request, deadline) {
+//!     println!("{}", identity.name);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod buffer;
-
 mod command_line;
 mod conversation;
 #[cfg(any(test, fuzzing))]

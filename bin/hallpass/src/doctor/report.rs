@@ -133,12 +133,12 @@ impl Report {
                 .filter(|line| line.status == status.word());
             count.count()
         };
-        line(&format!(
-            "{} ok, {}, {}",
-            of(Status::Ok),
-            counted(of(Status::Warning), "warning"),
-            counted(of(Status::Problem), "problem"),
-        ));
+        let problems = counted(of(Status::Problem), "problem");
+        let warnings = counted(of(Status::Warning), "warning");
+        line(&match of(Status::Ok) {
+            ok if ok == self.lines.len() => format!("All {ok} checks are ok."),
+            ok => format!("{ok} ok, {warnings}, {problems}"),
+        });
     }
 }
 
