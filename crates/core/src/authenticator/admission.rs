@@ -67,30 +67,7 @@ pub(super) fn admit(
         Vec::new()
     };
     for conditions in conditions {
-        let mut met = |requirement: &Requirement| -> Result<bool, Stop> {
-            let met = match requirement {
-                Requirement::Group(name) => accounts.is_in(queries, account, &groups, name)?,
-                Requirement::Permission(permission) => {
-                    account.superuser || accounts.has_permission(queries, account, permission)?
-                }
-                Requirement::Staff => account.staff,
-                Requirement::Superuser => account.superuser,
-            };
-            Ok(trace::requirement(
-                queries.tracer(),
-                requirement,
-                met,
-                &groups,
-            ))
-        };
-        let mut permitted = conditions.any.is_empty();
-        for requirement in &conditions.any {
-            permitted = permitted || met(requirement)?;
-        }
-        for requirement in &conditions.all {
-            permitted = permitted && met(requirement)?;
-        }
-        if !permitted {
+        if !permits(conditions, accounts, queries, account, &groups)? {
             return Err(Reason::NotPermitted.into());
         }
     }
@@ -103,6 +80,36 @@ pub(super) fn admit(
         groups,
         ..Identity::from(account)
     })
+}
+
+/// Whether `account`, which is in `groups`, meets `conditions`.
+fn permits(
+    conditions: &Conditions,
+    accounts: &mut dyn Accounts,
+    queries: &mut Queries<'_>,
+    account: &Account,
+    groups: &[String],
+) -> Result<bool, Unavailable> {
+    let mut met = |requirement: &Requirement| -> Result<bool, Unavailable> {
+        let met = match requirement {
+            Requirement::Group(name) => accounts.is_in(queries, account, groups, name)?,
+            Requirement::Permission(permission) => {
+                account.superuser || accounts.has_permission(queries, account, permission)?
+            }
+            Requirement::Staff => account.staff,
+            Requirement::Superuser => account.superuser,
+        };
+        let tracer = queries.tracer();
+        Ok(trace::requirement(tracer, requirement, met, groups))
+    };
+    let mut permitted = conditions.any.is_empty();
+    for requirement in &conditions.any {
+        permitted = permitted || met(requirement)?;
+    }
+    for requirement in &conditions.all {
+        permitted = permitted && met(requirement)?;
+    }
+    Ok(permitted)
 }
 
 /// The groups of an account; an inactive one is in none.

@@ -270,6 +270,15 @@ impl Decision {
             .is_some_and(|(shared, attempt)| !shared.throttle.admits(attempt, now))
     }
 
+    /// Whether this very check has been verified lately.
+    pub(super) fn is_verified(&self, now: SystemTime) -> bool {
+        let Some(((shared, _), fingerprint)) = self.counted.as_ref().zip(self.fingerprint) else {
+            return false;
+        };
+        let verified = shared.verified.as_ref();
+        verified.is_some_and(|verified| verified.knows(&fingerprint, now))
+    }
+
     /// The verdict that follows from `outcome`, at the time `now`. Wrong passwords are counted, and
     /// right ones remembered.
     #[must_use]

@@ -9,8 +9,9 @@ use hallpass_stores::{Deadline, Unavailable};
 use super::admission::{Found, admit};
 use super::check::{Decision, HashJob, JobState, Pending, Progress, Stored};
 use super::{Authenticator, scan, trace};
+use crate::throttle::Attempt;
 use crate::verified::{Fingerprint, Fingerprints};
-use crate::{Credential, Identity, Reason, Request, Secret};
+use crate::{Credential, Id, Identity, Reason, Request, Secret};
 use hallpass_sites::{HashContext, Stop};
 
 impl Authenticator {
@@ -71,7 +72,8 @@ impl Authenticator {
         Ok(progress)
     }
 
-    /// Asks the stores all there is to ask about a name and a password.
+    /// Asks the stores everything about a name and a password. What is left is to compute a hash,
+    /// unless the same check has been verified before.
     fn check(
         &mut self,
         password: &Secret,
@@ -79,19 +81,62 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Progress, Stop> {
+        let (name, mut attempt) = self.attempt(password, request, now)?;
+        let found = self.stored_password(name, request, now, deadline)?;
+        if found.account.is_none() && name.is_empty() {
+            return Err(self.refuses("question", Reason::Malformed).into());
+        }
         let shared = self.shared.clone();
-        let client = request.client.address;
+        let mut in_vain = found.admitted.is_err();
+        if let (Some(shared), Some(attempt), Some(id)) = (&shared, &mut attempt, &found.account) {
+            *attempt = shared.throttle.of_account(*attempt, id);
+            in_vain |= !shared.throttle.admits_account(attempt, now);
+        }
+        let fingerprints = shared.as_ref().and_then(|it| it.fingerprints.as_ref());
+        let fingerprint = fingerprints.map(|it| found.fingerprint(it, name, password, in_vain));
+        let (state, stored) = self.parse(found.encoded.as_deref());
+        let decision = Decision {
+            counted: shared.clone().zip(attempt),
+            stored: found.stored,
+            fingerprint,
+            admitted: found.admitted,
+        };
+        if !in_vain && decision.is_verified(now) {
+            let verdict = decision.conclude(Outcome::Match, now);
+            return Ok(Progress::Answered(verdict));
+        }
+        let job = HashJob {
+            stored,
+            context: found.context,
+            limits: self.passwords.limits.clone(),
+            password: Secret::new(password.expose()),
+            in_vain,
+            denial_cost: None,
+            fingerprint,
+            shared,
+            state,
+        };
+        Ok(Progress::Pending(Box::new(Pending { job, decision })))
+    }
+
+    /// The name of `request`, and the attempt that a wrong password counts as. Everything that
+    /// refuses a password before any store is asked refuses it here.
+    fn attempt<'a>(
+        &self,
+        password: &Secret,
+        request: &'a Request,
+        now: SystemTime,
+    ) -> Result<(&'a str, Option<Attempt>), Stop> {
         if !self.access.passwords {
             return Err(self.refuses("passwords", Reason::UnusablePassword).into());
         }
         let name = self.name_of(request);
         let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
-        let mut attempt = shared
-            .as_ref()
-            .map(|shared| shared.throttle.attempt(name, client));
-        if let Some((shared, attempt)) = shared.as_ref().zip(attempt.as_ref())
-            && !shared.throttle.admits(attempt, now)
-        {
+        let attempt = self.shared.as_deref().map(|shared| {
+            let attempt = shared.throttle.attempt(name, request.client.address);
+            (attempt, shared.throttle.admits(&attempt, now))
+        });
+        if attempt.is_some_and(|(_, admitted)| !admitted) {
             return Err(self.refuses("throttle", Reason::Throttled).into());
         }
         if self.malformed_password(password.expose()) {
@@ -102,15 +147,27 @@ impl Authenticator {
                          set [custom] accounts or [passwords] dummy";
             return Err(Unavailable::new(cause).into());
         }
-        let scan = scan(shared.as_deref(), &self.site, request, deadline)?;
+        Ok((name, attempt.map(|(attempt, _)| attempt)))
+    }
+
+    /// Reads what the site stores for `name`, and whether the account would be admitted. That is
+    /// read before the hash is computed, so that the database is not held meanwhile, and so that a
+    /// group costs a wrong password no less than a right one.
+    fn stored_password(
+        &mut self,
+        name: &str,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<StoredPassword, Unavailable> {
+        let shared = self.shared.clone();
+        let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let accounts = &mut *self.site.accounts;
-        // What the account must be is looked up first, so that the database is not held while the
-        // hash is computed, and so that a group costs a wrong password no less than a right one.
-        let found = self.database.ask(deadline, |queries| {
+        self.database.ask(deadline, |queries| {
             let account = accounts.by_name(queries, name)?;
             trace::account(queries.tracer(), account.as_ref());
             let Some(account) = account else {
-                return Ok(None);
+                return Ok(StoredPassword::of_nobody());
             };
             let found = Found {
                 account: &account,
@@ -121,82 +178,39 @@ impl Authenticator {
             let refused = accounts.refuses_passwords(queries, &account)?;
             trace::refused(queries.tracer(), refused);
             let context = accounts.hash_context(queries, &account)?;
-            Ok(Some((account, refused, context, admitted)))
-        })?;
-        drop(scan);
-        let mut in_vain = false;
-        let (encoded, refused, context, admitted) = match found {
-            Some((account, refused, context, admitted)) => {
-                if let Some((shared, attempt)) = shared.as_ref().zip(attempt.as_mut()) {
-                    *attempt = shared.throttle.of_account(*attempt, &account.id);
-                    in_vain = !shared.throttle.admits_account(attempt, now);
-                }
-                // Where no password is good, there is nothing to compare one with.
-                let encoded = account.encoded.filter(|_| refused.is_none());
-                let encoded = Some(encoded.unwrap_or_default());
-                (encoded, refused, context, admitted)
-            }
-            None if name.is_empty() => {
-                return Err(self.refuses("question", Reason::Malformed).into());
-            }
-            None => (None, None, HashContext::default(), Err(Reason::UnknownUser)),
-        };
-        in_vain |= admitted.is_err();
-        let fingerprint = shared.as_ref().and_then(|shared| {
-            let stored = encoded.as_deref().ok_or(name);
-            let fingerprints = shared.fingerprints.as_ref()?;
-            Some(fingerprint(
-                fingerprints,
-                stored,
-                &context,
-                password,
-                in_vain,
-            ))
-        });
-        let decision = Decision {
-            counted: shared.clone().zip(attempt),
-            stored: match encoded.as_deref() {
-                None => Stored::NoAccount,
-                Some("") => Stored::NoPassword(refused.unwrap_or(Reason::UnusablePassword)),
-                Some(_) => Stored::Hash,
-            },
-            fingerprint,
-            admitted,
-        };
-        if !in_vain
-            && let (Some(shared), Some(fingerprint)) = (&shared, &fingerprint)
-            && let Some(verified) = &shared.verified
-            && verified.knows(fingerprint, now)
-        {
-            let verdict = decision.conclude(Outcome::Match, now);
-            return Ok(Progress::Answered(verdict));
-        }
-        let stored = match &encoded {
+            // Where no password is accepted, there is nothing to compare one with.
+            let encoded = account.encoded.filter(|_| refused.is_none());
+            let encoded = encoded.unwrap_or_default();
+            Ok(StoredPassword {
+                account: Some(account.id),
+                stored: match encoded.is_empty() {
+                    true => Stored::NoPassword(refused.unwrap_or(Reason::UnusablePassword)),
+                    false => Stored::Hash,
+                },
+                encoded: Some(encoded),
+                context,
+                admitted,
+            })
+        })
+    }
+
+    /// Parses a stored hash, and says whether it may be computed.
+    fn parse(&self, encoded: Option<&str>) -> (JobState, Result<Arc<Encoded>, Outcome>) {
+        let stored = match encoded {
             // As good as any other: no password matches.
             None => Err(Outcome::Mismatch),
             Some(encoded) => self.site.parse_hash(encoded).map_err(Outcome::from),
-        }
-        .map(Arc::new);
-        let unchecked = match &stored {
-            Ok(stored) if self.allows(stored) => None,
-            Ok(_) => Some(Outcome::Unsupported),
-            Err(outcome) => Some(*outcome),
         };
-        let job = HashJob {
-            stored,
-            context,
-            limits: self.passwords.limits.clone(),
-            password: Secret::new(password.expose()),
-            in_vain,
-            denial_cost: None,
-            fingerprint,
-            shared,
-            state: unchecked.map_or(JobState::Verify, |outcome| JobState::Spend {
-                outcome,
-                checked: false,
-            }),
+        let skipped = |outcome| JobState::Spend {
+            outcome,
+            checked: false,
         };
-        Ok(Progress::Pending(Box::new(Pending { job, decision })))
+        let state = match &stored {
+            Ok(stored) if self.allows(stored) => JobState::Verify,
+            Ok(_) => skipped(Outcome::Unsupported),
+            Err(outcome) => skipped(*outcome),
+        };
+        (state, stored.map(Arc::new))
     }
 
     pub(super) fn malformed_password(&self, password: &[u8]) -> bool {
@@ -212,22 +226,46 @@ impl Authenticator {
     }
 }
 
-/// Names a check by all that its outcome rests on: the `stored` text, or the name that nobody has,
-/// what stands beside it in the account's row, and the password.
-fn fingerprint(
-    fingerprints: &Fingerprints,
-    stored: Result<&str, &str>,
-    context: &HashContext,
-    password: &Secret,
-    in_vain: bool,
-) -> Fingerprint {
-    let (kind, stored) = match stored {
-        Err(name) => (&b"nobody"[..], name),
-        Ok(stored) if in_vain => (&b"in vain"[..], stored),
-        Ok(stored) => (&b"account"[..], stored),
-    };
-    let context = context.context();
-    let [login_name, salt] =
-        [context.login_name, context.salt].map(|text| text.unwrap_or_default().as_bytes());
-    fingerprints.of(&[kind, stored.as_bytes(), login_name, salt, password.expose()])
+/// What the site stores for a name, read before the password is compared.
+struct StoredPassword {
+    /// The account's primary key; `None` where the name means no account.
+    account: Option<Id>,
+    stored: Stored,
+    /// The stored hash, empty where no password is accepted; `None` without an account.
+    encoded: Option<String>,
+    context: HashContext,
+    /// The identity that a right password proves, or why it is denied even so.
+    admitted: Result<Identity, Reason>,
+}
+
+impl StoredPassword {
+    fn of_nobody() -> Self {
+        Self {
+            account: None,
+            stored: Stored::NoAccount,
+            encoded: None,
+            context: HashContext::default(),
+            admitted: Err(Reason::UnknownUser),
+        }
+    }
+
+    /// Names a check by everything that its outcome depends on: the stored hash, or the `name` that
+    /// means no account, the columns beside the hash, and the password.
+    fn fingerprint(
+        &self,
+        fingerprints: &Fingerprints,
+        name: &str,
+        password: &Secret,
+        in_vain: bool,
+    ) -> Fingerprint {
+        let (kind, stored) = match &self.encoded {
+            None => (&b"nobody"[..], name),
+            Some(encoded) if in_vain => (&b"in vain"[..], encoded.as_str()),
+            Some(encoded) => (&b"account"[..], encoded.as_str()),
+        };
+        let context = self.context.context();
+        let [login_name, salt] =
+            [context.login_name, context.salt].map(|text| text.unwrap_or_default().as_bytes());
+        fingerprints.of(&[kind, stored.as_bytes(), login_name, salt, password.expose()])
+    }
 }

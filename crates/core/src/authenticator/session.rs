@@ -15,7 +15,7 @@ use crate::{
     Account, ClaimedName, Client, Configuration, Credential, Identity, Reason, Request, Secret,
     Session, Shared, Verdict,
 };
-use hallpass_sites::{Login, Site, Stop, ask};
+use hallpass_sites::{Site, Stop, ask};
 
 /// The longest that an [`InlineAuthenticator`] may take: many times what it should.
 const INLINE_LIMIT: Duration = Duration::from_millis(5);
@@ -103,23 +103,12 @@ impl Authenticator {
             let proof = match proof {
                 Some(proof) => proof,
                 None => {
-                    let (login, account) = prove(site, queries, token, &request.client, now)?;
+                    let client = &request.client;
+                    let proof = Arc::new(prove(site, queries, token, &digest, client, now)?);
                     // The account in the rows may be another's.
-                    if last.is_none_or(|last| last.key != login.key) {
+                    if last.is_none_or(|last| last.key != proof.key) {
                         snapshot.rows = None;
                     }
-                    let proof = Arc::new(Proof {
-                        account: Account {
-                            encoded: None,
-                            ..account
-                        },
-                        session: Session {
-                            digest: hexadecimal(&digest),
-                            expires: login.expires,
-                            decoded: login.decoded,
-                        },
-                        key: login.key,
-                    });
                     if remembers {
                         memo.remember(digest, &proof, snapshot);
                     }
@@ -168,14 +157,15 @@ fn rows(
     Ok(digest)
 }
 
-/// Reads a session, and the account that is logged in to it.
+/// Reads the session `token`, whose digest is `digest`, and the account that is logged in to it.
 fn prove(
     site: &mut Site,
     queries: &mut Queries<'_>,
     token: &Secret,
+    digest: &[u8; 32],
     client: &Client,
     now: SystemTime,
-) -> Result<(Login, Account), Stop> {
+) -> Result<Proof, Stop> {
     let login = site.sessions.read(queries, token.expose(), client, now);
     let login = Stop::settle(login)?;
     trace::session(queries.tracer(), &login);
@@ -191,7 +181,18 @@ fn prove(
     if !trace::confirmed(queries.tracer(), confirmed) {
         return Err(Reason::StaleSession.into());
     }
-    Ok((login, account))
+    Ok(Proof {
+        account: Account {
+            encoded: None,
+            ..account
+        },
+        session: Session {
+            digest: hexadecimal(digest),
+            expires: login.expires,
+            decoded: login.decoded,
+        },
+        key: login.key,
+    })
 }
 
 /// Answers on the thread that asks: for sessions in a SQLite file on a disk of this machine. That is
