@@ -45,6 +45,7 @@ mod authenticator;
 pub mod basic;
 pub mod configuration;
 pub mod cookie;
+mod denial_cost;
 pub mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

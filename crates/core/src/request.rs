@@ -52,6 +52,15 @@ impl ClaimedName {
     }
 }
 
+/// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
+/// e-mail address 254.
+const LONGEST_NAME: usize = 1024;
+
+/// Whether `name` cannot be looked up: empty, too long, or with control characters.
+pub(crate) fn malformed_name(name: &str) -> bool {
+    name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control)
+}
+
 /// What a client shows to prove who it is.
 #[derive(Debug)]
 pub enum Credential {

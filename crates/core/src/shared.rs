@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::Request;
-use crate::authenticator::DenialCost;
 use crate::configuration::Configuration;
+use crate::denial_cost::DenialCost;
 use crate::memory::Memory;
 use crate::scans::Scans;
 use crate::throttle::{Throttle, Turn};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::reader::{Fallback, TableReader};
+use crate::reader::{Fallback, TableReader, line_at, line_of};
 use crate::{Error, SecretPlace};
 
 /// A parsed file, and what was noticed while it was read.
@@ -26,7 +26,7 @@ impl<'text> Document<'text> {
     /// [`Error`] with the line on which `text` is not TOML.
     pub fn parse(path: &Path, text: &'text str) -> Result<Self, Error> {
         let table = DeTable::parse(text).map_err(|error| {
-            let line = line_of(text, error.span().map_or(0, |span| span.start));
+            let line = line_at(text, error.span().map_or(0, |span| span.start));
             Error::new(path, Some(line), None, error.message().to_owned())
         })?;
         Ok(Self {
@@ -59,10 +59,6 @@ impl<'text> Document<'text> {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.borrow().clone()
-    }
-
-    pub(crate) fn line_of(&self, key: &Spanned<DeString<'_>>) -> usize {
-        line_of(self.text, key.span().start)
     }
 }
 
@@ -113,7 +109,7 @@ impl<'a> Table<'a> {
     pub fn written(&self, key: &str) -> Option<(usize, &'a str)> {
         let (key, value) = self.entry(key)?;
         let text = self.document.text.get(value.span())?;
-        Some((self.document.line_of(key), text))
+        Some((line_of(self.document.text, key), text))
     }
 
     /// The table called `name`, which may be absent, or have a URL in its place.
@@ -125,7 +121,7 @@ impl<'a> Table<'a> {
             None => (None, None),
             Some((key, value)) => match value.get_ref() {
                 DeValue::Table(table) => (Some(table), None),
-                DeValue::String(_) => (None, Some(self.document.line_of(key))),
+                DeValue::String(_) => (None, Some(line_of(self.document.text, key))),
                 _ => return Err(self.wrong(name, "is not a table")),
             },
         };
@@ -159,7 +155,7 @@ impl<'a> Table<'a> {
             return Err(self.wrong("", "is not a table"));
         }
         let reader = TableReader {
-            document: self.document,
+            text: self.document.text,
             table: self.table,
             fallback,
             others,
@@ -185,7 +181,9 @@ impl<'a> Table<'a> {
         let (key, line) = match self.url_line {
             Some(line) => (self.name.clone(), Some(line)),
             None => {
-                let line = self.entry(key).map(|(key, _)| self.document.line_of(key));
+                let line = self
+                    .entry(key)
+                    .map(|(key, _)| line_of(self.document.text, key));
                 (self.full(key), line)
             }
         };
@@ -225,12 +223,4 @@ impl<'a> Table<'a> {
             name => format!("{name}.{key}"),
         }
     }
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
 }

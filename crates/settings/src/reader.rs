@@ -6,10 +6,9 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use crate::document::Document;
 use crate::{Error, words};
 
 /// Another file that says something of the keys that a table does not have, such as a site's own
@@ -28,6 +27,17 @@ pub enum Given {
     Text(Zeroizing<Vec<u8>>),
     /// Anything else.
     Other,
+}
+
+/// The line of the file `text` on which `key` stands.
+pub(crate) fn line_of(text: &str, key: &Spanned<DeString<'_>>) -> usize {
+    line_at(text, key.span().start)
+}
+
+/// The line of the file `text` on which the byte at `offset` stands.
+pub(crate) fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.bytes().take(offset);
+    1 + before.filter(|byte| *byte == b'\n').count()
 }
 
 /// The keys that `T` reads.
@@ -67,7 +77,8 @@ impl<'de> Deserializer<'de> for Fields<'_> {
 
 /// Reads a table into a struct, its keys in the struct's order.
 pub(crate) struct TableReader<'a, 'f> {
-    pub(crate) document: &'a Document<'a>,
+    /// The whole file, which tells the lines of keys.
+    pub(crate) text: &'a str,
     /// `None` reads as an empty one.
     pub(crate) table: Option<&'a DeTable<'a>>,
     pub(crate) fallback: Option<&'f dyn Fallback>,
@@ -80,7 +91,7 @@ impl<'a> Deserializer<'a> for TableReader<'a, '_> {
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         let entry = |(key, value): (&'a Spanned<_>, &'a Spanned<_>)| {
-            self.entry(toml::de::DeString::as_ref(key.get_ref()), key, value)
+            self.entry(DeString::as_ref(key.get_ref()), key, value)
         };
         let entries = self.table.into_iter().flatten().map(entry).collect();
         visitor.visit_map(Entries::of(entries))
@@ -97,7 +108,7 @@ impl<'a> Deserializer<'a> for TableReader<'a, '_> {
             let word = key.get_ref().as_ref();
             if !fields.contains(&word) && !self.others.contains(&word) {
                 let known = fields.iter().chain(self.others).copied();
-                let line = self.document.line_of(key);
+                let line = line_of(self.text, key);
                 return Err(Error::words(words::unknown_key(word, known)).under(word, Some(line)));
             }
         }
@@ -129,14 +140,14 @@ impl<'a> TableReader<'a, '_> {
     fn entry(
         &self,
         key: &'a str,
-        place: &Spanned<toml::de::DeString<'_>>,
+        place: &Spanned<DeString<'_>>,
         value: &'a Spanned<DeValue<'a>>,
     ) -> Entry<'a> {
         Entry {
             key,
-            line: Some(self.document.line_of(place)),
+            line: Some(line_of(self.text, place)),
             value: Value::Written(ValueReader {
-                document: self.document,
+                text: self.text,
                 value: value.get_ref(),
                 in_list: false,
             }),
@@ -204,7 +215,7 @@ impl<'a> MapAccess<'a> for Entries<'a> {
 /// Reads a value that stands in the file.
 #[derive(Clone, Copy)]
 struct ValueReader<'a> {
-    document: &'a Document<'a>,
+    text: &'a str,
     value: &'a DeValue<'a>,
     in_list: bool,
 }
@@ -234,7 +245,7 @@ impl<'a> Deserializer<'a> for ValueReader<'a> {
             }
             DeValue::Boolean(truth) => visitor.visit_bool(*truth),
             DeValue::Array(array) => visitor.visit_seq(Elements {
-                document: self.document,
+                text: self.text,
                 rest: array.iter(),
             }),
             DeValue::Table(table) => self.table(table).deserialize_any(visitor),
@@ -314,7 +325,7 @@ impl<'a> Deserializer<'a> for ValueReader<'a> {
 impl<'a> ValueReader<'a> {
     fn table(&self, table: &'a DeTable<'a>) -> TableReader<'a, 'static> {
         TableReader {
-            document: self.document,
+            text: self.text,
             table: Some(table),
             fallback: None,
             others: &[],
@@ -323,7 +334,7 @@ impl<'a> ValueReader<'a> {
 }
 
 struct Elements<'a> {
-    document: &'a Document<'a>,
+    text: &'a str,
     rest: std::slice::Iter<'a, Spanned<DeValue<'a>>>,
 }
 
@@ -338,7 +349,7 @@ impl<'a> SeqAccess<'a> for Elements<'a> {
             return Ok(None);
         };
         let element = ValueReader {
-            document: self.document,
+            text: self.text,
             value: value.get_ref(),
             in_list: true,
         };

@@ -7,7 +7,8 @@ use hallpass_stores::sql::{self, Location};
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::groups;
-use super::{Authenticator, malformed_name, scan};
+use super::{Authenticator, scan};
+use crate::request::malformed_name;
 use crate::{Account, Client, Id, Reason, Request};
 
 impl Authenticator {

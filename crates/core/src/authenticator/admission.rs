@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
-use super::{malformed_name, trace};
+use super::trace;
 use crate::configuration::Access;
+use crate::request::malformed_name;
 use crate::{Account, ClaimedName, Conditions, Identity, Reason, Request, Requirement};
 use hallpass_sites::{Accounts, Stop};
 

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use hallpass_stores::Deadline;
 use hallpass_stores::sql::{self, Changes};
 
-use super::{Authenticator, Found, admit, malformed_name};
+use super::{Authenticator, Found, admit};
 use crate::configuration::Access;
+use crate::request::malformed_name;
 use crate::{Account, ClaimedName, Credential, Identity, Reason, Request, Secret, Verdict};
 use hallpass_sites::{Accounts, Stop};
 

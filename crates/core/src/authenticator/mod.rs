@@ -4,7 +4,6 @@ mod accounts;
 mod admission;
 mod change;
 mod check;
-mod denial_cost;
 mod memo;
 mod password;
 mod session;
@@ -20,18 +19,15 @@ use hallpass_stores::{Deadline, Tracer, Unavailable};
 use self::admission::{Found, admit};
 pub use self::change::Change;
 pub use self::check::{Decision, HashJob, Pending, Progress, Step};
-pub(crate) use self::denial_cost::DenialCost;
 use self::memo::SessionMemo;
 pub use self::session::InlineAuthenticator;
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
+use crate::denial_cost::DenialCost;
+use crate::request::malformed_name;
 use crate::scans::Scan;
 use crate::{Account, Credential, Identity, Reason, Request, Secret, Shared, Tickets, Verdict};
 use hallpass_sites::{Accounts, Site, Stop, ask};
-
-/// The longest name that is looked up, in bytes. Django's own are 150 characters at most, and an
-/// e-mail address 254.
-const LONGEST_NAME: usize = 1024;
 
 /// Answers requests about one site, one at a time.
 ///
@@ -239,8 +235,4 @@ fn scan<'a>(
         }
         _ => Ok(None),
     }
-}
-
-fn malformed_name(name: &str) -> bool {
-    name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use hallpass_passwords::{Encoded, Outcome};
+use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};
 
 use super::admission::{Found, admit};
@@ -13,6 +14,10 @@ use crate::throttle::Attempt;
 use crate::verified::{Fingerprint, Fingerprints};
 use crate::{Credential, Id, Identity, Reason, Request, Secret};
 use hallpass_sites::{HashContext, Stop};
+
+/// What a denial costs on a site without any account that has a password: what Django 5.2 would
+/// make one cost.
+const DEFAULT_COST: &str = "pbkdf2_sha256$1000000";
 
 impl Authenticator {
     /// Checks `password`, and computes its hash on this thread.
@@ -223,6 +228,53 @@ impl Authenticator {
     fn allows(&self, stored: &Encoded) -> bool {
         let allowed = self.site.algorithms.as_ref();
         allowed.is_none_or(|names| names.iter().any(|name| name == stored.algorithm()))
+    }
+}
+
+impl Authenticator {
+    /// The costliest hash that the newest accounts have; `None` where none of them has a password.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the site's database cannot be asked.
+    pub fn denial_cost(&mut self, deadline: Deadline) -> Result<Option<Arc<Encoded>>, Unavailable> {
+        self.learn(None, deadline)?;
+        Ok(self.denial_cost.costliest())
+    }
+
+    /// What a denial costs: as much as the site's costliest hash, `stored` among them, so that the
+    /// time does not tell which accounts there are.
+    pub(super) fn cost_of_denials(
+        &mut self,
+        stored: Option<&Arc<Encoded>>,
+        deadline: Deadline,
+    ) -> Result<Option<Arc<Encoded>>, Unavailable> {
+        if let Some(dummy) = &self.dummy {
+            return Ok(Some(Arc::clone(dummy)));
+        }
+        self.learn(stored, deadline)?;
+        let costliest = self.denial_cost.costliest();
+        Ok(costliest.or_else(|| self.site.parse_cost(DEFAULT_COST).map(Arc::new)))
+    }
+
+    /// Learns what hashes cost: that of `checked`, and the first time those of a few others, so
+    /// that a program that answers once knows what it must cost, too.
+    fn learn(
+        &mut self,
+        checked: Option<&Arc<Encoded>>,
+        deadline: Deadline,
+    ) -> Result<(), Unavailable> {
+        let others = if self.denial_cost.costliest().is_none() {
+            let accounts = &mut *self.site.accounts;
+            let ask = |queries: &mut Queries<'_>| accounts.sample_hashes(queries);
+            self.database.ask(deadline, ask)?
+        } else {
+            Vec::new()
+        };
+        let others = others.iter().filter_map(|it| self.site.parse_hash(it).ok());
+        for encoded in others.map(Arc::new).chain(checked.cloned()) {
+            self.denial_cost.learn(&encoded, &self.passwords.limits);
+        }
+        Ok(())
     }
 }
 
