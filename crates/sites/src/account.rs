@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use hallpass_passwords::Context;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Changes, LookUp, Queries, Value};
+use hallpass_stores::sql::{Changes, LookUp, Queries, Value, fold_case};
+use serde::Deserialize;
 
 use super::{Client, Described, Reason, Stop};
 
@@ -75,6 +76,54 @@ impl std::fmt::Debug for Account {
             .field("name", &self.name)
             .field("active", &self.active)
             .finish_non_exhaustive()
+    }
+}
+
+/// How accounts are looked up, whatever the framework.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountLookup {
+    /// What people may type to say who they are.
+    pub login: Vec<LoginField>,
+    /// Whether names that differ in case alone are the same.
+    pub ignore_case: bool,
+    /// `where`: the SQL condition that the row of an account, in a table called `account`, must
+    /// meet to be active.
+    pub account_where: Option<String>,
+}
+
+/// What people may type to say who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginField {
+    /// The login name.
+    Username,
+    /// The e-mail address.
+    Email,
+}
+
+/// How many accounts are read that a database takes for the same in any case.
+pub(crate) const MOST_ALIKE: usize = 16;
+
+impl AccountLookup {
+    /// Drops from `alike`, which the database takes for the same, those that `name` does not mean
+    /// in any case. [`MOST_ALIKE`] of them are too many to tell apart: all stay, and mean none.
+    pub(crate) fn retain_named(&self, alike: &mut Vec<Account>, name: &str) {
+        if alike.len() >= MOST_ALIKE {
+            return;
+        }
+        let name = fold_case(name);
+        alike.retain(|account| {
+            let field = |field: &LoginField| match field {
+                LoginField::Username => &account.name,
+                LoginField::Email => &account.email,
+            };
+            self.login.iter().any(|it| fold_case(field(it)) == name)
+        });
     }
 }
 

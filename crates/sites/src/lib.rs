@@ -4,13 +4,39 @@
 //! what the doctor advises about them. [`FRAMEWORKS`] lists them, and nothing outside a folder asks
 //! which framework a site has: the configuration reads a [`SiteSettings`] and opens a [`Site`].
 //!
+//! ```no_run
+//! use std::path::Path;
+//! use std::time::Duration;
+//!
+//! use hallpass_settings::Document;
+//! use hallpass_sites::{AccountLookup, FRAMEWORKS, LoginField};
+//! use hallpass_stores::Deadline;
+//! use hallpass_stores::sql::{Database, Location, Settings};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let document = Document::parse(Path::new("site.toml"), "[django]\nsession_engine = \"db\"")?;
+//! let django = FRAMEWORKS.iter().find(|it| it.name() == "django").ok_or("no Django")?;
+//! let mut database = Settings::new(Location::Sqlite("/srv/site/db.sqlite3".into()));
+//! let mut site = django.read(&document.top(), &mut database, false)?.open(&AccountLookup {
+//!     login: vec![LoginField::Username],
+//!     ignore_case: false,
+//!     account_where: None,
+//! });
+//! let deadline = Deadline::after(Duration::from_secs(2));
+//! let alice = Database::new(&database)
+//!     .ask(deadline, |queries| site.accounts.by_name(queries, "alice"))?;
+//! println!("{alice:?}");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Map
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `framework` | what a framework has to say, and the list of them |
-//! | `site` | a site, ready to be asked |
-//! | `account`, `described`, `session`, `reason` | what sites speak of |
+//! | `framework` | the traits that a framework implements, and the list of frameworks |
+//! | `site` | an open site: its accounts, its sessions, the rules of its hashes |
+//! | `account`, `described`, `session`, `reason` | accounts, what the doctor checks, sessions, why a request is denied |
 //! | `django`, `joomla`, `phpbb`, `php`, `custom` | one framework each |
 //! | [`http`] | asks a page of the site itself who is logged in, whatever its framework |
 //! | [`cookie`] | the session cookie in a Cookie header, as each framework reads it |
@@ -18,7 +44,6 @@
 //! | `cache`, `site_file` | settings that several frameworks have |
 #![forbid(unsafe_code)]
 
-mod access;
 mod account;
 mod cache;
 pub mod cookie;
@@ -40,9 +65,8 @@ mod site_file;
 
 pub use hallpass_stores::Secret;
 
-pub use self::access::{AccountLookup, LoginField};
-pub use self::account::{Account, Accounts, HashContext, Id, Writable};
-pub(crate) use self::account::{meets, only};
+pub use self::account::{Account, AccountLookup, Accounts, HashContext, Id, LoginField, Writable};
+pub(crate) use self::account::{MOST_ALIKE, meets, only};
 pub(crate) use self::described::count;
 pub use self::described::{Described, Overlooked, Required, Table};
 pub use self::framework::{FRAMEWORKS, Framework, NameForms, Problem, SiteSettings, WrongKey};

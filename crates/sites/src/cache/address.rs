@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use hallpass_settings::percent_decode;
 use hallpass_stores::Address;
 
-use super::url::Wrong;
+/// What is wrong with a URL, as words that follow its key.
+pub(crate) type Wrong = &'static str;
 
 pub(crate) fn socket(path: &str) -> Result<Address, Wrong> {
     if path.is_empty() || path.contains('\0') {

@@ -4,9 +4,9 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
 use super::rows::{Rows, key_text, key_value, truth};
+use super::settings::Custom;
 use crate::AccountLookup;
 use crate::Reason;
-use crate::custom::Custom;
 use crate::{Account, Id};
 use crate::{Accounts, Described, Required};
 

@@ -97,7 +97,7 @@ pub(super) fn write(page: &mut Page, options: &DiscoverCustom) -> anyhow::Result
 /// A table or column as it stands in a statement.
 fn name(name: &str) -> anyhow::Result<String> {
     if name.is_empty() || name.contains(['"', ':', '?', '\\']) || name.contains(char::is_control) {
-        bail!("{name:?} is no name of a table or column that can be written down here");
+        bail!("{name:?} no table or column can be called that here");
     }
     Ok(format!("\"{name}\""))
 }

@@ -6,7 +6,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
 use super::rows::{Rows, key_text};
-use crate::custom::Custom;
+use super::settings::Custom;
 use crate::{Account, Client, Decoding, Reason};
 use crate::{Login, Required, SessionSource, Stop, session_rows};
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use hallpass_sessions::django::Version;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Changes, LookUp, Queries, Row, Value, fold_case, identifier};
+use hallpass_stores::sql::{Changes, LookUp, Queries, Row, Value, identifier};
 use unicode_normalization::UnicodeNormalization;
 
 use super::changes;
@@ -15,14 +15,11 @@ use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::Reason;
 use crate::django::settings::{Django, Normalization, UserTable};
 use crate::{Account, Id};
-use crate::{AccountLookup, LoginField};
+use crate::{AccountLookup, LoginField, MOST_ALIKE};
 use crate::{Accounts, Described, Overlooked, Required, Stop, Table, Writable};
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;
-
-/// How many accounts are looked at that a database takes for the same in any case.
-const MOST_ALIKE: usize = 16;
 
 /// The accounts of a Django site.
 #[derive(Debug)]
@@ -100,18 +97,7 @@ impl DjangoAccounts {
             return Ok(found);
         };
         let mut alike = accounts(queries, statements, &folded, &parameters, MOST_ALIKE)?;
-        // The database may take more for the same. Where there are too many to tell, they all are.
-        if alike.len() < MOST_ALIKE {
-            let name = fold_case(name);
-            let login = &self.access.login;
-            alike.retain(|account| {
-                let is_name = |field: &LoginField| match field {
-                    LoginField::Username => fold_case(&account.name) == name,
-                    LoginField::Email => fold_case(&account.email) == name,
-                };
-                login.iter().any(is_name)
-            });
-        }
+        self.access.retain_named(&mut alike, name);
         found.append(&mut alike);
         Ok(found)
     }

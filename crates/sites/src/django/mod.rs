@@ -2,7 +2,6 @@
 
 mod accounts;
 mod advice;
-mod cache;
 mod changes;
 mod datetime;
 #[cfg(feature = "init")]

@@ -2,21 +2,16 @@
 //! (plugins/authentication/joomla/joomla.php and libraries/src/User/User.php of 4.4).
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Queries, Row, Value, fold_case};
+use hallpass_stores::sql::{Queries, Row, Value};
 
-use super::Learned;
 use super::second_step::{SecondSteps, Step};
-use super::statements::{SOME_HASHES, Statements};
+use super::statements::{Learned, SOME_HASHES, Statements};
 use crate::Reason;
 use crate::joomla::settings::Joomla;
 use crate::prefixed;
 use crate::{Account, Id};
-use crate::{AccountLookup, LoginField};
+use crate::{AccountLookup, LoginField, MOST_ALIKE};
 use crate::{Accounts, Described, Required, Table};
-
-/// How many accounts a name is compared with, where the database's collation takes several for
-/// the same.
-const MOST_ALIKE: usize = 16;
 
 /// The accounts of a Joomla site.
 #[derive(Debug)]
@@ -120,21 +115,9 @@ impl JoomlaAccounts {
             return Ok(found);
         };
         let mut alike = self.accounts(queries, &folded, &parameters, MOST_ALIKE)?;
-        // The database may take more for the same. Where there are too many to tell, they all are.
-        if alike.len() < MOST_ALIKE {
-            let name = fold_case(name);
-            let is_name = |account: &Account, field| fold_case(field_of(account, field)) == name;
-            alike.retain(|account| access.login.iter().any(|field| is_name(account, *field)));
-        }
+        access.retain_named(&mut alike, name);
         found.append(&mut alike);
         Ok(found)
-    }
-}
-
-fn field_of(account: &Account, field: LoginField) -> &str {
-    match field {
-        LoginField::Username => &account.name,
-        LoginField::Email => &account.email,
     }
 }
 
@@ -168,11 +151,8 @@ impl Accounts for JoomlaAccounts {
         };
         let statement = self.statements(queries)?.by_id.clone();
         let parameters = [(":id", Value::Integer(key))];
-        let mut found = self.accounts(queries, &statement, &parameters, 2)?;
-        Ok(match (found.len(), found.pop()) {
-            (1, Some(account)) => Some(account),
-            _ => None,
-        })
+        let found = self.accounts(queries, &statement, &parameters, 2)?;
+        Ok(crate::only(found))
     }
 
     fn groups(

@@ -1,10 +1,8 @@
 //! Sessions in caches: under which keys, and in what wrapping.
 
-use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
-use hallpass_stores::cache::Entry;
+use hallpass_sessions::php::MemcachedClient;
 use zeroize::Zeroizing;
 
-use crate::Reason;
 use crate::Stop;
 use crate::joomla::settings::JoomlaCache;
 
@@ -13,7 +11,7 @@ use crate::joomla::settings::JoomlaCache;
 pub(super) struct Keys {
     pub(super) prefix: &'static str,
     /// Who wrote it, where it is memcached that has it.
-    client: Option<MemcachedClient>,
+    pub(super) client: Option<MemcachedClient>,
 }
 
 /// Data, or why there is none.
@@ -38,20 +36,6 @@ impl Keys {
             .flatten()
             .map(|(prefix, client)| Self { prefix, client })
             .collect()
-    }
-
-    pub(super) fn data(self, entry: Entry) -> Result<Zeroizing<Vec<u8>>, Reason> {
-        // What a page that runs has made, to be the only one with that id.
-        if entry.bytes.is_empty() {
-            return Err(Reason::NoSession);
-        }
-        let Some(client) = self.client else {
-            return Ok(entry.bytes);
-        };
-        let plain = unwrap_memcached(&entry.bytes, entry.flags.unwrap_or_default(), client);
-        plain
-            .map(|plain| Zeroizing::new(plain.into_owned()))
-            .map_err(|_| Reason::InvalidSession)
     }
 }
 

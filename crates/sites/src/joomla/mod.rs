@@ -12,7 +12,6 @@ pub mod settings;
 mod statements;
 
 use std::path::Path;
-use std::time::Duration;
 
 #[cfg(feature = "init")]
 use clap::{Args, FromArgMatches};
@@ -20,8 +19,7 @@ use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
 use hallpass_settings::{Error, Table};
-use hallpass_stores::sql::{self, Queries};
-use hallpass_stores::{Deadline, cache};
+use hallpass_stores::{cache, sql};
 
 use self::accounts::JoomlaAccounts;
 use self::sessions::Sessions;
@@ -116,31 +114,5 @@ impl SiteSettings for Joomla {
             JoomlaSessions::Files { directory, .. } => Some(directory),
             _ => None,
         }
-    }
-}
-
-/// How long what was learned of a site's tables counts. A site may be upgraded while programs run,
-/// and have second factors in another table then.
-const LASTS: Duration = Duration::from_secs(60);
-
-/// What was learned of a site's tables.
-#[derive(Debug)]
-struct Learned<T> {
-    known: T,
-    /// When the question was to be answered that it was learned for. Deadlines run with the clock.
-    by: Deadline,
-}
-
-impl<T> Learned<T> {
-    fn new(known: T, queries: &Queries<'_>) -> Self {
-        Self {
-            known,
-            by: queries.deadline(),
-        }
-    }
-
-    fn lasts(&self, queries: &Queries<'_>) -> bool {
-        let (then, now) = (self.by.instant(), queries.deadline().instant());
-        now.max(then).duration_since(now.min(then)) < LASTS
     }
 }

@@ -18,12 +18,13 @@ use hallpass_stores::{Files, Unavailable, cache::Cache};
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use super::Learned;
 use super::extensions::Statements as Extensions;
 use super::groups::Groups;
 use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
+use super::statements::Learned;
 use crate::joomla::settings::{Joomla, JoomlaClient, JoomlaSessions};
+use crate::php::cached::session_data;
 use crate::prefixed;
 use crate::{Account, Client, Decoding, Reason};
 use crate::{Login, Required, SAMPLE, Sample, SessionSource, Stop, session_rows, until};
@@ -169,7 +170,7 @@ impl Sessions {
                     let Some(entry) = cache.get(key.as_bytes(), deadline)? else {
                         continue;
                     };
-                    return Ok(keys.data(entry)?);
+                    return Ok(session_data(entry, keys.client)?);
                 }
                 Err(Reason::NoSession.into())
             }

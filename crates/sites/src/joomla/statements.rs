@@ -1,7 +1,9 @@
 //! Writes the SQL that asks for accounts, once for the columns that a site's Joomla has.
 
-use hallpass_stores::Unavailable;
+use std::time::Duration;
+
 use hallpass_stores::sql::Queries;
+use hallpass_stores::{Deadline, Unavailable};
 
 use super::extensions;
 use super::groups::Groups;
@@ -129,4 +131,30 @@ fn column(field: LoginField) -> &'static str {
 fn any(login: &[LoginField], condition: impl Fn(&str) -> String) -> String {
     let conditions: Vec<String> = login.iter().map(|it| condition(column(*it))).collect();
     conditions.join(" OR ")
+}
+
+/// How long what was learned of a site's tables counts. A site may be upgraded while programs run,
+/// and have second factors in another table then.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// What was learned of a site's tables.
+#[derive(Debug)]
+pub(super) struct Learned<T> {
+    pub(super) known: T,
+    /// When the question was to be answered that it was learned for. Deadlines run with the clock.
+    by: Deadline,
+}
+
+impl<T> Learned<T> {
+    pub(super) fn new(known: T, queries: &Queries<'_>) -> Self {
+        Self {
+            known,
+            by: queries.deadline(),
+        }
+    }
+
+    pub(super) fn lasts(&self, queries: &Queries<'_>) -> bool {
+        let (then, now) = (self.by.instant(), queries.deadline().instant());
+        now.max(then).duration_since(now.min(then)) < LASTS
+    }
 }

@@ -42,24 +42,31 @@ impl CachedSessions {
         let Some(entry) = self.cache.get(key.as_bytes(), deadline)? else {
             return Err(Reason::NoSession.into());
         };
-        // What a page that runs has made, to be the only one with that id.
-        if entry.bytes.is_empty() {
-            return Err(Reason::NoSession.into());
-        }
-        let (bytes, store) = match self.client {
-            None => (entry.bytes, "Redis"),
-            Some(client) => {
-                let flags = entry.flags.unwrap_or_default();
-                let Ok(bytes) = unwrap_memcached(&entry.bytes, flags, client) else {
-                    return Err(Reason::InvalidSession.into());
-                };
-                (Zeroizing::new(bytes.into_owned()), "memcached")
-            }
+        let store = match self.client {
+            None => "Redis",
+            Some(_) => "memcached",
         };
         Ok(Found {
-            bytes,
+            bytes: session_data(entry, self.client)?,
             expires: None,
             store,
         })
     }
+}
+
+/// The session's data in `entry`, which the given client wrote where it is memcached's.
+pub(crate) fn session_data(
+    entry: cache::Entry,
+    client: Option<MemcachedClient>,
+) -> Result<Zeroizing<Vec<u8>>, Reason> {
+    // A running page makes an empty entry, to be the only one with that id.
+    if entry.bytes.is_empty() {
+        return Err(Reason::NoSession);
+    }
+    let Some(client) = client else {
+        return Ok(entry.bytes);
+    };
+    let plain = unwrap_memcached(&entry.bytes, entry.flags.unwrap_or_default(), client);
+    let plain = plain.map_err(|_| Reason::InvalidSession)?;
+    Ok(Zeroizing::new(plain.into_owned()))
 }

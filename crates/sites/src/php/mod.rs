@@ -1,7 +1,7 @@
 //! Plain PHP: sessions as PHP's save handlers keep them. Accounts, where there are any to look up,
 //! are `[custom]`'s.
 
-mod cached;
+pub(crate) mod cached;
 #[cfg(feature = "init")]
 mod discover;
 mod file;

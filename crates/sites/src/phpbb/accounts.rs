@@ -7,12 +7,11 @@ use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
 use super::bans::is_banned;
 use super::board::passwords_elsewhere;
-use super::escape::escape;
-use super::username::clean;
+use super::text::{clean, escape};
 use crate::phpbb::settings::Phpbb;
 use crate::prefixed;
 use crate::{Account, HashContext, Id};
-use crate::{AccountLookup, LoginField};
+use crate::{AccountLookup, LoginField, MOST_ALIKE};
 use crate::{Accounts, Described, Required};
 use crate::{Client, Reason};
 
@@ -26,8 +25,6 @@ const IGNORED: i64 = 2;
 const SOME_HASHES: usize = 64;
 /// How many accounts are listed at a time.
 const PAGE: usize = 500;
-/// How many accounts a name is compared with.
-const MOST_ALIKE: usize = 16;
 
 /// The users of a board.
 #[derive(Debug)]

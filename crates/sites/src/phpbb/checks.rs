@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::board::Settings;
-use super::escape::{escape, trim};
+use super::text::{escape, trim};
 use crate::Client;
 
 /// How much of a browser's name is compared, in bytes.

@@ -7,10 +7,9 @@ mod checks;
 mod cookies;
 #[cfg(feature = "init")]
 mod discover;
-mod escape;
 mod sessions;
 mod settings;
-mod username;
+mod text;
 
 #[cfg(feature = "init")]
 use clap::{Args, FromArgMatches};

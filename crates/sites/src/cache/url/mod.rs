@@ -6,7 +6,7 @@
 use hallpass_stores::{Address, Secret, TlsMode};
 use zeroize::Zeroizing;
 
-use super::address::{decode, number, socket, tcp};
+use super::address::{Wrong, decode, number, socket, tcp};
 
 const REDIS_PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
@@ -38,9 +38,6 @@ pub(super) struct Redis {
     pub(super) tls: TlsMode,
     pub(super) ca: Option<String>,
 }
-
-/// What is wrong with a URL, as words that follow its key.
-pub(super) type Wrong = &'static str;
 
 impl Url {
     pub(super) fn parse(text: &str) -> Result<Self, Wrong> {

@@ -1,17 +1,19 @@
 //! Sessions in a cache: `django.contrib.sessions.backends.cache` and `cached_db`.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::Invalid;
-use hallpass_stores::sql::Queries;
-use hallpass_stores::{Deadline, Unavailable};
+use hallpass_sessions::django::{Login, read_cache_file, read_cache_row, read_cache_value};
+use hallpass_stores::sql::{LookUp, Queries, Value};
+use hallpass_stores::{Deadline, Files, Unavailable, cache};
+use md5::{Digest, Md5};
 
-use super::Found;
-use crate::django::cache::Cached;
+use super::containers::Found;
+use crate::cache::CacheLocation;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
 use crate::{Decoding, Reason, Secret};
-use crate::{SAMPLE, Sample};
+use crate::{SAMPLE, SOME_KEYS, Sample};
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).
@@ -97,4 +99,177 @@ impl SessionCache {
             }),
         }))
     }
+}
+
+/// The longest file of a cache that is read, in bytes.
+const LONGEST_FILE: usize = 1 << 20;
+
+/// A cache that a site's settings name.
+#[derive(Debug)]
+struct Cached {
+    store: Store,
+    /// `KEY_PREFIX` and `VERSION`, as they lead every key.
+    prefix: String,
+}
+
+#[derive(Debug)]
+enum Store {
+    /// `django.core.cache.backends.filebased`
+    Directory(Files),
+    /// Redis or memcached.
+    Server(cache::Cache),
+    /// `django.core.cache.backends.db`
+    Table(LookUp),
+}
+
+/// A session that a cache has.
+#[derive(Debug)]
+struct CachedSession {
+    /// Who is logged in to it.
+    login: Result<Option<Login>, Invalid>,
+    /// When the cache lets it go, where it tells.
+    expires: Option<SystemTime>,
+    /// Which cache it is, in words for the administrator.
+    store: &'static str,
+}
+
+impl Cached {
+    fn new(cache: &DjangoCache) -> Self {
+        Self {
+            store: match &cache.location {
+                CacheLocation::Server(settings) => Store::Server(cache::Cache::new(settings)),
+                CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
+                CacheLocation::Table(table) => Store::Table(LookUp::of_data(
+                    &["\"value\"", "\"expires\"", "\"cache_key\""],
+                    table,
+                    "\"cache_key\"",
+                    ":key",
+                )),
+            },
+            prefix: format!("{}:{}:", cache.key_prefix, cache.version),
+        }
+    }
+
+    /// Whether the clients of memcached raise at `key` (`memcache_key_warnings` in
+    /// core/cache/backends/base.py, 5.2). The other backends warn of it, and go on.
+    fn refuses(&self, key: &str) -> bool {
+        let Store::Server(cache) = &self.store else {
+            return false;
+        };
+        cache.refuses(format!("{}{key}", self.prefix).as_bytes())
+    }
+
+    /// What leads every key, and some of the keys that there are, whatever leads them.
+    fn some_keys(&mut self, deadline: Deadline) -> Option<(&str, Vec<String>)> {
+        let Store::Server(cache) = &mut self.store else {
+            return None;
+        };
+        let keys = cache.some_keys(SOME_KEYS, deadline)?.into_iter();
+        let keys = keys.filter_map(|key| String::from_utf8(key).ok()).collect();
+        Some((&self.prefix, keys))
+    }
+
+    /// The session that is cached under `key`; `None` where there is none.
+    fn get(
+        &mut self,
+        queries: &mut Queries<'_>,
+        key: &str,
+        clock: &Clock,
+        now: SystemTime,
+    ) -> Result<Option<CachedSession>, Unavailable> {
+        // `default_key_func` in core/cache/backends/base.py, 5.2.
+        let key = [&*self.prefix, key].concat();
+        match &mut self.store {
+            Store::Server(cache) => {
+                let deadline = queries.deadline();
+                let entry = cache.get(key.as_bytes(), deadline)?;
+                queries.tracer().read("cache", || {
+                    let found = if entry.is_some() {
+                        "has"
+                    } else {
+                        "does not have"
+                    };
+                    format!("the cache {found} the session's key")
+                });
+                Ok(entry.map(|entry| CachedSession {
+                    login: read_cache_value(&entry.bytes, entry.flags),
+                    expires: None,
+                    store: "the cache",
+                }))
+            }
+            Store::Table(by_key) => from_table(by_key, queries, &key, clock, now),
+            Store::Directory(files) => from_file(files, queries, &key, now),
+        }
+    }
+}
+
+/// As `DatabaseCache.get_many` in core/cache/backends/db.py, 5.2.
+fn from_table(
+    by_key: &LookUp,
+    queries: &mut Queries<'_>,
+    key: &str,
+    clock: &Clock,
+    now: SystemTime,
+) -> Result<Option<CachedSession>, Unavailable> {
+    let mut rows = match queries.look_up(by_key, key.into()) {
+        Err(cause) if cause.is_too_long() => {
+            return Ok(Some(CachedSession {
+                login: Err(Invalid::Format("the cache's row is longer than is read")),
+                expires: None,
+                store: "the table of the cache",
+            }));
+        }
+        rows => rows?,
+    };
+    let (Some(mut row), true) = (rows.pop(), rows.is_empty()) else {
+        return Ok(None);
+    };
+    // A collation may have found the row of another key.
+    if row.text(2).as_deref() != Some(key) {
+        return Ok(None);
+    }
+    let value = row.take(0);
+    let expires = clock.read(&row.take(1));
+    let login = match (&value, &expires) {
+        (Value::Text(_), Some(expires)) if clock.passed(expires, now) => return Ok(None),
+        (Value::Text(value), Some(_)) => read_cache_row(value.as_bytes()),
+        _ => Err(Invalid::Format("the cache's row holds no text or no time")),
+    };
+    Ok(Some(CachedSession {
+        login,
+        expires: expires.map(|expires| expires.time),
+        store: "the table of the cache",
+    }))
+}
+
+/// As `FileBasedCache.get` in core/cache/backends/filebased.py, 5.2.
+fn from_file(
+    files: &Files,
+    queries: &Queries<'_>,
+    key: &str,
+    now: SystemTime,
+) -> Result<Option<CachedSession>, Unavailable> {
+    let digest: [u8; 16] = Md5::digest(key).into();
+    let name = format!("{:032x}.djcache", u128::from_be_bytes(digest));
+    let Some(file) = files.read(name.as_bytes(), LONGEST_FILE, queries.deadline())? else {
+        return Ok(None);
+    };
+    let (login, expires) = match read_cache_file(&file.bytes) {
+        Err(invalid) => (Err(invalid), None),
+        Ok(read) => {
+            let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+            if read.expires.is_some_and(|end| end < now.as_secs_f64()) {
+                return Ok(None);
+            }
+            (Ok(read.login), read.expires)
+        }
+    };
+    let expires = expires
+        .and_then(|end| Duration::try_from_secs_f64(end).ok())
+        .and_then(|end| UNIX_EPOCH.checked_add(end));
+    Ok(Some(CachedSession {
+        login,
+        expires,
+        store: "the file of the cache",
+    }))
 }

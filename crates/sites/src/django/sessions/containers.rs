@@ -1,15 +1,15 @@
-//! Opens what sessions are wrapped in.
+//! Opens the signed containers that sessions are kept in, and sessions that the cookie itself holds
+//! (`django.contrib.sessions.backends.signed_cookies`).
 
 use std::cell::OnceCell;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
 use hallpass_stores::Tracer;
 
-use super::Found;
 use crate::django::settings::{Django, SessionEngine};
-use crate::{Decoding, Reason, Secret};
+use crate::{Decoding, Reason, Secret, Stop};
 
 /// Opens containers.
 #[derive(Debug)]
@@ -23,6 +23,17 @@ pub(super) struct Containers {
     /// password has no use for it.
     keyring: OnceCell<Keyring>,
 }
+
+/// A session that an engine found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) login: format::Login,
+    pub(super) expires: Option<SystemTime>,
+    pub(super) decoded: Decoding,
+}
+
+/// What came of looking for a session: why there is none, where there is none.
+pub(super) type Lookup = Result<Found, Stop>;
 
 /// What was in a container.
 #[derive(Clone, Debug)]
@@ -131,4 +142,33 @@ impl Containers {
             Keyring::stored(self.version, &self.salt, secrets)
         }
     }
+}
+
+/// As `SessionStore.load` in contrib/sessions/backends/signed_cookies.py, 5.2: the signature's age
+/// is all that ends such a session, whatever expiry is set in it.
+pub(super) fn find_in_cookie(
+    cookie: &str,
+    age: u64,
+    containers: &Containers,
+    now: SystemTime,
+    tracer: &Tracer,
+) -> Result<Found, Reason> {
+    let opened = containers.open(cookie.as_bytes(), tracer)?;
+    let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let young = !opened.seal.is_older_than(age, since_1970.as_secs_f64());
+    let told = || {
+        format!(
+            "signed at {:?}, in Unix seconds, and good for {age} s",
+            opened.seal.signed_at
+        )
+    };
+    if !tracer.decided("expiry", young, told) {
+        return Err(Reason::ExpiredSession);
+    }
+    let expires = opened
+        .seal
+        .signed_at
+        .and_then(|signed_at| u64::try_from(signed_at).ok()?.checked_add(age))
+        .and_then(|expires| UNIX_EPOCH.checked_add(Duration::from_secs(expires)));
+    opened.found("the cookie itself", expires)
 }

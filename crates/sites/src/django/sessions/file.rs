@@ -7,7 +7,7 @@ use hallpass_sessions::django::Expiry;
 use hallpass_stores::sql::Queries;
 use hallpass_stores::{Files, Unavailable};
 
-use super::{Containers, Lookup};
+use super::containers::{Containers, Lookup};
 use crate::django::datetime::Clock;
 use crate::{Reason, Secret};
 use crate::{SAMPLE, until};

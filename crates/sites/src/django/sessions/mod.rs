@@ -2,11 +2,8 @@
 
 mod cache;
 mod containers;
-mod cookie;
 mod file;
-mod profile;
 mod table;
-mod tables;
 
 use std::cell::OnceCell;
 use std::time::SystemTime;
@@ -16,15 +13,13 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{LookUp, Queries, Value};
 
 use self::cache::SessionCache;
-use self::containers::Containers;
+use self::containers::{Containers, Lookup, find_in_cookie};
 use self::file::SessionFiles;
-use self::profile::Profile;
-use self::table::SessionTable;
-use self::tables::Tables;
+use self::table::{Profile, SessionTable, Tables};
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
 use crate::django::settings::{Django, SessionEngine};
-use crate::{Account, Client, Decoding, Reason, Secret};
+use crate::{Account, Client, Reason, Secret};
 use crate::{Login, Required, Sample, SessionSource, Stop};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
@@ -57,17 +52,6 @@ enum Engine {
     Files(SessionFiles),
     Profile(Profile),
 }
-
-/// A session that an engine found.
-#[derive(Debug)]
-struct Found {
-    login: format::Login,
-    expires: Option<SystemTime>,
-    decoded: Decoding,
-}
-
-/// What came of looking for a session: why there is none, where there is none.
-type Lookup = Result<Found, Stop>;
 
 impl Sessions {
     pub(super) fn new(django: &Django) -> Self {
@@ -128,9 +112,13 @@ impl Sessions {
                 let found = cache.find(queries, key, clock, now)?;
                 Ok(found.unwrap_or(Err(Reason::NoSession))?)
             }
-            Engine::Cookies { age } => {
-                Ok(cookie::find(key, *age, containers, now, queries.tracer())?)
-            }
+            Engine::Cookies { age } => Ok(find_in_cookie(
+                key,
+                *age,
+                containers,
+                now,
+                queries.tracer(),
+            )?),
             Engine::Files(files) => files.find(queries, key, containers, clock, now),
             Engine::Profile(profile) => profile.find(queries, key, clock, now),
         }

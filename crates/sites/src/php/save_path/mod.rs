@@ -7,7 +7,7 @@ use std::time::Duration;
 use hallpass_stores::cache::{Login, RedisServers, Settings, Store};
 use hallpass_stores::{Address, Secret, Tls, TlsMode};
 
-use crate::cache::address::{decode, number, socket, tcp};
+use crate::cache::address::{Wrong, decode, number, socket, tcp};
 
 const MEMCACHED_PORT: u16 = 11211;
 const REDIS_PORT: u16 = 6379;
@@ -15,9 +15,6 @@ const REDIS_PORT: u16 = 6379;
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// PHP takes more, but no id has more characters to name directories by.
 const DEEPEST: u32 = 21;
-
-/// What is wrong, as words that follow the key.
-type Wrong = &'static str;
 
 /// Where the files are.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,6 +1,27 @@
-//! `username_clean`: the form of a name by which phpBB knows who it is.
+//! Writes text as phpBB stores it: escaped, and a name in its clean form, by which it is found.
 
 use unicode_normalization::UnicodeNormalization;
+
+/// `htmlspecialchars` with `ENT_COMPAT`, Unicode's NFC, trimmed (`set_var` in
+/// phpbb/request/type_cast_helper.php of 3.3). Names are stored like that.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.nfc() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            _ => escaped.push(character),
+        }
+    }
+    trim(&escaped).to_owned()
+}
+
+/// As PHP's `trim`.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r', '\0', '\u{b}'])
+}
 
 /// The form by which the name `escaped` is found: folded for case and compatibility, letters that
 /// look alike made one, controls and what cannot be seen left out (`utf8_clean_string` in
@@ -21,7 +42,7 @@ pub(super) fn clean(escaped: &str) -> String {
             None => clean.push(character),
         }
     }
-    super::escape::trim(&clean).to_owned()
+    trim(&clean).to_owned()
 }
 
 /// Full case folding: `ß` becomes `ss`, and a final sigma the other.
