@@ -1,4 +1,4 @@
-//! A name and a password in the header `Authorization` of a request.
+//! Reads a name and a password from the header `Authorization` of a request.
 
 use base64::Engine;
 use base64::alphabet;

@@ -1,8 +1,8 @@
 //! Answers one question: who is this, and may they in?
 //!
-//! A [`Request`] goes in, a [`Verdict`] comes out. [`Authenticator`] is the way between: it reads
-//! what the site stores, as the [`Configuration`] describes it. Blocking and plain: threads and
-//! deadlines belong to the programs, and the time is an argument.
+//! A [`Request`] goes in, a [`Verdict`] comes out. The [`Authenticator`] reads what the site stores,
+//! as the [`Configuration`] describes it. Calls block: threads belong to the programs, and the time
+//! is an argument.
 //!
 //! ```no_run
 //! use std::time::{Duration, SystemTime};
@@ -20,9 +20,9 @@
 //! );
 //! let deadline = Deadline::after(Duration::from_secs(4));
 //! match authenticator.answer(&request, SystemTime::now(), deadline) {
-//!     Verdict::Granted(identity) => println!("{} may in", identity.name),
-//!     Verdict::Denied(reason) => println!("no: {}", reason.word()),
-//!     Verdict::Unavailable(cause) => println!("there is no answer: {cause}"),
+//!     Verdict::Granted(identity) => println!("granted: {}", identity.name),
+//!     Verdict::Denied(reason) => println!("denied: {}", reason.word()),
+//!     Verdict::Unavailable(cause) => println!("unavailable: {cause}"),
 //! }
 //! # Ok(())
 //! # }
@@ -32,10 +32,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `request`, `verdict` | the question and the answer, as every program asks and hears them |
-//! | `authenticator` | the way between: decode, find, throttle, verify, admit |
+//! | `request`, `verdict` | what every program asks, and the answer |
+//! | `authenticator` | from request to verdict: decode, find, throttle, verify, admit |
 //! | [`configuration`] | the file that describes a site |
-//! | `throttle`, `verified`, `memory`, `shared` | what the authenticators of one program share: wrong passwords, verified ones, the memory of checks |
+//! | `shared`, `throttle`, `verified`, `memory`, `scans`, `denial_cost` | state that the authenticators of one program share: counts of wrong passwords, verified passwords, limits, costs |
 //! | `ticket` | short-lived tickets that stand for a session |
 //! | [`cookie`], [`basic`] | credentials in headers of HTTP |
 //! | [`doctor`], `twins` | every assumption about a site, checked against the site itself |

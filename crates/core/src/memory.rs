@@ -1,4 +1,4 @@
-//! The memory that checks of memory-hard hashes take, all together.
+//! Limits the memory that all memory-hard checks of one program use at once.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 

@@ -1,8 +1,8 @@
-//! The question.
+//! Defines a request: a claimed name, a credential, and conditions.
 
 use crate::{Client, Secret};
 
-/// What a host wants to know.
+/// A question of a host: may this client in?
 #[derive(Debug)]
 pub struct Request {
     /// The name that the host goes on with.
@@ -13,7 +13,7 @@ pub struct Request {
     pub conditions: Conditions,
     /// Whether the host wants the groups in the answer.
     pub wants_groups: bool,
-    /// Where the client is, as far as the host tells.
+    /// What the host knows of the client.
     pub client: Client,
 }
 
@@ -37,7 +37,7 @@ impl Request {
 pub enum ClaimedName {
     /// The host has this name from its client or its own protocol, and keeps it.
     Named(String),
-    /// The host has no name of its own, and takes the one in the answer.
+    /// The host has no name, and takes the one in the answer.
     Nameless,
 }
 

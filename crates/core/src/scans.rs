@@ -1,12 +1,12 @@
-//! One reading of all accounts at a time.
+//! Runs one scan of all accounts at a time.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use hallpass_stores::{Deadline, Unavailable};
 
 /// Lets the authenticators of a program read a whole table of accounts one after the other: a name
-/// that no index finds costs the database as much as a thousand others, and an attacker may think
-/// of many.
+/// that no index finds costs the database as much as a thousand others, and an attacker may send
+/// many.
 #[derive(Debug, Default)]
 pub(crate) struct Scans {
     busy: Mutex<bool>,
@@ -30,8 +30,8 @@ impl Scans {
         let (mut busy, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if *busy {
             return Err(Unavailable::new(
-                "other names take all of `deadline` that no index finds; `hallpass doctor` prints \
-                 the index",
+                "other names without an index take all of `deadline`; `hallpass doctor` prints the \
+                 index",
             ));
         }
         *busy = true;

@@ -1,4 +1,4 @@
-//! What the authenticators of one program share.
+//! Holds the state that the authenticators of one program share.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,8 +11,8 @@ use crate::scans::Scans;
 use crate::throttle::{Throttle, Turn};
 use crate::verified::{CacheStatistics, Fingerprints, Verified};
 
-/// What the authenticators of one program that runs long share: how many wrong passwords there
-/// were, how much memory checks take, what a denial costs, and which passwords have been verified.
+/// The state that the authenticators of a long-running program share: counts of wrong passwords, the
+/// memory for checks, what a denial costs, and verified passwords.
 #[derive(Debug)]
 pub struct Shared {
     pub(crate) throttle: Throttle,
@@ -24,7 +24,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// What `configuration` says is shared.
+    /// The state for the site that `configuration` describes, without remembered passwords.
     #[must_use]
     pub fn new(configuration: &Configuration) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Shared {
         }
     }
 
-    /// That, and verified passwords are remembered as `[daemon]` says.
+    /// As [`new`](Self::new), and remembers verified passwords as `[daemon]` says.
     #[must_use]
     pub fn remembering(configuration: &Configuration) -> Self {
         let daemon = &configuration.daemon;
@@ -62,7 +62,7 @@ impl Shared {
         self.verified.as_ref().map_or(0, Verified::forget)
     }
 
-    /// How the cache of verified passwords does at the time `now`.
+    /// Statistics of the cache of verified passwords at the time `now`.
     #[must_use]
     pub fn cache_statistics(&self, now: SystemTime) -> CacheStatistics {
         let verified = self.verified.as_ref();

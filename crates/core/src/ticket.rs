@@ -1,4 +1,5 @@
-//! Tickets: short-lived stand-ins for a session, for hosts that cookies do not reach.
+//! Seals and opens tickets: short-lived tokens that stand for a session, for hosts that receive no
+//! cookies.
 //!
 //! A ticket is `base64url(nonce ‖ XChaCha20-Poly1305(expiry ‖ token))`, without padding: 24 random
 //! bytes, then the Unix second from which the ticket is void (8 bytes, big-endian) and the session

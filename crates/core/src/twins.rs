@@ -17,8 +17,8 @@ const MOST_NAMES: usize = 8_000_000;
 /// Compares the names of accounts, and asks the site about those that look alike.
 ///
 /// Names are kept as digests of a form that is the same for all that any lookup takes for the same,
-/// and for some others. Those that share one are looked up, as they are when somebody types them:
-/// what is a twin is decided there, and nowhere else.
+/// and for some others. Those that share one are looked up, as they are when a client sends them:
+/// that look-up alone decides what is a twin.
 #[derive(Debug)]
 pub struct TwinFinder {
     /// Looks names up as the host does that takes the most for the same.

@@ -1,4 +1,4 @@
-//! The answer.
+//! Defines the verdict on a request.
 
 use std::time::SystemTime;
 
@@ -7,14 +7,14 @@ use hallpass_stores::Unavailable;
 use crate::{Account, Decoding, Reason};
 use hallpass_sites::Stop;
 
-/// What a question came to: three outcomes, so that none can mean "the database was down".
+/// The answer to a request. A failed store is an outcome of its own, and never a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They are who they say, and may in.
+    /// The client is who it claims to be, and may in.
     Granted(Box<Identity>),
-    /// They may not, for this reason. Logs are told which; hosts and clients are not.
+    /// The client may not in. The reason is for logs; hosts and clients are not told.
     Denied(Reason),
-    /// A store could not be asked. Nothing is known, so nobody is let in.
+    /// A store could not be asked. Nothing is known, so the client is not let in.
     Unavailable(Unavailable),
 }
 
@@ -66,7 +66,7 @@ impl From<Verdict> for Result<Identity, Stop> {
     }
 }
 
-/// Whom the site says somebody is.
+/// The account that a client proved to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The login name as the site stores it, whatever was typed.

@@ -1,4 +1,4 @@
-//! Passwords that have been verified, remembered for a while.
+//! Remembers verified passwords for a while.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,9 +22,9 @@ pub(crate) struct Fingerprints {
     key: Box<Zeroizing<[u8; 64]>>,
 }
 
-/// Remembers that passwords were right, for a while. It knows neither the passwords nor whose they
-/// are, and a stored hash that has been changed since is another one: whoever asks reads the row
-/// first, every time.
+/// Remembers fingerprints of verified passwords for a while, and neither the passwords nor the
+/// accounts. A fingerprint includes the stored hash, which the caller reads from the row every time:
+/// after a password change, the old fingerprint no longer matches.
 #[derive(Debug)]
 pub(crate) struct Verified {
     lifetime: Duration,
@@ -41,16 +41,16 @@ struct Entries {
     order: VecDeque<(Fingerprint, SystemTime)>,
 }
 
-/// How the cache of verified passwords does.
+/// Statistics of the cache of verified passwords.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStatistics {
     /// How many passwords are remembered.
     pub entries: usize,
-    /// How many may be.
+    /// The most that are remembered.
     pub limit: usize,
-    /// How many checks were spared.
+    /// How many checks found their password here.
     pub hits: u64,
-    /// How many were not.
+    /// How many did not.
     pub misses: u64,
 }
 
@@ -128,7 +128,7 @@ impl Verified {
         count
     }
 
-    /// How it does.
+    /// The statistics at the time `now`.
     pub(crate) fn statistics(&self, now: SystemTime) -> CacheStatistics {
         let mut entries = self.lock();
         entries.forget_old(self.lifetime, now);

@@ -42,8 +42,7 @@ fn errors_name_file_line_and_key() {
         ),
         (
             "[limits]\ndeadline = \"0s\"",
-            "/etc/site.toml:4: limits.deadline: leaves no time for \
-          any answer",
+            "/etc/site.toml:4: limits.deadline: must be longer than 0s",
         ),
         (
             "[daemon]\nqueue = 0",
@@ -97,8 +96,8 @@ fn errors_name_file_line_and_key() {
         ),
         (
             "[django]\nuser_table = \"\"",
-            "/etc/site.toml:4: django.user_table: no table or column \
-          can be called that",
+            "/etc/site.toml:4: django.user_table: is not a valid name \
+          of a table or column",
         ),
     ] {
         assert_eq!(error(&format!("{HEAD}{text}")), expected);

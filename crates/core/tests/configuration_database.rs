@@ -190,7 +190,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ("database = \"mysql://u:%zz@h/n\"", "2: database: has a `%`"),
         (
             "database = \"postgres://h/n?x=1\"",
-            "2: database: has a parameter `x`",
+            "2: database: has an unknown parameter `x`",
         ),
         (
             "database = \"mysql://h/n?host\"",
@@ -198,11 +198,11 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "database = \"mysql://h/n?charset=latin1\"",
-            "2: database: has a parameter `charset`",
+            "2: database: has an unknown parameter `charset`",
         ),
         (
             "database = \"postgres://h/n?sslmode=x\"",
-            "2: database: has an `sslmode`",
+            "2: database: has an unknown `sslmode`",
         ),
         (
             "database = \"postgres://h/n?sslmode=verify-ca\"",
@@ -239,7 +239,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "[database]\nurl = \"mysql://h/n\"\nquery_timeout = \"0s\"",
-            "4: database.query_timeout: leaves no time",
+            "4: database.query_timeout: must be longer",
         ),
         (
             "[database]\nurl = \"mysql://h/n\"\ntsl = \"x\"",
@@ -247,7 +247,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "[database]\nurl = \"sqlite:x\"\npassword = \"p\"",
-            "4: database.password: means nothing",
+            "4: database.password: has no effect",
         ),
     ] {
         let error = parse(text).unwrap_err();

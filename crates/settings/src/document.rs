@@ -1,4 +1,4 @@
-//! A parsed file and its tables: reads them into structs, and says where something is wrong.
+//! Reads tables of a parsed file into structs, and says where an error is.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Says what is wrong with a file of settings: the file, the line, the key, and never a value.
+//! Describes an error in a file of settings: the file, the line, the key, and never a value.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ impl Error {
         }
     }
 
-    /// An error of which only the words are known yet.
+    /// An error whose place is not known yet.
     pub(crate) fn words(message: impl Into<String>) -> Self {
         Self::new(Path::new(""), None, None, message.into())
     }

@@ -1,4 +1,4 @@
-//! Where a program listens: a TCP address, or a unix socket and its permissions.
+//! Reads where a program listens: a TCP address, or a unix socket and its permissions.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;

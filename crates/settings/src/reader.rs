@@ -1,4 +1,4 @@
-//! Reads a parsed table into a struct by serde, with the messages of this crate.
+//! Deserializes a parsed table into a struct, with this crate's messages.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! JSON Schemas of this crate's types, which describe how they are written in a file.
+//! Describes this crate's types as JSON Schema.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Secrets, which the file holds or says where to find.
+//! Reads secrets, which stand in the file or in a place that it names.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Debug, Formatter};

@@ -1,4 +1,4 @@
-//! Durations, sizes, numbers within bounds, and other values with rules of their own.
+//! Reads durations, sizes, bounded numbers, and other values with rules of their own.
 
 use std::fmt::{self, Formatter};
 use std::marker::PhantomData;

@@ -1,4 +1,4 @@
-//! The one cookie that matters, out of a Cookie header.
+//! Finds the session cookie in Cookie headers, as the site would.
 
 /// A cookie, by its name, and who reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

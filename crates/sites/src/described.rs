@@ -156,7 +156,7 @@ pub struct Overlooked {
     pub tried: &'static str,
     /// What was seen.
     pub seen: String,
-    /// What mends it.
+    /// The fix.
     pub mend: String,
 }
 

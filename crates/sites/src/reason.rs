@@ -1,11 +1,11 @@
-//! Says why a question is denied, or cannot be answered.
+//! Defines why a request is denied or unavailable.
 
 use hallpass_stores::Unavailable;
 
-/// What ends the way to a grant.
+/// Why a request is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The answer is no, for this reason.
+    /// The request is denied.
     Denied(Reason),
     /// A store cannot be asked, so that there is no answer.
     Unavailable(Unavailable),
@@ -38,14 +38,14 @@ impl From<Unavailable> for Stop {
     }
 }
 
-/// Why somebody may not in.
+/// Why a request is denied.
 ///
 /// The [`word`](Self::word) is one of a few stable ones. Some reasons share a word, and have a
 /// [`detail`](Self::detail) that tells them apart in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Nobody is logged in to the session.
+    /// No account is logged in to the session.
     AnonymousSession,
     /// The account, or the address that it comes from, is banned.
     Banned,
@@ -55,7 +55,7 @@ pub enum Reason {
     Inactive,
     /// The session has a bad signature, or cannot be decoded, or the site would not take it.
     InvalidSession,
-    /// The question itself is nonsense: not text, too long, or with control characters.
+    /// The request is malformed: not text, too long, or with control characters.
     Malformed,
     /// The site wants a new password chosen before the account does anything else.
     NewPassword,
@@ -69,8 +69,7 @@ pub enum Reason {
     PasswordAlone,
     /// The account must set up a second factor, and a password does not show it.
     PasswordBeforeSetUp,
-    /// The site has its passwords checked elsewhere, as by LDAP, and what it stores is not what
-    /// counts.
+    /// The site has its passwords checked elsewhere, such as by LDAP; its stored hashes do not count.
     PasswordElsewhere,
     /// The account has a second factor, which the session has not shown.
     SecondFactor,
@@ -78,7 +77,7 @@ pub enum Reason {
     SecondFactorSetUp,
     /// The password has changed since the session was made.
     StaleSession,
-    /// The stored hash is of no algorithm that is known or allowed, or costs more than allowed.
+    /// The stored hash is of an unknown algorithm or allowed, or costs more than allowed.
     UnsupportedHash,
     /// There were too many wrong passwords lately, for this name or from this address.
     Throttled,
@@ -88,7 +87,7 @@ pub enum Reason {
     UnusablePassword,
     /// The password is wrong.
     WrongPassword,
-    /// The session belongs to somebody else.
+    /// The session belongs to another account.
     WrongUser,
 }
 
@@ -179,7 +178,7 @@ impl Reason {
             Self::InvalidSession => {
                 "the signature is wrong, or it cannot be decoded, or the site would not take it"
             }
-            Self::Malformed => "the name or the password is empty, too long, or no text",
+            Self::Malformed => "the name or the password is empty, too long, or not text",
             Self::NewPassword => "the site wants a new password chosen first",
             Self::NoSession => "there is no such session",
             Self::NotPermitted => "a group, a permission or an [access] rule is missing",
@@ -196,10 +195,10 @@ impl Reason {
             Self::StaleSession => "the password has changed since the session was made",
             Self::Throttled => "there were too many wrong passwords lately",
             Self::UnknownUser => "there is no such account",
-            Self::UnsupportedHash => "the stored hash is of no algorithm that is known and allowed",
+            Self::UnsupportedHash => "the stored hash's algorithm is unknown or not allowed",
             Self::UnusablePassword => "the account has no password",
             Self::WrongPassword => "the password is wrong",
-            Self::WrongUser => "the session belongs to somebody else",
+            Self::WrongUser => "the session belongs to another account",
         }
     }
 }

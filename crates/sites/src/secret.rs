@@ -1,4 +1,4 @@
-//! Secrets of the configuration, as the stores take them.
+//! Reads secrets of the configuration.
 
 use hallpass_settings::{Error, SecretSource, Table};
 

@@ -11,7 +11,7 @@ use super::{Account, Reason, Required, Stop};
 
 /// Where a site keeps its sessions.
 pub trait SessionSource: std::fmt::Debug + Send {
-    /// Who is logged in to the session that `token`, the cookie's value, names; or why nobody is.
+    /// The account that is logged in to the session `token`, the cookie's value, or why none is.
     /// `client` is where it is shown.
     fn read(
         &mut self,
@@ -79,7 +79,7 @@ pub struct Login {
     pub decoded: Decoding,
 }
 
-/// Where the client is, as far as the host tells.
+/// What the host knows of the client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
     /// The address.
@@ -93,7 +93,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of which the address alone is known, or nothing.
+    /// A client of which at most the address is known.
     #[must_use]
     pub fn at(address: Option<IpAddr>) -> Self {
         Self {
@@ -178,6 +178,6 @@ pub fn tokens(queries: &mut Queries<'_>, statement: &str) -> Result<Option<Sampl
 pub fn until(time: SystemTime) -> String {
     match jiff::Timestamp::try_from(time) {
         Ok(time) => format!("the session lives until {time:.0}"),
-        Err(_) => "the session lives until some other age".to_owned(),
+        Err(_) => "the session lives until a date too far away to show".to_owned(),
     }
 }

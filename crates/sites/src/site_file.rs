@@ -1,4 +1,4 @@
-//! What a site's own PHP file says, and what the configuration says in its place.
+//! Reads a site's own PHP file, and the settings of the configuration that replace it.
 
 use std::path::{Path, PathBuf};
 
@@ -115,7 +115,7 @@ pub(crate) fn prefix(
     };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(plain) {
-        let message = "may hold letters, digits and `_` alone, 64 at most";
+        let message = "must consist of at most 64 letters, digits and `_`";
         return Err(table.wrong(key, message));
     }
     Ok(prefix.to_owned())

@@ -1,4 +1,4 @@
-//! Looks accounts up for tools that ask no verdict, and writes the SQL of grants.
+//! Looks up accounts for tools that need no verdict, and writes the SQL of grants.
 
 use std::time::SystemTime;
 

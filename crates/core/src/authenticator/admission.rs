@@ -21,7 +21,7 @@ pub(super) struct Found<'a> {
 
 impl Found<'_> {
     /// Whether the account is the one that `claimed` means. A host that goes on with another name
-    /// than the verdict was about would let somebody in as somebody else.
+    /// than the verdict's would let one account in as another.
     fn answers_to(
         self,
         claimed: &ClaimedName,

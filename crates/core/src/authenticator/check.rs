@@ -1,4 +1,4 @@
-//! A password check after all I/O is done: the slow hash, and the verdict that follows from it.
+//! Computes the slow hash of a password check, and decides the verdict that follows from it.
 //!
 //! Neither part touches a store, so a program can run many on threads of its own.
 
@@ -14,7 +14,7 @@ use crate::verified::Fingerprint;
 use crate::{Identity, Reason, Secret, Shared, Verdict};
 use hallpass_sites::HashContext;
 
-/// A request as far as it could be answered without computing a hash.
+/// How far a request could be answered without computing a hash.
 #[derive(Debug)]
 pub enum Progress {
     /// The verdict is known.

@@ -1,4 +1,4 @@
-//! Answers requests that show a password.
+//! Answers requests that present a password.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};

@@ -1,4 +1,4 @@
-//! Answers requests that show a session.
+//! Answers requests that present a session.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! Puts the steps of an authenticator into words, where a tracer wants them.
+//! Describes the steps of an authenticator for a tracer.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) fn account(tracer: &Tracer, account: Option<&Account>) {
 }
 
 fn no_account() -> String {
-    "there is none, or more than one that it could mean".to_owned()
+    "no such account, or the name is ambiguous".to_owned()
 }
 
 pub(super) fn active(tracer: &Tracer, account: &Account) -> bool {
@@ -90,7 +90,7 @@ pub(super) fn hash(tracer: &Tracer, job: &HashJob) {
         Err(outcome) => {
             tracer.decided("hash", false, || match outcome {
                 Outcome::Unusable => Reason::UnusablePassword.meaning().to_owned(),
-                _ => "of no algorithm that is known".to_owned(),
+                _ => "of an unknown algorithm".to_owned(),
             });
         }
         Ok(hash) => {

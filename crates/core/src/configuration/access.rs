@@ -1,4 +1,4 @@
-//! `[access]`: who gets in, on top of a valid credential.
+//! Reads `[access]`: who gets in, on top of a valid credential.
 
 use hallpass_settings::{Error, Table};
 use hallpass_sites::{AccountLookup, LoginField};
@@ -12,23 +12,23 @@ use crate::request::{Conditions, Requirement};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AccessTable {
-    /// What people may type: `"username"`, `"email"`. All of them are looked in.
+    /// What people may type as their name: `"username"`, `"email"`, or both.
     login: Vec<LoginField>,
-    /// Whether names that differ in case alone are the same.
+    /// Whether names that differ only in case are the same.
     ignore_case: bool,
-    /// The account must be in one of these; condition words may stand where a group's name does.
+    /// The account must be in one of these groups. Condition words are allowed in place of a name.
     groups: Vec<String>,
-    /// The account must hold all of these, written `app.codename`.
+    /// The account must have all of these permissions, written `app.codename`.
     permissions: Vec<String>,
-    /// When true, the account must be of the staff.
+    /// `true`: the account must be staff.
     staff: bool,
-    /// When true, the account must be a superuser.
+    /// `true`: the account must be a superuser.
     superuser: bool,
-    /// `false`: no password lets anybody in, at any door (`unusable-password`), and none is asked
-    /// for. For sites whose passwords are kept elsewhere.
+    /// `false`: passwords are refused at every endpoint (`unusable-password`), and never asked for.
+    /// For sites whose passwords are checked elsewhere.
     passwords: bool,
-    /// A condition in SQL, as in `"date_deleted IS NULL"`: accounts that do not meet it are
-    /// inactive. See below.
+    /// An SQL condition, as in `"date_deleted IS NULL"`. Accounts that do not meet it are inactive.
+    /// See below.
     r#where: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub struct Access {
     pub lookup: AccountLookup,
     /// What every account must be.
     pub conditions: Conditions,
-    /// Whether a password lets anybody in.
+    /// Whether passwords are accepted.
     pub passwords: bool,
 }
 
@@ -66,7 +66,7 @@ impl AccessTable {
         accounts: Option<&Location>,
     ) -> Result<Access, Error> {
         if self.login.is_empty() {
-            return Err(table.wrong("login", "is empty: nobody could log in"));
+            return Err(table.wrong("login", "is empty, so nobody could log in"));
         }
         let Ok(Conditions { any, .. }) = Conditions::parse(&self.groups, &[]) else {
             let message = "holds a word that is not a condition: write a group's name, \

@@ -1,4 +1,4 @@
-//! `[daemon]`
+//! Reads `[daemon]`: how `hallpassd` listens and answers.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,43 +14,44 @@ use super::Access;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DaemonTable {
-    /// For [HTTP](http.md).
+    /// Listeners for [HTTP](http.md).
     listen: Vec<Listener>,
-    /// For [FastCGI](fastcgi.md).
+    /// Listeners for [FastCGI](fastcgi.md).
     fastcgi: Vec<Listener>,
-    /// For [clients of Dovecot](sasl.md).
+    /// Listeners for [clients of Dovecot](sasl.md).
     dovecot_auth: Vec<Listener>,
-    /// For [clients of saslauthd](sasl.md).
+    /// Listeners for [clients of saslauthd](sasl.md).
     saslauthd: Vec<Listener>,
-    /// Realms that are taken off the names that the clients of Dovecot and saslauthd send.
+    /// Realms that are removed from the names that clients of Dovecot and saslauthd send.
     sasl_realms: Vec<String>,
-    /// The credentials that HTTP and FastCGI take; `"session"` takes tickets, too, and `"ticket"`
-    /// these alone.
+    /// The credentials that HTTP and FastCGI accept: `"password"`, `"session"` (which includes
+    /// tickets), `"ticket"` (only tickets).
     accept: Vec<Accept>,
-    /// Of Basic authentication.
+    /// The realm of Basic authentication.
     realm: String,
-    /// Where people log in; `{url}` stands for the address that they wanted, percent-encoded. Most
-    /// login pages lead back to their own host alone until they are told otherwise:
-    /// [Django's](django.md#the-way-back-from-the-login-page),
-    /// [Joomla's](django-with-joomla.md).
+    /// The site's login page. `{url}` in it is replaced by the address that the client requested,
+    /// percent-encoded. Most login pages only redirect back to their own host until they are
+    /// configured otherwise: [Django](django.md#the-way-back-from-the-login-page),
+    /// [Joomla](django-with-joomla.md).
     login_url: Option<String>,
-    /// How long verified passwords are remembered; `"0s"` for not at all.
+    /// How long verified passwords are remembered; `"0s"` switches it off.
     verified_cache: Memory,
-    /// How many verified passwords are remembered; `0` for none.
+    /// The most verified passwords that are remembered; `0` switches it off.
     verified_cache_size: Number<0, 10_000_000>,
     /// How many threads check passwords.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "one a core")))]
     threads: Option<Number<1, 1024>>,
-    /// How many questions, and how many checks, wait; more are told at once that there is no
-    /// answer.
+    /// How many requests, and how many password checks, may wait. Further ones are answered
+    /// `unavailable` at once.
     queue: Number<1, 1_000_000>,
-    /// Whose word is taken for the address that a client wanted, and for the client's own, which
-    /// FastCGI, Dovecot, saslauthd and `/check` tell, too: `"unix"` for who can open a unix
-    /// socket, and IP addresses; they must [set both](http.md#what-every-recipe-does).
+    /// The proxies that are believed about the client's address and the address that it requested:
+    /// IP addresses, and `"unix"` for every program that can open a unix socket. This also applies
+    /// to FastCGI, Dovecot, saslauthd and `/check`. The proxies must [set
+    /// both](http.md#what-every-recipe-does).
     trusted_proxies: Vec<TrustedProxy>,
-    /// Listeners on which a name without any credential may be asked about, as
-    /// [FastCGI](fastcgi.md#a-name-without-a-password) and the programs that ask the daemon by
-    /// `via` do: `"unix"` for all unix sockets, or a listener as `listen` or `fastcgi` has it.
+    /// The listeners on which a host may ask about a name without a credential, as
+    /// [FastCGI](fastcgi.md#a-name-without-a-password) and programs with `via` do: `"unix"` for all
+    /// unix sockets, or a listener as written in `listen` or `fastcgi`.
     vouch: Vec<Vouching>,
 }
 
@@ -138,12 +139,12 @@ pub struct Accepted {
     pub ticket: bool,
 }
 
-/// Who may say what a client wanted.
+/// A proxy that is believed about the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustedProxy {
     /// A host, by its address.
     Address(IpAddr),
-    /// Whoever can open the unix socket.
+    /// Every program that can open the unix socket.
     Unix,
 }
 
@@ -186,11 +187,11 @@ impl DaemonTable {
         let saslauthd = listeners(table, "saslauthd", self.saslauthd)?;
         let is_tcp = |listener: &Listener| matches!(listener, Listener::Tcp(_));
         if saslauthd.iter().any(is_tcp) {
-            let message = "may hold unix sockets alone: saslauthd has no other clients";
+            let message = "must be unix sockets: saslauthd has no other clients";
             return Err(table.wrong("saslauthd", message));
         }
         if !self.realm.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-            return Err(table.wrong("realm", "may hold printable ASCII alone"));
+            return Err(table.wrong("realm", "must consist of printable ASCII"));
         }
         let is_realm = |realm: &String| !realm.is_empty() && !realm.contains('@');
         if !self.sasl_realms.iter().all(is_realm) {
@@ -276,8 +277,8 @@ fn listeners(
     for listener in &known {
         let message = match listener {
             Listener::Tcp(address) if !address.ip().to_canonical().is_loopback() => {
-                "whoever can reach this address can ask there and guess passwords: listen at \
-                 127.0.0.1 or a unix socket, or let a firewall say who may"
+                "every client that can reach this address can ask there and guess passwords: listen \
+                 at 127.0.0.1 or a unix socket, or restrict the address by a firewall"
             }
             Listener::Unix { mode, .. } if mode & 0o002 != 0 => {
                 "every user of this machine can ask there and guess passwords: mode=0660 and a group"

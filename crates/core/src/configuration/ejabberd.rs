@@ -1,4 +1,4 @@
-//! `[ejabberd]`
+//! Reads `[ejabberd]`: how `hallpass-ejabberd` answers.
 
 use serde::Deserialize;
 
@@ -7,22 +7,20 @@ use serde::Deserialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Ejabberd {
-    /// What the password field may hold: `"password"`, `"session"` (the value of the site's
-    /// session cookie, for a session of that very account), `"ticket"`, in the order in which they
-    /// are tried.
+    /// What the password field may contain, tried in this order: `"password"`, `"session"` (the
+    /// value of the site's session cookie, for a session of the same account), `"ticket"`.
     pub accept: Vec<EjabberdAccepted>,
-    /// When given, questions about other XMPP domains are answered no.
+    /// The XMPP domains that are served; requests for others are denied. Empty: all.
     pub domains: Vec<String>,
-    /// Undo XEP-0106 escapes in names.
+    /// Whether XEP-0106 escapes in names are undone.
     pub unescape_jid: bool,
-    /// Whether names that differ in case alone are the same: XMPP servers fold names to lower
-    /// case.
+    /// Whether names that differ only in case are the same. XMPP servers fold names to lower case.
     pub ignore_case: bool,
-    /// `true`: [setpass, tryregister and removeuser act](ejabberd.md#changes-of-accounts); Django
-    /// only, and not with `[access] passwords = false`.
+    /// `true`: [setpass, tryregister and removeuser](ejabberd.md#changes-of-accounts) change
+    /// accounts. Django only, and not with `[access] passwords = false`.
     pub account_changes: bool,
-    /// What is said when a store cannot be asked: `"error"`, which ejabberd 18.06 and later
-    /// reports as a failure and does not cache, or `"no"` for older ones and MongooseIM.
+    /// The answer when a store is unavailable: `"error"`, which ejabberd 18.06 and later reports as
+    /// a failure and does not cache, or `"no"`, for older versions and MongooseIM.
     pub unavailable: WhenUnavailable,
     /// Whether the configuration has the table at all.
     #[serde(skip)]

@@ -1,5 +1,5 @@
-//! `[limits]`: how long an answer may take, how many wrong passwords are taken, and how long
-//! they may be.
+//! Reads `[limits]`: how long an answer may take, how many wrong passwords are allowed, and how
+//! long a password may be.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use serde::Deserialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LimitsTable {
-    /// The longest that one answer may take; after it the answer is that there is none.
+    /// The longest that one answer may take. After that, the answer is `unavailable`.
     deadline: Wait,
-    /// So many wrong passwords for a name, for an account, or from an address, within
-    /// `failure_window`, and further ones are refused unseen until it ends. Programs that run long
-    /// only; 0 switches it off. Sessions are not touched.
+    /// How many wrong passwords are allowed within `failure_window`, for a name, for an account,
+    /// and from an address. Further passwords are refused unseen until the window ends.
+    /// Long-running programs only; `0` switches it off. Sessions are not affected.
     failures: Number<0, { u32::MAX - 1 }>,
     /// How long wrong passwords count.
     failure_window: Memory,
-    /// The longest password that is looked at, in bytes.
+    /// The longest password that is accepted, in bytes.
     max_password: Number<1, { (1 << 20) - 1 }>,
 }
 
@@ -52,7 +52,7 @@ impl LimitsTable {
     pub(super) fn resolve(self, table: &Table<'_>) -> Result<Limits, Error> {
         let deadline = self.deadline.get();
         if deadline.is_zero() {
-            return Err(table.wrong("deadline", "leaves no time for any answer"));
+            return Err(table.wrong("deadline", "must be longer than 0s"));
         }
         Ok(Limits {
             deadline,

@@ -1,4 +1,4 @@
-//! `[log]`
+//! Reads `[log]`: how the programs log.
 
 use serde::Deserialize;
 
@@ -7,11 +7,12 @@ use serde::Deserialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
-    /// The least important lines that are written.
+    /// The least important level that is written: `"error"`, `"warning"`, `"info"` or `"debug"`.
     pub level: LogLevel,
-    /// How a line looks: `key=value` pairs, or a JSON object.
+    /// The form of a line: `"text"` (`key=value` pairs) or `"json"` (a JSON object).
     pub format: LogFormat,
-    /// Where lines go: standard error, systemd's journal, or the system's syslog socket.
+    /// Where lines are written: `"stderr"`, `"journald"` (systemd's journal) or `"syslog"` (the
+    /// system's syslog socket).
     pub to: LogTarget,
 }
 

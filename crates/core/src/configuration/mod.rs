@@ -1,4 +1,4 @@
-//! The configuration: one TOML file that describes one site.
+//! Reads the configuration: one TOML file that describes one site.
 //!
 //! Each table is a struct of [`hallpass_settings`], which says of each key what it is for and its
 //! default. What needs more than one key, or another file, is resolved after that.
@@ -54,18 +54,20 @@ pub const ROUTES: [&str; 11] = [
 struct File {
     /// The software that the site runs.
     framework: String,
-    /// A URL, or a table with one: see below.
+    /// Where the site's tables are: a URL, or a table with one. See below.
     database: Option<UrlOr<database::DatabaseTable>>,
-    /// The site's name, of letters, digits, `-` and `_`; not the first word of a path of
-    /// `hallpassd`'s own, such as `auth`.
+    /// The site's name: letters, digits, `-` and `_`. The first word of a path of `hallpassd`
+    /// itself, such as `auth`, is not allowed.
     name: Option<String>,
-    /// `"http"`: sessions are not read in the site's store; its [own page](http-source.md) says
-    /// who is logged in.
+    /// `"http"`: ask the site's own [page](http-source.md) who is logged in, instead of reading
+    /// sessions from the site's store.
     session_source: Option<SessionSource>,
-    /// `"unix:/run/hallpass/http.sock"`: the programs ask a running `hallpassd` there instead of
-    /// opening the stores. Where it is not there, they open them after all.
+    /// The socket of a running `hallpassd`, as in `"unix:/run/hallpass/http.sock"`. The programs
+    /// ask it instead of opening the stores; if it does not answer, they open the stores
+    /// themselves.
     via: Option<String>,
-    /// `true`: they do not.
+    /// `true`: the programs never open the stores themselves; without the daemon, the answer is
+    /// `unavailable`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "false")))]
     via_only: Option<bool>,
     /// Who gets in, on top of a valid credential.
@@ -80,13 +82,13 @@ struct File {
     /// How `hallpass-ejabberd` asks and answers.
     #[serde(default)]
     ejabberd: Ejabberd,
-    /// Short-lived stand-ins for a session.
+    /// Short-lived tickets that stand for a session.
     #[serde(default)]
     tickets: tickets::TicketsTable,
     /// How `hallpassd` listens and answers.
     #[serde(default)]
     daemon: daemon::DaemonTable,
-    /// How the programs log: one line a decision, and what else should be known; never a secret.
+    /// How the programs log: one line per decision, plus warnings and errors; never a secret.
     #[serde(default)]
     log: Log,
 }
@@ -249,7 +251,7 @@ impl Configuration {
         let file: File = top.read_beside(&[&names[..], &["http"]].concat(), None)?;
         if let Some(name) = &file.name {
             if name.is_empty() || !name.bytes().all(is_name_byte) {
-                return Err(top.wrong("name", "may hold letters, digits, `-` and `_` alone"));
+                return Err(top.wrong("name", "must consist of letters, digits, `-` and `_`"));
             }
             if ROUTES.contains(&name.as_str()) {
                 let message = format!(
@@ -280,7 +282,7 @@ impl Configuration {
             }
             (false, false) => None,
             (false, true) => {
-                let message = "has no use without session_source = \"http\" at the top";
+                let message = "has no effect without session_source = \"http\" at the top";
                 return Err(top.wrong("http", message));
             }
         };
@@ -343,7 +345,7 @@ impl Configuration {
         }
         let tickets = ejabberd.accept.contains(&EjabberdAccepted::Ticket);
         if tickets && self.tickets.is_none() && self.via.is_none() {
-            let message = "has \"ticket\", and there are none without `key` in [tickets]";
+            let message = "has \"ticket\", which needs `key` in [tickets]";
             return Err(top.wrong("ejabberd.accept", message));
         }
         Ok(())
@@ -355,7 +357,7 @@ fn only_its_own(framework: &dyn Framework, names: &[&str], top: &Table<'_>) -> R
     let own = framework.name();
     let another = |name: &&&str| **name != own && !framework.borrows().contains(name);
     match names.iter().filter(another).find(|name| top.has(name)) {
-        Some(table) => Err(top.wrong(table, &format!("has no use with framework = \"{own}\""))),
+        Some(table) => Err(top.wrong(table, &format!("has no effect with framework = \"{own}\""))),
         None => Ok(()),
     }
 }
@@ -365,11 +367,11 @@ fn via(top: &Table<'_>, via: Option<&str>, only: Option<bool>) -> Result<Option<
     let Some(via) = via else {
         return match only {
             None => Ok(None),
-            Some(_) => Err(top.wrong("via_only", "says nothing without `via`")),
+            Some(_) => Err(top.wrong("via_only", "has no effect without `via`")),
         };
     };
     let path = via.strip_prefix("unix:").filter(|path| !path.is_empty());
-    let message = "is no unix socket, as in \"unix:/run/hallpass/http.sock\"";
+    let message = "is not a unix socket, as in \"unix:/run/hallpass/http.sock\"";
     Ok(Some(Via {
         socket: top.beside(path.ok_or_else(|| top.wrong("via", message))?),
         only: only.unwrap_or(false),

@@ -1,4 +1,4 @@
-//! `[passwords]`: what a check may cost.
+//! Reads `[passwords]`: what a check may cost.
 
 use hallpass_passwords::{Encoded, Limits, Rules};
 use hallpass_settings::{Error, Number, Size, Table};
@@ -9,18 +9,18 @@ use serde::Deserialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct PasswordsTable {
-    /// Of PBKDF2; other hashes count by the time they take.
+    /// The most iterations of PBKDF2. Other hashes count by the time that they take.
     max_iterations: Number<1, { u32::MAX - 1 }>,
-    /// Of one check (argon2, scrypt).
+    /// The most memory for one check (argon2, scrypt).
     max_memory: Size,
-    /// Of bcrypt.
+    /// The highest cost of bcrypt.
     max_cost: Number<4, 31>,
-    /// What all memory-hard checks of one program may use at once; what does not fit waits.
+    /// The most memory for all memory-hard checks of one program at once. Further checks wait.
     memory: Size,
-    /// What an unknown account costs, as in `"pbkdf2_sha256$1000000"`, or another hash that is as
-    /// costly as the site's costliest. Without it, what the costliest hash costs that any thread
-    /// of the program has seen, those of the 64 newest accounts among them.
-    /// [`[custom]`](custom.md) without `accounts` needs it, wherever passwords are checked.
+    /// What a check of an unknown name costs: `"pbkdf2_sha256$1000000"`, or a hash as costly as the
+    /// site's costliest. The default is the costliest hash that the program has seen, including
+    /// those of the 64 newest accounts. Required by [`[custom]`](custom.md) without `accounts`,
+    /// wherever passwords are checked.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "see right")))]
     dummy: Option<String>,
 }
@@ -59,7 +59,7 @@ impl PasswordsTable {
         if let Some(dummy) = &self.dummy
             && !Encoded::parse_cost(Rules::Django, dummy).is_some_and(|it| it.cost().fits(&limits))
         {
-            let message = "is no hash within the limits, as in \"pbkdf2_sha256$1000000\"";
+            let message = "is not a hash within the limits, as in \"pbkdf2_sha256$1000000\"";
             return Err(table.wrong("dummy", message));
         }
         Ok(Passwords {

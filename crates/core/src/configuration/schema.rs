@@ -1,4 +1,4 @@
-//! Describes the configuration: its JSON Schema, and the settings that are in force.
+//! Describes the configuration: its JSON Schema, and the settings in force.
 
 use std::path::{Path, PathBuf};
 

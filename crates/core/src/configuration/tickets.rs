@@ -1,4 +1,4 @@
-//! `[tickets]`: short-lived stand-ins for a session.
+//! Reads `[tickets]`: the key and the lifetime of tickets.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ const SHORTEST_KEY: usize = 32;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TicketsTable {
-    /// A secret of 32 bytes or more (`openssl rand -hex 32`), which switches tickets on.
+    /// A secret of at least 32 bytes (`openssl rand -hex 32`). It switches tickets on.
     key: Option<SecretSource>,
-    /// How long a ticket is good, if its session lives so long.
+    /// How long a ticket is valid. It ends earlier if its session does.
     lifetime: Memory,
 }
 

@@ -1,4 +1,4 @@
-//! Examines the accounts: whether there are any, and whether every name means one.
+//! Examines the accounts: whether there are any, and whether each name means one account.
 
 use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};

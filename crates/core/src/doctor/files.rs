@@ -1,5 +1,5 @@
-//! Examines the files: who can read the configuration and its secrets, and whether this user can
-//! read the database.
+//! Examines the files: which users can read the configuration and its secrets, and whether this
+//! user can read the database.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -52,7 +52,8 @@ impl Examination<'_> {
         }
         if self.findings.len() == before {
             let secrets = configuration.secrets.len();
-            let seen = format!("it is good, and nobody else reads its {secrets} secrets");
+            let seen =
+                format!("it is valid, and its secrets ({secrets}) are readable by no other user");
             self.add(Finding::ok("configuration", tried, seen));
         }
         if let Some(key) = configuration.missing_for_sessions() {
@@ -68,8 +69,8 @@ impl Examination<'_> {
             self.add(Finding::warning(
                 "session-trust",
                 "look at who vouches for sessions",
-                "trust_session_store: signatures and changed passwords are not checked, and \
-                 whoever can write to the store is whoever they like",
+                "trust_session_store: neither signatures nor changed passwords are checked, \
+                 and a program that can write to the store can log in as any account",
                 self.advice(Problem::SessionStoreTrusted),
             ));
         }
@@ -85,7 +86,7 @@ impl Examination<'_> {
         let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
         if special {
             let mend = "put into `database` where the site's file is";
-            let finding = Finding::problem("sqlite-file", tried, "it is no regular file", mend);
+            let finding = Finding::problem("sqlite-file", tried, "it is not a regular file", mend);
             self.add(finding.unreachable());
             return;
         }

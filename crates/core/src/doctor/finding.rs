@@ -1,30 +1,30 @@
-//! What was found.
+//! Defines a finding of the doctor.
 
-/// One thing that was looked at.
+/// One thing that the doctor examined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The stable name of what is checked.
     pub check: &'static str,
-    /// How it is.
+    /// Its status.
     pub status: Status,
     /// What was tried.
     pub tried: String,
     /// What was seen.
     pub seen: String,
-    /// What mends it; `None` where nothing is wrong.
+    /// The fix; `None` where nothing is wrong.
     pub mend: Option<String>,
     /// Whether a store could not be reached.
     pub unreachable: bool,
 }
 
-/// How it is.
+/// The status of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// As it should be.
     Ok,
     /// It works, but not as well or as safely as it could.
     Warning,
-    /// Somebody is or will be locked out, or let in.
+    /// A client is or will be wrongly locked out, or let in.
     Problem,
 }
 

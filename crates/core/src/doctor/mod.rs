@@ -1,6 +1,6 @@
-//! Every assumption about a site, checked against the site itself.
+//! Checks every assumption about a site against the site itself.
 //!
-//! Nothing is changed, and whatever cannot be looked at is a finding like any other.
+//! Nothing is changed. What cannot be examined is a finding, too.
 
 mod accounts;
 mod files;

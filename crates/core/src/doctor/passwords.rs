@@ -1,4 +1,5 @@
-//! The hashes of the newest accounts: whether they can be checked, and what that costs here.
+//! Examines the hashes of the newest accounts: whether they can be checked, and what a check costs
+//! on this machine.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -40,7 +41,7 @@ impl Examination<'_> {
                 format!(
                     "{why}: what the site stores is not what counts, and no password is good here"
                 ),
-                "nothing, if sessions alone are to be accepted; else ask whatever the site asks",
+                "nothing, if only sessions are to be accepted; otherwise, ask the service that the site asks",
             ));
         }
         let limits = &self.configuration.passwords.limits;
@@ -82,7 +83,7 @@ impl Examination<'_> {
             found.push(Finding::warning(
                 "password-hashes",
                 &tried,
-                format!("{unknown} are of no algorithm that is known: their owners cannot log in"),
+                format!("{unknown} are of an unknown algorithm: their owners cannot log in"),
                 "have them choose new passwords; `hallpass hash identify` looks at one hash",
             ));
         }

@@ -1,4 +1,4 @@
-//! A sample of sessions, each read to the end.
+//! Reads a sample of sessions, and counts how each read ends.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ impl Failed {
 }
 
 impl Examination<'_> {
-    /// Reads a few of the newest sessions, as if somebody had shown them.
+    /// Reads a few of the newest sessions, as if a client had shown them.
     pub(super) fn sessions(&mut self) {
         if self.configuration.missing_for_sessions().is_some() {
             return;
@@ -87,7 +87,7 @@ impl Examination<'_> {
                 },
                 Err(Stop::Denied(reason)) => reason.detail().unwrap_or(reason.word()),
                 Err(Stop::Unavailable(cause)) => {
-                    let mend = "see what the store's log says";
+                    let mend = "read the store's log";
                     self.unavailable("sessions", "read a session", &cause, mend);
                     return;
                 }
@@ -132,7 +132,7 @@ impl Examination<'_> {
         }
         if of("undecodable") > 0 {
             let seen = format!("{} cannot be decoded", of("undecodable"));
-            let mend = "name the site's own version or serialize_handler in the configuration";
+            let mend = "give the site's own version or session format in the configuration";
             found.push(if opened == 0 {
                 Finding::problem("session-format", &tried, seen, mend)
             } else {
@@ -166,7 +166,7 @@ impl Examination<'_> {
                 "session-user",
                 &tried,
                 format!(
-                    "{} belong to accounts that are not there",
+                    "{} belong to accounts that do not exist",
                     of("unknown-user")
                 ),
                 "set the user table right, or [custom] user_by_id",
@@ -196,16 +196,20 @@ impl Examination<'_> {
         self.findings.extend(found);
     }
 
-    /// The site's own page must know a session of nobody's for what it is.
+    /// Whether the site's own page refuses a session that does not exist.
     fn page(&mut self) {
-        let tried = "ask the site's page about a session of nobody's";
+        let tried = "ask the site's page about a session that does not exist";
         let (deadline, now) = (self.deadline(), self.now);
         let sessions = &mut *self.site.sessions;
         let asked = ask(&mut self.database, deadline, |queries| {
             sessions.read(queries, NOBODYS.as_bytes(), &Client::default(), now)
         });
         match asked {
-            Err(Stop::Denied(_)) => self.add(Finding::ok("session-page", tried, "nobody, it says")),
+            Err(Stop::Denied(_)) => self.add(Finding::ok(
+                "session-page",
+                tried,
+                "it says that nobody is logged in",
+            )),
             Ok(_) => self.add(Finding::problem(
                 "session-page",
                 tried,
@@ -222,7 +226,7 @@ impl Examination<'_> {
     }
 }
 
-/// Whether the session is somebody's, as far as any question goes.
+/// Whether the session would be accepted, apart from conditions.
 fn read(
     site: &mut Site,
     queries: &mut Queries<'_>,

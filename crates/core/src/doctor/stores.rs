@@ -1,4 +1,4 @@
-//! Asks every store whether it answers: servers of the database, caches, directories of sessions.
+//! Asks every store for an answer: database servers, caches, directories of sessions.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -59,7 +59,7 @@ impl Examination<'_> {
         };
         let tried = "compare the database's clock with ours";
         let apart = apart(theirs, SystemTime::now());
-        let seen = format!("they are {} s apart", apart.as_secs());
+        let seen = format!("they differ by {} s", apart.as_secs());
         let mend = "keep both machines' clocks by NTP: sessions end too soon, or too late";
         self.add(if apart >= FAR {
             Finding::problem("clock", tried, seen, mend)
@@ -76,7 +76,7 @@ fn apart(one: SystemTime, other: SystemTime) -> Duration {
         .unwrap_or_else(|error| error.duration())
 }
 
-/// A key that nobody has written to.
+/// A key that no site writes.
 const NO_KEY: &[u8] = b"hallpass:doctor";
 
 impl Examination<'_> {

@@ -1,4 +1,4 @@
-//! What is read of the database: whether it is there, may be read, and is found by an index.
+//! Examines the tables that are read: whether they exist, may be read, and have indexes.
 
 use hallpass_sites::{Required, Table};
 use hallpass_stores::Unavailable;
@@ -40,7 +40,7 @@ impl Examination<'_> {
                     }
                 }
                 Err(cause) => {
-                    let mend = "see what the database's log says";
+                    let mend = "read the database's log";
                     self.unavailable("tables", "look at the tables", &cause, mend);
                     return false;
                 }
@@ -159,7 +159,7 @@ fn examine_statement(
     let given = match queries.names(statement) {
         Ok(given) => given,
         Err(cause) => {
-            let mend = format!("mend the SQL of [custom] {key}");
+            let mend = format!("correct the SQL of [custom] {key}");
             return vec![Finding::problem(
                 "statements",
                 tried,

@@ -1,4 +1,4 @@
-//! Counts within a window, in bounded memory.
+//! Counts failures within a time window, in bounded memory.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,8 +7,8 @@ const SETS: usize = 4096;
 const WAYS: usize = 32;
 
 /// Counts within a window that begins with the first one counted. A key has a place in one of
-/// many small sets. Where a set is full, the smallest count makes room: whoever floods the table
-/// with new names displaces those, and no name that is being guessed.
+/// many small sets. Where a set is full, the smallest count makes room: a client that floods the
+/// table with new names displaces those, and not the names that are being guessed.
 #[derive(Debug)]
 pub(super) struct Counts {
     sets: Vec<Vec<Count>>,

@@ -1,12 +1,12 @@
-//! Remembers which addresses have lately logged in to what.
+//! Remembers from which addresses an account has recently logged in.
 
 use std::time::{Duration, SystemTime};
 
 use super::counts::{Window, set_of};
 use crate::configuration::Limits;
 
-/// How long an address is remembered after a login: a week, so that who logs in at work is known
-/// after a weekend.
+/// How long an address is remembered after a login: a week, so that an address at work is
+/// remembered over a weekend.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How many wrong passwords a familiar address may send within a window, when those of the name or
@@ -20,8 +20,8 @@ const PLACES: usize = 8;
 const SETS: usize = 2048;
 const WAYS: usize = 32;
 
-/// Remembers from which addresses somebody has lately logged in by a name or to an account. Whoever
-/// has one account displaces no more than its own addresses.
+/// Remembers from which addresses a name or an account has recently logged in. A client with one
+/// account displaces only the addresses of that account.
 #[derive(Debug)]
 pub(super) struct Familiar {
     sets: Vec<Vec<Place>>,
@@ -53,12 +53,12 @@ impl Default for Familiar {
 }
 
 impl Familiar {
-    /// Whether somebody has lately logged in to `identity` from `client`.
+    /// Whether `client` has recently logged in to `identity`.
     pub(super) fn knows(&self, identity: u64, client: u64, now: SystemTime) -> bool {
         self.find(identity, client, now).is_some()
     }
 
-    /// Whether somebody has, and there is something left of the budget.
+    /// Whether it has, and has budget left.
     pub(super) fn admits(
         &self,
         identity: u64,
@@ -80,7 +80,7 @@ impl Familiar {
         }
     }
 
-    /// Remembers a login. What was used up of the budget stays so until its window ends.
+    /// Remembers a login. The budget is not restored before its window ends.
     pub(super) fn succeeded(&mut self, identity: u64, client: u64, now: SystemTime) {
         let Some(set) = self.sets.get_mut(set_of(identity, SETS)) else {
             return;

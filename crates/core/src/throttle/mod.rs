@@ -25,8 +25,8 @@ use crate::configuration::Limits;
 /// database's collation takes for equal, an e-mail address. The typed name counts because most
 /// names that are guessed mean no account.
 ///
-/// An address from which somebody has lately logged in by a name, or to an account, keeps a budget
-/// of its own for it, whatever others have guessed, at that address too: many may share one. A right
+/// An address that has recently logged in by a name, or to an account, keeps a budget of its own for
+/// it, whatever other clients have guessed, even at the same address: many may share one. A right
 /// password clears no count and no budget, or a guesser would gain from every login of the owner's.
 #[derive(Debug)]
 pub(crate) struct Throttle {
@@ -49,7 +49,7 @@ pub(crate) struct Attempt {
     client: Option<u64>,
 }
 
-/// Whose turn a check takes, so that nobody's checks keep everybody else waiting.
+/// The queue that a check waits in, so that one client's checks do not delay all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     /// Whose: the client's network, or the name where the host tells no address.
@@ -174,8 +174,7 @@ impl State {
         })
     }
 
-    /// Whether somebody has lately logged in to `identity` from `client`, and there is something left
-    /// of the budget.
+    /// Whether `client` has recently logged in to `identity`, and has budget left.
     fn has_budget(
         &self,
         identity: u64,

@@ -22,7 +22,7 @@ pub(crate) fn tcp(text: &str, default_port: u16) -> Result<Address, Wrong> {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or("has a `[` without a `]`")?;
             if host.parse::<Ipv6Addr>().is_err() {
-                return Err("has something in brackets that is no IPv6 address");
+                return Err("has something in brackets that is not an IPv6 address");
             }
             (host.to_owned(), port)
         }
@@ -63,7 +63,8 @@ pub(crate) fn number(text: &str) -> Option<u32> {
 
 /// `text` with `%XX` replaced by the byte that it stands for.
 pub(crate) fn decode(text: &str) -> Result<String, Wrong> {
-    const WRONG: Wrong = "has a `%` that stands for nothing; the sign itself is written %25";
+    const WRONG: Wrong =
+        "has a `%` without two hexadecimal digits after it; write the sign itself as %25";
     let bytes = percent_decode(text).ok_or(WRONG)?;
     String::from_utf8(bytes).map_err(|_| WRONG)
 }

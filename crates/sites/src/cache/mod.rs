@@ -21,25 +21,25 @@ use crate::secret;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CacheTable {
-    /// As above.
+    /// Where the cache is: see above.
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
     url: Zeroizing<String>,
-    /// Who asks.
+    /// The user of the server.
     username: Option<String>,
-    /// A secret.
+    /// Its password, a secret.
     password: Option<SecretSource>,
-    /// Who asks the Sentinels of `"redis+sentinel://host:26379,host/master/1"`.
+    /// The user of the Sentinels in `"redis+sentinel://host:26379,host/master/1"`.
     sentinel_username: Option<String>,
-    /// A secret for the Sentinels.
+    /// Its password, a secret.
     sentinel_password: Option<SecretSource>,
-    /// Of several servers of Redis each has all keys; `"shards"`: each has some (django-redis'
-    /// `ShardClient`), and all are asked.
+    /// How several Redis servers share the keys: `"replicas"`: each has all of them; `"shards"`:
+    /// each has some (django-redis' `ShardClient`), and all are asked.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"replicas\"")))]
     servers: Option<Several>,
     /// `"disable"`, `"require"` or `"verify-full"`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "as the URL says")))]
     tls: Option<TlsWord>,
-    /// A file of certificates to trust.
+    /// A file of trusted certificates.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
     ca: Option<String>,
     /// The longest that connecting may take.
@@ -112,7 +112,7 @@ pub(crate) fn resolve(
         }
         Url::Table(name) => {
             let name = sql::identifier(&name);
-            let name = name.ok_or_else(|| table.wrong("url", "no table can be called that"))?;
+            let name = name.ok_or_else(|| table.wrong("url", "is not a valid table name"))?;
             return Ok(Some(CacheLocation::Table(name)));
         }
         Url::Memcached(addresses) => Store::Memcached(all_beside(table, addresses)),

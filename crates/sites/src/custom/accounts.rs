@@ -52,7 +52,7 @@ impl CustomAccounts {
     }
 
     /// The accounts that the site's statement finds by `name`, which the site's own sessions may
-    /// hold or somebody may have typed.
+    /// hold or a client may have typed.
     fn named(&self, queries: &mut Queries<'_>, name: &str) -> Result<Vec<Account>, Unavailable> {
         let Some(statement) = &self.user else {
             return Err(Unavailable::new(
@@ -100,7 +100,7 @@ impl Accounts for CustomAccounts {
         self.named(queries, name)
     }
 
-    /// A join may give an account twice. Rows of one key that do not agree are nobody's.
+    /// A join may give an account twice. Rows of one key that do not agree are not an account.
     fn by_name(
         &mut self,
         queries: &mut Queries<'_>,
@@ -257,7 +257,7 @@ fn that_meet(statement: &str, condition: &str) -> String {
     format!("SELECT account.*, {meets} AS {MEETS} FROM ({statement}\n) account")
 }
 
-/// The account that all of `found` are, if they agree on whatever lets somebody in.
+/// The account that all of `found` are, if they agree on everything that decides a login.
 fn only(found: Vec<Account>) -> Option<Account> {
     // There may be more that have not been read.
     if found.len() >= NAMESAKES {
@@ -301,7 +301,7 @@ fn accounts(
     let mut accounts = Vec::new();
     for mut row in rows.into_rows() {
         let mut text = |at: Option<usize>| at.and_then(|at| row.text(at));
-        // A row without a key or a name is nobody's.
+        // A row without a key or a name is not an account.
         let Some(username) = text(Some(name)).filter(|name| !name.is_empty()) else {
             continue;
         };

@@ -1,5 +1,5 @@
-//! Finds out the configuration of any other site from its `.env` or its SQLite file, and the names
-//! of its table and columns.
+//! Builds the configuration of any other site from its `.env` or its SQLite file, and the names of
+//! its table and columns.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -97,7 +97,7 @@ pub(super) fn write(page: &mut Page, options: &DiscoverCustom) -> anyhow::Result
 /// A table or column as it stands in a statement.
 fn name(name: &str) -> anyhow::Result<String> {
     if name.is_empty() || name.contains(['"', ':', '?', '\\']) || name.contains(char::is_control) {
-        bail!("{name:?} no table or column can be called that here");
+        bail!("{name:?} is not a valid name of a table or column here");
     }
     Ok(format!("\"{name}\""))
 }
@@ -133,10 +133,10 @@ fn from_url(page: &mut Page, url: &str, directory: &Path) -> anyhow::Result<()> 
     let project = directory.to_string_lossy();
     let url = Zeroizing::new(url.replace("%kernel.project_dir%", &project));
     if url.contains("${") {
-        bail!("DATABASE_URL refers to other variables: write it out");
+        bail!("DATABASE_URL refers to other variables: write the whole URL");
     }
     let (url, user) = without_user(&url);
-    let (scheme, rest) = url.split_once("://").context("DATABASE_URL is no URL")?;
+    let (scheme, rest) = url.split_once("://").context("DATABASE_URL is not a URL")?;
     let scheme = match scheme {
         "sqlite" | "sqlite3" | "pdo-sqlite" => {
             // The first slash ends the host that there is none of: a path follows, which is
@@ -150,7 +150,7 @@ fn from_url(page: &mut Page, url: &str, directory: &Path) -> anyhow::Result<()> 
         "mysql" | "mysql2" | "mysqli" | "mariadb" | "pdo-mysql" => "mysql",
         "postgres" | "postgresql" | "pgsql" | "pdo-pgsql" => "postgres",
         _ => bail!(
-            "DATABASE_URL is of {scheme}, and what is read here is SQLite, PostgreSQL, MySQL and MariaDB"
+            "DATABASE_URL is of {scheme}; supported are SQLite, PostgreSQL, MySQL and MariaDB"
         ),
     };
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -161,7 +161,7 @@ fn from_url(page: &mut Page, url: &str, directory: &Path) -> anyhow::Result<()> 
             "host" | "port" | "sslmode" | "sslrootcert" => kept.push(pair.to_owned()),
             key if HARMLESS.contains(&key) => {}
             key => page.warn(&format!(
-                "{key} of DATABASE_URL has no like here, and is left out"
+                "{key} of DATABASE_URL has no equivalent here, and is left out"
             )),
         }
     }
@@ -202,9 +202,7 @@ fn from_parts(page: &mut Page, variables: &Variables, directory: &Path) -> anyho
         "mysql" | "mariadb" => "mysql",
         "pgsql" => "postgres",
         "" => bail!("the .env names neither DATABASE_URL nor DB_CONNECTION"),
-        other => bail!(
-            "DB_CONNECTION is {other}, and what is read here is sqlite, mysql, mariadb and pgsql"
-        ),
+        other => bail!("DB_CONNECTION is {other}; supported are sqlite, mysql, mariadb and pgsql"),
     };
     let user = User {
         name: Some(text("DB_USERNAME").to_owned()).filter(|name| !name.is_empty()),

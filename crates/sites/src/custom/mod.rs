@@ -1,4 +1,4 @@
-//! Any site with SQL tables: the statements of `[custom]`.
+//! Reads any site with SQL tables, by the statements of `[custom]`.
 
 mod accounts;
 #[cfg(feature = "init")]

@@ -1,4 +1,4 @@
-//! Reads rows whose columns are known by name, whatever their order.
+//! Reads rows by the names of their columns.
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value};
@@ -87,7 +87,7 @@ pub(super) fn key_text(value: &Value) -> Option<String> {
 }
 
 /// The value in the database of a key that is spelt `text`. Digits are a number there, in nearly
-/// all of them; whoever has text finds it all the same.
+/// all of them; a database with a text column finds it all the same.
 pub(super) fn key_value(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(number) if number.to_string() == text => Value::Integer(number),

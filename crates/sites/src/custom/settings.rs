@@ -13,24 +13,24 @@ use crate::http::is_token;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Custom {
-    /// The account that the typed name `:username` means. Needed.
+    /// The account that the typed name `:username` means. Required.
     pub user: Option<String>,
-    /// The account of the primary key `:id`. Needed for `session`, and for `user_id` of `[php]`.
+    /// The account with the primary key `:id`. Required for `session`, and for `user_id` of
+    /// `[php]`.
     pub user_by_id: Option<String>,
-    /// The names of the groups that the account `:id` (or `:username`) is in, a row each.
+    /// The names of the groups of the account `:id` (or `:username`), one per row.
     pub groups: Option<String>,
-    /// The names of the permissions that the account `:id` (or `:username`) has, a row each.
+    /// The names of the permissions of the account `:id` (or `:username`), one per row.
     pub permissions: Option<String>,
-    /// The accounts whose primary keys come after `:id`, by their keys, at most a thousand of
-    /// them.
+    /// The accounts whose primary keys follow `:id`, ordered by primary key, at most a thousand.
     pub accounts: Option<String>,
-    /// The primary key of whoever is logged in to the session `:session` at `:now`, in Unix
-    /// seconds.
+    /// The primary key of the account that is logged in to the session `:session` at `:now`, in
+    /// Unix seconds.
     pub session: Option<String>,
     /// The name of the session cookie.
     pub cookie: Option<String>,
-    /// Who reads the cookie, and so which of two of one name counts: `"django"` (the last; the
-    /// default), `"php"` (the first), `"first"` or `"last"`.
+    /// How the cookie is read, which decides between two cookies of the same name: `"django"` (the
+    /// last one; the default), `"php"` (the first), `"first"` or `"last"`.
     pub cookie_rule: Option<Reader>,
 }
 
@@ -59,7 +59,7 @@ impl Custom {
             }
         }
         if custom.cookie.as_deref().is_some_and(|name| !is_token(name)) {
-            return Err(table.wrong("cookie", "no cookie can be called that"));
+            return Err(table.wrong("cookie", "is not a valid cookie name"));
         }
         if custom.session.is_some() && custom.user_by_id.is_none() {
             let message = "is missing: `session` gives the id of an account, which it finds";

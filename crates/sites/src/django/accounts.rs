@@ -102,7 +102,7 @@ impl DjangoAccounts {
         Ok(found)
     }
 
-    /// Whether anybody is called `name`, or is but for case, or logs in by it as an address.
+    /// Whether an account has `name` in any case, or logs in by it as an address.
     fn is_taken(&mut self, queries: &mut Queries<'_>, name: &str) -> Result<bool, Unavailable> {
         if !self.candidates(queries, name)?.is_empty() {
             return Ok(true);
@@ -136,7 +136,7 @@ impl Accounts for DjangoAccounts {
         };
         let mut found = self.named(queries, &normalized)?;
         // Hosts go on with the name as typed, which may be another's as it is stored. The site's own
-        // form finds nobody by that.
+        // form finds no account by that.
         if normalized != name && !found.is_empty() {
             found.append(&mut self.named(queries, name)?);
         }
@@ -239,7 +239,7 @@ impl Accounts for DjangoAccounts {
         permission: &str,
     ) -> Result<bool, Unavailable> {
         // An application's label is an identifier, so the first dot ends it. A name without a dot
-        // is nobody's permission.
+        // is not a permission.
         let Some((application, codename)) = permission.split_once('.') else {
             return Ok(false);
         };
@@ -438,7 +438,7 @@ fn accounts(
         .collect())
 }
 
-/// `None` for a row without a key or a name, which is nobody's.
+/// `None` for a row without a key or a name, which is not an account.
 fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
     let value = row.take(0);
     let text = match &value {

@@ -1,4 +1,4 @@
-//! Says what the administrator can do, in the words of Django's settings.
+//! Advises the operator in the words of Django's settings.
 
 use crate::Problem;
 

@@ -117,7 +117,7 @@ fn set(
     one(changes.execute(&statement, &parameters)?)
 }
 
-/// Makes a row for `name`, which nobody has: an active account without rights, every other column
+/// Makes a row for `name`, which no account has: an active account without rights, every other column
 /// as the model's own defaults are.
 pub(super) fn register(
     user: &UserTable,
@@ -164,7 +164,7 @@ pub(super) fn register(
     one(changes.execute(&statement, &values)?)
 }
 
-/// What a column that must have a value has in the row of somebody of whom nothing else is known:
+/// The value of a required column in the row of a new account:
 /// nothing in text, no in booleans, now in datetimes, as the fields of `AbstractUser` do.
 fn default(column: &Column, clock: &Clock, now: SystemTime) -> Result<Value, Unavailable> {
     let kind = column.kind.as_str();
@@ -186,7 +186,7 @@ fn default(column: &Column, clock: &Clock, now: SystemTime) -> Result<Value, Una
         return Ok(Value::Integer(0));
     }
     Err(Unavailable::new(format!(
-        "the column {} of the users must have a value, and nobody knows which: it is of the type \
+        "the column {} of the users must have a value, and no default is known for its type \
          {kind}",
         column.name
     )))

@@ -1,4 +1,4 @@
-//! Django: `django.contrib.auth` for accounts, `django.contrib.sessions` for sessions.
+//! Reads Django sites: `django.contrib.auth` for accounts, `django.contrib.sessions` for sessions.
 
 mod accounts;
 mod advice;

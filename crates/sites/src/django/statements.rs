@@ -263,8 +263,8 @@ impl Statements {
     }
 }
 
-/// `condition`, a condition on `column`, of accounts that have a name: a row without one is nobody's,
-/// and must not stand for the second of two.
+/// `condition`, a condition on `column`, of accounts that have a name: a row without one is not an
+/// account, and must not count as the second of two.
 fn named(column: &str, username: &str, condition: String) -> String {
     if column == username {
         return condition;

@@ -29,7 +29,7 @@ pub fn asking(site: Site, http: &Http, database: &Location, lookup: &AccountLook
     Site {
         sessions: Box::new(Page::new(http)),
         accounts: match database {
-            // There is nowhere to look anybody up: they are what the site calls them.
+            // There is no database to look accounts up in: the site's name for one is the account.
             Location::Nowhere => Box::new(CustomAccounts::new(&Custom::default(), lookup)),
             _ => site.accounts,
         },
@@ -92,8 +92,8 @@ impl Page {
         let Some(name) = name.filter(whole) else {
             return Err(self
                 .failed(
-                    "answers that somebody is logged in, but not who, where `username` says; whom \
-                 nobody is logged in for is to be told 401",
+                    "answers that a user is logged in, but has no name where `username` points; for \
+                 a session without a user it must answer 401",
                 )
                 .into());
         };

@@ -14,23 +14,23 @@ use crate::cookie::Reader;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HttpTable {
-    /// The page, as in `"http://127.0.0.1:8000/whoami"`.
+    /// The page's URL, as in `"http://127.0.0.1:8000/whoami"`.
     #[cfg_attr(feature = "schema", schemars(extend("writeOnly" = true)))]
     url: String,
     /// The name of the session cookie.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's")))]
     cookie: Option<String>,
-    /// Who reads the cookie, and so which of two of one name counts, as in
+    /// How the cookie is read, which decides between two cookies of the same name: see
     /// [`[custom]`](custom.md#two-cookies-of-one-name).
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's")))]
     cookie_rule: Option<Reader>,
-    /// Where the login name is in the answer: a JSON pointer, as in `"/user/username"`, or
-    /// `{ header = "X-User" }`.
+    /// Where the answer contains the login name: a JSON pointer, as in `"/user/username"`, or `{
+    /// header = "X-User" }`.
     username: UsernameIn,
-    /// Where in the answer the session's id is, which must be the one that was sent: a JSON
+    /// Where the answer contains the session's id, which must be the one that was sent: a JSON
     /// pointer.
     session_id: Option<String>,
-    /// A file of the certificates that are trusted, in PEM.
+    /// A PEM file of trusted certificates.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
     ca: Option<String>,
     /// The longest that an answer may take.
@@ -135,13 +135,13 @@ impl HttpTable {
             return Err(table.wrong("cookie", "is missing: the name of the session cookie"));
         };
         if !is_token(&cookie) {
-            return Err(table.wrong("cookie", "no cookie can be called that"));
+            return Err(table.wrong("cookie", "is not a valid cookie name"));
         }
         match &self.username.0 {
             NameIn::Body(pointer) => check_pointer(table, "username", pointer)?,
             NameIn::Header(header) if is_token(header) => {}
             NameIn::Header(_) => {
-                let message = "no header can be called that";
+                let message = "is not a valid header name";
                 return Err(table.section("username")?.wrong("header", message));
             }
         }
@@ -150,7 +150,7 @@ impl HttpTable {
         }
         let timeout = self.timeout.get();
         if timeout.is_zero() {
-            return Err(table.wrong("timeout", "leaves no time"));
+            return Err(table.wrong("timeout", "must be longer than 0s"));
         }
         let ca: Option<PathBuf> = self.ca.map(|path| table.beside(path));
         Ok(Http {
@@ -167,7 +167,7 @@ impl HttpTable {
 fn check_pointer(table: &Table<'_>, key: &str, pointer: &str) -> Result<(), Error> {
     let mut escapes = pointer.split('~').skip(1);
     if !pointer.starts_with('/') || !escapes.all(|rest| rest.starts_with(['0', '1'])) {
-        return Err(table.wrong(key, "is no JSON pointer, as in \"/user/username\""));
+        return Err(table.wrong(key, "is not a JSON pointer, as in \"/user/username\""));
     }
     Ok(())
 }

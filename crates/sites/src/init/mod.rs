@@ -1,5 +1,5 @@
-//! Builds a configuration from the site itself: its text, the secrets that go into files of their
-//! own, and warnings about what could not be said in it.
+//! Writes a configuration: its text, the secrets that go into files of their own, and warnings
+//! about what it cannot express.
 
 pub(crate) mod environment;
 pub(crate) mod site_file;

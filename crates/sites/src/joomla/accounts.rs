@@ -62,7 +62,7 @@ impl JoomlaAccounts {
         Ok(found.collect())
     }
 
-    /// `None` for a row without a key or a name, which is nobody's.
+    /// `None` for a row without a key or a name, which is not an account.
     fn account(&self, mut row: Row) -> Option<Account> {
         let id = row.take(0).integer_like().filter(|id| *id > 0)?;
         let name = row.text(1).filter(|name| !name.is_empty())?;

@@ -1,4 +1,4 @@
-//! Finds out the configuration of a Joomla site from its own files. PHP is not run.
+//! Builds the configuration of a Joomla site from its own files. PHP is not run.
 
 use std::path::{Path, PathBuf};
 

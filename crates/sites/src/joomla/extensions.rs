@@ -11,7 +11,7 @@ use crate::prefixed;
 
 /// The most rows that are read of either table.
 const MOST: usize = 1000;
-/// The view level that everybody has.
+/// The view level that every viewer has.
 const PUBLIC_LEVEL: i64 = 1;
 /// The group that guests are in where com_users does not say.
 const PUBLIC_GROUP: i64 = 1;

@@ -1,11 +1,11 @@
-//! Groups, with those above them: whoever is in one is in all that it is below of.
+//! Reads the groups of an account, including all parent groups.
 
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value};
 
 use crate::prefixed;
 
-/// The group of everybody whom no other group has (`Access::getGroupsByUser` in
+/// The group of every account without another group (`Access::getGroupsByUser` in
 /// libraries/src/Access/Access.php of 4.4).
 const PUBLIC: i64 = 1;
 
@@ -14,7 +14,7 @@ const PUBLIC: i64 = 1;
 pub(super) struct Groups {
     /// Of `:id`, an account's.
     of_user: String,
-    /// Of `:id`, a group's; `None` in Joomla 1.5, where everybody has a group.
+    /// Of `:id`, a group's; `None` in Joomla 1.5, where every account has a group.
     one: Option<String>,
 }
 

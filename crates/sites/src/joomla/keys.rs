@@ -1,4 +1,4 @@
-//! Sessions in caches: under which keys, and in what wrapping.
+//! Names the keys of sessions in caches.
 
 use hallpass_sessions::php::MemcachedClient;
 use zeroize::Zeroizing;

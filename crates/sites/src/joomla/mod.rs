@@ -1,4 +1,5 @@
-//! Joomla: `#__users` for accounts, `#__session` and what the session handler keeps for sessions.
+//! Reads Joomla sites: `#__users` for accounts, `#__session` and the session handler's store for
+//! sessions.
 
 mod accounts;
 #[cfg(feature = "init")]

@@ -26,7 +26,7 @@ pub(super) enum Step {
 pub(super) enum SecondSteps {
     /// Nowhere: Joomla before 3.2.
     None,
-    /// In `otpKey` of `#__users`: 3.2 to 4.1. Whoever has a session has shown it.
+    /// In `otpKey` of `#__users`: 3.2 to 4.1. A session begins after it is shown.
     Column(String),
     /// In `#__user_mfa`: 4.2 and later. A session begins before it is shown.
     Table {

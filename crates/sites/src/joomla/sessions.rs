@@ -1,4 +1,4 @@
-//! Sessions: what the rows of `#__session` prove, and what the session's own data must say beside.
+//! Reads sessions: the rows of `#__session`, and the session's own data, which must agree.
 //!
 //! | | the row | the data |
 //! |---|---|---|
@@ -102,7 +102,7 @@ impl Sessions {
         self.metadata || matches!(self.store, Store::Row)
     }
 
-    /// What the row of the session `id` says; why it lets nobody in, where it does not.
+    /// What the row of the session `id` says, or why the session does not count.
     fn metadata(
         &self,
         queries: &mut Queries<'_>,
@@ -179,7 +179,7 @@ impl Sessions {
                 let Some(file) = files.read(name.as_bytes(), LONGEST_FILE, deadline)? else {
                     return Err(Reason::NoSession.into());
                 };
-                // Where everybody may put files, anybody could put a session.
+                // In a world-writable directory, any user could put a session.
                 if !owners.contains(&file.owner) && files.is_open_to_all()? {
                     return Err(Reason::InvalidSession.into());
                 }
@@ -225,7 +225,7 @@ impl Sessions {
 impl Steps {
     fn step(&self, queries: &mut Queries<'_>, user: i64) -> Result<Option<Step>, Unavailable> {
         let steps = self.steps.known(queries, self.extensions.as_ref())?;
-        // Before 4.2 whoever has a session has shown all that there is to show.
+        // Before 4.2, a session begins after the second factor.
         if !matches!(steps, SecondSteps::Table { .. }) {
             return Ok(None);
         }
@@ -306,7 +306,7 @@ impl SessionSource for Sessions {
             (Some(metadata), None) => (metadata.user, metadata.end),
             (Some(metadata), Some(data)) => match data.user_id {
                 None => return Err(Reason::AnonymousSession.into()),
-                // Two who say different things are believed neither.
+                // If the row and the data disagree, neither is believed.
                 Some(user) if user != metadata.user => return Err(Reason::InvalidSession.into()),
                 Some(user) => (user, metadata.end),
             },

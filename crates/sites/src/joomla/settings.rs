@@ -32,19 +32,19 @@ pub(super) const CLASS: Option<&str> = Some("JConfig");
 pub(super) struct JoomlaTable {
     /// The site's own file, relative to this one.
     pub(super) configuration: Option<String>,
-    /// Whose sessions count: those of the `"site"`, or of the `"administrator"`.
+    /// The application whose sessions count: `"site"` or `"administrator"`.
     client: JoomlaClient,
     /// The name of the session cookie.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "derived")))]
     session_cookie_name: Option<String>,
-    /// The site's Joomla. Before 4 it knows other hashes: `{SHA256}`, but not `$H$` and `crypt`;
-    /// and its sessions in caches are under the keys of PHP's own handlers, not `jfw…`. Where it
-    /// is not given, both keys are looked at.
+    /// The site's Joomla. Before 4, other hashes are accepted (`{SHA256}`, but not `$H$` and
+    /// `crypt`), and sessions in caches have the keys of PHP's own handlers instead of `jfw…`.
+    /// Without a version, both keys are tried.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "newest")))]
     version: Option<String>,
-    /// Whether accounts that must choose a new password are let in.
+    /// Whether accounts that must choose a new password are accepted.
     allow_require_reset: bool,
-    /// Whether accounts that must show or set up a second factor are let in without it.
+    /// Whether accounts that must show or set up a second factor are accepted without it.
     allow_missing_second_factor: bool,
 }
 
@@ -68,8 +68,8 @@ impl Default for JoomlaTable {
 pub(super) struct JoomlaFile {
     /// `mysqli`, `mysql`, `pdomysql`, `pgsql`, `postgresql`.
     dbtype: Option<LooseText>,
-    /// A name, an address, either with `:port`, `[::1]:port`, `name:/path/of/a.sock`,
-    /// `unix:/path`. `localhost` is the socket that Debian's server has, then TCP.
+    /// A name or an address, either one with `:port`; `[::1]:port`, `name:/path/of/a.sock` or
+    /// `unix:/path`. `localhost` is the socket of Debian's server, then TCP.
     host: Option<LooseText>,
     /// The database's user.
     user: Option<LooseText>,
@@ -77,15 +77,15 @@ pub(super) struct JoomlaFile {
     password: Option<SecretSource>,
     /// The database's name.
     db: Option<LooseText>,
-    /// What the names of the site's tables begin with.
+    /// The prefix of the site's tables.
     dbprefix: Option<LooseText>,
-    /// TLS to the database, as Joomla 4 has it.
+    /// Whether connections use TLS, as in Joomla 4.
     dbencryption: Option<LooseText>,
-    /// A file of the certificates that are trusted.
+    /// A file of trusted certificates.
     dbsslca: Option<LooseText>,
-    /// Whether the server's certificate must lead there, and name the host.
+    /// Whether the server's certificate must be signed by those and name the host.
     dbsslverifyservercert: Option<LooseText>,
-    /// The session cookie's name comes from it and `session_name`.
+    /// The site's secret. The name of the session cookie is derived from it and `session_name`.
     secret: Option<SecretSource>,
     /// See `secret`.
     session_name: Option<LooseText>,
@@ -95,29 +95,29 @@ pub(super) struct JoomlaFile {
     /// `database`, `redis`, `memcached`, `memcache` (before 4), `filesystem`, `none`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"database\"")))]
     session_handler: Option<LooseText>,
-    /// Where the sessions' files are. For `filesystem` and `none` without a path, give PHP's
+    /// The directory of session files. For `filesystem` and `none` without a path, give PHP's
     /// `session.save_path` here.
     session_filesystem_path: Option<LooseText>,
-    /// Where Redis is.
+    /// The host of Redis.
     session_redis_server_host: Option<LooseText>,
     /// The port of Redis.
     session_redis_server_port: Option<LooseText>,
     /// The password of Redis.
     session_redis_server_auth: Option<SecretSource>,
-    /// The number of the database of Redis.
+    /// The number of the Redis database.
     session_redis_server_db: Option<LooseText>,
-    /// Where memcached is.
+    /// The host of memcached.
     session_memcached_server_host: Option<LooseText>,
     /// The port of memcached.
     session_memcached_server_port: Option<LooseText>,
-    /// Where memcached is, for `memcache`.
+    /// The host of memcached, for `memcache`.
     session_memcache_server_host: Option<LooseText>,
     /// The port of memcached, for `memcache`.
     session_memcache_server_port: Option<LooseText>,
-    /// Whether the table of sessions has a row for each.
+    /// Whether the table of sessions has a row for each session.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "true")))]
     session_metadata: Option<LooseText>,
-    /// Whether both applications share their sessions.
+    /// Whether the site and the back end share their sessions.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "false")))]
     shared_session: Option<LooseText>,
 }
@@ -172,7 +172,7 @@ pub enum JoomlaSessions {
     Files {
         /// Their directory.
         directory: PathBuf,
-        /// The ids of the users whose files are sessions, where everybody may write to it.
+        /// The ids of the users whose files are sessions, where it is world-writable.
         owners: Vec<u32>,
     },
     /// Redis or memcached, and what Joomla asks it by.
@@ -214,7 +214,7 @@ impl Joomla {
         if let Some(name) = &own.session_cookie_name
             && !is_token(name)
         {
-            return Err(table.wrong("session_cookie_name", "no cookie can be called that"));
+            return Err(table.wrong("session_cookie_name", "is not a valid cookie name"));
         }
         let secret = secret(table, "secret", file.secret.take())?;
         let session_cookie_name = own.session_cookie_name.or_else(|| {

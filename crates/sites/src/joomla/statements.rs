@@ -13,7 +13,7 @@ use crate::{AccountLookup, LoginField};
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
-/// Rows without a key or a name are nobody's, and take nobody's place among the few that are read.
+/// Rows without a key or a name are not accounts, and must not displace any of the few that are read.
 const SOMEBODY: &str = "\"id\" > 0 AND LENGTH(\"username\") > 0";
 /// How many accounts are listed at a time.
 const PAGE: usize = 500;

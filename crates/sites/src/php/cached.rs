@@ -1,4 +1,5 @@
-//! Sessions in memcached and Redis: the handlers of pecl/memcached, pecl/memcache and phpredis.
+//! Reads sessions from memcached and Redis: the handlers of pecl/memcached, pecl/memcache and
+//! phpredis.
 
 use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
 use hallpass_stores::{Deadline, cache};

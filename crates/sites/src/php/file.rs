@@ -1,7 +1,7 @@
-//! A file for each session: `session.save_handler = files`.
+//! Reads a file for each session: `session.save_handler = files`.
 //!
 //! As ext/session/mod_files.c of PHP 8.2, but for two things: a session ends when `gc_maxlifetime`
-//! has passed, not when somebody sweeps it away; and a page that holds the lock is not waited for.
+//! has passed, not when a garbage collection removes it; and a page's lock is not waited for.
 
 use std::path::Path;
 use std::thread;
@@ -15,9 +15,9 @@ use crate::{SAMPLE, Sample};
 
 /// The longest file that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;
-/// How often a file is read that cannot be understood while somebody holds it locked.
+/// How often an incomplete file is read while a page holds its lock.
 const ATTEMPTS: u32 = 5;
-/// How long it is waited before that.
+/// The pause between two reads.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The files of `session.save_path`.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct SessionFiles {
     files: Files,
     depth: usize,
-    /// Whose files are sessions, in a directory that everybody may write to.
+    /// The users whose files are sessions, in a world-writable directory.
     owners: Vec<u32>,
     /// Whether they are so in every directory.
     always: bool,
@@ -106,7 +106,7 @@ impl SessionFiles {
             .read_below(&characters, name.as_bytes(), LONGEST_FILE, deadline)
     }
 
-    /// Where everybody may put files, anybody could put a session.
+    /// In a world-writable directory, any user could put a session.
     fn belongs_to_php(&self, file: &File) -> Result<bool, Unavailable> {
         if self.owners.contains(&file.owner) {
             return Ok(true);

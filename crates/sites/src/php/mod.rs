@@ -1,5 +1,5 @@
-//! Plain PHP: sessions as PHP's save handlers keep them. Accounts, where there are any to look up,
-//! are `[custom]`'s.
+//! Reads sites in plain PHP: sessions as PHP's save handlers keep them. Accounts, if any, come from
+//! `[custom]`.
 
 pub(crate) mod cached;
 #[cfg(feature = "init")]

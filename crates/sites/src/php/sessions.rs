@@ -1,4 +1,4 @@
-//! Says who is logged in to a session of PHP.
+//! Finds who is logged in to a PHP session.
 
 use std::time::SystemTime;
 
@@ -43,7 +43,7 @@ pub(super) struct Found {
     pub(super) store: &'static str,
 }
 
-/// What came of looking for a session: why there is none, where there is none.
+/// A session, or why there is none.
 pub(super) type Lookup<T> = Result<T, Stop>;
 
 impl Sessions {
@@ -224,7 +224,7 @@ impl Reader {
         let Some(user) = find(session, self.handler, path)? else {
             return Ok(Whose::Nobody);
         };
-        // An id of 0, an empty name and false are how sites write that nobody is logged in.
+        // Sites write an id of 0, an empty name or false where no account is logged in.
         if !user.is_true() {
             return Ok(Whose::Nobody);
         }

@@ -27,31 +27,32 @@ pub(super) struct PhpSettings {
     /// `"php"`, `"php_binary"`, `"php_serialize"` or `"igbinary"`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "found in each session")))]
     serialize_handler: Option<String>,
-    /// The name of the cookie.
+    /// The name of the session cookie.
     name: String,
-    /// How long after its last use a session lives: seconds, or a duration.
+    /// How long a session lives after its last use: seconds, or a duration.
     gc_maxlifetime: Life,
     /// The path to the login name in `$_SESSION`.
     user: Option<String>,
-    /// In place of it, the path to the primary key, which `user_by_id` of `[custom]` finds.
+    /// Instead of `user`: the path to the primary key in `$_SESSION`, which `user_by_id` of
+    /// `[custom]` looks up.
     user_id: Option<String>,
-    /// A path to what must be true as well.
+    /// The path to a value that must be true as well.
     authenticated: Option<String>,
-    /// Whose session files count: a user's name or number.
+    /// The user whose session files are accepted: a name or a number.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "see *Files*")))]
     owner: Option<String>,
-    /// What leads the keys in memcached or Redis.
+    /// The prefix of the keys in memcached or Redis.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the handler's own")))]
     prefix: Option<String>,
-    /// Of `pdo`: the table of sessions.
+    /// For `pdo`: the table of sessions.
     table: String,
-    /// Of `pdo`: its column of ids.
+    /// For `pdo`: the column of ids.
     id_column: String,
-    /// Of `pdo`: its column of contents.
+    /// For `pdo`: the column of session data.
     data_column: String,
-    /// Of `pdo`: its column of lifetimes; `""` where there is none, and `gc_maxlifetime` holds.
+    /// For `pdo`: the column of lifetimes; `""` if there is none, and `gc_maxlifetime` applies.
     lifetime_column: String,
-    /// Of `pdo`: its column of the times of the last writes.
+    /// For `pdo`: the column of the times of the last writes.
     time_column: String,
 }
 
@@ -94,7 +95,7 @@ impl Default for PhpSettings {
     }
 }
 
-/// The users whom web servers and PHP run as, where nobody says otherwise.
+/// The users that web servers and PHP usually run as.
 const USUAL_OWNERS: [&str; 6] = ["www-data", "apache", "nginx", "http", "wwwrun", "www"];
 
 /// Where Debian's PHP keeps its sessions.
@@ -111,7 +112,7 @@ pub struct Php {
     pub cookie_name: String,
     /// `gc_maxlifetime`: how long after its last use a session lives, in seconds.
     pub gc_maxlifetime: u64,
-    /// The place in a session of whoever is logged in; `None` where sessions are not read.
+    /// Where a session names its account; `None` where sessions are not read.
     pub user: Option<PhpUser>,
     /// The place in a session of what must be true as well.
     pub authenticated: Option<php::Path>,
@@ -135,8 +136,8 @@ pub enum PhpStore {
         directory: PathBuf,
         /// How many directories lie in between, each called by one more character of the id.
         depth: usize,
-        /// The ids of the users whose files are sessions, in a directory that everybody may write
-        /// to.
+        /// The ids of the users whose files are sessions, in a world-writable
+        /// directory.
         owners: Vec<u32>,
         /// Whether they are meant for every other directory, too.
         always: bool,
@@ -160,7 +161,7 @@ pub struct PhpTable {
     pub time: String,
 }
 
-/// The place in a session of whoever is logged in.
+/// Where a session names its account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PhpUser {
     /// That of the primary key of an account.
@@ -176,7 +177,7 @@ impl Php {
         let path = |key, text: &Option<String>| {
             let parsed = text.as_deref().map(str::parse).transpose();
             parsed.map_err(|wrong: php::InvalidPath| {
-                table.wrong(key, &format!("is no path into $_SESSION: {wrong}"))
+                table.wrong(key, &format!("is not a path into $_SESSION: {wrong}"))
             })
         };
         let user = match (path("user", &given.user)?, path("user_id", &given.user_id)?) {
@@ -193,7 +194,7 @@ impl Php {
             }
         };
         if !is_token(&given.name) {
-            return Err(table.wrong("name", "no cookie can be called that"));
+            return Err(table.wrong("name", "is not a valid cookie name"));
         }
         let handler = |name: &String| {
             let message = "is none of \"php\", \"php_binary\", \"php_serialize\", \"igbinary\"";
@@ -228,7 +229,7 @@ impl PhpStore {
         ] {
             let none = name.is_empty() && key == "lifetime_column";
             if !none && sql::identifier(name).is_none() {
-                return Err(table.wrong(key, "no table or column can be called that"));
+                return Err(table.wrong(key, "is not a valid name of a table or column"));
             }
         }
         let handler = given.save_handler;
@@ -242,7 +243,7 @@ impl PhpStore {
             ("time_column", &[Pdo]),
         ] {
             if table.has(key) && !of.contains(&handler) {
-                let message = format!("has no use with save_handler = \"{}\"", handler.word());
+                let message = format!("has no effect with save_handler = \"{}\"", handler.word());
                 return Err(table.wrong(key, &message));
             }
         }
@@ -262,7 +263,7 @@ impl PhpStore {
                 let always = given.owner.is_some();
                 let owners = match given.owner {
                     Some(owner) => vec![save_path::user(&owner).ok_or_else(|| {
-                        table.wrong("owner", "is no user of this system, and no number of one")
+                        table.wrong("owner", "is neither a user of this system nor a user id")
                     })?],
                     None => usual_owners(),
                 };
@@ -306,7 +307,7 @@ impl PhpStore {
             }
             Pdo => {
                 if save_path.is_some() {
-                    let message = "has no use: with pdo, sessions are in `database`";
+                    let message = "has no effect: with pdo, sessions are in `database`";
                     table.warn("save_path", message);
                 }
                 Self::Table(PhpTable {
@@ -334,7 +335,7 @@ impl SaveHandler {
     }
 }
 
-/// The ids of the users whom web servers and PHP run as on this system.
+/// The ids of the users that web servers and PHP usually run as on this system.
 pub(crate) fn usual_owners() -> Vec<u32> {
     USUAL_OWNERS
         .into_iter()

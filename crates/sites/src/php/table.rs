@@ -1,4 +1,4 @@
-//! A row for each session: Symfony's `PdoSessionHandler`, and tables like its own.
+//! Reads a row for each session: Symfony's `PdoSessionHandler`, and tables like it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

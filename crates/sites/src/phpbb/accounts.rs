@@ -15,7 +15,7 @@ use crate::{AccountLookup, LoginField, MOST_ALIKE};
 use crate::{Accounts, Described, Required};
 use crate::{Client, Reason};
 
-/// `user_type` (includes/constants.php of 3.3). Others are inactive, or nobody's: bots and the
+/// `user_type` (includes/constants.php of 3.3). Others are inactive, or not people: bots and the
 /// anonymous.
 const NORMAL: i64 = 0;
 const FOUNDER: i64 = 3;
@@ -108,7 +108,7 @@ impl PhpbbAccounts {
     }
 }
 
-/// `None` for a row without a key or a name, which is nobody's.
+/// `None` for a row without a key or a name, which is not an account.
 fn found(mut row: Row) -> Option<Found> {
     let id = row.take(0).integer_like().filter(|id| *id > 0)?;
     let name = row.text(1).filter(|name| !name.is_empty())?;

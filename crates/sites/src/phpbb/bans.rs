@@ -19,7 +19,7 @@ const MOST: usize = 100_000;
 /// it is stronger than all bans.
 ///
 /// Entries of e-mail addresses do not count, as exceptions neither: the board asks for them where
-/// somebody registers or takes another address, and never where an account logs in or goes on
+/// a visitor registers or takes another address, and never where an account logs in or goes on
 /// (`session_create` calls `check_ban` without one).
 pub(super) fn is_banned(
     phpbb: &Phpbb,

@@ -1,5 +1,5 @@
-//! Whether a session is shown where it was made: the checks of phpbb/session.php of 3.3
-//! (`session_begin`), as far as the host says where that is. What it does not say is not checked.
+//! Checks that a session is used where it was made, as phpbb/session.php of 3.3 does
+//! (`session_begin`). What the host does not pass on is not checked.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Turns the cookies of a board into the one token that stands for them here.
+//! Combines the cookies of a board into the one token that stands for them.
 
 use crate::Secret;
 use crate::cookie::{self, Cookie, Reader};

@@ -1,4 +1,4 @@
-//! Finds out the configuration of a phpBB board from its own file. PHP is not run.
+//! Builds the configuration of a phpBB board from its own file. PHP is not run.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! phpBB 3.0 to 3.3: its users, groups and bans, and the sessions of its own pages.
+//! Reads phpBB boards, 3.0 to 3.3: users, groups, bans and sessions.
 
 mod accounts;
 mod bans;

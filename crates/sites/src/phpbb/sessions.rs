@@ -1,6 +1,6 @@
-//! Sessions, by the rules of phpbb/session.php of 3.3 (`session_begin` and `session_create`). Read
-//! only: where phpBB would make a new session from a persistent login, the login alone is proof
-//! here, and stays as it is.
+//! Reads sessions by the rules of phpbb/session.php of 3.3 (`session_begin` and `session_create`).
+//! Where phpBB would make a new session from a persistent login, the login alone is proof here, and
+//! nothing is written.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ use crate::prefixed;
 use crate::{Account, Client, Decoding, Reason, Secret};
 use crate::{Login, Required, SessionSource, Stop, session_rows, until};
 
-/// The account of everybody who is not logged in.
+/// The account of visitors who are not logged in.
 const ANONYMOUS: i64 = 1;
 /// A session's time is written once a minute at most.
 const GRACE: u64 = 60;
@@ -43,7 +43,7 @@ impl Sessions {
         }
     }
 
-    /// Who is logged in to the session `id`; why nobody is.
+    /// The account that is logged in to the session `id`, or why none is.
     fn session(
         &self,
         queries: &mut Queries<'_>,
@@ -103,7 +103,7 @@ impl Sessions {
         })
     }
 
-    /// Whose persistent login it is; `None` for nobody's.
+    /// The account of a persistent login; `None` if there is no such login.
     fn persistent(
         &self,
         queries: &mut Queries<'_>,

@@ -89,7 +89,7 @@ impl Phpbb {
         if let Some(name) = &own.cookie_name
             && !is_token(name)
         {
-            return Err(table.wrong("cookie_name", "no cookie can be called that"));
+            return Err(table.wrong("cookie_name", "is not a valid cookie name"));
         }
         let phpbb = Self {
             prefix: prefix(table, "table_prefix", &file.table_prefix)?,
@@ -138,7 +138,7 @@ impl PhpbbFile {
             Some("sqlite3") => return missing("dbhost"),
             None => return missing("dbms"),
             Some(_) => {
-                let message = "is none of mysqli, postgres and sqlite3, which are read here";
+                let message = "is unsupported; supported are mysqli, postgres and sqlite3";
                 return Ok(Err(table.wrong("dbms", message)));
             }
         };

@@ -1,4 +1,4 @@
-//! `database`: where the site's tables are.
+//! Reads `database`: where the site's tables are.
 
 mod server;
 mod url;
@@ -19,21 +19,22 @@ pub(super) struct DatabaseTable {
     /// Where the database is: see above.
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
     url: Zeroizing<String>,
-    /// A secret; or in the URL, where everybody sees it who sees the file.
+    /// The user's password, a secret. It may be part of the URL instead, where everyone who can
+    /// read the file sees it.
     password: Option<SecretSource>,
-    /// See below. Not for unix sockets.
+    /// Whether connections use TLS: see below. Not for unix sockets.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"prefer\"")))]
     tls: Option<TlsWord>,
-    /// A file of the certificates that are trusted, in PEM.
+    /// A PEM file of trusted certificates.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
     ca: Option<String>,
     /// The longest that connecting to one server may take.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"2s\"")))]
     connect_timeout: Option<Wait>,
-    /// The longest that one look at the database may take.
+    /// The longest that one query may take.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"2s\"")))]
     query_timeout: Option<Wait>,
-    /// How many threads of `hallpassd` ask the stores, each with a connection of its own.
+    /// How many threads of `hallpassd` query the stores, each with a connection of its own.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "4")))]
     pool: Option<Number<1, 10_000>>,
 }
@@ -108,7 +109,7 @@ fn has_password(settings: &Settings) -> bool {
 fn add(table: &Table<'_>, given: DatabaseTable, settings: &mut Settings) -> Result<(), Error> {
     let password = secret(table, "password", given.password)?;
     let wait = |key, wait: Option<Wait>| match wait.map(Wait::get) {
-        Some(wait) if wait.is_zero() => Err(table.wrong(key, "leaves no time")),
+        Some(wait) if wait.is_zero() => Err(table.wrong(key, "must be longer than 0s")),
         wait => Ok(wait),
     };
     if let Some(timeout) = wait("query_timeout", given.query_timeout)? {
@@ -121,7 +122,7 @@ fn add(table: &Table<'_>, given: DatabaseTable, settings: &mut Settings) -> Resu
         Location::Sqlite(_) => {
             for key in ["password", "tls", "ca", "connect_timeout"] {
                 if table.has(key) {
-                    return Err(table.wrong(key, "means nothing to SQLite, which has no server"));
+                    return Err(table.wrong(key, "has no effect for SQLite, which has no server"));
                 }
             }
             return Ok(());

@@ -1,4 +1,4 @@
-//! `postgres:` and `mysql:` URLs: the parameters that their own clients know.
+//! Reads `postgres:` and `mysql:` URLs, with the parameters of their own clients.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub(super) fn postgres(rest: &str, table: &Table<'_>) -> Result<Settings, String
                     // With certificates to trust, `require` verifies as `verify-ca` does.
                     "require" | "verify-ca" => TlsMode::Require,
                     "verify-full" => TlsMode::VerifyFull,
-                    _ => return Err("has an `sslmode` that is none of libpq's".to_owned()),
+                    _ => return Err("has an unknown `sslmode`; libpq's are disable, allow, prefer, require, verify-ca, verify-full".to_owned()),
                 };
             }
             "sslrootcert" if value == "system" => settings.tls.mode = TlsMode::VerifyFull,
@@ -106,7 +106,7 @@ pub(super) fn mysql(rest: &str, table: &Table<'_>) -> Result<Settings, String> {
                     "prefer" | "preferred" => TlsMode::Prefer,
                     "require" | "required" | "verify-ca" => TlsMode::Require,
                     "verify-identity" | "verify-full" => TlsMode::VerifyFull,
-                    _ => return Err("has an `ssl-mode` that is none of MySQL's".to_owned()),
+                    _ => return Err("has an unknown `ssl-mode`; MySQL's are DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY".to_owned()),
                 };
             }
             "ssl-ca" => settings.tls.ca = Some(table.beside(&value)),
@@ -177,5 +177,5 @@ fn unknown(name: &str, known: &str) -> String {
         .filter(|letter| !letter.is_control())
         .take(40)
         .collect();
-    format!("has a parameter `{name}`, which is none of {known}")
+    format!("has an unknown parameter `{name}`; known are {known}")
 }

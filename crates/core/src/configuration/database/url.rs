@@ -1,4 +1,4 @@
-//! The URL of a database server, as libpq and Django's helpers read it: user and password, several
+//! Splits the URL of a database server as libpq and Django's helpers do: user and password, several
 //! hosts, the database's name, parameters.
 
 use hallpass_settings::percent_decode;
@@ -74,7 +74,7 @@ pub(super) fn host(text_of: &str) -> Result<(String, Option<u16>), String> {
                 .split_once(']')
                 .ok_or("has a `[` without its `]`".to_owned())?;
             if name.parse::<std::net::Ipv6Addr>().is_err() {
-                return Err("has brackets that hold no IPv6 address".to_owned());
+                return Err("has something in brackets that is not an IPv6 address".to_owned());
             }
             let port = match port.strip_prefix(':') {
                 None if port.is_empty() => None,
@@ -105,7 +105,7 @@ pub(super) fn port_number(port: &str) -> Result<u16, String> {
 
 fn text(encoded: &str) -> Result<String, String> {
     String::from_utf8(bytes(encoded)?)
-        .map_err(|_| "has percent-encoded bytes that are no UTF-8".to_owned())
+        .map_err(|_| "has percent-encoded bytes that are not UTF-8".to_owned())
 }
 
 /// RFC 3986, 2.1. A plus is a plus.

@@ -1,7 +1,7 @@
-//! The URLs of caches.
+//! Reads the URLs of caches.
 //!
-//! What is there beside the forms of its own are those that a site's settings have: redis-py's
-//! (`parse_url` of `redis/connection.py`), and Django's lists of them.
+//! Beside forms of its own, it reads those of a site's settings: redis-py's (`parse_url` of
+//! `redis/connection.py`), and Django's lists of them.
 
 use hallpass_stores::{Address, Secret, TlsMode};
 use zeroize::Zeroizing;
@@ -175,12 +175,14 @@ impl Redis {
                     self.tls = match value.as_str() {
                         "none" | "CERT_NONE" => TlsMode::Require,
                         "required" | "CERT_REQUIRED" => TlsMode::VerifyFull,
-                        _ => return Err("has an ssl_cert_reqs that is neither none nor required"),
+                        _ => return Err("has an unknown ssl_cert_reqs; write none or required"),
                     };
                 }
                 _ => {
-                    return Err("has a parameter after `?` that is none of db, username, \
-                                password, ssl_cert_reqs, ssl_ca_certs");
+                    return Err(
+                        "has an unknown parameter after `?`; known are db, username, \
+                                password, ssl_cert_reqs, ssl_ca_certs",
+                    );
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! `[django.cache]`: the cache that the site's Django keeps its sessions in.
+//! Writes `[django.cache]`: the cache that holds the site's sessions.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `[database]`: where the site's Django has its users.
+//! Writes `[database]`: where the site's accounts are.
 
 use std::path::Path;
 
@@ -56,7 +56,7 @@ pub fn write(page: &mut Page, database: &Database, directory: &Path) -> anyhow::
         "postgresql" => postgres(page, database)?,
         "mysql" => mysql(page, database)?,
         other => bail!(
-            "the site's database is {other}, and what is read here is SQLite, PostgreSQL, MySQL and MariaDB"
+            "the site's database is {other}; supported are SQLite, PostgreSQL, MySQL and MariaDB"
         ),
     };
     page.table("database", &from);
@@ -79,7 +79,7 @@ fn sqlite(
 ) -> anyhow::Result<()> {
     let name = &database.name;
     if name.is_empty() || name.contains(":memory:") || name.starts_with("file:") {
-        bail!("the site's database is {name:?}, which is no file that others can read");
+        bail!("the site's database is {name:?}, which is not a file that other programs can read");
     }
     if Path::new(name).is_relative() {
         page.warn(&format!(
@@ -175,7 +175,7 @@ fn mysql(page: &mut Page, database: &Database) -> anyhow::Result<String> {
     }
     if !database.host.is_empty() && !is_plain(&database.host) {
         bail!(
-            "the site's HOST is {:?}, which is no name of a server",
+            "the site's HOST is {:?}, which is not a server's name",
             database.host
         );
     }
@@ -185,7 +185,7 @@ fn mysql(page: &mut Page, database: &Database) -> anyhow::Result<String> {
 fn other(page: &mut Page, option: &str) {
     if !HARMLESS.contains(&option) {
         page.warn(&format!(
-            "the database's option {option} has no like here, and is left out"
+            "the database's option {option} has no equivalent here, and is left out"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! What the site's own Python says: the object that site.py prints.
+//! Defines what the site's own Python reports: the object that site.py prints.
 
 use std::collections::BTreeMap;
 

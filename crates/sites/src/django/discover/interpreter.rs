@@ -1,4 +1,4 @@
-//! The site's own Python: where it is, and what it says.
+//! Finds and runs the site's own Python.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -156,12 +156,12 @@ fn end(child: &Child) {
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     if let Some(group) = group {
-        // There may be nobody left in it.
+        // Its processes may have ended.
         rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
     }
 }
 
-/// Reads `pipe` to its end, so that nobody waits for room in it, and keeps as much as `most`.
+/// Reads `pipe` to its end, so that no writer blocks on it, and keeps at most `most` bytes.
 fn reader(mut pipe: impl Read + Send + 'static, most: u64) -> Receiver<Zeroizing<Vec<u8>>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -174,7 +174,7 @@ fn reader(mut pipe: impl Read + Send + 'static, most: u64) -> Receiver<Zeroizing
 }
 
 fn read(pipe: Option<Receiver<Zeroizing<Vec<u8>>>>) -> Zeroizing<Vec<u8>> {
-    // Whoever has written it has ended; what they left behind does not hold us up.
+    // Its writer has ended; a process that it left behind must not hold this one up.
     pipe.and_then(|pipe| pipe.recv_timeout(Duration::from_secs(2)).ok())
         .unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Finds out the configuration of a Django site from what the site's own Python says.
+//! Builds the configuration of a Django site from what the site's own Python reports.
 
 mod cache;
 mod database;
@@ -97,7 +97,7 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
     django(page, &found, &site.directory)
 }
 
-/// Whoever may write to the site's code could have root run it.
+/// A user who may write to the site's code could have root run it.
 fn warn_of_root(page: &Page, code: &Path) {
     let owner = std::fs::metadata(code).map(|metadata| metadata.uid());
     if rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0) {

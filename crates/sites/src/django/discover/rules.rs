@@ -13,7 +13,7 @@ use super::found::{Application, Backend, Manager, Method, Middleware, Rules};
 /// What the configuration may say of a site.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Expressed {
-    /// Why no password of the site's database may let anybody in.
+    /// Why no password of the site's database may be accepted.
     pub passwords: Option<String>,
     /// Why the sessions may not be read.
     pub sessions: Option<String>,
@@ -108,7 +108,7 @@ fn condition(manager: &Manager, model: &str) -> anyhow::Result<Option<String>> {
     Ok(manager.condition.clone())
 }
 
-/// Why no password of the site's database may let anybody in.
+/// Why no password of the site's database may be accepted.
 fn passwords(rules: &Rules, model: &str) -> Option<String> {
     if rules.model.iter().any(|name| name == "check_password") {
         return Some(format!("{model} has a check_password of its own"));
@@ -138,7 +138,7 @@ fn passwords(rules: &Rules, model: &str) -> Option<String> {
                 own.get_or_insert_with(|| format!("{} has a get_user of its own", backend.path));
             }
             (Method::Django | Method::Plain, _) => return None,
-            // It may refuse those whom later ones would take.
+            // It may refuse accounts that later ones would accept.
             (Method::Own, _) => {
                 return Some(format!(
                     "{} checks passwords in a way of its own",

@@ -1,4 +1,4 @@
-//! The keys of `[django]` that say where its sessions are.
+//! Writes the keys of `[django]` that say where the sessions are.
 
 use std::path::Path;
 
@@ -70,7 +70,7 @@ pub fn write(
                     page.number("session_cookie_age", age, "SESSION_COOKIE_AGE, in seconds")
                 }
                 None => {
-                    page.warn("SESSION_COOKIE_AGE is no whole number of seconds: 14d is assumed")
+                    page.warn("SESSION_COOKIE_AGE is not a whole number of seconds: 14d is assumed")
                 }
             }
             if engine == "file" {
@@ -172,7 +172,7 @@ pub fn readable<'found>(
     if !version {
         let version = text(&cache.version).unwrap_or_default();
         return Err(format!(
-            "the VERSION of their cache is {version:?}, which is no whole number"
+            "the VERSION of their cache is {version:?}, which is not a whole number"
         ));
     }
     let place = Place::of(cache, directory).map_err(|why| format!("their cache {why}"))?;

@@ -1,4 +1,4 @@
-//! The keys of `[django]` that say where its accounts are.
+//! Writes the keys of `[django]` that say where the accounts are.
 
 use anyhow::{Context, bail};
 
@@ -18,8 +18,8 @@ pub fn write(page: &mut Page, found: &Found) -> anyhow::Result<()> {
     );
     page.string("user_id_column", own(user, &user.id)?, "its primary key");
     let username = user.username.as_ref();
-    let username =
-        username.with_context(|| format!("{}.{} is no column", user.model, user.username_field))?;
+    let username = username
+        .with_context(|| format!("{}.{} is not a column", user.model, user.username_field))?;
     let comment = format!("USERNAME_FIELD: {}", user.username_field);
     page.string("username_column", own(user, username)?, &comment);
     let password = user.password.as_ref();

@@ -1,4 +1,5 @@
-//! Sessions in a cache: `django.contrib.sessions.backends.cache` and `cached_db`.
+//! Reads sessions from Django's cache framework: `django.contrib.sessions.backends.cache` and
+//! `cached_db`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

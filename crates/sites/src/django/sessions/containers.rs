@@ -32,7 +32,7 @@ pub(super) struct Found {
     pub(super) decoded: Decoding,
 }
 
-/// What came of looking for a session: why there is none, where there is none.
+/// A session, or why there is none.
 pub(super) type Lookup = Result<Found, Stop>;
 
 /// What was in a container.
@@ -46,7 +46,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// The session, if somebody is logged in to it.
+    /// The session, if an account is logged in to it.
     pub(super) fn found(
         self,
         store: &'static str,
@@ -77,7 +77,7 @@ impl Containers {
         }
     }
 
-    /// Whether nobody asks who signed a session.
+    /// Whether sessions are accepted without a check of their signature.
     pub(super) fn trusted(&self) -> bool {
         self.trust_store && self.secret_keys.is_empty()
     }

@@ -1,4 +1,4 @@
-//! A file for each session: `django.contrib.sessions.backends.file`.
+//! Reads a file for each session: `django.contrib.sessions.backends.file`.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

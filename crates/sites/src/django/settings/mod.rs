@@ -25,33 +25,33 @@ pub(super) struct DjangoTable {
     /// The site's Django, as in `"5.2"`: see *Older Djangos*.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the newest rules")))]
     version: Option<String>,
-    /// Needed for sessions.
+    /// The site's `SECRET_KEY`, a secret. Required for sessions.
     secret_key: Option<SecretSource>,
-    /// They count for the signature and for the hash of the password.
+    /// Older keys, which are accepted for signatures and for the hash of the password.
     secret_key_fallbacks: Vec<SecretSource>,
     /// `"db"`, `"cached_db"`, `"cache"`, `"file"` or `"signed_cookies"`: the last word of the
-    /// dotted path, or all of it.
+    /// dotted path, or the whole path.
     session_engine: String,
     /// The name of the session cookie.
     session_cookie_name: String,
-    /// Or whole seconds; `file` and `signed_cookies` use it.
+    /// A duration, or whole seconds. Used by `file` and `signed_cookies`.
     session_cookie_age: Life,
-    /// Of the `file` engine.
+    /// The directory of the `file` engine.
     #[cfg_attr(
         feature = "schema",
         schemars(extend("x-default" = "the system's temporary directory"))
     )]
     session_file_path: Option<String>,
-    /// Where `cache` and `cached_db` have their sessions: see *Caches*.
+    /// Where `cache` and `cached_db` keep their sessions: see *Caches*.
     cache: Option<UrlOr<CacheTable>>,
     /// `KEY_PREFIX` of the cache that `SESSION_CACHE_ALIAS` names.
     cache_key_prefix: String,
     /// `VERSION` of that cache.
     cache_version: Number<0, { u32::MAX - 1 }>,
-    /// A session that another backend made is refused.
+    /// The accepted backends. A session that another backend made is refused.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "any")))]
     authentication_backends: Option<Vec<String>>,
-    /// A custom user model's table, with the columns below.
+    /// The table of a custom user model, with the columns below.
     user_table: String,
     /// Its primary key.
     user_id_column: String,
@@ -59,7 +59,7 @@ pub(super) struct DjangoTable {
     username_column: String,
     /// Its column of encoded passwords.
     password_column: String,
-    /// Whether the account is active; `""` where the model has no such column.
+    /// Its column that says whether an account is active; `""` if the model has none.
     active_column: String,
     /// Its column of e-mail addresses.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "`email`, if there is one")))]
@@ -80,28 +80,28 @@ pub(super) struct DjangoTable {
     user_foreign_key: String,
     /// The table of sessions; `"user_sessions_session"` for django-user-sessions.
     session_table: String,
-    /// For a site whose `SessionStore` class has another name.
+    /// The salt of session signatures, for a site whose `SessionStore` class has another name.
     session_key_salt: String,
     /// The table that maps sessions to users: see *Session profiles*.
     session_profile: Option<ProfileTable>,
-    /// Whether the tokens of Django REST framework are credentials: see *Tokens*.
+    /// Whether tokens of Django REST framework are accepted: see *Tokens*.
     authtoken: bool,
     /// The tables of second factors, as in `["otp_totp_totpdevice", "otp_static_staticdevice"]` or
     /// `["mfa_authenticator"]`: see *Second factors*.
     second_factor: Option<Vec<String>>,
-    /// `false` where the site's code decides who holds which permission: nobody holds any then,
-    /// and nobody counts as a superuser.
+    /// `false` if the site's own code decides who has which permission: then no account has any,
+    /// and no account counts as a superuser.
     permissions: bool,
     /// The zone of datetimes without one: `TIME_ZONE` of a site with `USE_TZ = False`.
     time_zone: String,
-    /// The algorithms that are allowed, as in `["pbkdf2_sha256", "argon2"]`; hashes of others are
+    /// The accepted algorithms, as in `["pbkdf2_sha256", "argon2"]`; other hashes are
     /// `unsupported-hash`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "all that Django ever shipped")))]
     password_hashers: Option<Vec<String>>,
     /// `"nfkc"` folds the typed name as Django's login form does.
     normalize: Normalization,
-    /// Read sessions without `secret_key`: signatures, and whether the password has changed since,
-    /// cannot be checked then. Not with `signed_cookies`, whose store is the visitor.
+    /// Read sessions without `secret_key`. Then neither signatures nor changed passwords are
+    /// checked. Not with `signed_cookies`, which stores sessions with the visitor.
     trust_session_store: bool,
 }
 
@@ -222,7 +222,7 @@ impl Django {
         let time_zone = match given.time_zone.as_str() {
             "UTC" => None,
             name => {
-                let message = "is no zone of this system's time zone database";
+                let message = "is unknown to this system's time zone database";
                 let zone = TimeZone::get(name);
                 Some(zone.map_err(|_| table.wrong("time_zone", message))?)
             }
@@ -238,7 +238,10 @@ impl Django {
             .unwrap_or_default();
         let mut tables = given.second_factor.iter().flatten();
         if tables.any(|table| sql::identifier(table).is_none()) {
-            return Err(table.wrong("second_factor", "has a name that no table can have"));
+            return Err(table.wrong(
+                "second_factor",
+                "holds a name that is not a valid table name",
+            ));
         }
         Ok(Self {
             version,

@@ -1,4 +1,4 @@
-//! Says where a Django site keeps its sessions.
+//! Reads where a Django site keeps its sessions.
 
 use std::path::PathBuf;
 
@@ -76,7 +76,7 @@ impl DjangoSessions {
             return Err(table.wrong("session_cookie_name", "is empty"));
         }
         let session_table = sql::identifier(&given.session_table)
-            .ok_or_else(|| table.wrong("session_table", "no table can be called that"))?;
+            .ok_or_else(|| table.wrong("session_table", "is not a valid table name"))?;
         let engine = SessionEngine::resolve(table, given)?;
         let profile = given.session_profile.take();
         let profile = profile.map(|profile| SessionProfile::resolve(table, &profile));
@@ -87,7 +87,7 @@ impl DjangoSessions {
                 return Err(table.wrong("trust_session_store", message));
             }
             if profile.is_some() {
-                let message = "has no use: signed_cookies keeps sessions with the visitor";
+                let message = "has no effect: signed_cookies keeps sessions with the visitor";
                 return Err(table.wrong("session_profile", message));
             }
         }
@@ -139,7 +139,7 @@ impl SessionProfile {
     fn resolve(table: &Table<'_>, given: &ProfileTable) -> Result<Self, Error> {
         let table = table.section("session_profile")?;
         let name = |key, name: &str| {
-            let message = "no table or column can be called that";
+            let message = "is not a valid name of a table or column";
             sql::identifier(name).ok_or_else(|| table.wrong(key, message))
         };
         Ok(Self {

@@ -63,13 +63,13 @@ impl UserTable {
             ("permissions_table", given.permissions_table.as_ref()),
         ] {
             if name.is_some_and(|name| sql::identifier(name).is_none()) {
-                return Err(table.wrong(key, "no table or column can be called that"));
+                return Err(table.wrong(key, "is not a valid name of a table or column"));
             }
         }
         let read = Self::of(given);
         let active = read.active.as_deref();
         if active.is_some_and(|name| sql::identifier(name).is_none()) {
-            return Err(table.wrong("active_column", "no column can be called that"));
+            return Err(table.wrong("active_column", "is not a valid column name"));
         }
         Ok(read)
     }

@@ -1,4 +1,4 @@
-//! Finds out the configuration of a PHP site from php.ini and what stands beside it. PHP is not run.
+//! Builds the configuration of a PHP site from php.ini and the files beside it. PHP is not run.
 
 mod ini;
 
@@ -150,7 +150,7 @@ fn sessions(page: &mut Page, settings: &Settings) -> anyhow::Result<()> {
                 seconds,
                 "session.gc_maxlifetime, in seconds",
             ),
-            Err(_) => bail!("session.gc_maxlifetime is no number of seconds"),
+            Err(_) => bail!("session.gc_maxlifetime is not a number of seconds"),
         }
     }
     let prefix = match handler.as_str() {

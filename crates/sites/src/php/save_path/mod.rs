@@ -257,7 +257,7 @@ impl Parameters {
                 "auth[user]" | "auth[0]" => read.username = Some(value),
                 "auth[pass]" | "auth[1]" => read.password = password(value),
                 "database" => {
-                    read.database = number(&value).ok_or("has a database that is no number")?;
+                    read.database = number(&value).ok_or("has a database that is not a number")?;
                 }
                 "prefix" => read.prefix = Some(value),
                 "stream[verify_peer]" | "stream[verify_peer_name]" => {
