@@ -1,9 +1,10 @@
-//! Reads a site's own PHP file, and the settings of the configuration that replace it.
+//! Reads a site's own PHP file, and the settings of the configuration that may replace it: secrets,
+//! numbers, prefixes, addresses of servers.
 
 use std::path::{Path, PathBuf};
 
 use hallpass_php_literals::{Literal, Literals};
-use hallpass_settings::{Error, Fallback, Given, LooseText, Table};
+use hallpass_settings::{Error, Fallback, Given, LooseText, SecretSource, Table};
 use hallpass_stores::sql::{Location, Servers, Settings};
 use hallpass_stores::{Address, Secret};
 use zeroize::Zeroizing;
@@ -71,6 +72,22 @@ impl Fallback for SiteFile<'_> {
         };
         Ok(Some(Given::Text(Zeroizing::new(text))))
     }
+}
+
+/// The secret that stands at `key` of `table`; `None` where there is none.
+///
+/// # Errors
+/// [`Error`] when the file or the variable that it is in cannot be read.
+pub fn secret(
+    table: &Table<'_>,
+    key: &str,
+    source: Option<SecretSource>,
+) -> Result<Option<Secret>, Error> {
+    let Some(source) = source else {
+        return Ok(None);
+    };
+    let bytes = table.secret(key, source)?;
+    Ok(bytes.map(|mut bytes| Secret::new(std::mem::take(&mut *bytes))))
 }
 
 /// The database at the top, where there is one: it replaces what the site's own file says.
