@@ -491,7 +491,7 @@ def test_each_site_has_its_own_readiness(two_sites):
         ((None, None), "b.toml: name: is missing"),
         (("shop", None), "b.toml: name: is missing"),
         (("shop", "shop"), "b.toml: name: the site of"),
-        (("shop", "fo rum"), "name: may hold letters"),
+        (("shop", "fo rum"), "name: must consist of letters"),
     ],
 )
 def test_sites_that_cannot_be_told_apart(site, hallpass_programs, names, message):

@@ -75,7 +75,7 @@ def step(answer: dict, name: str) -> dict:
         ("alice", SECRET, ["--groups", "chiefs"], "not-permitted", "access", "chiefs"),
         ("alice", SECRET, ["--permission", "a.b"], "not-permitted", "access", "a.b"),
         ("", SECRET, [], "malformed", "question", "empty"),
-        ("alice", "nul\0", [], "malformed", "question", "no text"),
+        ("alice", "nul\0", [], "malformed", "question", "not text"),
     ],
 )
 def test_denied_password(site, hallpass, user, password, options, reason, decides, said):
@@ -95,7 +95,7 @@ def test_denied_password(site, hallpass, user, password, options, reason, decide
     [
         ("nobody-here", "as much is computed"),
         ("none", "no password"),
-        ("odd", "no algorithm"),
+        ("odd", "unknown algorithm"),
         ("costly", "more than [passwords] allows"),
         ("alice", "pbkdf2_sha256, 1000 iterations"),
     ],
@@ -189,7 +189,7 @@ def too_short(_):
         (forged, "invalid-session", "signature", "none of the 1 keys"),
         (anonymous, "anonymous-session", "payload", "nobody is logged in"),
         (stale, "stale-session", "session-password", "password has changed"),
-        (deleted, "unknown-user", "account", "there is none"),
+        (deleted, "unknown-user", "account", "no such account"),
         (inactive, "inactive", "active", "switched off"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

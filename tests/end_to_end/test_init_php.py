@@ -469,7 +469,7 @@ NOT_CUSTOM = {
     "nothing": ("", b"neither DATABASE_URL nor DB_CONNECTION"),
     "absent": (None, b"there is no .env"),
     "refers": ("DATABASE_URL=mysql://${USER}@h/n\n", b"refers to other variables"),
-    "no-url": ("DATABASE_URL=shop\n", b"no URL"),
+    "no-url": ("DATABASE_URL=shop\n", b"not a URL"),
     "another": ("DATABASE_URL=oci8://h/n\n", b"oci8"),
     "sqlsrv": ("DB_CONNECTION=sqlsrv\n", b"sqlsrv"),
     "no-lines": ("this is none\n", b".env:1"),

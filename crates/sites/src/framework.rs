@@ -181,4 +181,8 @@ pub enum Problem<'a> {
     SessionsStale,
     /// Sessions were made by a backend that is not listed.
     BackendNotListed,
+    /// Sessions cannot be decoded.
+    SessionsUndecodable,
+    /// Sessions belong to accounts that are not found.
+    SessionsWithoutAccount,
 }

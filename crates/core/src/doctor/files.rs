@@ -52,8 +52,8 @@ impl Examination<'_> {
         }
         if self.findings.len() == before {
             let secrets = configuration.secrets.len();
-            let seen =
-                format!("it is valid, and its secrets ({secrets}) are readable by no other user");
+            let s = if secrets == 1 { "" } else { "s" };
+            let seen = format!("it is valid, and no other user can read its {secrets} secret{s}");
             self.add(Finding::ok("configuration", tried, seen));
         }
         if let Some(key) = configuration.missing_for_sessions() {

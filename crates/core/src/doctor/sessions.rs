@@ -132,7 +132,7 @@ impl Examination<'_> {
         }
         if of("undecodable") > 0 {
             let seen = format!("{} cannot be decoded", of("undecodable"));
-            let mend = "give the site's own version or session format in the configuration";
+            let mend = self.advice(Problem::SessionsUndecodable);
             found.push(if opened == 0 {
                 Finding::problem("session-format", &tried, seen, mend)
             } else {
@@ -169,7 +169,7 @@ impl Examination<'_> {
                     "{} belong to accounts that do not exist",
                     of("unknown-user")
                 ),
-                "set the user table right, or [custom] user_by_id",
+                self.advice(Problem::SessionsWithoutAccount),
             ));
         }
         if found.is_empty() && all > 0 && of("anonymous-session") == all {

@@ -21,7 +21,7 @@ pub use self::settings::Custom;
 use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
-use crate::{AccountLookup, Framework, Site, SiteSettings, WrongKey};
+use crate::{AccountLookup, Framework, Problem, Site, SiteSettings, WrongKey};
 
 /// Django's rules, and PHP's for what Django does not know.
 pub(crate) const ANY_RULES: [Rules; 2] = [Rules::Django, Rules::Php];
@@ -100,5 +100,10 @@ impl SiteSettings for Custom {
 
     fn unknown_denial_cost(&self) -> Option<WrongKey> {
         Custom::unknown_denial_cost(self)
+    }
+
+    fn advice(&self, problem: Problem<'_>) -> Option<String> {
+        let of_accounts = matches!(problem, Problem::SessionsWithoutAccount);
+        of_accounts.then(|| "correct [custom] user_by_id".to_owned())
     }
 }

@@ -28,6 +28,8 @@ pub(super) fn advice(problem: Problem<'_>) -> String {
             "see that secret_key and version are the site's, and that its user model does not make \
              the auth hash in a way of its own"
         }
+        Problem::SessionsUndecodable => "put the site's Django into [django] version",
+        Problem::SessionsWithoutAccount => "put the site's user table into [django] user_table",
         Problem::BackendNotListed => {
             "put all of the site's AUTHENTICATION_BACKENDS into [django] authentication_backends"
         }

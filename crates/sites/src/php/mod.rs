@@ -25,7 +25,7 @@ use crate::cookie::Reader;
 use crate::custom::{ANY_RULES, Custom, CustomAccounts};
 #[cfg(feature = "init")]
 use crate::init::Page;
-use crate::{AccountLookup, Framework, Site, SiteSettings, WrongKey};
+use crate::{AccountLookup, Framework, Problem, Site, SiteSettings, WrongKey};
 
 /// Plain PHP.
 pub(crate) struct PhpFramework;
@@ -127,5 +127,14 @@ impl SiteSettings for PhpSite {
 
     fn unknown_denial_cost(&self) -> Option<WrongKey> {
         self.custom.unknown_denial_cost()
+    }
+
+    fn advice(&self, problem: Problem<'_>) -> Option<String> {
+        match problem {
+            Problem::SessionsUndecodable => {
+                Some("put the site's session.serialize_handler into [php]".to_owned())
+            }
+            _ => self.custom.advice(problem),
+        }
     }
 }
