@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use hallpass_core::configuration::schema::{self, KeyDefault, Origin, Setting};
 use hallpass_runtime::CommandLine;
+use hallpass_sites::FRAMEWORKS;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -18,14 +19,14 @@ pub fn run(
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     if options.schema {
-        line(&serde_json::to_string_pretty(&schema::schema())?);
+        line(&serde_json::to_string_pretty(&schema::schema(FRAMEWORKS))?);
         return Ok(ExitCode::SUCCESS);
     }
     // Reports errors in the usual way.
     let path = common.configuration()?.path;
     let text = std::fs::read_to_string(&path).map(Zeroizing::new);
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-    let settings: Vec<Setting> = schema::settings(&path, &text)?
+    let settings: Vec<Setting> = schema::settings(FRAMEWORKS, &path, &text)?
         .into_iter()
         .filter(|setting| !options.changed || is_changed(setting))
         .collect();

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use hallpass_core::configuration::schema::{self, KeyDefault};
+use hallpass_sites::FRAMEWORKS;
 
 use crate::options::Options;
 use crate::programs::{PROGRAMS, Program};
@@ -114,7 +115,7 @@ fn configuration() -> Roff {
          \"2h\", \"14d\"; a size one as in \"64KiB\", \"512MiB\", \"1GiB\". hallpass config \
          prints the settings in force.",
     )]);
-    for table in schema::tables() {
+    for table in schema::tables(FRAMEWORKS) {
         match table.name {
             "" => page.control("SH", ["THE SITE"]),
             name => page.control("SH", [format!("[{name}]").as_str()]),

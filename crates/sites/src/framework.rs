@@ -1,4 +1,4 @@
-//! Lists the frameworks, and says what each has to tell.
+//! Defines what a framework says of itself, and what its tables say of a site.
 
 use std::path::Path;
 
@@ -8,23 +8,9 @@ use hallpass_settings::{Error, Table};
 use hallpass_stores::{cache, sql};
 
 use crate::cookie::Reader;
-use crate::custom::CustomFramework;
-use crate::django::DjangoFramework;
 #[cfg(feature = "init")]
 use crate::init::Page;
-use crate::joomla::JoomlaFramework;
-use crate::php::PhpFramework;
-use crate::phpbb::PhpbbFramework;
 use crate::{AccountLookup, Site, SiteFile};
-
-/// The frameworks that Hallpass knows, in the order of the book.
-pub static FRAMEWORKS: &[&dyn Framework] = &[
-    &DjangoFramework,
-    &JoomlaFramework,
-    &PhpbbFramework,
-    &PhpFramework,
-    &CustomFramework,
-];
 
 /// The software that sites run.
 pub trait Framework: Sync {

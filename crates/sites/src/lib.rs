@@ -34,10 +34,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `framework` | the traits that a framework implements, and the list of frameworks |
+//! | a folder of [`FRAMEWORKS`] | one framework |
+//! | `framework` | the traits that a framework implements |
 //! | `site` | an open site: its accounts, its sessions, the rules of its hashes |
 //! | `account`, `described`, `session`, `reason` | accounts, what the doctor checks, sessions, why a request is denied |
-//! | `django`, `joomla`, `phpbb`, `php`, `custom` | one framework each |
 //! | [`http`] | asks a page of the site itself who is logged in, whatever its framework |
 //! | [`cookie`] | the session cookie in a Cookie header, as each framework reads it |
 //! | `init` | builds a configuration from the site itself |
@@ -64,14 +64,26 @@ mod site_file;
 
 pub use hallpass_stores::Secret;
 
-pub use self::account::{Account, AccountLookup, Accounts, HashContext, Id, LoginField, Writable};
-pub(crate) use self::account::{MOST_ALIKE, meets, only};
-pub(crate) use self::described::count;
-pub use self::described::{Described, Overlooked, Required, Table};
-pub use self::framework::{FRAMEWORKS, Framework, NameForms, Problem, SiteSettings, WrongKey};
+pub(crate) use self::account::MOST_ALIKE;
+pub use self::account::{
+    Account, AccountLookup, Accounts, HashContext, Id, LoginField, Writable, meets, only,
+};
+pub use self::described::{Described, Overlooked, Required, Table, count};
+pub use self::framework::{Framework, NameForms, Problem, SiteSettings, WrongKey};
 pub use self::reason::{Reason, Stop};
-pub use self::session::{Client, Decoding, Login, Sample, SessionSource};
-pub(crate) use self::session::{SAMPLE, SOME_KEYS, session_rows, tokens, until};
-pub use self::site::{Site, ask};
-pub(crate) use self::site::{prefixed, quoted};
+pub use self::session::{
+    Client, Decoding, Login, Sample, SessionSource, session_rows, tokens, until,
+};
+pub(crate) use self::session::{SAMPLE, SOME_KEYS};
+pub(crate) use self::site::quoted;
+pub use self::site::{Site, ask, prefixed};
 pub use self::site_file::{SiteFile, secret};
+
+/// The frameworks that Hallpass knows, in the order of the book.
+pub static FRAMEWORKS: &[&dyn Framework] = &[
+    &django::DjangoFramework,
+    &joomla::JoomlaFramework,
+    &phpbb::PhpbbFramework,
+    &php::PhpFramework,
+    &custom::CustomFramework,
+];

@@ -60,6 +60,6 @@ pub(crate) fn quoted(name: &str) -> String {
 }
 
 /// The table called `name` behind the site's `prefix`, as an identifier.
-pub(crate) fn prefixed(prefix: &str, name: &str) -> String {
+pub fn prefixed(prefix: &str, name: &str) -> String {
     quoted(&format!("{prefix}{name}"))
 }

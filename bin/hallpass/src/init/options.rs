@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand};
+use hallpass_sites::init::{chosen, commands};
 use hallpass_sites::{FRAMEWORKS, Framework};
 
 /// A framework, and what was said about the site.
@@ -25,13 +26,10 @@ pub struct InitOutput {
 
 impl Subcommand for InitCommand {
     fn augment_subcommands(command: Command) -> Command {
-        let of = |framework: &&dyn Framework| {
-            InitOutput::augment_args(framework.arguments(Command::new(framework.name())))
-        };
         command
             .subcommand_required(true)
             .arg_required_else_help(true)
-            .subcommands(FRAMEWORKS.iter().map(of))
+            .subcommands(commands(FRAMEWORKS).map(InitOutput::augment_args))
     }
 
     fn augment_subcommands_for_update(command: Command) -> Command {
@@ -46,10 +44,9 @@ impl Subcommand for InitCommand {
 impl FromArgMatches for InitCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let missing = || Error::new(ErrorKind::MissingSubcommand);
-        let (name, arguments) = matches.subcommand().ok_or_else(missing)?;
-        let framework = FRAMEWORKS.iter().find(|framework| framework.name() == name);
+        let (framework, arguments) = chosen(FRAMEWORKS, matches).ok_or_else(missing)?;
         Ok(Self {
-            framework: *framework.ok_or_else(missing)?,
+            framework,
             arguments: arguments.clone(),
             output: InitOutput::from_arg_matches(arguments)?,
         })

@@ -310,7 +310,7 @@ impl Configuration {
             secrets: document.secrets(),
             warnings: document.warnings(),
         };
-        configuration.ejabberd_has_what_it_needs(&top)?;
+        configuration.ejabberd_has_what_it_needs(&top, &file.framework)?;
         configuration.knows_what_denials_cost(&top)?;
         Ok(configuration)
     }
@@ -333,11 +333,13 @@ impl Configuration {
         Err(top.section(wrong.table)?.wrong(wrong.key, wrong.message))
     }
 
-    fn ejabberd_has_what_it_needs(&self, top: &Table<'_>) -> Result<(), Error> {
+    fn ejabberd_has_what_it_needs(&self, top: &Table<'_>, framework: &str) -> Result<(), Error> {
         let ejabberd = &self.ejabberd;
         if ejabberd.account_changes && !self.framework.is_writable() {
-            let message = "is for Django alone: nothing is changed in other software's tables";
-            return Err(top.wrong("ejabberd.account_changes", message));
+            let message = format!(
+                "has no use with framework = \"{framework}\": nothing is changed in its tables"
+            );
+            return Err(top.wrong("ejabberd.account_changes", &message));
         }
         if ejabberd.account_changes && !self.access.passwords {
             let message = "writes passwords, and [access] passwords = false lets nobody in by one";

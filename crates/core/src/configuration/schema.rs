@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use hallpass_settings::{Document, Error, Fallback, Given, Secrecy, Table};
 pub use hallpass_settings::{KeyDefault, KeyDescription, TableDescription};
+use hallpass_sites::Framework;
 use hallpass_sites::http::HttpTable;
-use hallpass_sites::{FRAMEWORKS, Framework};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -36,15 +36,10 @@ pub enum Origin {
     SiteFile(PathBuf),
 }
 
-/// The tables of the configuration, in the order of the book.
+/// The tables of the configuration in the order of the book, where `frameworks` are those that a
+/// site may run.
 #[must_use]
-pub fn tables() -> Vec<TableDescription> {
-    tables_of(FRAMEWORKS)
-}
-
-/// The tables of the configuration, where `frameworks` are those that a site may run.
-#[must_use]
-pub fn tables_of(frameworks: &[&dyn Framework]) -> Vec<TableDescription> {
+pub fn tables(frameworks: &[&dyn Framework]) -> Vec<TableDescription> {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
@@ -93,10 +88,10 @@ fn name_frameworks(mut file: TableDescription, frameworks: &[&dyn Framework]) ->
     file
 }
 
-/// The JSON Schema of the file (draft 2020-12).
+/// The JSON Schema of the file (draft 2020-12), where `frameworks` are those that a site may run.
 #[must_use]
-pub fn schema() -> Value {
-    let mut tables = tables().into_iter();
+pub fn schema(frameworks: &[&dyn Framework]) -> Value {
+    let mut tables = tables(frameworks).into_iter();
     let mut root = tables.next().map(|file| file.schema).unwrap_or_default();
     for table in tables {
         let mut place = &mut root;
@@ -132,25 +127,30 @@ pub fn schema() -> Value {
     root
 }
 
-/// The settings that are in force where `text` stands in the file at `path`: those of the tables
-/// that are there or have a default, but for other frameworks' than the site's own.
+/// The settings that are in force where `text` stands in the file at `path`, and `frameworks` are
+/// those that a site may run: those of the tables that are there or have a default, but for other
+/// frameworks' than the site's own.
 ///
 /// # Errors
-/// As [`Configuration::parse`].
-pub fn settings(path: &Path, text: &str) -> Result<Vec<Setting>, Error> {
-    Configuration::parse(path, text)?;
+/// As [`Configuration::parse_of`].
+pub fn settings(
+    frameworks: &[&dyn Framework],
+    path: &Path,
+    text: &str,
+) -> Result<Vec<Setting>, Error> {
+    Configuration::parse_of(frameworks, path, text)?;
     let document = Document::parse(path, text)?;
     let top = document.top();
     let framework = top.written("framework").map_or("", |(_, word)| word);
     let framework = framework.trim_matches(['"', '\'']);
     let mut settings = Vec::new();
-    for description in tables() {
+    for description in tables(frameworks) {
         let mut table = None;
         for name in description.name.split('.').filter(|name| !name.is_empty()) {
             table = Some(table.as_ref().unwrap_or(&top).section(name)?);
         }
         let root = description.name.split('.').next().unwrap_or_default();
-        let of_framework = FRAMEWORKS.iter().find(|framework| framework.name() == root);
+        let of_framework = frameworks.iter().find(|framework| framework.name() == root);
         let may_be_absent = of_framework.is_some() || ["database", "http"].contains(&root);
         let is_there = table.as_ref().is_none_or(Table::is_a_table);
         if may_be_absent && !is_there && description.name != framework {
