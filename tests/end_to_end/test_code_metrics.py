@@ -1,12 +1,14 @@
 """tests/metrics counts what it says that it counts."""
 
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
 import pytest
 
 METRICS = Path(__file__).resolve().parents[1] / "metrics"
+ROOT = METRICS.parents[1]
 
 FILES = {
     "Cargo.toml": '[workspace]\nresolver = "3"\nmembers = ["crates/*"]\n',
@@ -79,3 +81,57 @@ def test_this_checkout_is_counted():
     found, _ = figures()
     assert int(found["source files"]) > 100
     assert int(found["crates in the tree"]) > 100
+    assert found["places outside of sites that name a framework"] == "0"
+
+
+# A site is a folder
+
+SITES = ROOT / "crates/sites/src"
+FRAMEWORKS = sorted(
+    path.parent.name for path in SITES.glob("*/mod.rs") if "impl Framework for" in path.read_text()
+)
+LIST = "crates/sites/src/lib.rs"
+# Hashes and payloads are called by what writes them, and one example is of phpBB's hashes. A framework
+# that is not here needs nothing but its line in the list.
+NAMED = {
+    "joomla": {
+        LIST,
+        "crates/passwords/src/rules/mod.rs",
+        "crates/sessions/src/php/joomla.rs",
+        "crates/sessions/src/php/mod.rs",
+    },
+    "phpbb": {
+        LIST,
+        "bin/hallpass/src/options.rs",
+        "crates/passwords/src/algorithms/mod.rs",
+        "crates/passwords/src/rules/mod.rs",
+    },
+}
+# These are also the software of the demo and of the usual hashes, a language, and a word.
+AMBIGUOUS = {"custom", "django", "php"}
+
+
+@pytest.fixture(scope="module")
+def code():
+    """The code of each source file without comments and tests, by its path."""
+    metrics = runpy.run_path(str(METRICS))
+    sources = [source for src in ROOT.glob("*/*/src") for source in metrics["sources_of"](src)]
+    return {str(it.path.relative_to(ROOT)): it.code_with_strings for it in sources}
+
+
+@pytest.mark.parametrize("framework", sorted({*FRAMEWORKS} - AMBIGUOUS))
+def test_a_framework_is_named_in_its_folder_and_the_list_alone(framework, code):
+    own = f"{SITES.relative_to(ROOT)}/{framework}/"
+    expected = NAMED.get(framework, {LIST})
+    named = {
+        path
+        for path, text in code.items()
+        if framework in text.lower() and not path.startswith(own)
+        # The rules of a framework's hashes are a file or folder of their own, too.
+        and not path.startswith(f"crates/passwords/src/rules/{framework}")
+    }
+    assert named == expected, "move what is the framework's own into its folder"
+
+
+def test_the_frameworks_that_are_looked_for_are_there():
+    assert {*NAMED, *AMBIGUOUS} <= {*FRAMEWORKS}
