@@ -24,22 +24,22 @@ pub(crate) struct CacheTable {
     /// Where the cache is: see above.
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
     url: Zeroizing<String>,
-    /// The user of the server.
+    /// The user name.
     username: Option<String>,
-    /// Its password, a secret.
+    /// The password: a secret.
     password: Option<SecretSource>,
-    /// The user of the Sentinels in `"redis+sentinel://host:26379,host/master/1"`.
+    /// The user name for the Sentinels of `"redis+sentinel://host:26379,host/master/1"`.
     sentinel_username: Option<String>,
-    /// Its password, a secret.
+    /// The password for the Sentinels: a secret.
     sentinel_password: Option<SecretSource>,
-    /// How several Redis servers share the keys: `"replicas"`: each has all of them; `"shards"`:
-    /// each has some (django-redis' `ShardClient`), and all are asked.
+    /// With several Redis servers, each has all keys; `"shards"`: each has some (django-redis'
+    /// `ShardClient`), and all are asked.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"replicas\"")))]
     servers: Option<Several>,
     /// `"disable"`, `"require"` or `"verify-full"`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "as the URL says")))]
     tls: Option<TlsWord>,
-    /// A file of trusted certificates.
+    /// A file of trusted certificates, in PEM.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
     ca: Option<String>,
     /// The longest that connecting may take.

@@ -15,22 +15,25 @@ use crate::http::is_token;
 pub struct Custom {
     /// The account that the typed name `:username` means. Required.
     pub user: Option<String>,
-    /// The account with the primary key `:id`. Required for `session`, and for `user_id` of
-    /// `[php]`.
+    /// The account whose id is `:id`. Required for `session`, and for `user_id` of `[php]`.
     pub user_by_id: Option<String>,
     /// The names of the groups of the account `:id` (or `:username`), one per row.
     pub groups: Option<String>,
     /// The names of the permissions of the account `:id` (or `:username`), one per row.
     pub permissions: Option<String>,
-    /// The accounts whose primary keys follow `:id`, ordered by primary key, at most a thousand.
+    /// The accounts after `:id`, ordered by id, at most a thousand of them: `hallpass audit`
+    /// counts them, and they show how much a check costs on this site. The first time `:id` is 0,
+    /// so ids must be positive numbers: `… WHERE id > :id ORDER BY id LIMIT 1000`.
     pub accounts: Option<String>,
-    /// The primary key of the account that is logged in to the session `:session` at `:now`, in
+    /// The id of the user who is logged in. `:session` is the cookie's value, `:now` the time in
     /// Unix seconds.
     pub session: Option<String>,
     /// The name of the session cookie.
     pub cookie: Option<String>,
-    /// How the cookie is read, which decides between two cookies of the same name: `"django"` (the
-    /// last one; the default), `"php"` (the first), `"first"` or `"last"`.
+    /// How the site reads cookies, and so
+    /// [which of two of one name counts](custom.md#two-cookies-of-one-name): `"django"` (the last),
+    /// `"php"` (the first), `"first"` or `"last"`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"django\"")))]
     pub cookie_rule: Option<Reader>,
 }
 

@@ -14,26 +14,26 @@ use crate::cookie::Reader;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HttpTable {
-    /// The page's URL, as in `"http://127.0.0.1:8000/whoami"`.
+    /// The page, `http://` or `https://`.
     #[cfg_attr(feature = "schema", schemars(extend("writeOnly" = true)))]
     url: String,
     /// The name of the session cookie.
-    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's")))]
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's own")))]
     cookie: Option<String>,
-    /// How the cookie is read, which decides between two cookies of the same name: see
-    /// [`[custom]`](custom.md#two-cookies-of-one-name).
-    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's")))]
+    /// How the site reads it, and so
+    /// [which of two of one name counts](custom.md#two-cookies-of-one-name): `"django"`, `"php"`,
+    /// `"first"`, `"last"`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's own")))]
     cookie_rule: Option<Reader>,
-    /// Where the answer contains the login name: a JSON pointer, as in `"/user/username"`, or `{
-    /// header = "X-User" }`.
+    /// Where the login name is: a JSON pointer (RFC 6901) into the body, as in
+    /// `"/user/username"`, or `{ header = "X-User" }`.
     username: UsernameIn,
-    /// Where the answer contains the session's id, which must be the one that was sent: a JSON
-    /// pointer.
+    /// A JSON pointer to the session's token, which must be the one that was sent.
     session_id: Option<String>,
-    /// A PEM file of trusted certificates.
+    /// A file of trusted certificates, in PEM.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
     ca: Option<String>,
-    /// The longest that an answer may take.
+    /// For one answer, within the `deadline` of `[limits]`.
     #[serde(default = "timeout")]
     timeout: Wait,
 }

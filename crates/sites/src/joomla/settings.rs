@@ -32,19 +32,19 @@ pub(super) const CLASS: Option<&str> = Some("JConfig");
 pub(super) struct JoomlaTable {
     /// The site's own file, relative to this one.
     pub(super) configuration: Option<String>,
-    /// The application whose sessions count: `"site"` or `"administrator"`.
+    /// Whose sessions count: those of `"site"`, or of `"administrator"`.
     client: JoomlaClient,
     /// The name of the session cookie.
-    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "derived")))]
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "from `secret` and `session_name`")))]
     session_cookie_name: Option<String>,
-    /// The site's Joomla. Before 4, other hashes are accepted (`{SHA256}`, but not `$H$` and
-    /// `crypt`), and sessions in caches have the keys of PHP's own handlers instead of `jfw…`.
-    /// Without a version, both keys are tried.
-    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "newest")))]
+    /// The site's Joomla. Before 4 it knows other hashes: `{SHA256}`, but not `$H$` and `crypt`;
+    /// and its sessions in caches have the keys of PHP's own handlers, not `jfw…`. Without it,
+    /// both keys are tried.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the newest rules")))]
     version: Option<String>,
     /// Whether accounts that must choose a new password are accepted.
     allow_require_reset: bool,
-    /// Whether accounts that must show or set up a second factor are accepted without it.
+    /// Whether accounts that must pass or set up a second factor are let in without it.
     allow_missing_second_factor: bool,
 }
 
@@ -68,8 +68,8 @@ impl Default for JoomlaTable {
 pub(super) struct JoomlaFile {
     /// `mysqli`, `mysql`, `pdomysql`, `pgsql`, `postgresql`.
     dbtype: Option<LooseText>,
-    /// A name or an address, either one with `:port`; `[::1]:port`, `name:/path/of/a.sock` or
-    /// `unix:/path`. `localhost` is the socket of Debian's server, then TCP.
+    /// A name, an address, either with `:port`, `[::1]:port`, `name:/path/of/a.sock`,
+    /// `unix:/path`. `localhost` is the socket of Debian's server, else TCP.
     host: Option<LooseText>,
     /// The database's user.
     user: Option<LooseText>,
@@ -81,13 +81,13 @@ pub(super) struct JoomlaFile {
     dbprefix: Option<LooseText>,
     /// Whether connections use TLS, as in Joomla 4.
     dbencryption: Option<LooseText>,
-    /// A file of trusted certificates.
+    /// A file of trusted certificates, in PEM.
     dbsslca: Option<LooseText>,
-    /// Whether the server's certificate must be signed by those and name the host.
+    /// Whether the server's certificate must be signed by one of them, and name the host.
     dbsslverifyservercert: Option<LooseText>,
-    /// The site's secret. The name of the session cookie is derived from it and `session_name`.
+    /// The session cookie's name comes from it, and from `session_name`.
     secret: Option<SecretSource>,
-    /// See `secret`.
+    /// The session's name; without it, the word in `client`.
     session_name: Option<LooseText>,
     /// How long a session lives after its last request, in minutes.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "15")))]
@@ -95,26 +95,26 @@ pub(super) struct JoomlaFile {
     /// `database`, `redis`, `memcached`, `memcache` (before 4), `filesystem`, `none`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"database\"")))]
     session_handler: Option<LooseText>,
-    /// The directory of session files. For `filesystem` and `none` without a path, give PHP's
+    /// The directory of sessions. For `filesystem` and `none` without a path, give PHP's
     /// `session.save_path` here.
     session_filesystem_path: Option<LooseText>,
-    /// The host of Redis.
+    /// The Redis server.
     session_redis_server_host: Option<LooseText>,
-    /// The port of Redis.
+    /// Its port.
     session_redis_server_port: Option<LooseText>,
-    /// The password of Redis.
+    /// Its password.
     session_redis_server_auth: Option<SecretSource>,
-    /// The number of the Redis database.
+    /// The number of its database.
     session_redis_server_db: Option<LooseText>,
-    /// The host of memcached.
+    /// The memcached server.
     session_memcached_server_host: Option<LooseText>,
-    /// The port of memcached.
+    /// Its port.
     session_memcached_server_port: Option<LooseText>,
-    /// The host of memcached, for `memcache`.
+    /// The memcached server, for `memcache`.
     session_memcache_server_host: Option<LooseText>,
-    /// The port of memcached, for `memcache`.
+    /// Its port.
     session_memcache_server_port: Option<LooseText>,
-    /// Whether the table of sessions has a row for each session.
+    /// Whether `#__session` has a row for each session.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "true")))]
     session_metadata: Option<LooseText>,
     /// Whether the site and the back end share their sessions.

@@ -21,11 +21,11 @@ pub(super) struct PhpSettings {
     /// As in php.ini: see below.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend(
         "writeOnly" = true,
-        "x-default" = "`/var/lib/php/sessions` if it is there, else the system's temporary directory",
+        "x-default" = "`/var/lib/php/sessions` if it exists, else the system's temporary directory",
     )))]
     save_path: Option<Zeroizing<String>>,
     /// `"php"`, `"php_binary"`, `"php_serialize"` or `"igbinary"`.
-    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "found in each session")))]
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "detected in each session")))]
     serialize_handler: Option<String>,
     /// The name of the session cookie.
     name: String,
@@ -33,10 +33,9 @@ pub(super) struct PhpSettings {
     gc_maxlifetime: Life,
     /// The path to the login name in `$_SESSION`.
     user: Option<String>,
-    /// Instead of `user`: the path to the primary key in `$_SESSION`, which `user_by_id` of
-    /// `[custom]` looks up.
+    /// Instead, the path to the primary key, which `user_by_id` of `[custom]` finds.
     user_id: Option<String>,
-    /// The path to a value that must be true as well.
+    /// A path to a value that must be true as well.
     authenticated: Option<String>,
     /// The user whose session files are accepted: a name or a number.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "see *Files*")))]
@@ -44,15 +43,15 @@ pub(super) struct PhpSettings {
     /// The prefix of the keys in memcached or Redis.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the handler's own")))]
     prefix: Option<String>,
-    /// For `pdo`: the table of sessions.
+    /// The table of sessions, for `pdo`.
     table: String,
-    /// For `pdo`: the column of ids.
+    /// Its column of ids.
     id_column: String,
-    /// For `pdo`: the column of session data.
+    /// Its column of contents.
     data_column: String,
-    /// For `pdo`: the column of lifetimes; `""` if there is none, and `gc_maxlifetime` applies.
+    /// Its column of lifetimes; `""` if there is none: `gc_maxlifetime` counts then.
     lifetime_column: String,
-    /// For `pdo`: the column of the times of the last writes.
+    /// Its column of the times of the last writes.
     time_column: String,
 }
 

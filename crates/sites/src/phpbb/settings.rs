@@ -18,7 +18,7 @@ pub(super) const CLASS: Option<&str> = None;
 pub(super) struct PhpbbTable {
     /// The board's own file, relative to this one.
     pub(super) configuration: Option<String>,
-    /// What the names of the cookies begin with.
+    /// The prefix of the cookies' names.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the board's own")))]
     cookie_name: Option<String>,
     /// How many parts of the address a session is bound to; 0 for none.
@@ -49,7 +49,7 @@ pub(super) struct PhpbbFile {
     dbuser: Option<LooseText>,
     /// The database's password.
     dbpasswd: Option<SecretSource>,
-    /// What the names of the board's tables begin with.
+    /// The prefix of the names of the board's tables.
     table_prefix: Option<LooseText>,
 }
 

@@ -25,30 +25,31 @@ pub(super) struct DjangoTable {
     /// The site's Django, as in `"5.2"`: see *Older Djangos*.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the newest rules")))]
     version: Option<String>,
-    /// The site's `SECRET_KEY`, a secret. Required for sessions.
+    /// Signs the site's sessions. Required for them.
     secret_key: Option<SecretSource>,
-    /// Older keys, which are accepted for signatures and for the hash of the password.
+    /// Accepted as `secret_key` is: for the signature and for the hash of the password.
     secret_key_fallbacks: Vec<SecretSource>,
     /// `"db"`, `"cached_db"`, `"cache"`, `"file"` or `"signed_cookies"`: the last word of the
     /// dotted path, or the whole path.
     session_engine: String,
     /// The name of the session cookie.
     session_cookie_name: String,
-    /// A duration, or whole seconds. Used by `file` and `signed_cookies`.
+    /// How long a session lives: a duration, or whole seconds. Used by `file` and
+    /// `signed_cookies`.
     session_cookie_age: Life,
-    /// The directory of the `file` engine.
+    /// The directory of sessions, for the `file` engine.
     #[cfg_attr(
         feature = "schema",
         schemars(extend("x-default" = "the system's temporary directory"))
     )]
     session_file_path: Option<String>,
-    /// Where `cache` and `cached_db` keep their sessions: see *Caches*.
+    /// Where `cache` and `cached_db` store their sessions: see *Caches*.
     cache: Option<UrlOr<CacheTable>>,
     /// `KEY_PREFIX` of the cache that `SESSION_CACHE_ALIAS` names.
     cache_key_prefix: String,
     /// `VERSION` of that cache.
     cache_version: Number<0, { u32::MAX - 1 }>,
-    /// The accepted backends. A session that another backend made is refused.
+    /// A session that another backend created is refused.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "any")))]
     authentication_backends: Option<Vec<String>>,
     /// The table of a custom user model, with the columns below.
@@ -59,7 +60,7 @@ pub(super) struct DjangoTable {
     username_column: String,
     /// Its column of encoded passwords.
     password_column: String,
-    /// Its column that says whether an account is active; `""` if the model has none.
+    /// Whether the account is active; `""` if the model has no such column.
     active_column: String,
     /// Its column of e-mail addresses.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "`email`, if there is one")))]
@@ -67,30 +68,30 @@ pub(super) struct DjangoTable {
     /// The table that maps users to groups.
     #[cfg_attr(
         feature = "schema",
-        schemars(extend("x-default" = "`<user_table>_groups`, if it is there"))
+        schemars(extend("x-default" = "`<user_table>_groups`, if it exists"))
     )]
     groups_table: Option<String>,
     /// The table that maps users to permissions.
     #[cfg_attr(
         feature = "schema",
-        schemars(extend("x-default" = "`<user_table>_user_permissions`, if it is there"))
+        schemars(extend("x-default" = "`<user_table>_user_permissions`, if it exists"))
     )]
     permissions_table: Option<String>,
     /// The column in both that holds the user.
     user_foreign_key: String,
     /// The table of sessions; `"user_sessions_session"` for django-user-sessions.
     session_table: String,
-    /// The salt of session signatures, for a site whose `SessionStore` class has another name.
+    /// The salt of the signatures, for a site whose `SessionStore` class has another name.
     session_key_salt: String,
     /// The table that maps sessions to users: see *Session profiles*.
     session_profile: Option<ProfileTable>,
-    /// Whether tokens of Django REST framework are accepted: see *Tokens*.
+    /// Whether to accept the tokens of Django REST framework: see *Tokens*.
     authtoken: bool,
     /// The tables of second factors, as in `["otp_totp_totpdevice", "otp_static_staticdevice"]` or
     /// `["mfa_authenticator"]`: see *Second factors*.
     second_factor: Option<Vec<String>>,
-    /// `false` if the site's own code decides who has which permission: then no account has any,
-    /// and no account counts as a superuser.
+    /// `false` if the site's code decides which permissions an account holds: then no account
+    /// holds any, and none is a superuser.
     permissions: bool,
     /// The zone of datetimes without one: `TIME_ZONE` of a site with `USE_TZ = False`.
     time_zone: String,
@@ -100,8 +101,8 @@ pub(super) struct DjangoTable {
     password_hashers: Option<Vec<String>>,
     /// `"nfkc"` folds the typed name as Django's login form does.
     normalize: Normalization,
-    /// Read sessions without `secret_key`. Then neither signatures nor changed passwords are
-    /// checked. Not with `signed_cookies`, which stores sessions with the visitor.
+    /// Read sessions without `secret_key`: then neither signatures nor password changes can be
+    /// checked. Not with `signed_cookies`, whose store is the visitor's browser.
     trust_session_store: bool,
 }
 
