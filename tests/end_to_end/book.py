@@ -75,6 +75,18 @@ def table(schema: dict, name: str) -> dict:
     return schema
 
 
+def frameworks(schema: dict) -> list[str]:
+    """The frameworks, in the order of the book."""
+    return schema["properties"]["framework"]["enum"]
+
+
+def tables(schema: dict, name: str) -> set[str]:
+    """The table `name` and those in it, as in `django.cache`."""
+    keys = table(schema, name)["properties"]
+    inner = [f"{name}.{key}" for key in keys if "x-order" in table(schema, f"{name}.{key}")]
+    return {name}.union(*[tables(schema, each) for each in inner])
+
+
 # What stands between two of these is a table of the settings of that name.
 MARKED = re.compile(r"(<!-- settings of (\S+) -->\n).*?(<!-- end of settings -->\n)", re.S)
 

@@ -161,15 +161,14 @@ def test_memory_does_not_grow_with_the_site(site, directory, shell, crowd):
 
 # Every framework
 
+RECORDED_SITES = [
+    ("joomla", "joomla-4.4.0.sql", "dbprefix", "SELECT COUNT(*) FROM {}users"),
+    ("phpbb", "phpbb-3.3.10.sql", "table_prefix",
+     "SELECT COUNT(*) FROM {}users WHERE user_type <> 2"),
+]  # fmt: skip
 
-@pytest.mark.parametrize(
-    ("framework", "dump", "own", "query"),
-    [
-        ("joomla", "joomla-4.4.0.sql", "dbprefix", "SELECT COUNT(*) FROM {}users"),
-        ("phpbb", "phpbb-3.3.10.sql", "table_prefix",
-         "SELECT COUNT(*) FROM {}users WHERE user_type <> 2"),
-    ],
-)  # fmt: skip
+
+@pytest.mark.parametrize(("framework", "dump", "own", "query"), RECORDED_SITES)
 def test_recorded_sites(mariadb, directory, shell, framework, dump, own, query):
     text = (RECORDED / dump).read_text()
     prefix = re.search(r"CREATE TABLE `(\w*?)users`", text)[1]

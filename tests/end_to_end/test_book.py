@@ -13,6 +13,7 @@ import pytest
 
 import book
 from book import DOCS
+from frameworks import FRAMEWORKS
 
 ROOT = DOCS.parent
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *(ROOT / ".github").glob("*.md")])
@@ -176,43 +177,20 @@ def test_the_tables_of_settings_are_as_the_program_says(hallpass_programs):
         assert page.read_text() == expected, "python tests/end_to_end/book.py writes it anew"
 
 
-TABLES = {
-    "configuration.md": None,
-    "django.md": "django",
-    "joomla.md": "joomla",
-    "phpbb.md": "phpbb",
-    "php.md": "php",
-    "http-source.md": "http",
-}
+TABLES = ["configuration.md", *(f"{name}.md" for name in FRAMEWORKS), "http-source.md"]
 # Without which the other keys of a table are not looked at.
 URLS = {
     "database": lambda _: "postgres://host/name",
     "django.cache": lambda key: "redis+sentinel://host/m" if "sentinel" in key else "redis://host",
 }
-FRAMEWORK = {"joomla": "joomla", "phpbb": "phpbb", "php": "php"}
 
 
 def keys_on(page: str) -> list[tuple[str, str]]:
-    """The table and the key of each line of the page's tables of keys."""
+    """The table and the key of each line of the page's tables of settings."""
     found = []
-    table = TABLES[page]
-    keys = False
-    for line in (DOCS / page).read_text().splitlines():
-        heading = re.match(r"#+ .*?`\[(\w+)\]`", line)
-        if heading:
-            table = heading[1]
-        elif heading := re.match(r"A table `\[([\w.]+)\]`|### `(\w+)`", line):
-            table = heading[1] or heading[2]
-        elif line.startswith("## ") and page == "configuration.md":
-            table = "" if "site" in line.lower() else None
-        if line.startswith("|"):
-            cells = line.split("|")
-            if re.match(r"\s*key\s*$", cells[1]):
-                keys = True
-            elif keys and table is not None:
-                found += [(table, key) for key in re.findall(r"`([a-z][a-z_]+)`", cells[1])]
-        else:
-            keys = False
+    for marked in book.MARKED.finditer((DOCS / page).read_text()):
+        table = marked[2] if marked[2] != "site" else ""
+        found += [(table, key) for key in re.findall(r"^\| `(\w+)` \|", marked[0], re.M)]
     return found
 
 
@@ -223,7 +201,9 @@ def test_every_key_on_a_page_is_known(page, shell, tmp_path):
     config = tmp_path / "hallpass.toml"
     for table, key in keys:
         # A value of a type that no key has: what is known says so, or something before it does.
-        lines = [f'framework = "{FRAMEWORK.get(table, "django")}"'] if key != "framework" else []
+        framework = table.partition(".")[0]
+        framework = framework if framework in FRAMEWORKS else "django"
+        lines = [f'framework = "{framework}"'] if key != "framework" else []
         if table == "http":
             lines.append('session_source = "http"')
         lines.append(f"{key} = 1979-05-27" if not table else f"[{table}]\n{key} = 1979-05-27")

@@ -1377,9 +1377,11 @@ def test_sessions_of_php_in_redis(patient, redis):
     assert seen == "1 anonymous, 1 live"
 
 
-@pytest.mark.parametrize(
-    ("framework", "key"), [("joomla", "dbprefix"), ("phpbb", "table_prefix")]
-)
+# Of frameworks whose tables have one: the key that says it.
+PREFIXES = [("joomla", "dbprefix"), ("phpbb", "table_prefix")]
+
+
+@pytest.mark.parametrize(("framework", "key"), PREFIXES)
 def test_wrong_prefix(patient, framework, key):
     own = {key: "wrong_"}
     if framework == "joomla":

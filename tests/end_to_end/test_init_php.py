@@ -182,6 +182,9 @@ def test_joomla_with_sessions_nobody_else_can_read(joomla_site):
     assert hallpass("session", JOOMLA_TOKEN).code in (1, 2)
 
 
+# The frameworks whose sites have a file in PHP that says where their tables are, and its name.
+OWN_FILES = {"joomla": "configuration.php", "phpbb": "config.php"}
+
 BROKEN = {
     "absent": None,
     "empty": "",
@@ -194,10 +197,10 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("software", ["joomla", "phpbb"])
+@pytest.mark.parametrize("software", OWN_FILES)
 @pytest.mark.parametrize("name", BROKEN)
 def test_files_that_are_none(shell, directory, software, name):
-    file = "configuration.php" if software == "joomla" else "config.php"
+    file = OWN_FILES[software]
     site = Site(shell, directory, software, file)
     if BROKEN[name] is not None:
         site.file.write_text(BROKEN[name])

@@ -165,6 +165,7 @@ def phpbb(new_directory, mariadb, shell):
     return Owned(tables, board.directory, {"alice": ALICE, ZOE_NAME: ZOE}, "phpbb3_57hpu_sid", folds=True)
 
 
+# Each begins with the name of its framework.
 SITES = ["php_by_name", "php_by_id", "custom", "joomla", "phpbb"]
 
 
