@@ -197,7 +197,7 @@ def keys_on(page: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page", TABLES)
 def test_every_key_on_a_page_is_known(page, shell, tmp_path):
     keys = keys_on(page)
-    assert len(keys) > 3
+    assert len(keys) > 2
     config = tmp_path / "hallpass.toml"
     for table, key in keys:
         # A value of a type that no key has: what is known says so, or something before it does.

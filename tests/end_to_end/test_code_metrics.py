@@ -130,7 +130,8 @@ def test_a_framework_is_named_in_its_folder_and_the_list_alone(framework, code):
         # The rules of a framework's hashes are a file or folder of their own, too.
         and not path.startswith(f"crates/passwords/src/rules/{framework}")
     }
-    assert named == expected, "move what is the framework's own into its folder"
+    advice = "move what is the framework's own into its folder; a name that means more is in AMBIGUOUS"
+    assert named == expected, advice
 
 
 def test_the_frameworks_that_are_looked_for_are_there():
