@@ -76,7 +76,7 @@ pub enum Required {
     Table(Table),
     /// A statement of the configuration.
     Statement {
-        /// Its key.
+        /// Its key, with its table: `custom.user`.
         key: &'static str,
         /// The SQL.
         statement: String,

@@ -15,7 +15,7 @@ impl Examination<'_> {
         of_sessions.retain(|needed| !needs.contains(needed));
         needs.extend(of_sessions);
         let deadline = self.deadline();
-        let (before, mut tables, mut statements) = (self.findings.len(), 0, 0);
+        let (before, mut tables, mut statements) = (self.findings.len(), 0, Vec::new());
         let mut missing: Vec<&Table> = Vec::new();
         for needed in &needs {
             let ask = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
@@ -30,7 +30,7 @@ impl Examination<'_> {
             };
             match needed {
                 Required::Table(_) => tables += 1,
-                Required::Statement { .. } => statements += 1,
+                Required::Statement { key, .. } => statements.push(*key),
             }
             match self.database.ask(deadline, ask) {
                 Ok(Some(found)) => self.findings.extend(found),
@@ -61,13 +61,11 @@ impl Examination<'_> {
                 seen,
             ));
         }
-        if good && statements > 0 {
-            let seen = format!("the database understands all {statements}");
-            self.add(Finding::ok(
-                "statements",
-                "prepare the SQL of [custom]",
-                seen,
-            ));
+        if good && let Some(key) = statements.first() {
+            let (section, _) = key.split_once('.').unwrap_or(("", key));
+            let tried = format!("prepare the SQL of [{section}]");
+            let seen = format!("the database understands all {}", statements.len());
+            self.add(Finding::ok("statements", tried, seen));
         }
         good
     }
@@ -155,11 +153,12 @@ fn examine_statement(
     statement: &str,
     needed: &[&str],
 ) -> Vec<Finding> {
-    let tried = format!("prepare [custom] {key}");
+    let (section, key) = key.split_once('.').unwrap_or(("", key));
+    let tried = format!("prepare [{section}] {key}");
     let given = match queries.names(statement) {
         Ok(given) => given,
         Err(cause) => {
-            let mend = format!("correct the SQL of [custom] {key}");
+            let mend = format!("correct the SQL of [{section}] {key}");
             return vec![Finding::problem(
                 "statements",
                 tried,
@@ -181,7 +180,7 @@ fn examine_statement(
                 "statements",
                 &tried,
                 format!("it gives no column called {name}, but {}", given.join(", ")),
-                format!("name it so in [custom] {key}: `… AS {name}`"),
+                format!("name it so in [{section}] {key}: `… AS {name}`"),
             )
         })
         .collect()

@@ -32,8 +32,8 @@ pub(crate) struct CacheTable {
     sentinel_username: Option<String>,
     /// The password for the Sentinels: a secret.
     sentinel_password: Option<SecretSource>,
-    /// With several Redis servers, each has all keys; `"shards"`: each has some (django-redis'
-    /// `ShardClient`), and all are asked.
+    /// How several Redis servers share the keys: `"replicas"`: each has all of them; `"shards"`:
+    /// each has some (django-redis' `ShardClient`), and all are asked.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"replicas\"")))]
     servers: Option<Several>,
     /// `"disable"`, `"require"` or `"verify-full"`.

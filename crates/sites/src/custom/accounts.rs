@@ -200,11 +200,11 @@ impl Described for CustomAccounts {
         } = &self.custom;
         let account = &["id", "username"];
         let statements: [(&'static str, _, &'static [&'static str]); 5] = [
-            ("user", user, account),
-            ("user_by_id", user_by_id, account),
-            ("groups", groups, &["name"]),
-            ("permissions", permissions, &["name"]),
-            ("accounts", accounts, account),
+            ("custom.user", user, account),
+            ("custom.user_by_id", user_by_id, account),
+            ("custom.groups", groups, &["name"]),
+            ("custom.permissions", permissions, &["name"]),
+            ("custom.accounts", accounts, account),
         ];
         statements
             .into_iter()

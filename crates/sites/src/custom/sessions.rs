@@ -84,7 +84,7 @@ impl SessionSource for Sessions {
 
     fn needs(&self) -> Vec<Required> {
         let needed = |statement: &String| Required::Statement {
-            key: "session",
+            key: "custom.session",
             statement: statement.clone(),
             columns: &["user_id"],
         };
