@@ -61,6 +61,26 @@ pub trait Framework: Sync {
     fn describe(&self, generator: &mut schemars::SchemaGenerator) -> Vec<TableDescription>;
 }
 
+/// The subcommand of each of `frameworks`, which is called as its framework is, with what it asks
+/// for.
+#[cfg(feature = "init")]
+pub fn commands(frameworks: &[&dyn Framework]) -> impl Iterator<Item = clap::Command> {
+    let command = |it: &&dyn Framework| it.arguments(clap::Command::new(it.name()));
+    frameworks.iter().map(command)
+}
+
+/// The framework among `frameworks` whose subcommand is in `matches`, and what was said of the site.
+#[cfg(feature = "init")]
+#[must_use]
+pub fn chosen<'f, 'm>(
+    frameworks: &[&'f dyn Framework],
+    matches: &'m clap::ArgMatches,
+) -> Option<(&'f dyn Framework, &'m clap::ArgMatches)> {
+    let (name, arguments) = matches.subcommand()?;
+    let framework = frameworks.iter().find(|it| it.name() == name)?;
+    Some((*framework, arguments))
+}
+
 /// What the configuration says of a site in the tables of its framework.
 pub trait SiteSettings: std::fmt::Debug + Send + Sync {
     /// The site, names being read as `lookup` says.

@@ -62,14 +62,14 @@ mod session;
 mod site;
 mod site_file;
 
-pub use hallpass_stores::Secret;
-
 pub(crate) use self::account::MOST_ALIKE;
 pub use self::account::{
     Account, AccountLookup, Accounts, HashContext, Id, LoginField, Writable, meets, only,
 };
 pub use self::described::{Described, Overlooked, Required, Table, count};
 pub use self::framework::{Framework, NameForms, Problem, SiteSettings, WrongKey};
+#[cfg(feature = "init")]
+pub use self::framework::{chosen, commands};
 pub use self::reason::{Reason, Stop};
 pub use self::session::{
     Client, Decoding, Login, Sample, SessionSource, session_rows, tokens, until,

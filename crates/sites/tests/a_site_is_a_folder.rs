@@ -16,6 +16,7 @@ use hallpass_core::{Authenticator, ClaimedName, Configuration, Credential, Deadl
 use hallpass_core::{Identity, Request, Requirement, Verdict};
 use hallpass_settings::Error;
 use hallpass_sites::*;
+use hallpass_stores::Secret;
 use rusqlite::Connection;
 
 /// Hashes of "correct horse" and "tr0ub4dor", by Python's `hashlib.pbkdf2_hmac`.
@@ -281,9 +282,9 @@ fn sessions_are_read_and_end() {
 fn init(path: &Path) -> anyhow::Result<init::Page> {
     let frameworks = frameworks();
     let matches = Command::new("init")
-        .subcommands(init::commands(&frameworks))
+        .subcommands(commands(&frameworks))
         .try_get_matches_from(["init".as_ref(), "dummy".as_ref(), path.as_os_str()])?;
-    let (framework, arguments) = init::chosen(&frameworks, &matches).unwrap();
+    let (framework, arguments) = chosen(&frameworks, &matches).unwrap();
     let mut page = init::Page::new("hallpass", |warning| panic!("{warning}"));
     framework.discover(&mut page, arguments)?;
     Ok(page)

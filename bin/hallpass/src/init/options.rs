@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand};
-use hallpass_sites::init::{chosen, commands};
-use hallpass_sites::{FRAMEWORKS, Framework};
+use hallpass_sites::{FRAMEWORKS, Framework, chosen, commands};
 
 /// A framework, and what was said about the site.
 pub struct InitCommand {

@@ -7,29 +7,8 @@ pub(crate) mod url;
 
 use std::time::Duration;
 
-use clap::{ArgMatches, Command};
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
-
-use crate::Framework;
-
-/// The subcommand of each of `frameworks`, which is called as its framework is, with what it asks
-/// for.
-pub fn commands(frameworks: &[&dyn Framework]) -> impl Iterator<Item = Command> {
-    let command = |it: &&dyn Framework| it.arguments(Command::new(it.name()));
-    frameworks.iter().map(command)
-}
-
-/// The framework among `frameworks` whose subcommand is in `matches`, and what was said of the site.
-#[must_use]
-pub fn chosen<'f, 'm>(
-    frameworks: &[&'f dyn Framework],
-    matches: &'m ArgMatches,
-) -> Option<(&'f dyn Framework, &'m ArgMatches)> {
-    let (name, arguments) = matches.subcommand()?;
-    let framework = frameworks.iter().find(|it| it.name() == name)?;
-    Some((*framework, arguments))
-}
 
 /// A configuration in the making.
 pub struct Page {

@@ -2,11 +2,11 @@
 //! phpredis.
 
 use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
-use hallpass_stores::{Deadline, cache};
+use hallpass_stores::{Deadline, Secret, cache};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
-use crate::{Reason, Secret};
+use crate::Reason;
 use crate::{SAMPLE, SOME_KEYS, Sample};
 
 /// Sessions in a cache, which lets them go by itself.

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use hallpass_stores::{Deadline, File, Files, Unavailable};
+use hallpass_stores::{Deadline, File, Files, Secret, Unavailable};
 
 use super::sessions::{Found, Lookup};
-use crate::{Reason, Secret};
+use crate::Reason;
 use crate::{SAMPLE, Sample};
 
 /// The longest file that is read, in bytes.

@@ -1,7 +1,7 @@
 //! Combines the cookies of a board into the one token that stands for them.
 
-use crate::Secret;
 use crate::cookie::{self, Cookie, Reader};
+use hallpass_stores::Secret;
 
 /// The length of a session id: an MD5 in hexadecimal.
 const SESSION_ID: usize = 32;

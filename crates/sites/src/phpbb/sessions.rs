@@ -4,8 +4,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value};
+use hallpass_stores::{Secret, Unavailable};
 use md5::{Digest, Md5};
 
 use super::board::Settings;
@@ -13,7 +13,7 @@ use super::checks::Made;
 use super::cookies::{self, Persistent, Token};
 use crate::phpbb::settings::Phpbb;
 use crate::prefixed;
-use crate::{Account, Client, Decoding, Reason, Secret};
+use crate::{Account, Client, Decoding, Reason};
 use crate::{Login, Required, SessionSource, Stop, session_rows, until};
 
 /// The account of visitors who are not logged in.

@@ -13,8 +13,9 @@ use super::containers::Found;
 use crate::cache::CacheLocation;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
-use crate::{Decoding, Reason, Secret};
+use crate::{Decoding, Reason};
 use crate::{SAMPLE, SOME_KEYS, Sample};
+use hallpass_stores::Secret;
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).

@@ -9,7 +9,8 @@ use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
 use hallpass_stores::Tracer;
 
 use crate::django::settings::{Django, SessionEngine};
-use crate::{Decoding, Reason, Secret, Stop};
+use crate::{Decoding, Reason, Stop};
+use hallpass_stores::Secret;
 
 /// Opens containers.
 #[derive(Debug)]

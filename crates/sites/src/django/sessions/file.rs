@@ -8,9 +8,10 @@ use hallpass_stores::sql::Queries;
 use hallpass_stores::{Files, Unavailable};
 
 use super::containers::{Containers, Lookup};
+use crate::Reason;
 use crate::django::datetime::Clock;
-use crate::{Reason, Secret};
 use crate::{SAMPLE, until};
+use hallpass_stores::Secret;
 
 /// The longest file that is read, in bytes: as long as a container can be.
 const LONGEST_FILE: usize = 1 << 20;

@@ -19,8 +19,9 @@ use self::table::{Profile, SessionTable, Tables};
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
 use crate::django::settings::{Django, SessionEngine};
-use crate::{Account, Client, Reason, Secret};
+use crate::{Account, Client, Reason};
 use crate::{Login, Required, Sample, SessionSource, Stop};
+use hallpass_stores::Secret;
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
 const LONGEST_TOKEN: usize = 4096;

@@ -7,13 +7,13 @@ use std::iter;
 
 use hallpass_sessions::django::{SESSION_SALT, Version};
 use hallpass_settings::{Error, Life, Number, SecretSource, Table, UrlOr};
+use hallpass_stores::Secret;
 use hallpass_stores::sql;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 pub use self::sessions::{DjangoCache, DjangoSessions, SessionEngine, SessionProfile};
 pub use self::user_table::UserTable;
-use crate::Secret;
 use crate::cache::CacheTable;
 use crate::secret;
 
