@@ -181,7 +181,7 @@ def test_another_name_for_the_path_runs_the_program_of_the_file(installed, direc
             os.close(opened)
         assert version(link, "hallpass").stdout.split()[0] == name
         assert by_number.stdout.split()[0] == name
-        assert run([script]).stdout.split()[0] == name
+        assert run([script]).text.split()[0] == name
     renamed = directory / "renamed"
     shutil.copy2(installed / "usr/bin/hallpassd", renamed)
     assert version(renamed, "hallpassd").stdout.split()[0] == "hallpass"

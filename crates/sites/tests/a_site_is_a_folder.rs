@@ -12,8 +12,10 @@ use std::time::{Duration, SystemTime};
 use clap::Command;
 use hallpass_core::configuration::schema::{self, KeyDefault, Origin};
 use hallpass_core::doctor::{self, Finding, Status};
-use hallpass_core::{Authenticator, ClaimedName, Configuration, Credential, Deadline};
-use hallpass_core::{Identity, Request, Requirement, Verdict};
+use hallpass_core::{
+    Authenticator, ClaimedName, Configuration, Credential, Deadline, Identity, Request,
+    Requirement, Verdict,
+};
 use hallpass_settings::Error;
 use hallpass_sites::*;
 use hallpass_stores::Secret;

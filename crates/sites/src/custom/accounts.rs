@@ -5,10 +5,7 @@ use hallpass_stores::sql::{Queries, Value};
 
 use super::rows::{Rows, key_text, key_value, truth};
 use super::settings::Custom;
-use crate::AccountLookup;
-use crate::Reason;
-use crate::{Account, Id};
-use crate::{Accounts, Described, Required};
+use crate::{Account, AccountLookup, Accounts, Described, Id, Reason, Required};
 
 /// How many rows of one name are looked at.
 const NAMESAKES: usize = 16;

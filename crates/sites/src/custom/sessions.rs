@@ -7,8 +7,9 @@ use hallpass_stores::sql::Queries;
 
 use super::rows::{Rows, key_text};
 use super::settings::Custom;
-use crate::{Account, Client, Decoding, Reason};
-use crate::{Login, Required, SessionSource, Stop, session_rows};
+use crate::{
+    Account, Client, Decoding, Login, Reason, Required, SessionSource, Stop, session_rows,
+};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
 const LONGEST_TOKEN: usize = 4096;

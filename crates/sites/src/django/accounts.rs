@@ -12,11 +12,11 @@ use super::changes;
 use super::datetime::Clock;
 use super::second_factor::{self, SecondFactor};
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
-use crate::Reason;
 use crate::django::settings::{Django, Normalization, UserTable};
-use crate::{Account, Id};
-use crate::{AccountLookup, LoginField, MOST_ALIKE};
-use crate::{Accounts, Described, Overlooked, Required, Stop, Table, Writable};
+use crate::{
+    Account, AccountLookup, Accounts, Described, Id, LoginField, MOST_ALIKE, Overlooked, Reason,
+    Required, Stop, Table, Writable,
+};
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
 const LIKE_NAMED: usize = 64;

@@ -10,10 +10,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::datetime::Clock;
 use super::statements::KeyKind;
-use crate::Stop;
 use crate::django::settings::UserTable;
 use crate::quoted;
-use crate::{Account, Reason};
+use crate::{Account, Reason, Stop};
 
 /// The longest login name, in characters (`AbstractUser.username`).
 const LONGEST_NAME: usize = 150;

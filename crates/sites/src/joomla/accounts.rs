@@ -6,12 +6,12 @@ use hallpass_stores::sql::{Queries, Row, Value};
 
 use super::second_step::{SecondSteps, Step};
 use super::statements::{Learned, SOME_HASHES, Statements};
-use crate::Reason;
 use crate::joomla::settings::Joomla;
 use crate::prefixed;
-use crate::{Account, Id};
-use crate::{AccountLookup, LoginField, MOST_ALIKE};
-use crate::{Accounts, Described, Required, Table};
+use crate::{
+    Account, AccountLookup, Accounts, Described, Id, LoginField, MOST_ALIKE, Reason, Required,
+    Table,
+};
 
 /// The accounts of a Joomla site.
 #[derive(Debug)]

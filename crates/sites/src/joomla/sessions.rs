@@ -26,8 +26,10 @@ use super::statements::Learned;
 use crate::joomla::settings::{Joomla, JoomlaClient, JoomlaSessions};
 use crate::php::cached::session_data;
 use crate::prefixed;
-use crate::{Account, Client, Decoding, Reason};
-use crate::{Login, Required, SAMPLE, Sample, SessionSource, Stop, session_rows, until};
+use crate::{
+    Account, Client, Decoding, Login, Reason, Required, SAMPLE, Sample, SessionSource, Stop,
+    session_rows, until,
+};
 
 /// The longest session id (`session_id` of `#__session`).
 const LONGEST_ID: usize = 192;

@@ -6,8 +6,7 @@ use hallpass_stores::{Deadline, Secret, cache};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
-use crate::Reason;
-use crate::{SAMPLE, SOME_KEYS, Sample};
+use crate::{Reason, SAMPLE, SOME_KEYS, Sample};
 
 /// Sessions in a cache, which lets them go by itself.
 #[derive(Debug)]

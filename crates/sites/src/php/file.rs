@@ -10,8 +10,7 @@ use std::time::{Duration, SystemTime};
 use hallpass_stores::{Deadline, File, Files, Secret, Unavailable};
 
 use super::sessions::{Found, Lookup};
-use crate::Reason;
-use crate::{SAMPLE, Sample};
+use crate::{Reason, SAMPLE, Sample};
 
 /// The longest file that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;

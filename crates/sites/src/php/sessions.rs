@@ -12,8 +12,9 @@ use super::cached::CachedSessions;
 use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::php::settings::{Php, PhpStore, PhpUser};
-use crate::{Account, Client, Decoding, Reason};
-use crate::{Login, Required, Sample, SessionSource, Stop, until};
+use crate::{
+    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, until,
+};
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
 const LONGEST_ID: usize = 256;

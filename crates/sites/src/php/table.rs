@@ -6,9 +6,8 @@ use hallpass_stores::sql::{Queries, Value};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
-use crate::Reason;
 use crate::php::settings::PhpTable;
-use crate::{Required, SAMPLE, quoted, session_rows};
+use crate::{Reason, Required, SAMPLE, quoted, session_rows};
 
 /// The longest lifetime that is one; more is the moment when the session ends (`MAX_LIFETIME` of
 /// PdoSessionHandler.php in Symfony 4.4 and 5.4).

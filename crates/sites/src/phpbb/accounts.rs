@@ -10,10 +10,10 @@ use super::board::passwords_elsewhere;
 use super::text::{clean, escape};
 use crate::phpbb::settings::Phpbb;
 use crate::prefixed;
-use crate::{Account, HashContext, Id};
-use crate::{AccountLookup, LoginField, MOST_ALIKE};
-use crate::{Accounts, Described, Required};
-use crate::{Client, Reason};
+use crate::{
+    Account, AccountLookup, Accounts, Client, Described, HashContext, Id, LoginField, MOST_ALIKE,
+    Reason, Required,
+};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or not people: bots and the
 /// anonymous.

@@ -13,8 +13,9 @@ use super::checks::Made;
 use super::cookies::{self, Persistent, Token};
 use crate::phpbb::settings::Phpbb;
 use crate::prefixed;
-use crate::{Account, Client, Decoding, Reason};
-use crate::{Login, Required, SessionSource, Stop, session_rows, until};
+use crate::{
+    Account, Client, Decoding, Login, Reason, Required, SessionSource, Stop, session_rows, until,
+};
 
 /// The account of visitors who are not logged in.
 const ANONYMOUS: i64 = 1;

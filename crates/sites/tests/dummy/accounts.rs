@@ -4,8 +4,10 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
 use super::settings::Dummy;
-use crate::{Account, Accounts, Described, Id, Reason, Required, Table};
-use crate::{AccountLookup, LoginField, meets, prefixed};
+use crate::{
+    Account, AccountLookup, Accounts, Described, Id, LoginField, Reason, Required, Table, meets,
+    prefixed,
+};
 
 /// How many members a name is compared with, where the database takes several for the same.
 const MOST_ALIKE: usize = 16;

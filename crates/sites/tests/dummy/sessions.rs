@@ -7,8 +7,10 @@ use hallpass_stores::sql::{Queries, Row};
 use subtle::ConstantTimeEq;
 
 use super::settings::Dummy;
-use crate::{Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop};
-use crate::{prefixed, session_rows, tokens, until};
+use crate::{
+    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, prefixed,
+    session_rows, tokens, until,
+};
 
 /// The length of a token, in hexadecimal digits.
 const TOKEN: usize = 32;

@@ -6,16 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{Login, read_cache_file, read_cache_row, read_cache_value};
 use hallpass_stores::sql::{LookUp, Queries, Value};
-use hallpass_stores::{Deadline, Files, Unavailable, cache};
+use hallpass_stores::{Deadline, Files, Secret, Unavailable, cache};
 use md5::{Digest, Md5};
 
 use super::containers::Found;
 use crate::cache::CacheLocation;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
-use crate::{Decoding, Reason};
-use crate::{SAMPLE, SOME_KEYS, Sample};
-use hallpass_stores::Secret;
+use crate::{Decoding, Reason, SAMPLE, SOME_KEYS, Sample};
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).

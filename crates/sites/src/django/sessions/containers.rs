@@ -6,11 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{self as format, Keyring, Version, open_trusted};
-use hallpass_stores::Tracer;
+use hallpass_stores::{Secret, Tracer};
 
 use crate::django::settings::{Django, SessionEngine};
 use crate::{Decoding, Reason, Stop};
-use hallpass_stores::Secret;
 
 /// Opens containers.
 #[derive(Debug)]

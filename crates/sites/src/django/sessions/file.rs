@@ -5,13 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use hallpass_sessions::django::Expiry;
 use hallpass_stores::sql::Queries;
-use hallpass_stores::{Files, Unavailable};
+use hallpass_stores::{Files, Secret, Unavailable};
 
 use super::containers::{Containers, Lookup};
-use crate::Reason;
 use crate::django::datetime::Clock;
-use crate::{SAMPLE, until};
-use hallpass_stores::Secret;
+use crate::{Reason, SAMPLE, until};
 
 /// The longest file that is read, in bytes: as long as a container can be.
 const LONGEST_FILE: usize = 1 << 20;

@@ -9,8 +9,8 @@ use std::cell::OnceCell;
 use std::time::SystemTime;
 
 use hallpass_sessions::django::{self as format, AuthHashes, PrimaryKey};
-use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{LookUp, Queries, Value};
+use hallpass_stores::{Secret, Unavailable};
 
 use self::cache::SessionCache;
 use self::containers::{Containers, Lookup, find_in_cookie};
@@ -19,9 +19,7 @@ use self::table::{Profile, SessionTable, Tables};
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
 use crate::django::settings::{Django, SessionEngine};
-use crate::{Account, Client, Reason};
-use crate::{Login, Required, Sample, SessionSource, Stop};
-use hallpass_stores::Secret;
+use crate::{Account, Client, Login, Reason, Required, Sample, SessionSource, Stop};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
 const LONGEST_TOKEN: usize = 4096;
