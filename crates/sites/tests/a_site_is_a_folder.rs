@@ -150,13 +150,13 @@ fn its_tables_are_read_and_what_is_wrong_in_them_is_said() {
         (
             "[dummy]",
             "[joomla]\n[dummy]",
-            "4: joomla: has no use with framework = \"dummy\"",
+            "4: joomla: has no effect with framework = \"dummy\"",
         ),
         (
             "[dummy]",
             "[ejabberd]\naccount_changes = true\n[dummy]",
-            " ejabberd.account_changes: has no use with framework = \"dummy\": nothing is \
-             changed in its tables",
+            " ejabberd.account_changes: has no effect with framework = \"dummy\": its accounts \
+             are not changed",
         ),
         ("database =", "# database =", " database: is missing"),
     ] {

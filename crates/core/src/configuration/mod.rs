@@ -337,7 +337,7 @@ impl Configuration {
         let ejabberd = &self.ejabberd;
         if ejabberd.account_changes && !self.framework.is_writable() {
             let message = format!(
-                "has no use with framework = \"{framework}\": nothing is changed in its tables"
+                "has no effect with framework = \"{framework}\": its accounts are not changed"
             );
             return Err(top.wrong("ejabberd.account_changes", &message));
         }

@@ -40,7 +40,7 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    /// The statements for the site whose tables begin with `prefix`, 1.5 to 5: the database is
+    /// The statements for the site whose tables begin with `prefix`, 1.5 to 6: the database is
     /// asked which columns there are.
     pub(super) fn new(
         prefix: &str,
