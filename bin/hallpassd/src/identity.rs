@@ -58,14 +58,14 @@ const HEADERS: usize = 14;
 /// account whose name is encoded so.
 fn stands_in_a_header(name: &str) -> bool {
     name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-        && name.trim() == name
+        && name.trim_matches(' ') == name
         && !percent::has_escape(name)
 }
 
 /// `text` with `set` percent-encoded. The spaces at its ends are encoded too, because the recipient
 /// of a header trims them.
 fn encode<'a>(text: &'a str, set: &'static AsciiSet) -> Cow<'a, str> {
-    let inner = text.trim();
+    let inner = text.trim_matches(' ');
     let encoded = percent::encode(inner.as_bytes(), set);
     if inner.len() == text.len() {
         return encoded;
@@ -173,6 +173,12 @@ pub mod tests {
             "100%25",
             "a,b",
             "a%2Cb",
+            "\u{a0}alice",
+            "%C2%A0alice",
+            "alice\u{2003}",
+            "\talice",
+            "alice\n",
+            "alice  ",
         ];
         let kinds = [
             "remote-user",
@@ -181,6 +187,26 @@ pub mod tests {
             "remote-groups",
         ];
         assert_told_apart(&names, &kinds, header);
+    }
+
+    /// Only spaces are trimmed: other white space is encoded byte by byte (RFC 3986 section 2.1).
+    #[test]
+    fn white_space_at_the_ends_is_encoded() {
+        for (name, expected) in [
+            (" a b ", "%20a b%20"),
+            ("\u{a0}a", "%C2%A0a"),
+            ("a\u{2003}", "a%E2%80%83"),
+            ("\ta\n", "%09a%0A"),
+            ("  ", "%20%20"),
+        ] {
+            let identity = Identity {
+                full_name: name.to_owned(),
+                groups: vec![name.to_owned()],
+                ..Identity::default()
+            };
+            assert_eq!(header(&identity, "remote-name"), expected, "{name:?}");
+            assert_eq!(header(&identity, "remote-groups"), expected, "{name:?}");
+        }
     }
 
     /// Asserts that `value` differs between any two of `names`, for each of `kinds`. A recipient
