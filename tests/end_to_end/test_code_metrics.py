@@ -104,6 +104,8 @@ NAMED = {
         LIST,
         "bin/hallpass/src/options.rs",
         "crates/passwords/src/algorithms/mod.rs",
+        "crates/passwords/src/algorithms/phpbb_converted.rs",
+        "crates/passwords/src/parsed.rs",
         "crates/passwords/src/rules/mod.rs",
     },
 }
