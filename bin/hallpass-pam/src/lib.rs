@@ -19,8 +19,7 @@ use crate::input::Question;
 
 const PROGRAM: &str = "hallpass-pam";
 
-/// Denied. One code for all reasons, because pam_exec shows it to the client, unless told to be
-/// `quiet`.
+/// Denied, for any reason: without its option `quiet`, pam_exec shows the code to the client.
 const DENIED: u8 = 1;
 /// The command line, the configuration, or PAM's configuration is wrong.
 const CONFIGURATION: u8 = 2;

@@ -10,9 +10,9 @@ use hallpass_sites::Stop;
 /// The answer to a request. A failed store is an outcome of its own, and never a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The client is who it claims to be, and may in.
+    /// The client is who it claims to be, and is let in.
     Granted(Box<Identity>),
-    /// The client may not in. The reason is for logs; hosts and clients are not told.
+    /// The client is not let in. The reason goes to logs only, not to hosts or clients.
     Denied(Reason),
     /// A store could not be asked. Nothing is known, so the client is not let in.
     Unavailable(Unavailable),

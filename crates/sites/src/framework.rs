@@ -52,7 +52,7 @@ pub trait Framework: Sync {
     /// Reads the site that `arguments` name, and writes its configuration into `page`.
     ///
     /// # Errors
-    /// Says what is not there, or what no configuration can express.
+    /// A file or setting is missing, or the site has a rule that no configuration can express.
     #[cfg(feature = "init")]
     fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()>;
 

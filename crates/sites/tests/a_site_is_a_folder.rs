@@ -1,5 +1,5 @@
 //! A framework is its folder, its line in a list, and its page: a dummy is added to `FRAMEWORKS`
-//! here, and nothing else is told of it.
+//! here, and no other source changes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail so")]
 
 /// Stands as it could stand in `crates/sites/src`: what it names of the crate is named as there.

@@ -253,7 +253,7 @@ fn work(
                 deadline,
                 answer,
             } => {
-                // The caller has already been told that there is none.
+                // The caller has given up, and has answered `unavailable`.
                 if answer.is_closed() || deadline.passed() {
                     of.into_iter().for_each(|of| requests.done(of));
                     continue;

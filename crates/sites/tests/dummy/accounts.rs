@@ -55,7 +55,7 @@ impl DummyAccounts {
             .collect())
     }
 
-    /// `None` for a row without a key or a name, which is nobody's.
+    /// The account in `row`; `None` if it has no key or no name.
     fn account(&self, mut row: Row) -> Option<Account> {
         let id = row.take(0).integer_like()?;
         let name = row.text(1).filter(|name| !name.is_empty())?;

@@ -47,8 +47,8 @@ pub fn change<T, E>(
         queries: database.queries(deadline),
     })?;
     if made.is_ok() {
-        // The caller has been told that nothing was changed: waiting for a lock may outlast the
-        // deadline.
+        // Waiting for a lock may outlast the deadline, after which the caller has answered that
+        // nothing was changed.
         if deadline.passed() {
             return Err(Unavailable::new(
                 "the deadline had passed before the change was made",

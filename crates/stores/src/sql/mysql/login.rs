@@ -27,7 +27,7 @@ pub(super) async fn connect(connect: &ConnectOptions, address: &Address) -> Resu
     let _ = ring::default_provider().install_default();
     let protection = protection(tls)?;
     let mut connected = log_in(connect, options.clone().ssl_opts(protection.clone())).await;
-    // The driver checks the name even when told not to (up to 0.37.1).
+    // Up to 0.37.1, the driver checks the name even where its options say not to.
     let name = connected.as_ref().err().and_then(name_of_trusted);
     if let (Some(name), true) = (name, tls.mode != TlsMode::VerifyFull) {
         let protection = protection.with_danger_tls_hostname_override(Some(name));
