@@ -5,6 +5,7 @@
 //! is by a method of one.
 
 /// Repeats a block for `$i` from 0 to 15, a constant each time.
+#[cfg(target_arch = "x86_64")]
 macro_rules! sixteen {
     ($i:ident => $body:block) => {
         sixteen!($i => $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
