@@ -13,7 +13,7 @@ import pytest
 import website
 from django_site import LATEST, python_of
 from people import SECRET, compare_everything, fill
-from processes import LOOPBACK
+from processes import LOOPBACK, give_away, unprivileged
 from programs import run
 from stores.redis import PASSWORD, Redis
 
@@ -645,14 +645,129 @@ def test_the_configuration_that_the_environment_names(init):
     assert result.code == 0, result.stderr
     assert (init.directory / "hallpass.other.toml").exists()
     assert (init.directory / "hallpass.other.secret_key").exists()
-    # And without either it is hallpass.toml, here.
+
+
+def asked_without_a_path(init) -> list:
+    return [
+        *[init.shell().program, "init", "django", init.directory, "--env-file", init.environment],
+        *["--python", python_of("5.2")],
+    ]
+
+
+def without_a_configuration() -> dict:
+    return {key: value for key, value in os.environ.items() if key != "HALLPASS_CONFIG"}
+
+
+def test_without_a_path_it_is_here(init):
+    here = init.directory / "here"
+    here.mkdir()
+    give_away(here)
+    result = run(asked_without_a_path(init), cwd=here, env=without_a_configuration(), **unprivileged())
+    assert result.code == 0, result.stderr
+    assert {path.name for path in here.iterdir()} == {"hallpass.toml", "hallpass.secret_key"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be it")
+def test_without_a_path_it_is_the_systems_for_root(init):
+    """In an /etc/hallpass of its own, which the machine does not see."""
+    (init.directory / "etc").mkdir()
+    script = """
+        mount -t tmpfs tmpfs /etc/hallpass && rmdir /etc/hallpass 2>/dev/null
+        "$@" && cp -a /etc/hallpass/. etc/ && "$@" --diff && ! "$@"
+    """
+    Path("/etc/hallpass").mkdir(exist_ok=True)
     result = run(
-        [init.shell().program, "init", "django", init.directory, "--env-file", init.environment]
-        + ["--python", python_of("5.2")],
+        ["unshare", "--mount", "sh", "-c", script, "sh", *asked_without_a_path(init)],
         cwd=init.directory,
-        env={key: value for key, value in os.environ.items() if key != "HALLPASS_CONFIG"},
+        env=without_a_configuration(),
     )
-    assert result.code == 0 and init.output.exists()
+    assert result.code == 0, result.stderr
+    assert "written: /etc/hallpass/hallpass.toml" in result.text
+    assert b"exists already; replace it with --force" in result.stderr
+    assert {path.name for path in (init.directory / "etc").iterdir()} == {
+        "hallpass.toml",
+        "hallpass.secret_key",
+    }
+    assert not init.output.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to change groups")
+def test_the_commands_that_give_access(init):
+    text = init(json=False).text.partition("As root:\n\n")[2].partition("\n\n")[0]
+    commands = [line.strip() for line in text.splitlines()]
+    group = commands[-2].split()[1]
+    assert commands[-2:] == [
+        f"chgrp {group} {init.directory}/hallpass.secret_key",
+        f"chmod g+r {init.directory}/hallpass.secret_key",
+    ]
+    # Accounts of the machine are not made for a test: its other groups will do.
+    for command in commands[-2:]:
+        run(["sh", "-c", command.replace(f" {group} ", " nogroup ")])
+    secret = init.directory / "hallpass.secret_key"
+    reader = run(["cat", secret], **unprivileged())
+    assert reader.code == 0 and reader.stdout, reader.stderr
+
+
+def test_a_table_for_the_daemon(init):
+    init("--daemon")
+    listen = tomllib.loads(init.text)["daemon"]["listen"]
+    assert listen == ["unix:/run/hallpass/http.sock?mode=0660"]
+    daemon = init.shell().program.with_name("hallpassd")
+    assert run([daemon, "--config", init.output, "--check-config"]).code == 0
+    init()
+    assert "[daemon]" not in init.text
+
+
+def test_what_has_changed_since(init):
+    init()
+    before = init.text
+    same = init("--diff", force=False, json=False)
+    assert (same.code, same.text) == (0, f"{init.output} is what the site says.\n")
+    assert init("--diff", force=False).json["differences"] == []
+
+    # What is the operator's own is no difference.
+    init.output.write_text(
+        before.replace('hallpass.secret_key" }', 'hallpass.secret_key" } # mine').replace('"', "'")
+        + "[limits]\nfailures = 3\n[daemon]\nrealm = 'mine'\n"
+    )
+    assert init("--diff", force=False).code == 0
+
+    alter(init, SESSION_COOKIE_NAME="sid", SECRET_KEY="another secret " * 4)
+    alter(init, CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})
+    changed = init("--diff", force=False, json=False)
+    assert changed.code == 1
+    assert changed.text.splitlines() == [
+        "! django.secret_key: another secret",
+        "- django.session_cookie_name = 'sessionid'",
+        '+ django.session_cookie_name = "sid"',
+    ]
+    assert b"another secret another" not in changed.stdout + changed.stderr
+    listed = init("--diff", force=False).json["differences"]
+    assert [item["key"] for item in listed] == ["django.secret_key", "django.session_cookie_name"]
+    assert listed[0]["file"] == listed[0]["site"] == '"…"'
+
+    # A setting that the site no longer has, and one that it did not have.
+    alter(init, USE_TZ=False, TIME_ZONE="America/New_York")
+    added = init("--diff", force=False, json=False).text.splitlines()
+    assert '+ django.time_zone = "America/New_York"' in added
+    init()
+    alter(init, USE_TZ=True)
+    removed = init("--diff", force=False, json=False).text.splitlines()
+    assert removed == ['- django.time_zone = "America/New_York"']
+
+    assert sorted(path.name for path in init.directory.glob("*hallpass*")) == [
+        "hallpass.secret_key",
+        "hallpass.toml",
+    ]
+
+
+def test_nothing_to_compare_with(init):
+    missing = init("--diff", force=False)
+    assert missing.code == 2 and b"cannot read" in missing.stderr
+    init.output.write_text("framework = ")
+    broken = init("--diff", force=False)
+    assert broken.code == 2 and b"hallpass.toml" in broken.stderr
+    assert init("--diff").code == 2  # and --force
 
 
 def test_usage(shell):

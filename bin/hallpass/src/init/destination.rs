@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use hallpass_core::Configuration;
+use hallpass_core::configuration::DEFAULT_PATH;
 
 use hallpass_sites::init::Page;
 
@@ -41,6 +42,19 @@ impl Destination {
         Ok(destination)
     }
 
+    /// The file that every program reads unless it is told another. Its directory is made.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn of_the_system(force: bool) -> anyhow::Result<Self> {
+        let path = Path::new(DEFAULT_PATH);
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("cannot make {}", directory.display()))?;
+        }
+        Self::new(path, force)
+    }
+
     /// The prefix of the names of secrets' files.
     pub fn stem(&self) -> String {
         let stem = self.path.file_stem().unwrap_or_default();
@@ -63,12 +77,8 @@ impl Destination {
             .prefix(".hallpass-")
             .tempdir_in(&self.directory)
             .with_context(|| format!("cannot write into {}", self.directory.display()))?;
-        for (name, content) in &page.secrets {
-            create(&workshop.path().join(name), 0o600, content)?;
-        }
-        let mode = if page.private { 0o600 } else { 0o644 };
         let draft = workshop.path().join(name);
-        create(&draft, mode, page.text().as_bytes())?;
+        draft_of(page, &draft)?;
         let mut configuration = Configuration::load(&draft).map_err(|error| {
             let (from, to) = (workshop.path(), &self.directory);
             let error = error
@@ -120,6 +130,15 @@ impl Destination {
         }
         Ok(())
     }
+}
+
+/// Writes `page` to `path`, and its secrets beside it.
+pub fn draft_of(page: &Page, path: &Path) -> anyhow::Result<()> {
+    for (name, content) in &page.secrets {
+        create(&path.with_file_name(name), 0o600, content)?;
+    }
+    let mode = if page.private { 0o600 } else { 0o644 };
+    create(path, mode, page.text().as_bytes())
 }
 
 fn create(path: &Path, mode: u32, content: &[u8]) -> anyhow::Result<()> {

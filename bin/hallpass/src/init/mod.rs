@@ -1,6 +1,8 @@
 //! Runs `hallpass init`: writes a configuration from the site itself, which is not changed.
 
+mod access;
 mod destination;
+mod diff;
 mod options;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::process::ExitCode;
 use hallpass_core::{Authenticator, Configuration};
 use hallpass_runtime::CommandLine;
 use hallpass_sites::init::Page;
+use nix::unistd::geteuid;
 use serde_json::json;
 
 use self::destination::Destination;
@@ -18,15 +21,27 @@ use crate::doctor;
 use crate::options::DoctorOptions;
 use crate::terminal::{complain, line, plain};
 
-/// The default path of the configuration.
+/// Where the configuration goes that is not root's.
 const DEFAULT_OUTPUT: &str = "hallpass.toml";
 
 /// Writes a configuration of the site, and prints the next steps.
 pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow::Result<ExitCode> {
-    let destination = destination(common, &command.output)?;
     let warner = |warning: &str| complain(&format!("warning: {}", plain(warning)));
-    let mut page = Page::new(&destination.stem(), warner);
-    command.framework.discover(&mut page, &command.arguments)?;
+    let discover = |stem: &str| {
+        let mut page = Page::new(stem, warner);
+        command.framework.discover(&mut page, &command.arguments)?;
+        anyhow::Ok(page)
+    };
+    if command.output.diff {
+        let path = existing(common, &command.output);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        return diff::run(&path, &discover(&stem)?, as_json);
+    }
+    let destination = destination(common, &command.output)?;
+    let mut page = discover(&destination.stem())?;
+    if command.output.daemon {
+        daemon(&mut page);
+    }
     let (configuration, secrets) = destination.write(&page)?;
     for warning in &page.warnings {
         complain(&format!("warning: {}", plain(warning)));
@@ -44,7 +59,15 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
         });
         line(&object.to_string());
     } else {
-        tell(&destination.path, &secrets, &configuration, &grants);
+        let mut private = secrets.clone();
+        private.extend(page.private.then(|| destination.path.clone()));
+        tell(
+            &destination.path,
+            &secrets,
+            &private,
+            &configuration,
+            &grants,
+        );
         line("\nWhat the doctor says:\n");
         let common = CommandLine {
             config: Some(destination.path),
@@ -56,14 +79,50 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
     Ok(ExitCode::SUCCESS)
 }
 
-fn destination(common: &CommandLine, output: &InitOutput) -> anyhow::Result<Destination> {
+/// The path that was given: by `--output`, else by `--config`.
+fn given<'a>(common: &'a CommandLine, output: &'a InitOutput) -> Option<&'a Path> {
     let path = output.output.as_ref().or(common.config.as_ref());
-    let path = path.map_or(Path::new(DEFAULT_OUTPUT), PathBuf::as_path);
-    Destination::new(path, output.force)
+    path.map(PathBuf::as_path)
+}
+
+/// The file to write.
+fn destination(common: &CommandLine, output: &InitOutput) -> anyhow::Result<Destination> {
+    match given(common, output) {
+        Some(path) => Destination::new(path, output.force),
+        None if geteuid().is_root() => Destination::of_the_system(output.force),
+        None => Destination::new(Path::new(DEFAULT_OUTPUT), output.force),
+    }
+}
+
+/// The file that was written once.
+fn existing(common: &CommandLine, output: &InitOutput) -> PathBuf {
+    let here = Path::new(DEFAULT_OUTPUT);
+    match given(common, output) {
+        Some(path) => path.to_owned(),
+        None if here.exists() && !geteuid().is_root() => here.to_owned(),
+        None => common.path(),
+    }
+}
+
+/// The table for `hallpassd`.
+fn daemon(page: &mut Page) {
+    page.table("daemon", "for hallpassd; docs/daemon.md has all keys");
+    page.strings(
+        "listen",
+        ["unix:/run/hallpass/http.sock?mode=0660"],
+        "whom its group lets in may ask",
+    );
+    page.note("login_url = \"https://www.example.org/login/?next={url}\"  # the site's login page");
 }
 
 /// Prints what was written, and the next steps.
-fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants: &str) {
+fn tell(
+    path: &Path,
+    secrets: &[PathBuf],
+    private: &[PathBuf],
+    configuration: &Configuration,
+    grants: &str,
+) {
     line(&format!("written: {}", path.display()));
     for secret in secrets {
         line(&format!(
@@ -71,9 +130,8 @@ fn tell(path: &Path, secrets: &[PathBuf], configuration: &Configuration, grants:
             secret.display()
         ));
     }
-    if !secrets.is_empty() {
-        line("The user that the programs run as must be able to read them.");
-    }
+    let private: Vec<&Path> = private.iter().map(PathBuf::as_path).collect();
+    access::tell(&private);
     line(
         "\nThe database user of the site may do more than is needed. These statements make one \
          that may not:\n",

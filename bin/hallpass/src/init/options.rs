@@ -15,12 +15,21 @@ pub struct InitCommand {
 
 #[derive(Debug, Args)]
 pub struct InitOutput {
-    /// The file to write [default: --config, else hallpass.toml in the current directory]
+    /// The file to write [default: --config, else /etc/hallpass/hallpass.toml for root, and
+    /// hallpass.toml in the current directory for others]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Replace files that are there
     #[arg(long)]
     pub force: bool,
+    /// Add a table for hallpassd, which nginx, Caddy and other web servers ask
+    #[arg(long)]
+    pub daemon: bool,
+    /// Write nothing, and show what has changed on the site since the file was written
+    ///
+    /// Exit codes: 0 nothing; 1 something; 2 it cannot be told.
+    #[arg(long, conflicts_with_all = ["force", "daemon"])]
+    pub diff: bool,
 }
 
 impl Subcommand for InitCommand {

@@ -145,7 +145,8 @@ impl Page {
 }
 
 /// A basic string of TOML 1.0 that stands for `text`.
-pub(crate) fn quote(text: &str) -> String {
+#[must_use]
+pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for char in text.chars() {
