@@ -104,6 +104,37 @@ def test_who_registers_a_twin_does_not_get_the_jid(start):
         assert server.login(escaped("joe@example.org"), PASSWORDS["joe@example.org"])
 
 
+def test_names_that_nodeprep_folds(start):
+    """RFC 6122: ejabberd asks for `strasse`, and for letters with their accents in one."""
+    context, site = start()
+    with context as server:
+        passwords = {name: f"of {name}" for name in ("Straße", "Gruß", "gruss", "remy", "jessica")}
+        for name, password in passwords.items():
+            site.make_accounts({"username": name, "password": password})
+        site.ask("update", "remy", username="re\u0301my")
+        for typed in ("straße", "STRASSE", "strasse"):
+            assert server.login(typed, passwords["Straße"]), typed
+            assert not server.login(typed, passwords["jessica"]), typed
+        assert server.login("jessica", passwords["jessica"])
+        assert server.login("rémy", passwords["remy"])
+        assert not server.account_exists("remy")
+        # Two accounts with one JID.
+        for typed in ("gruß", "gruss"):
+            for password in (passwords["Gruß"], passwords["gruss"]):
+                assert not server.login(typed, password), typed
+            assert not server.account_exists(typed)
+        # Clients that cannot escape an at sign.
+        assert server.login("joe%example.org", PASSWORDS["joe@example.org"])
+        assert server.account_exists("joe%example.org")
+        assert not server.login("joe%example.org", PASSWORDS["alice"])
+        for unknown in ("joe%example.net", "%example.org", "joe%", "joe%example%org"):
+            assert not server.account_exists(unknown), unknown
+        site.ask("update", "jessica", username="joe%example.org")
+        for password in (PASSWORDS["joe@example.org"], passwords["jessica"]):
+            assert not server.login("joe%example.org", password)
+        assert server.login(escaped("joe@example.org"), PASSWORDS["joe@example.org"])
+
+
 @pytest.mark.parametrize("user", ["alice", "zoë", "walter", "joe@example.org", "zoe smith"])
 def test_account_exists(server, user):
     assert server.account_exists(escaped(user))

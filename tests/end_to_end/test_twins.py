@@ -103,6 +103,20 @@ def test_twin_of_an_address(site, database, doors, ignore_case):
     assert hosts.apache(ADDRESS, VICTIM) == hosts.pam(ADDRESS, VICTIM) == GRANTED
 
 
+def test_twin_by_what_xmpp_folds(site, database, doors):
+    """nodeprep makes `ss` of `ß` (RFC 3454, table B.2): `strasse` is the JID of both."""
+    site.make_accounts({"username": "Straße", "password": VICTIM})
+    hosts = doors()
+    assert hosts.jid("strasse", VICTIM) == hosts.jid("straße", VICTIM) == YES
+    site.make_accounts({"username": "Strasse", "password": MALLORY})
+    for password in (VICTIM, MALLORY):
+        assert hosts.jid("strasse", password) == hosts.jid("straße", password) == NO
+    # Elsewhere they are two, where the site's database takes them for two.
+    if database != "mariadb":
+        assert hosts.apache("Straße", VICTIM) == hosts.apache("Strasse", MALLORY) == GRANTED
+        assert hosts.apache("Strasse", VICTIM) != GRANTED
+
+
 def test_twin_by_a_collation(site, database, doors):
     """What MariaDB takes for equal is equal where Django looks names up."""
     site.make_accounts({"username": "vìctim@example.org", "password": MALLORY})

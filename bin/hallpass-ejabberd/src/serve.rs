@@ -105,6 +105,18 @@ fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -
     };
     // One deadline for all credentials that are tried, because ejabberd waits for one answer.
     let deadline = site.deadline(Instant::now());
+    let name = match with_at_sign(&name).filter(|_| ejabberd.unescape_jid) {
+        None => name,
+        Some(address) => match (
+            exists(site, &name, deadline),
+            exists(site, &address, deadline),
+        ) {
+            // One JID for two accounts is nobody's.
+            (true, true) => return Verdict::Denied(Reason::UnknownUser),
+            (false, true) => address,
+            _ => name,
+        },
+    };
     let password = Secret::new(request.password);
     let change = match request.command {
         Command::Authenticate => return check(site, &name, &password, deadline),
@@ -121,6 +133,20 @@ fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -
         },
     };
     site.change(change, deadline)
+}
+
+/// The address for which `name` may stand: `joe%example.org`, as clients write that do not know
+/// XEP-0106, and as gateways did before it (section 1).
+fn with_at_sign(name: &str) -> Option<String> {
+    let (user, domain) = name.rsplit_once('%')?;
+    let whole = !user.is_empty() && !domain.is_empty() && !name.contains('@');
+    whole.then(|| format!("{user}@{domain}"))
+}
+
+/// Whether the site has an account called `name`; so too where it cannot be told.
+fn exists(site: &mut SiteClient, name: &str, deadline: Deadline) -> bool {
+    let verdict = site.ask(about(name, Credential::Vouched), deadline);
+    !matches!(verdict, Verdict::Denied(Reason::UnknownUser))
 }
 
 /// The verdict on `password` of the user `name`, tried as each accepted kind of credential in turn,

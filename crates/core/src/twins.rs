@@ -80,7 +80,7 @@ impl TwinFinder {
             exact: (folds && !access.ignore_case).then(|| Authenticator::new(configuration)),
             form: Form {
                 case: folds || collates || forms.confusables,
-                compatibility: forms.compatibility || collates,
+                compatibility: forms.compatibility || collates || folds,
                 accents: collates || forms.confusables,
             },
             login: access.login.clone(),

@@ -6,6 +6,7 @@ use hallpass_passwords::Context;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Changes, LookUp, Queries, Value, fold_case};
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 
 use super::{Client, Described, Reason, Stop};
 
@@ -106,23 +107,61 @@ pub enum LoginField {
     Email,
 }
 
+/// In how many spellings a name is looked up, before they are decomposed.
+const MOST_SPELLINGS: usize = 8;
 /// How many accounts are read that a database takes for the same in any case.
 pub(crate) const MOST_ALIKE: usize = 16;
 
 impl AccountLookup {
+    /// `name`, first, and further spellings of the same, where case is ignored: those that no database
+    /// finds by it.
+    ///
+    /// XMPP servers ask about names in the form of nodeprep (RFC 6122, appendix A): folded by table
+    /// B.2 of RFC 3454, which makes `ss` of `ß`, then composed (NFKC).
+    pub(crate) fn spellings(&self, name: &str) -> Vec<String> {
+        if !self.ignore_case {
+            return vec![name.to_owned()];
+        }
+        let folded = name.replace(['ß', 'ẞ'], "ss");
+        let places = folded.to_ascii_lowercase();
+        let mut spellings = vec![folded];
+        for (at, pair) in places.match_indices("ss") {
+            // `ß` is as long: the places stay the same.
+            let with_sharp = |spelling: &String| {
+                let (before, after) = (spelling.get(..at)?, spelling.get(at + pair.len()..)?);
+                Some(format!("{before}ß{after}"))
+            };
+            let more: Vec<String> = spellings.iter().filter_map(with_sharp).collect();
+            spellings.extend(more);
+            if spellings.len() >= MOST_SPELLINGS {
+                break;
+            }
+        }
+        spellings.retain(|spelling| spelling != name);
+        spellings.insert(0, name.to_owned());
+        let decomposed: Vec<String> = spellings
+            .iter()
+            .map(|spelling| spelling.nfd().collect())
+            .filter(|decomposed| !spellings.contains(decomposed))
+            .collect();
+        spellings.extend(decomposed);
+        spellings
+    }
+
     /// Drops from `alike`, which the database takes for the same, those that `name` does not mean
     /// in any case. [`MOST_ALIKE`] of them are too many to tell apart: all stay, and mean none.
     pub(crate) fn retain_named(&self, alike: &mut Vec<Account>, name: &str) {
         if alike.len() >= MOST_ALIKE {
             return;
         }
-        let name = fold_case(name);
+        let fold = |name: &str| fold_case(&name.nfkc().collect::<String>());
+        let name = fold(name);
         alike.retain(|account| {
             let field = |field: &LoginField| match field {
                 LoginField::Username => &account.name,
                 LoginField::Email => &account.email,
             };
-            self.login.iter().any(|it| fold_case(field(it)) == name)
+            self.login.iter().any(|it| fold(field(it)) == name)
         });
     }
 }
@@ -315,4 +354,32 @@ pub fn meets(condition: Option<&str>) -> String {
     condition.map_or("1".to_owned(), |condition| {
         format!("CASE WHEN ({condition}) THEN 1 ELSE 0 END")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spellings(name: &str, ignore_case: bool) -> Vec<String> {
+        let lookup = AccountLookup {
+            login: vec![LoginField::Username],
+            ignore_case,
+            account_where: None,
+        };
+        lookup.spellings(name)
+    }
+
+    #[test]
+    fn folded_names_are_looked_up_unfolded() {
+        assert_eq!(spellings("alice", true), ["alice"]);
+        assert_eq!(spellings("jessica", false), ["jessica"]);
+        assert_eq!(spellings("jessica", true), ["jessica", "jeßica"]);
+        assert_eq!(spellings("STRASSE", true), ["STRASSE", "STRAßE"]);
+        assert_eq!(spellings("straße", true), ["straße", "strasse"]);
+        assert_eq!(spellings("zoë", true), ["zoë", "zoe\u{308}"]);
+        assert_eq!(spellings("ssxss", true), ["ssxss", "ßxss", "ssxß", "ßxß"]);
+        assert_eq!(spellings("sss", true), ["sss", "ßs"]);
+        assert_eq!(spellings(&"ss".repeat(200), true).len(), 8);
+        assert_eq!(spellings("", true), [""]);
+    }
 }

@@ -12,9 +12,10 @@ pub struct Ejabberd {
     pub accept: Vec<EjabberdAccepted>,
     /// The XMPP domains that are served; requests for others are denied. Empty: all.
     pub domains: Vec<String>,
-    /// Whether XEP-0106 escapes in names are undone.
+    /// Whether XEP-0106 escapes in names are undone, and `user%domain` may mean `user@domain`.
     pub unescape_jid: bool,
-    /// Whether names that differ only in case are the same. XMPP servers fold names to lower case.
+    /// Whether names that differ only in case are the same. XMPP servers fold names to lower case,
+    /// `ß` to `ss`, and compose letters from their accents.
     pub ignore_case: bool,
     /// `true`: [setpass, tryregister and removeuser](ejabberd.md#changes-of-accounts) change
     /// accounts. Django only, and not with `[access] passwords = false`.

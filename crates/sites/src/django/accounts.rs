@@ -74,7 +74,8 @@ impl DjangoAccounts {
         queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Vec<Account>, Unavailable> {
-        let ignore_case = self.access.ignore_case;
+        let access = self.access.clone();
+        let ignore_case = access.ignore_case;
         let statements = self.statements(queries)?;
         if name.is_empty() {
             // Most accounts without an e-mail address have a name.
@@ -93,12 +94,18 @@ impl DjangoAccounts {
         if !ignore_case {
             return Ok(found);
         }
-        let Some(folded) = statements.by_login_but_for_case(queries, name) else {
-            return Ok(found);
-        };
-        let mut alike = accounts(queries, statements, &folded, &parameters, MOST_ALIKE)?;
-        self.access.retain_named(&mut alike, name);
-        found.append(&mut alike);
+        let folded = statements.by_login_but_for_case(queries, name);
+        for (index, spelling) in access.spellings(name).iter().enumerate() {
+            let statement = match &folded {
+                // Found by the name itself already.
+                None if index == 0 => continue,
+                folded => folded.as_ref().unwrap_or(exact),
+            };
+            let parameters = [(":name", Value::from(spelling.as_str()))];
+            let mut alike = accounts(queries, statements, statement, &parameters, MOST_ALIKE)?;
+            access.retain_named(&mut alike, name);
+            found.append(&mut alike);
+        }
         Ok(found)
     }
 

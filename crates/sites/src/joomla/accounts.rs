@@ -111,12 +111,20 @@ impl JoomlaAccounts {
         if !access.ignore_case || queries.folds_by_collation() {
             found = self.accounts(queries, &exact, &parameters, 2)?;
         }
-        let Some(folded) = folded.flatten() else {
+        let Some(folded) = folded else {
             return Ok(found);
         };
-        let mut alike = self.accounts(queries, &folded, &parameters, MOST_ALIKE)?;
-        access.retain_named(&mut alike, name);
-        found.append(&mut alike);
+        for (index, spelling) in access.spellings(name).iter().enumerate() {
+            let statement = match &folded {
+                // Found by the name itself already.
+                None if index == 0 => continue,
+                folded => folded.as_ref().unwrap_or(&exact),
+            };
+            let parameters = [(":name", Value::from(spelling.as_str()))];
+            let mut alike = self.accounts(queries, statement, &parameters, MOST_ALIKE)?;
+            access.retain_named(&mut alike, name);
+            found.append(&mut alike);
+        }
         Ok(found)
     }
 }
