@@ -68,7 +68,8 @@ class Doctor:
 def site(new_site):
     site = new_site()
     site.make_accounts(
-        {"username": "alice", "password": SECRET, "groups": ["editors"]},
+        # The groups that the examples name.
+        {"username": "alice", "password": SECRET, "groups": ["editors", "two words", "secret-agents"]},
         {"username": "bob", "password": SECRET},
     )
     for name in ("alice", "bob"):
@@ -1009,8 +1010,8 @@ QUESTION = "proxy_pass http://hallpass/auth;"
          "nginx-cache-key", "$http_authorization", "problem"),
         ("hallpass.conf", QUESTION, QUESTION + " proxy_cache c;", "nginx-cache-key",
          "$http_cookie and $http_authorization", "problem"),
-        ("hallpass.conf", QUESTION, "proxy_pass http://hallpass/auth?group=staff&$args;", "nginx-path",
-         "/auth?group=staff", "problem"),
+        ("hallpass.conf", QUESTION, "proxy_pass http://hallpass/auth?group=editors&$request_uri;",
+         "nginx-path", "/auth?group=staff", "problem"),
         ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
          "Remote-User $http_remote_user;", "nginx-identity", "Remote-User", "warning"),
         ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
@@ -1085,7 +1086,7 @@ PHP = [
         ("/_hallpass/session", ["location ~ \\.php$ {{ " + PHP[1] + PHP[0] + PHP[2] + " }}"],
          "nginx-remote-user", "REMOTE_USER"),
         ("/_hallpass/session", ["location ~ \\.php$ {{ auth_request off; " + PHP[0] + PHP[2] + " }}"],
-         None, None),
+         "nginx-off", "take it away"),
     ],
 )  # fmt: skip
 def test_nginx_tells_php_of_nobody_else(nginx, place, lines, check, mend):
@@ -1123,8 +1124,7 @@ def test_nginx_tells_nothing_of_guests(nginx, line, check, mend):
     if check is None:
         doctor.is_silent()
     else:
-        status = "problem" if check == "nginx-remote-user" else "warning"
-        doctor.names(check, mend, status, 1 if status == "problem" else 0)
+        doctor.names(check, mend, "problem", 1)
         assert len(doctor.complaints) == 1
 
 
@@ -1159,7 +1159,7 @@ def test_nginx_leaves_no_other_way_to_the_application(nginx, location, well, els
     if well:
         doctor.is_silent()
     else:
-        doctor.names("nginx-identity", 'proxy_set_header Remote-User "";', "warning", 0)
+        doctor.names("nginx-identity", 'proxy_set_header Remote-User "";', "problem", 1)
         assert len(doctor.complaints) == 1
 
 

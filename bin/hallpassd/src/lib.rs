@@ -44,6 +44,7 @@ mod sockets;
 mod start;
 mod systemd;
 
+pub use self::http::conditions;
 pub use self::start::main;
 
 /// The command line, from which `--help` and the manual page are made.

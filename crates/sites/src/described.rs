@@ -67,7 +67,19 @@ pub trait Described: std::fmt::Debug + Send {
     ) -> Result<Option<String>, Unavailable> {
         Ok(None)
     }
+
+    /// The names that groups of the site can be called by, no more than [`MOST_GROUPS`]; `None`
+    /// where they cannot be listed.
+    fn group_names(
+        &mut self,
+        _queries: &mut Queries<'_>,
+    ) -> Result<Option<Vec<String>>, Unavailable> {
+        Ok(None)
+    }
 }
+
+/// How many groups are listed.
+pub const MOST_GROUPS: usize = 10_000;
 
 /// Something that is read of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]

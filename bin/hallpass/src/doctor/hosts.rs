@@ -130,7 +130,8 @@ impl Host {
         let tried = format!("read {}, of {}", path.display(), self.name);
         let finding = match (self.look)(path, configuration) {
             Err(error) if !asked => {
-                Finding::ok("host", tried, format!("this user cannot: {error}"))
+                let seen = format!("not checked, because this user cannot read it: {error}");
+                Finding::ok("host", tried, seen)
             }
             Err(error) => Finding::problem(
                 "host-configuration",
@@ -138,7 +139,9 @@ impl Host {
                 error,
                 "look as a user who may read it, or name another: --host-config FILE",
             ),
-            Ok(found) if found.iter().any(|finding| finding.mend.is_some()) => return Some(found),
+            Ok(found) if found.iter().any(|finding| finding.mend.is_some()) => {
+                return Some(merged(found));
+            }
             Ok(found) if !found.is_empty() => {
                 Finding::ok("host", tried, "it points here, and fits")
             }
@@ -152,4 +155,24 @@ impl Host {
         };
         Some(vec![finding])
     }
+}
+
+/// The findings, of which those that differ in their place alone are one.
+fn merged(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut merged: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let is_same = |other: &&mut Finding| {
+            (other.check, other.status, &other.seen, &other.mend)
+                == (finding.check, finding.status, &finding.seen, &finding.mend)
+        };
+        match merged.iter_mut().find(is_same) {
+            Some(other) if other.tried == finding.tried => {}
+            Some(other) => {
+                let place = finding.tried.trim_start_matches("read ");
+                other.tried = format!("{}, {place}", other.tried);
+            }
+            None => merged.push(finding),
+        }
+    }
+    merged
 }

@@ -1,11 +1,13 @@
 //! Runs `hallpass doctor`: checks every assumption against the real site and its hosts.
 
+mod address;
 mod apache;
 mod as_user;
 mod caddy;
 mod command;
 mod directives;
 mod ejabberd;
+mod groups;
 mod hosts;
 mod nginx;
 mod others;

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use self::answer::Answer;
+pub use self::route::conditions;
 use self::route::{Route, route};
 use crate::endpoint::{Caller, Endpoint, Shutdown};
 use crate::site::ServedSite;

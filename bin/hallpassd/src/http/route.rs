@@ -105,6 +105,12 @@ impl Default for Query {
     }
 }
 
+/// The conditions in the query of `/auth`; `None` for a query that is answered 400.
+#[must_use]
+pub fn conditions(query: &str) -> Option<Conditions> {
+    parse(Some(query)).map(|query| query.conditions)
+}
+
 fn parse(query: Option<&str>) -> Option<Query> {
     let mut parsed = Query::default();
     let mut rest = query.unwrap_or_default();

@@ -5,6 +5,7 @@
 mod accounts;
 mod files;
 mod finding;
+mod groups;
 mod passwords;
 mod sessions;
 mod stores;
@@ -17,6 +18,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 pub use self::files::barrier;
 pub use self::finding::{Finding, Status};
+pub use self::groups::unknown_groups;
 use crate::configuration::Configuration;
 use hallpass_sites::{Problem, Site};
 

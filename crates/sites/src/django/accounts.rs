@@ -14,8 +14,8 @@ use super::second_factor::{self, SecondFactor};
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::django::settings::{Django, Normalization, UserTable};
 use crate::{
-    Account, AccountLookup, Accounts, Described, Id, LoginField, MOST_ALIKE, Overlooked, Reason,
-    Required, Stop, Table, Writable,
+    Account, AccountLookup, Accounts, Described, Id, LoginField, MOST_ALIKE, MOST_GROUPS,
+    Overlooked, Reason, Required, Stop, Table, Writable,
 };
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
@@ -306,6 +306,20 @@ impl Writable for DjangoAccounts {
 }
 
 impl Described for DjangoAccounts {
+    fn group_names(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<Vec<String>>, Unavailable> {
+        if self.statements(queries)?.groups.is_none() {
+            return Ok(Some(Vec::new()));
+        }
+        let statement = "SELECT \"name\" FROM \"auth_group\"";
+        let rows = queries.rows(statement, &[], MOST_GROUPS)?;
+        Ok(Some(
+            rows.into_iter().filter_map(|mut row| row.text(0)).collect(),
+        ))
+    }
+
     fn writable_columns(&self) -> Option<(String, Vec<String>)> {
         let user = &self.user;
         let columns = iter::once(user.password.clone()).chain(user.active.clone());

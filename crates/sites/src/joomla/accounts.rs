@@ -231,6 +231,14 @@ impl Accounts for JoomlaAccounts {
 }
 
 impl Described for JoomlaAccounts {
+    fn group_names(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<Vec<String>>, Unavailable> {
+        let groups = &self.statements(queries)?.groups;
+        groups.names(queries).map(Some)
+    }
+
     fn folded(
         &mut self,
         _queries: &mut Queries<'_>,

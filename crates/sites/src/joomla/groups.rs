@@ -3,7 +3,7 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value};
 
-use crate::prefixed;
+use crate::{MOST_GROUPS, prefixed};
 
 /// The group of every account without another group (`Access::getGroupsByUser` in
 /// libraries/src/Access/Access.php of 4.4).
@@ -14,6 +14,8 @@ const PUBLIC: i64 = 1;
 pub(super) struct Groups {
     /// Of `:id`, an account's.
     of_user: String,
+    /// All of them.
+    all: String,
     /// Of `:id`, a group's; `None` in Joomla 1.5, where every account has a group.
     one: Option<String>,
 }
@@ -36,6 +38,7 @@ impl Groups {
                     "SELECT DISTINCT b.\"id\", b.\"name\" FROM {users} u JOIN {groups} a ON \
                      a.\"id\" = u.\"gid\" JOIN {groups} b ON {above} WHERE u.\"id\" = :id"
                 ),
+                all: format!("SELECT \"id\", \"name\" FROM {groups}"),
                 one: None,
             });
         }
@@ -48,6 +51,7 @@ impl Groups {
                 "SELECT DISTINCT b.\"id\", b.\"title\" FROM {map} m JOIN {groups} a ON a.\"id\" \
                  = m.\"group_id\" JOIN {groups} b ON {above} WHERE m.\"user_id\" = :id"
             ),
+            all: format!("SELECT \"id\", \"title\" FROM {groups}"),
             one: Some(format!(
                 "SELECT \"id\", \"title\" FROM {groups} WHERE \"id\" = :id"
             )),
@@ -72,6 +76,17 @@ impl Groups {
             Some(Group { id, title })
         };
         Ok(rows.into_iter().filter_map(group).collect())
+    }
+
+    /// The titles of all groups, and their ids.
+    pub(super) fn names(&self, queries: &mut Queries<'_>) -> Result<Vec<String>, Unavailable> {
+        let rows = queries.rows(&self.all, &[], MOST_GROUPS)?;
+        let mut names = Vec::new();
+        for mut row in rows {
+            names.extend(row.take(0).integer_like().map(|id| id.to_string()));
+            names.extend(row.text(1));
+        }
+        Ok(names)
     }
 
     /// Whether they are those of Joomla 1.5.

@@ -9,11 +9,11 @@ use super::bans::is_banned;
 use super::board::passwords_elsewhere;
 use super::text::{clean, escape};
 use crate::phpbb::settings::Phpbb;
-use crate::prefixed;
 use crate::{
     Account, AccountLookup, Accounts, Client, Described, HashContext, Id, LoginField, MOST_ALIKE,
     Reason, Required,
 };
+use crate::{MOST_GROUPS, prefixed};
 
 /// `user_type` (includes/constants.php of 3.3). Others are inactive, or not people: bots and the
 /// anonymous.
@@ -256,6 +256,18 @@ impl Accounts for PhpbbAccounts {
 }
 
 impl Described for PhpbbAccounts {
+    fn group_names(
+        &mut self,
+        queries: &mut Queries<'_>,
+    ) -> Result<Option<Vec<String>>, Unavailable> {
+        let groups = prefixed(&self.phpbb.prefix, "groups");
+        let statement = format!("SELECT \"group_name\" FROM {groups}");
+        let rows = queries.rows(&statement, &[], MOST_GROUPS)?;
+        Ok(Some(
+            rows.into_iter().filter_map(|mut row| row.text(0)).collect(),
+        ))
+    }
+
     fn passwords_elsewhere(
         &mut self,
         queries: &mut Queries<'_>,

@@ -14,6 +14,14 @@ pub fn read(path: &Path) -> Result<Vec<Directive>, String> {
     file(path, &directory, &mut files, 0)
 }
 
+/// The directives of `text`, a whole file that includes none.
+#[cfg(test)]
+pub fn parse(text: &str) -> Result<Vec<Directive>, String> {
+    let path = Path::new("/etc/nginx/nginx.conf");
+    let mut tokens = tokens(text)?.into_iter();
+    block(&mut tokens, path, &PathBuf::from("/etc/nginx"), &mut 0, 0)
+}
+
 fn file(
     path: &Path,
     directory: &PathBuf,

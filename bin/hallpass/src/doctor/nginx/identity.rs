@@ -2,6 +2,7 @@
 
 use hallpass_core::doctor::Finding;
 
+use super::variables::is_the_clients;
 use crate::doctor::directives::{Directive, IDENTITY, each};
 
 /// The directives that pass a request on, each with the one that sets its headers or parameters.
@@ -13,9 +14,38 @@ const WAYS: [(&str, &str); 5] = [
     ("scgi_pass", "scgi_param"),
 ];
 
+/// The identity headers that some location sets for an application: it believes them.
+struct Believed<'a>(Vec<(&'a str, &'static str)>);
+
+impl<'a> Believed<'a> {
+    fn of(directives: &'a [Directive]) -> Self {
+        let mut found = Vec::new();
+        each(directives, &mut Vec::new(), &mut |directive, around| {
+            let way = WAYS.into_iter().find(|(pass, _)| directive.is(pass));
+            let Some((_, set)) = way else { return };
+            let sent = Sent::new(around, set);
+            for name in IDENTITY {
+                let line = sent.line(&sent.spelt(name));
+                let is_set =
+                    line.is_some_and(|it| !it.word(1).is_empty() && !is_the_clients(it.word(1)));
+                if is_set {
+                    found.push((upstream(directive.word(0)), name));
+                }
+            }
+        });
+        Self(found)
+    }
+
+    fn has(&self, target: &str, name: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(believes, it)| *believes == target && *it == name)
+    }
+}
+
 /// The directives that pass requests on, seen so far.
-#[derive(Default)]
 pub struct Passes<'a> {
+    believed: Believed<'a>,
     /// Those behind `auth_request`.
     asked: Vec<&'a Directive>,
     /// Those that guests reach.
@@ -23,6 +53,14 @@ pub struct Passes<'a> {
 }
 
 impl<'a> Passes<'a> {
+    pub fn new(directives: &'a [Directive]) -> Self {
+        Self {
+            believed: Believed::of(directives),
+            asked: Vec::new(),
+            guests: Vec::new(),
+        }
+    }
+
     /// The findings for locations without `auth_request` that pass requests on to an application
     /// that trusts identity headers.
     pub fn unasked(&self, directives: &'a [Directive]) -> Vec<Finding> {
@@ -35,7 +73,8 @@ impl<'a> Passes<'a> {
             let mut asked = self.asked.iter().filter(|it| it.is(pass));
             let target = upstream(directive.word(0));
             if !is_seen && asked.any(|it| upstream(it.word(0)) == target) {
-                findings.extend(Sent::new(around, set).forged(directive, around));
+                let sent = Sent::new(around, set);
+                findings.extend(sent.forged(directive, around, target, &self.believed));
             }
         });
         findings
@@ -43,7 +82,7 @@ impl<'a> Passes<'a> {
 }
 
 /// The server that is named in `target`, without scheme and path.
-fn upstream(target: &str) -> &str {
+pub fn upstream(target: &str) -> &str {
     let server = target
         .split_once("://")
         .map_or(target, |(_, server)| server);
@@ -63,13 +102,21 @@ pub fn examine<'a>(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut levels = around.to_vec();
-    let asked = below(auth_request, &mut levels, unchecked, &mut findings);
+    let believed = &passes.believed;
+    let asked = below(
+        auth_request,
+        &mut levels,
+        unchecked,
+        believed,
+        &mut findings,
+    );
     passes.asked.extend(asked);
     if let Some(guests) = guests(around) {
         let server = around.iter().take_while(|it| !it.is("server")).count();
         levels.truncate(server + 1);
         levels.push(guests);
-        let guests = below(guests, &mut levels, unchecked, &mut findings);
+        let believed = &passes.believed;
+        let guests = below(guests, &mut levels, unchecked, believed, &mut findings);
         passes.guests.extend(guests);
     }
     findings
@@ -94,6 +141,7 @@ fn below<'a>(
     auth_request: &Directive,
     levels: &mut Vec<&'a Directive>,
     unchecked: bool,
+    believed: &Believed<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<&'a Directive> {
     let mut passes = Vec::new();
@@ -104,7 +152,8 @@ fn below<'a>(
         if let Some(pass) = place.inside.iter().find(|it| it.is(pass)) {
             passes.push(pass);
             let sent = Sent::new(levels, set);
-            findings.extend(sent.forged(auth_request, levels));
+            let target = upstream(pass.word(0));
+            findings.extend(sent.forged(auth_request, levels, target, believed));
             findings.extend(unchecked.then(|| sent.unchecked(auth_request)).flatten());
         }
     }
@@ -112,19 +161,11 @@ fn below<'a>(
         let inherits = !inner.inside.iter().any(|it| it.is("auth_request"));
         if (inner.is("location") || inner.is("if")) && inherits {
             levels.push(inner);
-            passes.extend(below(auth_request, levels, unchecked, findings));
+            passes.extend(below(auth_request, levels, unchecked, believed, findings));
             levels.pop();
         }
     }
     passes
-}
-
-/// Whether the client chooses what is in `value`.
-fn is_the_clients(value: &str) -> bool {
-    let value = value.to_ascii_lowercase().replace("${", "$");
-    ["$http_", "$arg_", "$cookie_"]
-        .iter()
-        .any(|variable| value.contains(variable))
 }
 
 /// What is passed on with a request.
@@ -151,23 +192,32 @@ impl<'a> Sent<'a> {
         lines.find(|it| it.word(0).eq_ignore_ascii_case(name))
     }
 
+    /// An identity header, as it is called here.
+    fn spelt(&self, name: &str) -> String {
+        match self.is_cgi() {
+            true => format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_")),
+            false => name.to_owned(),
+        }
+    }
+
     fn is_cgi(&self) -> bool {
         self.set.ends_with("_param")
     }
 
     /// The finding for a header that the client may have written, at `place`.
-    fn forged(&self, place: &Directive, levels: &[&Directive]) -> Option<Finding> {
-        let names = IDENTITY.map(|name| {
-            if self.is_cgi() {
-                format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"))
-            } else {
-                name.to_owned()
-            }
-        });
-        let open: Vec<String> = names
-            .into_iter()
-            .filter(|name| self.line(name).is_none_or(|it| is_the_clients(it.word(1))))
-            .collect();
+    fn forged(
+        &self,
+        place: &Directive,
+        levels: &[&Directive],
+        target: &str,
+        believed: &Believed<'_>,
+    ) -> Option<Finding> {
+        let is_open = |name: &str| {
+            let line = self.line(&self.spelt(name));
+            line.is_none_or(|it| is_the_clients(it.word(1)))
+        };
+        let names: Vec<&str> = IDENTITY.into_iter().filter(|name| is_open(name)).collect();
+        let open: Vec<String> = names.iter().map(|name| self.spelt(name)).collect();
         let warning = |seen: String, mend: String| {
             Some(Finding::warning("nginx-identity", place.at(), seen, mend))
         };
@@ -181,7 +231,16 @@ impl<'a> Sent<'a> {
                 "fastcgi_param" => format!("include snippets/hallpass-php.conf, or write {lines}"),
                 _ => format!("write {lines}"),
             };
+            let taken = names.into_iter().find(|name| believed.has(target, name));
             let open = open.join(", ");
+            if let Some(taken) = taken {
+                let seen = format!(
+                    "the application gets {open} as any client may have written it, and believes \
+                     {taken}, which other locations set for it: a client can pose as another account"
+                );
+                let problem = Finding::problem("nginx-identity", place.at(), seen, mend);
+                return Some(problem);
+            }
             return warning(
                 format!("the application gets {open} as any client may have written it"),
                 mend,

@@ -1,21 +1,42 @@
-//! Checks nginx: `auth_request` and the locations that ask `hallpassd`.
+//! Checks nginx: what answers the sub-request of each protected location, and what reaches the
+//! application behind it.
 
+mod answer;
+mod cache;
 mod file;
+mod headers;
 mod identity;
+mod protected;
+mod server;
 mod subrequest;
+mod unanswered;
+mod variables;
 
 use std::path::Path;
 
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
+use self::answer::Answer;
 use self::identity::Passes;
+use self::protected::Protected;
+use self::server::{Location, Server, effective};
 use self::subrequest::Subrequest;
-use crate::doctor::directives::{Directive, each};
+use self::unanswered::Unanswered;
+use self::variables::Variables;
+use crate::doctor::directives::Directive;
 use crate::doctor::permissions::Person;
 
 /// The user of nginx's workers by default.
 const USER: &str = "nobody";
+
+/// An `auth_request`, and the locations of one server in which it holds.
+struct Asking<'s, 'a> {
+    auth_request: &'a Directive,
+    /// The block that it stands in, from the outside; the server's where it stands outside of it.
+    around: Vec<&'a Directive>,
+    locations: Vec<&'s Location<'a>>,
+}
 
 /// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
@@ -23,89 +44,120 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
     let user = directives.iter().find(|directive| directive.is("user"));
     let user = user.map_or(USER, |directive| directive.word(0));
     let person = Person::named(user);
-    let mut asked: Vec<(&Directive, Vec<&Directive>)> = Vec::new();
-    each(&directives, &mut Vec::new(), &mut |directive, around| {
-        if directive.is("auth_request") && directive.word(0) != "off" {
-            asked.push((directive, around.to_vec()));
-        }
-    });
-    let (mut findings, mut ours, mut seen) = (Vec::new(), false, Vec::new());
-    let mut passes = Passes::default();
-    for (directive, around) in &asked {
-        let server = around.iter().rev().find(|it| it.is("server"));
-        let Some(server) = server else { continue };
-        let wanted = directive.word(0);
-        let Some(location) = location(&server.inside, wanted) else {
-            if wanted.contains("hallpass") {
-                ours = true;
-                findings.push(Finding::problem(
-                    "nginx-location",
-                    directive.at(),
-                    format!(
-                        "this server has no location {wanted}: every request is answered 404 \
-                             or 500"
-                    ),
-                    format!("write location = {wanted} {{ internal; proxy_pass … }}"),
-                ));
-            }
-            continue;
-        };
-        let question = Subrequest {
-            location,
-            around: around
-                .iter()
-                .copied()
-                .filter(|it| it.is("http") || it.is("server"))
-                .collect(),
-            directives: &directives,
-            configuration,
-        };
-        if !question.is_ours() {
-            continue;
-        }
-        ours = true;
-        if !seen.contains(&(location.file.as_path(), location.line)) {
-            seen.push((&location.file, location.line));
-            findings.extend(question.examine(person.as_ref()));
-        }
-        let unchecked = question.leaves_basic_unchecked();
-        for finding in identity::examine(directive, around, unchecked, &mut passes) {
-            // Several locations may send their guests to one.
+    let servers = Server::all(&directives);
+    let known = asking_locations(&servers, &directives, configuration);
+    let (mut findings, mut ours) = (Vec::new(), false);
+    let mut passes = Passes::new(&directives);
+    let mut add = |more: Vec<Finding>| {
+        for finding in more {
+            // Several locations may lead to one.
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
         }
+    };
+    for server in &servers {
+        let mut all = Vec::new();
+        for asking in asking(server) {
+            let auth_request = asking.auth_request;
+            let blocks = asking.locations.iter().map(|it| it.directive);
+            let variables = Variables::of(blocks.chain([server.directive]));
+            let answer = server.answer(auth_request.word(0), &variables);
+            if matches!(answer, Answer::Never) {
+                continue;
+            }
+            let question = Subrequest::of(&answer, &variables, &directives, configuration);
+            let Some(question) = question.filter(Subrequest::is_ours) else {
+                let unanswered = Unanswered {
+                    server,
+                    auth_request,
+                    answer: &answer,
+                    known: &known,
+                };
+                if let Some(finding) = unanswered.examine() {
+                    ours = true;
+                    add(vec![finding]);
+                }
+                continue;
+            };
+            ours = true;
+            add(question.examine(person.as_ref()));
+            let protected = Protected {
+                server,
+                locations: &asking.locations,
+            };
+            add(protected.examine());
+            all.extend(asking.locations.iter().copied());
+            let unchecked = question.leaves_basic_unchecked();
+            let around = &asking.around;
+            add(identity::examine(
+                auth_request,
+                around,
+                unchecked,
+                &mut passes,
+            ));
+        }
+        let protected = Protected {
+            server,
+            locations: &all,
+        };
+        add(protected.taken_away());
     }
-    findings.extend(passes.unasked(&directives));
+    add(passes.unasked(&directives));
     if ours && findings.is_empty() {
         findings.push(Finding::ok("host", "read nginx's configuration", "it fits"));
     }
     Ok(findings)
 }
 
-/// The location that `uri` is in: the exact one, else the longest that it begins with.
-fn location<'a>(server: &'a [Directive], uri: &str) -> Option<&'a Directive> {
-    let locations = || server.iter().filter(|it| it.is("location"));
-    let exact = locations().find(|it| it.word(0) == "=" && it.word(1) == uri);
-    let prefix = |it: &&&Directive| -> usize {
-        let prefix = if it.word(0) == "^~" {
-            it.word(1)
-        } else {
-            it.word(0)
+/// The URIs of the locations that ask hallpassd, each with its server.
+fn asking_locations<'s, 'a>(
+    servers: &'s [Server<'a>],
+    directives: &'a [Directive],
+    configuration: &Configuration,
+) -> Vec<(&'s Server<'a>, &'a str)> {
+    let mut known = Vec::new();
+    for server in servers {
+        let variables = Variables::of([server.directive]);
+        for location in &server.locations {
+            let answer = server.content(location, location.text.to_owned(), true);
+            let question = Subrequest::of(&answer, &variables, directives, configuration);
+            if question.is_some_and(|it| it.is_ours()) {
+                known.push((server, location.text));
+            }
+        }
+    }
+    known
+}
+
+/// Each `auth_request` that holds in a location of `server`.
+fn asking<'s, 'a>(server: &'s Server<'a>) -> Vec<Asking<'s, 'a>> {
+    let mut found: Vec<Asking<'s, 'a>> = Vec::new();
+    for location in &server.locations {
+        let Some(auth_request) = effective(&location.chain, "auth_request") else {
+            continue;
         };
-        prefix.len()
-    };
-    let begins = |it: &&Directive| {
-        let prefix = if it.word(0) == "^~" {
-            it.word(1)
-        } else {
-            it.word(0)
-        };
-        // The location `/` answers no subrequests.
-        prefix.len() > 1 && uri.starts_with(prefix)
-    };
-    exact.or_else(|| {
-        let found: Vec<&Directive> = locations().filter(begins).collect();
-        found.iter().max_by_key(prefix).copied()
-    })
+        if auth_request.word(0) == "off" {
+            continue;
+        }
+        let same = |it: &&mut Asking<'_, '_>| std::ptr::eq(it.auth_request, auth_request);
+        if let Some(other) = found.iter_mut().find(same) {
+            other.locations.push(location);
+            continue;
+        }
+        let stands_in =
+            |block: &&Directive| block.inside.iter().any(|it| std::ptr::eq(it, auth_request));
+        let depth = location
+            .chain
+            .iter()
+            .position(|it| stands_in(it))
+            .unwrap_or(0);
+        let around = location.chain.iter().copied().take(depth.max(1) + 1);
+        found.push(Asking {
+            auth_request,
+            around: around.collect(),
+            locations: vec![location],
+        });
+    }
+    found
 }
