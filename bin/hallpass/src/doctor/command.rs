@@ -7,6 +7,8 @@ use hallpass_core::configuration::DEFAULT_PATH;
 use hallpass_core::doctor::Finding;
 use rustix::fs::{Access, access};
 
+use super::address::same;
+
 /// A command, its words as the host splits them.
 pub struct Command<'a> {
     /// The name of the check.
@@ -20,6 +22,13 @@ impl Command<'_> {
     /// Whether it starts a Hallpass program.
     pub fn is_ours(words: &[String]) -> bool {
         words.iter().any(|word| word.contains("hallpass"))
+    }
+
+    /// Whether it asks another site, whose configuration is there.
+    pub fn is_of_another_site(words: &[String], configuration: &Configuration) -> bool {
+        let given = given(words);
+        let asks = given.unwrap_or_else(|| DEFAULT_PATH.into());
+        asks.is_absolute() && asks.is_file() && !same(&asks, &configuration.path)
     }
 
     /// The findings for it.
@@ -70,15 +79,7 @@ impl Command<'_> {
     }
 
     fn directives(&self, configuration: &Configuration) -> Vec<Finding> {
-        let mut given: Option<PathBuf> = None;
-        let mut words = self.words.iter();
-        while let Some(word) = words.next() {
-            if word == "--config" {
-                given = words.next().map(PathBuf::from);
-            } else if let Some(path) = word.strip_prefix("--config=") {
-                given = Some(path.into());
-            }
-        }
+        let given = given(self.words);
         let asks = given.clone().unwrap_or_else(|| DEFAULT_PATH.into());
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let ours =
@@ -100,4 +101,19 @@ impl Command<'_> {
         };
         vec![Finding::problem(self.check, self.at.clone(), seen, mend)]
     }
+}
+
+/// The path behind `--config`.
+fn given(words: &[String]) -> Option<PathBuf> {
+    let trimmed = |word: &str| word.trim_matches(['"', '\'']).to_owned();
+    let mut given = None;
+    let mut words = words.iter().map(|word| trimmed(word));
+    while let Some(word) = words.next() {
+        if word == "--config" {
+            given = words.next().map(PathBuf::from);
+        } else if let Some(path) = word.strip_prefix("--config=") {
+            given = Some(path.into());
+        }
+    }
+    given
 }

@@ -55,6 +55,14 @@ pub fn read(path: &Path) -> Result<(Vec<Directive>, Modules), String> {
     Ok((directives, reading.conditions.into_modules()))
 }
 
+/// The directives of `text`, a whole file that includes none.
+#[cfg(test)]
+pub fn parse(text: &str) -> Result<Vec<Directive>, String> {
+    let path = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+    std::fs::write(path.path(), text).map_err(|error| error.to_string())?;
+    read(path.path()).map(|(directives, _)| directives)
+}
+
 impl Reading {
     fn file(&mut self, path: &Path) -> Result<(), String> {
         self.files += 1;

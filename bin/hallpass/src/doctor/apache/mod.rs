@@ -1,15 +1,20 @@
 //! Checks Apache 2.4: mod_authnz_external, `RewriteMap` and mod_authnz_fcgi.
 
+mod access;
 mod conditions;
 mod file;
 mod modules;
+mod require;
+mod sections;
 
 use std::path::Path;
 
 use hallpass_core::Configuration;
-use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 
+use self::access::Providers;
+use self::sections::Host;
+use crate::doctor::address::Address;
 use crate::doctor::command::Command;
 use crate::doctor::directives::{Directive, each};
 
@@ -34,6 +39,7 @@ impl<'a> Placed<'a> {
 /// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
     let (directives, modules) = file::read(path)?;
+    let directives = sections::expanded(&directives);
     let mut placed = Vec::new();
     each(&directives, &mut Vec::new(), &mut |directive, around| {
         let around = around.to_vec();
@@ -49,8 +55,16 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
     }
     for it in &placed {
         findings.extend(provider(it, &placed));
-        findings.extend(groups(it));
         findings.extend(cache(it));
+    }
+    let providers = providers(&placed, configuration);
+    for host in Host::all(&directives) {
+        for finding in access::examine(&host, &providers, configuration) {
+            // Virtual hosts inherit the sections of the server.
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
     }
     let every: Vec<&Directive> = placed.iter().map(|it| it.directive).collect();
     findings.extend(modules.examine(&every));
@@ -64,10 +78,31 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
     Ok(findings)
 }
 
+/// The names of providers that ask Hallpass, and of its programs.
+fn providers<'a>(placed: &[Placed<'a>], configuration: &Configuration) -> Providers<'a> {
+    let (mut names, mut programs) = (vec!["external"], Vec::new());
+    for it in placed {
+        let directive = it.directive;
+        if directive.is("AuthnProviderAlias") && directive.word(0) == "external" {
+            names.push(directive.word(1));
+        }
+        if !points_here(directive, configuration) {
+            continue;
+        }
+        match directive.is("AuthnzFcgiDefineProvider") {
+            true => names.push(directive.word(1)),
+            false => programs.push(directive.word(0)),
+        }
+    }
+    Providers { names, programs }
+}
+
 fn points_here(directive: &Directive, configuration: &Configuration) -> bool {
     if directive.is("AuthnzFcgiDefineProvider") {
         let named = directive.words.iter().any(|word| word.contains("hallpass"));
-        return named || fcgi_is_ours(directive.word(2), configuration);
+        // Another site's daemon may be there.
+        let served = || Address::parse(directive.word(2), 9000).is_some_and(|it| it.is_served());
+        return fcgi_is_ours(directive.word(2), configuration) || (named && !served());
     }
     let programs = [
         "DefineExternalAuth",
@@ -75,31 +110,17 @@ fn points_here(directive: &Directive, configuration: &Configuration) -> bool {
         "AddExternalAuth",
         "RewriteMap",
     ];
+    let words: Vec<String> = directive.words.iter().skip(1).cloned().collect();
+    let words = words.join(" ");
+    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
     programs.iter().any(|name| directive.is(name))
-        && directive
-            .words
-            .iter()
-            .skip(1)
-            .any(|word| word.contains("hallpass"))
+        && Command::is_ours(&words)
+        && !Command::is_of_another_site(&words, configuration)
 }
 
 fn fcgi_is_ours(url: &str, configuration: &Configuration) -> bool {
-    let address = url.trim_start_matches("fcgi://").trim_end_matches('/');
-    configuration
-        .daemon
-        .fastcgi
-        .iter()
-        .any(|listener| match listener {
-            Listener::Tcp(ours) => {
-                let port = address
-                    .rsplit(':')
-                    .next()
-                    .and_then(|port| port.parse().ok());
-                let local = address.starts_with("localhost:");
-                ours.to_string() == address || (local && port == Some(ours.port()))
-            }
-            Listener::Unix { .. } => false,
-        })
+    let address = Address::parse(url, 9000);
+    address.is_some_and(|it| it.is_at(&configuration.daemon.fastcgi))
 }
 
 /// Checks the program that a directive starts, or the server that it asks.
@@ -206,7 +227,7 @@ fn provider(it: &Placed<'_>, all: &[Placed<'_>]) -> Vec<Finding> {
     let definitions = match () {
         () if directive.is("AuthExternal") => ["DefineExternalAuth", "AddExternalAuth"],
         () if directive.is("GroupExternal") => ["DefineExternalGroup", "AddExternalGroup"],
-        () => return missing_name(it),
+        () => return Vec::new(),
     };
     let mut findings = Vec::new();
     for name in &directive.words {
@@ -239,39 +260,6 @@ fn provider(it: &Placed<'_>, all: &[Placed<'_>]) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-/// Finds `AuthBasicProvider external` without `AuthExternal`.
-fn missing_name(it: &Placed<'_>) -> Vec<Finding> {
-    let external = it.directive.is("AuthBasicProvider")
-        && it.directive.words.iter().any(|word| word == "external");
-    if !external || it.beside().iter().any(|other| other.is("AuthExternal")) {
-        return Vec::new();
-    }
-    vec![Finding::problem(
-        "apache-definition",
-        it.directive.at(),
-        "AuthBasicProvider external without AuthExternal beside it: every login fails",
-        "write AuthExternal with the name that DefineExternalAuth gives",
-    )]
-}
-
-/// Finds `Require group`, which is another module's.
-fn groups(it: &Placed<'_>) -> Option<Finding> {
-    let group = it.directive.is("Require") && it.directive.word(0) == "group";
-    let external = it
-        .around
-        .iter()
-        .flat_map(|section| &section.inside)
-        .any(|other| other.is("GroupExternal"));
-    (group && external).then(|| {
-        Finding::problem(
-            "apache-group",
-            it.directive.at(),
-            "Require group asks mod_authz_groupfile, and never GroupExternal",
-            "write Require external-group",
-        )
-    })
 }
 
 /// Finds mod_authn_socache in front of the program.
