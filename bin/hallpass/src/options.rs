@@ -200,16 +200,26 @@ pub enum HostKind {
     Dovecot,
     /// ejabberd
     Ejabberd,
+    /// Exim
+    Exim,
+    /// HAProxy
+    Haproxy,
     /// lighttpd
     Lighttpd,
     /// nginx
     Nginx,
     /// PAM
     Pam,
+    /// Postfix
+    Postfix,
     /// Prosody
     Prosody,
+    /// Programs that use Cyrus SASL
+    Saslauthd,
     /// Squid
     Squid,
+    /// Traefik
+    Traefik,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,50 +7,41 @@ use std::fs;
 use std::path::Path;
 
 use hallpass_core::Configuration;
-use hallpass_core::configuration::Listener;
 use hallpass_core::doctor::Finding;
 
 use super::directives::{IDENTITY, at};
-use super::others;
+use super::others::{asks, question};
 
 /// The headers that must be removed from a request before `forward_auth`, as Caddy's patterns.
 const CLAIMS: [&str; 2] = ["Remote-*", "Remote_*"];
 
+/// Directives that answer a request.
+const ANSWERS: [&str; 4] = ["reverse_proxy", "file_server", "php_fastcgi", "respond"];
+
 /// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
-    let mut findings = others::look(path, configuration)?;
+    let mut findings = Vec::new();
     let text = fs::read(path).map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&text);
-    let mut questions = questions(&text);
-    questions.retain(|question| is_ours(&question.address, configuration));
-    for question in &questions {
+    let listen = &configuration.daemon.listen;
+    let mut ours = false;
+    for question in questions(&text) {
+        let Some(asked) = asks(&question.address, listen) else {
+            continue;
+        };
+        ours = true;
+        let place = at(path, question.line);
+        findings.extend(asked.finding(&place, "listen", listen));
+        findings.extend(question.asked(&place, configuration));
+        findings.extend(question.order(path));
         findings.extend(question.examine(path));
         findings.extend(question.unchecked(path));
     }
-    if findings.iter().any(|it| it.mend.is_some()) {
-        findings.retain(|it| it.mend.is_some());
-    } else if findings.is_empty() && !questions.is_empty() {
+    if findings.is_empty() && ours {
         let tried = format!("read {}", path.display());
         findings.push(Finding::ok("host", tried, "it fits"));
     }
     Ok(findings)
-}
-
-/// Whether hallpassd listens there.
-fn is_ours(address: &str, configuration: &Configuration) -> bool {
-    let address = address.strip_prefix("http://").unwrap_or(address);
-    let mut listeners = configuration.daemon.listen.iter();
-    address.contains("hallpass")
-        || listeners.any(|listener| match listener {
-            Listener::Unix { path, .. } => {
-                address.strip_prefix("unix/").map(Path::new) == Some(path.as_path())
-            }
-            Listener::Tcp(listens) => {
-                address == listens.to_string()
-                    || address == format!("localhost:{}", listens.port())
-                        && listens.ip().is_loopback()
-            }
-        })
 }
 
 /// A `forward_auth`.
@@ -58,6 +49,12 @@ fn is_ours(address: &str, configuration: &Configuration) -> bool {
 struct Question {
     line: usize,
     address: String,
+    /// What is asked for.
+    uri: Option<String>,
+    /// The path to which it is limited.
+    matcher: Option<String>,
+    /// What answers every request before it, and its line.
+    late: Option<(String, usize)>,
     /// The headers of the answer that are copied.
     copied: Vec<String>,
     /// The headers that are removed from the request before it.
@@ -69,6 +66,39 @@ struct Question {
 }
 
 impl Question {
+    /// What it asks for, and about which pages.
+    fn asked(&self, place: &str, configuration: &Configuration) -> Vec<Finding> {
+        let mut findings = match &self.uri {
+            Some(uri) => question(uri, place, configuration),
+            // Caddy itself takes none without.
+            None => Vec::new(),
+        };
+        let one = self.matcher.as_ref().filter(|it| !it.contains('*'));
+        if let Some(path) = one {
+            findings.push(Finding::problem(
+                "caddy-matcher",
+                place,
+                format!("{path} is this one address: pages below it are not asked about"),
+                format!("write {}/*", path.trim_end_matches('/')),
+            ));
+        }
+        findings
+    }
+
+    /// In a `route`, what stands first answers first.
+    fn order(&self, path: &Path) -> Option<Finding> {
+        let (name, line) = self.late.as_ref()?;
+        Some(Finding::problem(
+            "caddy-order",
+            at(path, *line),
+            format!(
+                "{name} answers before forward_auth (line {}) asks: everybody gets in",
+                self.line
+            ),
+            format!("write {name} after forward_auth"),
+        ))
+    }
+
     fn examine(&self, path: &Path) -> Option<Finding> {
         let has = |list: &[String], name: &str| list.iter().any(|it| it.eq_ignore_ascii_case(name));
         let open: Vec<&str> = CLAIMS
@@ -132,6 +162,8 @@ struct Block {
     removed: Vec<String>,
     /// Where it is one.
     question: Option<Question>,
+    /// What answers every request in it, and its line, so far.
+    late: Option<(String, usize)>,
     /// How many `forward_auth` came before it.
     first: usize,
     /// Whether `Authorization` is removed anywhere in it; of the outermost block alone.
@@ -173,11 +205,22 @@ fn questions(text: &str) -> Vec<Question> {
             }
             continue;
         }
+        if let Some(block) = blocks.last_mut()
+            && block.is("route")
+            && block.late.is_none()
+            && words.first().is_some_and(|it| ANSWERS.contains(it))
+            && !words.get(1).is_some_and(|it| it.starts_with(['/', '@']))
+        {
+            let name = words.first().copied().unwrap_or_default().to_owned();
+            block.late = Some((name, number));
+        }
         let question = || {
             let removed = blocks.iter().flat_map(|block| block.removed.clone());
             Question {
                 line: number,
                 address: address(&words),
+                matcher: matcher(&words),
+                late: blocks.iter().find_map(|block| block.late.clone()),
                 removed: removed.collect(),
                 ..Question::default()
             }
@@ -237,6 +280,7 @@ fn inside(blocks: &mut [Block], words: &[&str], snippets: &HashMap<String, Vec<S
     };
     if let (["uri", uri, ..], Some(question)) = (words, block.question.as_mut()) {
         let query = uri.split_once('?').map_or("", |(_, query)| query);
+        question.uri = Some((*uri).to_owned());
         question.leaves_basic_unchecked = query.split('&').any(|pair| pair == "basic=0");
     }
     if !block.is("route") && block.snippet().is_none() {
@@ -255,6 +299,12 @@ fn inside(blocks: &mut [Block], words: &[&str], snippets: &HashMap<String, Vec<S
         }
         _ => {}
     }
+}
+
+/// The path to which a `forward_auth` is limited.
+fn matcher(words: &[&str]) -> Option<String> {
+    let first = words.get(1)?;
+    first.starts_with('/').then(|| (*first).to_owned())
 }
 
 /// The first upstream of a `forward_auth`, behind its matcher.

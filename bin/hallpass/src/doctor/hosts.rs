@@ -18,7 +18,7 @@ struct Host {
     look: fn(&Path, &Configuration) -> Result<Vec<Finding>, String>,
 }
 
-const HOSTS: [Host; 9] = [
+const HOSTS: [Host; 14] = [
     Host {
         kind: HostKind::Ejabberd,
         name: "ejabberd",
@@ -51,21 +51,76 @@ const HOSTS: [Host; 9] = [
         places: &["/etc/caddy/Caddyfile"],
         look: caddy::look,
     },
-    Host::other(
-        HostKind::Dovecot,
-        "Dovecot",
-        "checkpassword",
-        &["/etc/dovecot"],
-    ),
-    Host::other(
-        HostKind::Lighttpd,
-        "lighttpd",
-        "fastcgi",
-        &["/etc/lighttpd"],
-    ),
-    Host::other(HostKind::Pam, "PAM", "pam", &["/etc/pam.d"]),
-    Host::other(HostKind::Prosody, "Prosody", "sasl", &["/etc/prosody"]),
-    Host::other(HostKind::Squid, "Squid", "squid", &["/etc/squid"]),
+    Host {
+        kind: HostKind::Dovecot,
+        name: "Dovecot",
+        page: "checkpassword",
+        places: &["/etc/dovecot"],
+        look: others::dovecot,
+    },
+    Host {
+        kind: HostKind::Exim,
+        name: "Exim",
+        page: "sasl",
+        places: &["/etc/exim4", "/etc/exim"],
+        look: others::exim,
+    },
+    Host {
+        kind: HostKind::Haproxy,
+        name: "HAProxy",
+        page: "http",
+        places: &["/etc/haproxy/haproxy.cfg"],
+        look: others::haproxy,
+    },
+    Host {
+        kind: HostKind::Lighttpd,
+        name: "lighttpd",
+        page: "fastcgi",
+        places: &["/etc/lighttpd"],
+        look: others::lighttpd,
+    },
+    Host {
+        kind: HostKind::Pam,
+        name: "PAM",
+        page: "pam",
+        places: &["/etc/pam.d"],
+        look: others::pam,
+    },
+    Host {
+        kind: HostKind::Postfix,
+        name: "Postfix",
+        page: "sasl",
+        places: &["/etc/postfix"],
+        look: others::postfix,
+    },
+    Host {
+        kind: HostKind::Prosody,
+        name: "Prosody",
+        page: "sasl",
+        places: &["/etc/prosody"],
+        look: others::prosody,
+    },
+    Host {
+        kind: HostKind::Saslauthd,
+        name: "Cyrus SASL",
+        page: "sasl",
+        places: &["/etc/sasl2", "/etc/postfix/sasl"],
+        look: others::saslauthd,
+    },
+    Host {
+        kind: HostKind::Squid,
+        name: "Squid",
+        page: "squid",
+        places: &["/etc/squid"],
+        look: others::squid,
+    },
+    Host {
+        kind: HostKind::Traefik,
+        name: "Traefik",
+        page: "http",
+        places: &["/etc/traefik"],
+        look: others::traefik,
+    },
 ];
 
 /// Checks the server that `options` names, or all that this machine has.
@@ -108,22 +163,6 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
 }
 
 impl Host {
-    /// A server for which only the lines that name Hallpass are checked.
-    const fn other(
-        kind: HostKind,
-        name: &'static str,
-        page: &'static str,
-        places: &'static [&'static str],
-    ) -> Self {
-        Self {
-            kind,
-            name,
-            page,
-            places,
-            look: others::look,
-        }
-    }
-
     /// The findings for its configuration at `path`; `None` where it does not point here, which is
     /// a problem where it was `asked` for.
     fn at(&self, path: &Path, configuration: &Configuration, asked: bool) -> Option<Vec<Finding>> {
