@@ -2,7 +2,10 @@
 Those that let everybody in are tried in a running nginx."""
 
 import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from hosts.application import application
 from hosts.daemon import hallpassd
 from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
 from programs import toml
-from test_doctor import Doctor, site  # noqa: F401: a fixture
+from test_doctor import SECRET, Doctor, site  # noqa: F401: a fixture
 
 BASE = """
 daemon off;
@@ -281,6 +284,8 @@ class Nginx:
     directory: Path
     words: dict[str, str]
     shell: object
+    # alice's
+    cookie: str
 
     def write(self, text: str) -> None:
         for word, value in self.words.items():
@@ -294,6 +299,14 @@ class Nginx:
         directory = self.directory
         main = directory / "nginx.conf"
         return ["/usr/sbin/nginx", "-e", directory / "error.log", "-p", directory, "-c", main, *more]
+
+    @contextmanager
+    def run(self) -> Iterator[int]:
+        port = int(self.words["PORT"])
+        shutil.rmtree(self.directory / "temporary/cache", ignore_errors=True)
+        console = self.directory / "console.log"
+        with running(self.command(), console, lambda: listening(port), **unprivileged()):
+            yield port
 
     def accepts(self) -> None:
         # As who runs it later, whose log it opens.
@@ -309,11 +322,12 @@ class Nginx:
 @pytest.fixture(scope="module")
 def nginx(site, new_directory, hallpass_programs, shell):  # noqa: F811
     directory = new_directory()
+    cookie = site.login("alice", SECRET).cookie_header
     shutil.copy(site.database, directory / "db.sqlite3")
-    socket, tcp = directory / "http.sock", free_port()
+    http, tcp = directory / "http.sock", free_port()
     config = directory / "hallpass.toml"
     config.touch(mode=0o600)
-    daemon = {"listen": [f"unix:{socket}?mode=0660", f"tcp:{LOOPBACK}:{tcp}"]}
+    daemon = {"listen": [f"unix:{http}?mode=0660", f"tcp:{LOOPBACK}:{tcp}"]}
     tables = site.configuration(database=f"sqlite:{directory}/db.sqlite3", daemon=daemon)
     config.write_text(toml(tables))
     snippets = example.EXAMPLES / "nginx-django/snippets"
@@ -328,9 +342,9 @@ def nginx(site, new_directory, hallpass_programs, shell):  # noqa: F811
     (directory / "temporary").mkdir()
     for path in [*directory.rglob("*")]:
         give_away(path)
-    with application() as behind, hallpassd(hallpass_programs["hallpassd"], config, socket):
-        words = {"SOCKET": str(socket), "APPLICATION": str(behind.port), "PORT": str(free_port())}
-        yield Nginx(directory, words | {"TCP": str(tcp)}, shell(config))
+    with application() as behind, hallpassd(hallpass_programs["hallpassd"], config, http):
+        words = {"SOCKET": str(http), "APPLICATION": str(behind.port), "PORT": str(free_port())}
+        yield Nginx(directory, words | {"TCP": str(tcp)}, shell(config), cookie)
 
 
 @pytest.mark.parametrize("change", FITS.values(), ids=FITS)
@@ -357,8 +371,52 @@ OPEN = [fault for fault in FAULTS if fault.lets_in]
 def test_fault_lets_in(nginx, fault):
     """As a running nginx answers a client without any credential."""
     nginx.write(fault.plant(HEALTHY) if fault else HEALTHY)
-    port = int(nginx.words["PORT"])
-    console = nginx.directory / "console.log"
-    with running(nginx.command(), console, lambda: listening(port), **unprivileged()):
+    with nginx.run() as port:
         status = web.ask((LOOPBACK, port), fault.lets_in if fault else "/private/").status
     assert status == (200 if fault else 401)
+
+
+CACHED = [fault for fault in FAULTS if "proxy_cache c;" in fault.new and fault.status == "problem"]
+
+
+@pytest.mark.parametrize("fault", [None, *CACHED], ids=["none", *names(CACHED)])
+def test_cache_lets_in_who_comes_next(nginx, fault):
+    key = CACHE + "proxy_cache_key $cookie_sessionid$http_authorization;\n"
+    nginx.write(fault.plant(HEALTHY) if fault else HEALTHY.replace(ASKS, ASKS + key, 1))
+    with nginx.run() as port:
+        assert web.ask((LOOPBACK, port), "/private/").status == 401
+        assert web.ask((LOOPBACK, port), "/private/", {"Cookie": nginx.cookie}).status == 200
+        status = web.ask((LOOPBACK, port), "/private/").status
+    assert status == (200 if fault else 401)
+
+
+AWAY = [fault for fault in FAULTS if "while hallpassd cannot be asked" in fault.seen]
+
+
+@pytest.mark.parametrize("fault", [None, *AWAY], ids=["none", *names(AWAY)])
+def test_fault_lets_in_while_hallpassd_is_away(nginx, fault):
+    text = fault.plant(HEALTHY) if fault else HEALTHY
+    nginx.write(text.replace("unix:SOCKET", "unix:SOCKET-nowhere"))
+    with nginx.run() as port:
+        status = web.ask((LOOPBACK, port), "/private/").status
+    assert status == (200 if fault else 500)
+
+
+def test_other_sites_of_the_machine_are_left_alone(nginx):
+    """Another daemon's socket, and another site of this daemon, which has no such site here."""
+    other = nginx.directory / "hallpass-other.sock"
+    own = HEALTHY.replace("listen 127.0.0.1:PORT;", "listen 127.0.0.1:PORT; server_name other.test;")
+    own = own[own.index("server {"):].replace("http://hallpass/", "http://other-hallpass/")
+    text = f"upstream other-hallpass {{ server unix:{other}; }}\n{own}"
+    nginx.write(HEALTHY + text)
+    nginx.accepts()
+    # Where nothing listens, it may as well be a misspelt socket of this site's.
+    doctor = nginx.doctor()
+    assert {it["check"] for it in doctor.complaints} == {"nginx-socket"}, doctor.complaints
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(other))
+        listener.listen()
+        nginx.doctor().is_silent()
+        nginx.write(text.replace("upstream other", "upstream application { server 127.0.0.1:1; }\nupstream other"))
+        assert nginx.doctor().complaints[0]["seen"] == "nothing in it points to Hallpass"
+    other.unlink()
