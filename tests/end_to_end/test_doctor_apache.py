@@ -2,6 +2,7 @@
 accepts. Those that let everybody in are tried in a running Apache."""
 
 import shutil
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,13 @@ from processes import LOOPBACK, free_port, give_away
 from programs import toml
 from test_doctor import Doctor, site  # noqa: F401: a fixture
 
-MODULES = [*LOADED, "authn_file", "authn_anon", "authz_host", "access_compat", "macro", "authz_groupfile"]
+MODULES = [*LOADED, "authn_file", "authn_anon", "authz_host", "access_compat", "macro", "authz_groupfile", "authnz_fcgi"]
 
 HEALTHY = """
 <Directory "DIRECTORY/www">
     Require all granted
 </Directory>
+AuthnzFcgiDefineProvider authn hallpass-fcgi fcgi://127.0.0.1:FASTCGI/
 <VirtualHost 127.0.0.1:PORT>
     ServerName files.example.org
     DocumentRoot DIRECTORY/www
@@ -50,6 +52,13 @@ HEALTHY = """
         AuthExternal hallpass
         Require valid-user
     </Directory>
+    <Location "/session/">
+        AuthType hallpass-fcgi
+        AuthName "Shop account"
+        AuthnzFcgiCheckAuthnProvider hallpass-fcgi Authoritative On RequireBasicAuth Off UserExpr "%{reqenv:REMOTE_USER_NAME}"
+        Require valid-user
+        # fastcgi
+    </Location>
     # after
 </VirtualHost>
 """
@@ -81,6 +90,8 @@ FAULTS = [
                "take Require all granted away", GIVES, PAGE),
     in_members("the same in `<RequireAny>`", f"<RequireAny>\n{ALL}\n</RequireAny>", "apache-require",
                "problem", "take Require all granted away", GIVES, PAGE),
+    fault("`Require all granted` with mod_authnz_fcgi", "# fastcgi", "Require all granted", "apache-require",
+          "problem", "take Require all granted away", GIVES, "/session/page.txt"),
     in_members("nothing is required", "", "apache-require", "problem", "write Require valid-user",
                "lets everybody in", PAGE),
     after("a later `<Location>` takes the place of what is required", OPEN.replace("/", "/members", 1),
@@ -144,6 +155,9 @@ FAULTS = [
           "problem", 'in place of "editor"', '"editor"'),
     fault("one of several groups that the site does not have", EDITORS, "Require external-group editors editor\n",
           "host-group", "warning", 'in place of "editor"', '"editor"'),
+    fault("hallpassd does not listen there", "AuthnzFcgiDefineProvider authn hallpass-fcgi fcgi://127.0.0.1:FASTCGI/",
+          "AuthnzFcgiDefineProvider authn hallpass-fcgi fcgi://127.0.0.1:1/", "apache-fcgi", "problem",
+          "[daemon] fastcgi"),
     # The programs
     fault("the program does not exist", "PROGRAM auth", "PROGRAM-x auth", "apache-program", "problem", "is there"),
     fault("quotes that become a part of the program's name", '"PROGRAM auth', "\"'PROGRAM' auth",
@@ -230,19 +244,24 @@ def apache(site, new_directory, hallpass_programs, shell):  # noqa: F811
     directory = new_directory()
     shutil.copy(site.database, directory / "db.sqlite3")
     config = directory / "hallpass.toml"
+    # Nobody answers there; who has a session is of no interest here.
+    fastcgi = socket.create_server((LOOPBACK, 0))
     for file in (config, directory / "other.toml"):
         file.touch(mode=0o600)
-        file.write_text(toml(site.configuration(database=f"sqlite:{directory}/db.sqlite3")))
+        daemon = {"fastcgi": [f"tcp:{LOOPBACK}:{fastcgi.getsockname()[1]}"]}
+        file.write_text(toml(site.configuration(database=f"sqlite:{directory}/db.sqlite3", daemon=daemon)))
     (directory / "htpasswd").write_text("stranger:{SHA}not-a-hash\n")
-    for page in ("members", "editors", "directory"):
+    for page in ("members", "editors", "directory", "session"):
         (directory / "www" / page).mkdir(parents=True)
         (directory / "www" / page / "page.txt").write_text("a page\n")
     for path in directory.rglob("*"):
         give_away(path)
     port = free_port()
     program = str(hallpass_programs["hallpass-apache"])
-    words = {"PORT": str(port), "PROGRAM": program, "CONFIG": str(config), "DIRECTORY": str(directory)}
-    return Apache(directory, words, shell(config), port)
+    words = {"PORT": str(port), "PROGRAM": program, "CONFIG": str(config), "DIRECTORY": str(directory),
+             "FASTCGI": str(fastcgi.getsockname()[1])}
+    with fastcgi:
+        yield Apache(directory, words, shell(config), port)
 
 
 @pytest.mark.parametrize("change", FITS.values(), ids=FITS)

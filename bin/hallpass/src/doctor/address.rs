@@ -1,12 +1,12 @@
 //! Holds the address at which a host asks, as hosts spell it.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hallpass_core::Deadline;
 use hallpass_core::configuration::Listener;
+use hallpass_runtime::via::http;
 
 /// How long a connection to another server of this machine may take.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -65,14 +65,14 @@ impl Address {
             return false;
         };
         let deadline = Deadline::after(PATIENCE);
-        let answer = hallpass_runtime::via::http::get(socket, path, deadline);
+        let answer = http::get(socket, path, deadline);
         answer.is_ok_and(|answer| answer.status != 404)
     }
 
     /// Whether some server listens there. A socket that this user may not open counts as one.
     pub fn is_served(&self) -> bool {
         match self {
-            Self::Unix(path) => match UnixStream::connect(path) {
+            Self::Unix(path) => match http::connect(path, Deadline::after(PATIENCE)) {
                 Ok(_) => true,
                 Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
             },

@@ -1,6 +1,8 @@
 //! Compares the groups that a host's configuration names with those of the site.
 
-use hallpass_core::doctor::{Finding, unknown_groups};
+use std::sync::OnceLock;
+
+use hallpass_core::doctor::{Finding, group_names};
 use hallpass_core::{Conditions, Configuration, Requirement};
 
 /// The groups in `conditions`.
@@ -13,9 +15,28 @@ pub fn of(conditions: &Conditions) -> Vec<String> {
     named.collect()
 }
 
+/// Those of `names` that no group of the site is called; none where its groups cannot be listed.
+pub fn unknown(configuration: &Configuration, names: &[String]) -> Vec<String> {
+    // The doctor looks at one site, whose database is asked once.
+    static KNOWN: OnceLock<Option<Vec<String>>> = OnceLock::new();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let Some(known) = KNOWN.get_or_init(|| group_names(configuration)) else {
+        return Vec::new();
+    };
+    let mut unknown: Vec<String> = Vec::new();
+    for name in names {
+        if !known.contains(name) && !unknown.contains(name) {
+            unknown.push(name.clone());
+        }
+    }
+    unknown
+}
+
 /// The finding for groups named at a place that the site does not have.
 pub fn examine(configuration: &Configuration, at: &str, names: &[String]) -> Option<Finding> {
-    let unknown = unknown_groups(configuration, names);
+    let unknown = unknown(configuration, names);
     let first = unknown.first()?;
     let list: Vec<String> = unknown.iter().map(|name| format!("{name:?}")).collect();
     let plural = if unknown.len() == 1 { "" } else { "s" };

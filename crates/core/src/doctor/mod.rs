@@ -18,7 +18,7 @@ use hallpass_stores::{Deadline, Unavailable};
 
 pub use self::files::barrier;
 pub use self::finding::{Finding, Status};
-pub use self::groups::unknown_groups;
+pub use self::groups::group_names;
 use crate::configuration::Configuration;
 use hallpass_sites::{Problem, Site};
 

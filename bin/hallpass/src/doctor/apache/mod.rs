@@ -1,6 +1,7 @@
 //! Checks Apache 2.4: mod_authnz_external, `RewriteMap` and mod_authnz_fcgi.
 
 mod access;
+mod authentication;
 mod conditions;
 mod file;
 mod modules;

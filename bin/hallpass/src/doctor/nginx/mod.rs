@@ -3,6 +3,7 @@
 
 mod answer;
 mod cache;
+mod copied;
 mod file;
 mod headers;
 mod identity;

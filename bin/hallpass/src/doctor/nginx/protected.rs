@@ -4,8 +4,9 @@
 use hallpass_core::doctor::Finding;
 
 use super::answer::Answer;
+use super::copied;
 use super::server::{Location, Pattern, Server, effective, level};
-use super::variables::{Variables, names};
+use super::variables::names;
 use crate::doctor::directives::Directive;
 
 /// The directives that pass a request on to an application.
@@ -20,21 +21,6 @@ const PASSES: [&str; 5] = [
 /// Suffixes of files that other locations may take from a protected one.
 const SUFFIXES: [&str; 10] = [
     "x.php", "x.html", "x.js", "x.css", "x.png", "x.jpg", "x.pdf", "x.zip", "x.json", "x.txt",
-];
-
-/// The headers of hallpassd's answer, as variables have them.
-const ANSWERS: [&str; 11] = [
-    "remote_user",
-    "remote_user_encoding",
-    "remote_email",
-    "remote_name",
-    "remote_groups",
-    "remote_session",
-    "remote_session_expires",
-    "x_login_url",
-    "www_authenticate",
-    "location",
-    "retry_after",
 ];
 
 /// An `auth_request`, and where it holds.
@@ -54,7 +40,7 @@ impl<'s, 'a> Protected<'s, 'a> {
             findings.extend(self.before(location));
             findings.extend(satisfied(location));
             findings.extend(self.pages(location));
-            findings.extend(variables(location));
+            findings.extend(copied::examine(location));
         }
         findings.extend(self.nested());
         findings
@@ -299,69 +285,7 @@ fn satisfied(location: &Location<'_>) -> Option<Finding> {
     ))
 }
 
-/// The variables of the identity: hallpassd's answer must have them, and they must be set here.
-fn variables(location: &Location<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let sets = level(&location.chain, "auth_request_set");
-    for set in &sets {
-        for name in names(set.word(1)) {
-            let Some(header) = name.strip_prefix("upstream_http_") else {
-                continue;
-            };
-            let near =
-                header.contains("remote") || header.contains("user") || header.contains("group");
-            if near && !ANSWERS.contains(&header) {
-                findings.push(Finding::problem(
-                    "nginx-variable",
-                    set.at(),
-                    format!(
-                        "hallpassd's answer has no header {}: {} is always empty, and the \
-                         application knows nobody",
-                        header.replace('_', "-"),
-                        set.word(0)
-                    ),
-                    format!(
-                        "write {} $upstream_http_remote_user; or another of {}",
-                        set.word(0),
-                        "docs/http.md"
-                    ),
-                ));
-            }
-        }
-    }
-    let own = Variables::of(location.chain.iter().copied());
-    let lines = level(&location.chain, "proxy_set_header");
-    let user = lines
-        .iter()
-        .find(|it| it.word(0).eq_ignore_ascii_case("Remote-User"));
-    if let Some(user) = user {
-        let value = own.expand(user.word(1));
-        let known = |name: &str| {
-            sets.iter()
-                .any(|it| it.word(0).trim_start_matches('$') == name)
-        };
-        let of_hallpass = |name: &&str| name.starts_with("hallpass") || name.starts_with("auth");
-        let lost = names(&value)
-            .into_iter()
-            .filter(of_hallpass)
-            .find(|name| !known(name));
-        if let Some(lost) = lost {
-            findings.push(Finding::problem(
-                "nginx-variable",
-                user.at(),
-                format!(
-                    "${lost} is not set in {}: an auth_request_set of its own keeps those outside \
-                     from counting, and the application knows nobody",
-                    named(location)
-                ),
-                format!("write auth_request_set ${lost} $upstream_http_remote_user; there"),
-            ));
-        }
-    }
-    findings
-}
-
-fn named(location: &Location<'_>) -> String {
+pub fn named(location: &Location<'_>) -> String {
     let it = location.directive;
     format!(
         "location {} ({}:{})",
