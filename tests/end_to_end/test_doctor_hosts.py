@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from doctor_faults import Fault
+from doctor_faults import Fault, names
 from hosts import web
 from hosts.application import application
 from hosts.daemon import hallpassd
+from hosts.pam import SERVICES
 from hosts.proxies import TRAEFIK
 from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
 from programs import toml
-from test_doctor import Doctor, site  # noqa: F401: a fixture
+from test_doctor import Doctor, as_root, site  # noqa: F401: a fixture
 
 SEVEN = (
     "Remote-User Remote-User-Encoding Remote-Email Remote-Name Remote-Groups Remote-Session "
@@ -242,7 +243,7 @@ FAULTS = [
     # Squid
     fault("Squid", "`http_access allow all` comes first", "http_access deny !members",
           "http_access allow all\nhttp_access deny !members", "squid-access", "problem", "after them",
-          "everybody gets in"),
+          "everybody gets in", "/"),
     fault("Squid", "no rule asks", "http_access deny !members\nhttp_access allow editors\nhttp_access deny all",
           "http_access allow all", "squid-access", "problem", "http_access deny !members", "not asked at all"),
     fault("Squid", "a group is denied", "http_access allow editors", "http_access deny editors\nhttp_access allow members",
@@ -361,8 +362,8 @@ class Host:
 def host(site, new_directory, hallpass_programs, shell):  # noqa: F811
     directory = new_directory()
     shutil.copy(site.database, directory / "db.sqlite3")
-    names = {"HTTP": "http.sock", "FASTCGI": "fcgi.sock", "DOVECOT": "auth.sock", "SASLAUTHD": "mux"}
-    sockets = {word: str(directory / name) for word, name in names.items()}
+    files = {"HTTP": "http.sock", "FASTCGI": "fcgi.sock", "DOVECOT": "auth.sock", "SASLAUTHD": "mux"}
+    sockets = {word: str(directory / name) for word, name in files.items()}
     tcp = free_port()
     daemon = {
         "listen": [f"unix:{sockets['HTTP']}?mode=0660", f"tcp:{LOOPBACK}:{tcp}"],
@@ -432,7 +433,7 @@ def server(host: Host, name: str, file: Path):
         yield port
 
 
-LET_IN = [fault for fault in FAULTS if fault.lets_in]
+LET_IN = [fault for fault in FAULTS if fault.lets_in and fault.host != "Squid"]
 TRIED = [(it, it.host, it.lets_in, 200) for it in LET_IN]
 TRIED += [(None, "Caddy", "/private/x", 401), (None, "HAProxy", "/", 403), (None, "Traefik", "/", 401)]
 
@@ -452,3 +453,46 @@ def test_fault_lets_in(host, fault, name, path, expected):
     assert answer.status == expected
     # The application's own answer tells what it was sent.
     assert (b'"path"' in answer.body) == (expected == 200)
+
+
+SQUID = """
+pid_filename DIRECTORY/squid.pid
+cache_log DIRECTORY/squid.log
+access_log none
+coredump_dir DIRECTORY
+cache deny all
+netdb_filename none
+pinger_enable off
+shutdown_lifetime 0 seconds
+"""
+OPEN_PROXY = [fault for fault in FAULTS if fault.lets_in and fault.host == "Squid"]
+
+
+@pytest.mark.parametrize("fault", [None, *OPEN_PROXY], ids=["none", *names(OPEN_PROXY)])
+def test_fault_opens_the_proxy(host, fault):
+    healthy = HEALTHY["Squid"] + SQUID
+    file = give_away(host.write("Squid", fault.plant(healthy) if fault else healthy))
+    port = int(host.words["PORT"])
+    page = f"http://{LOOPBACK}:{host.words['APPLICATION']}/"
+    command = ["/usr/sbin/squid", "-N", "-f", file]
+    with running(command, host.directory / "console.log", lambda: listening(port), **unprivileged()):
+        status = web.ask((LOOPBACK, port), page).status
+    assert status == (200 if fault else 407)
+
+
+PERMITS = [fault for fault in FAULTS if "pam_permit" in fault.new]
+
+
+@as_root
+@pytest.mark.parametrize("fault", [None, *PERMITS], ids=["none", *names(PERMITS)])
+def test_fault_lets_in_by_pam(host, fault):
+    """As PAM answers a stranger; libpam looks for services in one place."""
+    file = host.write("PAM", fault.plant(HEALTHY["PAM"]) if fault else HEALTHY["PAM"])
+    service = SERVICES / f"hallpass-{host.directory.parent.name}-doctor"
+    shutil.copy(file, service)
+    try:
+        command = ["pamtester", service.name, "stranger", "authenticate"]
+        done = subprocess.run(command, input=b"anything\n", capture_output=True, timeout=60)
+    finally:
+        service.unlink()
+    assert (done.returncode == 0) == bool(fault), done.stderr

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
+
 /// The headers in which hallpassd names the account.
 pub const IDENTITY: [&str; 7] = [
     "Remote-User",
@@ -92,33 +94,32 @@ pub fn included(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Whether `name` matches `pattern`, in which `*` is any text and `?` one character.
+/// Whether `name` matches `pattern`, in which `*` is any text, `?` one character, and `[…]` one of
+/// several. A pattern that is not understood matches.
 fn is_like(name: &str, pattern: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
     }
-    let (name, pattern): (Vec<char>, Vec<char>) =
-        (name.chars().collect(), pattern.chars().collect());
-    // For each prefix of the name: does it match the pattern so far?
-    let mut like: Vec<bool> = (0..=name.len()).map(|length| length == 0).collect();
-    for wanted in pattern {
-        let before = like.clone();
-        for (length, now) in like.iter_mut().enumerate() {
-            let shorter = length.checked_sub(1);
-            let at = |list: &[bool]| {
-                shorter
-                    .and_then(|it| list.get(it).copied())
-                    .unwrap_or(false)
-            };
-            let letter = shorter.and_then(|it| name.get(it));
-            *now = match wanted {
-                '*' => before.iter().take(length + 1).any(|it| *it),
-                '?' => at(&before),
-                wanted => at(&before) && letter == Some(&wanted),
-            };
+    let mut regex = String::from("^(?s:");
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '*' => regex.push_str(".*"),
+            '?' => regex.push('.'),
+            '[' if letters.as_str().contains(']') => {
+                let (class, rest) = letters.as_str().split_once(']').unwrap_or_default();
+                let (not, class) = match class.strip_prefix(['!', '^']) {
+                    Some(class) => ("^", class),
+                    None => ("", class),
+                };
+                regex.push_str(&format!("[{not}{}]", class.replace(['\\', '['], "")));
+                letters = rest.chars();
+            }
+            other => regex.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
         }
     }
-    like.last().copied().unwrap_or(false)
+    regex.push_str(")$");
+    Regex::new(&regex).map_or(true, |regex| regex.is_match(name))
 }
 
 #[cfg(test)]
@@ -137,6 +138,12 @@ mod tests {
             ("ac", "a*c", true),
             ("abcb", "a*c", false),
             ("", "*", true),
+            ("1.conf", "[0-9]*.conf", true),
+            ("a.conf", "[0-9]*.conf", false),
+            ("a.conf", "[!0-9].conf", true),
+            ("a.conf", "[a", false),
+            ("a+b", "a+b", true),
+            ("aab", "a+b", false),
         ] {
             assert_eq!(is_like(name, pattern), like, "{name} {pattern}");
         }

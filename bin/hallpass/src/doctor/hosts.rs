@@ -155,9 +155,15 @@ pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Findi
             None => {}
         }
     }
-    if !strangers.is_empty() {
-        let tried = format!("look at {}, which this machine has", strangers.join(", "));
-        findings.push(Finding::ok("host", tried, "they do not point to Hallpass"));
+    if let Some((last, others)) = strangers.split_last() {
+        let seen = match others {
+            [] => format!("{last} is installed, but not set up for this site"),
+            others => format!(
+                "{} and {last} are installed, but not set up for this site",
+                others.join(", ")
+            ),
+        };
+        findings.push(Finding::ok("host", "look for other servers", seen));
     }
     findings
 }

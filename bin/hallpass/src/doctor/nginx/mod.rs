@@ -148,11 +148,7 @@ fn asking<'s, 'a>(server: &'s Server<'a>) -> Vec<Asking<'s, 'a>> {
         }
         let stands_in =
             |block: &&Directive| block.inside.iter().any(|it| std::ptr::eq(it, auth_request));
-        let depth = location
-            .chain
-            .iter()
-            .position(|it| stands_in(it))
-            .unwrap_or(0);
+        let depth = location.chain.iter().position(stands_in).unwrap_or(0);
         let around = location.chain.iter().copied().take(depth.max(1) + 1);
         found.push(Asking {
             auth_request,

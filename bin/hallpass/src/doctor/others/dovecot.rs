@@ -35,8 +35,8 @@ fn last<'a>(lines: &'a [Line], name: &str) -> Option<(&'a Line, &'a str)> {
     let settings = lines
         .iter()
         .filter_map(|line| Some((line, line.setting()?)));
-    let named = settings.filter(|(_, (it, _))| *it == name);
-    named.last().map(|(line, (_, value))| (line, value))
+    let mut named = settings.filter(|(_, (it, _))| *it == name);
+    named.next_back().map(|(line, (_, value))| (line, value))
 }
 
 /// Passdbs beside Hallpass's: whom one of them knows gets in.
@@ -53,7 +53,7 @@ fn passdbs(lines: &[Line], configuration: &Configuration) -> Vec<Finding> {
             settings
                 .filter(|(it, _)| *it == name)
                 .map(|(_, value)| value)
-                .last()
+                .next_back()
         };
         let ours = block
             .iter()

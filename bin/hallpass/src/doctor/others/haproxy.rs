@@ -88,7 +88,7 @@ fn examine(
         words.get(1).is_some_and(|it| it.ends_with("auth-request"))
             && words.get(2).is_some_and(|it| ours(it))
     };
-    let first = rules.iter().position(|it| is_question(it))?;
+    let first = rules.iter().position(is_question)?;
     let mut findings = Vec::new();
     for line in rules.iter().filter(|it| is_question(it)) {
         let target = line.words().get(3).copied().unwrap_or_default();

@@ -20,7 +20,8 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         let settings = lines
             .iter()
             .filter_map(|line| Some((line, line.setting()?)));
-        let found = settings.filter(|(_, (it, _))| *it == name).last();
+        let mut found = settings.filter(|(_, (it, _))| *it == name);
+        let found = found.next_back();
         found.map(|(line, (_, value))| (line, value))
     };
     let Some((line, named)) = value("smtpd_sasl_path") else {

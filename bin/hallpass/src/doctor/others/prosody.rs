@@ -93,9 +93,8 @@ fn authentication(line: &Line, method: &str, lines: &[Line], index: usize) -> Op
 /// The protocol that Prosody and the program speak.
 fn protocol(line: &Line, lines: &[Line], words: &[String]) -> Option<Finding> {
     let settings = lines.iter().filter_map(Line::setting);
-    let said = settings
-        .filter(|(name, _)| *name == "external_auth_protocol")
-        .last();
+    let mut said = settings.filter(|(name, _)| *name == "external_auth_protocol");
+    let said = said.next_back();
     let said = said.map_or("generic", |(_, value)| value);
     let generic = words
         .iter()
