@@ -2,6 +2,7 @@
 server's own checker accepts, where it has one. Those that let everybody in are tried for real."""
 
 import os
+import re
 import shutil
 import subprocess
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from doctor_faults import Fault, names
-from hosts import web
+from hosts import example, web
 from hosts.application import application
 from hosts.daemon import hallpassd
 from hosts.pam import SERVICES
@@ -199,6 +200,12 @@ FAULTS = [
           "problem", "take it away", "everybody gets in", "/"),
     fault("HAProxy", "some are allowed before", ASK, "  http-request allow if { src 192.0.2.0/24 }\n" + ASK,
           "haproxy-deny", "warning", "take it away", "192.0.2.0/24"),
+    fault("HAProxy", "the denial is about some paths", DENY,
+          DENY.replace("unless {", "if private !{").replace("  http", "  acl private path_beg /private/\n  http"),
+          "haproxy-deny", "problem", "deny on every page", "get past it", "//private/"),
+    fault("HAProxy", "the denial is about something else", DENY,
+          DENY.replace("unless {", "if inside !{").replace("  http", "  acl inside src 192.0.2.0/24\n  http"),
+          "haproxy-unresolved", "warning", "alone", "inside"),
     fault("HAProxy", "nothing is asked", ASK + DENY, "", "haproxy-question", "problem", "lua.auth-request",
           "everybody gets in", "/"),
     fault("HAProxy", "an unknown parameter", "/auth?basic=0", "/auth?basic=0&groups=editors", "host-question",
@@ -496,3 +503,41 @@ def test_fault_lets_in_by_pam(host, fault):
     finally:
         service.unlink()
     assert (done.returncode == 0) == bool(fault), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "file"),
+    [
+        ("haproxy-django", "haproxy", "haproxy.cfg"),
+        ("caddy-django", "caddy", "Caddyfile"),
+        ("dovecot-django", "dovecot", "hallpass.conf"),
+        ("squid-django", "squid", "hallpass.conf"),
+        ("pam-django", "pam", "shop"),
+    ],
+)
+def test_examples_are_silent(host, name, option, file):
+    etc = host.directory / name
+    example.install(name, etc, {})
+    for path in etc.rglob("*"):
+        if path.is_file():
+            text = path.read_text().replace("/run/hallpass/http.sock", host.words["HTTP"])
+            text = text.replace("/usr/bin/hallpass-", f"{host.words['PROGRAMS']}/hallpass-")
+            path.write_text(text.replace("/etc/hallpass/hallpass.toml", host.words["CONFIG"]))
+    doctor = Doctor(host.shell("doctor", "--json", "--host", option, "--host-config", etc / file))
+    doctor.is_silent()
+    assert any(it["seen"] == "it points here, and fits" for it in doctor.findings)
+
+
+def test_recipes_are_silent(host):
+    """Those of docs/http.md and docs/sasl.md."""
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    recipe = re.search(r"## Traefik\n\n```yaml\n(.*?)```", (docs / "http.md").read_text(), re.S)[1]
+    router = "  routers:\n    web: { rule: x, middlewares: [hallpass], service: application }\n"
+    recipe = recipe.replace("127.0.0.1:8088", f"127.0.0.1:{host.words['TCP']}")
+    host.doctor("Traefik", host.write("Traefik", recipe + router)).is_silent()
+    recipe = re.search(r"\*\*Exim\*\*\n```\n(.*?)```", (docs / "sasl.md").read_text(), re.S)[1]
+    recipe = recipe.replace("/run/hallpass/auth.sock", "DOVECOT")
+    host.doctor("Exim", host.write("Exim", "begin authenticators\n" + recipe)).is_silent()
+    recipe = re.search(r"\*\*Postfix\*\*\n```\n(.*?)```", (docs / "sasl.md").read_text(), re.S)[1]
+    recipe = recipe.replace("private/hallpass", "DOVECOT")
+    host.doctor("Postfix", host.write("Postfix", recipe)).is_silent()

@@ -174,6 +174,9 @@ FAULTS = [
     in_server("a regular expression takes files from a protected prefix",
               "location ~* \\.(png|pdf)$ { expires 1d; }", "nginx-regex", "problem",
               "location ^~ /files/", "everybody gets it", "/files/x.pdf"),
+    in_server("a regular expression takes pictures from a protected prefix",
+              "location ~* \\.png$ { expires 1d; }", "nginx-regex", "warning", "location ^~ /files/",
+              "everybody gets it", "/files/x.png"),
     # The cache
     in_question("cached without any credential in the key", CACHE + "proxy_cache_key $host;",
                 "nginx-cache-key", "problem", "add $http_cookie", "one user's answer"),

@@ -18,10 +18,10 @@ const PASSES: [&str; 5] = [
     "scgi_pass",
 ];
 
-/// Suffixes of files that other locations may take from a protected one.
-const SUFFIXES: [&str; 10] = [
-    "x.php", "x.html", "x.js", "x.css", "x.png", "x.jpg", "x.pdf", "x.zip", "x.json", "x.txt",
-];
+/// Files that other locations may take from a protected one, and those that are a page's own
+/// pictures and scripts.
+const FILES: [&str; 6] = ["x.php", "x.html", "x.pdf", "x.zip", "x.json", "x.txt"];
+const ASSETS: [&str; 6] = ["x.js", "x.css", "x.png", "x.jpg", "x.svg", "x.woff2"];
 
 /// An `auth_request`, and where it holds.
 pub struct Protected<'s, 'a> {
@@ -158,19 +158,20 @@ impl<'s, 'a> Protected<'s, 'a> {
         }
         let finding = |(other, uri, losers): (&Location<'a>, String, Vec<&Location<'a>>)| {
             let losers: Vec<&str> = losers.iter().map(|it| it.text).collect();
-            Finding::problem(
-                "nginx-regex",
-                other.directive.at(),
-                format!(
-                    "{} answers {uri} before location {} does, and asks nothing: everybody gets it",
-                    named(other),
-                    losers.join(" or ")
-                ),
-                format!(
-                    "write location ^~ {}, with the same inside it, or auth_request in both",
-                    losers.join(" and ^~ ")
-                ),
-            )
+            let seen = format!(
+                "{} answers {uri} before location {} does, and asks nothing: everybody gets it",
+                named(other),
+                losers.join(" or ")
+            );
+            let mend = format!(
+                "write location ^~ {}, with the same inside it, or auth_request in both",
+                losers.join(" and ^~ ")
+            );
+            let asset = ASSETS.iter().any(|it| uri.ends_with(it));
+            match asset && application(other).is_none() {
+                true => Finding::warning("nginx-regex", other.directive.at(), seen, mend),
+                false => Finding::problem("nginx-regex", other.directive.at(), seen, mend),
+            }
         };
         taken.into_iter().map(finding).collect()
     }
@@ -182,7 +183,7 @@ impl<'s, 'a> Protected<'s, 'a> {
             return None;
         }
         let base = location.text.trim_end_matches('/');
-        for suffix in SUFFIXES {
+        for suffix in FILES.into_iter().chain(ASSETS) {
             let uri = format!("{base}/{suffix}");
             let index = self.server.find(&uri).ok().flatten();
             let other = index.and_then(|index| self.server.locations.get(index));

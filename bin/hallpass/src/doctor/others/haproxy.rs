@@ -144,17 +144,8 @@ fn decided(section: &Section, line: &Line, after: &[&Line], before: &[&Line]) ->
             mend,
         );
     }
-    let also = condition.replace("auth_response_successful", "");
-    let also = also
-        .split_whitespace()
-        .filter(|it| it.starts_with("var(") || it.contains("path"));
-    if also.count() > 1 {
-        return Some(Finding::warning(
-            "haproxy-unresolved",
-            denial.at(),
-            "cannot tell who else this lets in: its condition has more than the answer",
-            "write it with { var(txn.auth_response_successful) -m bool } alone",
-        ));
+    if let Some(finding) = limited(section, denial, condition) {
+        return Some(finding);
     }
     let allowed = before
         .iter()
@@ -181,19 +172,41 @@ fn decided(section: &Section, line: &Line, after: &[&Line], before: &[&Line]) ->
             )),
         };
     }
-    let by_path = |it: &&Line| it.text.contains(" if ") && it.text.contains("path");
-    let question = after.first().filter(|it| by_path(it));
-    question.and_then(|line| {
-        denial.text.contains("path").then(|| {
-            Finding::problem(
+    None
+}
+
+/// What a denial asks for beside the answer: a path, or something that is not understood here.
+fn limited(section: &Section, denial: &Line, condition: &str) -> Option<Finding> {
+    let words = condition.split_whitespace();
+    let mut more = words.filter(|it| {
+        let it = it.trim_start_matches('!');
+        let own = it.contains("auth_response_successful");
+        !own && !["{", "}", "-m", "bool", ""].contains(&it)
+    });
+    let first = more.next()?.trim_start_matches('!');
+    let is_acl = |it: &&Line| {
+        let words = it.words();
+        words.first() == Some(&"acl") && words.get(1) == Some(&first)
+    };
+    let by_path = |text: &str| text.contains("path") || text.contains("url");
+    let acl = section.lines.iter().find(is_acl);
+    Some(
+        match by_path(first) || acl.is_some_and(|it| by_path(&it.text)) {
+            true => Finding::problem(
                 "haproxy-deny",
-                line.at(),
-                "HAProxy compares paths as the client writes them: //private/ and /%70rivate/ get \
-                 past this",
-                "ask about every page",
-            )
-        })
-    })
+                denial.at(),
+                "this is about some paths, which HAProxy compares as the client writes them: //private/ \
+             and /%70rivate/ get past it",
+                "deny on every page",
+            ),
+            false => Finding::warning(
+                "haproxy-unresolved",
+                denial.at(),
+                format!("cannot tell who gets in where {first} does not hold"),
+                "write it with { var(txn.auth_response_successful) -m bool } alone",
+            ),
+        },
+    )
 }
 
 /// The client's own identity headers: removed before, and set after.
