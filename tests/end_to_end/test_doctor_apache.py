@@ -1,6 +1,7 @@
 """`hallpass doctor` on Apache: faults planted one at a time in a configuration that `apachectl -t`
 accepts. Those that let everybody in are tried in a running Apache."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -291,3 +292,27 @@ def test_fault_lets_in(apache, fault):
     with httpd(apache.directory, apache.port, text):
         status = web.ask((LOOPBACK, apache.port), fault.lets_in if fault else PAGE).status
     assert status == (200 if fault else 401)
+
+
+def test_files_are_those_that_apache_reads(apache):
+    """Each has a fault of its own; `apachectl -t -D DUMP_INCLUDES` says which files there are."""
+    more = apache.directory / "more"
+    names = "a.conf b.conf .hidden.conf c.conf~ sites/a sites/d all/1 all/2/3 deep/1/x.conf deep/2/x.conf".split()
+    names += ["deep/x.conf", "deep/1/y.conf", "with blank"]
+    for number, name in enumerate(names):
+        (more / name).parent.mkdir(parents=True, exist_ok=True)
+        (more / name).write_text(
+            f'<Location "/n{number}">\nAuthType Basic\nAuthName x\nAuthBasicProvider external\n'
+            "AuthExternal hallpass\nRequire valid-user\nRequire all granted\n</Location>\n"
+        )
+    patterns = ["more/*.conf", "more/sites/[a-c]*", "more/all", "more/deep/*/x.conf", '"more/with blank"']
+    lines = "".join(f"Include {pattern}\n" for pattern in patterns) + "IncludeOptional more/none/*.conf\n"
+    apache.write(HEALTHY.replace("# after", lines))
+    command = ["/usr/sbin/apache2", "-f", apache.directory / "httpd.conf", "-t", "-D", "DUMP_INCLUDES"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    read = set(re.findall(r"\(\d+\) (/.*/more/.*)$", done.stdout, re.M))
+    (finding,) = apache.doctor().complaints
+    assert finding["check"] == "apache-require"
+    assert set(re.findall(r"(/[^,]*/more/[^,]*):\d+", finding["tried"])) == read
+    assert len(read) == 8

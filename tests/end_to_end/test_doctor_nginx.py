@@ -1,6 +1,7 @@
 """`hallpass doctor` on nginx: faults planted one at a time in a configuration that nginx accepts.
 Those that let everybody in are tried in a running nginx."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -423,3 +424,31 @@ def test_other_sites_of_the_machine_are_left_alone(nginx):
         nginx.write(text.replace("upstream other", "upstream application { server 127.0.0.1:1; }\nupstream other"))
         assert nginx.doctor().complaints[0]["seen"] == "nothing in it points to Hallpass"
     other.unlink()
+
+
+# Patterns of `include`, and the files that are there.
+INCLUDES = ["more/*.conf", "more/sites/[a-c]*", "more/?.part", '"more/with blank.inc"', "more/deep/*/x.conf"]
+FILES = """a.conf b.conf .hidden.conf c.conf~ sites/a sites/d x.part xy.part|with blank.inc|deep/1/x.conf
+deep/2/x.conf deep/x.conf deep/1/y.conf""".replace("\n", " ")
+
+
+def test_files_are_those_that_nginx_reads(nginx):
+    """Each has a fault of its own; `nginx -T` says which files there are."""
+    more = nginx.directory / "more"
+    names = [name for part in FILES.split("|") for name in ([part] if "blank" in part else part.split())]
+    for number, name in enumerate(names):
+        (more / name).parent.mkdir(parents=True, exist_ok=True)
+        (more / name).write_text(
+            f"location = /_{number} {{ proxy_pass http://hallpass/auth; include snippets/hallpass-question.conf; }}"
+            f"\nlocation /n{number}/ {{ auth_request /_{number}; }}\n"
+        )
+    lines = "".join(f"include {pattern};\n" for pattern in INCLUDES)
+    nginx.write(HEALTHY.replace("# protected", lines))
+    options = {"capture_output": True, "text": True, "timeout": 60} | unprivileged()
+    done = subprocess.run(nginx.command("-T"), **options)
+    assert done.returncode == 0, done.stderr
+    read = set(re.findall(r"^# configuration file (.*/more/.*):$", done.stdout, re.M))
+    (finding,) = nginx.doctor().complaints
+    assert finding["check"] == "nginx-internal"
+    assert set(re.findall(r"(/[^,]*/more/[^,]*):\d+", finding["tried"])) == read
+    assert len(read) == 7
