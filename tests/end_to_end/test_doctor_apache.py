@@ -65,6 +65,10 @@ AuthnzFcgiDefineProvider authn hallpass-fcgi fcgi://127.0.0.1:FASTCGI/
 """
 MEMBERS = "Require valid-user\n    </Location>"
 EDITORS = 'Require external-group editors "two words"\n'
+INSIDE = HEALTHY[HEALTHY.index('    <Location "/editors/">') : HEALTHY.index(EDITORS) + len(EDITORS)]
+OUTSIDE = '    <Location "/editors">\n        GroupExternal hallpass-groups\n    </Location>\n' + INSIDE.replace(
+    "        GroupExternal hallpass-groups\n", ""
+)
 PROVIDER = "AuthBasicProvider external\n"
 GIVES = "everybody gets in without a password"
 PAGE = "/members/page.txt"
@@ -150,6 +154,10 @@ FAULTS = [
           "apache-group", "problem", "write GroupExternal", "lets nobody in"),
     fault("`Require group` beside `GroupExternal`", "external-group editors", "group editors", "apache-group",
           "problem", "write Require external-group", "GroupExternal"),
+    fault("`Require group` below an outer `GroupExternal`", INSIDE, OUTSIDE.replace("external-group", "group"),
+          "apache-group", "problem", "write Require external-group", "GroupExternal"),
+    fault("`GroupExternal` of an outer section does not count", INSIDE, OUTSIDE, "apache-group", "problem",
+          "write GroupExternal", "merges none"),
     fault("a name of two words without quotes", EDITORS, "Require external-group two words\n", "host-group",
           "problem", 'external-group "two words"', "2 groups"),
     fault("a group that the site does not have", EDITORS, "Require external-group editor\n", "host-group",

@@ -243,13 +243,10 @@ fn claims(line: &Line, before: &[&Line], after: &[&Line]) -> Option<Finding> {
         "write {} before the question",
         lines.collect::<Vec<_>>().join(" and ")
     );
-    let (what, known) = match first {
-        "Remote-" => (open.join(", "), open.contains(&"Remote-User")),
-        _ => ("Remote_User and the like".to_owned(), false),
+    let what = match first {
+        "Remote-" => open.join(", "),
+        _ => "Remote_User and the like".to_owned(),
     };
     let seen = format!("the application gets {what} as any client may have written it");
-    Some(match known {
-        true => Finding::problem("haproxy-identity", line.at(), seen, mend),
-        false => Finding::warning("haproxy-identity", line.at(), seen, mend),
-    })
+    Some(Finding::warning("haproxy-identity", line.at(), seen, mend))
 }

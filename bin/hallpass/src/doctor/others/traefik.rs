@@ -95,12 +95,13 @@ fn headers(address: &Placed<'_>, name: &str, all: &[Placed<'_>]) -> Vec<Finding>
     let seen =
         |what: &str| format!("the application gets {what} as any client may have written it");
     if !open.is_empty() {
-        let known = open.contains(&"Remote-User");
         let seen = seen(&open.join(", "));
-        findings.push(match known {
-            true => Finding::problem("traefik-identity", address.at(), seen, mend),
-            false => Finding::warning("traefik-identity", address.at(), seen, mend),
-        });
+        findings.push(Finding::warning(
+            "traefik-identity",
+            address.at(),
+            seen,
+            mend,
+        ));
     } else if !taken("Remote_User") {
         let seen = seen("Remote_User and the like");
         findings.push(Finding::warning(
