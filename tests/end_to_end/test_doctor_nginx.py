@@ -452,3 +452,12 @@ def test_files_are_those_that_nginx_reads(nginx):
     assert finding["check"] == "nginx-internal"
     assert set(re.findall(r"(/[^,]*/more/[^,]*):\d+", finding["tried"])) == read
     assert len(read) == 7
+
+
+def test_two_faults_are_two_findings(nginx):
+    """That the first lets everybody in hides nothing of the second."""
+    lines = PRIVATE.replace("/_auth", "/_aut") + "satisfy any; allow all;\n"
+    nginx.write(HEALTHY.replace(PRIVATE, lines))
+    nginx.accepts()
+    checks = [it["check"] for it in nginx.doctor().complaints]
+    assert checks == ["nginx-location", "nginx-satisfy"]

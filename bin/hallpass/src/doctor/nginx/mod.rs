@@ -67,6 +67,10 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
             if matches!(answer, Answer::Never) {
                 continue;
             }
+            let protected = Protected {
+                server,
+                locations: &asking.locations,
+            };
             let question = Subrequest::of(&answer, &variables, &directives, configuration);
             let Some(question) = question.filter(Subrequest::is_ours) else {
                 let unanswered = Unanswered {
@@ -78,15 +82,13 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
                 if let Some(finding) = unanswered.examine() {
                     ours = true;
                     add(vec![finding]);
+                    add(protected.examine());
+                    all.extend(asking.locations.iter().copied());
                 }
                 continue;
             };
             ours = true;
             add(question.examine(person.as_ref()));
-            let protected = Protected {
-                server,
-                locations: &asking.locations,
-            };
             add(protected.examine());
             all.extend(asking.locations.iter().copied());
             let unchecked = question.leaves_basic_unchecked();
