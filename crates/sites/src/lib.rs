@@ -75,8 +75,8 @@ pub use self::session::{
     Client, Decoding, Login, Sample, SessionSource, session_rows, tokens, until,
 };
 pub(crate) use self::session::{SAMPLE, SOME_KEYS};
-pub(crate) use self::site::quoted;
 pub use self::site::{Site, ask, prefixed};
+pub(crate) use self::site::{quoted, quoted_table};
 pub use self::site_file::{SiteFile, secret};
 
 /// The frameworks that Hallpass knows, in the order of the book.

@@ -1,7 +1,7 @@
 //! Opens a site: its accounts, its sessions, and the rules of its hashes.
 
 use hallpass_passwords::{Encoded, ParseError, Rules};
-use hallpass_stores::sql::{Database, Queries, identifier};
+use hallpass_stores::sql::{Database, Queries, TableName, identifier};
 use hallpass_stores::{Deadline, Unavailable};
 
 use crate::{Account, Accounts, Login, SessionSource, Stop};
@@ -57,6 +57,11 @@ pub fn ask<T>(
 /// column of the database has one that can.
 pub(crate) fn quoted(name: &str) -> String {
     identifier(name).unwrap_or_else(|| "\"\"".to_owned())
+}
+
+/// The table called `table` or `schema.table`, as a statement names it.
+pub(crate) fn quoted_table(name: &str) -> String {
+    TableName::parse(name).map_or_else(|| "\"\"".to_owned(), |name| name.quoted())
 }
 
 /// The table called `name` behind the site's `prefix`, as an identifier.

@@ -205,6 +205,7 @@ pub(crate) fn settings(
     let servers = Servers {
         addresses,
         database,
+        search_path: Vec::new(),
         user,
         password: password.map(Into::into),
     };

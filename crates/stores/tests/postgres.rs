@@ -119,6 +119,7 @@ impl Server {
                 port: self.port,
             }],
             database: "shop".to_owned(),
+            search_path: Vec::new(),
             user: Some("hallpass".to_owned()),
             password: Some(Secret::new("secret").into()),
         }));

@@ -90,6 +90,7 @@ fn settings(kind: Kind, ports: &[u16]) -> Settings {
     let servers = Servers {
         addresses: ports.iter().map(address).collect(),
         database: "shop".to_owned(),
+        search_path: Vec::new(),
         user: Some("hallpass".to_owned()),
         password: Some(Secret::new(PASSWORD).into()),
     };

@@ -2,7 +2,7 @@
 
 use hallpass_sites::{Required, Table};
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Queries, identifier};
+use hallpass_stores::sql::{Queries, TableName, identifier};
 
 use super::{Examination, Finding};
 
@@ -100,7 +100,7 @@ fn examine_table(
     let statement = format!(
         "SELECT {} FROM {} LIMIT 1",
         list.join(", "),
-        quoted(&table.name)
+        TableName::parse(&table.name).map_or_else(String::new, |name| name.quoted())
     );
     if let Err(cause) = queries.rows(&statement, &[], 1) {
         return Ok(Some(vec![Finding::problem(
@@ -120,13 +120,19 @@ fn examine_table(
             "index",
             format!("look for an index on {} ({column})", table.name),
             "there is none: every question reads the whole table",
-            format!(
-                "CREATE INDEX {0}_{column} ON {0} ({column});",
-                table.name.replace('"', "")
-            ),
+            create_index(&table.name, column),
         )
     });
     Ok(Some(slow.collect()))
+}
+
+/// The statement that makes an index on `column`, as far as names are plain.
+fn create_index(table: &str, column: &str) -> String {
+    let plain = |text: &str| text.replace('.', "_").replace('"', "");
+    format!(
+        "CREATE INDEX {}_{column} ON {table} ({column});",
+        plain(table)
+    )
 }
 
 /// Tables that are not there.

@@ -78,8 +78,8 @@ pub enum CacheLocation {
     Directory(PathBuf),
     /// Redis or memcached.
     Server(Box<Settings>),
-    /// Rows of a table of the site's database; its name as a quoted identifier.
-    Table(String),
+    /// Rows of a table of the site's database.
+    Table(sql::TableName),
 }
 
 /// How long connecting and asking may take where nothing is said.
@@ -111,7 +111,7 @@ pub(crate) fn resolve(
             return Ok(Some(CacheLocation::Directory(table.beside(path))));
         }
         Url::Table(name) => {
-            let name = sql::identifier(&name);
+            let name = sql::TableName::parse(&name);
             let name = name.ok_or_else(|| table.wrong("url", "is not a valid table name"))?;
             return Ok(Some(CacheLocation::Table(name)));
         }

@@ -80,7 +80,7 @@ impl CustomAccounts {
         }
         let at = rows.only_column("name")?;
         let rows = rows.into_rows().into_iter();
-        let mut names: Vec<String> = rows.filter_map(|mut row| row.text(at)).collect();
+        let mut names: Vec<String> = rows.filter_map(|mut row| row.words(at)).collect();
         names.sort();
         names.dedup();
         Ok(names)
@@ -297,7 +297,7 @@ fn accounts(
     let meets = rows.column(MEETS)?;
     let mut accounts = Vec::new();
     for mut row in rows.into_rows() {
-        let mut text = |at: Option<usize>| at.and_then(|at| row.text(at));
+        let mut text = |at: Option<usize>| at.and_then(|at| row.words(at));
         // A row without a key or a name is not an account.
         let Some(username) = text(Some(name)).filter(|name| !name.is_empty()) else {
             continue;
@@ -306,7 +306,7 @@ fn accounts(
         let email = text(email).unwrap_or_default();
         let full_name = text(full_name).unwrap_or_default();
         let value = row.take(id);
-        let Some(text) = key_text(&value) else {
+        let Some(text) = key_text(&value, key, "id")? else {
             continue;
         };
         let mut truth = |at: Option<usize>, absent| at.map_or(absent, |at| truth(&row.take(at)));

@@ -77,12 +77,24 @@ impl Rows {
     }
 }
 
-/// A key as text, as a session would spell it; `None` for what is no key.
-pub(super) fn key_text(value: &Value) -> Option<String> {
+/// A key as text, as a session would spell it; `None` for what is not a key. It is of the column
+/// `column` that the statement `key` gives.
+///
+/// # Errors
+/// [`Unavailable`] for bytes, which no session spells.
+pub(super) fn key_text(
+    value: &Value,
+    key: &str,
+    column: &str,
+) -> Result<Option<String>, Unavailable> {
     match value {
-        Value::Integer(key) => Some(key.to_string()),
-        Value::Text(key) if !key.is_empty() => Some(key.clone()),
-        _ => None,
+        Value::Integer(key) => Ok(Some(key.to_string())),
+        Value::Text(key) if !key.is_empty() => Ok(Some(key.clone())),
+        Value::Bytes(_) => Err(Unavailable::new(format!(
+            "[custom] {key}: the column {column} gives bytes; have the statement write them as \
+             text, as in `HEX({column}) AS {column}`"
+        ))),
+        _ => Ok(None),
     }
 }
 
@@ -126,18 +138,16 @@ mod tests {
             "9223372036854775808",
             "ä",
         ] {
-            assert_eq!(key_text(&key_value(text)).as_deref(), Some(text));
+            let key = key_text(&key_value(text), "user", "id").unwrap();
+            assert_eq!(key.as_deref(), Some(text));
         }
         assert_eq!(key_value("7"), Value::Integer(7));
         assert_eq!(key_value("007"), Value::from("007"));
-        for value in [
-            Value::Null,
-            Value::Real(7.0),
-            Value::from(""),
-            Value::Bytes(vec![7]),
-        ] {
-            assert_eq!(key_text(&value), None);
+        for value in [Value::Null, Value::Real(7.0), Value::from("")] {
+            assert_eq!(key_text(&value, "user", "id"), Ok(None));
         }
+        let bytes = key_text(&Value::Bytes(vec![7]), "user", "id").unwrap_err();
+        assert!(bytes.to_string().contains("HEX(id) AS id"), "{bytes}");
     }
 
     #[test]

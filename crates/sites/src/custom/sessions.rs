@@ -63,7 +63,9 @@ impl SessionSource for Sessions {
         }
         let at = rows.only_column("user_id")?;
         let rows = rows.into_rows().into_iter();
-        let mut keys: Vec<_> = rows.map(|mut row| key_text(&row.take(at))).collect();
+        let mut keys = rows
+            .map(|mut row| key_text(&row.take(at), "session", "user_id"))
+            .collect::<Result<Vec<_>, _>>()?;
         keys.dedup();
         // Of two users neither is it.
         let (Some(key), true) = (keys.pop(), keys.is_empty()) else {

@@ -1,11 +1,10 @@
 //! Reads accounts, groups and permissions, as `ModelBackend` sees them.
 
-use std::iter;
 use std::time::SystemTime;
 
 use hallpass_sessions::django::Version;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Changes, LookUp, Queries, Row, Value, identifier};
+use hallpass_stores::sql::{Changes, LookUp, Queries, Row, Value, fold_case};
 use unicode_normalization::UnicodeNormalization;
 
 use super::changes;
@@ -15,7 +14,7 @@ use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::django::settings::{Django, Normalization, UserTable};
 use crate::{
     Account, AccountLookup, Accounts, Described, Id, LoginField, MOST_ALIKE, MOST_GROUPS,
-    Overlooked, Reason, Required, Stop, Table, Writable,
+    Overlooked, Reason, Required, Stop, Table, Writable, quoted_table,
 };
 
 /// How many permissions are looked at whose names differ at most in what a collation ignores.
@@ -82,7 +81,11 @@ impl DjangoAccounts {
             let parameters = [(":name", Value::from(name))];
             return accounts(queries, statements, &statements.by_username, &parameters, 2);
         }
-        let Some(exact) = &statements.by_login else {
+        let exact = match statements.names_are_numbers && number(name).is_none() {
+            true => &statements.by_other_than_number,
+            false => &statements.by_login,
+        };
+        let Some(exact) = exact else {
             return Ok(Vec::new());
         };
         let parameters = [(":name", Value::from(name))];
@@ -90,6 +93,14 @@ impl DjangoAccounts {
         let mut found = Vec::new();
         if !ignore_case || queries.folds_by_collation() {
             found = accounts(queries, statements, exact, &parameters, 2)?;
+            if statements.names_are_numbers {
+                // A database may take `7.0` for 7 as well.
+                let same = |account: &Account| {
+                    number(name).is_some_and(|number| account.name == number.to_string())
+                        || fold_case(&account.email) == fold_case(name)
+                };
+                found.retain(same);
+            }
         }
         if !ignore_case {
             return Ok(found);
@@ -322,7 +333,7 @@ impl Described for DjangoAccounts {
 
     fn writable_columns(&self) -> Option<(String, Vec<String>)> {
         let user = &self.user;
-        let columns = iter::once(user.password.clone()).chain(user.active.clone());
+        let columns = user.password.clone().into_iter().chain(user.active.clone());
         Some((user.table.clone(), columns.collect()))
     }
 
@@ -357,7 +368,8 @@ impl Described for DjangoAccounts {
     fn needs(&self) -> Vec<Required> {
         let user = &self.user;
         let own = *user == UserTable::contrib();
-        let mut columns = vec![&*user.id, &user.username, &user.password];
+        let mut columns = vec![&*user.id, &user.username];
+        columns.extend(user.password.as_deref());
         columns.extend(user.active.as_deref());
         columns.extend(user.email.as_deref());
         if own {
@@ -401,7 +413,7 @@ impl Described for DjangoAccounts {
             needs.push(Required::Table(Table {
                 name: configured
                     .clone()
-                    .unwrap_or_else(|| format!("{}_{suffix}", user.table)),
+                    .unwrap_or_else(|| user.related_table(suffix)),
                 columns: vec![user.foreign_key.clone(), column.to_owned()],
                 sought: vec![user.foreign_key.clone()],
                 key,
@@ -433,7 +445,7 @@ impl Described for DjangoAccounts {
     }
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
-        let table = identifier(&self.user.table).unwrap_or_default();
+        let table = quoted_table(&self.user.table);
         crate::count(queries, &table, "")
     }
 
@@ -459,6 +471,11 @@ fn accounts(
         .collect())
 }
 
+/// The number that a typed name is, as Python's `int` reads it, underscores aside.
+fn number(name: &str) -> Option<i64> {
+    name.trim().parse().ok()
+}
+
 /// `None` for a row without a key or a name, which is not an account.
 fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
     let value = row.take(0);
@@ -468,8 +485,9 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
         Value::Text(key) => key.clone(),
         _ => return None,
     };
-    let name = row.text(1)?;
-    let encoded = row.text(2);
+    // USERNAME_FIELD may be a number.
+    let name = row.words(1)?;
+    let encoded = row.words(2);
     let (active, superuser, staff) = (row.truth(3), row.truth(4), row.truth(5));
     let meets = row.truth(9);
     let email = row.text(6).unwrap_or_default();

@@ -11,8 +11,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::datetime::Clock;
 use super::statements::KeyKind;
 use crate::django::settings::UserTable;
-use crate::quoted;
 use crate::{Account, Reason, Stop};
+use crate::{quoted, quoted_table};
 
 /// The longest login name, in characters (`AbstractUser.username`).
 const LONGEST_NAME: usize = 150;
@@ -88,7 +88,10 @@ pub(super) fn set_password(
     account: &Account,
     encoded: &str,
 ) -> Result<(), Stop> {
-    set(user, &user.password, encoded.into(), changes, account)
+    match &user.password {
+        Some(password) => set(user, password, encoded.into(), changes, account),
+        None => Err(Reason::NotPermitted.into()),
+    }
 }
 
 pub(super) fn deactivate(
@@ -110,7 +113,7 @@ fn set(
     changes: &mut Changes<'_>,
     account: &Account,
 ) -> Result<(), Stop> {
-    let (table, column, id) = (quoted(&user.table), quoted(column), quoted(&user.id));
+    let (table, column, id) = (quoted_table(&user.table), quoted(column), quoted(&user.id));
     let statement = format!("UPDATE {table} SET {column} = :value WHERE {id} = :id");
     let parameters = [(":value", value), (":id", account.id.value.clone())];
     one(changes.execute(&statement, &parameters)?)
@@ -127,12 +130,19 @@ pub(super) fn register(
     encoded: &str,
     now: SystemTime,
 ) -> Result<(), Stop> {
+    if user.password.is_none() {
+        return Err(Reason::NotPermitted.into());
+    }
     let columns = changes.queries().columns(&user.table)?;
     let (mut names, mut places, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for (index, column) in columns.iter().enumerate() {
         let value = if column.name == user.username {
+            // SQLite would take any word for a number.
+            if column.kind.contains("int") && name.parse::<i64>().is_err() {
+                return Err(Reason::Malformed.into());
+            }
             Some(name.into())
-        } else if column.name == user.password {
+        } else if user.password.as_ref() == Some(&column.name) {
             Some(encoded.into())
         } else if user.active.as_ref() == Some(&column.name) {
             Some(Value::Integer(1))
@@ -152,7 +162,7 @@ pub(super) fn register(
     }
     let statement = format!(
         "INSERT INTO {} ({}) VALUES ({})",
-        quoted(&user.table),
+        quoted_table(&user.table),
         names.join(", "),
         places.join(", ")
     );

@@ -9,7 +9,7 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
 use super::statements::{KeyKind, key_kind};
-use crate::{Overlooked, Required, Table, quoted};
+use crate::{Overlooked, Required, Table, quoted_table};
 
 /// The tables of django-otp's own devices, of django-two-factor-auth's and others' that are made of
 /// them, and of django-allauth's.
@@ -50,7 +50,7 @@ pub(super) fn overlooked(queries: &mut Queries<'_>) -> Result<Option<Overlooked>
         } else {
             ""
         };
-        let statement = format!("SELECT 1 FROM {}{confirmed} LIMIT 1", quoted(table));
+        let statement = format!("SELECT 1 FROM {}{confirmed} LIMIT 1", quoted_table(table));
         if !queries.rows(&statement, &[], 1)?.is_empty() {
             used.push(table);
         }
@@ -185,7 +185,7 @@ impl Prepared {
                 )));
             }
             key.get_or_insert_with(|| key_kind(&columns, "user_id"));
-            let rows = format!("FROM {} WHERE \"user_id\" = :id", quoted(table));
+            let rows = format!("FROM {} WHERE \"user_id\" = :id", quoted_table(table));
             if has("confirmed") {
                 devices.push(format!("SELECT 1 {rows} AND \"confirmed\""));
                 all.push(format!("SELECT 1 {rows} AND \"confirmed\""));

@@ -4,8 +4,8 @@ use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Column, LookUp, Queries, Value, unquoted};
 
 use crate::django::settings::UserTable;
-use crate::quoted;
 use crate::{AccountLookup, LoginField};
+use crate::{quoted, quoted_table};
 
 /// How many hashes are looked at to learn what a check costs on this site.
 pub(super) const SOME_HASHES: usize = 64;
@@ -33,6 +33,11 @@ pub(super) struct Statements {
     pub(super) by_username: String,
     /// Of `:name`, by whatever people may type; `None` where the model has nothing of it.
     pub(super) by_login: Option<String>,
+    /// The same, of a `:name` that is not a number, where names are numbers: no name is like it, and
+    /// databases do not compare it.
+    pub(super) by_other_than_number: Option<String>,
+    /// Whether `USERNAME_FIELD` is a column of whole numbers.
+    pub(super) names_are_numbers: bool,
     /// Whether names in ASCII are found without reading all accounts, by whatever people may type
     /// and in any case where that counts for nothing.
     pub(super) indexed: bool,
@@ -116,8 +121,8 @@ impl Statements {
             None => has("email").then(|| quoted("email")),
         };
         let (id, username) = (quoted(&user.id), quoted(&user.username));
-        let password = quoted(&user.password);
-        let table = quoted(&user.table);
+        let password = user.password.as_deref().map_or("NULL".to_owned(), quoted);
+        let table = quoted_table(&user.table);
         // In a condition of the operator's own.
         let account = format!("{table} account");
         let meets = crate::meets(access.account_where.as_deref());
@@ -161,11 +166,11 @@ impl Statements {
         }
         let mut related = |configured: &Option<String>, suffix| -> Result<_, Unavailable> {
             if let Some(table) = configured {
-                return Ok(Some(quoted(table)));
+                return Ok(Some(quoted_table(table)));
             }
-            let table = format!("{}_{suffix}", user.table);
+            let table = user.related_table(suffix);
             let there = own || !queries.columns(&table)?.is_empty();
-            Ok(there.then(|| quoted(&table)))
+            Ok(there.then(|| quoted_table(&table)))
         };
         let groups_table = related(&user.groups_table, "groups")?;
         let permissions_table = related(&user.permissions_table, "user_permissions")?;
@@ -176,6 +181,15 @@ impl Statements {
                  g.\"id\" WHERE m.{key} = :id ORDER BY g.\"name\""
             )
         });
+        let by = |login: &[String]| {
+            let condition = |column: &String| named(column, &username, format!("{column} = :name"));
+            any(login, condition).map(|condition| format!("{select} WHERE {condition}"))
+        };
+        let others: Vec<String> = login
+            .iter()
+            .filter(|it| **it != username)
+            .cloned()
+            .collect();
         Ok(Self {
             key: if own {
                 KeyKind::Integer
@@ -187,10 +201,9 @@ impl Statements {
                 .then(|| permission(groups_table.as_deref(), permissions_table.as_deref(), &key))
                 .flatten(),
             by_username: format!("{select} WHERE {username} = :name"),
-            by_login: any(&login, |column| {
-                named(column, &username, format!("{column} = :name"))
-            })
-            .map(|condition| format!("{select} WHERE {condition}")),
+            by_login: by(&login),
+            by_other_than_number: by(&others),
+            names_are_numbers: key_kind(&known, &user.username) == KeyKind::Integer,
             indexed,
             by_id,
             select,

@@ -227,7 +227,11 @@ impl PhpStore {
             ("time_column", &given.time_column),
         ] {
             let none = name.is_empty() && key == "lifetime_column";
-            if !none && sql::identifier(name).is_none() {
+            let valid = match key {
+                "table" => sql::TableName::parse(name).is_some(),
+                _ => sql::identifier(name).is_some(),
+            };
+            if !none && !valid {
                 return Err(table.wrong(key, "is not a valid name of a table or column"));
             }
         }

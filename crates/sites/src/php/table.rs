@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
 use crate::php::settings::PhpTable;
-use crate::{Reason, Required, SAMPLE, quoted, session_rows};
+use crate::{Reason, Required, SAMPLE, quoted, quoted_table, session_rows};
 
 /// The longest lifetime that is one; more is the moment when the session ends (`MAX_LIFETIME` of
 /// PdoSessionHandler.php in Symfony 4.4 and 5.4).
@@ -31,7 +31,7 @@ impl SessionTable {
                 "SELECT {}, {lifetime}, {} FROM {} WHERE {} = :id",
                 quoted(&names.data),
                 quoted(&names.time),
-                quoted(&names.table),
+                quoted_table(&names.table),
                 quoted(&names.id)
             ),
             names: names.clone(),
@@ -55,7 +55,7 @@ impl SessionTable {
         format!(
             "SELECT {} FROM {} ORDER BY {} DESC LIMIT {SAMPLE}",
             quoted(id),
-            quoted(table),
+            quoted_table(table),
             quoted(time)
         )
     }

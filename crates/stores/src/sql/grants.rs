@@ -1,6 +1,6 @@
 //! Writes the statements that create a database user with the few rights that are needed.
 
-use super::{Location, Servers};
+use super::{Location, Servers, TableName};
 use crate::Address;
 
 /// The SQL that makes a user for the database at `location`, who may read the tables `read`, change
@@ -38,23 +38,61 @@ fn postgres(
     let mut sql = format!(
         "-- Then give it a password, in psql: \\password {user}\n\
          CREATE ROLE {user} LOGIN;\n\
-         GRANT CONNECT ON DATABASE {} TO {user};\n\
-         GRANT USAGE ON SCHEMA public TO {user};\n",
+         GRANT CONNECT ON DATABASE {} TO {user};\n",
         quote(&servers.database)
     );
+    let names: Vec<TableName> = read
+        .iter()
+        .filter_map(|table| TableName::parse(table))
+        .collect();
+    let mut schemas: Vec<&str> = servers
+        .search_path
+        .iter()
+        .map(String::as_str)
+        .filter(|schema| *schema != "$user")
+        .collect();
+    if servers.search_path.is_empty() && names.iter().any(|name| name.schema.is_none()) {
+        schemas.push("public");
+    }
+    for schema in names.iter().filter_map(|name| name.schema.as_deref()) {
+        if !schemas.contains(&schema) {
+            schemas.push(schema);
+        }
+    }
+    let schemas: Vec<String> = schemas.into_iter().map(quote_schema).collect();
+    if !schemas.is_empty() {
+        let schemas = schemas.join(", ");
+        sql += &format!("GRANT USAGE ON SCHEMA {schemas} TO {user};\n");
+    }
+    let quote_table = |table: &str| {
+        let name = TableName::parse(&printable(table));
+        name.map_or_else(|| quote(table), |name| name.quoted())
+    };
+    if let Some(search_path) = servers.quoted_search_path() {
+        // Tables without a schema are those that the site finds.
+        sql += &format!("SET search_path TO {};\n", printable(&search_path));
+    }
     if !read.is_empty() {
-        let tables: Vec<String> = read.iter().map(|table| quote(table)).collect();
+        let tables: Vec<String> = read.iter().map(|table| quote_table(table)).collect();
         sql += &format!("GRANT SELECT ON {} TO {user};\n", tables.join(", "));
     }
     for (table, columns) in update {
         let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-        let (columns, table) = (columns.join(", "), quote(table));
+        let (columns, table) = (columns.join(", "), quote_table(table));
         sql += &format!("GRANT UPDATE ({columns}) ON {table} TO {user};\n");
     }
     for table in insert {
-        sql += &format!("GRANT INSERT ON {} TO {user};\n", quote(table));
+        sql += &format!("GRANT INSERT ON {} TO {user};\n", quote_table(table));
     }
     sql
+}
+
+/// Everyone knows `public`, and psql's users write it so.
+fn quote_schema(schema: &str) -> String {
+    match schema {
+        "public" => schema.to_owned(),
+        schema => format!("\"{}\"", printable(schema).replace('"', "\"\"")),
+    }
 }
 
 fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &[&str]) -> String {
@@ -67,17 +105,23 @@ fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &
          -- ALTER USER {user} IDENTIFIED BY '…' ACCOUNT UNLOCK;\n\
          CREATE USER {user} ACCOUNT LOCK;\n"
     );
-    let database = quote(&servers.database);
+    let place = |table: &str| match TableName::parse(&printable(table)) {
+        Some(TableName { schema, table }) => {
+            let database = schema.as_ref().unwrap_or(&servers.database);
+            format!("{}.{}", quote(database), quote(&table))
+        }
+        None => format!("{}.{}", quote(&servers.database), quote(table)),
+    };
     for table in read {
-        sql += &format!("GRANT SELECT ON {database}.{} TO {user};\n", quote(table));
+        sql += &format!("GRANT SELECT ON {} TO {user};\n", place(table));
     }
     for (table, columns) in update {
         let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-        let (columns, table) = (columns.join(", "), quote(table));
-        sql += &format!("GRANT UPDATE ({columns}) ON {database}.{table} TO {user};\n");
+        let (columns, table) = (columns.join(", "), place(table));
+        sql += &format!("GRANT UPDATE ({columns}) ON {table} TO {user};\n");
     }
     for table in insert {
-        sql += &format!("GRANT INSERT ON {database}.{} TO {user};\n", quote(table));
+        sql += &format!("GRANT INSERT ON {} TO {user};\n", place(table));
     }
     sql
 }
@@ -117,6 +161,7 @@ mod tests {
                 port: 1,
             }],
             database: "sh\"o`p".to_owned(),
+            search_path: Vec::new(),
             user: None,
             password: Some(std::sync::Arc::new(crate::Secret::new("hunter2"))),
         }
@@ -141,6 +186,50 @@ mod tests {
             "GRANT INSERT ON \"auth_user\" TO \"hallpass\";",
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn schemas_are_those_that_are_read() {
+        let mut servers = servers("db");
+        let sql = grants(
+            &Location::Postgres(servers.clone()),
+            &["Site.people", "auth_group", "\"Site\".\"a.b\""],
+            &[("Site.people", &["password"])],
+            &[],
+        );
+        for line in [
+            "GRANT USAGE ON SCHEMA public, \"Site\" TO \"hallpass\";",
+            "GRANT SELECT ON \"Site\".\"people\", \"auth_group\", \"Site\".\"a.b\" TO \"hallpass\";",
+            "GRANT UPDATE (\"password\") ON \"Site\".\"people\" TO \"hallpass\";",
+        ] {
+            assert!(sql.lines().any(|it| it == line), "{line}: {sql}");
+        }
+        assert!(!sql.contains("search_path"));
+        servers.search_path = ["$user", "crm", "public"].map(str::to_owned).to_vec();
+        let sql = grants(
+            &Location::Postgres(servers.clone()),
+            &["auth_user"],
+            &[],
+            &[],
+        );
+        for line in [
+            "GRANT USAGE ON SCHEMA \"crm\", public TO \"hallpass\";",
+            "SET search_path TO \"$user\", \"crm\", \"public\";",
+        ] {
+            assert!(sql.lines().any(|it| it == line), "{line}: {sql}");
+        }
+        // There is nothing to read in public.
+        servers.search_path.clear();
+        let sql = grants(
+            &Location::Postgres(servers.clone()),
+            &["crm.people"],
+            &[],
+            &[],
+        );
+        assert!(!sql.contains("public"), "{sql}");
+        let sql = grants(&Location::Mysql(servers), &["crm.people", "x"], &[], &[]);
+        assert!(sql.contains("GRANT SELECT ON `crm`.`people` TO"), "{sql}");
+        assert!(sql.contains("GRANT SELECT ON `sh\"o``p`.`x` TO"), "{sql}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::look_up::{Joined, LookUp, MOST, ReadRow};
-use super::names::identifier;
+use super::names::{TableName, identifier};
 use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong, longest};
 use super::store::{Column, ReadError, State, Store};
 use super::value::{Row, Value};
@@ -264,10 +264,8 @@ impl Queries<'_> {
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn indexed_but_for_case(&mut self, table: &str, column: &str) -> Result<bool, Unavailable> {
         let store = self.store()?;
-        let parameters = [
-            (":table", Value::from(store.table(table))),
-            (":column", Value::from(column)),
-        ];
+        let [schema, table] = store.place(table);
+        let parameters = [schema, table, (":column", Value::from(column))];
         let statement = store.indexed_but_for_case();
         Ok(!self.rows(statement, &parameters, 1)?.is_empty())
     }
@@ -280,7 +278,7 @@ impl Queries<'_> {
         let name = identifier(&format!("{plain}_{column}_any_case"))?;
         let key = identifier(column)?;
         let key = self.store.as_ref()?.key_but_for_case(&key)?;
-        let table = identifier(table)?;
+        let table = TableName::parse(table)?.quoted();
         Some(format!("CREATE INDEX {name} ON {table} ({key});"))
     }
 

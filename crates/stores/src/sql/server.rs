@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::settings::{Servers, Settings};
 use super::sizes::{LARGEST_DATA, TooLong};
-use super::store::{Column, ReadError, Store};
+use super::store::{Column, ReadError, Store, place};
 use super::value::{Row, Value};
 use crate::backoff::Backoff;
 use crate::{Address, Deadline, Tls, Unavailable};
@@ -73,11 +73,11 @@ pub(super) trait Driver: Sized + Send {
     /// The kind, as in `PostgreSQL`.
     const NAME: &'static str;
 
-    /// The statement that describes the columns of the table `:table`: name, type as the database
+    /// The statement that describes the columns of the table at its [`place`](Self::place): name, type as the database
     /// writes it, and whether a new row must have a value for it.
     const COLUMNS: &'static str;
 
-    /// The statement that names the columns that the indexes of the table `:table` begin with.
+    /// The statement that names the columns that the indexes of such a table begin with.
     const INDEXED: &'static str;
 
     /// See [`Store::indexed_but_for_case`].
@@ -125,8 +125,10 @@ pub(super) trait Driver: Sized + Send {
     /// Ends the session.
     async fn close(self);
 
-    /// `table` as the statements that are constants here want it.
-    fn table(table: &str) -> String;
+    /// See [`Store::place`].
+    fn place(table: &str) -> [(&'static str, Value); 2] {
+        place(table)
+    }
 
     /// A type in the words that all databases share.
     fn kind(kind: &str) -> String;
@@ -355,8 +357,7 @@ impl<D: Driver> Store for Server<D> {
     }
 
     fn columns(&mut self, table: &str, deadline: Deadline) -> Result<Vec<Column>, Unavailable> {
-        let table = [(":table", Value::from(D::table(table)))];
-        let rows = self.own_rows(D::COLUMNS, &table, deadline)?;
+        let rows = self.own_rows(D::COLUMNS, &D::place(table), deadline)?;
         let column = |mut row: Row| {
             Some(Column {
                 name: row.text(0)?,
@@ -368,8 +369,7 @@ impl<D: Driver> Store for Server<D> {
     }
 
     fn indexed(&mut self, table: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable> {
-        let table = [(":table", Value::from(D::table(table)))];
-        let rows = self.own_rows(D::INDEXED, &table, deadline)?;
+        let rows = self.own_rows(D::INDEXED, &D::place(table), deadline)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 
@@ -382,8 +382,8 @@ impl<D: Driver> Store for Server<D> {
         Some(D::CLOCK)
     }
 
-    fn table(&self, table: &str) -> String {
-        D::table(table)
+    fn place(&self, table: &str) -> [(&'static str, Value); 2] {
+        D::place(table)
     }
 
     fn indexed_but_for_case(&self) -> &'static str {

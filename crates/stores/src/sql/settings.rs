@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::names::identifier;
 use crate::{Address, Secret, Tls};
 
 /// Which database, and how to reach it.
@@ -97,8 +98,20 @@ pub struct Servers {
     pub addresses: Vec<Address>,
     /// The database's name.
     pub database: String,
+    /// PostgreSQL's schemas in which tables are looked for, in this order: `search_path`. Empty for
+    /// the role's own.
+    pub search_path: Vec<String>,
     /// The name to log in with; `None` for that of the operating system's user.
     pub user: Option<String>,
     /// The password to log in with, where the server asks for one.
     pub password: Option<Arc<Secret>>,
+}
+
+impl Servers {
+    /// `search_path` as SQL has it: identifiers with commas between. `None` for the role's own.
+    pub(super) fn quoted_search_path(&self) -> Option<String> {
+        let schemas = self.search_path.iter();
+        let schemas: Vec<String> = schemas.filter_map(|name| identifier(name)).collect();
+        (!schemas.is_empty()).then(|| schemas.join(", "))
+    }
 }

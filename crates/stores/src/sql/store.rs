@@ -1,5 +1,6 @@
 //! Defines what every kind of database does for [`Queries`](super::Queries), blocking, by a deadline.
 
+use super::names::TableName;
 use super::sizes::{LARGEST_DATA, TooLong};
 use super::value::{Row, Value};
 use crate::{Deadline, Unavailable};
@@ -66,12 +67,12 @@ pub(super) trait Store: std::fmt::Debug + Send {
         None
     }
 
-    /// `table` as [`indexed_but_for_case`](Self::indexed_but_for_case) takes it.
-    fn table(&self, table: &str) -> String {
-        table.to_owned()
+    /// The parameters `:schema` and `:table` by which statements about `table` find it.
+    fn place(&self, table: &str) -> [(&'static str, Value); 2] {
+        place(table)
     }
 
-    /// The statement that gives a row where an index of the table `:table` begins with `:column` as
+    /// The statement that gives a row where an index of the table at its [`place`](Self::place) begins with `:column` as
     /// [`same_but_for_case`](Self::same_but_for_case) compares names in ASCII.
     fn indexed_but_for_case(&self) -> &'static str;
 
@@ -149,4 +150,13 @@ impl From<Unavailable> for ReadError {
     fn from(cause: Unavailable) -> Self {
         Self::Unavailable(cause)
     }
+}
+
+/// The schema, NULL where the name has none, and the table of its own name.
+pub(super) fn place(table: &str) -> [(&'static str, Value); 2] {
+    let (schema, table) = match TableName::parse(table) {
+        Some(name) => (name.schema.map_or(Value::Null, Value::Text), name.table),
+        None => (Value::Null, table.to_owned()),
+    };
+    [(":schema", schema), (":table", table.into())]
 }

@@ -102,9 +102,43 @@ impl Row {
         }
     }
 
+    /// Takes what the column at `index` holds as the text that a site shows of it: names may be
+    /// numbers, and text may be in a column of bytes. `None` for NULL, fractions and what is not
+    /// UTF-8.
+    pub fn words(&mut self, index: usize) -> Option<String> {
+        match self.take(index) {
+            Value::Text(text) => Some(text),
+            Value::Integer(integer) => Some(integer.to_string()),
+            Value::Bytes(bytes) => String::from_utf8(bytes).ok(),
+            Value::Null | Value::Real(_) | Value::Moment(_) => None,
+        }
+    }
+
     /// Whether the column at `index` is true, as a framework reads a boolean: a number that is
     /// not zero.
     pub fn truth(&mut self, index: usize) -> bool {
         matches!(self.take(index), Value::Integer(number) if number != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_shows_numbers_and_bytes_as_text() {
+        for (value, expected) in [
+            (Value::from("alice"), Some("alice")),
+            (Value::Integer(49_123), Some("49123")),
+            (Value::Integer(-1), Some("-1")),
+            (Value::Bytes("zoë".into()), Some("zoë")),
+            (Value::Bytes(vec![0xff]), None),
+            (Value::Real(1.5), None),
+            (Value::Null, None),
+            (Value::Moment(SystemTime::UNIX_EPOCH), None),
+        ] {
+            assert_eq!(Row(vec![value]).words(0).as_deref(), expected);
+        }
+        assert_eq!(Row(Vec::new()).words(0), None);
     }
 }

@@ -5,7 +5,7 @@ mod url;
 
 use hallpass_settings::{Error, Number, SecretSource, Table, UrlOr, Wait};
 use hallpass_stores::TlsMode;
-use hallpass_stores::sql::{Location, Settings};
+use hallpass_stores::sql::{Location, Settings, identifier};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -19,6 +19,10 @@ pub(super) struct DatabaseTable {
     /// Where the database is: see above.
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
     url: Zeroizing<String>,
+    /// PostgreSQL's schemas in which tables are looked for, in this order, as `search_path`: a name,
+    /// or a list.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the database user's own")))]
+    schema: Option<Schemas>,
     /// The user's password, a secret. It may be part of the URL instead, where everyone who can
     /// read the file sees it.
     password: Option<SecretSource>,
@@ -50,6 +54,18 @@ enum TlsWord {
     VerifyFull,
 }
 
+/// A schema, or several in the order of the search path.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(
+    untagged,
+    expecting = "is neither the name of a schema nor a list of names"
+)]
+enum Schemas {
+    One(String),
+    Several(Vec<String>),
+}
+
 /// The database that `table` describes; without it there is none.
 pub(super) fn resolve(
     table: &Table<'_>,
@@ -70,7 +86,8 @@ fn settings(table: &Table<'_>, url: &str) -> Result<Settings, Error> {
         return Err(table.wrong(KEY, "is not a URL, as in \"sqlite:/srv/site/db.sqlite3\""));
     };
     match scheme {
-        "sqlite" | "sqlite3" => {
+        // Words of dj-database-url, django-environ, Doctrine and Laravel, too.
+        "sqlite" | "sqlite3" | "spatialite" => {
             // `sqlite:relative`, `sqlite:/absolute` and, as dj-database-url writes it,
             // `sqlite:///absolute`.
             let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -79,8 +96,9 @@ fn settings(table: &Table<'_>, url: &str) -> Result<Settings, Error> {
             }
             Ok(Settings::new(Location::Sqlite(table.beside(path))))
         }
-        "postgres" | "postgresql" | "mysql" | "mariadb" => {
-            let settings = if scheme.starts_with("postgres") {
+        "postgres" | "postgresql" | "pgsql" | "postgis" | "mysql" | "mysql2" | "mysqlgis"
+        | "mariadb" => {
+            let settings = if scheme.starts_with('p') {
                 server::postgres(rest, table)
             } else {
                 server::mysql(rest, table)
@@ -108,6 +126,22 @@ fn has_password(settings: &Settings) -> bool {
 /// What stands in the table beside the URL.
 fn add(table: &Table<'_>, given: DatabaseTable, settings: &mut Settings) -> Result<(), Error> {
     let password = secret(table, "password", given.password)?;
+    if let Some(schemas) = given.schema {
+        let schemas = match schemas {
+            Schemas::One(schema) => vec![schema],
+            Schemas::Several(schemas) => schemas,
+        };
+        let Location::Postgres(servers) = &mut settings.location else {
+            return Err(table.wrong("schema", "has no effect but for PostgreSQL"));
+        };
+        if schemas.is_empty() || schemas.iter().any(|name| identifier(name).is_none()) {
+            return Err(table.wrong("schema", "holds no name, or one that is not valid"));
+        }
+        if !servers.search_path.is_empty() {
+            return Err(table.wrong("schema", "is given here and in the URL; give it once"));
+        }
+        servers.search_path = schemas;
+    }
     let wait = |key, wait: Option<Wait>| match wait.map(Wait::get) {
         Some(wait) if wait.is_zero() => Err(table.wrong(key, "must be longer than 0s")),
         wait => Ok(wait),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hallpass_settings::Table;
-use hallpass_stores::sql::{Location, Servers, Settings};
+use hallpass_stores::sql::{Location, Servers, SessionOptions, Settings};
 use hallpass_stores::{Address, Secret, TlsMode};
 
 use super::url::{Url, host, port_number};
@@ -23,6 +23,7 @@ pub(super) fn postgres(rest: &str, table: &Table<'_>) -> Result<Settings, String
     let mut url = Url::parse(rest)?;
     let mut settings = Settings::new(Location::Sqlite(PathBuf::new()));
     let mut ports = Vec::new();
+    let mut search_path = Vec::new();
     let mut verify_ca = false;
     for (name, value) in std::mem::take(&mut url.parameters) {
         match name.as_str() {
@@ -53,10 +54,20 @@ pub(super) fn postgres(rest: &str, table: &Table<'_>) -> Result<Settings, String
             "sslrootcert" if value == "system" => settings.tls.mode = TlsMode::VerifyFull,
             "sslrootcert" => settings.tls.ca = Some(table.beside(&value)),
             "connect_timeout" => settings.connect_timeout = seconds(&value)?,
+            "options" => {
+                let options = SessionOptions::parse(&value)?;
+                if let Some(other) = options.others.first() {
+                    return Err(format!(
+                        "has `options` that set {other}; only search_path is"
+                    ));
+                }
+                search_path = options.search_path.unwrap_or_default();
+            }
             _ => {
                 return Err(unknown(
                     &name,
-                    "host, port, user, password, dbname, sslmode, sslrootcert, connect_timeout",
+                    "host, port, user, password, dbname, sslmode, sslrootcert, connect_timeout, \
+                     options=-csearch_path=…",
                 ));
             }
         }
@@ -81,7 +92,10 @@ pub(super) fn postgres(rest: &str, table: &Table<'_>) -> Result<Settings, String
             tcp(host, port)
         });
     }
-    settings.location = Location::Postgres(servers(url, addresses)?);
+    settings.location = Location::Postgres(Servers {
+        search_path,
+        ..servers(url, addresses)?
+    });
     Ok(settings)
 }
 
@@ -151,6 +165,7 @@ fn servers(url: Url, addresses: Vec<Address>) -> Result<Servers, String> {
     Ok(Servers {
         addresses,
         database: url.database,
+        search_path: Vec::new(),
         user: url.user,
         password: url
             .password

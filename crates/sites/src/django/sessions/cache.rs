@@ -141,7 +141,7 @@ impl Cached {
                 CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
                 CacheLocation::Table(table) => Store::Table(LookUp::of_data(
                     &["\"value\"", "\"expires\"", "\"cache_key\""],
-                    table,
+                    &table.quoted(),
                     "\"cache_key\"",
                     ":key",
                 )),

@@ -212,8 +212,10 @@ impl SessionSource for Sessions {
         {
             return true;
         }
-        match (&login.auth_hash, &account.encoded) {
-            (Some(hash), Some(password)) => {
+        // Python's `str()` of an account without a password (`salted_hmac` in utils/crypto.py, 5.2).
+        let password = account.encoded.as_deref().unwrap_or("None");
+        match &login.auth_hash {
+            Some(hash) => {
                 let hashes = self.hashes.get_or_init(|| {
                     let secrets = self.secret_keys.iter().map(Secret::expose);
                     AuthHashes::new(self.version, secrets)
@@ -221,8 +223,7 @@ impl SessionSource for Sessions {
                 hashes.is_current(password, hash)
             }
             // Django 1.6 and earlier write none.
-            (None, Some(_)) => !self.version.hashes_password(),
-            (_, None) => false,
+            None => !self.version.hashes_password(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use hallpass_sessions::django::{Expiry, Login, PrimaryKey};
-use hallpass_stores::sql::{self, LookUp, Queries, Value};
+use hallpass_stores::sql::{self, LookUp, Queries, TableName, Value};
 
 use super::containers::{Containers, Found, Lookup};
 use crate::cache::CacheLocation;
@@ -23,7 +23,7 @@ impl SessionTable {
         Self {
             by_key: LookUp::of_data(
                 &["\"session_data\"", "\"expire_date\""],
-                &settings.table,
+                &settings.table.quoted(),
                 "\"session_key\"",
                 ":key",
             ),
@@ -76,7 +76,7 @@ impl Profile {
             session_column,
             user_column,
         } = profile;
-        let sessions = &settings.table;
+        let (table, sessions) = (table.quoted(), settings.table.quoted());
         Self {
             statement: format!(
                 "SELECT p.{user_column}, s.\"expire_date\" FROM {table} p JOIN {sessions} s ON \
@@ -139,12 +139,12 @@ fn must_live(
     Ok(())
 }
 
-/// The tables, as quoted identifiers.
+/// The tables.
 #[derive(Debug)]
 pub(super) struct Tables {
-    sessions: Option<String>,
+    sessions: Option<TableName>,
     profile: Option<SessionProfile>,
-    cache: Option<String>,
+    cache: Option<TableName>,
 }
 
 impl Tables {
@@ -176,17 +176,13 @@ impl Tables {
         let mut needs = Vec::new();
         if let Some(table) = &self.cache {
             let columns = ["cache_key", "value", "expires"];
-            needs.push(Required::table(
-                sql::unquoted(table),
-                "django.cache",
-                &columns,
-            ));
+            needs.push(Required::table(table.to_string(), "django.cache", &columns));
         }
         if let Some(profile) = &self.profile {
             let columns = [&profile.session_column, &profile.user_column];
             let columns = columns.map(|column| sql::unquoted(column));
             needs.push(Required::table(
-                sql::unquoted(&profile.table),
+                profile.table.to_string(),
                 "django.session_profile",
                 &columns.each_ref().map(String::as_str),
             ));
@@ -196,15 +192,18 @@ impl Tables {
                 Some(_) => &["session_key", "expire_date"][..],
                 None => &["session_key", "session_data", "expire_date"],
             };
-            let table = sql::unquoted(table);
-            needs.push(Required::table(table, "django.session_table", columns));
+            needs.push(Required::table(
+                table.to_string(),
+                "django.session_table",
+                columns,
+            ));
         }
         needs
     }
 
     /// The statement that gives the keys of the newest sessions, where there is one.
     pub(super) fn newest(&self) -> Option<String> {
-        let table = self.sessions.as_ref()?;
+        let table = self.sessions.as_ref()?.quoted();
         Some(format!(
             "SELECT \"session_key\" FROM {table} ORDER BY \"expire_date\" DESC LIMIT {SAMPLE}"
         ))

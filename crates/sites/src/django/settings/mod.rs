@@ -52,13 +52,15 @@ pub(super) struct DjangoTable {
     /// A session that another backend created is refused.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "any")))]
     authentication_backends: Option<Vec<String>>,
-    /// The table of a custom user model, with the columns below.
+    /// The table of a custom user model, with the columns below. Every table may be
+    /// `"schema.table"`; a part in double quotes is taken as it is: `'"Site"."people"'`.
     user_table: String,
     /// Its primary key.
     user_id_column: String,
     /// The model's `USERNAME_FIELD`.
     username_column: String,
-    /// Its column of encoded passwords.
+    /// Its column of encoded passwords; `""` if the model has no such column: then no account has
+    /// a password.
     password_column: String,
     /// Whether the account is active; `""` if the model has no such column.
     active_column: String,
@@ -238,7 +240,7 @@ impl Django {
             .map(|key| iter::once(key).chain(fallbacks).collect())
             .unwrap_or_default();
         let mut tables = given.second_factor.iter().flatten();
-        if tables.any(|table| sql::identifier(table).is_none()) {
+        if tables.any(|table| sql::TableName::parse(table).is_none()) {
             return Err(table.wrong(
                 "second_factor",
                 "holds a name that is not a valid table name",

@@ -15,8 +15,8 @@ pub struct DjangoSessions {
     pub cookie_name: String,
     /// `SESSION_ENGINE`
     pub engine: SessionEngine,
-    /// The table of sessions, as a quoted identifier.
-    pub table: String,
+    /// The table of sessions.
+    pub table: sql::TableName,
     /// The salt that sessions are signed with.
     pub salt: String,
     /// The table that maps sessions to users, for sites that keep one.
@@ -59,14 +59,14 @@ pub struct DjangoCache {
     pub version: u64,
 }
 
-/// A table that maps sessions to users. All three as quoted identifiers.
+/// A table that maps sessions to users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionProfile {
     /// The table.
-    pub table: String,
-    /// Its column of session keys.
+    pub table: sql::TableName,
+    /// Its column of session keys, as a quoted identifier.
     pub session_column: String,
-    /// Its column of users.
+    /// Its column of users, as a quoted identifier.
     pub user_column: String,
 }
 
@@ -75,7 +75,7 @@ impl DjangoSessions {
         if given.session_cookie_name.is_empty() {
             return Err(table.wrong("session_cookie_name", "is empty"));
         }
-        let session_table = sql::identifier(&given.session_table)
+        let session_table = sql::TableName::parse(&given.session_table)
             .ok_or_else(|| table.wrong("session_table", "is not a valid table name"))?;
         let engine = SessionEngine::resolve(table, given)?;
         let profile = given.session_profile.take();
@@ -138,12 +138,11 @@ impl SessionEngine {
 impl SessionProfile {
     fn resolve(table: &Table<'_>, given: &ProfileTable) -> Result<Self, Error> {
         let table = table.section("session_profile")?;
-        let name = |key, name: &str| {
-            let message = "is not a valid name of a table or column";
-            sql::identifier(name).ok_or_else(|| table.wrong(key, message))
-        };
+        let wrong = |key| table.wrong(key, "is not a valid name of a table or column");
+        let name = |key, name: &str| sql::identifier(name).ok_or_else(|| wrong(key));
+        let named = sql::TableName::parse(&given.table);
         Ok(Self {
-            table: name("table", &given.table)?,
+            table: named.ok_or_else(|| wrong("table"))?,
             session_column: name("session_column", &given.session_column)?,
             user_column: name("user_column", &given.user_column)?,
         })

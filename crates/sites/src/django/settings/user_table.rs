@@ -1,7 +1,7 @@
 //! Reads the names of the user model's tables and columns.
 
 use hallpass_settings::{Error, Table};
-use hallpass_stores::sql;
+use hallpass_stores::sql::{self, TableName};
 
 use super::DjangoTable;
 
@@ -14,8 +14,8 @@ pub struct UserTable {
     pub id: String,
     /// `USERNAME_FIELD`
     pub username: String,
-    /// The encoded password.
-    pub password: String,
+    /// The encoded password; `None` where the model has no such field.
+    pub password: Option<String>,
     /// Whether the account is active; `None` where the model has no such field.
     pub active: Option<String>,
     /// The e-mail address; `None` where the model may or may not have `email`.
@@ -36,14 +36,25 @@ impl UserTable {
         Self::of(&DjangoTable::default())
     }
 
+    /// The table that Django calls after the user model's: `_groups`, `_user_permissions`.
+    #[must_use]
+    pub fn related_table(&self, suffix: &str) -> String {
+        let suffix = format!("_{suffix}");
+        let name = TableName::parse(&self.table).map(|name| name.with_suffix(&suffix));
+        name.map_or_else(
+            || format!("{}{suffix}", self.table),
+            |name| name.to_string(),
+        )
+    }
+
     fn of(given: &DjangoTable) -> Self {
-        let active = Some(&given.active_column).filter(|name| !name.is_empty());
+        let filled = |name: &String| Some(name.clone()).filter(|name| !name.is_empty());
         Self {
             table: given.user_table.clone(),
             id: given.user_id_column.clone(),
             username: given.username_column.clone(),
-            password: given.password_column.clone(),
-            active: active.cloned(),
+            password: filled(&given.password_column),
+            active: filled(&given.active_column),
             email: given.email_column.clone(),
             groups_table: given.groups_table.clone(),
             permissions_table: given.permissions_table.clone(),
@@ -54,22 +65,25 @@ impl UserTable {
     pub(super) fn resolve(table: &Table<'_>, given: &DjangoTable) -> Result<Self, Error> {
         for (key, name) in [
             ("user_table", Some(&given.user_table)),
-            ("user_id_column", Some(&given.user_id_column)),
-            ("username_column", Some(&given.username_column)),
-            ("password_column", Some(&given.password_column)),
-            ("user_foreign_key", Some(&given.user_foreign_key)),
-            ("email_column", given.email_column.as_ref()),
             ("groups_table", given.groups_table.as_ref()),
             ("permissions_table", given.permissions_table.as_ref()),
         ] {
-            if name.is_some_and(|name| sql::identifier(name).is_none()) {
-                return Err(table.wrong(key, "is not a valid name of a table or column"));
+            if name.is_some_and(|name| TableName::parse(name).is_none()) {
+                return Err(table.wrong(key, "is not a valid table name"));
             }
         }
         let read = Self::of(given);
-        let active = read.active.as_deref();
-        if active.is_some_and(|name| sql::identifier(name).is_none()) {
-            return Err(table.wrong("active_column", "is not a valid column name"));
+        for (key, name) in [
+            ("user_id_column", Some(&read.id)),
+            ("username_column", Some(&read.username)),
+            ("password_column", read.password.as_ref()),
+            ("active_column", read.active.as_ref()),
+            ("user_foreign_key", Some(&read.foreign_key)),
+            ("email_column", read.email.as_ref()),
+        ] {
+            if name.is_some_and(|name| sql::identifier(name).is_none()) {
+                return Err(table.wrong(key, "is not a valid column name"));
+            }
         }
         Ok(read)
     }

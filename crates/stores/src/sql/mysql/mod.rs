@@ -15,7 +15,7 @@ use self::error::{
     is_too_long, reading,
 };
 use self::value::{parameter, row};
-use super::names::identifier;
+use super::names::TableName;
 use super::server::{ConnectOptions, Driver, Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
 use super::sizes::{Answer, TooLong};
 use super::statement::{Dialect, Statement};
@@ -37,11 +37,12 @@ impl Driver for Mysql {
 
     const COLUMNS: &'static str = "SELECT column_name, column_type, is_nullable = \
         'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%' FROM \
-        information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table \
-        ORDER BY ordinal_position";
+        information_schema.columns WHERE table_schema = COALESCE(:schema, DATABASE()) AND \
+        table_name = :table ORDER BY ordinal_position";
 
     const INDEXED: &'static str = "SELECT column_name FROM information_schema.statistics WHERE \
-        table_schema = DATABASE() AND table_name = :table AND seq_in_index = 1";
+        table_schema = COALESCE(:schema, DATABASE()) AND table_name = :table AND \
+        seq_in_index = 1";
 
     /// Of a column whose collation ignores case: the exact comparison finds what
     /// [`same_but_for_case`](Self::same_but_for_case) would, for names in ASCII. Some collations tell
@@ -49,8 +50,9 @@ impl Driver for Mysql {
     /// two tables of MariaDB's lack `j` and `t` (as 10.11 compares all its collations).
     const INDEXED_BUT_FOR_CASE: &'static str = "SELECT 1 FROM information_schema.columns c JOIN \
          information_schema.statistics s ON s.table_schema = c.table_schema AND s.table_name = \
-         c.table_name AND s.column_name = c.column_name WHERE c.table_schema = DATABASE() AND \
-         c.table_name = :table AND c.column_name = :column AND s.seq_in_index = 1 AND \
+         c.table_name AND s.column_name = c.column_name WHERE c.table_schema = \
+         COALESCE(:schema, DATABASE()) AND c.table_name = :table AND c.column_name = :column AND \
+         s.seq_in_index = 1 AND \
          c.collation_name LIKE '%!_ci' ESCAPE '!' AND c.collation_name NOT LIKE '%turkish%' AND \
          c.collation_name NOT LIKE '%!_tr!_%' ESCAPE '!' AND c.collation_name NOT LIKE \
          'cp866!_general%' ESCAPE '!' AND c.collation_name NOT LIKE 'latin7!_general%' ESCAPE '!'";
@@ -116,7 +118,7 @@ impl Driver for Mysql {
     async fn hides(&mut self, table: &str) -> Result<bool, Failure> {
         self.check().await?;
         let connection = self.connection.as_mut().ok_or_else(lost)?;
-        let Some(table) = identifier(table) else {
+        let Some(table) = TableName::parse(table).map(|name| name.quoted()) else {
             return Ok(false);
         };
         let read = connection.query_drop(format!("SELECT 1 FROM {table} LIMIT 0"));
@@ -134,10 +136,6 @@ impl Driver for Mysql {
             // A server that misses it sees the connection end.
             let _ = connection.disconnect().await;
         }
-    }
-
-    fn table(table: &str) -> String {
-        table.to_owned()
     }
 
     /// Integer types have a display width: `int(11)`. `tinyint(1)` is kept, because it is the type

@@ -16,23 +16,27 @@ use super::{Postgres, Standing, milliseconds};
 /// The state in `ReadyForQuery` outside of a transaction.
 pub(super) const IDLE: u8 = b'I';
 
-/// Resets, for one transaction, what another client of a pooler may have set in the session: the
-/// settings that decide which tables a statement reads, and as which role. The defaults are those
-/// of the role, the database and the server, as `ALTER ROLE … SET` gives them.
-const OWN_DEFAULTS: [&str; 3] = [
-    "SET LOCAL session_authorization TO DEFAULT",
-    "SET LOCAL role TO DEFAULT",
-    "SET LOCAL search_path TO DEFAULT",
-];
-
 impl Postgres {
+    /// Resets, for one transaction, what another client of a pooler may have set in the session: the
+    /// settings that decide which tables a statement reads, and as which role. The defaults are
+    /// those of the role, the database and the server, as `ALTER ROLE … SET` gives them.
+    fn own_settings(&self) -> [String; 3] {
+        let search_path = self.search_path.as_deref().unwrap_or("DEFAULT");
+        [
+            "SET LOCAL session_authorization TO DEFAULT".to_owned(),
+            "SET LOCAL role TO DEFAULT".to_owned(),
+            format!("SET LOCAL search_path TO {search_path}"),
+        ]
+    }
+
     /// Begins the connection's one transaction.
     pub(super) async fn begin_change(&mut self) -> Result<(), Failure> {
         let timeout = milliseconds(self.query_timeout);
         self.standing = Standing::Changing;
         let limit = format!("SET LOCAL statement_timeout = {timeout}");
+        let own = self.own_settings();
         let mut statements = vec!["BEGIN READ WRITE"];
-        statements.extend(OWN_DEFAULTS);
+        statements.extend(own.iter().map(String::as_str));
         statements.push(&limit);
         self.simple(&statements).await
     }
@@ -82,6 +86,7 @@ impl Postgres {
         mut take: impl FnMut(Message) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.settle().await?;
+        let own = self.own_settings();
         let out = &mut self.wire.out;
         let closing = std::mem::take(&mut self.closing);
         if self.standing == Standing::Direct {
@@ -97,10 +102,10 @@ impl Postgres {
             let timeout = milliseconds(self.query_timeout);
             let begin = "BEGIN READ ONLY";
             let limit = format!("SET LOCAL statement_timeout = {timeout}");
-            let session = asks.then(|| session(timeout));
+            let session = asks.then(|| session(timeout, self.search_path.as_deref()));
             let mut statements = vec![begin];
             statements.extend(session.as_deref());
-            statements.extend(OWN_DEFAULTS);
+            statements.extend(own.iter().map(String::as_str));
             statements.push(&limit);
             for statement in statements {
                 parse("", statement, &[], out)?;
@@ -205,12 +210,16 @@ fn completes(message: &Message) -> bool {
 
 /// The statement that says which process answers, and whether the session is as it was asked to be
 /// when the connection was made.
-fn session(timeout: u128) -> String {
+fn session(timeout: u128, search_path: Option<&str>) -> String {
+    let schemas = search_path.map_or(String::new(), |schemas| {
+        let schemas = schemas.replace('\'', "''");
+        format!(" AND pg_catalog.current_setting('search_path') = '{schemas}'")
+    });
     format!(
         "SELECT pg_catalog.pg_backend_pid(), \
          pg_catalog.current_setting('default_transaction_read_only') = 'on' AND \
          pg_catalog.current_setting('statement_timeout')::pg_catalog.interval = \
-         '{timeout} ms'::pg_catalog.interval"
+         '{timeout} ms'::pg_catalog.interval{schemas}"
     )
 }
 

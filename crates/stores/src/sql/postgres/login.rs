@@ -44,12 +44,17 @@ async fn log_in(
     address: &Address,
     protection: &Protection,
 ) -> Result<Wire, Error> {
-    let settings = format!(
+    let mut settings = format!(
         "-c default_transaction_read_only={} -c standard_conforming_strings=on \
          -c statement_timeout={}",
         if options.writable { "off" } else { "on" },
         milliseconds(options.query_timeout)
     );
+    if let Some(schemas) = options.servers.quoted_search_path() {
+        // A backslash keeps the server from splitting a value (`pg_split_opts` in PostgreSQL 15).
+        let value = schemas.replace('\\', "\\\\").replace(' ', "\\ ");
+        settings.push_str(&format!(" -c search_path={value}"));
+    }
     let parameters = [
         ("client_encoding", "UTF8"),
         ("application_name", "hallpass"),

@@ -26,6 +26,7 @@ use self::parameter::{Bound, bind, is_no_value};
 use self::statements::{Ready, is_of};
 use self::value::row;
 use self::wire::{UNEXPECTED, Wire};
+use super::names::TableName;
 use super::server::{ConnectOptions, Driver, Failure};
 use super::sizes::Answer;
 use super::value::{Row, Value};
@@ -53,6 +54,8 @@ pub(super) struct Postgres {
     wire: Wire,
     standing: Standing,
     query_timeout: Duration,
+    /// The schemas in which tables are looked for, in SQL; `None` for the role's own.
+    search_path: Option<String>,
     statements: BTreeMap<String, Ready>,
     /// Prepared statements that are not needed any more.
     closing: Vec<String>,
@@ -101,7 +104,8 @@ impl Driver for Postgres {
 
     async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String> {
         let wire = login::connect(options, address).await?;
-        let connection = Self::new(wire, options.query_timeout);
+        let search_path = options.servers.quoted_search_path();
+        let connection = Self::new(wire, options.query_timeout, search_path);
         let mut connection = connection.map_err(|error| connecting(&error))?;
         if options.writable {
             // A hot standby refuses it here, where another server can still be asked.
@@ -201,9 +205,11 @@ impl Driver for Postgres {
         self.wire.close().await;
     }
 
-    /// Quoted, so that it is one name and not a path.
-    fn table(table: &str) -> String {
-        super::names::identifier(table).unwrap_or_default()
+    /// Quoted, as `to_regclass` looks it up: by the search path, where it has no schema.
+    fn place(table: &str) -> [(&'static str, Value); 2] {
+        let quoted = TableName::parse(table).map(|name| name.quoted());
+        let table = Value::from(quoted.unwrap_or_default());
+        [(":schema", Value::Null), (":table", table)]
     }
 
     fn kind(kind: &str) -> String {
@@ -225,7 +231,11 @@ impl Driver for Postgres {
 }
 
 impl Postgres {
-    fn new(wire: Wire, query_timeout: Duration) -> Result<Self, Error> {
+    fn new(
+        wire: Wire,
+        query_timeout: Duration,
+        search_path: Option<String>,
+    ) -> Result<Self, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|_| Error::Protocol("the system gives no random numbers"))?;
@@ -233,6 +243,7 @@ impl Postgres {
             wire,
             standing: Standing::Unknown,
             query_timeout,
+            search_path,
             statements: BTreeMap::new(),
             closing: Vec::new(),
             types: BTreeMap::new(),

@@ -12,7 +12,7 @@ use self::file::Open;
 use super::civil::utc;
 use super::sizes::{Answer, LARGEST_DATA, TooLong};
 use super::statement::unknown;
-use super::store::{Column, ReadError, State, Store};
+use super::store::{Column, ReadError, State, Store, place};
 use super::value::{Row, Value};
 use crate::{Deadline, Unavailable};
 
@@ -94,8 +94,8 @@ impl Store for Sqlite {
 
     fn columns(&mut self, table: &str, deadline: Deadline) -> Result<Vec<Column>, Unavailable> {
         let statement = "SELECT name, lower(type), \"notnull\" AND dflt_value IS NULL AND NOT (pk AND \
-                         lower(type) = 'integer') FROM pragma_table_info(:table)";
-        let rows = self.own_rows(statement, &[(":table", table.into())], deadline)?;
+                         lower(type) = 'integer') FROM pragma_table_info(:table, :schema)";
+        let rows = self.own_rows(statement, &place(table), deadline)?;
         let column = |mut row: Row| {
             Some(Column {
                 name: row.text(0)?,
@@ -108,10 +108,10 @@ impl Store for Sqlite {
 
     /// The rowid, where a column is one, is an index by itself.
     fn indexed(&mut self, table: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable> {
-        let statement = "SELECT i.name FROM pragma_index_list(:table) l, \
+        let statement = "SELECT i.name FROM pragma_index_list(:table, :schema) l, \
                          pragma_index_info(l.name) i WHERE i.seqno = 0 AND l.partial = 0 UNION \
-                         SELECT name FROM pragma_table_info(:table) WHERE pk = 1";
-        let rows = self.own_rows(statement, &[(":table", table.into())], deadline)?;
+                         SELECT name FROM pragma_table_info(:table, :schema) WHERE pk = 1";
+        let rows = self.own_rows(statement, &place(table), deadline)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 
@@ -143,7 +143,7 @@ impl Store for Sqlite {
     }
 
     fn indexed_but_for_case(&self) -> &'static str {
-        "SELECT 1 FROM pragma_index_list(:table) l, pragma_index_xinfo(l.name) i WHERE \
+        "SELECT 1 FROM pragma_index_list(:table, :schema) l, pragma_index_xinfo(l.name) i WHERE \
          i.seqno = 0 AND l.partial = 0 AND i.name = :column AND lower(i.coll) = 'nocase'"
     }
 
