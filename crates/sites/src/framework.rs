@@ -102,6 +102,11 @@ pub trait SiteSettings: std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether sessions are in tables that may be in another database than the accounts.
+    fn has_session_tables(&self) -> bool {
+        false
+    }
+
     /// The cache that has sessions in it.
     fn session_cache(&self) -> Option<&cache::Settings> {
         None

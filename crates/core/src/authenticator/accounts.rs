@@ -116,22 +116,36 @@ impl Authenticator {
     /// The SQL that makes a database user who may read what is read, and nothing else.
     #[must_use]
     pub fn grants(&self) -> String {
-        self.grants_at(&self.settings.location)
+        self.grants_at(&self.settings, |_| {})
     }
 
     /// The same for a user called `hallpass`, whatever user the configuration names.
     #[must_use]
     pub fn grants_to_its_own(&self) -> String {
-        let mut location = self.settings.location.clone();
-        if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
-            servers.user = None;
-        }
-        self.grants_at(&location)
+        self.grants_at(&self.settings, |location| {
+            if let Location::Postgres(servers) | Location::Mysql(servers) = location {
+                servers.user = None;
+            }
+        })
     }
 
-    fn grants_at(&self, location: &Location) -> String {
+    /// The statements for each of the databases, whose location `change` may change.
+    fn grants_at(&self, settings: &sql::Settings, change: fn(&mut Location)) -> String {
+        let mut location = settings.location.clone();
+        change(&mut location);
         let mut tables = self.site.accounts.tables();
-        tables.extend(self.site.sessions.tables());
+        let of_sessions = self.site.sessions.tables();
+        let mut elsewhere = String::new();
+        match &settings.sessions {
+            None => tables.extend(of_sessions),
+            Some(sessions) => {
+                let mut location = sessions.location.clone();
+                change(&mut location);
+                let tables: Vec<&str> = of_sessions.iter().map(String::as_str).collect();
+                elsewhere = format!("-- In the database of the sessions, {location}:\n");
+                elsewhere += &sql::grants(&location, &tables, &[], &[]);
+            }
+        }
         tables.sort();
         tables.dedup();
         let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
@@ -146,11 +160,7 @@ impl Authenticator {
         let insert = [table.as_str()];
         let count = usize::from(!columns.is_empty());
         let (update, insert) = (update.get(..count), insert.get(..count));
-        sql::grants(
-            location,
-            &tables,
-            update.unwrap_or_default(),
-            insert.unwrap_or_default(),
-        )
+        let (update, insert) = (update.unwrap_or_default(), insert.unwrap_or_default());
+        sql::grants(&location, &tables, update, insert) + &elsewhere
     }
 }

@@ -80,7 +80,9 @@ impl Authenticator {
         let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let (site, memo) = (&mut self.site, &mut self.memo);
         // A traced request reads everything; nothing comes from memory.
-        let remembers = site.sessions.asks_only_database() && !self.tracer.is_active();
+        let remembers = site.sessions.asks_only_database()
+            && !self.database.keeps_sessions_elsewhere()
+            && !self.tracer.is_active();
         // A condition may ask for the time, which is no part of the database's state.
         let timeless = self.access.lookup.account_where.is_none();
         let digest = digest(token.expose());

@@ -56,6 +56,8 @@ struct File {
     framework: String,
     /// Where the site's tables are: a URL, or a table with one. See below.
     database: Option<UrlOr<database::DatabaseTable>>,
+    /// Where the site's sessions are, if their tables are in a database of their own: as `database`.
+    session_database: Option<UrlOr<database::DatabaseTable>>,
     /// The site's name: letters, digits, `-` and `_`. The first word of a path of `hallpassd`
     /// itself, such as `auth`, is not allowed.
     name: Option<String>,
@@ -269,6 +271,15 @@ impl Configuration {
         only_its_own(*framework, &names, &top)?;
         let mut database = database::resolve(&top.section("database")?, file.database)?;
         let framework = framework.read(&top, &mut database, asks_the_site)?;
+        if file.session_database.is_some() {
+            if asks_the_site || !framework.has_session_tables() {
+                let message = "has no effect: the site's sessions are not in tables of its own";
+                return Err(top.wrong("session_database", message));
+            }
+            let table = top.section("session_database")?;
+            let sessions = database::resolve(&table, file.session_database)?;
+            database.sessions = Some(Box::new(sessions));
+        }
         let nowhere = matches!(database.location, sql::Location::Nowhere);
         if nowhere && framework.needs_database(asks_the_site) {
             return Err(top.wrong("database", "is missing"));

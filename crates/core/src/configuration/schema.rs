@@ -144,14 +144,21 @@ pub fn settings(
     let framework = top.written("framework").map_or("", |(_, word)| word);
     let framework = framework.trim_matches(['"', '\'']);
     let mut settings = Vec::new();
-    for description in tables(frameworks) {
+    let mut described = tables(frameworks);
+    let generator = &mut SchemaSettings::draft2020_12().into_generator();
+    described.push(TableDescription::of::<DatabaseTable>(
+        "session_database",
+        generator,
+    ));
+    for description in described {
         let mut table = None;
         for name in description.name.split('.').filter(|name| !name.is_empty()) {
             table = Some(table.as_ref().unwrap_or(&top).section(name)?);
         }
         let root = description.name.split('.').next().unwrap_or_default();
         let of_framework = frameworks.iter().find(|framework| framework.name() == root);
-        let may_be_absent = of_framework.is_some() || ["database", "http"].contains(&root);
+        let absent = ["database", "session_database", "http"].contains(&root);
+        let may_be_absent = of_framework.is_some() || absent;
         let is_there = table.as_ref().is_none_or(Table::is_a_table);
         if may_be_absent && !is_there && description.name != framework {
             continue;

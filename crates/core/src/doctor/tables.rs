@@ -12,13 +12,15 @@ impl Examination<'_> {
         let mut needs = self.site.accounts.needs();
         // Both may read a table.
         let mut of_sessions = self.site.sessions.needs();
-        of_sessions.retain(|needed| !needs.contains(needed));
+        let elsewhere = self.database.keeps_sessions_elsewhere();
+        of_sessions.retain(|needed| elsewhere || !needs.contains(needed));
+        let of_accounts = needs.len();
         needs.extend(of_sessions);
         let deadline = self.deadline();
         let (before, mut tables, mut statements) = (self.findings.len(), 0, Vec::new());
         let mut missing: Vec<&Table> = Vec::new();
-        for needed in &needs {
-            let ask = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
+        for (index, needed) in needs.iter().enumerate() {
+            let examine = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
                 match needed {
                     Required::Table(table) => examine_table(table, queries),
                     Required::Statement {
@@ -27,6 +29,10 @@ impl Examination<'_> {
                         columns,
                     } => Ok(Some(examine_statement(queries, key, statement, columns))),
                 }
+            };
+            let ask = |queries: &mut Queries<'_>| match index < of_accounts {
+                true => examine(queries),
+                false => queries.in_sessions(examine),
             };
             match needed {
                 Required::Table(_) => tables += 1,
@@ -46,8 +52,18 @@ impl Examination<'_> {
                 }
             }
         }
-        if !missing.is_empty() {
-            self.findings.push(absent(&missing));
+        if let Some(first) = missing.first() {
+            let of_sessions = !needs
+                .iter()
+                .take(of_accounts)
+                .any(|it| matches!(it, Required::Table(table) if table == *first));
+            let ask = |queries: &mut Queries<'_>| queries.schemas_with(&first.name);
+            let schemas = self.database.ask(deadline, |queries| match of_sessions {
+                true => queries.in_sessions(ask),
+                false => ask(queries),
+            });
+            let schemas = schemas.unwrap_or_default();
+            self.findings.push(absent(&missing, &schemas));
         }
         let found = self.findings.get(before..).unwrap_or_default();
         let good = found
@@ -135,13 +151,29 @@ fn create_index(table: &str, column: &str) -> String {
     )
 }
 
-/// Tables that are not there.
-fn absent(tables: &[&Table]) -> Finding {
+/// Tables that are not there; `schemas` have one that is called as the first of them.
+fn absent(tables: &[&Table], schemas: &[String]) -> Finding {
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     let key = tables.iter().find_map(|table| table.key.split_once('.'));
     let named = key.map_or(String::new(), |(section, key)| {
         format!(", and [{section}] {key}")
     });
+    if !schemas.is_empty() {
+        let schemas: Vec<String> = schemas.iter().map(|it| format!("\"{it}\"")).collect();
+        return Finding::problem(
+            "tables",
+            "look at the tables",
+            format!(
+                "there is no {} where tables are searched for, or this user may not know of it",
+                names.join(", ")
+            ),
+            format!(
+                "write into [database] the schema that the site uses: schema = {}; then run what \
+                 `hallpass grants` prints",
+                schemas.join(" or ")
+            ),
+        );
+    }
     Finding::problem(
         "tables",
         "look at the tables",

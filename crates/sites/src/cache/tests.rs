@@ -33,7 +33,7 @@ fn nothing_is_no_cache() {
 #[test]
 fn tables_and_directories_are_located() {
     let table = read_text("cache = 'db:my_cache'").unwrap();
-    assert!(matches!(table, CacheLocation::Table(name) if name == "\"my_cache\""));
+    assert!(matches!(table, CacheLocation::Table(name) if name.table == "my_cache"));
     let directory = read_text("cache = 'file:cache'").unwrap();
     assert!(matches!(directory, CacheLocation::Directory(path)
         if path == Path::new("/etc/hallpass/cache")));

@@ -81,14 +81,18 @@ impl DjangoAccounts {
             let parameters = [(":name", Value::from(name))];
             return accounts(queries, statements, &statements.by_username, &parameters, 2);
         }
-        let exact = match statements.names_are_numbers && number(name).is_none() {
+        let typed = number(name).filter(|_| statements.names_are_numbers);
+        let exact = match statements.names_are_numbers && typed.is_none() {
             true => &statements.by_other_than_number,
             false => &statements.by_login,
         };
         let Some(exact) = exact else {
             return Ok(Vec::new());
         };
-        let parameters = [(":name", Value::from(name))];
+        let parameters = [(
+            ":name",
+            typed.map_or_else(|| name.into(), |it| it.to_string().into()),
+        )];
         // Elsewhere than in MySQL, what is the same exactly is the same in any case, too.
         let mut found = Vec::new();
         if !ignore_case || queries.folds_by_collation() {
@@ -96,7 +100,7 @@ impl DjangoAccounts {
             if statements.names_are_numbers {
                 // A database may take `7.0` for 7 as well.
                 let same = |account: &Account| {
-                    number(name).is_some_and(|number| account.name == number.to_string())
+                    typed.is_some_and(|number| account.name == number.to_string())
                         || fold_case(&account.email) == fold_case(name)
                 };
                 found.retain(same);

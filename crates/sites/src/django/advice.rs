@@ -9,11 +9,16 @@ pub(super) fn advice(problem: Problem<'_>) -> String {
             return format!("add \"{algorithm}\" to [django] password_hashers");
         }
         Problem::SessionsElsewhere(begin) => {
-            let place = begin.trim_end_matches(':').rsplit_once(':');
-            let (prefix, version) = place.unwrap_or((begin, "1"));
-            return format!(
-                "write [django] cache_key_prefix = \"{prefix}\" and cache_version = {version}"
-            );
+            let place = begin.strip_suffix(':').and_then(|it| it.rsplit_once(':'));
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            return match place.filter(|(_, version)| !version.is_empty() && digits(version)) {
+                Some((prefix, version)) => format!(
+                    "write [django] cache_key_prefix = \"{prefix}\" and cache_version = {version}"
+                ),
+                None => "write the whole key into [django] session_cache_key, with {session_key} \
+                         where the session's own is"
+                    .to_owned(),
+            };
         }
         Problem::SessionStoreTrusted => {
             "give [django] secret_key, and take trust_session_store away"

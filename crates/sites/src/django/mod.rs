@@ -98,6 +98,15 @@ impl SiteSettings for Django {
         self.sessions.trust_store && self.secret_keys.is_empty()
     }
 
+    fn has_session_tables(&self) -> bool {
+        self.sessions.profile.is_some()
+            || matches!(
+                self.sessions.engine,
+                SessionEngine::Database | SessionEngine::CachedDatabase(_)
+            )
+            || matches!(self.cache_location(), Some(CacheLocation::Table(_)))
+    }
+
     fn session_cache(&self) -> Option<&cache_store::Settings> {
         match self.cache_location()? {
             CacheLocation::Server(settings) => Some(settings),
@@ -141,9 +150,9 @@ impl Django {
     /// Where the cache is that has sessions in it.
     fn cache_location(&self) -> Option<&CacheLocation> {
         match &self.sessions.engine {
-            SessionEngine::Cache(cache) | SessionEngine::CachedDatabase(cache) => {
-                Some(&cache.location)
-            }
+            SessionEngine::Cache(cache)
+            | SessionEngine::CachedDatabase(cache)
+            | SessionEngine::Redis(cache) => Some(&cache.location),
             _ => None,
         }
     }

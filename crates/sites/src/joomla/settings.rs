@@ -328,37 +328,9 @@ impl JoomlaFile {
     }
 
     /// What has the sessions' data (libraries/src/Session/SessionFactory.php of 4.4, and
-    /// libraries/joomla/session/storage of 3.10).
+    /// libraries/joomla/session/storage of 3.10). What is said of other handlers is not looked at:
+    /// Joomla's form leaves it as it was.
     fn sessions(&mut self, table: &Table<'_>, directory: &Path) -> Result<JoomlaSessions, Error> {
-        const REDIS_DATABASE: &str = "session_redis_server_db";
-        // All of them, so that what is wrong is said whatever the handler.
-        let redis = server(
-            table,
-            &self.session_redis_server_host,
-            ("session_redis_server_port", &self.session_redis_server_port),
-            6379,
-        )?;
-        let memcached = server(
-            table,
-            &self.session_memcached_server_host,
-            (
-                "session_memcached_server_port",
-                &self.session_memcached_server_port,
-            ),
-            11211,
-        )?;
-        let memcache = server(
-            table,
-            &self.session_memcache_server_host,
-            (
-                "session_memcache_server_port",
-                &self.session_memcache_server_port,
-            ),
-            11211,
-        )?;
-        let password = self.session_redis_server_auth.take();
-        let password = secret(table, "session_redis_server_auth", password)?;
-        let database = number(table, REDIS_DATABASE, &self.session_redis_server_db)?;
         let cache = |store, client| {
             let settings = cache::Settings {
                 store,
@@ -376,6 +348,16 @@ impl JoomlaFile {
         Ok(match filled(&self.session_handler) {
             None | Some("database") => JoomlaSessions::Database,
             Some("redis") => {
+                let redis = server(
+                    table,
+                    &self.session_redis_server_host,
+                    ("session_redis_server_port", &self.session_redis_server_port),
+                    6379,
+                )?;
+                let password = self.session_redis_server_auth.take();
+                let password = secret(table, "session_redis_server_auth", password)?;
+                let key = "session_redis_server_db";
+                let database = number(table, key, &self.session_redis_server_db)?;
                 let store = Store::Redis {
                     servers: RedisServers::Replicated(vec![redis]),
                     login: password.map(login),
@@ -387,8 +369,26 @@ impl JoomlaFile {
                 };
                 cache(store, JoomlaCache::Redis)
             }
-            Some("memcached") => cache(Store::Memcached(vec![memcached]), JoomlaCache::Memcached),
-            Some("memcache") => cache(Store::Memcached(vec![memcache]), JoomlaCache::Memcache),
+            Some("memcached") => {
+                let port = &self.session_memcached_server_port;
+                let server = server(
+                    table,
+                    &self.session_memcached_server_host,
+                    ("session_memcached_server_port", port),
+                    11211,
+                )?;
+                cache(Store::Memcached(vec![server]), JoomlaCache::Memcached)
+            }
+            Some("memcache") => {
+                let port = &self.session_memcache_server_port;
+                let server = server(
+                    table,
+                    &self.session_memcache_server_host,
+                    ("session_memcache_server_port", port),
+                    11211,
+                )?;
+                cache(Store::Memcached(vec![server]), JoomlaCache::Memcache)
+            }
             Some("filesystem" | "none") => match filled(&self.session_filesystem_path) {
                 Some(path) => JoomlaSessions::Files {
                     directory: directory.join(path),
@@ -408,7 +408,8 @@ impl JoomlaFile {
     }
 }
 
-/// The cache server at `host`, whose port is given by key and value.
+/// The cache server at `host`, whose port is given by key and value. A socket has none, whatever is
+/// written: phpredis wants −1, memcached 0.
 fn server(
     table: &Table<'_>,
     host: &Option<LooseText>,
@@ -416,12 +417,12 @@ fn server(
     usual: u16,
 ) -> Result<Address, Error> {
     let host = filled(host).unwrap_or("localhost");
-    let (key, text) = port;
-    let number = number(table, key, text)?;
     let path = host.strip_prefix("unix://").unwrap_or(host);
     if path.starts_with('/') {
         return Ok(Address::Unix(path.into()));
     }
+    let (key, text) = port;
+    let number = number(table, key, text)?;
     let port = match number {
         None | Some(0) => usual,
         Some(number) => {

@@ -102,6 +102,10 @@ impl SiteSettings for PhpSite {
         Reader::Php
     }
 
+    fn has_session_tables(&self) -> bool {
+        self.php.in_database()
+    }
+
     fn session_cache(&self) -> Option<&cache::Settings> {
         match &self.php.store {
             PhpStore::Cache { servers, .. } => Some(servers),

@@ -100,7 +100,7 @@ impl SessionSource for Sessions {
                 let whole = |bytes: &[u8]| reader.login(bytes).is_ok();
                 files.find(&id, whole, queries.deadline(), now)
             }
-            Store::Table(table) => table.find(queries, &id, now),
+            Store::Table(table) => queries.in_sessions(|queries| table.find(queries, &id, now)),
         };
         let found = Stop::settle(found)?;
         let tracer = queries.tracer();
@@ -159,7 +159,7 @@ impl SessionSource for Sessions {
         match &mut self.store {
             Store::Cache(cache) => Ok(cache.sample(queries.deadline())),
             Store::Files(files) => files.sample(),
-            Store::Table(table) => crate::tokens(queries, &table.newest()),
+            Store::Table(table) => queries.in_sessions(|queries| table.sample(queries)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hallpass_sessions::php::{self, Handler, MemcachedClient};
 use hallpass_settings::{Error, Life, Table};
 use hallpass_stores::{cache, sql};
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -40,9 +41,12 @@ pub(super) struct PhpSettings {
     /// The user whose session files are accepted: a name or a number.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "see *Files*")))]
     owner: Option<String>,
-    /// The prefix of the keys in memcached or Redis.
+    /// The prefix of the keys in memcached or Redis, and of the ids in a table.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the handler's own")))]
     prefix: Option<String>,
+    /// `"codeigniter3"`, `"codeigniter4"`, `"yii2"`, `"cakephp"` or `"laminas"`, for `pdo`: the table
+    /// and columns of that framework in place of Symfony's. See *Presets*.
+    preset: Option<Preset>,
     /// The table of sessions, for `pdo`.
     table: String,
     /// Its column of ids.
@@ -51,8 +55,33 @@ pub(super) struct PhpSettings {
     data_column: String,
     /// Its column of lifetimes; `""` if there is none: `gc_maxlifetime` counts then.
     lifetime_column: String,
-    /// Its column of the times of the last writes.
+    /// Its column of the times of the last writes: numbers or datetimes; `""` if there is none.
     time_column: String,
+    /// Its column of the times at which sessions end, in place of `time_column`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "none")))]
+    expires_column: String,
+    /// Its column of session names, if it has the sessions of several cookies.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "none")))]
+    name_column: String,
+    /// The zone of datetimes without one in these columns: that in which the site's PHP or its
+    /// database writes them.
+    time_zone: String,
+}
+
+/// The tables of PHP frameworks.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+#[serde(rename_all = "lowercase")]
+enum Preset {
+    CodeIgniter3,
+    CodeIgniter4,
+    Yii2,
+    CakePhp,
+    Laminas,
 }
 
 /// Which of PHP's extensions keeps sessions.
@@ -90,6 +119,55 @@ impl Default for PhpSettings {
             data_column: "sess_data".to_owned(),
             lifetime_column: "sess_lifetime".to_owned(),
             time_column: "sess_time".to_owned(),
+            preset: None,
+            expires_column: String::new(),
+            name_column: String::new(),
+            time_zone: "UTC".to_owned(),
+        }
+    }
+}
+
+impl PhpSettings {
+    /// Puts what is usual with a framework where `table` says nothing else: the handlers of
+    /// CodeIgniter 3.1 and 4.6, Yii 2.0, CakePHP 5.2 and Laminas' session 2.
+    fn apply(&mut self, preset: Preset, table: &Table<'_>) {
+        let (name, sessions, time, expires) = match preset {
+            Preset::CodeIgniter3 | Preset::CodeIgniter4 => {
+                ("ci_session", "ci_sessions", "timestamp", "")
+            }
+            Preset::Yii2 => ("PHPSESSID", "session", "", "expire"),
+            Preset::CakePhp => ("PHPSESSID", "sessions", "", "expires"),
+            Preset::Laminas => ("PHPSESSID", "session", "modified", ""),
+        };
+        let of_laminas = preset == Preset::Laminas;
+        let lifetime = if of_laminas { "lifetime" } else { "" };
+        let names = if of_laminas { "name" } else { "" };
+        for (key, place, usual) in [
+            ("name", &mut self.name, name),
+            ("table", &mut self.table, sessions),
+            ("id_column", &mut self.id_column, "id"),
+            ("data_column", &mut self.data_column, "data"),
+            ("lifetime_column", &mut self.lifetime_column, lifetime),
+            ("expires_column", &mut self.expires_column, expires),
+            ("name_column", &mut self.name_column, names),
+        ] {
+            if !table.has(key) {
+                *place = usual.to_owned();
+            }
+        }
+        // Either says when a session ends.
+        if !table.has("time_column") {
+            time.clone_into(&mut self.time_column);
+        } else if !table.has("expires_column") {
+            self.expires_column.clear();
+        }
+        let is_codeigniter = name == "ci_session";
+        if is_codeigniter && !table.has("gc_maxlifetime") {
+            // `sess_expiration`, `$expiration`
+            self.gc_maxlifetime = Life::seconds(7200);
+        }
+        if preset == Preset::CodeIgniter4 && self.prefix.is_none() {
+            self.prefix = Some(format!("{}:", self.name));
         }
     }
 }
@@ -156,8 +234,25 @@ pub struct PhpTable {
     pub data: String,
     /// Its column of lifetimes; `None` where there is none, and `gc_maxlifetime` holds.
     pub lifetime: Option<String>,
-    /// Its column of the times of the last writes, in Unix seconds.
-    pub time: String,
+    /// Its column that says until when a session lives.
+    pub time: PhpTime,
+    /// What stands before an id in the table.
+    pub prefix: String,
+    /// Its column of the names of cookies, and the name of this site's.
+    pub name: Option<(String, String)>,
+    /// Whether text may be in Base64, as `CodeIgniter` 3 writes it into PostgreSQL.
+    pub base64: bool,
+    /// The zone of datetimes without one; `None` for UTC.
+    pub zone: Option<TimeZone>,
+}
+
+/// A column with times, as Unix seconds or datetimes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhpTime {
+    /// When a session was last written.
+    Written(String),
+    /// When it ends.
+    End(String),
 }
 
 /// Where a session names its account.
@@ -172,7 +267,10 @@ pub enum PhpUser {
 impl Php {
     /// Reads the table. Whether sessions are `read` by what it says.
     pub(super) fn read(table: &Table<'_>, read: bool) -> Result<Self, Error> {
-        let given: PhpSettings = table.read()?;
+        let mut given: PhpSettings = table.read()?;
+        if let Some(preset) = given.preset {
+            given.apply(preset, table);
+        }
         let path = |key, text: &Option<String>| {
             let parsed = text.as_deref().map(str::parse).transpose();
             parsed.map_err(|wrong: php::InvalidPath| {
@@ -225,8 +323,11 @@ impl PhpStore {
             ("data_column", &given.data_column),
             ("lifetime_column", &given.lifetime_column),
             ("time_column", &given.time_column),
+            ("expires_column", &given.expires_column),
+            ("name_column", &given.name_column),
         ] {
-            let none = name.is_empty() && key == "lifetime_column";
+            let needed = ["table", "id_column", "data_column"].contains(&key);
+            let none = name.is_empty() && !needed;
             let valid = match key {
                 "table" => sql::TableName::parse(name).is_some(),
                 _ => sql::identifier(name).is_some(),
@@ -237,7 +338,14 @@ impl PhpStore {
         }
         let handler = given.save_handler;
         for (key, of) in [
-            ("prefix", &[Memcached, Memcache, Redis, RedisCluster][..]),
+            (
+                "prefix",
+                &[Memcached, Memcache, Redis, RedisCluster, Pdo][..],
+            ),
+            ("preset", &[Pdo]),
+            ("expires_column", &[Pdo]),
+            ("name_column", &[Pdo]),
+            ("time_zone", &[Pdo]),
             ("owner", &[Files]),
             ("table", &[Pdo]),
             ("id_column", &[Pdo]),
@@ -313,14 +421,51 @@ impl PhpStore {
                     let message = "has no effect: with pdo, sessions are in `database`";
                     table.warn("save_path", message);
                 }
-                Self::Table(PhpTable {
-                    table: given.table,
-                    id: given.id_column,
-                    data: given.data_column,
-                    lifetime: Some(given.lifetime_column).filter(|name| !name.is_empty()),
-                    time: given.time_column,
-                })
+                Self::Table(PhpTable::resolve(table, given)?)
             }
+        })
+    }
+}
+
+impl PhpTable {
+    fn resolve(table: &Table<'_>, given: PhpSettings) -> Result<Self, Error> {
+        let filled = |name: String| Some(name).filter(|name| !name.is_empty());
+        let written = table.has("time_column") || given.preset.is_some();
+        let time = match (filled(given.expires_column), filled(given.time_column)) {
+            (Some(_), Some(_)) if written => {
+                let message = "is given beside `time_column`; one of them says when sessions end";
+                return Err(table.wrong("expires_column", message));
+            }
+            (Some(end), _) => PhpTime::End(end),
+            (None, Some(time)) => PhpTime::Written(time),
+            (None, None) => {
+                let message = "is \"\", so that no session would ever end: give `expires_column`, or \
+                               the column that says when a session was last written";
+                return Err(table.wrong("time_column", message));
+            }
+        };
+        let zone = match given.time_zone.as_str() {
+            "UTC" => None,
+            name => Some(TimeZone::get(name).map_err(|_| {
+                let message = "is unknown to this system's time zone database";
+                table.wrong("time_zone", message)
+            })?),
+        };
+        // Without a preset, Symfony's lifetime says no more than an end does.
+        let lifetime = match time {
+            PhpTime::End(_) if !table.has("lifetime_column") => None,
+            _ => filled(given.lifetime_column),
+        };
+        Ok(Self {
+            table: given.table,
+            id: given.id_column,
+            data: given.data_column,
+            lifetime,
+            time,
+            prefix: given.prefix.unwrap_or_default(),
+            name: filled(given.name_column).map(|column| (column, given.name)),
+            base64: given.preset == Some(Preset::CodeIgniter3),
+            zone,
         })
     }
 }

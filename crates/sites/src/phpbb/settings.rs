@@ -1,7 +1,7 @@
 //! Reads `[phpbb]`: what the board's `config.php` says, under the same names.
 
 use hallpass_settings::{Error, Fallback, LooseText, Number, SecretSource, Table, fields};
-use hallpass_stores::sql::{Location, Settings};
+use hallpass_stores::sql::{self, Location, Settings};
 use serde::Deserialize;
 
 use crate::http::is_token;
@@ -145,18 +145,87 @@ impl PhpbbFile {
         let Some(name) = filled(&self.dbname) else {
             return missing("dbname");
         };
-        // PostgreSQL's driver takes a port in the host, too.
-        let (host, port) = match (kind, host.split_once(':'), port) {
-            (Kind::Postgres, Some((host, port)), None) if !port.contains(':') => (host, Some(port)),
-            _ => (host, port),
-        };
+        let host = host.strip_prefix("p:").unwrap_or(host);
+        let (host, port) = host_and_port(kind, host, port);
         let user = filled(&self.dbuser).map(str::to_owned);
+        // The driver takes the name apart, and looks for tables in that schema alone (`sql_connect`
+        // in phpbb/db/driver/postgres.php, 3.3).
+        let (name, schemas) = match (kind, name.split_once('.')) {
+            (Kind::Postgres, Some((name, schema))) => {
+                let schema = schema.split('.').next().unwrap_or_default();
+                match sql::schemas(schema) {
+                    Ok(schemas) => (name, schemas),
+                    Err(wrong) => return Ok(Err(table.wrong("dbname", &wrong))),
+                }
+            }
+            _ => (name, Vec::new()),
+        };
         Ok(match site_file::addresses(kind, host, port) {
             Ok(addresses) => {
                 let name = name.to_owned();
-                Ok(site_file::settings(kind, addresses, name, user, password))
+                let mut settings = site_file::settings(kind, addresses, name, user, password);
+                if let Location::Postgres(servers) = &mut settings.location {
+                    servers.search_path = schemas;
+                }
+                Ok(settings)
             }
             Err(message) => Err(table.wrong("dbport", message)),
         })
+    }
+}
+
+/// The host and the port that the board's driver connects to, where the host may have a port behind
+/// it, which then counts. PHP takes it from behind the first colon, or behind a bracket
+/// (`parse_ip_address_ex` in main/streams/xp_socket.c, 8.2); phpBB's own driver of PostgreSQL, where
+/// there is one colon.
+fn host_and_port<'a>(
+    kind: Kind,
+    host: &'a str,
+    port: Option<&'a str>,
+) -> (&'a str, Option<&'a str>) {
+    let named = match kind {
+        Kind::Mysql if host.starts_with('[') => host
+            .split_once(']')
+            .map(|(_, rest)| rest)
+            .and_then(|rest| Some((host.strip_suffix(rest)?, rest.strip_prefix(':')?))),
+        Kind::Mysql => host.split_once(':').map(|(host, rest)| {
+            let other = rest.find(|letter: char| !letter.is_ascii_digit());
+            (
+                host,
+                rest.get(..other.unwrap_or(rest.len())).unwrap_or(rest),
+            )
+        }),
+        Kind::Postgres => host.split_once(':').filter(|(_, port)| !port.contains(':')),
+    };
+    match named {
+        // A path is not a host with a port, and nobody's host is empty.
+        Some((host, number)) if !host.is_empty() && !host.starts_with('/') => (host, Some(number)),
+        _ => (host, port),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As PHP 8.2's `mysqli_connect` and phpBB 3.3.10's drivers connect.
+    #[test]
+    fn hosts_may_have_a_port() {
+        use Kind::{Mysql, Postgres};
+        for (kind, host, port, expected) in [
+            (Mysql, "db", None, ("db", None)),
+            (Mysql, "db", Some("3307"), ("db", Some("3307"))),
+            (Mysql, "127.0.0.1:33061", None, ("127.0.0.1", Some("33061"))),
+            (Mysql, "db:33061", Some("3306"), ("db", Some("33061"))),
+            (Mysql, "[::1]:33061", None, ("[::1]", Some("33061"))),
+            (Mysql, "[::1]", Some("1"), ("[::1]", Some("1"))),
+            (Mysql, "/run/a:b.sock", None, ("/run/a:b.sock", None)),
+            (Mysql, "localhost:33061", None, ("localhost", Some("33061"))),
+            (Postgres, "db:5433", Some("1"), ("db", Some("5433"))),
+            (Postgres, "::1", Some("1"), ("::1", Some("1"))),
+            (Postgres, "/run/pg", None, ("/run/pg", None)),
+        ] {
+            assert_eq!(host_and_port(kind, host, port), expected, "{host}");
+        }
     }
 }

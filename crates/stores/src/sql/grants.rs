@@ -59,10 +59,12 @@ fn postgres(
             schemas.push(schema);
         }
     }
-    let schemas: Vec<String> = schemas.into_iter().map(quote_schema).collect();
-    if !schemas.is_empty() {
-        let schemas = schemas.join(", ");
-        sql += &format!("GRANT USAGE ON SCHEMA {schemas} TO {user};\n");
+    // Each by itself: a search path may have some that do not exist.
+    for schema in schemas {
+        sql += &format!(
+            "GRANT USAGE ON SCHEMA {} TO {user};\n",
+            quote_schema(schema)
+        );
     }
     let quote_table = |table: &str| {
         let name = TableName::parse(&printable(table));
@@ -198,7 +200,8 @@ mod tests {
             &[],
         );
         for line in [
-            "GRANT USAGE ON SCHEMA public, \"Site\" TO \"hallpass\";",
+            "GRANT USAGE ON SCHEMA public TO \"hallpass\";",
+            "GRANT USAGE ON SCHEMA \"Site\" TO \"hallpass\";",
             "GRANT SELECT ON \"Site\".\"people\", \"auth_group\", \"Site\".\"a.b\" TO \"hallpass\";",
             "GRANT UPDATE (\"password\") ON \"Site\".\"people\" TO \"hallpass\";",
         ] {
@@ -213,7 +216,8 @@ mod tests {
             &[],
         );
         for line in [
-            "GRANT USAGE ON SCHEMA \"crm\", public TO \"hallpass\";",
+            "GRANT USAGE ON SCHEMA \"crm\" TO \"hallpass\";",
+            "GRANT USAGE ON SCHEMA public TO \"hallpass\";",
             "SET search_path TO \"$user\", \"crm\", \"public\";",
         ] {
             assert!(sql.lines().any(|it| it == line), "{line}: {sql}");

@@ -46,6 +46,8 @@ use crate::{Deadline, Tracer, Unavailable};
 pub struct Database {
     /// `None` where none is configured.
     store: Option<Box<dyn Store>>,
+    /// The database of the sessions, where that is another.
+    sessions: Option<Box<dyn Store>>,
     tracer: Tracer,
     joined: Joined,
 }
@@ -58,21 +60,10 @@ impl Database {
     }
 
     fn with(settings: &Settings, writable: bool) -> Self {
-        let store: Option<Box<dyn Store>> = match &settings.location {
-            Location::Nowhere => None,
-            Location::Sqlite(path) => {
-                let sqlite = Sqlite::new(path.clone(), settings.query_timeout, writable);
-                Some(Box::new(sqlite))
-            }
-            Location::Postgres(servers) => Some(Box::new(Server::<Postgres>::new(
-                servers, settings, writable,
-            ))),
-            Location::Mysql(servers) => {
-                Some(Box::new(Server::<Mysql>::new(servers, settings, writable)))
-            }
-        };
+        let sessions = settings.sessions.as_deref();
         Self {
-            store,
+            store: store(settings, writable),
+            sessions: sessions.and_then(|settings| store(settings, false)),
             tracer: Tracer::default(),
             joined: Joined::default(),
         }
@@ -87,14 +78,22 @@ impl Database {
     /// Whether it is a file on this machine, so that a query takes no longer than reading it.
     #[must_use]
     pub fn is_at_hand(&self) -> bool {
-        self.store.as_ref().is_some_and(|store| store.is_at_hand())
+        let is_at_hand = |store: &dyn Store| store.is_at_hand();
+        self.store.as_deref().is_some_and(is_at_hand)
+            && self.sessions.as_deref().is_none_or(is_at_hand)
+    }
+
+    /// Whether the sessions are in a database of their own.
+    #[must_use]
+    pub fn keeps_sessions_elsewhere(&self) -> bool {
+        self.sessions.is_some()
     }
 
     /// Does not wait for locks of a local database: a query that needs one that another program
     /// holds is [`Unavailable`] at once.
     #[must_use]
     pub fn impatient(mut self) -> Self {
-        if let Some(store) = &mut self.store {
+        for store in self.store.iter_mut().chain(&mut self.sessions) {
             store.wait_for_no_lock();
         }
         self
@@ -111,7 +110,7 @@ impl Database {
         ask: impl FnOnce(&mut Queries<'_>) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
         let answer = ask(&mut self.queries(deadline));
-        if let Some(store) = &mut self.store {
+        for store in self.store.iter_mut().chain(&mut self.sessions) {
             store.end(answer.is_ok());
         }
         answer
@@ -120,12 +119,28 @@ impl Database {
     fn queries(&mut self, deadline: Deadline) -> Queries<'_> {
         Queries {
             store: self.store.as_deref_mut(),
+            sessions: self.sessions.as_deref_mut(),
             deadline,
             tracer: self.tracer.clone(),
             joined: &mut self.joined,
             read: Vec::new(),
         }
     }
+}
+
+/// The database that `settings` describe; `None` where they name none.
+fn store(settings: &Settings, writable: bool) -> Option<Box<dyn Store>> {
+    Some(match &settings.location {
+        Location::Nowhere => return None,
+        Location::Sqlite(path) => {
+            let timeout = settings.query_timeout;
+            Box::new(Sqlite::new(path.clone(), timeout, writable))
+        }
+        Location::Postgres(servers) => {
+            Box::new(Server::<Postgres>::new(servers, settings, writable))
+        }
+        Location::Mysql(servers) => Box::new(Server::<Mysql>::new(servers, settings, writable)),
+    })
 }
 
 /// The names of the parameters of `statement`, with their colons, as the database at `location`

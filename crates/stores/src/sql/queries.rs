@@ -14,6 +14,8 @@ use crate::{Deadline, Tracer, Unavailable};
 pub struct Queries<'a> {
     /// `None` where no database is configured.
     pub(super) store: Option<&'a mut (dyn Store + 'static)>,
+    /// The database of the sessions, where that is another.
+    pub(super) sessions: Option<&'a mut (dyn Store + 'static)>,
     pub(super) deadline: Deadline,
     pub(super) tracer: Tracer,
     pub(super) joined: &'a mut Joined,
@@ -165,6 +167,17 @@ impl Queries<'_> {
         })
     }
 
+    /// Runs `ask`, whose queries are put to the database that has the sessions.
+    pub fn in_sessions<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        if self.sessions.is_none() {
+            return ask(self);
+        }
+        std::mem::swap(&mut self.store, &mut self.sessions);
+        let answer = ask(self);
+        std::mem::swap(&mut self.store, &mut self.sessions);
+        answer
+    }
+
     /// The state of the database for this request; `None` where it does not report one.
     ///
     /// # Errors
@@ -214,6 +227,24 @@ impl Queries<'_> {
     pub fn hides(&mut self, table: &str) -> Result<bool, Unavailable> {
         let deadline = self.deadline;
         self.store()?.hides(table, deadline)
+    }
+
+    /// The SQL that gives `column` (an identifier already quoted) of the type `kind`, and its Unix
+    /// seconds where the type has moments that the database would show by some zone's clock.
+    #[must_use]
+    pub fn seconds_of(&self, column: &str, kind: &str) -> String {
+        let store = self.store.as_ref();
+        let seconds = store.and_then(|store| store.seconds_of(column, kind));
+        seconds.unwrap_or_else(|| column.to_owned())
+    }
+
+    /// The schemas of PostgreSQL that have a table `table`, wherever it is searched for.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be asked in time.
+    pub fn schemas_with(&mut self, table: &str) -> Result<Vec<String>, Unavailable> {
+        let deadline = self.deadline;
+        self.store()?.schemas_with(table, deadline)
     }
 
     /// The columns of `table` that an index begins with, by which rows are found without reading

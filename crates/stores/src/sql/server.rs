@@ -80,6 +80,10 @@ pub(super) trait Driver: Sized + Send {
     /// The statement that names the columns that the indexes of such a table begin with.
     const INDEXED: &'static str;
 
+    /// The statement that names the schemas that have a table called `:table`; `None` where tables
+    /// are not searched for in schemas.
+    const SCHEMAS_WITH: Option<&'static str>;
+
     /// See [`Store::indexed_but_for_case`].
     const INDEXED_BUT_FOR_CASE: &'static str;
 
@@ -132,6 +136,11 @@ pub(super) trait Driver: Sized + Send {
 
     /// A type in the words that all databases share.
     fn kind(kind: &str) -> String;
+
+    /// See [`Store::seconds_of`].
+    fn seconds_of(_column: &str, _kind: &str) -> Option<String> {
+        None
+    }
 
     /// See [`Store::key_but_for_case`].
     fn key_but_for_case(column: &str) -> Option<String>;
@@ -370,6 +379,22 @@ impl<D: Driver> Store for Server<D> {
 
     fn indexed(&mut self, table: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable> {
         let rows = self.own_rows(D::INDEXED, &D::place(table), deadline)?;
+        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+    }
+
+    fn seconds_of(&self, column: &str, kind: &str) -> Option<String> {
+        D::seconds_of(column, kind)
+    }
+
+    fn schemas_with(
+        &mut self,
+        table: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, Unavailable> {
+        let Some(statement) = D::SCHEMAS_WITH else {
+            return Ok(Vec::new());
+        };
+        let rows = self.own_rows(statement, &place(table), deadline)?;
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 

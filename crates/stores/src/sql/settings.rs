@@ -21,10 +21,13 @@ pub struct Settings {
     /// How many connections a program that answers many at a time may have; `None` leaves it to
     /// the program.
     pub pool: Option<usize>,
+    /// The database that has the sessions, where that is another.
+    pub sessions: Option<Box<Settings>>,
 }
 
 impl Settings {
-    /// The settings of each server alone, so that each can be tested; a file is one.
+    /// The settings of each server alone, those with sessions included, so that each can be tested;
+    /// a file is one.
     #[must_use]
     pub fn one_by_one(&self) -> Vec<Self> {
         let only = |servers: &Servers, place: &Address| Servers {
@@ -34,16 +37,23 @@ impl Settings {
         let each = |servers: &Servers, location: fn(Servers) -> Location| {
             let settings = |place| Self {
                 location: location(only(servers, place)),
+                sessions: None,
                 ..self.clone()
             };
             servers.addresses.iter().map(settings).collect()
         };
-        match &self.location {
+        let mut all: Vec<Self> = match &self.location {
             Location::Nowhere => Vec::new(),
-            Location::Sqlite(_) => vec![self.clone()],
+            Location::Sqlite(_) => vec![Self {
+                sessions: None,
+                ..self.clone()
+            }],
             Location::Postgres(servers) => each(servers, Location::Postgres),
             Location::Mysql(servers) => each(servers, Location::Mysql),
-        }
+        };
+        let sessions = self.sessions.iter();
+        all.extend(sessions.flat_map(|sessions| sessions.one_by_one()));
+        all
     }
 
     /// The database at `location`, with the defaults for all else.
@@ -55,6 +65,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(2),
             query_timeout: Duration::from_secs(2),
             pool: None,
+            sessions: None,
         }
     }
 }

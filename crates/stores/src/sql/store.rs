@@ -40,6 +40,22 @@ pub(super) trait Store: std::fmt::Debug + Send {
     /// The columns of `table` that an index begins with.
     fn indexed(&mut self, table: &str, deadline: Deadline) -> Result<Vec<String>, Unavailable>;
 
+    /// The Unix seconds of the quoted `column` of the type `kind`, where that is a type of moments
+    /// that would be shown by some zone's clock.
+    fn seconds_of(&self, _column: &str, _kind: &str) -> Option<String> {
+        None
+    }
+
+    /// The schemas that have a table `table`, wherever it is searched for; none where there are no
+    /// schemas to search.
+    fn schemas_with(
+        &mut self,
+        _table: &str,
+        _deadline: Deadline,
+    ) -> Result<Vec<String>, Unavailable> {
+        Ok(Vec::new())
+    }
+
     /// Whether a table `table` may exist even where [`columns`](Self::columns) gives none.
     fn hides(&mut self, _table: &str, _deadline: Deadline) -> Result<bool, Unavailable> {
         Ok(false)

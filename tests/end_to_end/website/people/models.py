@@ -64,3 +64,43 @@ if settings.AUTH_USER_MODEL == "people.Subscriber":
         objects = Manager()
 
         USERNAME_FIELD = "username"
+
+
+if settings.AUTH_USER_MODEL == "people.Caller":
+
+    class Caller(AbstractBaseUser, PermissionsMixin):
+        """The login name is a number."""
+
+        phone = models.BigIntegerField(unique=True)
+        email = models.EmailField(blank=True)
+        is_active = models.BooleanField(default=True)
+        objects = Manager()
+
+        USERNAME_FIELD = "phone"
+
+
+if settings.AUTH_USER_MODEL == "people.Person":
+
+    class Person(AbstractBaseUser, PermissionsMixin):
+        """Its table is where the settings say."""
+
+        username = models.CharField(max_length=40, unique=True)
+        is_active = models.BooleanField(default=True)
+        objects = Manager()
+
+        USERNAME_FIELD = "username"
+
+        class Meta:
+            db_table = getattr(settings, "PEOPLE_TABLE", "people")
+
+
+if settings.AUTH_USER_MODEL == "people.Stranger":
+
+    class Stranger(AbstractBaseUser):
+        """Somebody else keeps the passwords."""
+
+        username = models.CharField(max_length=40, unique=True)
+        password = None
+        objects = Manager()
+
+        USERNAME_FIELD = "username"

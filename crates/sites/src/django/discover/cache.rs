@@ -1,11 +1,12 @@
 //! Writes `[django.cache]`: the cache that holds the site's sessions.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::found::{Cache, Secret, text};
+use super::found::{Cache, CacheKey, Secret, text};
 use crate::init::Page;
 use crate::init::url::{User, encode, without_user};
 
@@ -33,8 +34,8 @@ impl Place {
     pub fn of(cache: &Cache, directory: &Path) -> Result<Self, String> {
         let is = |class: &str| cache.backend.iter().any(|name| name == class);
         let backend = cache.backend.first().map_or("", String::as_str);
-        if cache.own_keys {
-            return Err("makes its keys by a KEY_FUNCTION of the site's own".to_owned());
+        if let CacheKey::Unknown(why) = &cache.key {
+            return Err(format!("cannot be asked for a session: {why}"));
         }
         let first = || cache.location.first().map_or("", String::as_str);
         if is("django.core.cache.backends.db.DatabaseCache") {
@@ -77,9 +78,59 @@ impl Place {
         }
     }
 
-    /// Writes the table.
-    pub fn write(&self, page: &mut Page, alias: &str) {
-        page.table("django.cache", &format!("CACHES[\"{alias}\"]"));
+    /// The Redis of django-redis-sessions, by its settings (redis_sessions/session.py, 0.6.2).
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_redis_sessions(settings: &BTreeMap<String, Value>) -> Result<Self, String> {
+        let given = |key: &str| settings.get(key).filter(|value| !value.is_null());
+        for (key, what) in [
+            ("connection_object", "a connection of the site's own"),
+            ("sentinel_list", "Sentinels"),
+            ("pool", "several servers"),
+        ] {
+            if given(key).is_some() {
+                return Err(format!("has {what}, which are not known here"));
+            }
+        }
+        let word = |key: &str| given(key).and_then(text);
+        let (mut place, has_login) = match (word("url"), word("unix_domain_socket_path")) {
+            (Some(url), _) => {
+                let (url, user) = without_user(&url);
+                let mut place = Self::at(url);
+                place.login(user)?;
+                (place, true)
+            }
+            (None, Some(path)) => (Self::at(format!("unix:{}", encode(&path))), false),
+            (None, None) => {
+                let host = word("host").unwrap_or_else(|| "localhost".to_owned());
+                let host = if host.contains(':') {
+                    format!("[{host}]")
+                } else {
+                    host
+                };
+                let port = word("port").unwrap_or_else(|| "6379".to_owned());
+                (Self::at(format!("redis://{host}:{port}")), false)
+            }
+        };
+        if !has_login {
+            if let Some(number) = word("db").filter(|number| number != "0") {
+                place.url = match place.url.starts_with("unix:") {
+                    true => format!("{}?db={number}", place.url),
+                    false => format!("{}/{number}", place.url),
+                };
+            }
+            place.login(User {
+                name: None,
+                password: given("password").and_then(secret),
+            })?;
+        }
+        Ok(place)
+    }
+
+    /// Writes the table, for what the site's `setting` says.
+    pub fn write(&self, page: &mut Page, setting: &str) {
+        page.table("django.cache", setting);
         let comment = if self.cluster {
             "LOCATION: of a Redis Cluster, any of whose nodes leads to the one that has a key"
         } else {
@@ -292,7 +343,7 @@ impl Place {
     /// What the options say about who asks, and how the server is known.
     fn options(
         &mut self,
-        options: &std::collections::BTreeMap<String, Value>,
+        options: &BTreeMap<String, Value>,
         username: &str,
         password: &str,
     ) -> Result<(), String> {
@@ -332,7 +383,7 @@ mod tests {
     fn place(backend: &str, location: Value, options: Value) -> Result<Place, String> {
         let cache = json!({
             "alias": "default", "backend": ["the.sites.Own", backend], "location": location,
-            "options": options, "key_prefix": "", "version": 1, "own_keys": false,
+            "options": options, "key_prefix": "", "version": 1, "key": ["", ""],
         });
         let cache: Cache = serde_json::from_value(cache).map_err(|error| error.to_string())?;
         Place::of(&cache, Path::new("/srv"))
@@ -342,7 +393,7 @@ mod tests {
     fn written(backend: &str, location: Value, options: Value) -> Vec<String> {
         let place = place(backend, location, options).unwrap_or_else(Place::at);
         let mut page = Page::new("hallpass", |_| {});
-        place.write(&mut page, "default");
+        place.write(&mut page, "CACHES");
         let lines = page.text().lines().skip(2);
         let lines = lines.filter_map(|line| Some(line.split("  #").next()?.to_owned()));
         lines.collect()
@@ -492,7 +543,7 @@ mod tests {
             let cache = json!({
                 "alias": "default", "backend": [DJANGO_REDIS], "location": ["redis://h:7000"],
                 "options": {"CLIENT_CLASS": client.first()}, "client": client,
-                "key_prefix": "", "version": 1, "own_keys": false,
+                "key_prefix": "", "version": 1, "key": ["", ""],
             });
             let cache: Cache = serde_json::from_value(cache).map_err(|error| error.to_string())?;
             Place::of(&cache, Path::new("/srv")).map(|place| (place.url, place.shards))

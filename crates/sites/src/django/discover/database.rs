@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
+use hallpass_stores::sql::SessionOptions;
 use serde_json::Value;
 
 use super::found::{Database, text};
@@ -45,24 +46,72 @@ const HARMLESS: [&str; 24] = [
     "write_timeout",
 ];
 
-/// Writes the keys that say where `database` is, for a site in `directory`.
+/// Writes the keys that say where `database` is, for a site in `directory`, whose tables are in the
+/// `schemas` of a tenant.
 ///
 /// # Errors
 /// When it is none that is read here.
-pub fn write(page: &mut Page, database: &Database, directory: &Path) -> anyhow::Result<()> {
+pub fn write(
+    page: &mut Page,
+    database: &Database,
+    directory: &Path,
+    schemas: Option<&[String]>,
+) -> anyhow::Result<()> {
+    write_to(page, "database", database, directory, schemas)
+}
+
+/// The same for the database of the sessions, where that is another.
+///
+/// # Errors
+/// When it is none that is read here.
+pub fn write_for_sessions(
+    page: &mut Page,
+    database: &Database,
+    directory: &Path,
+    schemas: Option<&[String]>,
+) -> anyhow::Result<()> {
+    write_to(page, "session_database", database, directory, schemas)
+}
+
+/// Writes them into the table called `table`.
+fn write_to(
+    page: &mut Page,
+    table: &str,
+    database: &Database,
+    directory: &Path,
+    schemas: Option<&[String]>,
+) -> anyhow::Result<()> {
     let from = format!("DATABASES[\"{}\"], {}", database.alias, database.engine);
     let url = match database.vendor.as_str() {
-        "sqlite" => return sqlite(page, database, directory, &from),
+        "sqlite" => return sqlite(page, table, database, directory, &from),
         "postgresql" => postgres(page, database)?,
         "mysql" => mysql(page, database)?,
         other => bail!(
             "the site's database is {other}; supported are SQLite, PostgreSQL, MySQL and MariaDB"
         ),
     };
-    page.table("database", &from);
+    page.table(table, &from);
     page.string("url", &url, "HOST, PORT, NAME and USER");
+    match (search_path(database)?, schemas) {
+        (_, Some(schemas)) => {
+            let schemas = schemas.iter().map(String::as_str);
+            page.strings("schema", schemas, "of this tenant, then what all share");
+        }
+        (Some(schemas), None) => {
+            let schemas = schemas.iter().map(String::as_str);
+            page.strings("schema", schemas, "search_path of OPTIONS[\"options\"]");
+        }
+        (None, None) => {}
+    }
     match &database.password {
-        Some(password) => page.secret("password", "database_password", password, "PASSWORD"),
+        Some(password) => {
+            page.secret(
+                "password",
+                &format!("{table}_password"),
+                password,
+                "PASSWORD",
+            );
+        }
         None => page.note(
             "The site has no password for it. Where the server goes by the system's user instead, \
              it must let in the one that the programs run as.",
@@ -71,8 +120,20 @@ pub fn write(page: &mut Page, database: &Database, directory: &Path) -> anyhow::
     Ok(())
 }
 
+/// The schemas that the site has its connections look for tables in, where it says so.
+fn search_path(database: &Database) -> anyhow::Result<Option<Vec<String>>> {
+    let options = database.options.get("options").and_then(text);
+    let Some(options) = options.filter(|_| database.vendor == "postgresql") else {
+        return Ok(None);
+    };
+    let read = SessionOptions::parse(&options)
+        .map_err(|wrong| anyhow!("OPTIONS of the site's database {wrong}"))?;
+    Ok(read.search_path.filter(|schemas| !schemas.is_empty()))
+}
+
 fn sqlite(
     page: &mut Page,
+    table: &str,
     database: &Database,
     directory: &Path,
     from: &str,
@@ -91,7 +152,13 @@ fn sqlite(
     let Some(path) = path.to_str() else {
         bail!("the path of the site's database is not Unicode");
     };
-    page.string("database", &format!("sqlite:{path}"), from);
+    let url = format!("sqlite:{path}");
+    if table == "database" {
+        page.string(table, &url, from);
+    } else {
+        page.table(table, from);
+        page.string("url", &url, "NAME");
+    }
     Ok(())
 }
 
@@ -100,19 +167,16 @@ fn postgres(page: &mut Page, database: &Database) -> anyhow::Result<String> {
     for (key, value) in &database.options {
         match (key.as_str(), text(value)) {
             ("sslmode" | "sslrootcert", Some(value)) => parameters.push((key.as_str(), value)),
+            ("options", _) => {}
+            // The site's Python says what they come to, where it can.
             ("service", _) => bail!(
-                "the site's database is a service of pg_service.conf, which is not read here; give \
-                 HOST, NAME, USER and PASSWORD in the settings"
+                "the site's database is a service of pg_service.conf, which could not be read; \
+                 give HOST, NAME, USER and PASSWORD in the settings"
             ),
             ("passfile", _) => page.warn(
-                "the password is in a file of libpq's, which is not read here: add `password` to \
+                "the password is in a file of libpq's, which could not be read: add `password` to \
                  [database]",
             ),
-            ("options", Some(options)) if options.contains("search_path") => page.warn(&format!(
-                "the site connects with {options}; the tables are found if the database's user \
-                 has that search path: ALTER ROLE … SET search_path = …"
-            )),
-            ("options", _) => {}
             ("sslcert" | "sslkey", _) => {
                 page.warn("the site shows a certificate to the database, which is not done here");
             }
@@ -242,7 +306,8 @@ mod tests {
             serde_json::from_value(entry).map_err(|error| error.to_string())?;
         let mut page = Page::new("hallpass", |_| {});
         page.string("framework", "django", "");
-        write(&mut page, &database, Path::new("/srv/shop")).map_err(|error| error.to_string())?;
+        write(&mut page, &database, Path::new("/srv/shop"), None)
+            .map_err(|error| error.to_string())?;
         // Whatever it is, it loads; there is no password that would have to be in a file.
         hallpass_core::Configuration::parse(Path::new("/nowhere.toml"), page.text())
             .map_err(|error| error.to_string())?;
@@ -315,10 +380,6 @@ mod tests {
         for (vendor, entry) in [
             ("sqlite", json!({"name": "db.sqlite3"})),
             ("postgresql", json!({"options": {"passfile": "/p"}})),
-            (
-                "postgresql",
-                json!({"options": {"options": "-c search_path=shop"}}),
-            ),
             ("postgresql", json!({"options": {"sslcert": "/c"}})),
             (
                 "mysql",

@@ -17,6 +17,7 @@ pub struct Found {
     /// The settings module.
     pub settings: String,
     pub database: Database,
+    pub tenants: Option<Tenants>,
     pub user: User,
     pub sessions: Sessions,
     /// `SECRET_KEY`, then its fallbacks.
@@ -27,6 +28,21 @@ pub struct Found {
     pub hashers: Vec<String>,
     /// Whether Django REST framework's tokens are installed.
     pub authtoken: bool,
+}
+
+/// What is said first: of a site with tenants there is nothing more before one is chosen.
+#[derive(Deserialize)]
+pub struct Answer {
+    pub tenants: Option<Tenants>,
+}
+
+/// The tenants of a site, each of which has schemas of its own.
+#[derive(Deserialize)]
+pub struct Tenants {
+    /// `TENANT_MODEL`
+    pub model: String,
+    /// The schemas of the one that was chosen, in the order in which they are looked into.
+    pub schemas: Vec<String>,
 }
 
 /// An entry of `DATABASES`.
@@ -44,6 +60,18 @@ pub struct Database {
     pub options: BTreeMap<String, Value>,
     /// The zone of datetimes without one.
     pub zone: String,
+}
+
+impl Database {
+    /// Whether `other` is the same database: another entry for it may have another user.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let place = |it: &Self| {
+            let schemas = it.options.get("options").and_then(text);
+            let words = [&it.vendor, &it.name, &it.host, &it.port];
+            (words.map(String::clone), schemas)
+        };
+        place(self) == place(other)
+    }
 }
 
 /// A column, in the table of the model that declares it.
@@ -92,17 +120,17 @@ pub struct Sessions {
     pub cookie_name: String,
     pub cookie_age: Value,
     pub file_path: String,
-    /// The serializer and the classes that it is made of.
-    pub serializer: Vec<String>,
-    /// Whether the serializer reads sessions in a way of its own.
-    pub own_loads: bool,
-    pub cache_key_prefix: Option<String>,
+    pub serializer: String,
+    /// `json` or `pickle`, as Django's own serializers write; else why that is not known.
+    pub writes: String,
     /// What `SESSION_CACHE_ALIAS` names.
     pub cache: Option<Cache>,
     /// The table of sessions.
     pub table: Option<String>,
     /// The database that has it.
-    pub alias: Option<String>,
+    pub database: Option<Database>,
+    /// The settings of django-redis-sessions, `SESSION_REDIS_` dropped and in lower case.
+    pub redis: Option<BTreeMap<String, Value>>,
 }
 
 /// An entry of `CACHES`.
@@ -118,8 +146,21 @@ pub struct Cache {
     pub client: Vec<String>,
     pub key_prefix: String,
     pub version: Value,
-    /// Whether the site makes the keys in a way of its own.
-    pub own_keys: bool,
+    /// What is around a session's key in the cache's.
+    pub key: CacheKey,
+    /// The database of a cache that is a table.
+    #[serde(default)]
+    pub database: Option<Database>,
+}
+
+/// What is around a session's key in a key of the cache.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum CacheKey {
+    /// What stands before it and after it.
+    Around(String, String),
+    /// Why that is not known.
+    Unknown(String),
 }
 
 /// The site's rules that stand outside its columns: the object that rules.py makes.

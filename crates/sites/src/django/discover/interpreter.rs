@@ -16,7 +16,12 @@ use zeroize::Zeroizing;
 use crate::init::{duration, plain};
 
 /// What the site is asked.
-const SCRIPT: &str = concat!(include_str!("rules.py"), include_str!("site.py"));
+const SCRIPT: &str = concat!(
+    include_str!("rules.py"),
+    include_str!("database.py"),
+    include_str!("sessions.py"),
+    include_str!("site.py")
+);
 /// The longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 4 << 20;
 /// How much of its complaints is shown.
@@ -32,6 +37,8 @@ pub struct Interpreter {
     pub environment: Vec<(String, Zeroizing<String>)>,
     /// The settings module; what the site itself says where there is none.
     pub settings: Option<String>,
+    /// The schema of a tenant, of a site that has some.
+    pub schema: Option<String>,
     /// How long it may take.
     pub timeout: Duration,
 }
@@ -94,6 +101,7 @@ impl Interpreter {
             .args(["-B", "-"])
             .arg(manage.map(OsString::from).unwrap_or_default())
             .arg(self.settings.as_deref().unwrap_or_default())
+            .arg(self.schema.as_deref().unwrap_or_default())
             .arg(self.timeout.as_secs().to_string())
             .envs(
                 self.environment

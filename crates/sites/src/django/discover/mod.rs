@@ -13,12 +13,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
-use self::found::Found;
+use self::found::{Answer, Found};
 use self::interpreter::Interpreter;
 use self::rules::Expressed;
+use self::sessions::Readable;
 use crate::init::Page;
 use crate::init::{environment, parse_duration};
 
@@ -52,6 +53,9 @@ pub(super) struct DiscoverDjango {
     /// The settings module [default: as manage.py says]
     #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
     settings: Option<String>,
+    /// The schema of a tenant, of a site with django-tenants: each tenant is a site by itself
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
     /// A file of environment variables that the settings read; may be given several times
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
@@ -75,16 +79,29 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
         },
         environment,
         settings,
+        schema: options.schema.clone(),
         timeout: options.timeout,
     };
     warn_of_root(page, site.manage.as_deref().unwrap_or(&site.directory));
     let answer = interpreter.ask(&site.directory, site.manage.as_deref())?;
-    let found: Found = serde_json::from_slice(&answer).with_context(|| {
-        format!(
-            "what {} says cannot be understood",
-            interpreter.python.display()
-        )
-    })?;
+    let unclear = || {
+        let python = interpreter.python.display();
+        format!("what {python} says cannot be understood")
+    };
+    let Answer { tenants } = serde_json::from_slice(&answer).with_context(unclear)?;
+    match (tenants, &options.schema) {
+        (Some(tenants), None) => bail!(
+            "nothing is written: each tenant of this site is a site by itself, with accounts and \
+             sessions of its own. Run this once for each, with --schema and its schema, which is \
+             in the column schema_name of {}, and with --output",
+            tenants.model
+        ),
+        (None, Some(_)) => {
+            bail!("the site has no tenants: there is no TENANT_MODEL; take --schema away")
+        }
+        _ => {}
+    }
+    let found: Found = serde_json::from_slice(&answer).with_context(unclear)?;
     page.note(&format!("The Django site in {}.", site.directory.display()));
     page.note(&format!(
         "Its settings are {}, its Python is {}.",
@@ -93,8 +110,21 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
     ));
     page.blank();
     page.string("framework", "django", "see docs/django.md for all keys");
-    database::write(page, &found.database, &site.directory)?;
-    django(page, &found, &site.directory)
+    let mut expressed = rules::express(&found.rules, &found.user.model)?;
+    let readable = match expressed.sessions.take() {
+        Some(why) => Err(why),
+        None => sessions::readable(&found, &site.directory),
+    };
+    let schemas = found
+        .tenants
+        .as_ref()
+        .map(|tenants| tenants.schemas.as_slice());
+    database::write(page, &found.database, &site.directory, schemas)?;
+    let of_sessions = readable.as_ref().ok().and_then(|it| it.database);
+    if let Some(sessions) = of_sessions.filter(|it| !it.is_same(&found.database)) {
+        database::write_for_sessions(page, sessions, &site.directory, schemas)?;
+    }
+    django(page, &found, &expressed, readable)
 }
 
 /// A user who may write to the site's code could have root run it.
@@ -108,12 +138,12 @@ fn warn_of_root(page: &Page, code: &Path) {
     }
 }
 
-fn django(page: &mut Page, found: &Found, directory: &Path) -> anyhow::Result<()> {
-    let mut expressed = rules::express(&found.rules, &found.user.model)?;
-    let readable = match expressed.sessions.take() {
-        Some(why) => Err(why),
-        None => sessions::readable(found, directory),
-    };
+fn django(
+    page: &mut Page,
+    found: &Found,
+    expressed: &Expressed,
+    readable: Result<Readable<'_>, String>,
+) -> anyhow::Result<()> {
     if let (Some(passwords), Err(sessions)) = (&expressed.passwords, &readable) {
         return Err(rules::nobody(passwords, sessions));
     }
@@ -157,10 +187,10 @@ fn django(page: &mut Page, found: &Found, directory: &Path) -> anyhow::Result<()
     for warning in &expressed.warnings {
         page.warn(warning);
     }
-    if let Some((place, alias)) = cache {
-        place.write(page, &alias);
+    if let Some(cache) = cache {
+        cache.place.write(page, &cache.setting);
     }
-    access(page, &expressed, &found.rules.manager.name);
+    access(page, expressed, &found.rules.manager.name);
     Ok(())
 }
 

@@ -491,7 +491,7 @@ def session_rules(store, model):
         if is_djangos(base):
             theirs |= {name for name in vars(base) if name not in vars(object) and name not in WRITING}
     for base in store.__mro__:
-        if base is object or is_djangos(base) or package(base) == "user_sessions":
+        if base is object or is_djangos(base) or package(base) in ("user_sessions", "redis_sessions"):
             continue
         for name in sorted(theirs.intersection(vars(base))):
             if not name.startswith("__") or name in ("__getitem__", "__contains__"):
@@ -627,12 +627,6 @@ def second_factors(model):
             others.append(app.name)
             pending.extend([app.name] if OTHER_SECOND_FACTORS[name] else [])
     return {"tables": sorted(tables), "others": sorted(others), "pending": sorted(pending)}
-
-
-def own_loads(serializer):
-    """Whether a serializer reads sessions in a way of its own."""
-    loads = definitions(serializer, "loads")[:1] if inspect.isclass(serializer) else []
-    return any(package(function) != "django" for function in loads)
 
 
 def rules(store, session_model):

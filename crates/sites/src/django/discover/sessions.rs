@@ -2,30 +2,45 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::cache::Place;
-use super::found::{Cache, Found, Sessions, text};
+use super::found::{Cache, CacheKey, Database, Found, Sessions, text};
 use crate::init::Page;
 
 /// Django's own session engines, by their modules.
 const ENGINES: [&str; 5] = ["cache", "cached_db", "db", "file", "signed_cookies"];
+
 /// The salt of a `SessionStore` that is called so.
 const USUAL_SALT: &str = "django.contrib.sessions.SessionStore";
 /// What can be told apart by looking at a session.
-const SERIALIZERS: [&str; 4] = [
-    "django.contrib.sessions.serializers.JSONSerializer",
-    "django.contrib.sessions.serializers.PickleSerializer",
-    "django.core.signing.JSONSerializer",
-    "django.core.serializers.base.PickleSerializer",
-];
+const WRITTEN: [&str; 2] = ["json", "pickle"];
+/// The engine of django-redis-sessions.
+const REDIS_SESSIONS: &str = "redis_sessions.session";
 
-/// A cache, and where it is.
-type InCache<'found> = (Place, &'found Cache);
+/// A cache that has sessions in it.
+pub struct InCache {
+    pub place: Place,
+    /// The site's setting that describes it.
+    pub setting: String,
+    keys: Keys,
+}
+
+/// How a session's key becomes one of the cache.
+enum Keys {
+    /// As Django does by itself, with `KEY_PREFIX` and `VERSION`.
+    Usual { prefix: String, version: u64 },
+    /// By what stands before it and after it.
+    Around(String, String),
+}
 
 /// Sessions that can be read here.
 pub struct Readable<'found> {
     engine: &'static str,
+    /// The database whose tables it needs.
+    pub database: Option<&'found Database>,
     /// The cache that the engine needs.
-    cache: Option<InCache<'found>>,
+    cache: Option<InCache>,
 }
 
 /// Writes the keys. Where the sessions cannot be read, none is written, and it is said why. The cache
@@ -34,14 +49,14 @@ pub fn write(
     page: &mut Page,
     found: &Found,
     readable: Result<Readable<'_>, String>,
-) -> Option<(Place, String)> {
+) -> Option<InCache> {
     let sessions = &found.sessions;
     match readable {
         Err(why) => {
             page.warn(&format!("sessions are not read: {why}"));
             None
         }
-        Ok(Readable { engine, cache }) => {
+        Ok(Readable { engine, cache, .. }) => {
             if let Some((first, fallbacks)) = found.secret_keys.split_first() {
                 page.secret(
                     "secret_key",
@@ -92,24 +107,32 @@ pub fn write(
                     "of the site's own SessionStore",
                 );
             }
-            if !sessions
-                .engine
-                .starts_with("django.contrib.sessions.backends.")
-            {
+            let own = sessions.engine.as_str() != REDIS_SESSIONS
+                && !sessions
+                    .engine
+                    .starts_with("django.contrib.sessions.backends.");
+            if own {
                 page.warn(&format!(
                     "{} is not Django's; its sessions are read as those of {engine}, which it is \
                      made of",
                     sessions.engine
                 ));
             }
-            let (place, cache) = cache?;
-            if !cache.key_prefix.is_empty() {
-                page.string("cache_key_prefix", &cache.key_prefix, "KEY_PREFIX");
+            let cache = cache?;
+            match &cache.keys {
+                Keys::Usual { prefix, version } => {
+                    if !prefix.is_empty() {
+                        page.string("cache_key_prefix", prefix, "KEY_PREFIX");
+                    }
+                    page.number("cache_version", *version, "VERSION");
+                }
+                Keys::Around(before, after) => page.string(
+                    "session_cache_key",
+                    &format!("{before}{{session_key}}{after}"),
+                    "as the site itself makes it",
+                ),
             }
-            if let Some(version) = cache.version.as_u64() {
-                page.number("cache_version", version, "VERSION");
-            }
-            Some((place, cache.alias.clone()))
+            Some(cache)
         }
     }
 }
@@ -129,57 +152,84 @@ pub fn readable<'found>(
             sessions.engine
         )
     })?;
-    let known = |name: &String| SERIALIZERS.contains(&name.as_str());
-    let in_cache = matches!(engine, "cache" | "cached_db");
-    let known = !sessions.own_loads && sessions.serializer.iter().any(known);
-    if engine != "cache" && !known {
-        let serializer = sessions.serializer.first().map_or("", String::as_str);
+    if engine != "cache" && !WRITTEN.contains(&sessions.writes.as_str()) {
         return Err(format!(
-            "SESSION_SERIALIZER is {serializer}, which is not known here"
+            "SESSION_SERIALIZER is {}, which is not known here: {}",
+            sessions.serializer, sessions.writes
         ));
     }
-    if let Some(alias) = &sessions.alias
-        && matches!(engine, "db" | "cached_db")
-        && *alias != found.database.alias
-    {
-        return Err(format!(
-            "they are in the database {alias}, and the accounts are in {}",
-            found.database.alias
-        ));
-    }
-    if !in_cache {
-        return Ok(Readable {
-            engine,
-            cache: None,
-        });
-    }
-    let usual = format!("django.contrib.sessions.{engine}");
-    if let Some(prefix) = &sessions.cache_key_prefix
-        && *prefix != usual
-    {
-        return Err(format!(
-            "the site begins their keys in the cache with {prefix}"
-        ));
+    let table = sessions.database.as_ref();
+    let in_table = matches!(engine, "db" | "cached_db");
+    let without_cache = Readable {
+        engine,
+        database: table.filter(|_| in_table),
+        cache: None,
+    };
+    match engine {
+        "cache" | "cached_db" => {}
+        REDIS_SESSIONS => {
+            let settings = sessions.redis.as_ref();
+            let settings = settings.ok_or("SESSION_REDIS is not known")?;
+            let place = Place::of_redis_sessions(settings);
+            let around = settings.get("key").and_then(Value::as_array);
+            let around = around.map(|words| words.iter().filter_map(text).collect::<Vec<_>>());
+            let Some([before, after]) = around.as_deref() else {
+                return Err("their keys in Redis are not known here".to_owned());
+            };
+            return Ok(Readable {
+                engine,
+                database: None,
+                cache: Some(InCache {
+                    place: place.map_err(|why| format!("SESSION_REDIS {why}"))?,
+                    setting: "SESSION_REDIS".to_owned(),
+                    keys: Keys::Around(before.clone(), after.clone()),
+                }),
+            });
+        }
+        _ => return Ok(without_cache),
     }
     let cache = sessions
         .cache
         .as_ref()
         .ok_or("SESSION_CACHE_ALIAS names no entry of CACHES")?;
-    let version = cache
-        .version
-        .as_u64()
-        .is_some_and(|version| version < u64::from(u32::MAX));
-    if !version {
-        let version = text(&cache.version).unwrap_or_default();
+    let place = Place::of(cache, directory).map_err(|why| format!("their cache {why}"))?;
+    let cached = cache.database.as_ref();
+    if let (true, Some(table), Some(cached)) = (in_table, table, cached)
+        && !table.is_same(cached)
+    {
         return Err(format!(
-            "the VERSION of their cache is {version:?}, which is not a whole number"
+            "their table is in the database {}, and their cache in {}",
+            table.alias, cached.alias
         ));
     }
-    let place = Place::of(cache, directory).map_err(|why| format!("their cache {why}"))?;
     Ok(Readable {
         engine,
-        cache: Some((place, cache)),
+        database: table.filter(|_| in_table).or(cached),
+        cache: Some(InCache {
+            place,
+            setting: format!("CACHES[\"{}\"]", cache.alias),
+            keys: keys(cache, engine)?,
+        }),
     })
+}
+
+/// How the keys of sessions of `engine` become those of `cache`.
+fn keys(cache: &Cache, engine: &str) -> Result<Keys, String> {
+    let (before, after) = match &cache.key {
+        CacheKey::Around(before, after) => (before, after),
+        CacheKey::Unknown(why) => return Err(format!("their cache: {why}")),
+    };
+    let prefix = &cache.key_prefix;
+    let version = cache.version.as_u64();
+    let version = version.filter(|version| *version < u64::from(u32::MAX));
+    if let Some(version) = version
+        && after.is_empty()
+        && *before == format!("{prefix}:{version}:django.contrib.sessions.{engine}")
+    {
+        let prefix = prefix.clone();
+        return Ok(Keys::Usual { prefix, version });
+    }
+    Ok(Keys::Around(before.clone(), after.clone()))
 }
 
 /// Django's engine that the site's is made of.
@@ -188,6 +238,9 @@ fn engine(sessions: &Sessions) -> Option<&'static str> {
         // django-user-sessions: Django's own engine, with a table of its own.
         if module == "user_sessions.backends.db" {
             return Some("db");
+        }
+        if module == REDIS_SESSIONS {
+            return Some(REDIS_SESSIONS);
         }
         let name = module.strip_prefix("django.contrib.sessions.backends.")?;
         ENGINES.into_iter().find(|engine| *engine == name)

@@ -2,22 +2,22 @@
 
 The site's own Python reads this from standard input, in the directory of manage.py. Nothing of
 the site is changed: no command is run, no log is opened, no bytecode written, and no query is made
-but one that counts accounts, where the default manager leaves some out. rules.py comes before this.
+but one that counts accounts, where the default manager leaves some out. rules.py, database.py and
+sessions.py come before this.
 
-Arguments: the path of manage.py or nothing; the settings module or nothing; seconds to live.
+Arguments: the path of manage.py or nothing; the settings module or nothing; the schema of a tenant or
+nothing; seconds to live.
 Runs on every Python that Django 2.2 to 5.2 runs on.
 """
 
-import configparser
 import importlib
 import json
 import os
 import runpy
 import signal
 import sys
-import tempfile
 
-MANAGE, SETTINGS, SECONDS = sys.argv[1:4]
+MANAGE, SETTINGS, SCHEMA, SECONDS = sys.argv[1:5]
 
 
 class Reached(BaseException):
@@ -59,60 +59,6 @@ def begin():
     django.setup()
 
 
-def secret(value):
-    """The bytes of a secret, as numbers."""
-    return list(value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape"))
-
-
-def database(model):
-    """The database that has the table of `model`."""
-    from django.db import connections, router
-
-    alias = router.db_for_read(model)
-    connection = connections[alias]
-    entry = connection.settings_dict
-    options = dict(entry.get("OPTIONS") or {})
-    found = {key: str(entry.get(key.upper()) or "") for key in ("name", "host", "port", "user")}
-    password = entry.get("PASSWORD") or ""
-    path = options.pop("read_default_file", None)
-    if path and connection.vendor == "mysql":
-        # The client reads it for what the settings do not say.
-        groups = ["client", "client-server", options.pop("read_default_group", None)]
-        for key, value in option_file(str(path), groups).items():
-            key = {"database": "name", "socket": "unix_socket"}.get(key, key)
-            if key == "password":
-                password = password or value
-            elif key == "unix_socket":
-                options.setdefault(key, value)
-            elif key in found:
-                found[key] = found[key] or value
-    if password:
-        found["password"] = secret(password)
-    # The zone of datetimes without one: only where the database has no better.
-    zone = connection.timezone_name if connection.vendor != "postgresql" else "UTC"
-    return dict(
-        found, alias=alias, engine=entry["ENGINE"], vendor=connection.vendor, options=options, zone=zone
-    )
-
-
-def option_file(path, groups):
-    """What a my.cnf says to clients."""
-    parser = configparser.RawConfigParser(
-        allow_no_value=True, strict=False, delimiters=["="], inline_comment_prefixes=["#"]
-    )
-    with open(os.path.expanduser(path)) as file:
-        parser.read_file(file)
-    found = {}
-    for group in groups:
-        if group and parser.has_section(group):
-            for key, value in parser.items(group):
-                value = (value or "").strip()
-                if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                    value = value[1:-1]
-                found[key.replace("-", "_")] = value
-    return found
-
-
 def user():
     """The user model's tables and columns."""
     from django.contrib.auth import get_user_model
@@ -120,6 +66,7 @@ def user():
 
     model = get_user_model()
     meta = model._meta
+    alias = alias_of(model)
 
     def field(name):
         try:
@@ -131,14 +78,14 @@ def user():
         found = field(name)
         if found is None or not getattr(found, "column", None):
             return None
-        return {"table": found.model._meta.db_table, "column": found.column}
+        return {"table": table_name(found.model._meta.db_table, alias), "column": found.column}
 
     def many(name, target):
         found = field(name)
         if found is None or not found.many_to_many:
             return None
         return {
-            "table": found.m2m_db_table(),
+            "table": table_name(found.m2m_db_table(), alias),
             "user": found.m2m_column_name(),
             "other": found.m2m_reverse_name(),
             "usual": found.related_model._meta.label == target,
@@ -146,8 +93,8 @@ def user():
 
     return {
         "model": meta.label,
-        "table": meta.db_table,
-        "id": {"table": meta.pk.model._meta.db_table, "column": meta.pk.column},
+        "table": table_name(meta.db_table, alias),
+        "id": {"table": table_name(meta.pk.model._meta.db_table, alias), "column": meta.pk.column},
         "username_field": model.USERNAME_FIELD,
         "username": column(model.USERNAME_FIELD),
         "password": column("password"),
@@ -160,93 +107,6 @@ def user():
     }
 
 
-def session_model(store):
-    """The model of the sessions of an engine, where it has one."""
-    from django.apps import apps
-
-    if hasattr(store, "get_model_class"):
-        return store.get_model_class()
-    if apps.is_installed("user_sessions"):
-        return apps.get_model("user_sessions", "Session")
-    return None
-
-
-def sessions(store):
-    """The session engine, and what is around it."""
-    from django.conf import settings
-
-    modules = [cls.__module__ for cls in store.__mro__]
-    salt = getattr(store.__new__(store), "key_salt", None)
-    found = {
-        "engine": settings.SESSION_ENGINE,
-        "modules": modules,
-        "salt": str(salt or "django.contrib.sessions." + store.__qualname__),
-        "cookie_name": settings.SESSION_COOKIE_NAME,
-        "cookie_age": settings.SESSION_COOKIE_AGE,
-        "file_path": str(settings.SESSION_FILE_PATH or tempfile.gettempdir()),
-        "serializer": names_of(settings.SESSION_SERIALIZER),
-        "own_loads": own_loads(class_of(settings.SESSION_SERIALIZER)),
-        "cache_key_prefix": getattr(store, "cache_key_prefix", None),
-        "cache": cache(settings.SESSION_CACHE_ALIAS),
-    }
-    model = session_model(store)
-    if model is not None:
-        from django.db import router
-
-        found["table"] = model._meta.db_table
-        found["alias"] = router.db_for_read(model)
-    return found
-
-
-def class_of(path):
-    """The class of a dotted name, if there is one."""
-    from django.utils.module_loading import import_string
-
-    try:
-        return import_string(path)
-    except ImportError:
-        return None
-
-
-def names_of(path):
-    """The dotted name of a class, then those of the classes that it is made of."""
-    cls = class_of(path)
-    if cls is None:
-        return [path]
-    return [path] + ["{}.{}".format(base.__module__, base.__name__) for base in cls.__mro__]
-
-
-def cache(alias):
-    """An entry of CACHES."""
-    from django.conf import settings
-
-    entry = settings.CACHES.get(alias)
-    if entry is None:
-        return None
-    location = entry.get("LOCATION") or []
-    location = [location] if isinstance(location, (str, bytes)) or hasattr(location, "__fspath__") else location
-    return {
-        "alias": alias,
-        "backend": names_of(entry["BACKEND"]),
-        "location": [
-            ":".join(map(str, item)) if isinstance(item, (list, tuple)) else str(item) for item in location
-        ],
-        "options": entry.get("OPTIONS") or {},
-        "client": client(entry.get("OPTIONS") or {}),
-        "key_prefix": str(entry.get("KEY_PREFIX") or ""),
-        "version": entry.get("VERSION", 1),
-        "own_keys": entry.get("KEY_FUNCTION") is not None,
-    }
-
-
-def client(options):
-    """The classes that the client of django-redis is made of, where an entry names one."""
-    try:
-        return names_of(options["CLIENT_CLASS"])
-    except (ImportError, KeyError, TypeError):
-        return []
-
-
 def site():
     """All of it."""
     import django
@@ -255,11 +115,15 @@ def site():
     from django.contrib.auth import get_user_model
     from django.contrib.auth.hashers import get_hashers
 
+    tenants = tenant(SCHEMA)
+    if tenants and not SCHEMA:
+        return {"tenants": tenants}
     store = importlib.import_module(settings.SESSION_ENGINE).SessionStore
     return {
         "version": "{}.{}".format(*django.VERSION[:2]),
         "settings": os.environ["DJANGO_SETTINGS_MODULE"],
-        "database": database(get_user_model()),
+        "database": database(alias_of(get_user_model())),
+        "tenants": tenants,
         "user": user(),
         "sessions": sessions(store),
         "secret_keys": [secret(settings.SECRET_KEY)]

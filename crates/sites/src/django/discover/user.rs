@@ -22,13 +22,14 @@ pub fn write(page: &mut Page, found: &Found) -> anyhow::Result<()> {
         .with_context(|| format!("{}.{} is not a column", user.model, user.username_field))?;
     let comment = format!("USERNAME_FIELD: {}", user.username_field);
     page.string("username_column", own(user, username)?, &comment);
-    let password = user.password.as_ref();
-    let password = password.with_context(|| format!("{} has no password", user.model))?;
-    page.string(
-        "password_column",
-        own(user, password)?,
-        "the hash of the password",
-    );
+    match &user.password {
+        Some(password) => page.string(
+            "password_column",
+            own(user, password)?,
+            "the hash of the password",
+        ),
+        None => page.string("password_column", "", "there is none: no password is good"),
+    }
     match &user.active {
         Some(active) => page.string("active_column", own(user, active)?, "whether it may log in"),
         None => page.string(

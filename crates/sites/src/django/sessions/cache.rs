@@ -9,7 +9,7 @@ use hallpass_stores::sql::{LookUp, Queries, Value};
 use hallpass_stores::{Deadline, Files, Secret, Unavailable, cache};
 use md5::{Digest, Md5};
 
-use super::containers::Found;
+use super::containers::{Containers, Found, Lookup};
 use crate::cache::CacheLocation;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
@@ -23,39 +23,56 @@ const KEY_LENGTH: usize = 32;
 #[derive(Debug)]
 pub(super) struct SessionCache {
     cache: Cached,
-    /// `cache_key_prefix` of the engine's `SessionStore`.
-    prefix: &'static str,
+    /// What stands before a session's key in a key of the cache.
+    before: String,
+    /// What stands after it.
+    after: String,
 }
 
 impl SessionCache {
-    pub(super) fn new(cache: &DjangoCache, prefix: &'static str) -> Self {
+    pub(super) fn new(cache: &DjangoCache) -> Self {
+        let (before, after) = cache.around_key.clone();
         Self {
             cache: Cached::new(cache),
-            prefix,
+            before,
+            after,
         }
+    }
+
+    /// The key of the session `key` in the cache.
+    fn key(&self, key: &str) -> String {
+        [&*self.before, key, &self.after].concat()
     }
 
     /// Whether the cache's own client raises at such a key.
     pub(super) fn refuses(&self, key: &str) -> bool {
-        self.cache.refuses(&format!("{}{key}", self.prefix))
+        self.cache.refuses(&self.key(key))
     }
 
     /// Some of the sessions that the cache has, and where it has some under other keys; `None`
     /// where it does not tell its keys.
     pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
-        let (here, keys) = self.cache.some_keys(deadline)?;
+        let keys = self.cache.some_keys(deadline)?;
+        // `KEY_PREFIX` and `VERSION` come first.
+        let engine = self.before.rsplit(':').next().unwrap_or_default();
         let mut sample = Sample::default();
         for key in &keys {
-            let Some((before, token)) = key.rsplit_once(self.prefix) else {
+            let cut = key.len().saturating_sub(self.after.len() + KEY_LENGTH);
+            let (Some(before), Some(token)) = (key.get(..cut), key.get(cut..)) else {
+                continue;
+            };
+            let Some(token) = token.strip_suffix(&*self.after) else {
                 continue;
             };
             if token.len() != KEY_LENGTH || !token.bytes().all(|it| it.is_ascii_alphanumeric()) {
                 continue;
             }
-            if before == here {
+            if before == self.before {
                 sample.tokens.push(Secret::new(token));
-            } else {
-                sample.elsewhere = Some(before.to_owned());
+            } else if !engine.is_empty()
+                && let Some(elsewhere) = before.strip_suffix(engine)
+            {
+                sample.elsewhere = Some(elsewhere.to_owned());
             }
         }
         if !sample.tokens.is_empty() {
@@ -74,7 +91,7 @@ impl SessionCache {
         clock: &Clock,
         now: SystemTime,
     ) -> Result<Option<Result<Found, Reason>>, Unavailable> {
-        let key = [self.prefix, key].concat();
+        let key = self.key(key);
         let Some(value) = self.cache.get(queries, &key, clock, now)? else {
             return Ok(None);
         };
@@ -101,16 +118,30 @@ impl SessionCache {
     }
 }
 
+impl SessionCache {
+    /// A session of django-redis-sessions, which has in Redis what `db` has in a row
+    /// (`SessionStore.load` in redis_sessions/session.py, 0.6.2).
+    pub(super) fn find_container(
+        &mut self,
+        queries: &Queries<'_>,
+        key: &str,
+        containers: &Containers,
+    ) -> Lookup {
+        let key = self.key(key);
+        let Some(entry) = self.cache.entry(queries, &key)? else {
+            return Err(Reason::NoSession.into());
+        };
+        let opened = containers.open(&entry.bytes, queries.tracer())?;
+        Ok(opened.found("Redis", None)?)
+    }
+}
+
 /// The longest file of a cache that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;
 
 /// A cache that a site's settings name.
 #[derive(Debug)]
-struct Cached {
-    store: Store,
-    /// `KEY_PREFIX` and `VERSION`, as they lead every key.
-    prefix: String,
-}
+struct Cached(Store);
 
 #[derive(Debug)]
 enum Store {
@@ -135,38 +166,34 @@ struct CachedSession {
 
 impl Cached {
     fn new(cache: &DjangoCache) -> Self {
-        Self {
-            store: match &cache.location {
-                CacheLocation::Server(settings) => Store::Server(cache::Cache::new(settings)),
-                CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
-                CacheLocation::Table(table) => Store::Table(LookUp::of_data(
-                    &["\"value\"", "\"expires\"", "\"cache_key\""],
-                    &table.quoted(),
-                    "\"cache_key\"",
-                    ":key",
-                )),
-            },
-            prefix: format!("{}:{}:", cache.key_prefix, cache.version),
-        }
+        Self(match &cache.location {
+            CacheLocation::Server(settings) => Store::Server(cache::Cache::new(settings)),
+            CacheLocation::Directory(path) => Store::Directory(Files::new(path)),
+            CacheLocation::Table(table) => Store::Table(LookUp::of_data(
+                &["\"value\"", "\"expires\"", "\"cache_key\""],
+                &table.quoted(),
+                "\"cache_key\"",
+                ":key",
+            )),
+        })
     }
 
     /// Whether the clients of memcached raise at `key` (`memcache_key_warnings` in
     /// core/cache/backends/base.py, 5.2). The other backends warn of it, and go on.
     fn refuses(&self, key: &str) -> bool {
-        let Store::Server(cache) = &self.store else {
+        let Store::Server(cache) = &self.0 else {
             return false;
         };
-        cache.refuses(format!("{}{key}", self.prefix).as_bytes())
+        cache.refuses(key.as_bytes())
     }
 
-    /// What leads every key, and some of the keys that there are, whatever leads them.
-    fn some_keys(&mut self, deadline: Deadline) -> Option<(&str, Vec<String>)> {
-        let Store::Server(cache) = &mut self.store else {
+    /// Some of the keys that there are.
+    fn some_keys(&mut self, deadline: Deadline) -> Option<Vec<String>> {
+        let Store::Server(cache) = &mut self.0 else {
             return None;
         };
         let keys = cache.some_keys(SOME_KEYS, deadline)?.into_iter();
-        let keys = keys.filter_map(|key| String::from_utf8(key).ok()).collect();
-        Some((&self.prefix, keys))
+        Some(keys.filter_map(|key| String::from_utf8(key).ok()).collect())
     }
 
     /// The session that is cached under `key`; `None` where there is none.
@@ -177,29 +204,39 @@ impl Cached {
         clock: &Clock,
         now: SystemTime,
     ) -> Result<Option<CachedSession>, Unavailable> {
-        // `default_key_func` in core/cache/backends/base.py, 5.2.
-        let key = [&*self.prefix, key].concat();
-        match &mut self.store {
-            Store::Server(cache) => {
-                let deadline = queries.deadline();
-                let entry = cache.get(key.as_bytes(), deadline)?;
-                queries.tracer().read("cache", || {
-                    let found = if entry.is_some() {
-                        "has"
-                    } else {
-                        "does not have"
-                    };
-                    format!("the cache {found} the session's key")
-                });
+        match &mut self.0 {
+            Store::Server(_) => {
+                let entry = self.entry(queries, key)?;
                 Ok(entry.map(|entry| CachedSession {
                     login: read_cache_value(&entry.bytes, entry.flags),
                     expires: None,
                     store: "the cache",
                 }))
             }
-            Store::Table(by_key) => from_table(by_key, queries, &key, clock, now),
-            Store::Directory(files) => from_file(files, queries, &key, now),
+            Store::Table(by_key) => from_table(by_key, queries, key, clock, now),
+            Store::Directory(files) => from_file(files, queries, key, now),
         }
+    }
+
+    /// What a server has under `key`; `None` where the cache is not a server.
+    fn entry(
+        &mut self,
+        queries: &Queries<'_>,
+        key: &str,
+    ) -> Result<Option<cache::Entry>, Unavailable> {
+        let Store::Server(cache) = &mut self.0 else {
+            return Ok(None);
+        };
+        let entry = cache.get(key.as_bytes(), queries.deadline())?;
+        queries.tracer().read("cache", || {
+            let found = if entry.is_some() {
+                "has"
+            } else {
+                "does not have"
+            };
+            format!("the cache {found} the session's key")
+        });
+        Ok(entry)
     }
 }
 

@@ -50,6 +50,7 @@ enum Engine {
     Database(SessionTable),
     Files(SessionFiles),
     Profile(Profile),
+    Redis(SessionCache),
 }
 
 impl Sessions {
@@ -60,12 +61,10 @@ impl Sessions {
             (_, Some(profile)) => Engine::Profile(Profile::new(profile, settings)),
             (SessionEngine::Database, None) => Engine::Database(table()),
             (SessionEngine::CachedDatabase(cache), None) => {
-                let cache = SessionCache::new(cache, "django.contrib.sessions.cached_db");
-                Engine::CachedDatabase(cache, table())
+                Engine::CachedDatabase(SessionCache::new(cache), table())
             }
-            (SessionEngine::Cache(cache), None) => {
-                Engine::Cache(SessionCache::new(cache, "django.contrib.sessions.cache"))
-            }
+            (SessionEngine::Cache(cache), None) => Engine::Cache(SessionCache::new(cache)),
+            (SessionEngine::Redis(cache), None) => Engine::Redis(SessionCache::new(cache)),
             (
                 SessionEngine::File {
                     directory,
@@ -120,6 +119,7 @@ impl Sessions {
             )?),
             Engine::Files(files) => files.find(queries, key, containers, clock, now),
             Engine::Profile(profile) => profile.find(queries, key, clock, now),
+            Engine::Redis(redis) => redis.find_container(queries, key, containers),
         }
     }
 }
@@ -142,7 +142,7 @@ impl SessionSource for Sessions {
         let Some(key) = session_key(token) else {
             return Err(Reason::NoSession.into());
         };
-        let found = self.find(queries, key, now)?;
+        let found = queries.in_sessions(|queries| self.find(queries, key, now))?;
         let listed = |listed: &Vec<String>| listed.contains(&found.login.backend);
         let known = vouched || self.backends.as_ref().is_none_or(listed);
         let told = || format!("the session was made by {:?}", found.login.backend);
@@ -190,12 +190,12 @@ impl SessionSource for Sessions {
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
         let listed = match self.tables.newest() {
-            Some(newest) => crate::tokens(queries, &newest)?,
+            Some(newest) => queries.in_sessions(|queries| crate::tokens(queries, &newest))?,
             None => None,
         };
         Ok(match &mut self.engine {
             Engine::Files(files) => Some(Sample::of(files.sample()?)),
-            Engine::Cache(cache) => cache.sample(queries.deadline()),
+            Engine::Cache(cache) | Engine::Redis(cache) => cache.sample(queries.deadline()),
             Engine::CachedDatabase(cache, _) => listed.map(|listed| Sample {
                 elsewhere: cache.sample(queries.deadline()).and_then(|it| it.elsewhere),
                 ..listed

@@ -30,7 +30,8 @@ pub(super) struct DjangoTable {
     /// Accepted as `secret_key` is: for the signature and for the hash of the password.
     secret_key_fallbacks: Vec<SecretSource>,
     /// `"db"`, `"cached_db"`, `"cache"`, `"file"` or `"signed_cookies"`: the last word of the
-    /// dotted path, or the whole path.
+    /// dotted path, or the whole path; or `"redis_sessions.session"` of django-redis-sessions,
+    /// whose Redis is the `cache`.
     session_engine: String,
     /// The name of the session cookie.
     session_cookie_name: String,
@@ -49,6 +50,10 @@ pub(super) struct DjangoTable {
     cache_key_prefix: String,
     /// `VERSION` of that cache.
     cache_version: Number<0, { u32::MAX - 1 }>,
+    /// The whole key of a session in the cache, where the site makes its keys in another way
+    /// (`KEY_FUNCTION`, `SessionStore.cache_key_prefix`): see *Caches*.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "Django's: `cache_key_prefix:cache_version:…{session_key}`")))]
+    session_cache_key: Option<String>,
     /// A session that another backend created is refused.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "any")))]
     authentication_backends: Option<Vec<String>>,
@@ -135,6 +140,7 @@ impl Default for DjangoTable {
             cache: None,
             cache_key_prefix: String::new(),
             cache_version: Number(1),
+            session_cache_key: None,
             authentication_backends: None,
             // The tables of `django.contrib.auth.models.User`.
             user_table: "auth_user".to_owned(),

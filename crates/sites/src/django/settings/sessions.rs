@@ -41,6 +41,8 @@ pub enum SessionEngine {
         /// `SESSION_COOKIE_AGE`, in seconds.
         cookie_age: u64,
     },
+    /// `redis_sessions.session` of django-redis-sessions
+    Redis(DjangoCache),
     /// `signed_cookies`
     SignedCookies {
         /// `SESSION_COOKIE_AGE`, in seconds.
@@ -48,15 +50,16 @@ pub enum SessionEngine {
     },
 }
 
+/// What stands for a session's key in `session_cache_key`.
+const SESSION_KEY: &str = "{session_key}";
+
 /// A cache of the site, `SESSION_CACHE_ALIAS`.
 #[derive(Debug)]
 pub struct DjangoCache {
     /// Where it is.
     pub location: CacheLocation,
-    /// `KEY_PREFIX`
-    pub key_prefix: String,
-    /// `VERSION`
-    pub version: u64,
+    /// What stands before a session's key in a key of the cache, and after it.
+    pub around_key: (String, String),
 }
 
 /// A table that maps sessions to users.
@@ -107,18 +110,38 @@ impl SessionEngine {
         let cookie_age = given.session_cookie_age.get().as_secs();
         // Read whatever the engine, so that a site's settings can be written down whole.
         let location = cache::resolve(&table.section("cache")?, given.cache.take())?;
-        let cache = || {
+        let around_key = given
+            .session_cache_key
+            .as_deref()
+            .map(around_key)
+            .transpose();
+        let around_key = around_key.map_err(|wrong| table.wrong("session_cache_key", wrong))?;
+        let cache = |usual: &str| {
             let message = "is missing: the session engine keeps sessions in it";
             Ok(DjangoCache {
                 location: location.ok_or_else(|| table.wrong("cache", message))?,
-                key_prefix: given.cache_key_prefix.clone(),
-                version: given.cache_version.0.into(),
+                around_key: around_key.unwrap_or_else(|| (usual.to_owned(), String::new())),
             })
         };
+        // `default_key_func` in core/cache/backends/base.py, 5.2.
+        let usual = |engine: &str| {
+            let (prefix, version) = (&given.cache_key_prefix, given.cache_version.0);
+            format!("{prefix}:{version}:django.contrib.sessions.{engine}")
+        };
+        if given.session_engine == "redis_sessions.session" {
+            let cache = cache("")?;
+            return match cache.location {
+                CacheLocation::Server(_) => Ok(Self::Redis(cache)),
+                CacheLocation::Directory(_) | CacheLocation::Table(_) => Err(table.wrong(
+                    "cache",
+                    "is not a server; django-redis-sessions keeps sessions in Redis",
+                )),
+            };
+        }
         Ok(match last_word(&given.session_engine) {
             "db" => Self::Database,
-            "cached_db" => Self::CachedDatabase(cache()?),
-            "cache" => Self::Cache(cache()?),
+            "cached_db" => Self::CachedDatabase(cache(&usual("cached_db"))?),
+            "cache" => Self::Cache(cache(&usual("cache"))?),
             "file" => {
                 let directory = given.session_file_path.as_ref();
                 Self::File {
@@ -128,7 +151,8 @@ impl SessionEngine {
             }
             "signed_cookies" => Self::SignedCookies { cookie_age },
             _ => {
-                let message = "is none of Django's: db, cached_db, cache, file, signed_cookies";
+                let message = "is none of Django's (db, cached_db, cache, file, signed_cookies), nor \
+                               redis_sessions.session";
                 return Err(table.wrong("session_engine", message));
             }
         })
@@ -146,6 +170,16 @@ impl SessionProfile {
             session_column: name("session_column", &given.session_column)?,
             user_column: name("user_column", &given.user_column)?,
         })
+    }
+}
+
+/// What stands before and after the session's key in a template of keys.
+fn around_key(template: &str) -> Result<(String, String), &'static str> {
+    match template.split_once(SESSION_KEY) {
+        Some((before, after)) if !after.contains(SESSION_KEY) => {
+            Ok((before.to_owned(), after.to_owned()))
+        }
+        _ => Err("does not hold {session_key} once, as in \"shop:{session_key}\""),
     }
 }
 

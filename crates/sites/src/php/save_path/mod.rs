@@ -120,8 +120,7 @@ pub(super) fn redis(save_path: &str, base: &Path) -> Result<Redis, Wrong> {
     let urls = save_path.split([',', ' ', '\t', '\n', '\r']);
     for url in urls.filter(|url| !url.is_empty()) {
         let (server, query) = url.split_once('?').unwrap_or((url, ""));
-        let (scheme, rest) = server.split_once(':').ok_or(REDIS_SHAPE)?;
-        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (scheme, rest) = scheme_of(server, url).ok_or(REDIS_SHAPE)?;
         let mut parameters = Parameters::read(query)?;
         parameters.tls = match scheme {
             "tls" | "ssl" if parameters.unverified => TlsMode::Require,
@@ -145,6 +144,26 @@ pub(super) fn redis(save_path: &str, base: &Path) -> Result<Redis, Wrong> {
     let common = common.ok_or(REDIS_SHAPE)?;
     let servers = RedisServers::Sharded(addresses);
     redis_with(servers, common, base)
+}
+
+/// The scheme of a server, and what follows. Without one, PHP's `parse_url`, which phpredis asks,
+/// takes `host:port` for a host, as long as the end or a slash follows, and what begins with a slash
+/// for a path.
+fn scheme_of<'a>(server: &'a str, url: &str) -> Option<(&'a str, &'a str)> {
+    if server.starts_with('/') {
+        return match server.strip_prefix("//") {
+            Some(host) => Some(("tcp", host)),
+            None => Some(("unix", server)),
+        };
+    }
+    let (scheme, rest) = server.split_once(':')?;
+    let port = rest.strip_suffix('/').unwrap_or(rest);
+    let is_port = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_port {
+        // `host:port?…` is a scheme and a path to PHP.
+        return (rest.ends_with('/') || server == url).then_some(("tcp", server));
+    }
+    Some((scheme, rest.strip_prefix("//").unwrap_or(rest)))
 }
 
 /// `seed[]=host:port&seed[]=…&auth=…&prefix=…` (`PS_OPEN_FUNC(rediscluster)` in redis_session.c,

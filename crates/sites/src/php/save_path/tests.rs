@@ -136,6 +136,16 @@ fn redis_has_servers_and_parameters() {
             "tcp://a:1?auth%5Buser%5D=u&auth%5Bpass%5D=p",
             "a:1 u:p 0  Disable",
         ),
+        // As PHP's `parse_url` takes it apart, which phpredis asks.
+        ("127.0.0.1:7310", "127.0.0.1:7310  0  Disable"),
+        ("localhost:6379/?auth=x", "localhost:6379 :x 0  Disable"),
+        ("/run/redis.sock", "unix:/run/redis.sock  0  Disable"),
+        (
+            "/run/redis.sock?auth=x&database=2",
+            "unix:/run/redis.sock :x 2  Disable",
+        ),
+        ("a:1,b:2", "a:1,b:2  0  Disable"),
+        ("//a:1", "a:1  0  Disable"),
         ("tls://a:1", "a:1  0  VerifyFull"),
         ("tls://a:1?stream[verify_peer]=0", "a:1  0  Require"),
     ] {
@@ -143,7 +153,10 @@ fn redis_has_servers_and_parameters() {
     }
     for wrong in [
         "",
-        "a:1",
+        "a",
+        "a:1?auth=x",
+        "a:99999",
+        "[::1]:1",
         "http://a:1",
         "tcp://a:0",
         "tcp://a:1?database=x",

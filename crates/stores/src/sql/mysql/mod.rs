@@ -44,6 +44,8 @@ impl Driver for Mysql {
         table_schema = COALESCE(:schema, DATABASE()) AND table_name = :table AND \
         seq_in_index = 1";
 
+    const SCHEMAS_WITH: Option<&'static str> = None;
+
     /// Of a column whose collation ignores case: the exact comparison finds what
     /// [`same_but_for_case`](Self::same_but_for_case) would, for names in ASCII. Some collations tell
     /// the cases of an ASCII letter apart all the same: `I` and `i` are two letters in Turkish, and
@@ -151,6 +153,12 @@ impl Driver for Mysql {
             "bigint" | "smallint" | "mediumint" => format!("{name}{after}"),
             _ => kind,
         }
+    }
+
+    /// `DATETIME` has no zone.
+    fn seconds_of(column: &str, kind: &str) -> Option<String> {
+        kind.starts_with("timestamp")
+            .then(|| format!("CAST(UNIX_TIMESTAMP({column}) AS SIGNED)"))
     }
 
     fn key_but_for_case(_column: &str) -> Option<String> {

@@ -92,6 +92,12 @@ impl Driver for Postgres {
         pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE \
         i.indrelid = pg_catalog.to_regclass(:table::text) AND i.indisvalid AND i.indpred IS NULL";
 
+    const SCHEMAS_WITH: Option<&'static str> = Some(
+        "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = \
+         c.relnamespace WHERE c.relname = :table::text AND c.relkind IN ('r', 'v', 'm', 'p', 'f') \
+         AND n.nspname !~ '^pg_' ORDER BY 1",
+    );
+
     const INDEXED_BUT_FOR_CASE: &'static str = "SELECT 1 FROM pg_catalog.pg_index i JOIN \
          pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = :column::text WHERE \
          i.indrelid = pg_catalog.to_regclass(:table::text) AND i.indisvalid AND i.indpred IS NULL AND \

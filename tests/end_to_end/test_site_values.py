@@ -1,0 +1,515 @@
+"""Every value of a Django site as the site's own software reads it: what `init` writes answers as the
+site does, wherever the site has its tables and sessions, and whatever they hold."""
+
+import os
+import shutil
+import stat
+
+import pytest
+
+from people import SECRET, compare_everything, fill
+from processes import LOOPBACK, free_port
+from stores.postgresql import PASSWORD
+from test_init import Init, approved, cached_in
+
+APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+PEOPLE = {"INSTALLED_APPS": [*APPS, "website.people"]}
+
+
+def check_session(site, hallpass, verdicts, name):
+    """A live session is the account's, and nothing that resembles one is anybody's."""
+    token = site.ask("save_session", site.ask("login_keys", name))
+    assert site.ask("session_user", token)["user"] == name
+    result = hallpass.session(token)
+    verdicts.compare(result, True)
+    assert result.json["user"] == str(name)
+    verdicts.compare(hallpass.session(token[:-1] + "!"), False)
+    verdicts.compare(hallpass.session("0" * 32), False)
+    return token
+
+
+# Names that are numbers
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
+def callers(request, new_site):
+    server = None if request.param == "sqlite" else request.getfixturevalue(request.param)
+    site = new_site(server=server, AUTH_USER_MODEL="people.Caller", **PEOPLE)
+    fill(site, {number: {"groups": ["editors"], "email": f"{number}@example.org"} for number in NUMBERS})
+    site.deactivate(NUMBERS[-1])
+    return site
+
+
+NUMBERS = [49301234, 0, -7, 2**62, 1111]
+
+# Whether a site takes what was typed for the number, as Python's `int` does.
+TYPED = {
+    "49301234": True,
+    "049301234": True,
+    "+49301234": True,
+    " 49301234 ": True,
+    "49301234.0": False,
+    "4.9301234e7": False,
+    "49301234abc": False,
+    "0x2f04732": False,
+    "alice": False,
+    "٤٩٣٠١٢٣٤": None,  # digits to Python, and nobody to Hallpass
+    "99999999999999999999": False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_a_number_is_a_name(callers, shell, verdicts, typed):
+    hallpass = shell(callers.write_configuration(django=CALLERS))
+    expected = TYPED[typed]
+    if expected is not None:
+        assert (callers.ask("authenticate", typed, SECRET) == NUMBERS[0]) == expected
+    result = hallpass.check(typed, SECRET)
+    verdicts.compare(result, bool(expected), {"unknown-user", "malformed"})
+    if expected:
+        assert result.json["user"] == str(NUMBERS[0])
+
+
+CALLERS = {"user_table": "people_caller", "username_column": "phone", "user_foreign_key": "caller_id"}
+
+
+@pytest.mark.parametrize("ignore_case", [False, True])
+def test_numbers_beside_addresses(callers, shell, verdicts, ignore_case):
+    """No database compares an address with a number, and the address is found all the same."""
+    access = {"login": ["username", "email"], "ignore_case": ignore_case}
+    hallpass = shell(callers.write_configuration(django=CALLERS, access=access))
+    number = NUMBERS[0]
+    for typed in (str(number), f"{number}@example.org"):
+        result = hallpass.check(typed, SECRET)
+        verdicts.compare(result, True)
+        assert result.json["user"] == str(number)
+    for typed in (f"{number}@example.com", f"{number}.0", "0@example", "x"):
+        verdicts.compare(hallpass.check(typed, SECRET), False, {"unknown-user"})
+
+
+def test_init_of_a_site_whose_names_are_numbers(callers, shell, verdicts):
+    hallpass = Init(shell, callers).hallpass()
+    for number in NUMBERS:
+        verdicts.compare(hallpass.check(str(number), SECRET), number != NUMBERS[-1])
+        verdicts.compare(hallpass.check(str(number), "wrong"), False)
+    check_session(callers, hallpass, verdicts, NUMBERS[0])
+    audit = hallpass("audit", "--json").json
+    assert audit["accounts"] == len(NUMBERS), audit
+    approved(hallpass)
+
+
+# Accounts without a password
+
+
+def test_a_model_without_a_password(new_site, shell, verdicts):
+    """The sessions count, bound to no password as Django binds them."""
+    site = new_site(AUTH_USER_MODEL="people.Stranger", **PEOPLE)
+    site.shell("User(username='alice').save()\nanswer = None")
+    init = Init(shell, site)
+    hallpass = init.hallpass()
+    assert 'password_column = ""' in init.text
+    token = check_session(site, hallpass, verdicts, "alice")
+    for password in (SECRET, "", "None"):
+        verdicts.compare(hallpass.check("alice", password), False, {"unusable-password"})
+    approved(hallpass)
+    keys = site.ask("login_keys", "alice")
+    for hash in ("", "0" * 64, None):
+        forged = site.ask("save_session", keys | {"_auth_user_hash": hash})
+        assert site.ask("session_user", forged) is None
+        verdicts.compare(hallpass.session(forged), False, {"stale-session"})
+    assert site.ask("session_user", token)
+
+
+# Schemas
+
+
+def moved(new_site, postgresql, statements, **settings):
+    """A site whose tables are moved before it is asked anything."""
+    site = new_site(server=postgresql, AUTH_USER_MODEL="people.Person", **PEOPLE)
+    postgresql.execute(statements, site.database_name)
+    site.settings |= settings
+    site._write_settings()
+    fill(site, {"alice": {"groups": ["editors"]}, "bob": {"is_active": False}})
+    return site
+
+
+MOVE = "".join(
+    f'ALTER TABLE {table} SET SCHEMA "Site";'
+    for table in ("people", "people_groups", "people_user_permissions")
+)
+
+
+def guest_of(postgresql, site, hallpass):
+    """A role that has what `hallpass grants` prints, and a search path of its own."""
+    user = f"guest_{site.database_name}"
+    statements = hallpass("grants")
+    assert statements.code == 0, statements.stderr
+    postgresql.execute(statements.text, site.database_name)
+    postgresql.execute(f"ALTER ROLE {user} PASSWORD '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
+    return statements.text
+
+
+def as_guest(init, site, shell):
+    """The configuration that init wrote, of a user who can read nothing yet."""
+    text = init.text.replace("postgres://site@", f"postgres://guest_{site.database_name}@")
+    assert text != init.text
+    path = init.output.with_name("guest.toml")
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return shell(path)
+
+
+@pytest.mark.parametrize("table", ['"Site"."people"', 'Site"."people'])
+def test_a_table_in_a_schema(new_site, postgresql, shell, verdicts, table):
+    """By quotes in db_table, as Django's own users write it."""
+    schema = 'CREATE SCHEMA "Site" AUTHORIZATION site;'
+    site = moved(new_site, postgresql, schema + MOVE, PEOPLE_TABLE=table)
+    init = Init(shell, site)
+    hallpass = init.hallpass()
+    assert 'user_table = "\\"Site\\".\\"people\\""' in init.text
+    for name in ("alice", "bob", "nobody"):
+        compare_everything(site, hallpass, verdicts, name)
+    check_session(site, hallpass, verdicts, "alice")
+    approved(hallpass)
+    guest = as_guest(init, site, shell)
+    assert guest.check("alice", SECRET).code == 75
+    grants = guest_of(postgresql, site, guest)
+    assert 'GRANT USAGE ON SCHEMA "Site" TO' in grants
+    compare_everything(site, guest, verdicts, "alice")
+    check_session(site, guest, verdicts, "alice")
+
+
+SEARCH_PATHS = {
+    "options": ({"OPTIONS": {"options": "-c search_path=crm"}}, {}),
+    "options-and-more": ({"OPTIONS": {"options": "-c statement_timeout=9000 -csearch_path=nowhere,\\ crm"}}, {}),
+    "environment": ({}, {"PGOPTIONS": "--search-path=crm"}),
+}
+
+
+@pytest.mark.parametrize("name", SEARCH_PATHS)
+def test_a_search_path(new_site, postgresql, shell, verdicts, name):
+    entry, environment = SEARCH_PATHS[name]
+    site = new_site(server=postgresql, AUTH_USER_MODEL="people.Person", **PEOPLE)
+    # Another table of the same name, which is not the site's.
+    postgresql.execute(
+        "ALTER SCHEMA public RENAME TO crm; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;"
+        "CREATE TABLE public.people (id int, username text, password text, is_active bool);"
+        "CREATE TABLE public.django_session (session_key text, session_data text, expire_date timestamptz);"
+        "GRANT SELECT ON public.people, public.django_session TO site; CREATE SCHEMA nowhere",
+        site.database_name,
+    )
+    site.settings["DATABASES"]["default"] |= entry
+    site._write_settings()
+    for key, value in environment.items():
+        os.environ[key] = value
+    try:
+        fill(site, {"alice": {"groups": ["editors"]}})
+    finally:
+        for key in environment:
+            del os.environ[key]
+    init = Init(shell, site)
+    with open(init.environment, "a") as file:
+        file.writelines(f"{key}='{value}'\n" for key, value in environment.items())
+    hallpass = init.hallpass()
+    schemas = '["nowhere", "crm"]' if "nowhere" in str(entry) else '["crm"]'
+    assert f"schema = {schemas}" in init.text
+    for name in ("alice", "nobody"):
+        compare_everything(site, hallpass, verdicts, name)
+    check_session(site, hallpass, verdicts, "alice")
+    approved(hallpass)
+    guest = as_guest(init, site, shell)
+    grants = guest_of(postgresql, site, guest)
+    assert 'crm" TO' in grants and "search_path" in grants and "public" not in grants, grants
+    compare_everything(site, guest, verdicts, "alice")
+    # Without it, the other table is found; and the doctor says where the site's own are.
+    plain = init.output.with_name("plain.toml")
+    plain.touch(mode=0o600)
+    plain.write_text(init.text.replace(f"schema = {schemas}", "#"))
+    assert not shell(plain).check("alice", SECRET).granted
+    postgresql.execute("DROP TABLE public.people, public.django_session", site.database_name)
+    findings = shell(plain)("doctor", "--json").json["findings"]
+    assert any('schema = "crm"' in (finding.get("mend") or "") for finding in findings), findings
+
+
+# What libpq knows
+
+
+@pytest.fixture(scope="module")
+def person(new_site, postgresql):
+    site = new_site(server=postgresql)
+    fill(site, {"alice": {"groups": ["editors"]}})
+    return site
+
+
+def service(site, directory, **entry):
+    """pg_service.conf and .pgpass of the site's, and the environment that names them."""
+    known = site.server.django(site.database_name)
+    lines = {"host": LOOPBACK, "port": known["PORT"], "dbname": site.database_name, "user": "site", **entry}
+    lines = [f"{key}={value}\n" for key, value in lines.items() if value]
+    (directory / "pg_service.conf").write_text("# ours\n[other]\nhost=nowhere\n\n[shop]\n" + "".join(lines))
+    password = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")
+    # The first line that fits counts.
+    passwords = f"nowhere:*:*:*:wrong\n{LOOPBACK}:{known['PORT']}:{site.database_name}:site:{password}\n*:*:*:*:x\n"
+    (directory / "pgpass").write_text(passwords)
+    (directory / "pgpass").chmod(0o600)
+    return {"PGSERVICEFILE": directory / "pg_service.conf", "PGPASSFILE": directory / "pgpass"}
+
+
+ENGINE = {"ENGINE": "django.db.backends.postgresql"}
+# Of DATABASES, and of the environment.
+OF_LIBPQ = {
+    "service": (ENGINE | {"OPTIONS": {"service": "shop"}}, ["PGSERVICEFILE", "PGPASSFILE"]),
+    "service-and-passfile": (
+        ENGINE | {"OPTIONS": {"service": "shop", "passfile": "PGPASSFILE"}},
+        ["PGSERVICEFILE"],
+    ),
+    "settings-before-the-service": (
+        ENGINE | {"NAME": "NAME", "USER": "site", "OPTIONS": {"service": "shop"}},
+        ["PGSERVICEFILE", "PGPASSFILE"],
+    ),
+    "passfile": (
+        ENGINE | {"NAME": "NAME", "USER": "site", "HOST": LOOPBACK, "PORT": "PORT", "OPTIONS": {"passfile": "PGPASSFILE"}},
+        [],
+    ),
+    "environment": (ENGINE | {"NAME": "NAME"}, ["PGHOST", "PGPORT", "PGUSER", "PGPASSWORD"]),
+    "environment-and-its-passfile": (ENGINE | {"NAME": "NAME"}, ["PGHOST", "PGPORT", "PGUSER", "PGPASSFILE"]),
+    "service-of-the-environment": (ENGINE | {"NAME": "NAME"}, ["PGSERVICE", "PGSERVICEFILE", "PGPASSFILE"]),
+}
+
+
+@pytest.mark.parametrize("name", OF_LIBPQ)
+def test_what_libpq_knows(person, shell, verdicts, new_directory, name):
+    entry, variables = OF_LIBPQ[name]
+    directory = new_directory()
+    known = person.server.django(person.database_name)
+    values = service(person, directory) | {
+        "NAME": person.database_name,
+        "PORT": str(known["PORT"]),
+        "PGHOST": LOOPBACK,
+        "PGPORT": str(known["PORT"]),
+        "PGUSER": "site",
+        "PGPASSWORD": PASSWORD,
+        "PGSERVICE": "shop",
+    }
+    options = {key: str(values.get(value, value)) for key, value in entry.get("OPTIONS", {}).items()}
+    entry = {key: str(values.get(value, value)) for key, value in entry.items() if key != "OPTIONS"}
+    site = OfLibpq(person, directory, {"DATABASES": {"default": entry | {"OPTIONS": options}}})
+    init = Init(shell, site)
+    with open(init.environment, "a") as file:
+        file.writelines(f'{key}="{values[key]}"\n' for key in variables)
+    # Django itself, with nothing else in its environment.
+    environment = {key: str(values[key]) for key in variables}
+    assert site.asks_django(environment) == "alice"
+    hallpass = init.hallpass()
+    for typed in (SECRET, "wrong"):
+        verdicts.compare(hallpass.check("alice", typed), typed == SECRET)
+    password = directory / "hallpass.database_password"
+    assert password.read_text() == PASSWORD + "\n"
+    assert stat.S_IMODE(password.stat().st_mode) == 0o600
+    assert PASSWORD not in init.text
+    approved(hallpass)
+
+
+class OfLibpq:
+    """The settings of a site in another directory."""
+
+    def __init__(self, site, directory, settings):
+        import json
+
+        self.directory, self.version = directory, site.version
+        (directory / "settings.json").write_text(json.dumps(settings))
+        self.environment = site.environment | {"SITE_DIRECTORY": str(directory)}
+
+    def asks_django(self, environment):
+        import subprocess
+
+        from django_site import python_of
+
+        code = "import django; django.setup(); from django.contrib.auth.models import User; "
+        code += "print(User.objects.get(username='alice').username)"
+        done = subprocess.run(
+            [python_of(self.version), "-c", code],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+def test_a_service_that_there_is_not(person, shell, new_directory):
+    directory = new_directory()
+    service(person, directory)
+    site = OfLibpq(person, directory, {"DATABASES": {"default": ENGINE | {"OPTIONS": {"service": "shops"}}}})
+    init = Init(shell, site)
+    with open(init.environment, "a") as file:
+        file.write(f"PGSERVICEFILE={directory}/pg_service.conf\n")
+    result = init()
+    assert result.code == 2 and not init.output.exists()
+    assert b'service "shops" not found' in result.stderr, result.stderr
+
+
+# Two databases
+
+
+def test_a_router_that_chooses_a_replica_by_chance(new_site, shell, verdicts):
+    """What the site writes to is what has the rows; a replica may be behind."""
+    site = new_site()
+    fill(site, {"alice": {}})
+    stale = site.directory / "stale.sqlite3"
+    shutil.copyfile(site.database, stale)
+    replica = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(stale)}
+    default = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(site.database)}
+    token = site.ask("save_session", site.ask("login_keys", "alice"))
+    site.deactivate("alice")
+    site.settings |= {
+        "DATABASES": {"default": default, "replica1": replica, "replica2": replica},
+        "DATABASE_ROUTERS": ["website.own.ReplicaRouter"],
+    }
+    site._write_settings()
+    init = Init(shell, site)
+    for _ in range(4):
+        hallpass = init.hallpass()
+        assert f'"sqlite:{site.database}"' in init.text and "secret_key" in init.text
+        verdicts.compare(hallpass.session(token), False, {"inactive"})
+        verdicts.compare(hallpass.check("alice", SECRET), False, {"inactive"})
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_accounts_and_sessions_in_two_databases(new_site, postgresql, shell, verdicts, kind):
+    server = postgresql if kind == "postgresql" else None
+    site, other = new_site(server=server), new_site()
+    fill(site, {"alice": {}, "bob": {}})
+    elsewhere = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(other.database)}
+    here = site.settings.get("DATABASES", {}).get("default") or {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(site.database),
+    }
+    # A session in the table that the site does not look into.
+    wrong = site.ask("save_session", site.ask("login_keys", "bob"))
+    site.close()
+    site.__dict__.pop("_oracle")
+    site.settings |= {
+        "DATABASES": {"default": here, "sessions": elsewhere},
+        "DATABASE_ROUTERS": ["website.own.SessionsElsewhere"],
+    }
+    site._write_settings()
+    init = Init(shell, site)
+    hallpass = init.hallpass()
+    assert "[session_database]" in init.text
+    compare_everything(site, hallpass, verdicts, "alice")
+    token = check_session(site, hallpass, verdicts, "alice")
+    assert site.ask("session_user", wrong) is None
+    verdicts.compare(hallpass.session(wrong), False, {"no-session"})
+    approved(hallpass)
+    grants = hallpass("grants").text
+    assert "In the database of the sessions" in grants
+    site.deactivate("alice")
+    verdicts.compare(hallpass.session(token), False, {"inactive"})
+    other.database.rename(other.database.with_suffix(".away"))
+    result = hallpass.session(token)
+    assert result.code == 75, "no store is asked in the other's place"
+    assert hallpass.check("bob", SECRET).granted
+
+
+def test_sessions_have_no_database_where_they_have_no_tables(new_site, shell):
+    site = new_site(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
+    path = site.write_configuration(session_database="sqlite:/nowhere")
+    result = shell(path).check("alice", SECRET)
+    assert result.code == 2 and b"session_database" in result.stderr
+
+
+# Caches
+
+
+KEYS = {
+    "without-version": ("website.own.without_version", "shop:django.contrib.sessions.cache{session_key}"),
+    "with-an-end": ("website.own.with_an_end", "3|shop|django.contrib.sessions.cache{session_key}|end"),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("backend", ["django.core.cache.backends.redis.RedisCache", "django_redis.cache.RedisCache"])
+def test_keys_of_the_sites_own(new_site, redis, shell, verdicts, name, backend):
+    function, template = KEYS[name]
+    url = f"redis://{LOOPBACK}:{redis.port}/5"
+    settings = cached_in(url, backend, KEY_FUNCTION=function, KEY_PREFIX="shop")
+    settings["SESSION_ENGINE"] = "django.contrib.sessions.backends.cache"
+    site = new_site(**settings)
+    fill(site, {"alice": {}})
+    init = Init(shell, site)
+    hallpass = init.hallpass()
+    assert f'session_cache_key = "{template}"' in init.text
+    check_session(site, hallpass, verdicts, "alice")
+    approved(hallpass)
+    # Under the key that Django would make by itself there is nothing.
+    path = site.write_configuration("plain.toml", django={"session_engine": "cache"})
+    token = site.ask("save_session", site.ask("login_keys", "alice"))
+    verdicts.compare(shell(path).session(token), False, {"no-session"})
+
+
+def test_keys_that_cannot_be_told(new_site, redis, shell):
+    settings = cached_in(f"redis://{LOOPBACK}:{redis.port}/5", KEY_FUNCTION="website.own.as_a_digest")
+    site = new_site(**settings)
+    result = Init(shell, site)()
+    assert result.code == 0
+    assert b"sessions are not read" in result.stderr and b"KEY_FUNCTION does not put" in result.stderr
+
+
+def test_a_store_with_a_prefix_of_its_own(new_site, redis, shell, verdicts):
+    settings = cached_in(f"redis://{LOOPBACK}:{redis.port}/6")
+    settings["SESSION_ENGINE"] = "website.own"
+    site = new_site(**settings)
+    fill(site, {"alice": {}})
+    init = Init(shell, site)
+    hallpass = init.hallpass()
+    token = check_session(site, hallpass, verdicts, "alice")
+    # The cache's copy is what counts.
+    site.shell("from django.contrib.sessions.models import Session\nSession.objects.all().delete()\nanswer = 0")
+    verdicts.compare(hallpass.session(token), True)
+    redis.execute("FLUSHALL")
+    verdicts.compare(hallpass.session(token), False, {"no-session"})
+    approved(hallpass)
+
+
+@pytest.mark.parametrize("name", ["prefix", "bare", "socket", "url"])
+def test_django_redis_sessions(new_site, redis, shell, verdicts, name):
+    where = {
+        "prefix": {"host": LOOPBACK, "port": redis.port, "db": 7, "prefix": "shop"},
+        "bare": {"host": LOOPBACK, "port": redis.port, "db": 7},
+        "socket": {"unix_domain_socket_path": str(redis.socket), "db": 7, "prefix": "shop"},
+        "url": {"url": f"redis://{LOOPBACK}:{redis.port}/7", "prefix": "shop"},
+    }[name]
+    site = new_site(SESSION_ENGINE="redis_sessions.session", SESSION_REDIS=where | {"socket_timeout": 9})
+    fill(site, {"alice": {}})
+    hallpass = Init(shell, site).hallpass()
+    token = check_session(site, hallpass, verdicts, "alice")
+    approved(hallpass)
+    site.deactivate("alice")
+    verdicts.compare(hallpass.session(token), False, {"inactive"})
+
+
+# Serializers
+
+
+@pytest.mark.parametrize("name", ["PickleSerializer", "PrettySerializer"])
+@pytest.mark.parametrize("engine", ["db", "signed_cookies"])
+def test_a_serializer_that_writes_as_djangos_do(new_site, shell, verdicts, name, engine):
+    site = new_site(
+        SESSION_SERIALIZER=f"website.own.{name}", SESSION_ENGINE=f"django.contrib.sessions.backends.{engine}"
+    )
+    fill(site, {"alice": {}})
+    hallpass = Init(shell, site).hallpass()
+    browser = site.login("alice", SECRET)
+    assert browser.user == "alice"
+    verdicts.compare(hallpass.session(browser.token), True)
+    approved(hallpass)
+
+
+def test_a_serializer_that_writes_otherwise(new_site, shell):
+    site = new_site(SESSION_SERIALIZER="website.own.Base64Serializer")
+    result = Init(shell, site)()
+    assert result.code == 0
+    assert b"sessions are not read" in result.stderr and b"neither JSON nor pickles" in result.stderr
