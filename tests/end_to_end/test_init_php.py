@@ -131,6 +131,13 @@ JOOMLA_VARIATIONS = {
     "arrays": dict(offset="['a' => [1, 2, 'x;y}']]", cors="array('*', \"}\")"),
     "inside": dict(inside="\t/** class JConfig { public $db = 'another'; } */\n\tprivate $_x = null;\n"),
     "old-style": dict(inside="\tvar $helpurl = 'http://x/?a=b&c=//d';\n"),
+    # Of a handler that is not in use: nothing of it is looked at.
+    "unused": dict(
+        session_redis_server_host="'/run/redis.sock'",
+        session_redis_server_port="-1",
+        session_redis_server_db="'none'",
+        session_memcached_server_port="'70000'",
+    ),
 }
 
 
@@ -258,6 +265,13 @@ def test_phpbb(phpbb_site, name):
     phpbb_site.write(**PHPBB_VARIATIONS[name])
     answers_as_phpbb_does(phpbb_site.hallpass())
     assert PASSWORD not in phpbb_site.output.read_text()
+
+
+@pytest.mark.parametrize("port", ["''", "'3306'"])
+def test_phpbb_with_the_port_in_the_host(phpbb_site, phpbb, port):
+    """As PHP's mysqli takes it: it counts before another."""
+    phpbb_site.write(dbhost=f"'{LOOPBACK}:{phpbb.port}'", dbport=port)
+    answers_as_phpbb_does(phpbb_site.hallpass())
 
 
 def test_phpbb_that_reads_the_environment(phpbb_site):
@@ -429,6 +443,10 @@ def test_custom_by_an_sqlite_file(shell, directory, php_hash):
     for text in [
         f"DATABASE_URL=sqlite:///{database}\n",
         "DATABASE_URL=sqlite:///app.db\n",
+        "DATABASE_URL=sqlite3:app.db\n",
+        "DATABASE_URL=spatialite:///app.db\n",
+        "DATABASE_URL=sqlite+pysqlite:///app.db\n",
+        "DB_URL=sqlite:///app.db\nDB_CONNECTION=mysql\n",
         'DATABASE_URL="sqlite:///%kernel.project_dir%/app.db"\n',
         "DB_CONNECTION=sqlite\nDB_DATABASE=app.db\n",
     ]:
@@ -469,7 +487,7 @@ def test_custom_by_laravels_names(shell, directory, postgresql, php_hash):
 
 
 NOT_CUSTOM = {
-    "nothing": ("", b"neither DATABASE_URL nor DB_CONNECTION"),
+    "nothing": ("", b"neither DATABASE_URL, DB_URL nor DB_CONNECTION"),
     "absent": (None, b"there is no .env"),
     "refers": ("DATABASE_URL=mysql://${USER}@h/n\n", b"refers to other variables"),
     "no-url": ("DATABASE_URL=shop\n", b"not a URL"),

@@ -26,6 +26,7 @@ USER = "_sf2_attributes.user.username"
 LIFETIME = 600
 # The same stores by other words: what save_path may say besides.
 VARIANTS = ["two-memcacheds", "memcached-socket", "redis-socket", "redis-password", "redis-locks"]
+VARIANTS += ["redis-without-a-scheme", "redis-path"]
 SITES = [f"{handler}-{serializer}" for handler in HANDLERS for serializer in SERIALIZERS]
 
 
@@ -71,6 +72,8 @@ def places(new_directory, redis, protected_redis, memcached, memcached_on_a_sock
             "redis", f"tcp://{LOOPBACK}:{protected_redis.port}?auth={password}&database=1",
         ),
         "redis-locks": ("redis", f"{at}?database=5"),
+        "redis-without-a-scheme": ("redis", f"{LOOPBACK}:{redis.port}"),
+        "redis-path": ("redis", f"{redis.socket}?database=6"),
     }
 
 

@@ -513,3 +513,66 @@ def test_a_serializer_that_writes_otherwise(new_site, shell):
     result = Init(shell, site)()
     assert result.code == 0
     assert b"sessions are not read" in result.stderr and b"neither JSON nor pickles" in result.stderr
+
+
+# Tenants
+
+
+def test_each_tenant_is_a_site(new_site, postgresql, shell, verdicts):
+    """django-tenants: the same names in two schemas are other people."""
+    site = new_site(server=postgresql)
+    entry = site.settings["DATABASES"]["default"] | {"ENGINE": "django_tenants.postgresql_backend"}
+    tenants = ["website.tenants"]
+    site.settings |= {
+        "DATABASES": {"default": entry},
+        "DATABASE_ROUTERS": ["django_tenants.routers.TenantSyncRouter"],
+        "INSTALLED_APPS": ["django_tenants", *APPS, *tenants],
+        "SHARED_APPS": ["django_tenants", "website.tenants", *APPS],
+        "TENANT_APPS": APPS,
+        "TENANT_MODEL": "tenants.Club",
+        "TENANT_DOMAIN_MODEL": "tenants.Domain",
+        "CACHES": {
+            "default": {
+                "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+                "LOCATION": "cache_table",
+                "KEY_FUNCTION": "django_tenants.cache.make_key",
+            }
+        },
+    }
+    site._write_settings()
+    site.manage("migrate_schemas", "--shared", "--run-syncdb")
+    made = (
+        "from website.tenants.models import Club\n"
+        "from django.db import connection\n"
+        "for name in ('acme', 'Zeta'):\n"
+        "    Club(schema_name=name, name=name).save(verbosity=0)\n"
+        "    connection.set_schema(name)\n"
+        "    User.objects.create_user('alice', password=name + '!')\n"
+        "    connection.set_schema_to_public()\n"
+        "answer = None"
+    )
+    site.shell(made)
+    init = Init(shell, site)
+    result = init()
+    assert result.code == 2 and not init.output.exists()
+    assert b"each tenant of this site is a site by itself" in result.stderr and b"--schema" in result.stderr
+    for name, other in [("acme", "Zeta"), ("Zeta", "acme")]:
+        hallpass = init.hallpass("--schema", name)
+        assert f'schema = ["{name}", "public"]' in init.text
+        verdicts.compare(hallpass.check("alice", f"{name}!"), True)
+        verdicts.compare(hallpass.check("alice", f"{other}!"), False, {"wrong-password"})
+        token = site.shell(
+            "from django.db import connection\nconnection.set_schema(name)\n"
+            "answer = save_session(login_keys('alice'))\nconnection.set_schema_to_public()",
+            name=name,
+        )
+        verdicts.compare(hallpass.session(token), True)
+        approved(hallpass)
+        grants = hallpass("grants").text
+        assert f'GRANT USAGE ON SCHEMA "{name}"' in grants
+    verdicts.compare(init.hallpass("--schema", "acme").session(token), False, {"no-session"})
+
+
+def test_a_schema_of_a_site_without_tenants(new_site, shell):
+    result = Init(shell, new_site())("--schema", "acme")
+    assert result.code == 2 and b"the site has no tenants" in result.stderr

@@ -190,6 +190,11 @@ pub(crate) fn addresses(
     };
     Ok(match port {
         None if named == "localhost" => vec![Address::Unix(socket.into()), server],
+        // libpq's socket has the port in its name.
+        Some(_) if named == "localhost" && kind == Kind::Postgres => {
+            let socket = Path::new(socket).with_extension(number.to_string());
+            vec![Address::Unix(socket), server]
+        }
         _ => vec![server],
     })
 }

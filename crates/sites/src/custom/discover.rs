@@ -59,8 +59,13 @@ pub(super) fn write(page: &mut Page, options: &DiscoverCustom) -> anyhow::Result
         page.string("database", &url, "the file itself");
     } else {
         let (directory, variables) = variables(&path)?;
-        match variables.get("DATABASE_URL") {
-            Some(url) => from_url(page, url, &directory)?,
+        // Laravel's is DB_URL since 11, and DATABASE_URL before.
+        let url = ["DATABASE_URL", "DB_URL"]
+            .into_iter()
+            .find_map(|key| Some((key, variables.get(key)?)))
+            .filter(|(_, url)| !url.is_empty());
+        match url {
+            Some((key, url)) => from_url(page, key, url, &directory)?,
             None => from_parts(page, &variables, &directory)?,
         }
     }
@@ -128,40 +133,53 @@ fn variables(path: &Path) -> anyhow::Result<(PathBuf, Variables)> {
     Ok((directory, variables))
 }
 
-/// `DATABASE_URL`, as Doctrine, Rails and dj-database-url have it.
-fn from_url(page: &mut Page, url: &str, directory: &Path) -> anyhow::Result<()> {
+/// The URL at `key`, as Doctrine, Rails, Laravel, SQLAlchemy and dj-database-url have it.
+fn from_url(page: &mut Page, key: &str, url: &str, directory: &Path) -> anyhow::Result<()> {
     let project = directory.to_string_lossy();
     let url = Zeroizing::new(url.replace("%kernel.project_dir%", &project));
     if url.contains("${") {
-        bail!("DATABASE_URL refers to other variables: write the whole URL");
+        bail!("{key} refers to other variables: write the whole URL");
     }
     let (url, user) = without_user(&url);
-    let (scheme, rest) = url.split_once("://").context("DATABASE_URL is not a URL")?;
-    let scheme = match scheme {
-        "sqlite" | "sqlite3" | "pdo-sqlite" => {
-            // The first slash ends the host that there is none of: a path follows, which is
-            // absolute with one more.
+    let (scheme, rest) = url
+        .split_once(':')
+        .with_context(|| format!("{key} is not a URL"))?;
+    // SQLAlchemy names the driver behind a plus.
+    let scheme = match scheme.split('+').next().unwrap_or_default() {
+        "sqlite" | "sqlite3" | "pdo-sqlite" | "spatialite" => {
             let path = rest.split('?').next().unwrap_or_default();
-            let path = directory.join(path.strip_prefix('/').unwrap_or(path));
-            let url = format!("sqlite:{}", site_file::text(&path)?);
-            page.string("database", &url, "DATABASE_URL");
+            // The first slash ends the host that there is none of: a path follows, which is
+            // absolute with one more. Rails writes a path alone.
+            let path = match path.strip_prefix("//") {
+                Some(path) => path.strip_prefix('/').unwrap_or(path),
+                None => path,
+            };
+            let url = format!("sqlite:{}", site_file::text(&directory.join(path))?);
+            page.string("database", &url, key);
             return Ok(());
         }
-        "mysql" | "mysql2" | "mysqli" | "mariadb" | "pdo-mysql" => "mysql",
-        "postgres" | "postgresql" | "pgsql" | "pdo-pgsql" => "postgres",
-        _ => bail!(
-            "DATABASE_URL is of {scheme}; supported are SQLite, PostgreSQL, MySQL and MariaDB"
-        ),
+        "mysql" | "mysql2" | "mysqli" | "mysqlgis" | "mariadb" | "pdo-mysql" => "mysql",
+        "postgres" | "postgresql" | "pgsql" | "psql" | "postgis" | "pdo-pgsql" => "postgres",
+        _ => bail!("{key} is of {scheme}; supported are SQLite, PostgreSQL, MySQL and MariaDB"),
     };
+    let rest = rest
+        .strip_prefix("//")
+        .with_context(|| format!("{key} is not a URL"))?;
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut kept = Vec::new();
+    let mut schema = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split('=').next().unwrap_or_default() {
+            // Prisma's.
+            "schema" if scheme == "postgres" => {
+                schema = pair.split_once('=').map(|(_, value)| value.to_owned());
+            }
+            "options" if scheme == "postgres" => kept.push(pair.to_owned()),
             "unix_socket" => kept.push(pair.replacen("unix_socket", "socket", 1)),
             "host" | "port" | "sslmode" | "sslrootcert" => kept.push(pair.to_owned()),
-            key if HARMLESS.contains(&key) => {}
-            key => page.warn(&format!(
-                "{key} of DATABASE_URL has no equivalent here, and is left out"
+            option if HARMLESS.contains(&option) => {}
+            option => page.warn(&format!(
+                "{option} of {key} has no equivalent here, and is left out"
             )),
         }
     }
@@ -170,13 +188,10 @@ fn from_url(page: &mut Page, url: &str, directory: &Path) -> anyhow::Result<()> 
     } else {
         format!("?{}", kept.join("&"))
     };
-    server(
-        page,
-        scheme,
-        &user,
-        &format!("{place}{query}"),
-        "DATABASE_URL",
-    );
+    server(page, scheme, &user, &format!("{place}{query}"), key);
+    if let Some(schema) = schema.filter(|schema| !schema.is_empty()) {
+        page.string("schema", &schema, "where its tables are");
+    }
     Ok(())
 }
 
@@ -201,7 +216,7 @@ fn from_parts(page: &mut Page, variables: &Variables, directory: &Path) -> anyho
         }
         "mysql" | "mariadb" => "mysql",
         "pgsql" => "postgres",
-        "" => bail!("the .env names neither DATABASE_URL nor DB_CONNECTION"),
+        "" => bail!("the .env names neither DATABASE_URL, DB_URL nor DB_CONNECTION"),
         other => bail!("DB_CONNECTION is {other}; supported are sqlite, mysql, mariadb and pgsql"),
     };
     let user = User {
