@@ -96,8 +96,8 @@ fn errors_name_file_line_and_key() {
         ),
         (
             "[django]\nuser_table = \"\"",
-            "/etc/site.toml:4: django.user_table: is not a valid name \
-          of a table or column",
+            "/etc/site.toml:4: django.user_table: is not a valid table \
+          name",
         ),
     ] {
         assert_eq!(error(&format!("{HEAD}{text}")), expected);

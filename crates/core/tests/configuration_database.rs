@@ -297,3 +297,116 @@ fn a_password_that_everybody_can_read_is_warned_about() {
         assert_eq!(configuration.warnings.len(), warnings, "{database}");
     }
 }
+
+#[test]
+fn a_search_path_is_that_of_the_site() {
+    for (text, expected) in [
+        ("url = \"postgres://h/n\"", &[][..]),
+        ("url = \"postgres://h/n\"\nschema = \"crm\"", &["crm"]),
+        (
+            "url = \"postgis://h/n\"\nschema = [\"Site\", \"$user\", \"public\"]",
+            &["Site", "$user", "public"],
+        ),
+        (
+            "url = \"pgsql://h/n?options=-csearch_path%3DCRM%2Cpublic\"",
+            &["crm", "public"],
+        ),
+    ] {
+        let settings = parse(&format!("[database]\n{text}")).unwrap();
+        assert_eq!(servers(&settings).search_path, expected, "{text}");
+    }
+    for (text, words) in [
+        ("url = \"postgres://h/n\"\nschema = \"\"", "schema: "),
+        ("url = \"postgres://h/n\"\nschema = []", "schema: "),
+        (
+            "url = \"postgres://h/n\"\nschema = 7",
+            "neither the name of a schema nor a list",
+        ),
+        (
+            "url = \"mysql://h/n\"\nschema = \"crm\"",
+            "no effect but for PostgreSQL",
+        ),
+        (
+            "url = \"sqlite:x\"\nschema = \"crm\"",
+            "no effect but for PostgreSQL",
+        ),
+        (
+            "url = \"postgres://h/n?options=-csearch_path%3Da\"\nschema = \"b\"",
+            "give it once",
+        ),
+        ("url = \"postgres://h/n?options=-crole%3Droot\"", "set role"),
+        ("url = \"postgres://h/n?options=x\"", "-c search_path=crm"),
+    ] {
+        let wrong = parse(&format!("[database]\n{text}")).unwrap_err();
+        assert!(wrong.contains(words), "{text}: {wrong}");
+    }
+}
+
+#[test]
+fn sessions_may_have_a_database_of_their_own() {
+    let text = "database = \"sqlite:a\"\nsession_database = \"sqlite:b\"";
+    let settings = parse(text).unwrap();
+    let sessions = settings.sessions.as_ref().unwrap();
+    let location = sessions.location.to_string();
+    assert!(location.ends_with("/etc/site/b"), "{location}");
+    assert_eq!(settings.one_by_one().len(), 2);
+    for text in [
+        "database = \"sqlite:a\"\nsession_database = \"\"",
+        "database = \"sqlite:a\"\nsession_database = { ulr = \"sqlite:b\" }",
+        "database = \"sqlite:a\"\nsession_database = \"sqlite:b\"\n[django]\nsession_engine = \"file\"",
+        "database = \"sqlite:a\"\nsession_database = \"sqlite:b\"\nsession_source = \"http\"\n\
+         [http]\nurl = \"http://h/\"\ncookie = \"c\"\nusername = \"/user\"",
+    ] {
+        let wrong = parse(text).unwrap_err();
+        assert!(wrong.contains("session_database"), "{text}: {wrong}");
+    }
+}
+
+fn configured(text: &str) -> Result<Configuration, String> {
+    let configuration = Configuration::parse(Path::new("/etc/site/site.toml"), text);
+    configuration.map_err(|error| error.to_string())
+}
+
+#[test]
+fn phpbb_has_a_schema_behind_the_database() {
+    let text = "framework = \"phpbb\"\n[phpbb]\ndbms = 'phpbb\\db\\driver\\postgres'\n\
+                dbhost = \"localhost\"\ndbport = \"5433\"\ndbname = \"forum.Board.x\"\n\
+                dbuser = \"forum\"\ntable_prefix = \"phpbb_\"";
+    let configuration = configured(text).unwrap();
+    let servers = servers(&configuration.database);
+    assert_eq!(servers.database, "forum");
+    // As it stands in SET search_path TO, without quotes.
+    assert_eq!(servers.search_path, ["board"]);
+    let socket = Address::Unix("/run/postgresql/.s.PGSQL.5433".into());
+    assert_eq!(servers.addresses, [socket, tcp("localhost", 5433)]);
+    let wrong = configured(&text.replace("Board", "a b")).unwrap_err();
+    assert!(wrong.contains("dbname"), "{wrong}");
+    let plain = configured(&text.replace(".Board.x", "")).unwrap();
+    assert!(self::servers(&plain.database).search_path.is_empty());
+}
+
+#[test]
+fn a_socket_of_joomlas_has_no_port() {
+    let joomla = |more: &str| {
+        configured(&format!(
+            "framework = \"joomla\"\n[joomla]\ndbtype = \"mysqli\"\nhost = \"localhost\"\n\
+             db = \"j\"\ndbprefix = \"j_\"\nsecret = \"s\"\n{more}"
+        ))
+    };
+    for (host, port) in [("/run/redis.sock", "-1"), ("unix:///run/redis.sock", "x")] {
+        let more = format!(
+            "session_handler = \"redis\"\nsession_redis_server_host = \"{host}\"\n\
+             session_redis_server_port = \"{port}\""
+        );
+        let configuration = joomla(&more).unwrap();
+        let caches = configuration.caches();
+        let place = format!("{:?}", caches.first().unwrap().store);
+        assert!(place.contains("/run/redis.sock"), "{place}");
+        // Of another handler, whatever it is.
+        joomla(&more.replace("\"redis\"", "\"database\"")).unwrap();
+        joomla(&more.replace("\"redis\"", "\"memcached\"")).unwrap();
+        // Of a server by its name.
+        let wrong = joomla(&more.replace(host, "redis")).unwrap_err();
+        assert!(wrong.contains("session_redis_server_port"), "{wrong}");
+    }
+}
