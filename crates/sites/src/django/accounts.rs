@@ -10,6 +10,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::changes;
 use super::datetime::Clock;
 use super::second_factor::{self, SecondFactor};
+#[cfg(test)]
+use super::statements::hyphenated;
 use super::statements::{self, KeyKind, PAGE, SOME_HASHES, Statements};
 use crate::django::settings::{Django, Normalization, UserTable};
 use crate::{
@@ -81,26 +83,26 @@ impl DjangoAccounts {
             let parameters = [(":name", Value::from(name))];
             return accounts(queries, statements, &statements.by_username, &parameters, 2);
         }
-        let typed = number(name).filter(|_| statements.names_are_numbers);
-        let exact = match statements.names_are_numbers && typed.is_none() {
-            true => &statements.by_other_than_number,
-            false => &statements.by_login,
+        let kind = statements.name;
+        let typed = kind.value(name);
+        let exact = match typed {
+            Some(_) => &statements.by_login,
+            None => &statements.by_others,
         };
         let Some(exact) = exact else {
             return Ok(Vec::new());
         };
-        let parameters = [(
-            ":name",
-            typed.map_or_else(|| name.into(), |it| it.to_string().into()),
-        )];
+        // As Django would show it.
+        let meant = typed.as_ref().and_then(|typed| kind.shown(typed));
+        let parameters = [(":name", typed.unwrap_or_else(|| name.into()))];
         // Elsewhere than in MySQL, what is the same exactly is the same in any case, too.
         let mut found = Vec::new();
         if !ignore_case || queries.folds_by_collation() {
             found = accounts(queries, statements, exact, &parameters, 2)?;
-            if statements.names_are_numbers {
+            if kind != KeyKind::Text {
                 // A database may take `7.0` for 7 as well.
                 let same = |account: &Account| {
-                    typed.is_some_and(|number| account.name == number.to_string())
+                    meant.as_ref() == Some(&account.name)
                         || fold_case(&account.email) == fold_case(name)
                 };
                 found.retain(same);
@@ -188,7 +190,7 @@ impl Accounts for DjangoAccounts {
         let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
             return Ok(None);
         };
-        Ok(account(row, statements.key))
+        Ok(account(row, statements))
     }
 
     fn look_up(
@@ -365,7 +367,7 @@ impl Described for DjangoAccounts {
                 queries.rows(&statements.next_page(), &parameters, PAGE)?
             }
         };
-        let account = |row| account(row, statements.key);
+        let account = |row| account(row, statements);
         Ok(rows.into_iter().filter_map(account).collect())
     }
 
@@ -471,26 +473,15 @@ fn accounts(
     let rows = queries.rows(statement, parameters, limit)?;
     Ok(rows
         .into_iter()
-        .filter_map(|row| account(row, statements.key))
+        .filter_map(|row| account(row, statements))
         .collect())
 }
 
-/// The number that a typed name is, as Python's `int` reads it, underscores aside.
-fn number(name: &str) -> Option<i64> {
-    name.trim().parse().ok()
-}
-
 /// `None` for a row without a key or a name, which is not an account.
-fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
+fn account(mut row: Row, statements: &Statements) -> Option<Account> {
     let value = row.take(0);
-    let text = match &value {
-        Value::Integer(key) => key.to_string(),
-        Value::Text(key) if kind == KeyKind::Uuid => hyphenated(key),
-        Value::Text(key) => key.clone(),
-        _ => return None,
-    };
-    // USERNAME_FIELD may be a number.
-    let name = row.words(1)?;
+    let text = statements.key.shown(&value)?;
+    let name = statements.name.shown(&row.take(1))?;
     let encoded = row.words(2);
     let (active, superuser, staff) = (row.truth(3), row.truth(4), row.truth(5));
     let meets = row.truth(9);
@@ -508,22 +499,6 @@ fn account(mut row: Row, kind: KeyKind) -> Option<Account> {
         email,
         full_name,
     })
-}
-
-/// A UUID as `str(uuid.UUID(…))` writes it.
-fn hyphenated(hex: &str) -> String {
-    if hex.len() != 32 || !hex.is_ascii() {
-        return hex.to_owned();
-    }
-    let part = |range| hex.get(range).unwrap_or_default();
-    format!(
-        "{}-{}-{}-{}-{}",
-        part(0..8),
-        part(8..12),
-        part(12..16),
-        part(16..20),
-        part(20..32)
-    )
 }
 
 #[cfg(test)]

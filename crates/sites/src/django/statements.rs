@@ -33,11 +33,11 @@ pub(super) struct Statements {
     pub(super) by_username: String,
     /// Of `:name`, by whatever people may type; `None` where the model has nothing of it.
     pub(super) by_login: Option<String>,
-    /// The same, of a `:name` that is not a number, where names are numbers: no name is like it, and
-    /// databases do not compare it.
-    pub(super) by_other_than_number: Option<String>,
-    /// Whether `USERNAME_FIELD` is a column of whole numbers.
-    pub(super) names_are_numbers: bool,
+    /// The same, of a `:name` that is not of the kind of names: none is like it, and databases do not
+    /// compare it.
+    pub(super) by_others: Option<String>,
+    /// What `USERNAME_FIELD` is.
+    pub(super) name: KeyKind,
     /// Whether names in ASCII are found without reading all accounts, by whatever people may type
     /// and in any case where that counts for nothing.
     pub(super) indexed: bool,
@@ -55,7 +55,7 @@ pub(super) struct Statements {
     pub(super) permission: Option<String>,
 }
 
-/// What the user model's primary key is.
+/// What the user model's primary key is, or its `USERNAME_FIELD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyKind {
     Integer,
@@ -65,6 +65,16 @@ pub(super) enum KeyKind {
 }
 
 impl KeyKind {
+    /// A value of the column as Django shows it; `None` for what is none.
+    pub(super) fn shown(self, value: &Value) -> Option<String> {
+        match value {
+            Value::Integer(key) => Some(key.to_string()),
+            Value::Text(key) if self == Self::Uuid => Some(hyphenated(key)),
+            Value::Text(key) => Some(key.clone()),
+            _ => None,
+        }
+    }
+
     /// The value that `key`, as a session spells it, has in the database: what the key field's
     /// `to_python` makes of it (db/models/fields/__init__.py, 5.2). `None` where Django would raise.
     pub(super) fn value(self, key: &str) -> Option<Value> {
@@ -202,8 +212,8 @@ impl Statements {
                 .flatten(),
             by_username: format!("{select} WHERE {username} = :name"),
             by_login: by(&login),
-            by_other_than_number: by(&others),
-            names_are_numbers: key_kind(&known, &user.username) == KeyKind::Integer,
+            by_others: by(&others),
+            name: key_kind(&known, &user.username),
             indexed,
             by_id,
             select,
@@ -321,4 +331,20 @@ pub(super) fn key_kind(columns: &[Column], id: &str) -> KeyKind {
         Some(column) if column.kind == "char(32)" || column.kind == "uuid" => KeyKind::Uuid,
         _ => KeyKind::Text,
     }
+}
+
+/// A UUID as `str(uuid.UUID(…))` writes it.
+pub(super) fn hyphenated(hex: &str) -> String {
+    if hex.len() != 32 || !hex.is_ascii() {
+        return hex.to_owned();
+    }
+    let part = |range| hex.get(range).unwrap_or_default();
+    format!(
+        "{}-{}-{}-{}-{}",
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32)
+    )
 }

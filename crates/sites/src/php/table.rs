@@ -78,7 +78,7 @@ impl SessionTable {
         let rows = queries.rows(&statement, &[self.name()], SAMPLE)?;
         let ids = rows.into_iter().filter_map(|mut row| row.words(0));
         let token = |id: String| id.strip_prefix(&self.names.prefix).map(Secret::new);
-        Ok(Some(Sample::of(ids.filter_map(|id| token(id)).collect())))
+        Ok(Some(Sample::of(ids.filter_map(token).collect())))
     }
 
     fn statement(&mut self, queries: &mut Queries<'_>) -> Result<String, Unavailable> {

@@ -104,3 +104,14 @@ if settings.AUTH_USER_MODEL == "people.Stranger":
         objects = Manager()
 
         USERNAME_FIELD = "username"
+
+
+if settings.AUTH_USER_MODEL == "people.Holder":
+
+    class Holder(AbstractBaseUser):
+        """The login name is a UUID, and not the primary key."""
+
+        badge = models.UUIDField(unique=True)
+        objects = Manager()
+
+        USERNAME_FIELD = "badge"

@@ -107,9 +107,10 @@ def cache(alias, session_prefix):
     options = dict(entry.get("OPTIONS") or {})
     found = {}
     if "django.core.cache.backends.db.DatabaseCache" in names_of(entry["BACKEND"]):
-        from django.core.cache import caches
+        from django.core.cache.backends.db import Options
 
-        of_table = alias_of(caches[alias].cache_model_class)
+        # As BaseDatabaseCache asks the router.
+        of_table = alias_of(type("CacheEntry", (), {"_meta": Options(str(location[0]))}))
         location = [table_name(str(location[0]), of_table)]
         found["database"] = database(of_table)
     return {
