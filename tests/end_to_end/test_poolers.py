@@ -344,3 +344,34 @@ def test_no_statement_is_left_prepared_in_a_pooler_s_sessions(
     program = shell(write_configuration(new_directory() / "hallpass.toml", tables))
     for _ in range(5):
         assert program("user", "alice", "--json").json["reason"] == "unknown-user"
+
+
+def test_tenants_of_one_database_are_never_mixed_up(pooler, postgresql, new_directory, shell):
+    """The same tables in two schemas, which the server's sessions are handed over between."""
+    name = next(NAMES)
+    postgresql.create_database(name)
+    until = int(time.time()) + 6000
+    for schema in ("acme", "Zeta"):
+        postgresql.execute(
+            f'CREATE SCHEMA "{schema}"; GRANT USAGE ON SCHEMA "{schema}" TO hallpass; SET search_path TO "{schema}";'
+            "CREATE TABLE people_a (id integer, login text, secret text, live boolean);"
+            "CREATE TABLE clubs_a (person integer, title text);"
+            "CREATE TABLE tokens_a (token text, person integer, until integer);"
+            f"INSERT INTO people_a VALUES (1, 'somebody of {schema}', '', true);"
+            f"INSERT INTO tokens_a VALUES ('{'t' * 32}', 1, {until});"
+            f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema}" TO hallpass',
+            name,
+        )
+    directory = new_directory()
+    tenants = {}
+    for schema in ("acme", "Zeta", None):
+        database = pooler.hallpass(name) | ({"schema": [schema, "public"]} if schema else {})
+        tables = custom(directory, "a", database, directory / "none.sock")
+        tenants[schema] = shell(write_configuration(directory / f"{schema}.toml", tables))
+    for _ in range(2):
+        for schema in ("acme", "Zeta"):
+            result = tenants[schema].session("t" * 32)
+            assert result.code == 0, result.stderr
+            assert result.json["user"] == f"somebody of {schema}"
+        # Nothing of another's search path is left in the session that it gets.
+        assert tenants[None].session("t" * 32).code == 75
