@@ -26,7 +26,7 @@ pub use self::look_up::LookUp;
 use self::mysql::Mysql;
 pub use self::names::{fold_case, identifier, unquoted};
 use self::postgres::Postgres;
-pub use self::queries::Queries;
+pub use self::queries::{Queries, Replication};
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
 use self::sqlite::Sqlite;

@@ -66,6 +66,12 @@ pub(super) trait Store: std::fmt::Debug + Send {
         None
     }
 
+    /// The statement that gives a word for how well the server follows another, and the seconds since
+    /// the last change that it has; `None` without a server.
+    fn replication(&self) -> Option<&'static str> {
+        None
+    }
+
     /// `table` as [`indexed_but_for_case`](Self::indexed_but_for_case) takes it.
     fn table(&self, table: &str) -> String {
         table.to_owned()

@@ -11,9 +11,10 @@ use md5::{Digest, Md5};
 
 use super::containers::Found;
 use crate::cache::CacheLocation;
+use crate::cache::other_database;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
-use crate::{Decoding, Reason, SAMPLE, SOME_KEYS, Sample};
+use crate::{Decoding, Elsewhere, Reason, SAMPLE, SOME_KEYS, Sample};
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).
@@ -25,6 +26,15 @@ pub(super) struct SessionCache {
     cache: Cached,
     /// `cache_key_prefix` of the engine's `SessionStore`.
     prefix: &'static str,
+    /// How its server is asked, where it is one.
+    settings: Option<Box<cache::Settings>>,
+}
+
+/// What leads `key`, and the session's own key, where it is one of sessions that `prefix` leads.
+fn session_key<'a>(key: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
+    let (before, token) = key.rsplit_once(prefix)?;
+    let whole = token.len() == KEY_LENGTH && token.bytes().all(|it| it.is_ascii_alphanumeric());
+    whole.then_some((before, token))
 }
 
 impl SessionCache {
@@ -32,6 +42,10 @@ impl SessionCache {
         Self {
             cache: Cached::new(cache),
             prefix,
+            settings: match &cache.location {
+                CacheLocation::Server(settings) => Some(settings.clone()),
+                CacheLocation::Directory(_) | CacheLocation::Table(_) => None,
+            },
         }
     }
 
@@ -46,20 +60,24 @@ impl SessionCache {
         let (here, keys) = self.cache.some_keys(deadline)?;
         let mut sample = Sample::default();
         for key in &keys {
-            let Some((before, token)) = key.rsplit_once(self.prefix) else {
-                continue;
-            };
-            if token.len() != KEY_LENGTH || !token.bytes().all(|it| it.is_ascii_alphanumeric()) {
-                continue;
-            }
-            if before == here {
-                sample.tokens.push(Secret::new(token));
-            } else {
-                sample.elsewhere = Some(before.to_owned());
+            match session_key(key, self.prefix) {
+                Some((before, token)) if before == here => sample.tokens.push(Secret::new(token)),
+                Some((before, _)) => sample.elsewhere = Some(Elsewhere::Keys(before.to_owned())),
+                None => {}
             }
         }
         if !sample.tokens.is_empty() {
             sample.elsewhere = None;
+        } else if sample.elsewhere.is_none()
+            && let Some(settings) = &self.settings
+        {
+            let here = here.to_owned();
+            let is_session = |key: &[u8]| {
+                let key = std::str::from_utf8(key).unwrap_or_default();
+                session_key(key, self.prefix).is_some_and(|(before, _)| before == here)
+            };
+            let number = other_database(settings, is_session, deadline);
+            sample.elsewhere = number.map(Elsewhere::Database);
         }
         sample.tokens.truncate(SAMPLE);
         Some(sample)
