@@ -14,6 +14,7 @@ mod others;
 mod permissions;
 mod report;
 mod sockets;
+mod url;
 mod yaml;
 
 use std::io::ErrorKind;
@@ -33,9 +34,10 @@ pub fn run(
     options: &DoctorOptions,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let report = match &options.as_user {
-        Some(user) => as_user::run(common, options, user)?,
-        None => {
+    let report = match (&options.as_user, &options.url) {
+        (_, Some(url)) => url::run(common, options, url)?,
+        (Some(user), None) => as_user::run(common, options, user)?,
+        (None, None) => {
             if options.detached {
                 as_user::detach();
             }
