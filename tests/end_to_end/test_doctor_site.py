@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 import test_recorded_joomla as recorded_joomla
+import test_recorded_phpbb as recorded_phpbb
 from processes import LOOPBACK, eventually, free_port, give_away
 from programs import toml
 from recorded import Recorded
+from stores.mariadb import MariaDB
 from stores.memcached import Memcached
 from stores.postgresql import PostgreSQL, Standby
 from stores.redis import PASSWORD, Redis
@@ -256,6 +258,21 @@ def test_sessions_are_not_in_the_table(new_site, new_directory, directory, shell
     patient.doctor().is_silent()
 
 
+def test_no_files_where_sessions_should_be(new_site, new_directory, directory, shell):
+    site = logged_in(
+        new_site(
+            SESSION_ENGINE="django.contrib.sessions.backends.file",
+            SESSION_FILE_PATH=str(new_directory()),
+        )
+    )
+    patient = Patient(site, directory, shell)
+    patient.doctor().is_silent()
+    patient.configure(django={"session_file_path": new_directory()})
+    doctor = patient.doctor()
+    doctor.names("session-engine", "SESSION_FILE_PATH into session_file_path", "warning", 0)
+    assert "no session where they are looked for" in doctor.complaints[0]["seen"]
+
+
 # Redis
 
 
@@ -289,7 +306,8 @@ def test_sessions_in_redis_of_another_site_are_not_ours(in_redis, redis, directo
     patient = Patient(in_redis, directory, shell)
     cache = f"redis://{LOOPBACK}:{redis.port}/9"
     patient.configure(django={"cache": cache, "cache_key_prefix": "another"})
-    assert "session-cache-database" not in {it["check"] for it in patient.doctor().findings}
+    doctor = patient.doctor()
+    doctor.names("session-engine", "its cache into cache", "warning", 0)
 
 
 def test_sessions_in_the_table_and_not_in_redis(patient, redis):
@@ -412,6 +430,19 @@ def test_replica_that_does_not_follow(new_directory, new_site, directory, shell)
             it.doctor().names("replica", "start its replication again", "problem", 1)
             it.configure(database=standby.hallpass(site.database_name))
             primary.start()
+
+
+def test_mariadb_that_has_stopped_to_follow(new_directory, new_site, directory, shell):
+    """A server that was a replica, that clients cannot write to, and that runs no replication."""
+    with MariaDB(new_directory()) as server:
+        site = logged_in(new_site(server=server))
+        it = OnServer(site, directory, shell)
+        it.doctor().is_silent()
+        server.execute("SET GLOBAL gtid_slave_pos = '0-1-5'")
+        # A primary that was one once.
+        it.doctor().is_silent()
+        server.execute("SET GLOBAL read_only = 1")
+        it.doctor().names("replica", "start its replication again", "problem", 1)
 
 
 # Files
@@ -588,6 +619,25 @@ def test_joomlas_other_database_of_redis(board, redis):
     (finding,) = complaints_of_sessions(board.doctor(**settings))
     assert (finding["check"], finding["status"]) == ("session-cache-database", "problem")
     assert "session_redis_server_db = 13" in finding["mend"]
+
+
+# phpBB
+
+
+def test_phpbbs_sessions_are_read(mariadb, directory, shell):
+    tables = ["phpbb_sessions", "phpbb_users"]
+    recorded = Recorded(mariadb, "doctor_phpbb", "phpbb-3.3.10.sql", tables)
+    board = recorded_phpbb.Board(recorded, directory, shell)
+    doctor = lambda: Doctor(board.asked()("doctor", "--json"))  # noqa: E731
+    seen = lambda: {it["check"]: it["seen"] for it in doctor().findings}["sessions"]  # noqa: E731
+    # One has ended since they were recorded, and one has no end: a persistent login.
+    assert seen() == "1 expired, 1 live" and complaints_of_sessions(doctor()) == []
+    recorded.shift("phpbb_sessions", "session_time", recorded=recorded_phpbb.RECORDED)
+    assert seen() == "2 live" and complaints_of_sessions(doctor()) == []
+    # Accounts of another prefix, or of another board.
+    with recorded.changed("UPDATE phpbb_sessions SET session_user_id = session_user_id + 100000"):
+        (finding,) = complaints_of_sessions(doctor())
+        assert (finding["check"], finding["status"]) == ("session-user", "problem")
 
 
 def test_free_port_is_named_by_its_cause(patient):

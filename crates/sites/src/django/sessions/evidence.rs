@@ -71,19 +71,21 @@ impl Evidence {
         })
     }
 
-    /// What is wrong.
+    /// What is wrong. `is_empty`: the configured store, which is not the table, has no sessions.
     pub(super) fn faults(
         &self,
         queries: &mut Queries<'_>,
         containers: &Containers,
         clock: &Clock,
+        is_empty: bool,
         now: SystemTime,
     ) -> Result<Vec<Overlooked>, Unavailable> {
-        let in_use = matches!(self.engine, "db" | "cached_db");
-        if !in_use && queries.columns(&sql::unquoted(&self.table))?.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = self.rows(queries, containers, clock)?;
+        let in_use = self.is_in_use();
+        let table = sql::unquoted(&self.table);
+        let rows = match in_use || !queries.columns(&table)?.is_empty() {
+            true => self.rows(queries, containers, clock)?,
+            false => Vec::new(),
+        };
         if in_use && let Some(fault) = self.zone(&rows, clock) {
             return Ok(vec![fault]);
         }
@@ -93,10 +95,19 @@ impl Evidence {
             true => self.missing(newest, &logins, now),
             false => {
                 let live = rows.iter().filter(|row| !clock.ended(&row.expires, now));
-                self.unread(newest, &logins, live.count())
+                let unread = self.unread(newest, &logins, live.count());
+                unread.or_else(|| match is_empty {
+                    true => self.missing(None, &logins, now),
+                    false => None,
+                })
             }
         };
         Ok(fault.into_iter().collect())
+    }
+
+    /// Whether the table of sessions is read.
+    fn is_in_use(&self) -> bool {
+        matches!(self.engine, "db" | "cached_db")
     }
 
     fn rows(
@@ -212,7 +223,7 @@ impl Evidence {
         })
     }
 
-    /// Whether accounts have logged in, and left no row where the rows of sessions should be.
+    /// Whether accounts have logged in, and left no session where they should be.
     fn missing(
         &self,
         newest: Option<SystemTime>,
@@ -226,8 +237,8 @@ impl Evidence {
             **login > oldest && **login <= now && since.is_none_or(|since| **login > since)
         };
         let count = logins.iter().filter(without).count();
-        // One or two may have logged out again.
-        let problem = newest.is_none() && count >= MANY;
+        // One or two may have logged out again, and a cache may have been emptied.
+        let problem = self.is_in_use() && newest.is_none() && count >= MANY;
         if count == 0 || (newest.is_some() && count < MANY) {
             return None;
         }
@@ -238,16 +249,24 @@ impl Evidence {
             count => format!("{count} accounts have"),
         };
         let left = match newest {
+            None if !self.is_in_use() => {
+                "and there is no session where they are looked for".to_owned()
+            }
             None => format!("and {table} is empty"),
             Some(_) => format!("after the newest row of {table} was written"),
+        };
+        let place = match self.engine {
+            "file" => ", and SESSION_FILE_PATH into session_file_path",
+            "cache" => ", and its cache into cache",
+            _ => "",
         };
         Some(Overlooked {
             check: "session-engine",
             tried: "look for the sessions of the last logins",
             seen: format!("{accounts} logged in {left}"),
             mend: format!(
-                "put the site's SESSION_ENGINE into [django] session_engine, where it is \"{}\" now; \
-                 nothing, if they all have logged out",
+                "put the site's SESSION_ENGINE into [django] session_engine, where it is \"{}\" \
+                 now{place}; nothing, if they all have logged out",
                 self.engine
             ),
             problem,

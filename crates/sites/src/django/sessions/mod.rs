@@ -213,8 +213,13 @@ impl SessionSource for Sessions {
         queries: &mut Queries<'_>,
         now: SystemTime,
     ) -> Result<Vec<Overlooked>, Unavailable> {
+        let listed = match &self.engine {
+            Engine::Files(_) | Engine::Cache(_) => self.sample(queries)?,
+            _ => None,
+        };
+        let is_empty = listed.is_some_and(|it| it.tokens.is_empty() && it.elsewhere.is_none());
         match &self.evidence {
-            Some(evidence) => evidence.faults(queries, &self.containers, &self.clock, now),
+            Some(it) => it.faults(queries, &self.containers, &self.clock, is_empty, now),
             None => Ok(Vec::new()),
         }
     }
