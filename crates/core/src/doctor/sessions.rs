@@ -1,6 +1,6 @@
 //! Reads a sample of sessions, and counts how each read ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hallpass_stores::sql::{Database, Queries};
@@ -79,11 +79,12 @@ impl Examination<'_> {
             return;
         }
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+        let mut stale = BTreeSet::new();
         for token in &tokens {
             failed.take();
             let site = &mut self.site;
             let read = ask(&mut database, deadline, |queries| {
-                read(site, queries, token, now)
+                read(site, queries, token, now, &mut stale)
             });
             let word = match read {
                 Ok(()) => "live",
@@ -101,7 +102,7 @@ impl Examination<'_> {
             };
             *counts.entry(word).or_insert(0) += 1;
         }
-        self.judge(tokens.len(), people, &counts);
+        self.judge(tokens.len(), people, &counts, stale.len());
     }
 
     /// Finds that the cache has sessions in another place.
@@ -130,7 +131,13 @@ impl Examination<'_> {
     }
 
     /// What a sample says about the configuration.
-    fn judge(&mut self, all: usize, people: bool, counts: &BTreeMap<&'static str, usize>) {
+    fn judge(
+        &mut self,
+        all: usize,
+        people: bool,
+        counts: &BTreeMap<&'static str, usize>,
+        stale_accounts: usize,
+    ) {
         let of = |word| counts.get(word).copied().unwrap_or_default();
         let tried = match all {
             0 => "look for sessions".to_owned(),
@@ -200,16 +207,14 @@ impl Examination<'_> {
         // What is not a hash of a password is not what sessions are bound to.
         let hashes_are_known = !self.findings.iter().any(is_problem);
         if of("stale-session") > 0 && of("live") == 0 && hashes_are_known {
-            // A single one may be left over from before its account's password was changed.
-            let (status, seen) = match of("stale-session") {
-                1 => (
-                    Status::Warning,
-                    "the only one of an account was made with another password".to_owned(),
-                ),
-                count => (
-                    Status::Problem,
-                    format!("all {count} of accounts were made with other passwords"),
-                ),
+            let seen = match of("stale-session") {
+                1 => "the only one of an account was made with another password".to_owned(),
+                count => format!("all {count} of accounts were made with other passwords"),
+            };
+            // Those of one account may be left over from before its password was changed.
+            let status = match stale_accounts {
+                0 | 1 => Status::Warning,
+                _ => Status::Problem,
             };
             let advice = self.advice(Problem::SessionsStale);
             let finding = Finding::warning("session-stale", &tried, seen, advice);
@@ -314,12 +319,14 @@ fn shown(word: &str) -> &str {
     }
 }
 
-/// Whether the session would be accepted, apart from conditions.
+/// Whether the session would be accepted, apart from conditions. An account with another password
+/// since the session was made is added to `stale`.
 fn read(
     site: &mut Site,
     queries: &mut Queries<'_>,
     token: &Secret,
     now: std::time::SystemTime,
+    stale: &mut BTreeSet<String>,
 ) -> Result<(), Stop> {
     let client = Client::default();
     let login = site.sessions.read(queries, token.expose(), &client, now)?;
@@ -327,6 +334,7 @@ fn read(
         None => Err(Reason::UnknownUser.into()),
         Some(account) if !account.active => Err(account.inactive.into()),
         Some(account) if !site.sessions.confirms(&login, &account) => {
+            stale.insert(account.id.text);
             Err(Reason::StaleSession.into())
         }
         Some(_) => Ok(()),
