@@ -159,6 +159,16 @@ def test_right_host_is_silent(world, ask, token):
     assert token not in doctor.result.text
 
 
+@pytest.mark.parametrize("in_file", [True, False])
+def test_session_in_a_file_or_in_words(world, ask, token, directory, in_file):
+    file = directory / "token"
+    file.write_text(token + "\n")
+    url = f"http://{LOOPBACK}:{world.nginx.port}/private/"
+    doctor = ask(url, "--session", file if in_file else token)
+    doctor.is_silent()
+    assert "grants it to alice" in {f["check"]: f["seen"] for f in doctor.findings}["url-account"]
+
+
 def test_right_host_for_programs_is_silent(world, ask):
     url = f"http://{LOOPBACK}:{world.nginx.port}/api/"
     password = PASSWORDS["alice"]

@@ -188,9 +188,15 @@ pub struct DoctorOptions {
     /// Ask this page of a live host from outside, as its clients do, and check nothing else
     #[arg(long, value_name = "URL", conflicts_with_all = ["as_user", "host"])]
     pub url: Option<String>,
-    /// Ask with the session in this file, too: the value of the session cookie; - reads standard input
-    #[arg(long, value_name = "FILE", requires = "url")]
-    pub session: Option<PathBuf>,
+    /// Ask with this session, too: the value of the session cookie, or a file that holds it; - reads it
+    /// from standard input, where no other user of the machine sees it
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        requires = "url",
+        allow_hyphen_values = true
+    )]
+    pub session: Option<String>,
     /// Ask as this account, too; its password is typed at a prompt or read from standard input
     #[arg(long, value_name = "NAME", requires = "url")]
     pub user: Option<String>,

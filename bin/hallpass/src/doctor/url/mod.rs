@@ -72,7 +72,7 @@ pub fn run(common: &CommandLine, options: &DoctorOptions, url: &str) -> anyhow::
         .or(own.map(|cookie| cookie.name.to_owned()));
     let session = options.session.as_deref().map(session).transpose()?;
     let password = match &options.user {
-        Some(_) if options.session.as_deref() == Some(Path::new("-")) => {
+        Some(_) if options.session.as_deref() == Some("-") => {
             bail!("--session - and --user both read standard input; name a file with --session")
         }
         Some(_) => Some(password()?),
@@ -107,10 +107,13 @@ pub fn run(common: &CommandLine, options: &DoctorOptions, url: &str) -> anyhow::
     Ok(Report::new(look.findings))
 }
 
-/// The session in the file at `path`; in standard input for `-`.
-fn session(path: &Path) -> anyhow::Result<Secret> {
-    let secret = match path.to_str() {
-        Some("-") => standard_input()?,
+/// The session that `given` is: in standard input for `-`, in a file where that is a path, or itself.
+fn session(given: &str) -> anyhow::Result<Secret> {
+    let path = Path::new(given);
+    let secret = match given {
+        "-" => standard_input()?,
+        // No session has a slash in it.
+        _ if !given.contains('/') && !path.is_file() => Secret::new(given),
         _ => {
             let file = std::fs::File::open(path);
             let file = file.with_context(|| format!("--session {}", path.display()))?;
@@ -122,7 +125,7 @@ fn session(path: &Path) -> anyhow::Result<Secret> {
         }
     };
     if secret.expose().is_empty() {
-        bail!("--session {}: it is empty", path.display());
+        bail!("--session: it is empty");
     }
     Ok(secret)
 }
