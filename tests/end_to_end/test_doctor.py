@@ -306,8 +306,8 @@ FAULTS = [
     (writable_for_all, "configuration-mode", "chmod o-w", "problem", 1),
     (secret_file_for_all, "secret-file", "chmod o-r", "warning", 0),
     (misspelt_key, "configuration", "fix the file", "problem", 2),
-    (missing_secret_file, "configuration", "fix the file", "problem", 2),
-    (no_database, "sqlite-file database", "where the site's file is", "problem", 75),
+    (missing_secret_file, "configuration", "put the file there", "problem", 2),
+    (no_database, "sqlite-file", "where the site's file is", "problem", 75),
     (empty_database, "sqlite-file tables", "where the site's file is", "problem", 1),
     (garbage, "database", "put into `database`", "problem", 75),
     (no_groups, "tables", "[django] groups_table", "problem", 1),
@@ -316,12 +316,12 @@ FAULTS = [
     (no_index, "index", "CREATE INDEX django_session_session_key ON", "warning", 0),
     (nobody_there, "accounts", "set `database` right", "warning", 0),
     (unknown_hash, "password-hashes", "choose new passwords", "warning", 0),
-    (refused_hash, "password-hashers", 'add "pbkdf2_sha256"', "warning", 0),
+    (refused_hash, "password-hashers", 'add "pbkdf2_sha256"', "problem", 1),
     (costly_hash, "password-limits", "max_iterations", "problem", 1),
     (dear_hash, "password-cost", "[limits] deadline", "problem", 1),
     (other_key, "session-signature", "[django] secret_key", "problem", 1),
     (forgotten_fallback, "session-signature", "secret_key_fallbacks", "warning", 0),
-    (other_backend, "session-backend", "authentication_backends", "warning", 0),
+    (other_backend, "session-backend", "authentication_backends", "problem", 1),
     (garbled_sessions, "session-format", "version", "problem", 1),
     (no_secret_key, "session-configuration", "[django] secret_key", "warning", 0),
     (trusted_store, "session-trust", "give [django] secret_key", "warning", 0),
@@ -420,13 +420,13 @@ def closed_socket(it: Patient):
 @pytest.mark.parametrize(
     ("plant", "check", "mend", "code"),
     [
-        (unreadable_configuration, "configuration", "fix the file", 2),
-        (unreadable_database, "sqlite-file", "setfacl -m u:65534:r", 75),
-        (closed_directory, "sqlite-file", "setfacl -m u:65534:x", 75),
-        (log_of_the_site_alone, "sqlite-wal", "setfacl -m u:65534:rwx", 75),
-        (log_of_somebody_else, "sqlite-wal-owner", "chown 65534", 0),
-        (closed_sessions, "session-files", "setfacl -m u:65534:rx", 75),
-        (closed_socket, "socket", "member of the group 0", 1),
+        (unreadable_configuration, "configuration", "setfacl -m u:nobody:r", 2),
+        (unreadable_database, "sqlite-file", "setfacl -m u:nobody:r", 75),
+        (closed_directory, "sqlite-file", "setfacl -m u:nobody:x", 75),
+        (log_of_the_site_alone, "sqlite-wal", "setfacl -m u:nobody:rwx", 75),
+        (log_of_somebody_else, "sqlite-wal-owner", "chown nobody", 0),
+        (closed_sessions, "session-files", "setfacl -m u:nobody:rx", 75),
+        (closed_socket, "socket", "add nobody to that group", 1),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -435,7 +435,7 @@ def test_hosts_user_is_kept_out(patient, plant, check, mend, code):
     keep = options.pop("keep", None)
     doctor = patient.doctor("--as-user", "nobody", **options)
     complaints = doctor.complaints
-    assert complaints[0]["check"] == check, complaints
+    assert [it["check"] for it in complaints] == [check], complaints
     assert mend in complaints[0]["mend"], complaints
     assert doctor.result.code == code, complaints
     if keep:
@@ -519,7 +519,7 @@ def database(it: OnServer, **changes) -> dict:
 def test_wrong_password_for_postgresql(patient_on_postgresql):
     it = patient_on_postgresql
     it.configure(database=database(it, password="not the one"))
-    it.doctor().names("database", "who may ask it", "problem", 75)
+    it.doctor().names("database", "correct the user and the password", "problem", 75)
 
 
 def test_each_host_is_asked(patient_on_postgresql, postgresql):

@@ -92,7 +92,8 @@ pub enum Command {
     #[command(after_help = "Examples:
   hallpass doctor
   hallpass doctor --as-user ejabberd --host ejabberd
-  hallpass doctor --host nginx --host-config /srv/nginx/nginx.conf --json")]
+  hallpass doctor --host nginx --host-config /srv/nginx/nginx.conf --json
+  hallpass doctor --url https://shop.example.org/private/ --session - < token")]
     Doctor(DoctorOptions),
     /// Count all accounts by how their passwords are stored
     #[command(after_help = "Examples:\n  hallpass audit\n  hallpass audit --csv > audit.csv")]
@@ -184,6 +185,27 @@ pub struct DoctorOptions {
     /// That server's configuration file [default: the system's]
     #[arg(long, value_name = "FILE", requires = "host")]
     pub host_config: Option<PathBuf>,
+    /// Ask this page of a live host from outside, as its clients do, and check nothing else
+    #[arg(long, value_name = "URL", conflicts_with_all = ["as_user", "host"])]
+    pub url: Option<String>,
+    /// Ask with this session, too: the value of the session cookie, or a file that holds it; - reads it
+    /// from standard input, where no other user of the machine sees it
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        requires = "url",
+        allow_hyphen_values = true
+    )]
+    pub session: Option<String>,
+    /// Ask as this account, too; its password is typed at a prompt or read from standard input
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub user: Option<String>,
+    /// The name of the session cookie [default: the configuration's]
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub cookie: Option<String>,
+    /// Trust the certificates in this file, in PEM [default: the system's]
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub ca: Option<PathBuf>,
     /// What `--as-user` starts
     #[arg(long, hide = true)]
     pub detached: bool,

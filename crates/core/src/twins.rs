@@ -31,6 +31,9 @@ pub struct TwinFinder {
     /// The digests of the forms that accounts have, one of each form of an account.
     names: Vec<u64>,
     complete: bool,
+    /// How many accounts have been seen, and how many of them have no login name.
+    seen: usize,
+    nameless: usize,
 }
 
 /// What is taken away from names before they are compared.
@@ -49,6 +52,8 @@ pub struct Twins {
     pub found: Vec<Twin>,
     /// Whether all accounts have been compared, and all that look alike been looked up.
     pub complete: bool,
+    /// Whether there are several accounts, and none has a login name.
+    pub nameless: bool,
 }
 
 /// A name that could mean two accounts.
@@ -87,11 +92,15 @@ impl TwinFinder {
             digests: RandomState::new(),
             names: Vec::new(),
             complete: true,
+            seen: 0,
+            nameless: 0,
         }
     }
 
     /// Takes note of the names of `account`.
     pub fn see(&mut self, account: &Account) {
+        self.seen += 1;
+        self.nameless += usize::from(account.name.is_empty());
         let mut last = None;
         for name in names(&self.login, account) {
             if self.names.len() >= MOST_NAMES {
@@ -138,6 +147,7 @@ impl TwinFinder {
         let mut twins = Twins {
             found: Vec::new(),
             complete: self.complete,
+            nameless: self.seen > 1 && self.seen == self.nameless,
         };
         let (mut last, mut asked, mut known) = (None, 0, HashSet::new());
         while !suspects.is_empty() {

@@ -20,6 +20,8 @@ pub struct Error {
     message: String,
     /// Whether the key is not there, and so on no line.
     missing: bool,
+    /// The file that cannot be read, where that is all.
+    unread: Option<PathBuf>,
 }
 
 impl Error {
@@ -40,7 +42,23 @@ impl Error {
             key,
             message,
             missing: false,
+            unread: None,
         }
+    }
+
+    /// The same, because the file at `path` cannot be read.
+    #[must_use]
+    pub fn unread(self, path: &Path) -> Self {
+        Self {
+            unread: Some(path.to_owned()),
+            ..self
+        }
+    }
+
+    /// The file that cannot be read, where nothing else is wrong.
+    #[must_use]
+    pub fn unread_file(&self) -> Option<&Path> {
+        self.unread.as_deref()
     }
 
     /// An error whose place is not known yet.

@@ -166,7 +166,7 @@ impl Table<'_> {
         self.warn_of_writers(Some(key), path);
         let mut bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
             let message = format!("cannot read the secret in {}: {error}", path.display());
-            self.wrong(key, &message)
+            self.wrong(key, &message).unread(path)
         })?;
         for end in [b"\n", b"\r"] {
             if bytes.ends_with(end) {

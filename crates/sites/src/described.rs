@@ -159,7 +159,7 @@ impl Table {
     }
 }
 
-/// A rule of the site's that the configuration does not honour.
+/// Something that the site's stores show, and that the configuration does not honour.
 #[derive(Debug)]
 pub struct Overlooked {
     /// The stable name of the check.
@@ -170,6 +170,8 @@ pub struct Overlooked {
     pub seen: String,
     /// The fix.
     pub mend: String,
+    /// Whether clients are wrongly locked out or let in because of it.
+    pub problem: bool,
 }
 
 /// How many rows `table`, a quoted identifier, has where `condition` holds.

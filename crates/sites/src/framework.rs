@@ -184,6 +184,12 @@ pub enum Problem<'a> {
     SessionStoreTrusted,
     /// Sessions are under keys that begin so, and not where they are looked for.
     SessionsElsewhere(&'a str),
+    /// Sessions are in this database of Redis, and not in the configured one.
+    SessionsInDatabase(u32),
+    /// No account has a login name.
+    AccountsWithoutName,
+    /// Accounts are logged in, and none of their sessions has data.
+    SessionsWithoutData,
     /// All sessions are signed with another key.
     SignedWithAnotherKey,
     /// Some sessions are signed with another key.

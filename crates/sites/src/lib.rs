@@ -72,7 +72,7 @@ pub use self::framework::{Framework, NameForms, Problem, SiteSettings, WrongKey}
 pub use self::framework::{chosen, commands};
 pub use self::reason::{Reason, Stop};
 pub use self::session::{
-    Client, Decoding, Login, Sample, SessionSource, session_rows, tokens, until,
+    Client, Decoding, Elsewhere, Login, Sample, SessionSource, session_rows, tokens, until,
 };
 pub(crate) use self::session::{SAMPLE, SOME_KEYS};
 pub use self::site::{Site, ask, prefixed};

@@ -7,7 +7,7 @@ use hallpass_stores::sql::{LookUp, Queries, Row, Value};
 use hallpass_stores::{Secret, Unavailable};
 
 use super::described::tables;
-use super::{Account, Reason, Required, Stop};
+use super::{Account, Overlooked, Reason, Required, Stop};
 
 /// Where a site keeps its sessions.
 pub trait SessionSource: std::fmt::Debug + Send {
@@ -59,6 +59,16 @@ pub trait SessionSource: std::fmt::Debug + Send {
     /// A few sessions; `None` where they cannot be listed.
     fn sample(&mut self, _queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
         Ok(None)
+    }
+
+    /// What the store of sessions shows at the time `now`, and the configuration does not honour.
+    /// What cannot be read shows nothing.
+    fn overlooked(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _now: SystemTime,
+    ) -> Result<Vec<Overlooked>, Unavailable> {
+        Ok(Vec::new())
     }
 
     /// Whether the session still holds for `account`, as it is now.
@@ -131,8 +141,20 @@ impl std::fmt::Display for Decoding {
 pub struct Sample {
     /// Their tokens, the newest first where that is known.
     pub tokens: Vec<Secret>,
-    /// How the keys of sessions begin that are looked for elsewhere, where there are none here.
-    pub elsewhere: Option<String>,
+    /// Where sessions are found, where there are none in the configured place.
+    pub elsewhere: Option<Elsewhere>,
+    /// Whether each token is that of an account that is logged in, by a row beside the session's
+    /// data, so that a session without data is a fault.
+    pub people: bool,
+}
+
+/// Where sessions are found that are not in the configured place.
+#[derive(Debug)]
+pub enum Elsewhere {
+    /// Under keys that begin so.
+    Keys(String),
+    /// In the database of this number, of the same Redis.
+    Database(u32),
 }
 
 impl Sample {
@@ -141,7 +163,7 @@ impl Sample {
     pub fn of(tokens: Vec<Secret>) -> Self {
         Self {
             tokens,
-            elsewhere: None,
+            ..Self::default()
         }
     }
 }

@@ -39,7 +39,7 @@ impl<'a> SiteFile<'a> {
             table.wrong("configuration", &message)
         };
         let source = std::fs::read(&path).map(Zeroizing::new);
-        let source = source.map_err(|error| wrong(&error))?;
+        let source = source.map_err(|error| wrong(&error).unread(&path))?;
         let literals = hallpass_php_literals::read(&source).map_err(|error| wrong(&error))?;
         Ok(Self {
             table,

@@ -65,6 +65,44 @@ pub use self::tracer::{Trace, TraceEvent, Tracer};
 pub struct Unavailable {
     message: String,
     too_long: bool,
+    cause: Cause,
+}
+
+/// Why a store could not be read, where each reason has a fix of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Any other, which the message explains.
+    #[default]
+    Other,
+    /// No server answers at the address.
+    Away,
+    /// The server refuses the user or the password.
+    Login,
+    /// The server has no database of that name or number.
+    NoDatabase,
+    /// The server's user lacks a privilege there.
+    Privilege,
+    /// The system's user may not open the server's socket.
+    Permission,
+    /// The encrypted connection failed.
+    Tls,
+}
+
+/// A message that explains a failure, and what kind of failure it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Explained {
+    pub(crate) message: String,
+    pub(crate) cause: Cause,
+}
+
+impl From<String> for Explained {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            cause: Cause::Other,
+        }
+    }
 }
 
 impl Unavailable {
@@ -73,14 +111,27 @@ impl Unavailable {
         Self {
             message: message.into(),
             too_long: false,
+            cause: Cause::Other,
         }
+    }
+
+    /// The same, for the reason `cause`.
+    #[must_use]
+    pub fn because(self, cause: Cause) -> Self {
+        Self { cause, ..self }
+    }
+
+    /// The reason, where each has a fix of its own.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// As [`new`](Self::new), where the store answers with more than is read.
     pub(crate) fn too_long(message: impl Into<String>) -> Self {
         Self {
-            message: message.into(),
             too_long: true,
+            ..Self::new(message)
         }
     }
 

@@ -14,12 +14,15 @@ mod others;
 mod permissions;
 mod report;
 mod sockets;
+mod url;
 mod yaml;
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use hallpass_core::doctor::{Finding, examine};
+use hallpass_core::doctor::{Finding, examine, permit_reading};
 use hallpass_runtime::CommandLine;
 
 use self::report::Report;
@@ -31,9 +34,10 @@ pub fn run(
     options: &DoctorOptions,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let report = match &options.as_user {
-        Some(user) => as_user::run(common, options, user)?,
-        None => {
+    let report = match (&options.as_user, &options.url) {
+        (_, Some(url)) => url::run(common, options, url)?,
+        (Some(user), None) => as_user::run(common, options, user)?,
+        (None, None) => {
             if options.detached {
                 as_user::detach();
             }
@@ -44,13 +48,30 @@ pub fn run(
     Ok(report.exit_code())
 }
 
+/// What helps where the file at `path` cannot be read.
+fn unread_fix(path: &Path, is_configuration: bool) -> String {
+    match std::fs::read(path).map(drop) {
+        Err(error) if error.kind() == ErrorKind::NotFound && is_configuration => {
+            "write it with `hallpass init`, or name another with --config".to_owned()
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            format!(
+                "put the file there, or name another in its key: {}",
+                path.display()
+            )
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => permit_reading(path),
+        _ => "fix the file; docs/configuration.md lists every key".to_owned(),
+    }
+}
+
 fn look(common: &CommandLine, options: &DoctorOptions) -> Report {
     let configuration = match common.configuration() {
         Ok(configuration) => configuration,
         Err(error) => {
             let path = common.path();
-            let mend = match hallpass_core::doctor::barrier(&path) {
-                Some(directory) => format!("let this user enter {}", directory.display()),
+            let mend = match error.unread_file() {
+                Some(unread) => unread_fix(unread, unread == path),
                 None => "fix the file; docs/configuration.md lists every key".to_owned(),
             };
             let tried = format!("read {}", path.display());

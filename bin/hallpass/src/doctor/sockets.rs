@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use hallpass_core::configuration::Listener;
-use hallpass_core::doctor::Finding;
+use hallpass_core::doctor::{Finding, group_name, permit_reading, this_user};
 use hallpass_core::{Configuration, Deadline};
 use hallpass_runtime::via::http;
 
@@ -105,15 +105,31 @@ fn answers(path: &Path, deadline: Deadline) -> Finding {
 
 fn silent(tried: String, error: &std::io::Error, path: &Path) -> Finding {
     let mend = match error.kind() {
-        ErrorKind::PermissionDenied => {
-            let group = path.metadata().map_or(0, |metadata| metadata.gid());
-            format!("make this user a member of the group {group}, which the socket belongs to")
-        }
+        ErrorKind::PermissionDenied => permit_asking(path),
         _ => {
             "systemctl start hallpassd; journalctl -u hallpassd says why it is not there".to_owned()
         }
     };
     Finding::problem("socket", tried, error.to_string(), mend)
+}
+
+/// What lets this user ask at the socket `path`.
+fn permit_asking(path: &Path) -> String {
+    let Ok(metadata) = path.metadata() else {
+        return permit_reading(path);
+    };
+    let user = this_user();
+    match group_name(metadata.gid()) {
+        _ if metadata.mode() & 0o060 != 0o060 => {
+            "end its address in [daemon] with ?mode=0660, and restart hallpassd".to_owned()
+        }
+        Some(group) if metadata.gid() != 0 => {
+            format!("usermod -aG {group} {user}, and restart the server that runs as {user}")
+        }
+        _ => format!(
+            "run hallpassd in a group of its own, as its unit does, and add {user} to that group"
+        ),
+    }
 }
 
 fn tcp(address: std::net::SocketAddr, deadline: Deadline) -> Finding {

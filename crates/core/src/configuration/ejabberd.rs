@@ -60,6 +60,15 @@ pub enum WhenUnavailable {
     No,
 }
 
+impl Ejabberd {
+    /// Whether sessions are accepted, themselves or by tickets.
+    #[must_use]
+    pub fn accepts_sessions(&self) -> bool {
+        let mut accepted = self.accept.iter();
+        accepted.any(|it| matches!(it, EjabberdAccepted::Session | EjabberdAccepted::Ticket))
+    }
+}
+
 impl Default for Ejabberd {
     fn default() -> Self {
         Self {

@@ -230,7 +230,7 @@ impl Configuration {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map(Zeroizing::new)
-            .map_err(|error| Error::file(path, format!("cannot read it: {error}")))?;
+            .map_err(|error| Error::file(path, format!("cannot read it: {error}")).unread(path))?;
         Self::parse(path, &text)
     }
 

@@ -1,5 +1,6 @@
 //! Examines the accounts: whether there are any, and whether each name means one account.
 
+use hallpass_sites::Problem;
 use hallpass_stores::sql::Queries;
 use hallpass_stores::{Deadline, Unavailable};
 
@@ -76,11 +77,7 @@ impl Examination<'_> {
             .database
             .ask(deadline, |queries| accounts.overlooked(queries));
         // A table that may not be read is not one that is read.
-        for rule in found.unwrap_or_default() {
-            self.add(Finding::warning(
-                rule.check, rule.tried, rule.seen, rule.mend,
-            ));
-        }
+        self.add_overlooked(found.unwrap_or_default());
     }
 }
 
@@ -111,6 +108,14 @@ impl Examination<'_> {
                 return;
             }
         };
+        if twins.nameless {
+            // An index of the wrong column would not help.
+            self.findings.retain(|finding| finding.check != "index");
+            let seen = "none of them has a login name";
+            let mend = self.advice(Problem::AccountsWithoutName);
+            self.add(Finding::problem("login-names", tried, seen, mend));
+            return;
+        }
         if twins.found.is_empty() {
             let seen = "none of them could mean two accounts";
             self.add(Finding::ok("twins", tried, seen));

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use hallpass_sites::Problem;
 use rustix::fs::{Access, access};
 
-use super::{Examination, Finding};
+use super::permission::{barrier, permit, permit_reading, user_name};
+use super::{Examination, Finding, counted};
 
 impl Examination<'_> {
     /// Who else can read the secrets, or change what is believed.
@@ -51,18 +52,31 @@ impl Examination<'_> {
             }
         }
         if self.findings.len() == before {
-            let secrets = configuration.secrets.len();
-            let s = if secrets == 1 { "" } else { "s" };
-            let seen = format!("it is valid, and no other user can read its {secrets} secret{s}");
+            let seen = match configuration.secrets.len() {
+                0 => "it is valid, and has no secret in it".to_owned(),
+                count => format!(
+                    "it is valid, and no other user can read its {}",
+                    counted(count, "secret")
+                ),
+            };
             self.add(Finding::ok("configuration", tried, seen));
         }
-        if let Some(key) = configuration.missing_for_sessions() {
+        let by_ejabberd =
+            configuration.ejabberd.configured && configuration.ejabberd.accepts_sessions();
+        let takes_sessions = configuration.daemon.accept.session || by_ejabberd;
+        if let Some(key) = configuration
+            .missing_for_sessions()
+            .filter(|_| takes_sessions)
+        {
             let (table, key) = key.split_once('.').unwrap_or(("", key));
             self.add(Finding::warning(
                 "session-configuration",
                 "look for what sessions need",
                 format!("[{table}] {key} is missing: no session is read, passwords alone are"),
-                format!("put the site's own into [{table}] {key}"),
+                format!(
+                    "put the site's own into [{table}] {key}; or write accept = [\"password\"] in \
+                     [daemon], if sessions are not to count"
+                ),
             ));
         }
         if configuration.framework.trusts_session_store() {
@@ -79,7 +93,7 @@ impl Examination<'_> {
 
 impl Examination<'_> {
     /// Whether it can be read, and could be while the site is down.
-    pub(super) fn sqlite(&mut self, path: &Path) {
+    pub(super) fn sqlite(&mut self, path: &Path) -> bool {
         let tried = format!("open {}", path.display());
         let mut header = [0; 20];
         // A pipe would be waited for.
@@ -88,7 +102,7 @@ impl Examination<'_> {
             let mend = "put into `database` where the site's file is";
             let finding = Finding::problem("sqlite-file", tried, "it is not a regular file", mend);
             self.add(finding.unreachable());
-            return;
+            return false;
         }
         let read = File::open(path).and_then(|mut file| {
             let read = file.read(&mut header)?;
@@ -107,11 +121,11 @@ impl Examination<'_> {
                     std::io::ErrorKind::NotFound => {
                         "put into `database` where the site's file is".to_owned()
                     }
-                    _ => mend(path),
+                    _ => permit_reading(path),
                 };
                 let finding = Finding::problem("sqlite-file", tried, seen, mend);
                 self.add(finding.unreachable());
-                return;
+                return false;
             }
         };
         if read == 0 {
@@ -121,7 +135,7 @@ impl Examination<'_> {
                 "the file is empty: no site has written to it",
                 "put into `database` where the site's file is",
             ));
-            return;
+            return false;
         }
         let before = self.findings.len();
         // The versions by which the file is read and written: 2 is WAL (SQLite's file format, 1.3).
@@ -131,49 +145,67 @@ impl Examination<'_> {
         if self.findings.len() == before {
             self.add(Finding::ok("sqlite-file", tried, "it can be read"));
         }
+        let found = self.findings.get(before..).unwrap_or_default();
+        !found.iter().any(|finding| finding.unreachable)
     }
 
     /// The log and its index, which readers share with the site.
     fn write_ahead_log(&mut self, path: &Path, owner: u32) {
+        let mut of_others: Vec<(PathBuf, u32)> = Vec::new();
         for suffix in ["-wal", "-shm"] {
             let beside = suffixed(path, suffix);
             let tried = format!("open {}, which the site's WAL mode needs", beside.display());
             match fs::metadata(&beside) {
                 Ok(metadata) => {
                     if let Err(error) = File::open(&beside) {
+                        let mend = permit_reading(&beside);
                         let finding =
-                            Finding::problem("sqlite-wal", tried, error.to_string(), mend(&beside));
+                            Finding::problem("sqlite-wal", tried, error.to_string(), mend);
                         self.add(finding.unreachable());
+                        return;
                     } else if metadata.uid() != owner && metadata.mode() & 0o002 == 0 {
-                        self.add(Finding::warning(
-                            "sqlite-wal-owner",
-                            tried,
-                            format!(
-                                "it belongs to the user {}, the database to {owner}: the site may \
-                                 not be able to write",
-                                metadata.uid()
-                            ),
-                            format!("chown {owner} {}", beside.display()),
-                        ));
+                        of_others.push((beside, metadata.uid()));
                     }
                 }
                 Err(_) if !may_write_beside(path) => {
-                    let directory = path.parent().unwrap_or(path).display();
-                    let user = rustix::process::geteuid().as_raw();
-                    self.add(Finding::problem(
+                    let directory = path.parent().unwrap_or(path);
+                    let finding = Finding::problem(
                         "sqlite-wal",
                         tried,
                         format!(
-                            "it is not there, and this user may not make it in {directory}: the \
-                             database cannot be read unless the site is running"
+                            "it is not there, and this user may not make it in {}: the database \
+                             cannot be read unless the site is running",
+                            directory.display()
                         ),
-                        format!("setfacl -m u:{user}:rwx {directory}"),
-                    ));
+                        permit(directory, "rwx"),
+                    );
+                    self.add(finding.unreachable());
                     return;
                 }
                 Err(_) => {}
             }
         }
+        let Some((_, other)) = of_others.first() else {
+            return;
+        };
+        let (owner, other) = (user_name(owner), user_name(*other));
+        let files: Vec<String> = of_others
+            .iter()
+            .map(|(path, _)| path.display().to_string())
+            .collect();
+        let (belong, files) = match files.as_slice() {
+            [_] => ("it belongs", files.join(" ")),
+            _ => ("they belong", files.join(" ")),
+        };
+        self.add(Finding::warning(
+            "sqlite-wal-owner",
+            format!("open {files}, which the site's WAL mode needs"),
+            format!(
+                "{belong} to the user {other}, the database to {owner}: the site may not be able \
+                 to write"
+            ),
+            format!("chown {owner} {files}"),
+        ));
     }
 }
 
@@ -183,28 +215,8 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The first directory on the way to `path` that this user cannot enter.
-#[must_use]
-pub fn barrier(path: &Path) -> Option<PathBuf> {
-    let mut way: Vec<&Path> = path.ancestors().skip(1).collect();
-    way.reverse();
-    way.into_iter()
-        .filter(|directory| !directory.as_os_str().is_empty())
-        .find(|directory| access(*directory, Access::EXEC_OK) == Err(rustix::io::Errno::ACCESS))
-        .map(Path::to_path_buf)
-}
-
 /// Whether this user may write into the directory of `path`.
-pub(super) fn may_write_beside(path: &Path) -> bool {
+fn may_write_beside(path: &Path) -> bool {
     path.parent()
         .is_some_and(|directory| access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok())
-}
-
-/// What lets this user read `path`.
-pub(super) fn mend(path: &Path) -> String {
-    let user = rustix::process::geteuid().as_raw();
-    match barrier(path) {
-        Some(directory) => format!("setfacl -m u:{user}:x {}", directory.display()),
-        None => format!("setfacl -m u:{user}:r {}", path.display()),
-    }
 }

@@ -7,6 +7,7 @@ mod files;
 mod finding;
 mod groups;
 mod passwords;
+mod permission;
 mod sessions;
 mod stores;
 mod tables;
@@ -16,11 +17,17 @@ use std::time::SystemTime;
 use hallpass_stores::sql::{Database, Location};
 use hallpass_stores::{Deadline, Unavailable};
 
-pub use self::files::barrier;
 pub use self::finding::{Finding, Status};
 pub use self::groups::group_names;
+pub use self::permission::{barrier, group_name, permit_reading, this_user, user_name};
 use crate::configuration::Configuration;
-use hallpass_sites::{Problem, Site};
+use hallpass_sites::{Overlooked, Problem, Site};
+
+/// `count` of `what`, with an s where that is right.
+fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
 
 /// What is examined, and what has been found.
 struct Examination<'a> {
@@ -46,12 +53,14 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
         findings: Vec::new(),
     };
     examination.configured();
-    if let Location::Sqlite(path) = &configuration.database.location {
-        examination.sqlite(path);
-    }
     let mut complete = matches!(configuration.database.location, Location::Nowhere);
-    if examination.servers() {
+    let is_readable = match &configuration.database.location {
+        Location::Sqlite(path) => examination.sqlite(path),
+        _ => true,
+    };
+    if is_readable && examination.servers() {
         examination.clock();
+        examination.replica();
         complete = examination.tables();
         if complete {
             complete = examination.condition();
@@ -88,6 +97,17 @@ impl Examination<'_> {
     /// When what is asked now must be answered.
     fn deadline(&self) -> Deadline {
         Deadline::after(self.configuration.limits.deadline)
+    }
+
+    /// Adds what a store shows and the configuration does not honour.
+    fn add_overlooked(&mut self, rules: Vec<Overlooked>) {
+        for rule in rules {
+            let finding = match rule.problem {
+                true => Finding::problem(rule.check, rule.tried, rule.seen, rule.mend),
+                false => Finding::warning(rule.check, rule.tried, rule.seen, rule.mend),
+            };
+            self.add(finding);
+        }
     }
 
     /// Finds that a store could not be asked.

@@ -8,7 +8,7 @@ use hallpass_passwords::{Context, Encoded};
 
 use hallpass_sites::Problem;
 
-use super::{Examination, Finding};
+use super::{Examination, Finding, Status};
 
 impl Examination<'_> {
     /// Looks at the algorithms in use, and times the costliest.
@@ -45,7 +45,10 @@ impl Examination<'_> {
             ));
         }
         let limits = &self.configuration.passwords.limits;
-        let tried = format!("look at the hashes of the {} newest accounts", hashes.len());
+        let tried = match hashes.len() {
+            1 => "look at the hash of the newest account".to_owned(),
+            count => format!("look at the hashes of the {count} newest accounts"),
+        };
         let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
         let (mut unknown, mut costly, mut refused) = (0, 0, BTreeMap::new());
         let mut costliest: Option<Encoded> = None;
@@ -78,28 +81,48 @@ impl Examination<'_> {
             hash.verify(b"hallpass doctor", &Context::default(), limits);
             started.elapsed()
         });
+        // Where no hash is good, everybody is locked out.
+        let status = match kinds.is_empty() {
+            true => Status::Problem,
+            false => Status::Warning,
+        };
         let mut found = Vec::new();
         if unknown > 0 {
-            found.push(Finding::warning(
-                "password-hashes",
-                &tried,
-                format!("{unknown} are of an unknown algorithm: their owners cannot log in"),
-                "have them choose new passwords; `hallpass hash identify` looks at one hash",
-            ));
+            let seen = match unknown {
+                1 => "1 is of an unknown algorithm: its owner cannot log in".to_owned(),
+                _ => format!("{unknown} are of an unknown algorithm: their owners cannot log in"),
+            };
+            let mend = match status {
+                Status::Problem => {
+                    "see that the configuration names the column of the hashes; `hallpass hash \
+                     identify` looks at one hash"
+                }
+                _ => {
+                    "have their owners choose new passwords; `hallpass hash identify` looks at one \
+                     hash"
+                }
+            };
+            let finding = Finding::warning("password-hashes", &tried, seen, mend);
+            found.push(Finding { status, ..finding });
         }
         for (algorithm, count) in refused {
-            found.push(Finding::warning(
+            let are = if count == 1 { "is" } else { "are" };
+            let finding = Finding::warning(
                 "password-hashers",
                 &tried,
-                format!("{count} are of {algorithm}, which is not allowed"),
+                format!("{count} {are} of {algorithm}, which is not allowed"),
                 self.advice(Problem::AlgorithmNotAllowed(algorithm)),
-            ));
+            );
+            found.push(Finding { status, ..finding });
         }
         if costly > 0 {
             found.push(Finding::problem(
                 "password-limits",
                 &tried,
-                format!("{costly} cost more than [passwords] lets be computed"),
+                match costly {
+                    1 => "1 costs more than [passwords] allows".to_owned(),
+                    _ => format!("{costly} cost more than [passwords] allows"),
+                },
                 "raise [passwords] max_iterations, max_memory or max_cost",
             ));
         }

@@ -1,14 +1,14 @@
 //! Reads a sample of sessions, and counts how each read ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hallpass_stores::sql::{Database, Queries};
 use hallpass_stores::{Trace, TraceEvent, Tracer};
 
-use super::{Examination, Finding};
+use super::{Examination, Finding, Status, counted};
 use crate::{Client, Reason, Secret};
-use hallpass_sites::{Problem, Sample, Site, Stop, ask};
+use hallpass_sites::{Elsewhere, Problem, Sample, Site, Stop, ask};
 
 /// A token that no site has given out.
 const NOBODYS: &str = "hallpassdoctorhallpassdoctor0000";
@@ -48,35 +48,43 @@ impl Examination<'_> {
             return;
         }
         let sessions = &mut *self.site.sessions;
-        let Sample { tokens, elsewhere } =
-            match database.ask(deadline, |queries| sessions.sample(queries)) {
-                Ok(Some(sample)) => sample,
-                Ok(None) => {
-                    self.add(Finding::ok(
-                        "sessions",
-                        "sample sessions",
-                        "they cannot be listed where they are; `hallpass session -` reads one",
-                    ));
-                    return;
-                }
-                // What is wrong with the tables is said already.
-                Err(_) => return,
-            };
+        let shown = database.ask(deadline, |queries| sessions.overlooked(queries, now));
+        let shown = shown.unwrap_or_default();
+        // What is wrong with all sessions shows in the sample again.
+        let is_wrong = shown.iter().any(|rule| rule.problem);
+        self.add_overlooked(shown);
+        if is_wrong {
+            return;
+        }
+        let sessions = &mut *self.site.sessions;
+        let Sample {
+            tokens,
+            elsewhere,
+            people,
+        } = match database.ask(deadline, |queries| sessions.sample(queries)) {
+            Ok(Some(sample)) => sample,
+            Ok(None) => {
+                self.add(Finding::ok(
+                    "sessions",
+                    "sample sessions",
+                    "they cannot be listed where they are; `hallpass session -` reads one",
+                ));
+                return;
+            }
+            // What is wrong with the tables is said already.
+            Err(_) => return,
+        };
         if let Some(elsewhere) = elsewhere {
-            self.add(Finding::problem(
-                "session-cache-key",
-                "look for sessions in the cache",
-                format!("there are none where they are looked for, but some under {elsewhere}…"),
-                self.advice(Problem::SessionsElsewhere(&elsewhere)),
-            ));
+            self.elsewhere(&elsewhere);
             return;
         }
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+        let mut stale = BTreeSet::new();
         for token in &tokens {
             failed.take();
             let site = &mut self.site;
             let read = ask(&mut database, deadline, |queries| {
-                read(site, queries, token, now)
+                read(site, queries, token, now, &mut stale)
             });
             let word = match read {
                 Ok(()) => "live",
@@ -94,14 +102,49 @@ impl Examination<'_> {
             };
             *counts.entry(word).or_insert(0) += 1;
         }
-        self.judge(tokens.len(), &counts);
+        self.judge(tokens.len(), people, &counts, stale.len());
+    }
+
+    /// Finds that the cache has sessions in another place.
+    fn elsewhere(&mut self, elsewhere: &Elsewhere) {
+        let tried = "look for sessions in the cache";
+        let (check, place, problem) = match elsewhere {
+            Elsewhere::Keys(begin) => {
+                let place = format!("under {begin}…");
+                (
+                    "session-cache-key",
+                    place,
+                    Problem::SessionsElsewhere(begin),
+                )
+            }
+            Elsewhere::Database(number) => {
+                let place = format!("in the database {number} of the same Redis");
+                (
+                    "session-cache-database",
+                    place,
+                    Problem::SessionsInDatabase(*number),
+                )
+            }
+        };
+        let seen = format!("there are none where they are looked for, but some {place}");
+        self.add(Finding::problem(check, tried, seen, self.advice(problem)));
     }
 
     /// What a sample says about the configuration.
-    fn judge(&mut self, all: usize, counts: &BTreeMap<&'static str, usize>) {
+    fn judge(
+        &mut self,
+        all: usize,
+        people: bool,
+        counts: &BTreeMap<&'static str, usize>,
+        stale_accounts: usize,
+    ) {
         let of = |word| counts.get(word).copied().unwrap_or_default();
-        let tried = format!("read the {all} newest sessions");
-        let opened = [
+        let tried = match all {
+            0 => "look for sessions".to_owned(),
+            1 => "read the newest session".to_owned(),
+            _ => format!("read the {all} newest sessions"),
+        };
+        let opened: usize = [
             "live",
             "anonymous-session",
             "stale-session",
@@ -120,13 +163,19 @@ impl Examination<'_> {
             (bad, 0) => found.push(Finding::problem(
                 "session-signature",
                 &tried,
-                format!("{bad} are signed with another key: secret_key is not the site's"),
+                format!(
+                    "{} signed with another key: secret_key is not the site's",
+                    are(bad)
+                ),
                 self.advice(Problem::SignedWithAnotherKey),
             )),
             (bad, _) => found.push(Finding::warning(
                 "session-signature",
                 &tried,
-                format!("{bad} are signed with another key, {opened} with this one"),
+                format!(
+                    "{} signed with another key, {opened} with this one",
+                    are(bad)
+                ),
                 self.advice(Problem::SomeSignedWithAnotherKey),
             )),
         }
@@ -140,35 +189,57 @@ impl Examination<'_> {
             });
         }
         if of("backend") > 0 {
-            found.push(Finding::warning(
+            let finding = Finding::warning(
                 "session-backend",
                 &tried,
-                format!(
-                    "{} were made by a backend that is not listed",
-                    of("backend")
-                ),
+                format!("{} of a backend that is not listed", are(of("backend"))),
                 self.advice(Problem::BackendNotListed),
-            ));
+            );
+            // Where no session is good, everybody is locked out.
+            let status = match of("live") {
+                0 => Status::Problem,
+                _ => Status::Warning,
+            };
+            found.push(Finding { status, ..finding });
         }
-        if of("stale-session") > 0 && of("live") == 0 {
-            found.push(Finding::warning(
-                "session-stale",
+        let is_problem =
+            |it: &Finding| it.check == "password-hashes" && it.status == Status::Problem;
+        // What is not a hash of a password is not what sessions are bound to.
+        let hashes_are_known = !self.findings.iter().any(is_problem);
+        if of("stale-session") > 0 && of("live") == 0 && hashes_are_known {
+            let seen = match of("stale-session") {
+                1 => "the only one of an account was made with another password".to_owned(),
+                count => format!("all {count} of accounts were made with other passwords"),
+            };
+            // Those of one account may be left over from before its password was changed.
+            let status = match stale_accounts {
+                0 | 1 => Status::Warning,
+                _ => Status::Problem,
+            };
+            let advice = self.advice(Problem::SessionsStale);
+            let finding = Finding::warning("session-stale", &tried, seen, advice);
+            found.push(Finding { status, ..finding });
+        }
+        let of_ours = opened - of("other-application");
+        if people && of("no-session") > 0 && of_ours == 0 {
+            found.push(Finding::problem(
+                "session-data",
                 &tried,
                 format!(
-                    "all {} of people are of other passwords",
-                    of("stale-session")
+                    "the rows of {} are live, and none has its data in the session store",
+                    counted(of("no-session"), "session")
                 ),
-                self.advice(Problem::SessionsStale),
+                self.advice(Problem::SessionsWithoutData),
             ));
         }
         if of("unknown-user") > 0 && of("live") == 0 {
             found.push(Finding::problem(
                 "session-user",
                 &tried,
-                format!(
-                    "{} belong to accounts that do not exist",
-                    of("unknown-user")
-                ),
+                match of("unknown-user") {
+                    1 => "1 belongs to an account that does not exist".to_owned(),
+                    count => format!("{count} belong to accounts that do not exist"),
+                },
                 self.advice(Problem::SessionsWithoutAccount),
             ));
         }
@@ -184,7 +255,7 @@ impl Examination<'_> {
         if found.is_empty() {
             let counts: Vec<String> = counts
                 .iter()
-                .map(|(word, count)| format!("{count} {}", word.trim_end_matches("-session")))
+                .map(|(word, count)| format!("{count} {}", shown(word)))
                 .collect();
             let seen = if all == 0 {
                 "there are none yet; look again once somebody has logged in".to_owned()
@@ -226,12 +297,36 @@ impl Examination<'_> {
     }
 }
 
-/// Whether the session would be accepted, apart from conditions.
+/// `1 is`, `2 are`.
+fn are(count: usize) -> String {
+    match count {
+        1 => "1 is".to_owned(),
+        _ => format!("{count} are"),
+    }
+}
+
+/// The end of a session's reading, as it is shown after a number.
+fn shown(word: &str) -> &str {
+    match word {
+        "no-session" => "without data",
+        "inactive" => "of inactive accounts",
+        "unknown-user" => "of unknown accounts",
+        "new-password" => "of accounts that must choose a new password",
+        "other-application" => "of another application of the site",
+        "second-factor" => "without the account's second factor",
+        "second-factor-set-up" => "of accounts that must set up a second factor",
+        word => word.trim_end_matches("-session"),
+    }
+}
+
+/// Whether the session would be accepted, apart from conditions. An account with another password
+/// since the session was made is added to `stale`.
 fn read(
     site: &mut Site,
     queries: &mut Queries<'_>,
     token: &Secret,
     now: std::time::SystemTime,
+    stale: &mut BTreeSet<String>,
 ) -> Result<(), Stop> {
     let client = Client::default();
     let login = site.sessions.read(queries, token.expose(), &client, now)?;
@@ -239,6 +334,7 @@ fn read(
         None => Err(Reason::UnknownUser.into()),
         Some(account) if !account.active => Err(account.inactive.into()),
         Some(account) if !site.sessions.confirms(&login, &account) => {
+            stale.insert(account.id.text);
             Err(Reason::StaleSession.into())
         }
         Some(_) => Ok(()),

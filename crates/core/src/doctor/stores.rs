@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use hallpass_stores::Files;
 use hallpass_stores::cache::{Cache, Store};
-use hallpass_stores::sql::{Database, Location};
+use hallpass_stores::sql::{Database, Location, Replication};
+use hallpass_stores::{Cause, Files};
 
-use super::files::mend;
+use super::permission::{permit, permit_reading, this_user};
 use super::{Examination, Finding};
 
 /// How far clocks may be apart: sessions end to the second.
@@ -40,9 +40,9 @@ impl Examination<'_> {
                     ));
                 }
                 Err(cause) => {
-                    let mend = "start it, or put into `database` where it is and who may ask it; \
-                                `hallpass grants` prints the SQL for such a user";
-                    self.unavailable("database", &tried, &cause, mend);
+                    let of_file = matches!(settings.location, Location::Sqlite(_));
+                    let mend = database_fix(cause.cause(), of_file);
+                    self.unavailable("database", &tried, &cause, &mend);
                 }
             }
         }
@@ -71,9 +71,98 @@ impl Examination<'_> {
     }
 }
 
+impl Examination<'_> {
+    /// Whether a replica is asked that does not follow its primary.
+    pub(super) fn replica(&mut self) {
+        let deadline = self.deadline();
+        let asked = self.database.ask(deadline, |queries| queries.replication());
+        // What the server does not tell is not known to be wrong.
+        let Ok(Some(replication)) = asked else {
+            return;
+        };
+        let tried = "look whether the database follows its primary";
+        let of = |since: Duration| match since.as_secs() {
+            0 => String::new(),
+            seconds => format!(", and its last change is {seconds} s old"),
+        };
+        let (seen, mend) = match replication {
+            Replication::Behind(since) if since >= FAR => (
+                format!(
+                    "it is a replica, has not applied all that it was sent{}",
+                    of(since)
+                ),
+                "find out what holds it up, or name the primary in `database`",
+            ),
+            Replication::Paused(since) => (
+                format!("it is a replica, and its replay is paused{}", of(since)),
+                "resume it (pg_wal_replay_resume), or name the primary in `database`",
+            ),
+            Replication::Alone(since) => (
+                format!(
+                    "it is a replica without a connection to its primary{}",
+                    of(since)
+                ),
+                "start its replication again, or name the primary in `database`",
+            ),
+            Replication::Current | Replication::Behind(_) => {
+                let seen = "it is a replica, and follows";
+                self.add(Finding::ok("replica", tried, seen));
+                return;
+            }
+        };
+        let seen = format!("{seen}: ended sessions and old passwords still count");
+        self.add(Finding::problem("replica", tried, seen, mend));
+    }
+}
+
 fn apart(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other)
         .unwrap_or_else(|error| error.duration())
+}
+
+/// What helps where a database cannot be asked; `of_file` where it is one of SQLite's.
+fn database_fix(cause: Cause, of_file: bool) -> String {
+    match cause {
+        Cause::Away => "start it, or correct its address in `database`".to_owned(),
+        Cause::Login => "correct the user and the password in `database`, or have the server's \
+                         administrator give that user this password again"
+            .to_owned(),
+        Cause::NoDatabase => "correct the name of the database in `database`".to_owned(),
+        Cause::Privilege => {
+            "run what `hallpass grants` prints, as the database's administrator".to_owned()
+        }
+        Cause::Permission => socket_fix(),
+        Cause::Tls => "correct `tls` or `ca` in [database]".to_owned(),
+        _ if of_file => "put into `database` where the site's file is".to_owned(),
+        _ => "see the server's log, and correct `database`".to_owned(),
+    }
+}
+
+/// What helps where a cache cannot be asked.
+fn cache_fix(cause: Cause, store: &Store) -> String {
+    let by_cause = match cause {
+        Cause::Login => "correct the cache's user and password in the configuration",
+        Cause::NoDatabase => "correct the number of the database in the cache's URL",
+        Cause::Privilege => "have the server's administrator give that user these rights",
+        Cause::Permission => return socket_fix(),
+        Cause::Tls => "correct the cache's `tls` or `ca` in the configuration",
+        _ => match store {
+            Store::Memcached(_) => "start it, or correct its address in the configuration",
+            Store::Redis { .. } => {
+                "start it, or correct its address in the configuration; of a Redis Cluster, this \
+                 machine must reach every node, under the address that it announces"
+            }
+        },
+    };
+    by_cause.to_owned()
+}
+
+fn socket_fix() -> String {
+    format!(
+        "let {} open the socket: make it a member of the socket's group, and give that group the \
+         rights r and w",
+        this_user()
+    )
 }
 
 /// A key that no site writes.
@@ -89,17 +178,8 @@ impl Examination<'_> {
             match Cache::new(&settings).get(NO_KEY, self.deadline()) {
                 Ok(_) => self.add(Finding::ok("cache", tried, "answers")),
                 Err(cause) => {
-                    let mend = match settings.store {
-                        Store::Memcached(_) => {
-                            "start it, or put into the configuration where it is"
-                        }
-                        Store::Redis { .. } => {
-                            "start it, or put into the configuration where it is and who may ask \
-                             it; of a Redis Cluster, this machine must reach every node, under the \
-                             address that it announces"
-                        }
-                    };
-                    self.unavailable("cache", &tried, &cause, mend);
+                    let mend = cache_fix(cause.cause(), &settings.store);
+                    self.unavailable("cache", &tried, &cause, &mend);
                 }
             }
         }
@@ -112,11 +192,10 @@ impl Examination<'_> {
             match Files::new(directory).newest(b"", 1) {
                 Ok(_) => self.add(Finding::ok("session-files", tried, "it can be read")),
                 Err(cause) => {
-                    let user = rustix::process::geteuid().as_raw();
                     let mend = if directory.is_dir() {
-                        format!("setfacl -m u:{user}:rx {}", directory.display())
+                        permit(directory, "rx")
                     } else if directory.try_exists().is_err() {
-                        mend(directory)
+                        permit_reading(directory)
                     } else {
                         "put into the configuration where the site keeps its sessions".to_owned()
                     };

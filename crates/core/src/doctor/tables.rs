@@ -18,7 +18,8 @@ impl Examination<'_> {
         needs.extend(of_sessions);
         let deadline = self.deadline();
         let (before, mut tables, mut statements) = (self.findings.len(), 0, Vec::new());
-        let mut missing: Vec<&Table> = Vec::new();
+        let (mut missing, mut refused): (Vec<&Table>, Vec<(&Required, Finding)>) =
+            (Vec::new(), Vec::new());
         for (index, needed) in needs.iter().enumerate() {
             let examine = |queries: &mut Queries<'_>| -> Result<Option<Vec<Finding>>, Unavailable> {
                 match needed {
@@ -39,7 +40,15 @@ impl Examination<'_> {
                 Required::Statement { key, .. } => statements.push(*key),
             }
             match self.database.ask(deadline, ask) {
-                Ok(Some(found)) => self.findings.extend(found),
+                Ok(Some(found)) => {
+                    for finding in found {
+                        // One user's missing rights are one fault.
+                        match finding.check == "rights" {
+                            true => refused.push((needed, finding)),
+                            false => self.findings.push(finding),
+                        }
+                    }
+                }
                 Ok(None) => {
                     if let Required::Table(table) = needed {
                         missing.push(table);
@@ -65,12 +74,16 @@ impl Examination<'_> {
             let schemas = schemas.unwrap_or_default();
             self.findings.push(absent(&missing, &schemas));
         }
+        self.findings.extend(not_permitted(refused));
         let found = self.findings.get(before..).unwrap_or_default();
         let good = found
             .iter()
             .all(|finding| finding.status < super::Status::Problem);
         if found.is_empty() && tables > 0 {
-            let seen = format!("all {tables} tables have the columns that are read, and indexes");
+            let seen = match tables {
+                1 => "the table has the columns that are read, and indexes".to_owned(),
+                _ => format!("all {tables} tables have the columns that are read, and indexes"),
+            };
             self.add(Finding::ok(
                 "tables",
                 "look at tables, columns and indexes",
@@ -80,7 +93,10 @@ impl Examination<'_> {
         if good && let Some(key) = statements.first() {
             let (section, _) = key.split_once('.').unwrap_or(("", key));
             let tried = format!("prepare the SQL of [{section}]");
-            let seen = format!("the database understands all {}", statements.len());
+            let seen = match statements.len() {
+                1 => "the database understands it".to_owned(),
+                count => format!("the database understands all {count}"),
+            };
             self.add(Finding::ok("statements", tried, seen));
         }
         good
@@ -149,6 +165,23 @@ fn create_index(table: &str, column: &str) -> String {
         "CREATE INDEX {}_{column} ON {table} ({column});",
         plain(table)
     )
+}
+
+/// The tables that this user may not read, as one finding.
+fn not_permitted(refused: Vec<(&Required, Finding)>) -> Option<Finding> {
+    let name = |(needed, _): &(&Required, Finding)| match needed {
+        Required::Table(table) => Some(table.name.clone()),
+        Required::Statement { .. } => None,
+    };
+    let names: Vec<String> = refused.iter().filter_map(name).collect();
+    let (_, first) = refused.into_iter().next()?;
+    Some(match names.as_slice() {
+        [_] => first,
+        _ => Finding {
+            tried: format!("look at the tables {}", names.join(", ")),
+            ..first
+        },
+    })
 }
 
 /// Tables that are not there; `schemas` have one that is called as the first of them.

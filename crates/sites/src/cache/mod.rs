@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_settings::{Error, SecretSource, Table, UrlOr, Wait};
-use hallpass_stores::cache::{Login, RedisServers, Settings, Store};
-use hallpass_stores::{Address, Secret, Tls, TlsMode, sql};
+use hallpass_stores::cache::{Cache, Login, RedisServers, Settings, Store};
+use hallpass_stores::{Address, Deadline, Secret, Tls, TlsMode, sql};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use self::url::Url;
-use crate::secret;
+use crate::{SOME_KEYS, secret};
 
 /// The table.
 #[derive(Deserialize)]
@@ -213,6 +213,28 @@ fn all_beside(table: &Table<'_>, addresses: Vec<Address>) -> Vec<Address> {
         tcp @ Address::Tcp { .. } => tcp,
     };
     addresses.into_iter().map(beside).collect()
+}
+
+/// The most databases of a Redis that are looked into.
+const MOST_DATABASES: usize = 16;
+
+/// The number of another database of the Redis of `settings` that has keys which `is_session` takes
+/// for those of sessions; `None` where there is none, or its databases cannot be looked into.
+pub(crate) fn other_database(
+    settings: &Settings,
+    is_session: impl Fn(&[u8]) -> bool,
+    deadline: Deadline,
+) -> Option<u32> {
+    let databases = Cache::new(settings).databases(deadline)?;
+    let mut numbers = databases.into_iter().take(MOST_DATABASES);
+    numbers.find_map(|(number, _)| {
+        let (configured, other) = settings.in_database(number)?;
+        if number == configured {
+            return None;
+        }
+        let keys = Cache::new(&other).some_keys(SOME_KEYS, deadline)?;
+        keys.iter().any(|key| is_session(key)).then_some(number)
+    })
 }
 
 #[cfg(test)]

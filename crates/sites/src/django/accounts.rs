@@ -444,10 +444,12 @@ impl Described for DjangoAccounts {
     }
 
     fn overlooked(&mut self, queries: &mut Queries<'_>) -> Result<Vec<Overlooked>, Unavailable> {
-        if self.says_second_factor {
-            return Ok(Vec::new());
+        let hashes = self.sample_hashes(queries)?;
+        let mut found: Vec<Overlooked> = older_version(self.version, &hashes).into_iter().collect();
+        if !self.says_second_factor {
+            found.extend(second_factor::overlooked(queries)?);
         }
-        Ok(second_factor::overlooked(queries)?.into_iter().collect())
+        Ok(found)
     }
 
     fn count(&mut self, queries: &mut Queries<'_>) -> Result<Option<u64>, Unavailable> {
@@ -461,6 +463,40 @@ impl Described for DjangoAccounts {
         Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
     }
 }
+
+/// Whether the site's Django is newer than `configured`, and takes less, as its newest `hashes` show.
+fn older_version(configured: Version, hashes: &[String]) -> Option<Overlooked> {
+    let made_by = |hash: &String| {
+        let mut parts = hash.strip_prefix("pbkdf2_sha256$")?.split('$');
+        let iterations: u32 = parts.next()?.parse().ok()?;
+        let (_, version) = ITERATIONS.into_iter().find(|(it, _)| *it == iterations)?;
+        Some((version, iterations))
+    };
+    let (version, iterations) = hashes.iter().filter_map(made_by).max()?;
+    (configured.reads_legacy() && !version.reads_legacy()).then(|| Overlooked {
+        check: "django-version",
+        tried: "compare [django] version with the newest hashes",
+        seen: format!(
+            "a hash of {iterations} iterations is of Django {version} or newer, and the rules of \
+             Django {configured} accept sessions that it refuses"
+        ),
+        mend: format!("write [django] version = \"{version}\", or the site's own if it is newer"),
+        problem: false,
+    })
+}
+
+/// `PBKDF2PasswordHasher.iterations` (contrib/auth/hashers.py), and the first version that has it.
+/// Not 600,000 of Django 4.2, which sites with a hasher of their own have chosen as well, because
+/// OWASP recommends it.
+const ITERATIONS: [(u32, Version); 7] = [
+    (260_000, Version::new(3, 2)),
+    (320_000, Version::new(4, 0)),
+    (390_000, Version::new(4, 1)),
+    (720_000, Version::new(5, 0)),
+    (870_000, Version::new(5, 1)),
+    (1_000_000, Version::new(5, 2)),
+    (1_200_000, Version::new(6, 0)),
+];
 
 /// The first `limit` accounts that `statement` gives.
 fn accounts(

@@ -20,6 +20,15 @@ pub(super) fn advice(problem: Problem<'_>) -> String {
                     .to_owned(),
             };
         }
+        Problem::SessionsInDatabase(number) => {
+            return format!(
+                "write the number {number} as the path of [django] cache: `redis://…/{number}`"
+            );
+        }
+        Problem::AccountsWithoutName => {
+            "put the column of the user model's USERNAME_FIELD into [django] username_column"
+        }
+        Problem::SessionsWithoutData => "put the site's cache into [django] cache",
         Problem::SessionStoreTrusted => {
             "give [django] secret_key, and take trust_session_store away"
         }

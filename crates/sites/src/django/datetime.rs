@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use hallpass_sessions::django::{DateTime as Pickled, Zone};
 use hallpass_stores::sql::Value;
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Disambiguation, Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 /// The beginning of Unix time.
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
@@ -93,6 +93,29 @@ impl Clock {
         };
         let now = zone.to_datetime(Timestamp::try_from(now).ok()?);
         Some(wall.cmp(&now))
+    }
+
+    /// How many seconds the wall clock that wrote `moment` is ahead of the configured one, where
+    /// `moment` was written at `written`, Unix seconds, as `later` seconds after that; `None` where
+    /// the database knows the time itself.
+    pub(super) fn ahead(&self, moment: &Moment, written: i64, later: i64) -> Option<i64> {
+        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+        let wall = zone.to_datetime(Timestamp::from_second(written).ok()?);
+        let expected = wall.checked_add(SignedDuration::from_secs(later)).ok()?;
+        Some(moment.wall?.duration_since(expected).as_secs())
+    }
+
+    /// The zone, in words.
+    pub(super) fn zone_name(&self) -> &str {
+        let zone = self.zone.as_ref();
+        zone.and_then(TimeZone::iana_name).unwrap_or("UTC")
+    }
+
+    /// How many seconds the configured wall clock is ahead of UTC at `time`, Unix seconds.
+    pub(super) fn ahead_of_utc(&self, time: i64) -> Option<i64> {
+        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
+        let offset = zone.to_offset(Timestamp::from_second(time).ok()?);
+        Some(offset.seconds().into())
     }
 
     /// When a datetime that is set in a session is; `None` where that is nowhere in time, or in
@@ -198,6 +221,21 @@ mod tests {
         assert_eq!(moment.time, at(1_792_888_200));
         assert!(clock.ended(&moment, at(1_792_888_200 + 1)));
         assert!(clock.ended(&moment, at(1_792_888_200 + 3_600)));
+    }
+
+    #[test]
+    fn clocks_that_are_ahead_are_told_from_those_that_change() {
+        let warsaw = Clock::new(Some(TimeZone::get("Europe/Warsaw").unwrap()));
+        // 2026-10-20 12:00 UTC is 14:00 in Warsaw, and two weeks later the wall shows 14:00 again,
+        // though clocks were set back in between.
+        let (written, later) = (1_792_497_600, 14 * 86_400);
+        let end = warsaw.read(&"2026-11-03 14:00:00".into()).unwrap();
+        assert_eq!(warsaw.ahead(&end, written, later), Some(0));
+        assert_eq!(Clock::new(None).ahead(&end, written, later), Some(7200));
+        assert_eq!(warsaw.ahead_of_utc(written), Some(7200));
+        // PostgreSQL knows the time itself.
+        let end = warsaw.read(&Value::Moment(SystemTime::UNIX_EPOCH)).unwrap();
+        assert_eq!(warsaw.ahead(&end, written, later), None);
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(super) fn overlooked(queries: &mut Queries<'_>) -> Result<Option<Overlooked>
             "write [django] second_factor = [{}], or [] if the site asks for none",
             there.join(", ")
         ),
+        problem: false,
     }))
 }
 

@@ -29,7 +29,7 @@ use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
 use crate::site_file::given;
-use crate::{AccountLookup, Framework, Site, SiteFile, SiteSettings};
+use crate::{AccountLookup, Framework, Problem, Site, SiteFile, SiteSettings};
 
 /// Joomla.
 pub(crate) struct JoomlaFramework;
@@ -106,6 +106,32 @@ impl SiteSettings for Joomla {
     fn session_cache(&self) -> Option<&cache::Settings> {
         match &self.sessions {
             JoomlaSessions::Cache(settings, _) => Some(settings),
+            _ => None,
+        }
+    }
+
+    fn advice(&self, problem: Problem<'_>) -> Option<String> {
+        match problem {
+            Problem::SessionsInDatabase(number) => Some(format!(
+                "write [joomla] session_redis_server_db = {number}, as the site's configuration has it"
+            )),
+            Problem::SessionsWithoutData => Some(match &self.sessions {
+                JoomlaSessions::Files { .. } => "put the directory that PHP really uses into \
+                    [joomla] session_filesystem_path: php_admin_value[session.save_path] of php-fpm \
+                    wins over Joomla's own"
+                    .to_owned(),
+                _ => "name in [joomla] the server that has the site's sessions, as the site's \
+                      configuration does"
+                    .to_owned(),
+            }),
+            Problem::SessionsUndecodable => Some(
+                "see that [joomla] names the site's session handler, and that no other program \
+                 writes there"
+                    .to_owned(),
+            ),
+            Problem::SessionsWithoutAccount => {
+                Some("put the site's own into [joomla] dbprefix".to_owned())
+            }
             _ => None,
         }
     }

@@ -13,8 +13,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::php::joomla as format;
+use hallpass_stores::cache::{self, Cache};
 use hallpass_stores::sql::{Queries, Row, Value};
-use hallpass_stores::{Files, Unavailable, cache::Cache};
+use hallpass_stores::{Files, Unavailable};
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
@@ -23,12 +24,13 @@ use super::groups::Groups;
 use super::keys::{Keys, Lookup};
 use super::second_step::{SecondSteps, Step};
 use super::statements::Learned;
+use crate::cache::other_database;
 use crate::joomla::settings::{Joomla, JoomlaClient, JoomlaSessions};
 use crate::php::cached::session_data;
 use crate::prefixed;
 use crate::{
-    Account, Client, Decoding, Login, Reason, Required, SAMPLE, Sample, SessionSource, Stop,
-    session_rows, until,
+    Account, Client, Decoding, Elsewhere, Login, Reason, Required, SAMPLE, SOME_KEYS, Sample,
+    SessionSource, Stop, session_rows, until,
 };
 
 /// The longest session id (`session_id` of `#__session`).
@@ -61,8 +63,15 @@ struct Steps {
 #[derive(Debug)]
 enum Store {
     Row,
-    Files { files: Files, owners: Vec<u32> },
-    Cache { cache: Box<Cache>, keys: Vec<Keys> },
+    Files {
+        files: Files,
+        owners: Vec<u32>,
+    },
+    Cache {
+        cache: Box<Cache>,
+        keys: Vec<Keys>,
+        settings: Box<cache::Settings>,
+    },
     Unreachable(String),
 }
 
@@ -91,7 +100,13 @@ impl Sessions {
                 JoomlaSessions::Cache(settings, client) => Store::Cache {
                     cache: Box::new(Cache::new(settings)),
                     keys: Keys::of(*client, joomla.major),
+                    settings: settings.clone(),
                 },
+                JoomlaSessions::Unplaced => Store::Unreachable(
+                    "PHP's own files, whose place is known when `session_filesystem_path` is given \
+                     here (as `session.save_path` of the site's php.ini)"
+                        .to_owned(),
+                ),
                 JoomlaSessions::Unreachable(what) => Store::Unreachable(what.clone()),
             },
             allow_missing_second_factor: joomla.allow_missing_second_factor,
@@ -166,7 +181,7 @@ impl Sessions {
                     false => Ok(data),
                 }
             }
-            Store::Cache { cache, keys } => {
+            Store::Cache { cache, keys, .. } => {
                 for keys in keys {
                     let key = Zeroizing::new(format!("{}{id}", keys.prefix));
                     let Some(entry) = cache.get(key.as_bytes(), deadline)? else {
@@ -388,7 +403,28 @@ impl SessionSource for Sessions {
             "SELECT \"session_id\" FROM {}{people} ORDER BY \"time\" DESC LIMIT {SAMPLE}",
             prefixed(&self.prefix, "session")
         );
-        crate::tokens(queries, &newest)
+        let Some(mut sample) = crate::tokens(queries, &newest)? else {
+            return Ok(None);
+        };
+        sample.people = self.metadata && !matches!(self.store, Store::Row);
+        if let Store::Cache {
+            cache,
+            keys,
+            settings,
+        } = &mut self.store
+        {
+            let is_session = |key: &[u8]| {
+                let mut prefixes = keys.iter().map(|keys| keys.prefix.as_bytes());
+                prefixes.any(|prefix| !prefix.is_empty() && key.starts_with(prefix))
+            };
+            let deadline = queries.deadline();
+            let here = cache.some_keys(SOME_KEYS, deadline);
+            if here.is_some_and(|keys| !keys.iter().any(|key| is_session(key))) {
+                let number = other_database(settings, is_session, deadline);
+                sample.elsewhere = number.map(Elsewhere::Database);
+            }
+        }
+        Ok(Some(sample))
     }
 
     /// Joomla's sessions say nothing of the password.

@@ -177,8 +177,9 @@ pub enum JoomlaSessions {
     },
     /// Redis or memcached, and what Joomla asks it by.
     Cache(Box<cache::Settings>, JoomlaCache),
-    /// Something that cannot be asked from outside PHP (APCu, `WinCache`, PHP's own handler with
-    /// an unknown place): its name.
+    /// Files of PHP's, whose directory only PHP's own settings name.
+    Unplaced,
+    /// Something that cannot be asked from outside PHP (APCu, `WinCache`): its name.
     Unreachable(String),
 }
 
@@ -256,6 +257,7 @@ impl Joomla {
     pub(super) fn missing_for_sessions(&self) -> Option<&'static str> {
         match (&self.session_cookie_name, &self.sessions) {
             (None, _) => Some("joomla.secret"),
+            (Some(_), JoomlaSessions::Unplaced) => Some("joomla.session_filesystem_path"),
             (Some(_), JoomlaSessions::Unreachable(_)) => Some("joomla.session_handler"),
             (Some(_), _) => None,
         }
@@ -394,11 +396,7 @@ impl JoomlaFile {
                     directory: directory.join(path),
                     owners: usual_owners(),
                 },
-                None => JoomlaSessions::Unreachable(
-                    "PHP's own files, whose place is known when `session_filesystem_path` is \
-                     given here (as `session.save_path` of the site's php.ini)"
-                        .to_owned(),
-                ),
+                None => JoomlaSessions::Unplaced,
             },
             Some(other) => {
                 let other = other.escape_default();

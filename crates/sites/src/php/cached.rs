@@ -6,12 +6,14 @@ use hallpass_stores::{Deadline, Secret, cache};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
-use crate::{Reason, SAMPLE, SOME_KEYS, Sample};
+use crate::cache::other_database;
+use crate::{Elsewhere, Reason, SAMPLE, SOME_KEYS, Sample};
 
 /// Sessions in a cache, which lets them go by itself.
 #[derive(Debug)]
 pub(super) struct CachedSessions {
     cache: cache::Cache,
+    settings: cache::Settings,
     prefix: String,
     client: Option<MemcachedClient>,
 }
@@ -24,6 +26,7 @@ impl CachedSessions {
     ) -> Self {
         Self {
             cache: cache::Cache::new(servers),
+            settings: servers.clone(),
             prefix: prefix.to_owned(),
             client,
         }
@@ -32,9 +35,27 @@ impl CachedSessions {
     /// Some of the sessions; `None` where the cache does not tell its keys.
     pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
         let keys = self.cache.some_keys(SOME_KEYS, deadline)?;
-        let id = |key: &Vec<u8>| key.strip_prefix(self.prefix.as_bytes()).map(Secret::new);
-        let tokens = keys.iter().filter_map(id).take(SAMPLE).collect();
-        Some(Sample::of(tokens))
+        // The locks of phpredis and pecl/memcached, `…_LOCK`, are not sessions.
+        let is_id = |id: &&[u8]| {
+            id.iter()
+                .all(|it| it.is_ascii_alphanumeric() || b",-".contains(it))
+        };
+        let id = |key: &Vec<u8>| {
+            let id = key.strip_prefix(self.prefix.as_bytes());
+            id.filter(is_id).map(Secret::new)
+        };
+        let tokens: Vec<_> = keys.iter().filter_map(id).take(SAMPLE).collect();
+        let elsewhere = if tokens.is_empty() {
+            let prefix = self.prefix.as_bytes();
+            let is_session = |key: &[u8]| !prefix.is_empty() && key.starts_with(prefix);
+            other_database(&self.settings, is_session, deadline).map(Elsewhere::Database)
+        } else {
+            None
+        };
+        Some(Sample {
+            elsewhere,
+            ..Sample::of(tokens)
+        })
     }
 
     pub(super) fn find(&mut self, id: &str, deadline: Deadline) -> Lookup<Found> {

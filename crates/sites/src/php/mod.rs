@@ -138,6 +138,9 @@ impl SiteSettings for PhpSite {
             Problem::SessionsUndecodable => {
                 Some("put the site's session.serialize_handler into [php]".to_owned())
             }
+            Problem::SessionsInDatabase(number) => Some(format!(
+                "write database={number} in [php] save_path, as PHP has it"
+            )),
             _ => self.custom.advice(problem),
         }
     }

@@ -14,7 +14,8 @@ use super::cookies::{self, Persistent, Token};
 use crate::phpbb::settings::Phpbb;
 use crate::prefixed;
 use crate::{
-    Account, Client, Decoding, Login, Reason, Required, SessionSource, Stop, session_rows, until,
+    Account, Client, Decoding, Login, Reason, Required, SAMPLE, Sample, SessionSource, Stop,
+    session_rows, until,
 };
 
 /// The account of visitors who are not logged in.
@@ -213,6 +214,15 @@ impl SessionSource for Sessions {
             }
             (found, _) => Ok(found?),
         }
+    }
+
+    fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
+        let newest = format!(
+            "SELECT \"session_id\" FROM {} WHERE \"session_user_id\" > {ANONYMOUS} ORDER BY \
+             \"session_time\" DESC LIMIT {SAMPLE}",
+            prefixed(&self.phpbb.prefix, "sessions")
+        );
+        crate::tokens(queries, &newest)
     }
 
     fn needs(&self) -> Vec<Required> {

@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::stream::Stream;
-use crate::{Address, Deadline, Unavailable};
+use crate::{Address, Cause, Deadline, Explained, Unavailable};
 
 /// The longest value that is read, in bytes. memcached takes none that is longer by itself.
 pub const LONGEST_VALUE: usize = 1 << 20;
@@ -41,6 +41,8 @@ pub(super) enum Failure {
     Closed(String),
     /// The server cannot be reached, is silent, refuses to answer or does not speak the protocol.
     Down(String),
+    /// The same as `Down`, for a reason that has a fix of its own.
+    Refused(Explained),
     /// The value under that key cannot be used. The server is healthy.
     Value(String),
 }
@@ -51,6 +53,7 @@ impl From<Failure> for Unavailable {
             Failure::Closed(message) | Failure::Down(message) | Failure::Value(message) => {
                 Self::new(message)
             }
+            Failure::Refused(Explained { message, cause }) => Self::new(message).because(cause),
         }
     }
 }
@@ -74,10 +77,13 @@ impl Connection {
     ) -> Result<Self, Failure> {
         let tls_or_not = if tls.is_some() { " by TLS" } else { "" };
         let stream = Stream::connect(address, tls, deadline).map_err(|error| {
-            Failure::Down(format!(
-                "cannot connect to {name}{tls_or_not}: {error}{}",
-                fix(&error, address)
-            ))
+            Failure::Refused(Explained {
+                message: format!(
+                    "cannot connect to {name}{tls_or_not}: {error}{}",
+                    fix(&error, address)
+                ),
+                cause: cause(&error),
+            })
         })?;
         Ok(Self {
             name,
@@ -192,6 +198,14 @@ fn fix(error: &io::Error, address: &Address) -> &'static str {
             "; `ca` names the certificates to trust, and the server's must name this host"
         }
         _ => "",
+    }
+}
+
+fn cause(error: &io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Cause::Permission,
+        io::ErrorKind::InvalidData => Cause::Tls,
+        _ => Cause::Away,
     }
 }
 

@@ -113,6 +113,21 @@ impl Cache {
         Some(keys)
     }
 
+    /// The numbers of the databases of Redis that have keys, with the number of keys; `None` where
+    /// the servers do not tell.
+    pub fn databases(&mut self, deadline: Deadline) -> Option<Vec<(u32, u64)>> {
+        let Servers::Redis(servers) = &mut self.servers else {
+            return None;
+        };
+        let mut databases = Vec::new();
+        for server in servers {
+            databases.extend(server.databases(deadline).ok()?);
+        }
+        databases.sort_unstable();
+        databases.dedup_by_key(|(number, _)| *number);
+        Some(databases)
+    }
+
     /// The value of `key`; `None` where there is none.
     ///
     /// # Errors

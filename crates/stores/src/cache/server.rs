@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::connection::{Connection, Failure};
 use crate::backoff::Backoff;
-use crate::{Deadline, Unavailable};
+use crate::{Deadline, Explained};
 
 /// The protocol of a server.
 pub(super) trait Protocol {
@@ -103,6 +103,16 @@ impl<P: Protocol> Server<P> {
         Ok(keys)
     }
 
+    /// Asks on a connection of its own.
+    pub(super) fn apart<T>(
+        &mut self,
+        deadline: Deadline,
+        ask: impl FnOnce(&mut Connection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let until = deadline.at_most(self.connect_timeout);
+        ask(&mut self.protocol.connect(until)?)
+    }
+
     /// Sends `query`. A connection that ended while it was idle is replaced once, within the same
     /// deadline.
     pub(super) fn query(
@@ -150,11 +160,11 @@ impl<P: Protocol> Server<P> {
     fn note(&mut self, answer: &Result<P::Answer, Failure>) {
         match answer {
             Ok(_) | Err(Failure::Value(_)) => self.backoff.answered(),
-            Err(Failure::Closed(message) | Failure::Down(message)) => {
+            Err(failure) => {
                 let now = Instant::now();
                 // A failure that was answered from the pause is not a new one.
                 if self.backoff.check(now).is_ok() {
-                    self.backoff.failed(now, Unavailable::new(message.as_str()));
+                    self.backoff.failed(now, failure.clone().into());
                 }
             }
         }
@@ -166,9 +176,12 @@ impl<P: Protocol> Server<P> {
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<P::Answer, Failure> {
-        self.backoff
-            .check(Instant::now())
-            .map_err(|cause| Failure::Down(cause.to_string()))?;
+        self.backoff.check(Instant::now()).map_err(|failed| {
+            Failure::Refused(Explained {
+                message: failed.to_string(),
+                cause: failed.cause(),
+            })
+        })?;
         let connection = self
             .protocol
             .connect(deadline.at_most(self.connect_timeout))?;

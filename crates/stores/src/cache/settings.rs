@@ -17,6 +17,20 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The number of the database of Redis, and the same settings for another of its databases;
+    /// `None` for memcached.
+    #[must_use]
+    pub fn in_database(&self, number: u32) -> Option<(u32, Self)> {
+        let mut other = self.clone();
+        match &mut other.store {
+            Store::Memcached(_) => None,
+            Store::Redis { database, .. } => {
+                let configured = std::mem::replace(database, number);
+                Some((configured, other))
+            }
+        }
+    }
+
     /// The settings of each server alone, with its name, so that each can be tested. Servers behind
     /// Sentinels are reached through them.
     #[must_use]

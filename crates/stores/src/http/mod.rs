@@ -1,5 +1,6 @@
 //! Asks the site itself by HTTP, where its store cannot be read.
 
+mod probe;
 mod transport;
 mod url;
 
@@ -12,6 +13,7 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderValue, Request, header};
 use zeroize::Zeroizing;
 
+pub use self::probe::{Reply, Request as Probe, probe};
 use self::transport::{Connections, Resolve};
 pub use self::url::Url;
 use crate::{Deadline, Unavailable};

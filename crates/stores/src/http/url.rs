@@ -15,6 +15,29 @@ impl Url {
     }
 }
 
+impl Url {
+    /// The address that a redirect from here to `location` leads to, where that is on the same host.
+    #[must_use]
+    pub fn led_to(&self, location: &str) -> Option<Self> {
+        let scheme = self.0.scheme_str()?;
+        let authority = self.0.authority()?;
+        let absolute = match location {
+            _ if location.starts_with("//") => format!("{scheme}:{location}"),
+            _ if location.starts_with('/') => format!("{scheme}://{authority}{location}"),
+            _ => location.to_owned(),
+        };
+        let absolute = absolute.split('#').next().unwrap_or_default();
+        let other: Self = absolute.parse().ok()?;
+        (other.0.host() == self.0.host()).then_some(other)
+    }
+
+    /// The path, without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.0.path()
+    }
+}
+
 impl FromStr for Url {
     type Err = &'static str;
 
@@ -69,6 +92,29 @@ mod tests {
             ("http://10.0.0.1", "http://10.0.0.1/"),
         ] {
             assert_eq!(text.parse::<Url>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn redirects_are_followed_on_the_same_host_alone() {
+        let url: Url = "http://example.org:81/a/b".parse().unwrap();
+        let led_to = |location: &str| url.led_to(location).map(|url| url.to_string());
+        for (location, expected) in [
+            ("/c?d#e", "http://example.org:81/c"),
+            ("https://example.org/a/b", "https://example.org/a/b"),
+            ("//example.org/c", "http://example.org/c"),
+        ] {
+            assert_eq!(led_to(location).as_deref(), Some(expected), "{location}");
+        }
+        for location in [
+            "http://evil.example/",
+            "//evil.example/",
+            "http://user@example.org/",
+            "javascript:alert(1)",
+            "c",
+            "",
+        ] {
+            assert_eq!(led_to(location), None, "{location}");
         }
     }
 

@@ -27,7 +27,7 @@ pub use self::look_up::LookUp;
 use self::mysql::Mysql;
 pub use self::names::{TableName, fold_case, identifier, unquoted};
 use self::postgres::Postgres;
-pub use self::queries::Queries;
+pub use self::queries::{Queries, Replication};
 pub use self::search_path::{SessionOptions, schemas};
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};

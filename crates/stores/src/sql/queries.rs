@@ -9,6 +9,19 @@ use super::store::{Column, ReadError, State, Store};
 use super::value::{Row, Value};
 use crate::{Deadline, Tracer, Unavailable};
 
+/// How well a replica follows its primary; times are those since the last change that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replication {
+    /// It has all that it was sent.
+    Current,
+    /// It was sent more than it has applied.
+    Behind(Duration),
+    /// It applies nothing, because it was told so.
+    Paused(Duration),
+    /// It is not connected to its primary.
+    Alone(Duration),
+}
+
 /// The queries of one request to a [`Database`](super::Database).
 #[derive(Debug)]
 pub struct Queries<'a> {
@@ -274,6 +287,31 @@ impl Queries<'_> {
         };
         let since_1970 = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         Ok(UNIX_EPOCH.checked_add(since_1970))
+    }
+
+    /// How well the server follows another; `None` where it is not known to follow any.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database does not tell.
+    pub fn replication(&mut self) -> Result<Option<Replication>, Unavailable> {
+        let Some(statement) = self.store.as_ref().and_then(|store| store.replication()) else {
+            return Ok(None);
+        };
+        let Some(mut row) = self.rows(statement, &[], 1)?.pop() else {
+            return Ok(None);
+        };
+        let seconds = match row.take(1) {
+            Value::Integer(seconds) => u64::try_from(seconds).unwrap_or_default(),
+            _ => 0,
+        };
+        let since = Duration::from_secs(seconds);
+        Ok(match row.text(0).as_deref() {
+            Some("paused") => Some(Replication::Paused(since)),
+            Some("alone") => Some(Replication::Alone(since)),
+            Some("behind") => Some(Replication::Behind(since)),
+            Some("current") => Some(Replication::Current),
+            _ => None,
+        })
     }
 
     /// The SQL condition that `column` (an identifier already quoted) is the parameter `:name`

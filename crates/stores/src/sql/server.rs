@@ -14,7 +14,7 @@ use super::sizes::{LARGEST_DATA, TooLong};
 use super::store::{Column, ReadError, Store, place};
 use super::value::{Row, Value};
 use crate::backoff::Backoff;
-use crate::{Address, Deadline, Tls, Unavailable};
+use crate::{Address, Cause, Deadline, Explained, Tls, Unavailable};
 
 /// The longest that saying goodbye to a server may take.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -93,11 +93,14 @@ pub(super) trait Driver: Sized + Send {
     /// See [`Store::clock`].
     const CLOCK: &'static str;
 
+    /// See [`Store::replication`].
+    const REPLICATION: &'static str;
+
     /// Connects to the server at `address` and logs in.
     ///
     /// # Errors
     /// The cause and its fix, in words.
-    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String>;
+    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, Explained>;
 
     /// The first `limit` rows that `statement` gives.
     async fn rows(
@@ -257,14 +260,17 @@ impl<D: Driver> Server<D> {
         deadline: Deadline,
     ) -> Result<(D, usize), Unavailable> {
         let now = Instant::now();
-        let (mut causes, mut healthy) = (Vec::new(), Vec::new());
+        let (mut causes, mut healthy, mut kind) = (Vec::new(), Vec::new(), Cause::Other);
         for (index, place) in self.places.iter().enumerate() {
             if silent == Some(index) {
                 continue;
             }
             match place.health.check(now) {
                 Ok(()) => healthy.push(index),
-                Err(cause) => causes.push(cause.to_string()),
+                Err(cause) => {
+                    kind = cause.cause();
+                    causes.push(cause.to_string());
+                }
             }
         }
         let mut left = u32::try_from(healthy.len()).unwrap_or(u32::MAX);
@@ -288,13 +294,18 @@ impl<D: Driver> Server<D> {
                     return Ok((connection, index));
                 }
                 Some(Err(cause)) => cause,
-                None => "no answer in time; is a server there, and can it be reached?".to_owned(),
+                None => Explained {
+                    message: "no answer in time; is a server there, and can it be reached?"
+                        .to_owned(),
+                    cause: Cause::Away,
+                },
             };
-            let cause = self.failed(index, "connecting", &cause);
-            self.place_failed(index, &cause);
+            kind = cause.cause;
+            let cause = self.failed(index, "connecting", &cause.message);
+            self.place_failed(index, &cause.clone().because(kind));
             causes.push(cause.to_string());
         }
-        Err(Unavailable::new(causes.join("; ")))
+        Err(Unavailable::new(causes.join("; ")).because(kind))
     }
 
     /// Whether there is a server that did not fail a moment ago.
@@ -405,6 +416,10 @@ impl<D: Driver> Store for Server<D> {
 
     fn clock(&self) -> Option<&'static str> {
         Some(D::CLOCK)
+    }
+
+    fn replication(&self) -> Option<&'static str> {
+        Some(D::REPLICATION)
     }
 
     fn place(&self, table: &str) -> [(&'static str, Value); 2] {

@@ -83,6 +83,12 @@ pub(super) trait Store: std::fmt::Debug + Send {
         None
     }
 
+    /// The statement that gives a word for how well the server follows another, and the seconds since
+    /// the last change that it has; `None` without a server.
+    fn replication(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The parameters `:schema` and `:table` by which statements about `table` find it.
     fn place(&self, table: &str) -> [(&'static str, Value); 2] {
         place(table)

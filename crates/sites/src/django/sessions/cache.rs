@@ -11,9 +11,10 @@ use md5::{Digest, Md5};
 
 use super::containers::{Containers, Found, Lookup};
 use crate::cache::CacheLocation;
+use crate::cache::other_database;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
-use crate::{Decoding, Reason, SAMPLE, SOME_KEYS, Sample};
+use crate::{Decoding, Elsewhere, Reason, SAMPLE, SOME_KEYS, Sample};
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).
@@ -27,6 +28,8 @@ pub(super) struct SessionCache {
     before: String,
     /// What stands after it.
     after: String,
+    /// How its server is asked, where it is one.
+    settings: Option<Box<cache::Settings>>,
 }
 
 impl SessionCache {
@@ -36,12 +39,29 @@ impl SessionCache {
             cache: Cached::new(cache),
             before,
             after,
+            settings: match &cache.location {
+                CacheLocation::Server(settings) => Some(settings.clone()),
+                CacheLocation::Directory(_) | CacheLocation::Table(_) => None,
+            },
         }
     }
 
     /// The key of the session `key` in the cache.
     fn key(&self, key: &str) -> String {
         [&*self.before, key, &self.after].concat()
+    }
+
+    /// What leads the cache's `key`, and the session's own key, where it is that of a session.
+    fn session_key<'a>(&self, key: &'a str) -> Option<(&'a str, &'a str)> {
+        let whole = key.strip_suffix(&*self.after)?;
+        let (before, token) = whole.split_at_checked(whole.len().checked_sub(KEY_LENGTH)?)?;
+        let is_token = token.bytes().all(|it| it.is_ascii_alphanumeric());
+        is_token.then_some((before, token))
+    }
+
+    /// What the engine puts before a session's key, after the cache's own prefix and version.
+    fn engine(&self) -> &str {
+        self.before.rsplit(':').next().unwrap_or_default()
     }
 
     /// Whether the cache's own client raises at such a key.
@@ -53,30 +73,36 @@ impl SessionCache {
     /// where it does not tell its keys.
     pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
         let keys = self.cache.some_keys(deadline)?;
-        // `KEY_PREFIX` and `VERSION` come first.
-        let engine = self.before.rsplit(':').next().unwrap_or_default();
         let mut sample = Sample::default();
         for key in &keys {
-            let cut = key.len().saturating_sub(self.after.len() + KEY_LENGTH);
-            let (Some(before), Some(token)) = (key.get(..cut), key.get(cut..)) else {
-                continue;
-            };
-            let Some(token) = token.strip_suffix(&*self.after) else {
-                continue;
-            };
-            if token.len() != KEY_LENGTH || !token.bytes().all(|it| it.is_ascii_alphanumeric()) {
-                continue;
-            }
-            if before == self.before {
-                sample.tokens.push(Secret::new(token));
-            } else if !engine.is_empty()
-                && let Some(elsewhere) = before.strip_suffix(engine)
-            {
-                sample.elsewhere = Some(elsewhere.to_owned());
+            match self.session_key(key) {
+                Some((before, token)) if before == self.before => {
+                    sample.tokens.push(Secret::new(token));
+                }
+                Some((before, _)) => {
+                    // `KEY_PREFIX` and `VERSION` come first.
+                    let engine = self.engine();
+                    if let Some(elsewhere) =
+                        before.strip_suffix(engine).filter(|_| !engine.is_empty())
+                    {
+                        sample.elsewhere = Some(Elsewhere::Keys(elsewhere.to_owned()));
+                    }
+                }
+                None => {}
             }
         }
         if !sample.tokens.is_empty() {
             sample.elsewhere = None;
+        } else if sample.elsewhere.is_none()
+            && let Some(settings) = &self.settings
+        {
+            let is_session = |key: &[u8]| {
+                let key = std::str::from_utf8(key).unwrap_or_default();
+                self.session_key(key)
+                    .is_some_and(|(before, _)| before == self.before)
+            };
+            let number = other_database(settings, is_session, deadline);
+            sample.elsewhere = number.map(Elsewhere::Database);
         }
         sample.tokens.truncate(SAMPLE);
         Some(sample)

@@ -2,6 +2,7 @@
 
 mod cache;
 mod containers;
+mod evidence;
 mod file;
 mod table;
 
@@ -14,12 +15,13 @@ use hallpass_stores::{Secret, Unavailable};
 
 use self::cache::SessionCache;
 use self::containers::{Containers, Lookup, find_in_cookie};
+use self::evidence::Evidence;
 use self::file::SessionFiles;
 use self::table::{Profile, SessionTable, Tables};
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
 use crate::django::settings::{Django, SessionEngine};
-use crate::{Account, Client, Login, Reason, Required, Sample, SessionSource, Stop};
+use crate::{Account, Client, Login, Overlooked, Reason, Required, Sample, SessionSource, Stop};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
 const LONGEST_TOKEN: usize = 4096;
@@ -39,6 +41,7 @@ pub(super) struct Sessions {
     clock: Clock,
     tables: Tables,
     second_factor: Option<SecondFactor>,
+    evidence: Option<Evidence>,
 }
 
 /// Where sessions are.
@@ -90,6 +93,7 @@ impl Sessions {
             clock: Clock::new(django.time_zone.clone()),
             tables: Tables::new(settings),
             second_factor: SecondFactor::new(django.second_factor.as_deref()),
+            evidence: Evidence::new(django),
         }
     }
 
@@ -202,6 +206,22 @@ impl SessionSource for Sessions {
             }),
             Engine::Cookies { .. } | Engine::Database(_) | Engine::Profile(_) => listed,
         })
+    }
+
+    fn overlooked(
+        &mut self,
+        queries: &mut Queries<'_>,
+        now: SystemTime,
+    ) -> Result<Vec<Overlooked>, Unavailable> {
+        let listed = match &self.engine {
+            Engine::Files(_) | Engine::Cache(_) => self.sample(queries)?,
+            _ => None,
+        };
+        let is_empty = listed.is_some_and(|it| it.tokens.is_empty() && it.elsewhere.is_none());
+        match &self.evidence {
+            Some(it) => it.faults(queries, &self.containers, &self.clock, is_empty, now),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The session's hash of the password, under any of the keys (`get_user` in

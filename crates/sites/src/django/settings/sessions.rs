@@ -23,6 +23,8 @@ pub struct DjangoSessions {
     pub profile: Option<SessionProfile>,
     /// Whether sessions are read without checking who signed them.
     pub trust_store: bool,
+    /// `SESSION_COOKIE_AGE`, in seconds.
+    pub cookie_age: u64,
 }
 
 /// The module of `django.contrib.sessions.backends` that a site uses.
@@ -101,6 +103,7 @@ impl DjangoSessions {
             salt: given.session_key_salt.clone(),
             profile,
             trust_store: given.trust_session_store,
+            cookie_age: given.session_cookie_age.get().as_secs(),
         })
     }
 }

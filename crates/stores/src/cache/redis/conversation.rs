@@ -3,7 +3,7 @@
 use super::resp::{self, Reply};
 use crate::cache::connection::{Connection, Failure, LONGEST_VALUE, Malformed};
 use crate::cache::settings::Login;
-use crate::{Address, Deadline, Tls, TlsMode};
+use crate::{Address, Cause, Deadline, Explained, Tls, TlsMode};
 
 /// The longest name of a host (RFC 1035).
 pub(super) const LONGEST_HOST: usize = 255;
@@ -114,6 +114,18 @@ pub(super) fn refused(connection: &Connection, error: &str) -> Failure {
         "BUSY" => "it runs a script",
         _ => "",
     };
+    let cause = match code.as_str() {
+        "NOAUTH" | "WRONGPASS" => Cause::Login,
+        "ERR" if error.contains("AUTH") || error.contains("invalid password") => Cause::Login,
+        "ERR" if error.contains("DB index") || error.contains("cluster mode") => Cause::NoDatabase,
+        "NOPERM" => Cause::Privilege,
+        _ => Cause::Other,
+    };
     let separator = if fix.is_empty() { "" } else { ": " };
-    connection.down(&format!("answers {code}{separator}{fix}"))
+    match connection.down(&format!("answers {code}{separator}{fix}")) {
+        Failure::Down(message) if cause != Cause::Other => {
+            Failure::Refused(Explained { message, cause })
+        }
+        failure => failure,
+    }
 }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::cluster::Redirection;
+use super::conversation::{refused, reply};
+use super::resp::{self, Reply};
 use super::{Answer, Get, Redis};
-use crate::cache::connection::Failure;
+use crate::cache::connection::{Failure, Malformed};
 use crate::cache::server::{Entry, Server, Source};
-use crate::{Address, Deadline};
+use crate::{Address, Deadline, Explained};
 
 /// The most redirections followed for one query. A stable cluster needs one, and one more while a
 /// slot migrates.
@@ -46,6 +48,19 @@ impl Node {
         deadline: Deadline,
     ) -> Result<Vec<Vec<u8>>, Failure> {
         self.server.some_keys(most, deadline)
+    }
+
+    /// The numbers of the databases that have keys, with the number of keys: `INFO keyspace`
+    /// (Redis 2.6).
+    pub(crate) fn databases(&mut self, deadline: Deadline) -> Result<Vec<(u32, u64)>, Failure> {
+        self.server.apart(deadline, |connection| {
+            connection.send(&resp::command(&[b"INFO", b"keyspace"]), deadline)?;
+            match reply(connection, deadline)? {
+                Reply::Bulk(Some(text)) => Ok(keyspace(&String::from_utf8_lossy(&text))),
+                Reply::Error(error) => Err(refused(connection, &error)),
+                _ => Err(connection.malformed(Malformed::Garbage)),
+            }
+        })
     }
 
     /// Queries the node at `to`, then the one that it names, and so on.
@@ -112,7 +127,7 @@ impl Source for Node {
             match answer {
                 Some(Ok(value)) => return Ok(value),
                 Some(Err(Failure::Value(cause))) => return Err(Failure::Value(cause)),
-                Some(Err(Failure::Closed(_) | Failure::Down(_))) | None => {
+                Some(Err(_)) | None => {
                     self.slots.retain(|_, node| *node != address);
                 }
             }
@@ -135,6 +150,44 @@ fn of_a_cluster(failure: Failure) -> Failure {
     match failure {
         Failure::Closed(message) => Failure::Closed(more(message)),
         Failure::Down(message) => Failure::Down(more(message)),
+        Failure::Refused(refused) => Failure::Refused(Explained {
+            message: more(refused.message),
+            cause: refused.cause,
+        }),
         Failure::Value(message) => Failure::Value(message),
+    }
+}
+
+/// The databases of `INFO keyspace`: lines such as `db5:keys=3,expires=3,avg_ttl=0`.
+fn keyspace(text: &str) -> Vec<(u32, u64)> {
+    let database = |line: &str| {
+        let (number, facts) = line.trim_end().strip_prefix("db")?.split_once(':')?;
+        let keys = facts.split(',').find_map(|it| it.strip_prefix("keys="))?;
+        Some((number.parse().ok()?, keys.parse().ok()?))
+    };
+    text.lines().filter_map(database).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_are_those_of_info() {
+        // As Redis 7 writes it.
+        let text = "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n\
+                    db15:keys=3,expires=3,avg_ttl=1209599000,subexpiry=0\r\n";
+        assert_eq!(keyspace(text), [(0, 1), (15, 3)]);
+        for text in [
+            "",
+            "# Keyspace\r\n",
+            "dbx:keys=1",
+            "db1",
+            "db1:expires=1",
+            "db1:keys=",
+            "1:keys=1",
+        ] {
+            assert!(keyspace(text).is_empty(), "{text:?}");
+        }
     }
 }

@@ -1,38 +1,59 @@
 //! Explains the errors of MySQL and MariaDB, and what to do about them. Numbers are those of
 //! MariaDB's `mysqld_error.h`, and above 3000 those of MySQL.
 
+use std::io;
+
 use mysql_async::{DriverError, Error, IoError, ServerError};
 use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 
 use super::super::sizes::capped;
+use crate::{Cause, Explained};
 
-/// The message for a failed connection.
-pub(super) fn connecting(error: &Error) -> String {
-    let fix = match error {
+/// Explains a failed connection.
+pub(super) fn connecting(error: &Error) -> Explained {
+    let (kind, fix) = match error {
         Error::Server(error) => match error.code {
-            1045 | 1698 => {
-                "; are the user and the `password` right, and may that user log in from here?"
-            }
-            1044 => "; `hallpass grants` prints the statements that give a user what it needs",
-            1049 => "; is the name of the database right?",
-            1040 | 1203 => "; the server's max_connections is reached",
-            1129 => "; the server counted too many failures: FLUSH HOSTS there",
-            3159 => "; ask for TLS with `tls`",
-            _ => "",
+            1045 | 1698 => (
+                Cause::Login,
+                "; are the user and the `password` right, and may that user log in from here?",
+            ),
+            1044 => (
+                Cause::Privilege,
+                "; `hallpass grants` prints the statements that give a user what it needs",
+            ),
+            1049 => (Cause::NoDatabase, "; is the name of the database right?"),
+            1040 | 1203 => (Cause::Other, "; the server's max_connections is reached"),
+            1129 => (
+                Cause::Other,
+                "; the server counted too many failures: FLUSH HOSTS there",
+            ),
+            3159 => (Cause::Tls, "; ask for TLS with `tls`"),
+            _ => (Cause::Other, ""),
         },
-        Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-            "; switch TLS on there, or ask for less with `tls`"
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => (
+            Cause::Tls,
+            "; switch TLS on there, or ask for less with `tls`",
+        ),
+        Error::Driver(DriverError::UnknownAuthPlugin { .. }) => (
+            Cause::Login,
+            "; give the user a password of another kind, as in caching_sha2_password or ed25519",
+        ),
+        Error::Io(IoError::Tls(_)) => (Cause::Tls, TLS),
+        Error::Io(IoError::Io(error)) if is_tls(error) => (Cause::Tls, TLS),
+        Error::Io(IoError::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            (Cause::Permission, "")
         }
-        Error::Driver(DriverError::UnknownAuthPlugin { .. }) => {
-            "; give the user a password of another kind, as in caching_sha2_password or ed25519"
-        }
-        Error::Io(IoError::Tls(_)) => TLS,
-        Error::Io(IoError::Io(error)) if is_tls(error) => TLS,
-        Error::Io(IoError::Io(_)) => "; is the server running, and does it listen there?",
-        _ => "",
+        Error::Io(IoError::Io(_)) => (
+            Cause::Away,
+            "; is the server running, and does it listen there?",
+        ),
+        _ => (Cause::Other, ""),
     };
-    format!("{}{fix}", cause(error))
+    Explained {
+        message: format!("{}{fix}", cause(error)),
+        cause: kind,
+    }
 }
 
 const TLS: &str = "; did the authority in `ca` sign the server's certificate, and does that name \
@@ -91,7 +112,7 @@ fn plain_name(said: &str) -> Option<String> {
     Some(name)
 }
 
-fn is_tls(error: &std::io::Error) -> bool {
+fn is_tls(error: &io::Error) -> bool {
     let inner = error.get_ref();
     inner.is_some_and(|inner| inner.is::<rustls::Error>())
 }

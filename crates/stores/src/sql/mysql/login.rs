@@ -7,7 +7,7 @@ use super::super::server::ConnectOptions;
 use super::super::sizes::LARGEST_ROW;
 use super::Mysql;
 use super::error::{connecting, goes_on_without_tls, name_of_trusted};
-use crate::{Address, Tls, TlsMode};
+use crate::{Address, Explained, Tls, TlsMode};
 
 /// The longest packet that is received. A row is one.
 const LARGEST_PACKET: usize = LARGEST_ROW;
@@ -16,7 +16,10 @@ const LARGEST_PACKET: usize = LARGEST_ROW;
 ///
 /// # Errors
 /// The cause and its fix, in words.
-pub(super) async fn connect(connect: &ConnectOptions, address: &Address) -> Result<Mysql, String> {
+pub(super) async fn connect(
+    connect: &ConnectOptions,
+    address: &Address,
+) -> Result<Mysql, Explained> {
     let ConnectOptions { tls, .. } = connect;
     let options = options(connect, address)?;
     if matches!(address, Address::Unix(_)) || tls.mode == TlsMode::Disable {

@@ -20,7 +20,7 @@ use super::server::{ConnectOptions, Driver, Failure, MOST_STATEMENTS, MOST_UNWAN
 use super::sizes::{Answer, TooLong};
 use super::statement::{Dialect, Statement};
 use super::value::{Row, Value};
-use crate::{Address, Unavailable};
+use crate::{Address, Explained, Unavailable};
 
 /// A connection to MySQL or MariaDB, and the statements that it has prepared.
 pub(super) struct Mysql {
@@ -63,7 +63,13 @@ impl Driver for Mysql {
 
     const CLOCK: &'static str = "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)";
 
-    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String> {
+    // MariaDB's; MySQL has no such variable, and tells users without a privilege nothing of it.
+    const REPLICATION: &'static str = "SELECT CASE WHEN @@global.gtid_slave_pos = '' OR \
+         @@global.read_only = 0 THEN 'primary' WHEN (SELECT VARIABLE_VALUE FROM \
+         information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVE_RUNNING') = 'OFF' \
+         THEN 'alone' ELSE 'current' END, 0";
+
+    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, Explained> {
         login::connect(options, address).await
     }
 

@@ -7,6 +7,7 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::ErrorResponseBody;
 
 use super::super::sizes::{TooLong, capped};
+use crate::{Cause, Explained};
 
 /// An error of a connection.
 #[derive(Debug)]
@@ -103,21 +104,29 @@ impl std::fmt::Display for Error {
 const POOLER: &str = "; a connection pooler answered: set pool_mode = session or transaction, or \
                       connect to PostgreSQL directly";
 
-/// The message for a failed connection.
-pub(super) fn connecting(error: &Error) -> String {
-    let fix = match (error, error.code()) {
-        (_, "28P01") => "; are the user and the `password` right?",
-        (_, "28000") => {
+/// Explains a failed connection.
+pub(super) fn connecting(error: &Error) -> Explained {
+    let (cause, fix) = match (error, error.code()) {
+        (_, "28P01") => (Cause::Login, "; are the user and the `password` right?"),
+        (_, "28000") => (
+            Cause::Login,
             "; are the user and the `password` right, and does the server's pg_hba.conf let this \
-             machine in?"
-        }
-        (_, "3D000") => "; is the name of the database right?",
-        (_, "42501") => "; `hallpass grants` prints the statements that give a role what it needs",
-        (_, "53300") => "; the server's max_connections is reached",
-        (_, "08P01") => POOLER,
-        (Error::Io(error), _) if is_tls(error) => {
+             machine in?",
+        ),
+        (_, "3D000") => (Cause::NoDatabase, "; is the name of the database right?"),
+        (_, "42501") => (
+            Cause::Privilege,
+            "; `hallpass grants` prints the statements that give a role what it needs",
+        ),
+        (_, "53300") => (Cause::Other, "; the server's max_connections is reached"),
+        (_, "08P01") => (Cause::Other, POOLER),
+        (Error::Io(error), _) if is_tls(error) => (
+            Cause::Tls,
             "; did the authority in `ca` sign the server's certificate, and does that name the \
-             host?"
+             host?",
+        ),
+        (Error::Io(error), _) if error.kind() == io::ErrorKind::PermissionDenied => {
+            (Cause::Permission, "")
         }
         (Error::Io(error), _)
             if matches!(
@@ -125,17 +134,24 @@ pub(super) fn connecting(error: &Error) -> String {
                 io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
             ) =>
         {
-            "; is the server running, and does it listen there?"
+            (
+                Cause::Away,
+                "; is the server running, and does it listen there?",
+            )
         }
         (Error::Protocol(cause), _) if cause.contains("password missing") => {
-            "; give it as `password`"
+            (Cause::Login, "; give it as `password`")
         }
-        (Error::Protocol(cause), _) if cause.contains("does not support TLS") => {
-            "; switch it on there (`ssl = on`), or ask for less with `tls`"
-        }
-        _ => "",
+        (Error::Protocol(cause), _) if cause.contains("does not support TLS") => (
+            Cause::Tls,
+            "; switch it on there (`ssl = on`), or ask for less with `tls`",
+        ),
+        _ => (Cause::Other, ""),
     };
-    format!("{error}{fix}")
+    Explained {
+        message: format!("{error}{fix}"),
+        cause,
+    }
 }
 
 /// The message for a failed statement.

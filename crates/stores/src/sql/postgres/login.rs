@@ -4,13 +4,16 @@ use super::super::server::ConnectOptions;
 use super::error::{Error, connecting, is_about_tls, refuses_parameters};
 use super::milliseconds;
 use super::wire::{Login, Protection, Wire};
-use crate::{Address, TlsMode};
+use crate::{Address, Explained, TlsMode};
 
 /// A connection to the server at `address`, logged in.
 ///
 /// # Errors
 /// The cause and its fix, in words.
-pub(super) async fn connect(options: &ConnectOptions, address: &Address) -> Result<Wire, String> {
+pub(super) async fn connect(
+    options: &ConnectOptions,
+    address: &Address,
+) -> Result<Wire, Explained> {
     let protection = match (address, options.tls.mode) {
         (Address::Unix(_), _) | (_, TlsMode::Disable) => Protection::Plain,
         (_, mode) => {

@@ -30,7 +30,7 @@ use super::names::TableName;
 use super::server::{ConnectOptions, Driver, Failure};
 use super::sizes::Answer;
 use super::value::{Row, Value};
-use crate::{Address, Unavailable};
+use crate::{Address, Explained, Unavailable};
 
 /// What makes an expression compared by the rules of all languages.
 const ICU: &str = " COLLATE \"und-x-icu\"";
@@ -108,7 +108,17 @@ impl Driver for Postgres {
 
     const CLOCK: &'static str = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS bigint)";
 
-    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, String> {
+    // Each user may call these functions, and see that there is a receiver (monitoring statistics
+    // and recovery information functions in PostgreSQL 15's manual).
+    const REPLICATION: &'static str = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'primary' \
+         WHEN pg_is_wal_replay_paused() THEN 'paused' \
+         WHEN pg_last_wal_receive_lsn() IS NOT NULL AND NOT EXISTS \
+         (SELECT 1 FROM pg_catalog.pg_stat_wal_receiver) THEN 'alone' \
+         WHEN pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() THEN 'behind' \
+         ELSE 'current' END, CAST(coalesce(extract(epoch FROM clock_timestamp() - \
+         pg_last_xact_replay_timestamp()), 0) AS bigint)";
+
+    async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, Explained> {
         let wire = login::connect(options, address).await?;
         let search_path = options.servers.quoted_search_path();
         let connection = Self::new(wire, options.query_timeout, search_path);
