@@ -7,6 +7,8 @@ use hallpass_settings::TableDescription;
 use hallpass_settings::{Error, Table};
 use hallpass_stores::{cache, sql};
 
+#[cfg(feature = "init")]
+use crate::compare::Software;
 use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
@@ -55,6 +57,25 @@ pub trait Framework: Sync {
     /// A file or setting is missing, or the site has a rule that no configuration can express.
     #[cfg(feature = "init")]
     fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()>;
+
+    /// Adds to `command` what `hallpass compare` asks for to start the own software of such a site.
+    #[cfg(feature = "init")]
+    fn software_arguments(&self, command: clap::Command) -> clap::Command {
+        command
+    }
+
+    /// How the own software of the site at `path` is started; `None` where it cannot be asked.
+    ///
+    /// # Errors
+    /// There is no such site at `path`, or an argument names what cannot be read.
+    #[cfg(feature = "init")]
+    fn software(
+        &self,
+        _path: &Path,
+        _arguments: &clap::ArgMatches,
+    ) -> anyhow::Result<Option<Software>> {
+        Ok(None)
+    }
 
     /// Describes its own table and the tables in it.
     #[cfg(feature = "schema")]

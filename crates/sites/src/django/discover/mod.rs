@@ -18,6 +18,8 @@ use clap::Args;
 
 use self::found::Found;
 use self::interpreter::Interpreter;
+pub(super) use self::interpreter::find as find_python;
+pub(super) use self::manage::find as find_site;
 use self::rules::Expressed;
 use crate::init::Page;
 use crate::init::{environment, parse_duration};
