@@ -43,7 +43,8 @@ impl<'a> Hallpass<'a> {
     fn answer(&mut self, request: &Request) -> Verdict {
         self.steps.take();
         let deadline = self.deadline();
-        self.authenticator.answer(request, SystemTime::now(), deadline)
+        self.authenticator
+            .answer(request, SystemTime::now(), deadline)
     }
 
     /// The account that `name` means, with its groups.
@@ -78,7 +79,10 @@ impl<'a> Hallpass<'a> {
     /// Whom `name` and `password` let in.
     pub fn password(&mut self, name: &str, password: &Secret) -> Verdict {
         let credential = Credential::Password(Secret::new(password.expose()));
-        self.answer(&Request::new(ClaimedName::Named(name.to_owned()), credential))
+        self.answer(&Request::new(
+            ClaimedName::Named(name.to_owned()),
+            credential,
+        ))
     }
 
     /// Whose the session `token` is.

@@ -171,4 +171,3 @@ fn unavailable(error: &anyhow::Error, as_json: bool) -> ExitCode {
     }
     UNAVAILABLE.into()
 }
-

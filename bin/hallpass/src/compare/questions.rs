@@ -214,9 +214,8 @@ impl Both<'_, '_> {
         tokens.retain(|it| seen.insert(session_digest(it.expose())));
         self.report.sessions = tokens.len() as u64;
         if let Some(why) = unlisted {
-            self.report.note(&format!(
-                "sessions: {why}; --tokens names some to compare"
-            ));
+            self.report
+                .note(&format!("sessions: {why}; --tokens names some to compare"));
         } else if tokens.is_empty() {
             self.report.note("sessions: the site has none yet");
         }
@@ -257,7 +256,12 @@ impl Both<'_, '_> {
         if let Some(mut groups) = account.groups {
             groups.sort();
             groups.dedup();
-            outcomes.push(compared_groups(name, &groups, &identity.groups, asked.steps));
+            outcomes.push(compared_groups(
+                name,
+                &groups,
+                &identity.groups,
+                asked.steps,
+            ));
         }
         let flags = [
             ("is staff", account.staff, Requirement::Staff),
@@ -346,7 +350,8 @@ impl Both<'_, '_> {
             Some(effect) => {
                 let nobody = || raised.map_or("nobody".to_owned(), |it| format!("fails by {it}"));
                 let denied = || {
-                    let word = |reason: hallpass_core::Reason| reason.detail().unwrap_or(reason.word());
+                    let word =
+                        |reason: hallpass_core::Reason| reason.detail().unwrap_or(reason.word());
                     match &hallpass {
                         Verdict::Denied(reason) => word(*reason).to_owned(),
                         _ => String::new(),
@@ -419,10 +424,22 @@ fn same(theirs: &Person, ours: &Person) -> bool {
     theirs.name == ours.name && (ours.id.is_empty() || theirs.id == ours.id)
 }
 
-/// The step at which Hallpass decided otherwise than the site.
+/// The step at which Hallpass decided otherwise than the site: the first that spoke against, unless it
+/// was taken back, or the last that spoke for.
 fn parting(steps: &[TraceEvent], granted: bool) -> Option<TraceEvent> {
-    let mut decided = steps.iter().filter(|it| it.subject != "verdict").rev();
-    decided.find(|it| it.holds == Some(granted)).cloned()
+    let decided = |it: &&TraceEvent| it.subject != "verdict" && it.holds == Some(granted);
+    if granted {
+        return steps.iter().rev().find(decided).cloned();
+    }
+    let taken_back = |it: &&TraceEvent| {
+        let mut same = steps
+            .iter()
+            .rev()
+            .filter(|other| other.subject == it.subject);
+        same.next().is_some_and(|last| last.holds == Some(true))
+    };
+    let mut found = steps.iter().filter(decided);
+    found.find(|it| !taken_back(it)).cloned()
 }
 
 fn compared_groups(
@@ -554,20 +571,24 @@ mod tests {
     }
 
     #[test]
-    fn sides_part_at_the_last_step_that_decided_so() {
+    fn sides_part_where_it_was_decided() {
         let step = |subject, holds| TraceEvent {
             subject,
             holds,
             said: String::new(),
         };
         let steps = [
+            step("signature", Some(false)),
+            step("signature", Some(true)),
             step("account", Some(true)),
             step("database", None),
-            step("active", Some(false)),
+            step("expiry", Some(false)),
+            step("session", Some(false)),
             step("verdict", Some(false)),
         ];
         let word = |granted| parting(&steps, granted).map(|it| it.subject);
-        assert_eq!(word(false), Some("active"));
+        assert_eq!(word(false), Some("expiry"));
         assert_eq!(word(true), Some("account"));
+        assert!(parting(&[], true).is_none());
     }
 }

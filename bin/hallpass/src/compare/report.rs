@@ -31,7 +31,10 @@ pub enum Kind {
 impl Kind {
     /// Whether a password is looked at.
     pub fn is_of_passwords(self) -> bool {
-        matches!(self, Self::Logins | Self::WrongPasswords | Self::TypedPassword)
+        matches!(
+            self,
+            Self::Logins | Self::WrongPasswords | Self::TypedPassword
+        )
     }
 
     /// What they are called.
@@ -283,11 +286,18 @@ impl Report {
         let mut groups: BTreeMap<_, Vec<&Difference>> = BTreeMap::new();
         for it in &self.differences {
             let step = it.step.as_ref().map(|step| step.subject);
-            groups.entry((it.effect, it.kind, step)).or_default().push(it);
+            groups
+                .entry((it.effect, it.kind, step))
+                .or_default()
+                .push(it);
         }
         for ((effect, kind, step), found) in groups {
             let count = plural(found.len() as u64, "difference");
-            line(&format!("\n{}: {count}. {}:", kind.words(), effect.meaning()));
+            line(&format!(
+                "\n{}: {count}. {}:",
+                kind.words(),
+                effect.meaning()
+            ));
             for it in found.iter().take(NAMED) {
                 let (site, hallpass) = (plain(&it.site), plain(&it.hallpass));
                 let text = format!("{}: site: {site}; Hallpass: {hallpass}", plain(&it.subject));

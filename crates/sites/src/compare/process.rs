@@ -59,7 +59,10 @@ impl OwnSoftware {
     ///
     /// # Errors
     /// When it ends, falls silent, or says what is no answer.
-    pub fn ask<T: DeserializeOwned>(&mut self, question: &Question<'_>) -> anyhow::Result<Answer<T>> {
+    pub fn ask<T: DeserializeOwned>(
+        &mut self,
+        question: &Question<'_>,
+    ) -> anyhow::Result<Answer<T>> {
         self.conversation.send(line(question)?);
         self.conversation.receive("answered")
     }
@@ -124,13 +127,17 @@ impl Conversation {
             Ok(Err(TooMuch)) => Err(self.failure("prints more than answers")),
             Err(RecvTimeoutError::Timeout) => {
                 let long = duration(self.timeout);
-                let problem = format!("has not {doing} within {long}; --timeout gives it more time");
+                let problem =
+                    format!("has not {doing} within {long}; --timeout gives it more time");
                 Err(self.failure(&problem))
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let problem = match self.parting() {
                     Some(signal) => format!("was ended by signal {signal}"),
-                    None => format!("has ended before it {doing}; {} names the site's own", self.option),
+                    None => format!(
+                        "has ended before it {doing}; {} names the site's own",
+                        self.option
+                    ),
                 };
                 Err(self.failure(&problem))
             }

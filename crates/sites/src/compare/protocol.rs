@@ -218,14 +218,17 @@ mod tests {
             password: "ü\r\n\0",
         };
         let line = line(&password).unwrap();
-        let expected = "{\"ask\":\"password\",\"name\":\"a\\\"b\\n\",\"password\":\"ü\\r\\n\\u0000\"}\n";
+        let expected =
+            "{\"ask\":\"password\",\"name\":\"a\\\"b\\n\",\"password\":\"ü\\r\\n\\u0000\"}\n";
         assert_eq!(std::str::from_utf8(&line), Ok(expected));
     }
 
     #[test]
     fn answers_are_told_apart() {
         let alice = read_person(r#"{"answer": {"id": "1", "name": "alice"}}"#);
-        assert!(matches!(alice, Some(Answer::Given { answer: Some(it), .. }) if it.name == "alice"));
+        assert!(
+            matches!(alice, Some(Answer::Given { answer: Some(it), .. }) if it.name == "alice")
+        );
         let nobody = read_person(r#"{"answer": null, "raised": "KeyError"}"#);
         let Some(Answer::Given { answer, raised }) = nobody else {
             panic!("{nobody:?}");

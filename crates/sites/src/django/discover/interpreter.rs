@@ -17,7 +17,11 @@ use crate::init::child::{end, words};
 use crate::init::duration;
 
 /// What the site is asked.
-const SCRIPT: &str = concat!(include_str!("rules.py"), include_str!("site.py"), "\n\nmain()\n");
+const SCRIPT: &str = concat!(
+    include_str!("rules.py"),
+    include_str!("site.py"),
+    "\n\nmain()\n"
+);
 /// The longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 4 << 20;
 /// How often it is looked whether it has ended.
