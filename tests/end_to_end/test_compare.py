@@ -19,14 +19,6 @@ SAMPLE = ["--accounts", "100", "--sessions", "100"]
 class Compare(Init):
     """`hallpass compare` for a site of the tests."""
 
-    def compare(self, *options, config=None, path=None, python=None, json=True, **more):
-        return self.shell(config or self.output)(
-            *(["--json"] if json else []),
-            *["compare", path or self.directory, "--python", python or python_of(self.version)],
-            *["--env-file", self.environment, *options],
-            **more,
-        )
-
     def log_in(self, *names):
         """Live sessions of the accounts, as the site's own login makes them."""
         backend = self.site.shell("answer = settings.AUTHENTICATION_BACKENDS[-1]")
