@@ -398,3 +398,105 @@ def test_a_store_that_is_away_is_unavailable(world, shell, new_directory):
     ]:
         asked = with_changes(site, tables, shell, **changes)
         assert said(asked.shell.session(alice)) == "unavailable", changes
+
+
+# `hallpass compare`
+
+
+# PHP's own settings of a folder, what else it says, and which sessions can be listed.
+COMPARED = {
+    "files-php": True,
+    "directories-php_serialize": True,
+    "memcached-igbinary": False,
+    "redis-php_binary": True,
+    "redis-locks": True,
+}
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_php_itself_agrees(world, places, shell, name, directory):
+    folder, site = world[name]
+    tokens = [folder.log_in("alice"), folder.log_in("bob", large="1"), folder.log_in(None)]
+    listed = COMPARED[name]
+    tokens_file = directory / "tokens"
+    tokens_file.write_text("\n".join(tokens))
+    options = [] if listed else ["--tokens", tokens_file]
+    if name == "files-php":
+        # PHP destroys one that it cannot decode, where it is not kept from it.
+        damaged = Path(places["files"][1]) / f"sess_{'d' * 26}"
+        damaged.write_text('_sf2_attributes|a:1:{s:4:"us')
+        give_away(damaged)
+    before = stored(places, name)
+    result = site.shell("compare", "--json", folder.path, "--sessions", "500", *options)
+    report = result.json
+    assert result.code == 0, (report, result.stderr)
+    assert (report["verdict"], report["percent"]) == ("agree", 100)
+    counts = {it["question"]: it for it in report["questions"]}
+    assert counts["sessions"]["granted"] >= 2 and counts["sessions"]["denied"] >= 1, report
+    assert counts["changed sessions"]["denied"] >= 3 and counts["changed sessions"]["granted"] == 0
+    # No session was made, ended or written.
+    assert stored(places, name) == before
+    for token in tokens:
+        assert token.encode() not in result.stdout + result.stderr
+    if name == "files-php":
+        # Another directory: PHP lists what is not found.
+        config = directory / "wrong.toml"
+        config.write_text(site.config.read_text().replace(places["files"][1], str(directory)))
+        found = shell(config)("compare", "--json", folder.path).json["differences"]
+        assert found and {it["effect"] for it in found} == {"narrower"}
+
+
+def stored(places, name):
+    """The files of sessions and the times of their last changes, where there are any."""
+    handler, path = places[name.partition("-")[0]]
+    if handler != "files":
+        return None
+    return {file: file.stat().st_mtime_ns for file in Path(path.split(";")[-1]).rglob("sess_*")}
+
+
+def test_php_says_why_it_is_not_asked(world, directory):
+    folder, site = world["memcache-php"]
+    result = site.shell("compare", "--json", folder.path)
+    assert result.code == 75 and "locks each session" in result.json["cause"], result.json
+    folder, site = world["files-php"]
+    result = site.shell("compare", "--json", folder.path, "--php", directory / "php")
+    assert result.code == 75 and "--php names the site's own" in result.json["cause"], result.json
+    assert site.shell("compare", directory / "nowhere").code == 2
+
+
+def test_a_page_of_the_site_is_compared(world, shell, directory):
+    """Where the software cannot be asked: memcache's handler locks what it reads."""
+    folder, site = world["memcache-php"]
+    tokens = [folder.log_in("alice"), folder.log_in("bob"), folder.log_in(None)]
+    named = directory / "tokens"
+    named.write_text("\n".join(tokens))
+    page = ["compare", "--json", "--tokens", named, "--url", folder.url("whoami.php")]
+    result = site.shell(*page)
+    report = result.json
+    assert result.code == 0 and report["percent"] == 100, (report, result.stderr)
+    counts = {it["question"]: (it["granted"], it["denied"]) for it in report["questions"]}
+    assert counts["sessions"] == (2, 1) and counts["changed sessions"] == (0, 4)
+    assert site.shell(*page, "--name-at", "header:X-User").code == 0
+    # Another key is nobody's.
+    config = directory / "wrong.toml"
+    config.write_text(site.config.read_text().replace(USER, "_sf2_attributes.user.nothing"))
+    found = shell(config)(*page).json["differences"]
+    assert [(it["question"], it["effect"], it["hallpass"]) for it in found] == [
+        ("sessions", "narrower", "anonymous-session")
+    ] * 2
+    for token in tokens:
+        assert token.encode() not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("options, code", [
+    (["--url", "http://127.0.0.1:1/"], 75),
+    (["--url", "gopher://127.0.0.1/"], 2),
+    (["--url", "http://127.0.0.1:1/", "--name-at", "user"], 2),
+    (["--url", "http://127.0.0.1:1/", "--cookie", "a b"], 2),
+    (["--url", "http://127.0.0.1:1/", "--user", "alice"], 2),
+    ([], 2),
+])
+def test_pages_that_cannot_be_asked(world, options, code):
+    _, site = world["files-php"]
+    result = site.shell("compare", *options)
+    assert result.code == code, result.stderr

@@ -104,7 +104,8 @@ pub enum Command {
     #[command(after_help = "Examples:
   hallpass compare /srv/shop
   hallpass compare /srv/shop --all
-  hallpass compare /srv/shop --user alice < password")]
+  hallpass compare /srv/shop --user alice < password
+  hallpass compare --url https://www.example.org/whoami")]
     Compare(CompareOptions),
     /// Count all accounts by how their passwords are stored
     #[command(after_help = "Examples:\n  hallpass audit\n  hallpass audit --csv > audit.csv")]
@@ -258,7 +259,8 @@ pub enum HostKind {
 #[derive(Debug, Args)]
 pub struct CompareOptions {
     /// Where the site is: a directory, or the file that its framework starts from
-    pub path: PathBuf,
+    #[arg(required_unless_present = "url")]
+    pub path: Option<PathBuf>,
     /// How many accounts to compare
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub accounts: usize,
@@ -279,6 +281,23 @@ pub struct CompareOptions {
     pub framework: Option<String>,
     #[command(flatten)]
     pub software: SoftwareArguments,
+    #[command(flatten)]
+    pub page: PageOptions,
+}
+
+/// A page of the running site that says who is logged in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Of any site, by a page that says who is logged in")]
+pub struct PageOptions {
+    /// Ask this page about sessions, in place of the site's own software
+    #[arg(long, value_name = "URL", conflicts_with_all = ["path", "user", "framework"])]
+    pub url: Option<String>,
+    /// Where the login name is in its answer: a JSON pointer, or header:NAME
+    #[arg(long, value_name = "PLACE", default_value = "/user/username")]
+    pub name_at: String,
+    /// The session cookie's name [default: the configuration's]
+    #[arg(long, value_name = "NAME")]
+    pub cookie: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

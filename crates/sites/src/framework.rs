@@ -64,7 +64,8 @@ pub trait Framework: Sync {
         command
     }
 
-    /// How the own software of the site at `path` is started; `None` where it cannot be asked.
+    /// How the own software of the site at `path` is started; `None` where it cannot be asked. `told`
+    /// is what the settings of the site tell it.
     ///
     /// # Errors
     /// There is no such site at `path`, or an argument names what cannot be read.
@@ -73,6 +74,7 @@ pub trait Framework: Sync {
         &self,
         _path: &Path,
         _arguments: &clap::ArgMatches,
+        _told: &serde_json::Value,
     ) -> anyhow::Result<Option<Software>> {
         Ok(None)
     }
@@ -157,6 +159,11 @@ pub trait SiteSettings: std::fmt::Debug + Send + Sync {
     /// name has to cost.
     fn unknown_denial_cost(&self) -> Option<WrongKey> {
         None
+    }
+
+    /// What the site's own software has to be told of the configuration, to be compared with it.
+    fn tells_software(&self) -> serde_json::Value {
+        serde_json::Value::Null
     }
 
     /// Which spellings of a name the site takes for the same.

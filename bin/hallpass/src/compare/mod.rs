@@ -2,6 +2,7 @@
 //! differ.
 
 mod hallpass;
+mod page;
 mod questions;
 mod report;
 
@@ -11,10 +12,13 @@ use anyhow::{Context, bail};
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 use hallpass_core::{Conditions, Configuration, Secret};
 use hallpass_runtime::CommandLine;
-use hallpass_sites::compare::{OwnSoftware, SoftwareOptions};
+use hallpass_sites::compare::{About, Answer, OwnSoftware, Question, SoftwareOptions};
 use hallpass_sites::{FRAMEWORKS, Framework, LoginField};
 
+use serde::de::DeserializeOwned;
+
 use self::hallpass::Hallpass;
+use self::page::Page;
 use self::questions::{Sample, Typed};
 use self::report::{Report, Stopped};
 use crate::options::CompareOptions;
@@ -62,22 +66,51 @@ pub fn run(
     let mut report = Report::default();
     leave_out_access(&mut configuration, &mut report);
     let sample = sample(options)?;
-    let software = start(options, &configuration);
-    let mut software = match software {
-        Ok(software) => software,
+    let mut site = match start(options, &configuration, common) {
+        Ok(site) => site,
         Err(Failed::Usage(error)) => return Err(error),
         Err(Failed::Unavailable(error)) => return Ok(unavailable(&error, as_json)),
     };
-    report.software.clone_from(&software.about.software);
-    report.notes.extend(software.about.notes.iter().cloned());
+    report.software.clone_from(&site.about().software);
+    report.notes.extend(site.about().notes.iter().cloned());
     let mut hallpass = Hallpass::new(&configuration);
-    let asked = questions::ask_all(&mut software, &mut hallpass, &sample, &mut report);
-    drop(software);
+    let asked = questions::ask_all(&mut site, &mut hallpass, &sample, &mut report);
+    drop(site);
     if let Err(Stopped(why)) = asked {
         report.stopped = Some(why);
     }
     report.print(as_json);
     Ok(report.exit_code())
+}
+
+/// What answers for the site.
+pub enum Site {
+    Software(Box<OwnSoftware>),
+    Page(Box<Page>),
+}
+
+impl Site {
+    /// What it says of itself.
+    pub fn about(&self) -> &About {
+        match self {
+            Self::Software(software) => &software.about,
+            Self::Page(page) => &page.about,
+        }
+    }
+
+    /// Its answer to `question`.
+    ///
+    /// # Errors
+    /// When the site's own software does not answer.
+    pub fn ask<T: DeserializeOwned>(
+        &mut self,
+        question: &Question<'_>,
+    ) -> anyhow::Result<Answer<T>> {
+        match self {
+            Self::Software(software) => software.ask(question),
+            Self::Page(page) => Ok(serde_json::from_value(page.ask(question))?),
+        }
+    }
 }
 
 /// Why the site's own software does not run.
@@ -86,21 +119,36 @@ enum Failed {
     Unavailable(anyhow::Error),
 }
 
-fn start(options: &CompareOptions, configuration: &Configuration) -> Result<OwnSoftware, Failed> {
+fn start(
+    options: &CompareOptions,
+    configuration: &Configuration,
+    common: &CommandLine,
+) -> Result<Site, Failed> {
+    let Some(path) = &options.path else {
+        let page = common.configuration().map_err(anyhow::Error::from);
+        let page = page.and_then(|again| Page::new(again, &options.page));
+        return page.map(Box::new).map(Site::Page).map_err(Failed::Usage);
+    };
     let name = options.framework.as_deref();
     let name = name.unwrap_or(configuration.software);
     let framework = FRAMEWORKS.iter().find(|it| it.name() == name);
     let software = framework
         .with_context(|| format!("unknown framework {name:?}"))
-        .and_then(|it| it.software(&options.path, &options.software.0))
+        .and_then(|it| {
+            let told = configuration.framework.tells_software();
+            it.software(path, &options.software.0, &told)
+        })
         .map_err(Failed::Usage)?
         .ok_or_else(|| {
             Failed::Usage(anyhow::anyhow!(
                 "the own software of a site with framework = \"{name}\" cannot be asked; where it is \
-                 of a framework that can, --framework names that"
+                 of a framework that can, --framework names that; --url asks a page about sessions"
             ))
         })?;
-    OwnSoftware::start(&software).map_err(Failed::Unavailable)
+    let started = OwnSoftware::start(&software);
+    started
+        .map(|it| Site::Software(Box::new(it)))
+        .map_err(Failed::Unavailable)
 }
 
 /// `[access]` restricts on top of the site, which knows nothing of it.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::Error;
 use hallpass_core::{Requirement, Secret, TraceEvent, Verdict, session_digest};
 use hallpass_sites::LoginField;
-use hallpass_sites::compare::{Account, Answer, Listing, Name, OwnSoftware, Person, Question};
+use hallpass_sites::compare::{Account, Answer, Listing, Name, Person, Question};
 
+use super::Site;
 use super::hallpass::Hallpass;
 use super::report::{Difference, Effect, Kind, Report, Stopped};
 
@@ -39,7 +40,7 @@ pub struct Typed {
 
 /// Asks everything.
 pub fn ask_all(
-    software: &mut OwnSoftware,
+    site: &mut Site,
     hallpass: &mut Hallpass<'_>,
     sample: &Sample,
     report: &mut Report,
@@ -48,7 +49,7 @@ pub fn ask_all(
         accounts: sample.accounts,
         sessions: sample.sessions,
     };
-    let listing = match software.ask::<Listing>(&list).map_err(of_site)? {
+    let listing = match site.ask::<Listing>(&list).map_err(of_site)? {
         Answer::Given {
             answer: Some(listing),
             ..
@@ -57,7 +58,7 @@ pub fn ask_all(
         Answer::Cannot { cannot } => return Err(Stopped(cannot)),
     };
     let mut both = Both {
-        software,
+        site,
         hallpass,
         report,
     };
@@ -66,10 +67,12 @@ pub fn ask_all(
         sessions,
         unlisted,
     } = listing;
-    both.report.accounts.0 = accounts.count;
-    both.accounts(accounts.names, sample)?;
-    if let Some(typed) = &sample.typed {
-        both.typed(typed)?;
+    if both.site.about().accounts {
+        both.report.accounts.0 = accounts.count;
+        both.accounts(accounts.names, sample)?;
+        if let Some(typed) = &sample.typed {
+            both.typed(typed)?;
+        }
     }
     let reads_sessions = both.hallpass.configuration.reads_sessions();
     if reads_sessions && sample.sessions != Some(0) {
@@ -81,7 +84,7 @@ pub fn ask_all(
 
 /// Both sides, and what has come of it so far.
 struct Both<'a, 'c> {
-    software: &'a mut OwnSoftware,
+    site: &'a mut Site,
     hallpass: &'a mut Hallpass<'c>,
     report: &'a mut Report,
 }
@@ -318,7 +321,7 @@ impl Both<'_, '_> {
         question: &Question<'_>,
         ours: impl FnOnce(&mut Hallpass<'_>) -> Verdict,
     ) -> Result<AskedWho<T>, Stopped> {
-        let answer = self.software.ask::<T>(question).map_err(of_site)?;
+        let answer = self.site.ask::<T>(question).map_err(of_site)?;
         let hallpass = ours(self.hallpass);
         let steps = self.hallpass.steps();
         let (site, raised) = match answer {
@@ -416,12 +419,22 @@ impl<T> AskedWho<T> {
 }
 
 fn told(person: &Person) -> String {
-    format!("{} (id {})", person.name, person.id)
+    match (person.name.as_str(), person.id.as_str()) {
+        (name, "") => name.to_owned(),
+        ("", id) => format!("id {id}"),
+        (name, id) => format!("{name} (id {id})"),
+    }
 }
 
-/// Whether both are one account. A session that has only a name gives no id.
+/// Whether both are one account, by what both know of it: a session may have only a name, or an id.
 fn same(theirs: &Person, ours: &Person) -> bool {
-    theirs.name == ours.name && (ours.id.is_empty() || theirs.id == ours.id)
+    let known = |one: &str, other: &str| !one.is_empty() && !other.is_empty();
+    let by_name = known(&theirs.name, &ours.name).then(|| theirs.name == ours.name);
+    let by_id = known(&theirs.id, &ours.id).then(|| theirs.id == ours.id);
+    match (by_name, by_id) {
+        (None, None) => false,
+        (name, id) => name.unwrap_or(true) && id.unwrap_or(true),
+    }
 }
 
 /// The step at which Hallpass decided otherwise than the site: the first that spoke against, unless it
@@ -567,7 +580,9 @@ mod tests {
         assert!(same(&person("1", "alice"), &person("1", "alice")));
         assert!(same(&person("1", "alice"), &person("", "alice")));
         assert!(!same(&person("1", "alice"), &person("2", "alice")));
+        assert!(same(&person("1", ""), &person("1", "alice")));
         assert!(!same(&person("1", "alice"), &person("1", "bob")));
+        assert!(!same(&person("1", ""), &person("", "alice")));
     }
 
     #[test]

@@ -238,12 +238,14 @@ impl Report {
 
     fn text(&self) {
         if !self.software.is_empty() {
-            let (count, asked) = self.accounts;
+            let accounts = match self.accounts {
+                (_, 0) => String::new(),
+                (count, asked) => format!("{asked} of {}, ", plural(count, "account")),
+            };
+            let sessions = plural(self.sessions, "session");
             line(&format!(
-                "{}: {asked} of {}, {}\n",
-                plain(&self.software),
-                plural(count, "account"),
-                plural(self.sessions, "session")
+                "{}: {accounts}{sessions}\n",
+                plain(&self.software)
             ));
         }
         for (kind, it) in &self.tallies {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::init::parse_duration;
 
 pub use self::process::OwnSoftware;
-pub use self::protocol::{Account, Answer, Listed, Listing, Name, Person, Question};
+pub use self::protocol::{About, Account, Answer, Listed, Listing, Name, Person, Question};
 
 /// What `hallpass compare` asks for, whatever the site runs, to start its own software.
 #[derive(Debug, Args)]

@@ -62,6 +62,13 @@ pub struct About {
     /// What it does that no question is about.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Whether it knows accounts, and not only sessions.
+    #[serde(default = "yes")]
+    pub accounts: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An answer.
@@ -87,9 +94,9 @@ pub enum Answer<T> {
 /// Somebody.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Person {
-    /// The primary key, as the site writes it.
+    /// The primary key, as the site writes it; empty where it is not known.
     pub id: String,
-    /// The login name.
+    /// The login name; empty where it is not known.
     pub name: String,
 }
 

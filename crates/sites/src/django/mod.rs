@@ -85,6 +85,7 @@ impl Framework for DjangoFramework {
         &self,
         path: &Path,
         arguments: &clap::ArgMatches,
+        _told: &serde_json::Value,
     ) -> anyhow::Result<Option<Software>> {
         let options = compare::CompareDjango::from_arg_matches(arguments)?;
         compare::software(path, &options, timeout(arguments)).map(Some)
