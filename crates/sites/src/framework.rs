@@ -58,6 +58,12 @@ pub trait Framework: Sync {
     #[cfg(feature = "init")]
     fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()>;
 
+    /// Whether `hallpass compare` can ask the own software of such a site.
+    #[cfg(feature = "init")]
+    fn is_comparable(&self) -> bool {
+        false
+    }
+
     /// Adds to `command` what `hallpass compare` asks for to start the own software of such a site.
     #[cfg(feature = "init")]
     fn software_arguments(&self, command: clap::Command) -> clap::Command {

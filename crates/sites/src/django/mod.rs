@@ -76,6 +76,11 @@ impl Framework for DjangoFramework {
     }
 
     #[cfg(feature = "init")]
+    fn is_comparable(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "init")]
     fn software_arguments(&self, command: clap::Command) -> clap::Command {
         compare::CompareDjango::augment_args(command)
     }

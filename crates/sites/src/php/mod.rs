@@ -88,6 +88,11 @@ impl Framework for PhpFramework {
     }
 
     #[cfg(feature = "init")]
+    fn is_comparable(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "init")]
     fn software_arguments(&self, command: clap::Command) -> clap::Command {
         compare::ComparePhp::augment_args(command)
     }

@@ -20,6 +20,7 @@ HELD, OTHERS = 15, 5
 MADE_UP = "hallpass.no_such_permission"
 # What a statement begins with that changes nothing.
 READS = ("SELECT", "(SELECT", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "SHOW", "EXPLAIN", "SET ")
+COMMENTS = re.compile(r"\A(\s|/\*.*?\*/|--[^\n]*\n)+", re.DOTALL)
 WRITES = ("SET GLOBAL", "SET PERSIST", "SET @@GLOBAL", "SET @@PERSIST")
 
 
@@ -36,7 +37,12 @@ class Cannot(Exception):
 
 def refuse_writes(execute, sql, params, many, context):
     """Runs a statement that only reads."""
-    text = " ".join(str(sql).split())
+    if hasattr(sql, "as_string"):
+        # Psycopg's own composition.
+        text = sql.as_string(context["connection"].connection)
+    else:
+        text = str(sql)
+    text = " ".join(COMMENTS.sub("", text).split())
     if text.upper().startswith(READS) and not text.upper().startswith(WRITES):
         return execute(sql, params, many, context)
     raise WriteRefused(text[:60])
@@ -55,9 +61,11 @@ READ_ONLY = {
 @contextlib.contextmanager
 def reading():
     """Reads, and changes nothing, in the databases that accounts and sessions are in."""
-    from django.db import close_old_connections, connections, transaction
+    from django.db import connections, transaction
 
-    close_old_connections()
+    for connection in connections.all():
+        if connection.errors_occurred:
+            connection.close()
     wrappers = contextlib.ExitStack()
     with contextlib.ExitStack() as stack:
         begun = []
