@@ -1,6 +1,7 @@
 """`hallpass compare`: what `hallpass init` writes agrees with the site's own software, account by account
 and session by session, and what is made wrong is found, with the step at which the two part."""
 
+import shutil
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import logs
 from django_site import python_of
 from people import ACCOUNTS, SECRET, fill
 from processes import LOOPBACK
+from programs import run
 from test_init import MEMBER, Init, cached_in, files_of
 from test_init_rules import own_backends, own_model
 
@@ -181,6 +183,39 @@ def test_soft_deletion_and_two_databases(new_site, shell):
     assert account["subject"] == "gone" and account["site"] == "nobody"
     assert len(differs(compare.compare(), "logins", "wider")) == 1
     assert len(differs(compare.compare(), "sessions", "wider")) == 1
+
+
+WAGTAIL_ACCOUNTS = """
+from django.contrib import auth
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.db import SessionStore
+User.objects.create_superuser("alice", "alice@example.org")
+for name, group in [("bob", "Editors"), ("carol", "Moderators"), ("dave", "Editors")]:
+    User.objects.create_user(name, f"{name}@example.org").groups.add(Group.objects.get(name=group))
+for user in User.objects.all():
+    user.password = "pbkdf2_sha256$1000$salt$" + "A" * 43 + "="
+    user.is_active = user.username != "dave"
+    user.save()
+    session = SessionStore()
+    session[auth.SESSION_KEY] = str(user.pk)
+    session[auth.BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+"""
+
+
+def test_a_site_of_wagtail(shell, directory):
+    """A site that is not ours, as `wagtail start` makes it."""
+    setup = python_of("5.2").parents[2]
+    site, python = directory / "site", setup / "wagtail" / "bin" / "python"
+    assert python.exists(), f"{python} is missing: run tests/setup"
+    shutil.copytree(setup / "wagtail-site", site)
+    run([python, "-B", site / "manage.py", "shell"], WAGTAIL_ACCOUNTS, cwd=site)
+    config = directory / "hallpass.toml"
+    init = shell()("init", "django", site, "--python", python, "--output", config)
+    assert init.code == 0, init.stderr
+    report = agrees(shell(config)("compare", site, "--python", python, "--json"), sessions=3)
+    assert report["accounts"] == 4 and report["sessions"] == 4
 
 
 # What is made wrong is found
