@@ -22,7 +22,7 @@ use self::page::Page;
 use self::questions::{Sample, Typed};
 use self::report::{Report, Stopped};
 use crate::options::CompareOptions;
-use crate::terminal::{self, UNAVAILABLE, complain};
+use crate::terminal::{self, UNAVAILABLE, complain, plain};
 
 /// What a framework asks for to start a site's own software.
 pub struct SoftwareArguments(ArgMatches);
@@ -145,6 +145,9 @@ fn start(
                  of a framework that can, --framework names that; --url asks a page about sessions"
             ))
         })?;
+    if let Some(warning) = &software.warning {
+        complain(&format!("warning: {}", plain(warning)));
+    }
     let started = OwnSoftware::start(&software);
     started
         .map(|it| Site::Software(Box::new(it)))

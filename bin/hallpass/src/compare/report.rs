@@ -10,6 +10,8 @@ use crate::terminal::{UNAVAILABLE, line, plain, wrap};
 
 /// How many subjects of one kind of difference are named.
 const NAMED: usize = 5;
+/// How many things are told that are not compared.
+const NOTES: usize = 30;
 /// How many differences are kept for `--json`.
 const KEPT: usize = 10_000;
 
@@ -129,7 +131,7 @@ pub struct Report {
 impl Report {
     /// Something that is not compared, and why.
     pub fn note(&mut self, note: &str) {
-        if !self.notes.iter().any(|it| it == note) {
+        if self.notes.len() < NOTES && !self.notes.iter().any(|it| it == note) {
             self.notes.push(note.to_owned());
         }
     }
@@ -274,6 +276,9 @@ impl Report {
         }
         let agreed = self.sum(|it| it.granted + it.denied);
         let differing = self.sum(|it| it.differing);
+        if agreed + differing == 0 {
+            return;
+        }
         line(&format!(
             "\n{} % agreement: {} of {}, {}",
             self.percent(),

@@ -49,4 +49,6 @@ pub struct Software {
     pub directory: PathBuf,
     /// How long it may take to load, and to answer a question.
     pub timeout: Duration,
+    /// What is worth a warning before it runs.
+    pub warning: Option<String>,
 }

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 /// What a line begins with that is an answer.
 pub const MARK: &[u8] = b"hallpass:";
-/// The longest line, in bytes: a list of a hundred thousand accounts.
-pub const LONGEST_LINE: usize = 16 << 20;
+/// The longest line, in bytes: a list of half a million accounts.
+pub const LONGEST_LINE: usize = 64 << 20;
 /// The most that may be printed besides answers, in bytes.
 pub const MOST_JUNK: usize = 64 << 10;
 

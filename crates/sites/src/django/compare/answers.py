@@ -16,6 +16,8 @@ import socket
 FEW = 10
 # How many permissions are looked at for an account: of those that it holds, and of the others.
 HELD, OTHERS = 15, 5
+# How many accounts are read to take a sample of them, and how many keys of a cache are looked at.
+MOST = 100000
 # No site has a permission of this name.
 MADE_UP = "hallpass.no_such_permission"
 # What a statement begins with that changes nothing.
@@ -241,6 +243,30 @@ def account(name):
     )
 
 
+def wants_more(user, visited=None):
+    """Whether an account has a second factor, of packages that are known, which a password does not show,
+    and the session of `visited` has not."""
+    from django.apps import apps
+
+    if apps.is_installed("allauth.mfa") and visited is None:
+        from allauth.mfa.utils import is_mfa_enabled
+
+        if is_mfa_enabled(user):
+            return True
+    if not apps.is_installed("django_otp"):
+        return False
+    from django_otp import user_has_device
+
+    if visited is not None:
+        from django_otp.middleware import OTPMiddleware
+
+        if not hasattr(user, "is_verified"):
+            OTPMiddleware(nothing)(visited)
+        if visited.user.is_verified():
+            return False
+    return user_has_device(user)
+
+
 # Passwords
 
 
@@ -288,9 +314,10 @@ def password(name, password):
 
     with asking({"lockout"}):
         try:
-            return person(auth.authenticate(request(), username=name, password=password))
+            user = auth.authenticate(request(), username=name, password=password)
         except PermissionDenied:
             return None
+    return None if user is None or wants_more(user) else person(user)
 
 
 def login(name):
@@ -301,9 +328,10 @@ def login(name):
 
     with asking({"lockout", "elsewhere"}), right_passwords():
         try:
-            return person(auth.authenticate(request(), username=name, password=secrets.token_urlsafe()))
+            user = auth.authenticate(request(), username=name, password=secrets.token_urlsafe())
         except PermissionDenied:
             return None
+    return None if user is None or wants_more(user) else person(user)
 
 
 def wrong(name):
@@ -323,7 +351,10 @@ def page(visited):
     """Where the middleware leads."""
     from django.http import HttpResponse
 
-    REACHED.append(person(visited.user) if visited.user.is_authenticated else None)
+    user = visited.user
+    if not user.is_authenticated or wants_more(user, visited):
+        user = None
+    REACHED.append(person(user))
     return HttpResponse()
 
 
@@ -399,9 +430,13 @@ def list_accounts(count):
     if count is None or total <= count:
         found = list(rows)
     else:
-        step = total / count
-        wanted = {int(number * step) for number in range(count)}
-        found = [row for number, row in enumerate(rows.iterator()) if number in wanted]
+        if total > MOST:
+            half = (count + 1) // 2
+            found = list(rows[:half]) + list(rows.reverse()[: count - half])
+        else:
+            step = total / count
+            wanted = {int(number * step) for number in range(count)}
+            found = [row for number, row in enumerate(rows.iterator()) if number in wanted]
         # Those that few sites have many of, or that rules are about.
         for name, value in (("is_active", False), ("is_superuser", True), ("is_staff", True)):
             if name in fields:
@@ -479,7 +514,9 @@ def sessions_in_cache(store, count):
     cache = caches[settings.SESSION_CACHE_ALIAS]
     pattern = re.compile(re.escape(store.cache_key_prefix) + r"([a-z0-9]{32})(?![a-z0-9])")
     found = []
-    for key in keys_of(cache):
+    for looked, key in enumerate(keys_of(cache)):
+        if count is not None and looked > MOST:
+            break
         match = pattern.search(key)
         if match:
             found.append(match.group(1))
@@ -592,8 +629,8 @@ def about():
         if middleware["does"] in ("broken", "remote-user"):
             notes.append("{} is not asked".format(middleware["path"]))
     factors = found["second_factors"]
-    if factors["tables"] or factors["others"]:
-        notes.append("the site has second factors: its login page may ask for more than a password")
+    for factor in factors["others"]:
+        notes.append("{}: what its login page asks for besides a password".format(factor))
     return {
         "software": "Django {} with {}".format(django.get_version(), settings.SETTINGS_MODULE),
         "notes": notes,

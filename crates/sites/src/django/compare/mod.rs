@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::discover::{find_python, find_site};
+use super::discover::{find_python, find_site, root_warning};
 use crate::compare::Software;
 use crate::init::environment;
 
@@ -45,6 +45,7 @@ pub(super) fn software(
         variables.extend(environment::read(file)?);
     }
     variables.push(("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned().into()));
+    let warning = root_warning(site.manage.as_deref().unwrap_or(&site.directory));
     let seconds = timeout.as_secs().to_string();
     Ok(Software {
         interpreter: match &options.python {
@@ -64,5 +65,6 @@ pub(super) fn software(
         environment: variables,
         directory: site.directory,
         timeout,
+        warning,
     })
 }

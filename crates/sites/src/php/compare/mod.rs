@@ -75,6 +75,8 @@ pub(super) fn software(
         environment,
         directory: beside,
         timeout,
+        // None of the site's code runs.
+        warning: None,
     })
 }
 
