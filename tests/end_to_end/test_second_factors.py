@@ -169,6 +169,12 @@ def test_authenticators_of_allauth(new_site, shell, verdicts):
         token = log_in(site, name)
         verdicts.compare(hallpass.session(token), site.ask("session_user", token) is not None)
     assert not hallpass.check("bob", SECRET).granted
+    # allauth takes a name in another case.
+    (twin,) = differs(init.compare(), "other names", "narrower", "account")
+    assert (twin["subject"], twin["site"]) == ("ALICE", "alice (id 1)")
+    init.output.write_text(init.text + "[access]\nignore_case = true\n")
+    report = agrees(init.compare(), sessions=2)
+    assert [(it["granted"], it["denied"]) for it in report["questions"] if it["question"] == "logins"] == [(1, 1)]
 
 
 @pytest.mark.parametrize("server", [None, "postgresql", "mariadb"])
