@@ -502,3 +502,16 @@ def test_usage(compare):
     assert result.code == 2 and b"/nowhere" in result.stderr
     assert compare.compare("--framework", "jango").code == 2
     assert compare.shell(compare.directory / "none.toml")("compare", compare.directory).code == 2
+
+
+@pytest.mark.parametrize("options, code", [
+    (["--url", "http://127.0.0.1:1/"], 75),
+    (["--url", "gopher://127.0.0.1/"], 2),
+    (["--url", "http://127.0.0.1:1/", "--name-at", "user"], 2),
+    (["--url", "http://127.0.0.1:1/", "--cookie", "a b"], 2),
+    (["--url", "http://127.0.0.1:1/", "--user", "alice"], 2),
+    ([], 2),
+])
+def test_pages_that_cannot_be_asked(compare, options, code):
+    result = compare.shell(compare.output)("compare", *options)
+    assert result.code == code, result.stderr

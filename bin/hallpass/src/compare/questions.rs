@@ -17,6 +17,8 @@ const WRONG_PASSWORDS: usize = 10;
 const MADE_UP: usize = 50;
 /// How many of the accounts that Hallpass lists are asked about, beside those that the site lists.
 const OUR_OWN: usize = 50;
+/// How many passwords or sessions Hallpass may give no answer about, before it counts as away.
+const MOST_FAILED: usize = 20;
 /// How many characters of a session's digest name it.
 const NAMED: usize = 8;
 
@@ -61,6 +63,7 @@ pub fn ask_all(
         site,
         hallpass,
         report,
+        failed: 0,
     };
     let Listing {
         accounts,
@@ -87,6 +90,7 @@ struct Both<'a, 'c> {
     site: &'a mut Site,
     hallpass: &'a mut Hallpass<'c>,
     report: &'a mut Report,
+    failed: usize,
 }
 
 /// What came of one question.
@@ -336,8 +340,9 @@ impl Both<'_, '_> {
                 name: identity.name.clone(),
             }),
             Verdict::Denied(_) => None,
-            Verdict::Unavailable(cause) if kind.is_of_passwords() => {
-                return Ok(AskedWho::unanswered(kind, cause.to_string()));
+            Verdict::Unavailable(cause) if kind.may_fail_alone() && self.failed < MOST_FAILED => {
+                self.failed += 1;
+                return Ok(AskedWho::unanswered(kind, format!("Hallpass: {cause}")));
             }
             Verdict::Unavailable(cause) => return Err(Stopped(format!("Hallpass: {cause}"))),
         };

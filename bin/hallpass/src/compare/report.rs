@@ -31,12 +31,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether a password is looked at.
-    pub fn is_of_passwords(self) -> bool {
-        matches!(
-            self,
-            Self::Logins | Self::WrongPasswords | Self::TypedPassword
-        )
+    /// Whether a single question may have no answer, where others have one: about the file of a
+    /// session, or a password that is not checked here.
+    pub fn may_fail_alone(self) -> bool {
+        !matches!(self, Self::Accounts | Self::OtherNames)
     }
 
     /// What they are called.
