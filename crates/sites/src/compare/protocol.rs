@@ -73,7 +73,7 @@ fn yes() -> bool {
 
 /// An answer.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, bound = "T: Deserialize<'de>")]
 pub enum Answer<T> {
     /// There is none, and why not.
     Cannot {
@@ -82,7 +82,8 @@ pub enum Answer<T> {
     },
     /// What was asked for.
     Given {
-        /// Itself; `None` for nobody.
+        /// Itself; `None` for nobody, which is said and not left out.
+        #[serde(deserialize_with = "Option::deserialize")]
         answer: Option<T>,
         /// The name of the exception, where the site fails: it shows a page that says so then, and
         /// lets nobody in.
@@ -251,6 +252,7 @@ mod tests {
             "",
             "null",
             "[]",
+            "{}",
             "{\"answer\": 1}",
             "{\"answer\": {\"id\": 1, \"name\": \"alice\"}}",
             "{\"answer\": {\"id\": \"1\"}}",
