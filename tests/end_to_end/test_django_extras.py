@@ -7,6 +7,8 @@ from django_site import VERSIONS
 from hosts.extauth import NO, YES, helper
 from hosts.daemon import hallpassd
 from session_cases import ANONYMOUS, EXPIRED, INACTIVE, INVALID, NO_SESSION, STALE, UNKNOWN_USER
+from test_compare import agrees
+from test_init import Init
 
 SECRET = "s3cret"
 APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
@@ -166,6 +168,8 @@ def test_django_user_sessions(user_sessions, shell, verdicts):
     late = site.login("alice", SECRET).token
     site.ask("update", "alice", password="!")
     compare(late, False, STALE)
+    site.ask("save_session", site.ask("login_keys", "bob"))
+    agrees(Init(shell, site).compare(config=hallpass.config), sessions=1)
 
 
 # Django REST framework

@@ -76,6 +76,15 @@ class Init:
         assert result.code == 0, result.stderr.decode()
         return self.shell(self.output)
 
+    def compare(self, *options, config=None, path=None, python=None, json=True, **more):
+        """`hallpass compare` with that file, or another."""
+        return self.shell(config or self.output)(
+            *(["--json"] if json else []),
+            *["compare", path or self.directory, "--python", python or python_of(self.version)],
+            *["--env-file", self.environment, *options],
+            **more,
+        )
+
     @property
     def text(self):
         return self.output.read_text()

@@ -401,3 +401,108 @@ def test_a_store_that_is_away_is_unavailable(world, shell, new_directory):
     ]:
         asked = with_changes(site, tables, shell, **changes)
         assert said(asked.shell.session(alice)) == "unavailable", changes
+
+
+# `hallpass compare`
+
+
+# Where sessions are kept that no other test makes, how they are written, and whether they can be listed.
+COMPARED = {
+    "files": ("files", "{directory}", "php", True),
+    "directories": ("files", "1;0640;{directory}", "php_serialize", True),
+    "memcached": ("memcached", "{memcached}", "igbinary", False),
+    "redis": ("redis", "tcp://{redis}?database=7", "php_binary", True),
+    "redis-locks": ("redis", "tcp://{redis}?database=8", "php", True),
+}
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_php_itself_agrees(world, redis, memcached, shell, directory, new_directory, name):
+    handler, path, serializer, listed = COMPARED[name]
+    servers = {"memcached": memcached.location, "redis": f"{LOOPBACK}:{redis.port}"}
+    path = path.format(directory=directory, **servers)
+    for first in "0123456789abcdefghijklmnopqrstuv" if name == "directories" else "":
+        (directory / first).mkdir()
+        give_away(directory / first)
+    settings = {
+        "session.save_handler": handler,
+        "session.save_path": path,
+        "session.serialize_handler": serializer,
+        "session.gc_maxlifetime": LIFETIME,
+        "redis.session.locking_enabled": int(name == "redis-locks"),
+    }
+    folder = world.php.folder(f"compared-{name}", settings, "login.php")
+    config = new_directory() / "hallpass.toml"
+    php = {"save_handler": handler, "save_path": path, "gc_maxlifetime": LIFETIME, "user": USER}
+    hallpass = shell(write_configuration(config, {"framework": "php", "php": php}))
+    tokens = [folder.log_in("alice"), folder.log_in("bob", large="1"), folder.log_in(None)]
+    named = config.with_name("tokens")
+    named.write_text("\n".join(tokens))
+    options = [] if listed else ["--tokens", named]
+    if name == "files":
+        # PHP destroys one that it cannot decode, where it is not kept from it.
+        damaged = directory / f"sess_{'d' * 26}"
+        damaged.write_text('_sf2_attributes|a:1:{s:4:"us')
+        give_away(damaged)
+
+    def stored():
+        return {file: file.stat().st_mtime_ns for file in directory.rglob("sess_*")}
+
+    before = stored()
+    result = hallpass("compare", "--json", folder.path, *options)
+    report = result.json
+    assert result.code == 0, (report, result.stderr)
+    assert (report["verdict"], report["percent"]) == ("agree", 100)
+    counts = {it["question"]: (it["granted"], it["denied"]) for it in report["questions"]}
+    assert counts["sessions"] == (2, 2 if name == "files" else 1), report
+    assert counts["changed sessions"] == (0, sum(counts["sessions"]) + 1)
+    # No session was made, ended or written.
+    assert stored() == before and (len(before) > 2) == (handler == "files")
+    for token in tokens:
+        assert token.encode() not in result.stdout + result.stderr
+    if name == "files":
+        # One session alone that cannot be read is no answer, and stops nothing.
+        (directory / f"sess_{'e' * 26}").symlink_to(directory / f"sess_{tokens[0]}")
+        result = hallpass("compare", "--json", folder.path)
+        assert result.code == 75 and result.json["differences"] == [], result.json
+        (sessions,) = [it for it in result.json["questions"] if it["question"] == "sessions"]
+        assert (sessions["granted"], sessions["unanswered"]) == (2, 1), sessions
+        # Another directory: PHP lists what is not found.
+        php["save_path"] = str(new_directory())
+        wrong = shell(write_configuration(config.with_name("wrong.toml"), {"framework": "php", "php": php}))
+        found = wrong("compare", "--json", folder.path).json["differences"]
+        assert [it["effect"] for it in found] == ["narrower"] * 2, found
+
+
+def test_php_says_why_it_is_not_asked(world, directory):
+    folder, site = world["memcache-php"]
+    result = site.shell("compare", "--json", folder.path)
+    assert result.code == 75 and "locks each session" in result.json["cause"], result.json
+    folder, site = world["files-php"]
+    result = site.shell("compare", "--json", folder.path, "--php", directory / "php")
+    assert result.code == 75 and "--php names the site's own" in result.json["cause"], result.json
+    assert site.shell("compare", directory / "nowhere").code == 2
+
+
+def test_a_page_of_the_site_is_compared(world, shell, directory):
+    """Where the software cannot be asked: memcache's handler locks what it reads."""
+    folder, site = world["memcache-php"]
+    tokens = [folder.log_in("alice"), folder.log_in("bob"), folder.log_in(None)]
+    named = directory / "tokens"
+    named.write_text("\n".join(tokens))
+    page = ["compare", "--json", "--tokens", named, "--url", folder.url("whoami.php")]
+    result = site.shell(*page)
+    report = result.json
+    assert result.code == 0 and report["percent"] == 100, (report, result.stderr)
+    counts = {it["question"]: (it["granted"], it["denied"]) for it in report["questions"]}
+    assert counts["sessions"] == (2, 1) and counts["changed sessions"] == (0, 4)
+    assert site.shell(*page, "--name-at", "header:X-User").code == 0
+    # Another key is nobody's.
+    config = directory / "wrong.toml"
+    config.write_text(site.config.read_text().replace(USER, "_sf2_attributes.user.nothing"))
+    found = shell(config)(*page).json["differences"]
+    assert [(it["question"], it["effect"], it["hallpass"]) for it in found] == [
+        ("sessions", "narrower", "anonymous-session")
+    ] * 2
+    for token in tokens:
+        assert token.encode() not in result.stdout + result.stderr

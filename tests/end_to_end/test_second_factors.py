@@ -5,6 +5,7 @@ import pytest
 
 from hosts.daemon import hallpassd
 from people import SECRET
+from test_compare import agrees, differs
 from test_init import Init
 
 APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
@@ -118,6 +119,14 @@ def test_devices_of_django_otp(new_site, shell, verdicts, request, server):
     hallpass = init.hallpass()
     assert "otp_totp_totpdevice" in init.text
     compare(site, hallpass, verdicts, names, sessions)
+    if server is None:
+        agrees(init.compare("--sessions", "100"), sessions=6)
+        # A configuration that knows nothing of devices lets in whom the site has show one first.
+        text = [line for line in init.text.splitlines() if not line.startswith("second_factor")]
+        init.output.write_text("\n".join(text))
+        result = init.compare("--sessions", "100")
+        assert {it["subject"] for it in differs(result, "logins", "wider")} == {"bob", "dave", "erin"}
+        assert len(differs(result, "sessions", "wider")) >= 6
 
 
 @pytest.mark.parametrize("server", [None, "postgresql", "mariadb"])
@@ -160,6 +169,12 @@ def test_authenticators_of_allauth(new_site, shell, verdicts):
         token = log_in(site, name)
         verdicts.compare(hallpass.session(token), site.ask("session_user", token) is not None)
     assert not hallpass.check("bob", SECRET).granted
+    # allauth takes a name in another case.
+    (twin,) = differs(init.compare(), "other names", "narrower", "account")
+    assert (twin["subject"], twin["site"]) == ("ALICE", "alice (id 1)")
+    init.output.write_text(init.text + "[access]\nignore_case = true\n")
+    report = agrees(init.compare(), sessions=2)
+    assert [(it["granted"], it["denied"]) for it in report["questions"] if it["question"] == "logins"] == [(1, 1)]
 
 
 @pytest.mark.parametrize("server", [None, "postgresql", "mariadb"])

@@ -13,6 +13,7 @@ from django_site import python_of
 from people import SECRET, compare_everything, fill
 from processes import LOOPBACK
 from stores.postgresql import PASSWORD
+from test_compare import agrees, differs
 from test_init import Init, approved
 from test_site_values import APPS, PEOPLE, check_session
 
@@ -368,6 +369,9 @@ def test_each_tenant_is_a_site(new_site, postgresql, shell, verdicts):
         approved(hallpass)
         grants = hallpass("grants").text
         assert f'GRANT USAGE ON SCHEMA "{name}"' in grants
+        agrees(init.compare("--schema", name), sessions=1)
+        differs(init.compare("--schema", other), "sessions", "narrower" if name == "Zeta" else "wider")
+        assert "--schema names one" in init.compare().json["cause"]
     verdicts.compare(init.hallpass("--schema", "acme").session(token), False, {"no-session"})
 
 

@@ -3,12 +3,22 @@
 
 import pytest
 
+from django_site import python_of
 from people import SECRET, fill
 from processes import LOOPBACK
+from test_compare import agrees
 from test_init import Init, approved, cached_in
 
 APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
 PEOPLE = {"INSTALLED_APPS": [*APPS, "website.people"]}
+
+
+def proof(site, hallpass, sessions):
+    """The site's own software says the same."""
+    environment = site.directory / "environment"
+    if environment.exists():
+        options = ["--python", python_of(site.version), "--env-file", environment]
+        agrees(hallpass("compare", "--json", site.directory, *options), sessions)
 
 
 def check_session(site, hallpass, verdicts, name):
@@ -20,6 +30,7 @@ def check_session(site, hallpass, verdicts, name):
     assert result.json["user"] == str(name)
     verdicts.compare(hallpass.session(token[:-1] + "!"), False)
     verdicts.compare(hallpass.session("0" * 32), False)
+    proof(site, hallpass, sessions=1)
     return token
 
 

@@ -20,7 +20,14 @@ const INDENT: usize = 24;
 
 /// Collects steps in order.
 #[derive(Default)]
-struct Steps(Mutex<Vec<TraceEvent>>);
+pub struct Steps(Mutex<Vec<TraceEvent>>);
+
+impl Steps {
+    /// Takes those that have been collected.
+    pub fn take(&self) -> Vec<TraceEvent> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Trace for Steps {
     fn step(&self, step: TraceEvent) {
@@ -40,7 +47,7 @@ pub fn answer(configuration: &Configuration, request: &Request, as_json: bool) -
             .answer(request, SystemTime::now(), deadline),
         Err(error) => Unavailable::new(format!("cannot set an alarm: {error}")).into(),
     };
-    let steps = std::mem::take(&mut *steps.0.lock().unwrap_or_else(PoisonError::into_inner));
+    let steps = steps.take();
     if as_json {
         let mut object = terminal::object(&verdict, started.elapsed());
         add(&mut object, "steps", steps.iter().map(value).collect());

@@ -6,6 +6,7 @@
 //! | `options`, `manual` | the command line, its manual pages and completions |
 //! | `ask`, `explain`, `ticket` | requests to the site, and the steps to their verdicts |
 //! | `audit`, `bench`, `hash`, `cache` | stored passwords: counted, measured, checked, cached |
+//! | `compare` | the answers of Hallpass beside those of the site's own software |
 //! | `config`, `init` | the configuration: printed, and written from a site |
 //! | `doctor` | checks of the site, and of the configurations of its hosts: a file or folder for each |
 //! | `demo` | a small site that every program is tried on |
@@ -16,6 +17,7 @@ mod ask;
 mod audit;
 mod bench;
 mod cache;
+mod compare;
 mod config;
 mod demo;
 mod doctor;
@@ -90,6 +92,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Cache(command)) => cache::run(&common, command, json),
         Some(Command::Ticket(command)) => ticket::run(&common, command, json),
         Some(Command::Doctor(options)) => doctor::run(&common, &options, json),
+        Some(Command::Compare(options)) => compare::run(&common, &options, json),
         Some(Command::Audit(options)) => audit::run(&common, &options, json),
         Some(Command::Completions { shell }) => manual::completions(shell),
         Some(Command::Man { directory }) => manual::run(&directory),

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hallpass_core::Requirement;
 use hallpass_runtime::{CommandLine, permission};
 
+use crate::compare::SoftwareArguments;
 pub use crate::init::InitCommand;
 
 /// Asks a web site who its users are
@@ -95,6 +96,17 @@ pub enum Command {
   hallpass doctor --host nginx --host-config /srv/nginx/nginx.conf --json
   hallpass doctor --url https://shop.example.org/private/ --session - < token")]
     Doctor(DoctorOptions),
+    /// Compare the answers of Hallpass with those of the site's own software, which is not changed
+    ///
+    /// Asks both about a sample of the site's accounts and sessions, and about names and sessions that
+    /// are made up. Exit codes: 0 all agree; 1 there are differences; 2 the configuration is wrong; 75
+    /// one side cannot be asked.
+    #[command(after_help = "Examples:
+  hallpass compare /srv/shop
+  hallpass compare /srv/shop --all
+  hallpass compare /srv/shop --user alice < password
+  hallpass compare --url https://www.example.org/whoami")]
+    Compare(CompareOptions),
     /// Count all accounts by how their passwords are stored
     #[command(after_help = "Examples:\n  hallpass audit\n  hallpass audit --csv > audit.csv")]
     Audit(AuditOptions),
@@ -242,6 +254,50 @@ pub enum HostKind {
     Squid,
     /// Traefik
     Traefik,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareOptions {
+    /// Where the site is: a directory, or the file that its framework starts from
+    #[arg(required_unless_present = "url")]
+    pub path: Option<PathBuf>,
+    /// How many accounts to compare
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub accounts: usize,
+    /// How many sessions to compare, the newest first
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub sessions: usize,
+    /// Compare all accounts and all sessions
+    #[arg(long, conflicts_with_all = ["accounts", "sessions"])]
+    pub all: bool,
+    /// Compare this user's password as well, typed at a prompt or read from standard input
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// A file with the values of session cookies to compare as well, one a line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// The framework of the site's own software [default: the configuration's]
+    #[arg(long, value_name = "FRAMEWORK")]
+    pub framework: Option<String>,
+    #[command(flatten)]
+    pub software: SoftwareArguments,
+    #[command(flatten)]
+    pub page: PageOptions,
+}
+
+/// A page of the running site that says who is logged in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Of any site, by a page that says who is logged in")]
+pub struct PageOptions {
+    /// Ask this page about sessions, in place of the site's own software
+    #[arg(long, value_name = "URL", conflicts_with_all = ["path", "user", "framework"])]
+    pub url: Option<String>,
+    /// Where the login name is in its answer: a JSON pointer, or header:NAME
+    #[arg(long, value_name = "PLACE", default_value = "/user/username")]
+    pub name_at: String,
+    /// The session cookie's name [default: the configuration's]
+    #[arg(long, value_name = "NAME")]
+    pub cookie: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -64,6 +64,7 @@ pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailab
 
 pub use self::authenticator::{
     Authenticator, Change, Decision, HashJob, InlineAuthenticator, Pending, Progress, Step,
+    session_digest,
 };
 pub use self::configuration::Configuration;
 pub use self::request::{

@@ -7,8 +7,8 @@ mod site;
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Change, ClaimedName, Conditions, Credential, Deadline, Reason, Request, Requirement, Secret,
-    Verdict,
+    Change, ClaimedName, Conditions, Credential, Deadline, Progress, Reason, Request, Requirement,
+    Secret, Verdict,
 };
 use site::{Site, ask, ask_at, encoded, password, session, vouched};
 
@@ -57,6 +57,49 @@ fn passwords_are_checked_before_anything_is_told() {
     let long = "x".repeat(4097);
     assert_eq!(site.ask(&password("alice", &long)), "malformed");
     assert_eq!(site.ask(&password(&long, "secret")), "malformed");
+}
+
+/// For what compares verdicts with the site's own: no password is looked at, and nobody is let in whom a
+/// right one would not let in.
+#[test]
+fn a_right_password_is_worth_what_the_account_is() {
+    let people = people();
+    people.add(6, "erin", &encoded("secret", 5_000), true);
+    people.add(
+        7,
+        "frank",
+        "sha1$salt$da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        true,
+    );
+    people.add(8, "grace", "", true);
+    people.add(9, "heidi", "no hash", true);
+    let toml =
+        "django.password_hashers = [\"pbkdf2_sha256\"]\n[passwords]\nmax_iterations = 1000\n";
+    let mut site = people.authenticator(toml);
+    for (name, verdict) in [
+        ("alice", "alice"),
+        ("Zoë", "Zoë"),
+        ("carol", "inactive"),
+        ("dave", "unusable-password"),
+        ("erin", "unsupported-hash"),
+        ("frank", "unsupported-hash"),
+        ("grace", "unusable-password"),
+        ("heidi", "unsupported-hash"),
+        ("nobody", "unknown-user"),
+        ("", "malformed"),
+    ] {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_999_999_999);
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let found = match site.begin(&password(name, "not looked at"), now, deadline) {
+            Progress::Answered(verdict) => verdict,
+            Progress::Pending(pending) => pending.verdict_if_right(now),
+        };
+        let word = match &found {
+            Verdict::Granted(identity) => identity.name.as_str(),
+            found => found.reason().unwrap_or_default(),
+        };
+        assert_eq!(word, verdict, "{name:?}");
+    }
 }
 
 /// `ModelBackend.authenticate(username="", …)` of Django 5.2 finds the account that is called so.

@@ -7,6 +7,8 @@ use hallpass_settings::TableDescription;
 use hallpass_settings::{Error, Table};
 use hallpass_stores::{cache, sql};
 
+#[cfg(feature = "init")]
+use crate::compare::Software;
 use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
@@ -55,6 +57,33 @@ pub trait Framework: Sync {
     /// A file or setting is missing, or the site has a rule that no configuration can express.
     #[cfg(feature = "init")]
     fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()>;
+
+    /// Whether `hallpass compare` can ask the own software of such a site.
+    #[cfg(feature = "init")]
+    fn is_comparable(&self) -> bool {
+        false
+    }
+
+    /// Adds to `command` what `hallpass compare` asks for to start the own software of such a site.
+    #[cfg(feature = "init")]
+    fn software_arguments(&self, command: clap::Command) -> clap::Command {
+        command
+    }
+
+    /// How the own software of the site at `path` is started; `None` where it cannot be asked. `told`
+    /// is what the settings of the site tell it.
+    ///
+    /// # Errors
+    /// There is no such site at `path`, or an argument names what cannot be read.
+    #[cfg(feature = "init")]
+    fn software(
+        &self,
+        _path: &Path,
+        _arguments: &clap::ArgMatches,
+        _told: &serde_json::Value,
+    ) -> anyhow::Result<Option<Software>> {
+        Ok(None)
+    }
 
     /// Describes its own table and the tables in it.
     #[cfg(feature = "schema")]
@@ -141,6 +170,11 @@ pub trait SiteSettings: std::fmt::Debug + Send + Sync {
     /// name has to cost.
     fn unknown_denial_cost(&self) -> Option<WrongKey> {
         None
+    }
+
+    /// What the site's own software has to be told of the configuration, to be compared with it.
+    fn tells_software(&self) -> serde_json::Value {
+        serde_json::Value::Null
     }
 
     /// Which spellings of a name the site takes for the same.

@@ -41,11 +41,14 @@
 //! | [`http`] | asks a page of the site itself who is logged in, whatever its framework |
 //! | [`cookie`] | the session cookie in a Cookie header, as each framework reads it |
 //! | `init` | builds a configuration from the site itself |
+//! | `compare` | asks the site's own software the same |
 //! | `cache`, `site_file` | settings that several frameworks have |
 #![forbid(unsafe_code)]
 
 mod account;
 mod cache;
+#[cfg(feature = "init")]
+pub mod compare;
 pub mod cookie;
 mod custom;
 mod described;

@@ -49,6 +49,7 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
     for warning in &configuration.warnings {
         complain(&format!("warning: {}", plain(warning)));
     }
+    let comparable = command.framework.is_comparable();
     let grants = Authenticator::new(&configuration).grants_to_its_own();
     if as_json {
         let object = json!({
@@ -68,6 +69,12 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
             &configuration,
             &grants,
         );
+        if comparable {
+            line(&format!(
+                "    hallpass --config {} compare PATH  # with the site's own answers",
+                quoted(&destination.path)
+            ));
+        }
         line("\nWhat the doctor says:\n");
         let common = CommandLine {
             config: Some(destination.path),
@@ -139,9 +146,7 @@ fn tell(
     for sql in grants.trim_end().lines() {
         line(&format!("    {sql}"));
     }
-    let path = path.display().to_string();
-    // A path holds no NUL, which is all that cannot be quoted.
-    let config = shlex::try_quote(&path).unwrap_or_default();
+    let config = quoted(path);
     line("\nNext:\n");
     line(&format!("    hallpass --config {config} doctor"));
     line(&format!("    hallpass --config {config} check NAME"));
@@ -152,4 +157,12 @@ fn tell(
     } else {
         line(&format!("    hallpass --config {config} user NAME"));
     }
+}
+
+/// `path` as a word of a shell's.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    // A path holds no NUL, which is all that cannot be quoted.
+    let quoted = shlex::try_quote(&path).unwrap_or_default();
+    quoted.into_owned()
 }

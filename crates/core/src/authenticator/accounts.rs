@@ -9,7 +9,7 @@ use hallpass_stores::{Deadline, Unavailable};
 use super::admission::groups;
 use super::{Authenticator, scan};
 use crate::request::malformed_name;
-use crate::{Account, Client, Id, Reason, Request};
+use crate::{Account, Client, Id, Reason, Request, Secret};
 
 impl Authenticator {
     /// The account that `name` means, and its groups, inactive ones included. One that is banned at
@@ -102,6 +102,19 @@ impl Authenticator {
         let accounts = &mut *self.site.accounts;
         self.database
             .ask(deadline, |queries| accounts.count(queries))
+    }
+
+    /// The tokens of a few sessions, the newest first where that is known; none where they cannot be
+    /// listed.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when a store cannot be asked.
+    pub fn sample_sessions(&mut self, deadline: Deadline) -> Result<Vec<Secret>, Unavailable> {
+        let sessions = &mut *self.site.sessions;
+        let sample = self
+            .database
+            .ask(deadline, |queries| sessions.sample(queries))?;
+        Ok(sample.map(|sample| sample.tokens).unwrap_or_default())
     }
 
     /// Parses the stored hash of `account`.

@@ -32,6 +32,22 @@ pub struct Pending {
     pub decision: Decision,
 }
 
+impl Pending {
+    /// The verdict that follows where the password is the right one, which is not looked at: for what
+    /// compares verdicts with the site's own, and never for a host.
+    #[must_use]
+    pub fn verdict_if_right(self, now: SystemTime) -> Verdict {
+        let job = self.job;
+        let outcome = match (job.state, &job.stored) {
+            (JobState::Verify, Ok(stored)) if stored.fits(&job.limits) => Outcome::Match,
+            (JobState::Verify, Ok(_)) => Outcome::Unsupported,
+            (JobState::Verify, Err(outcome)) => *outcome,
+            (JobState::Spend { outcome, .. } | JobState::Done(outcome), _) => outcome,
+        };
+        self.decision.conclude(outcome, now)
+    }
+}
+
 /// A hash to be computed. Equal jobs, by their [`fingerprint`](Self::fingerprint), have the same
 /// outcome.
 pub struct HashJob {

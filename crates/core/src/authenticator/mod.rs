@@ -20,7 +20,7 @@ use self::admission::{Found, admit};
 pub use self::change::Change;
 pub use self::check::{Decision, HashJob, Pending, Progress, Step};
 use self::memo::SessionMemo;
-pub use self::session::InlineAuthenticator;
+pub use self::session::{InlineAuthenticator, session_digest};
 use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
 use crate::cookie;
 use crate::denial_cost::DenialCost;

@@ -71,6 +71,7 @@ impl Authenticator {
     ) -> Result<Progress, Stop> {
         let mut progress = self.check(password, request, now, deadline)?;
         if let Progress::Pending(check) = &mut progress {
+            trace::hash(&self.tracer, &check.job);
             let stored = check.job.stored.as_ref().ok();
             check.job.denial_cost = self.cost_of_denials(stored, deadline)?;
         }

@@ -234,6 +234,12 @@ impl InlineAuthenticator {
     }
 }
 
+/// Names the session `token` as [`Session::digest`] does, for who has the token alone.
+#[must_use]
+pub fn session_digest(token: &[u8]) -> String {
+    hexadecimal(&digest(token))
+}
+
 /// A hash of a session's token, from which no token can be found.
 fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::new()

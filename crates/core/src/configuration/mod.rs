@@ -110,6 +110,8 @@ pub struct Configuration {
     pub path: PathBuf,
     /// The site's name, under which `hallpassd` serves it as well.
     pub name: Option<String>,
+    /// `framework`: the software that it runs.
+    pub software: &'static str,
     /// What the tables of its framework say.
     pub framework: Box<dyn SiteSettings>,
     /// The site's database.
@@ -269,6 +271,7 @@ impl Configuration {
             return Err(top.unknown_word("framework", &file.framework, &names));
         };
         only_its_own(*framework, &names, &top)?;
+        let software = framework.name();
         let mut database = database::resolve(&top.section("database")?, file.database)?;
         let framework = framework.read(&top, &mut database, asks_the_site)?;
         if file.session_database.is_some() {
@@ -304,6 +307,7 @@ impl Configuration {
         let configuration = Self {
             path: path.to_owned(),
             name: file.name,
+            software,
             framework,
             database,
             http,

@@ -3,6 +3,8 @@
 mod accounts;
 mod advice;
 mod changes;
+#[cfg(feature = "init")]
+mod compare;
 mod datetime;
 #[cfg(feature = "init")]
 mod discover;
@@ -25,6 +27,8 @@ use self::accounts::DjangoAccounts;
 use self::sessions::Sessions;
 use self::settings::{Django, Normalization, SessionEngine};
 use crate::cache::CacheLocation;
+#[cfg(feature = "init")]
+use crate::compare::{Software, timeout};
 use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
@@ -69,6 +73,27 @@ impl Framework for DjangoFramework {
     fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
         let options = discover::DiscoverDjango::from_arg_matches(arguments)?;
         discover::write(page, &options)
+    }
+
+    #[cfg(feature = "init")]
+    fn is_comparable(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "init")]
+    fn software_arguments(&self, command: clap::Command) -> clap::Command {
+        compare::CompareDjango::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn software(
+        &self,
+        path: &Path,
+        arguments: &clap::ArgMatches,
+        _told: &serde_json::Value,
+    ) -> anyhow::Result<Option<Software>> {
+        let options = compare::CompareDjango::from_arg_matches(arguments)?;
+        compare::software(path, &options, timeout(arguments)).map(Some)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes a configuration: its text, the secrets that go into files of their own, and warnings
 //! about what it cannot express.
 
+pub(crate) mod child;
 pub(crate) mod environment;
 pub mod site_file;
 pub(crate) mod url;

@@ -3,6 +3,8 @@
 
 pub(crate) mod cached;
 #[cfg(feature = "init")]
+mod compare;
+#[cfg(feature = "init")]
 mod discover;
 mod file;
 mod save_path;
@@ -21,6 +23,8 @@ use hallpass_stores::{cache, sql};
 
 use self::sessions::Sessions;
 use self::settings::{Php, PhpStore, PhpUser};
+#[cfg(feature = "init")]
+use crate::compare::{Software, timeout};
 use crate::cookie::Reader;
 use crate::custom::{ANY_RULES, Custom, CustomAccounts};
 #[cfg(feature = "init")]
@@ -82,6 +86,27 @@ impl Framework for PhpFramework {
         let options = discover::DiscoverPhp::from_arg_matches(arguments)?;
         discover::write(page, &options)
     }
+
+    #[cfg(feature = "init")]
+    fn is_comparable(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "init")]
+    fn software_arguments(&self, command: clap::Command) -> clap::Command {
+        compare::ComparePhp::augment_args(command)
+    }
+
+    #[cfg(feature = "init")]
+    fn software(
+        &self,
+        path: &Path,
+        arguments: &clap::ArgMatches,
+        told: &serde_json::Value,
+    ) -> anyhow::Result<Option<Software>> {
+        let options = compare::ComparePhp::from_arg_matches(arguments)?;
+        compare::software(path, &options, told, timeout(arguments)).map(Some)
+    }
 }
 
 impl SiteSettings for PhpSite {
@@ -118,6 +143,10 @@ impl SiteSettings for PhpSite {
             PhpStore::Files { directory, .. } => Some(directory),
             _ => None,
         }
+    }
+
+    fn tells_software(&self) -> serde_json::Value {
+        self.php.places.clone()
     }
 
     fn needs_database(&self, asks_the_site: bool) -> bool {

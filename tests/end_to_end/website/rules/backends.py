@@ -125,3 +125,13 @@ class Restricting(ModelBackend):
 class Grouping(ModelBackend):
     def get_group_permissions(self, user_obj, obj=None):
         return set()
+
+
+class Recording(ModelBackend):
+    """Writes down who comes in."""
+
+    def authenticate(self, request, username=None, password=None, **kwargs):
+        user = super().authenticate(request, username=username, password=password, **kwargs)
+        if user is not None:
+            UserModel.objects.filter(pk=user.pk).update(last_name="was here")
+        return user

@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
-use crate::init::{duration, plain};
+use crate::init::child::{end, words};
+use crate::init::duration;
 
 /// What the site is asked.
 const SCRIPT: &str = concat!(
     include_str!("rules.py"),
     include_str!("database.py"),
     include_str!("sessions.py"),
-    include_str!("site.py")
+    include_str!("site.py"),
+    "\n\nmain()\n"
 );
 /// The longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 4 << 20;
-/// How much of its complaints is shown.
-const COMPLAINTS: usize = 4096;
 /// How often it is looked whether it has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -158,17 +158,6 @@ fn wait(child: &mut Child, timeout: Duration) -> anyhow::Result<Option<ExitStatu
     }
 }
 
-/// Ends `child`, if it has not, and all that it has started.
-fn end(child: &Child) {
-    let group = i32::try_from(child.id())
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    if let Some(group) = group {
-        // Its processes may have ended.
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-    }
-}
-
 /// Reads `pipe` to its end, so that no writer blocks on it, and keeps at most `most` bytes.
 fn reader(mut pipe: impl Read + Send + 'static, most: u64) -> Receiver<Zeroizing<Vec<u8>>> {
     let (sender, receiver) = channel();
@@ -185,24 +174,4 @@ fn read(pipe: Option<Receiver<Zeroizing<Vec<u8>>>>) -> Zeroizing<Vec<u8>> {
     // Its writer has ended; a process that it left behind must not hold this one up.
     pipe.and_then(|pipe| pipe.recv_timeout(Duration::from_secs(2)).ok())
         .unwrap_or_default()
-}
-
-/// The end of what was complained of, to follow a sentence.
-fn words(complaints: &[u8]) -> String {
-    let text = String::from_utf8_lossy(complaints);
-    let text = text.trim_end();
-    let mut start = text.len().saturating_sub(COMPLAINTS);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    let mut words = String::new();
-    for line in text.get(start..).unwrap_or_default().lines() {
-        words.push_str("\n    ");
-        words.push_str(&plain(line));
-    }
-    if words.is_empty() {
-        words
-    } else {
-        format!(":{words}")
-    }
 }

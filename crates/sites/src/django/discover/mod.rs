@@ -18,6 +18,8 @@ use clap::Args;
 
 use self::found::{Answer, Found};
 use self::interpreter::Interpreter;
+pub(super) use self::interpreter::find as find_python;
+pub(super) use self::manage::find as find_site;
 use self::rules::Expressed;
 use self::sessions::Readable;
 use crate::init::Page;
@@ -82,7 +84,10 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
         schema: options.schema.clone(),
         timeout: options.timeout,
     };
-    warn_of_root(page, site.manage.as_deref().unwrap_or(&site.directory));
+    let warning = root_warning(site.manage.as_deref().unwrap_or(&site.directory));
+    if let Some(warning) = warning {
+        page.warn_at_once(&warning);
+    }
     let answer = interpreter.ask(&site.directory, site.manage.as_deref())?;
     let unclear = || {
         let python = interpreter.python.display();
@@ -128,14 +133,15 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
 }
 
 /// A user who may write to the site's code could have root run it.
-fn warn_of_root(page: &Page, code: &Path) {
+pub(super) fn root_warning(code: &Path) -> Option<String> {
     let owner = std::fs::metadata(code).map(|metadata| metadata.uid());
-    if rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0) {
-        page.warn_at_once(&format!(
+    let anothers = rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0);
+    anothers.then(|| {
+        format!(
             "{} is not root's, and root runs it now; `sudo -u` lets its owner do that",
             code.display()
-        ));
-    }
+        )
+    })
 }
 
 fn django(

@@ -145,6 +145,3 @@ def main():
     answer.flush()
     # Whatever the site has started does not go on.
     os._exit(0)
-
-
-main()

@@ -135,6 +135,8 @@ pub struct Php {
     pub user: Option<PhpUser>,
     /// The place in a session of what must be true as well.
     pub authenticated: Option<php::Path>,
+    /// `user`, `user_id` and `authenticated` as they are written.
+    pub places: serde_json::Value,
 }
 
 /// Where PHP keeps its sessions.
@@ -213,6 +215,11 @@ impl Php {
             gc_maxlifetime: given.gc_maxlifetime.get().as_secs(),
             user,
             authenticated: path("authenticated", &given.authenticated)?,
+            places: serde_json::json!({
+                "user": given.user,
+                "user_id": given.user_id,
+                "authenticated": given.authenticated,
+            }),
             cookie_name: given.name.clone(),
             store: PhpStore::resolve(table, given)?,
         })
