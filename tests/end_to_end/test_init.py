@@ -779,6 +779,70 @@ def test_nothing_to_compare_with(init):
     assert init("--diff").code == 2  # and --force
 
 
+COOKIES = {
+    "to the site's own host name alone": {},
+    "to example.org and all names below it, for paths below /shop, by HTTPS alone": {
+        "SESSION_COOKIE_DOMAIN": ".example.org",
+        "SESSION_COOKIE_PATH": "/shop",
+        "SESSION_COOKIE_SECURE": True,
+    },
+    "to the site's own host name alone, and not where a page of another site leads "
+    "(SameSite=Strict)": {"SESSION_COOKIE_SAMESITE": "Strict"},
+}
+
+
+@pytest.mark.parametrize("told", COOKIES)
+def test_where_browsers_send_the_cookie(init, told):
+    alter(init, **COOKIES[told])
+    text = init(json=False).text
+    assert f"Note: browsers send the session cookie {told}." in text
+    assert f"# browsers send the session cookie {told}: a host elsewhere never gets it." in init.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a mount namespace")
+def test_a_site_in_a_container(init):
+    """Its Python is run by a wrapper, as by `docker compose exec -T web python "$@"`.
+
+    There the site is in /mnt, its own path is not there, and neither is our environment.
+    """
+    container = init.directory / "container"
+    container.mkdir()
+    wrapper = init.directory / "python-of-the-site"
+    environment = ["SITE_DIRECTORY=/mnt", f"PYTHONPATH={WEBSITE}", "PATH=/usr/bin:/bin"]
+    wrapper.write_text(
+        f"""#!/bin/sh
+exec unshare --mount sh -c '
+    mount --bind {init.directory} /mnt && mount -t tmpfs tmpfs {init.directory} && cd / &&
+    exec env -i {" ".join(environment)} {python_of("5.2")} "$@"
+' sh "$@"
+"""
+    )
+    wrapper.chmod(0o755)
+    server = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop", "HOST": "db"}
+    cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache"}
+    alter(
+        init,
+        DATABASES={"default": server},
+        CACHES={"default": cache | {"LOCATION": "redis://cache:6379/1"}},
+        SESSION_ENGINE="django.contrib.sessions.backends.cache",
+    )
+    output = init.directory / "hallpass.toml"
+    command = [
+        *[init.shell().program, "init", "django", init.directory, "--output", output, "--force"],
+        *["--python", wrapper, "--map", "db:5432=127.0.0.1:15432"],
+    ]
+    there = [*command, "--map", f"/mnt={init.directory}", "--map", "cache=127.0.0.1:16379"]
+    assert run(there).code == 0
+    written = tomllib.loads(output.read_text())
+    assert written["database"]["url"] == "postgres://127.0.0.1:15432/shop"
+    assert written["django"]["cache"]["url"] == "redis://127.0.0.1:16379/1"
+    # A path that the container does not have.
+    missing = run(command)
+    assert missing.code == 2 and b"manage.py" in missing.stderr
+    for wrong in ("db", "db=/app", "=x"):
+        assert run([*command, "--map", wrong]).code == 2
+
+
 def test_usage(shell):
     assert b"--env-file" in shell()("init", "django", "--help").stdout
     assert shell()("init").code == 2

@@ -87,6 +87,9 @@ def test_grants(new_site, server, shell, verdicts, version):
     printed = hallpass("grants")
     assert printed.code == 0, printed.stderr
     guest.welcome(printed.text)
+    # Now that this user exists, it might as well be the site's own: another is proposed.
+    assert guest.user not in hallpass("grants").text
+    assert hallpass("grants", "--role", guest.user).text == printed.text
     reads = ["auth_user", "django_session", "auth_group", "auth_user_groups"]
     assert_least(guest, printed.text, reads, ["django_migrations"])
     for name in [*ACCOUNTS, "nobody"]:

@@ -13,6 +13,7 @@ use hallpass_runtime::{CommandLine, SiteClient, exit_after};
 
 use crate::explain::{self, Shown};
 use crate::hash::UNUSABLE;
+use crate::init::OWN_ROLE;
 use crate::options::{ConditionOptions, ExplainCommand, ShownSession};
 use crate::terminal::{self, add, complain, line, plain};
 
@@ -98,9 +99,19 @@ impl Asker {
         self.ask(ClaimedName::Named(user), Credential::Vouched, conditions)
     }
 
-    /// Prints the SQL that creates a database user with the few rights that are needed.
-    pub fn grants(&self) -> ExitCode {
-        line(Authenticator::new(&self.configuration).grants().trim_end());
+    /// Prints the SQL that creates a database user with the few rights that are needed: `role`, else
+    /// the configuration's unless that one exists.
+    pub fn grants(&self, role: Option<&str>) -> ExitCode {
+        let mut authenticator = Authenticator::new(&self.configuration);
+        let deadline = Deadline::after(self.configuration.limits.deadline);
+        let sql = match role {
+            Some(role) => authenticator.grants_to(role),
+            None if authenticator.database_user_exists(deadline) => {
+                authenticator.grants_to(OWN_ROLE)
+            }
+            None => authenticator.grants(),
+        };
+        line(sql.trim_end());
         ExitCode::SUCCESS
     }
 

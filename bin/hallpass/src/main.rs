@@ -96,7 +96,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Audit(options)) => audit::run(&common, &options, json),
         Some(Command::Completions { shell }) => manual::completions(shell),
         Some(Command::Man { directory }) => manual::run(&directory),
-        Some(Command::Grants) => Ok(asker()?.grants()),
+        Some(Command::Grants { role }) => Ok(asker()?.grants(role.as_deref())),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),
         Some(Command::Init(command)) => init::run(&common, &command, json),
         Some(Command::Config(options)) => config::run(&common, &options, json),

@@ -112,7 +112,12 @@ pub enum Command {
     Audit(AuditOptions),
     /// Print the SQL that creates a database user with the few rights that are needed
     #[command(after_help = "Example:\n  hallpass grants | psql shop")]
-    Grants,
+    Grants {
+        /// The user's name [default: the one in the configuration; hallpass if that one exists,
+        /// because it may be the site's own]
+        #[arg(long, value_name = "NAME")]
+        role: Option<String>,
+    },
     /// Measure how many password checks a second this machine does, one and many at a time
     ///
     /// Measures the site's costliest hash, if there is a configuration; else that of Django 5.2.

@@ -341,7 +341,7 @@ fn the_doctor_examines_it() {
     club.run("UPDATE club_logins SET stamp = 'of-a-copy' WHERE member = 1");
     assert!(mend(TEXT, "session-stale").contains("a copy of the site"));
     let server = TEXT.replace("sqlite:club.db", "mysql://hallpass@db.example.org/club");
-    let grants = Authenticator::new(&club.parse(&server).unwrap()).grants_to_its_own();
+    let grants = Authenticator::new(&club.parse(&server).unwrap()).grants_to("hallpass");
     for table in ["club_members", "club_groups", "club_logins"] {
         assert!(grants.contains(table), "{grants}");
     }

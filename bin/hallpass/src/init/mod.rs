@@ -21,6 +21,8 @@ use crate::doctor;
 use crate::options::DoctorOptions;
 use crate::terminal::{complain, line, plain};
 
+/// The database user that is proposed, where the one that is known may be the site's own.
+pub const OWN_ROLE: &str = "hallpass";
 /// Where the configuration goes that is not root's.
 const DEFAULT_OUTPUT: &str = "hallpass.toml";
 
@@ -50,7 +52,7 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
         complain(&format!("warning: {}", plain(warning)));
     }
     let comparable = command.framework.is_comparable();
-    let grants = Authenticator::new(&configuration).grants_to_its_own();
+    let grants = Authenticator::new(&configuration).grants_to(OWN_ROLE);
     if as_json {
         let object = json!({
             "configuration": destination.path,
@@ -74,6 +76,9 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
                 "    hallpass --config {} compare PATH  # with the site's own answers",
                 quoted(&destination.path)
             ));
+        }
+        if let Some(cookie) = &page.cookie {
+            line(&format!("\nNote: {}.", plain(cookie)));
         }
         line("\nWhat the doctor says:\n");
         let common = CommandLine {

@@ -126,34 +126,45 @@ impl Authenticator {
             .parse_hash(account.encoded.as_deref().unwrap_or_default())
     }
 
-    /// The SQL that makes a database user who may read what is read, and nothing else.
-    #[must_use]
-    pub fn grants(&self) -> String {
-        self.grants_at(&self.settings, |_| {})
+    /// Whether the database knows the user that the configuration names, who may be the site's own.
+    pub fn database_user_exists(&mut self, deadline: Deadline) -> bool {
+        let ask = |queries: &mut sql::Queries<'_>| queries.rows("SELECT 1", &[], 1);
+        self.database.ask(deadline, ask).is_ok()
     }
 
-    /// The same for a user called `hallpass`, whatever user the configuration names.
+    /// The SQL that makes a database user who may read what is read, and nothing else: the user that
+    /// the configuration names.
     #[must_use]
-    pub fn grants_to_its_own(&self) -> String {
-        self.grants_at(&self.settings, |location| {
-            if let Location::Postgres(servers) | Location::Mysql(servers) = location {
-                servers.user = None;
+    pub fn grants(&self) -> String {
+        self.grants_by(&self.settings, Location::clone)
+    }
+
+    /// The same for a user called `name`.
+    #[must_use]
+    pub fn grants_to(&self, name: &str) -> String {
+        self.grants_by(&self.settings, |location| {
+            let mut location = location.clone();
+            if let Location::Postgres(servers) | Location::Mysql(servers) = &mut location {
+                servers.user = Some(name.to_owned());
             }
+            location
         })
     }
 
     /// The statements for each of the databases, whose location `change` may change.
-    fn grants_at(&self, settings: &sql::Settings, change: fn(&mut Location)) -> String {
-        let mut location = settings.location.clone();
-        change(&mut location);
+    fn grants_by(
+        &self,
+        settings: &sql::Settings,
+        change: impl Fn(&Location) -> Location,
+    ) -> String {
+        let location = change(&settings.location);
         let mut tables = self.site.accounts.tables();
         let of_sessions = self.site.sessions.tables();
         let mut elsewhere = String::new();
         match &settings.sessions {
             None => tables.extend(of_sessions),
             Some(sessions) => {
-                let mut location = sessions.location.clone();
-                change(&mut location);
+                let location = change(&sessions.location);
                 let tables: Vec<&str> = of_sessions.iter().map(String::as_str).collect();
                 elsewhere = format!("-- In the database of the sessions, {location}:\n");
                 elsewhere += &sql::grants(&location, &tables, &[], &[]);

@@ -2,7 +2,9 @@
 //! about what it cannot express.
 
 pub(crate) mod child;
+pub(crate) mod cookie;
 pub(crate) mod environment;
+pub(crate) mod mapping;
 pub mod site_file;
 pub(crate) mod url;
 
@@ -20,6 +22,8 @@ pub struct Page {
     pub secrets: Vec<(String, Zeroizing<Vec<u8>>)>,
     /// Whether there is a secret in the text itself.
     pub private: bool,
+    /// To which addresses browsers send the session cookie, where the site says.
+    pub cookie: Option<String>,
     /// What could not be said, or should be looked at.
     pub warnings: Vec<String>,
     /// Shows a warning before anything else is done.
@@ -36,6 +40,7 @@ impl Page {
             stem: stem.to_owned(),
             secrets: Vec::new(),
             private: false,
+            cookie: None,
             warnings: Vec::new(),
             warner,
         }

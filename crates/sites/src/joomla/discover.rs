@@ -7,6 +7,7 @@ use clap::Args;
 use hallpass_php_literals::Literal;
 
 use crate::init::Page;
+use crate::init::cookie::SessionCookie;
 use crate::init::site_file;
 
 /// The list of files that Joomla was installed from, since 1.6: it names the version.
@@ -60,6 +61,15 @@ pub(super) fn write(page: &mut Page, options: &DiscoverJoomla) -> anyhow::Result
              before 4, add `version = \"3\"` to [joomla]",
         ),
     }
+    let of_cookie = |key| match literals.property("JConfig", key) {
+        Ok(Some(Literal::Text(text))) => String::from_utf8_lossy(text).into_owned(),
+        _ => String::new(),
+    };
+    page.session_cookie(&SessionCookie {
+        domain: of_cookie("cookie_domain"),
+        path: of_cookie("cookie_path"),
+        ..SessionCookie::default()
+    });
     let handler = match literals.property("JConfig", "session_handler") {
         Ok(Some(Literal::Text(handler))) => String::from_utf8_lossy(handler).into_owned(),
         _ => String::new(),

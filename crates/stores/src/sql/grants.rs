@@ -105,7 +105,7 @@ fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &
     let mut sql = format!(
         "-- Then give it a password, and let it in:\n\
          -- ALTER USER {user} IDENTIFIED BY '…' ACCOUNT UNLOCK;\n\
-         CREATE USER {user} ACCOUNT LOCK;\n"
+         CREATE USER IF NOT EXISTS {user} ACCOUNT LOCK;\n"
     );
     let place = |table: &str| match TableName::parse(&printable(table)) {
         Some(TableName { schema, table }) => {
@@ -246,7 +246,7 @@ mod tests {
         );
         let lines: Vec<&str> = sql.lines().filter(|line| !line.starts_with("--")).collect();
         let expected = [
-            "CREATE USER `hallpass`@`localhost` ACCOUNT LOCK;",
+            "CREATE USER IF NOT EXISTS `hallpass`@`localhost` ACCOUNT LOCK;",
             "GRANT SELECT ON `sh\"o``p`.`auth_user` TO `hallpass`@`localhost`;",
         ];
         assert_eq!(lines, expected);

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::discover::{find_python, find_site, root_warning};
+use super::discover::{called_there, find_python, find_site, root_warning};
 use crate::compare::Software;
 use crate::init::environment;
+use crate::init::mapping::Mapping;
 
 /// What the site's Python runs.
 const SCRIPT: &str = concat!(
@@ -36,6 +37,10 @@ pub(super) struct CompareDjango {
     /// A file of environment variables that the settings read; may be given several times
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
+    /// What a path in the site's container is called here, as in /app=/srv/shop; may be given
+    /// several times
+    #[arg(long, value_name = "FROM=TO")]
+    map: Vec<Mapping>,
 }
 
 /// The Python of the site at `path`, which answers within `timeout`.
@@ -62,7 +67,10 @@ pub(super) fn software(
             "-B".into(),
             "-c".into(),
             FIRST.into(),
-            site.manage.unwrap_or_default().into(),
+            site.manage
+                .map(|path| called_there(&path, &options.map))
+                .unwrap_or_default()
+                .into(),
             options.settings.clone().unwrap_or_default().into(),
             options.schema.clone().unwrap_or_default().into(),
             seconds.into(),

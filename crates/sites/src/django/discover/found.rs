@@ -6,6 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::init::cookie::SessionCookie;
+use crate::init::mapping::{self, Mapping};
+
 /// The bytes of a secret.
 pub type Secret = Zeroizing<Vec<u8>>;
 
@@ -74,6 +77,70 @@ impl Database {
     }
 }
 
+impl Found {
+    /// Calls servers and paths as they are called here.
+    pub fn map(&mut self, mappings: &[Mapping]) {
+        let sessions = &mut self.sessions;
+        let caches = sessions.cache.iter_mut();
+        let tables = caches.filter_map(|cache| cache.database.as_mut());
+        let databases = [&mut self.database].into_iter().chain(tables);
+        for database in databases.chain(sessions.database.as_mut()) {
+            database.map(mappings);
+        }
+        if let Some(cache) = &mut sessions.cache {
+            for location in &mut cache.location {
+                let mapped = mapping::location(mappings, location);
+                replace(location, mapped);
+            }
+        }
+        let files = mapping::path(mappings, &sessions.file_path);
+        replace(&mut sessions.file_path, files);
+        if let Some(redis) = &mut sessions.redis {
+            map_redis(redis, mappings);
+        }
+    }
+}
+
+impl Database {
+    fn map(&mut self, mappings: &[Mapping]) {
+        let usual = match self.vendor.as_str() {
+            "postgresql" => Some(5432),
+            "mysql" => Some(3306),
+            _ => None,
+        };
+        let (name, socket) = (
+            mapping::path(mappings, &self.name),
+            mapping::path(mappings, &self.host),
+        );
+        replace(&mut self.name, name);
+        replace(&mut self.host, socket);
+        if let Some((host, port)) = mapping::server(mappings, &self.host, &self.port, usual) {
+            (self.host, self.port) = (host, port);
+        }
+    }
+}
+
+/// The settings of django-redis-sessions: `url`, else `host` and `port`, else `unix_domain_socket_path`.
+fn map_redis(redis: &mut BTreeMap<String, Value>, mappings: &[Mapping]) {
+    let word = |redis: &BTreeMap<String, Value>, key: &str| redis.get(key).and_then(text);
+    let (host, port) = (word(redis, "host"), word(redis, "port").unwrap_or_default());
+    let server = host.and_then(|host| mapping::server(mappings, &host, &port, Some(6379)));
+    if let Some((host, port)) = server {
+        redis.insert("host".to_owned(), host.into());
+        redis.insert("port".to_owned(), port.into());
+    }
+    for key in ["url", "unix_domain_socket_path"] {
+        let mapped = word(redis, key).and_then(|it| mapping::location(mappings, &it));
+        redis.extend(mapped.map(|mapped| (key.to_owned(), mapped.into())));
+    }
+}
+
+fn replace(text: &mut String, mapped: Option<String>) {
+    if let Some(mapped) = mapped {
+        *text = mapped;
+    }
+}
+
 /// A column, in the table of the model that declares it.
 #[derive(Deserialize)]
 pub struct Column {
@@ -119,6 +186,8 @@ pub struct Sessions {
     pub salt: String,
     pub cookie_name: String,
     pub cookie_age: Value,
+    /// `SESSION_COOKIE_DOMAIN`, `_PATH`, `_SAMESITE` and `_SECURE`.
+    pub cookie: SessionCookie,
     pub file_path: String,
     pub serializer: String,
     /// `json` or `pickle`, as Django's own serializers write; else why that is not known.

@@ -23,6 +23,7 @@ pub(super) use self::manage::find as find_site;
 use self::rules::Expressed;
 use self::sessions::Readable;
 use crate::init::Page;
+use crate::init::mapping::{self, Mapping};
 use crate::init::{environment, parse_duration};
 
 /// Algorithms of password hashes that are known here.
@@ -61,9 +62,19 @@ pub(super) struct DiscoverDjango {
     /// A file of environment variables that the settings read; may be given several times
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
+    /// What a server or a path in the site's container is called here, as in
+    /// db:5432=127.0.0.1:5432 or /app=/srv/shop; may be given several times
+    #[arg(long, value_name = "FROM=TO")]
+    map: Vec<Mapping>,
     /// How long the site may take to load
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     timeout: Duration,
+}
+
+/// `path` as the site's Python calls it.
+pub(super) fn called_there(path: &Path, mappings: &[Mapping]) -> PathBuf {
+    let there = mapping::path_of_the_site(mappings, &path.to_string_lossy());
+    there.map_or_else(|| path.to_owned(), PathBuf::from)
 }
 
 /// Asks the site, and writes what it says.
@@ -88,7 +99,11 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
     if let Some(warning) = warning {
         page.warn_at_once(&warning);
     }
-    let answer = interpreter.ask(&site.directory, site.manage.as_deref())?;
+    let manage = site
+        .manage
+        .as_deref()
+        .map(|path| called_there(path, &options.map));
+    let answer = interpreter.ask(&site.directory, manage.as_deref())?;
     let unclear = || {
         let python = interpreter.python.display();
         format!("what {python} says cannot be understood")
@@ -106,7 +121,8 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
         }
         _ => {}
     }
-    let found: Found = serde_json::from_slice(&answer).with_context(unclear)?;
+    let mut found: Found = serde_json::from_slice(&answer).with_context(unclear)?;
+    found.map(&options.map);
     page.note(&format!("The Django site in {}.", site.directory.display()));
     page.note(&format!(
         "Its settings are {}, its Python is {}.",

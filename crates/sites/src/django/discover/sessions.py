@@ -37,6 +37,12 @@ def sessions(store):
         "salt": str(salt or "django.contrib.sessions." + store.__qualname__),
         "cookie_name": settings.SESSION_COOKIE_NAME,
         "cookie_age": settings.SESSION_COOKIE_AGE,
+        "cookie": {
+            "domain": str(settings.SESSION_COOKIE_DOMAIN or ""),
+            "path": str(settings.SESSION_COOKIE_PATH or ""),
+            "same_site": str(settings.SESSION_COOKIE_SAMESITE or ""),
+            "secure": bool(settings.SESSION_COOKIE_SECURE),
+        },
         "file_path": str(settings.SESSION_FILE_PATH or tempfile.gettempdir()),
         "serializer": settings.SESSION_SERIALIZER,
         "writes": writes(settings.SESSION_SERIALIZER),

@@ -80,6 +80,7 @@ pub fn write(
             );
             let comment = "SESSION_COOKIE_NAME";
             page.string("session_cookie_name", &sessions.cookie_name, comment);
+            page.session_cookie(&sessions.cookie);
             match sessions.cookie_age.as_u64() {
                 Some(age) => {
                     page.number("session_cookie_age", age, "SESSION_COOKIE_AGE, in seconds")

@@ -26,7 +26,8 @@ class Reached(BaseException):
 
 def begin():
     """Does to the environment what the site does before it reads its settings."""
-    sys.path[:1] = [os.getcwd()]
+    # As of a script; in a container the directory of the site may be another than this one.
+    sys.path[:1] = [os.path.dirname(MANAGE) or os.getcwd()]
     sys.dont_write_bytecode = True
     try:
         import django

@@ -9,6 +9,7 @@ use clap::Args;
 
 use self::ini::Settings;
 use crate::init::Page;
+use crate::init::cookie::SessionCookie;
 
 /// Of a site in plain PHP, by reading php.ini and what stands beside it
 #[derive(Debug, Args)]
@@ -143,6 +144,14 @@ fn sessions(page: &mut Page, settings: &Settings) -> anyhow::Result<()> {
     if let Some(name) = text("session.name")? {
         page.string("name", &name, "session.name");
     }
+    let of_cookie = |key: &str| anyhow::Ok(text(key)?.unwrap_or_default());
+    let secure = of_cookie("session.cookie_secure")?;
+    page.session_cookie(&SessionCookie {
+        domain: of_cookie("session.cookie_domain")?,
+        path: of_cookie("session.cookie_path")?,
+        same_site: of_cookie("session.cookie_samesite")?,
+        secure: ["1", "on", "yes", "true"].contains(&secure.to_ascii_lowercase().as_str()),
+    });
     if let Some(lifetime) = text("session.gc_maxlifetime")? {
         match lifetime.trim().parse() {
             Ok(seconds) => page.number(
