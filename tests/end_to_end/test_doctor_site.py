@@ -278,6 +278,8 @@ def test_no_files_where_sessions_should_be(new_site, new_directory, directory, s
 
 @pytest.fixture(scope="module")
 def in_redis(new_site, redis):
+    # The doctor looks at some keys by chance: those of other tests would hide ours.
+    redis.execute("FLUSHDB", database=5)
     return logged_in(
         new_site(
             SESSION_ENGINE="django.contrib.sessions.backends.cache",
@@ -296,6 +298,7 @@ def in_redis(new_site, redis):
 def test_another_database_of_redis(in_redis, redis, directory, shell, number):
     patient = Patient(in_redis, directory, shell)
     patient.doctor().is_silent()
+    redis.execute("FLUSHDB", database=number)
     patient.configure(django={"cache": f"redis://{LOOPBACK}:{redis.port}/{number}"})
     doctor = patient.doctor()
     doctor.names("session-cache-database", "/5`", "problem", 1)
