@@ -111,7 +111,7 @@ fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -
             exists(site, &name, deadline),
             exists(site, &address, deadline),
         ) {
-            // One JID for two accounts is nobody's.
+            // Both accounts have this JID: neither gets in.
             (true, true) => return Verdict::Denied(Reason::UnknownUser),
             (false, true) => address,
             _ => name,
@@ -143,7 +143,7 @@ fn with_at_sign(name: &str) -> Option<String> {
     whole.then(|| format!("{user}@{domain}"))
 }
 
-/// Whether the site has an account called `name`; so too where it cannot be told.
+/// Whether the site may have an account called `name`: true if the site cannot be asked.
 fn exists(site: &mut SiteClient, name: &str, deadline: Deadline) -> bool {
     let verdict = site.ask(about(name, Credential::Vouched), deadline);
     !matches!(verdict, Verdict::Denied(Reason::UnknownUser))

@@ -189,7 +189,7 @@ impl<'a> Merged<'a> {
     }
 }
 
-/// When a kind of section is applied; `None` for what is not one.
+/// When a kind of section is applied; `None` if it is not a section.
 fn order(directive: &Directive) -> Option<u8> {
     let kinds = [
         ("Directory", 0),

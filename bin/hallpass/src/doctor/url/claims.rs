@@ -24,7 +24,7 @@ const PLACES: [&str; 4] = [
 #[derive(Debug)]
 pub struct Claim {
     pub name: String,
-    /// The value, which is nobody's name.
+    /// The value, which no account has as its name.
     pub value: String,
     /// Whether it is one of Hallpass's own.
     pub ours: bool,
@@ -58,7 +58,7 @@ pub fn identity(seed: &str) -> Vec<Claim> {
     numbered.map(claim).collect()
 }
 
-/// Where a client wants to be led, by a host that nobody has (RFC 6761).
+/// An address to be redirected to, at a host name that is reserved (RFC 6761).
 pub const ELSEWHERE: &str = "hallpass-doctor.invalid";
 
 /// The headers of `claims`.

@@ -130,7 +130,7 @@ fn session(given: &str) -> anyhow::Result<Secret> {
     Ok(secret)
 }
 
-/// Letters that nobody has written anywhere.
+/// Random letters, for names and tokens that do not exist.
 fn random() -> anyhow::Result<String> {
     let mut bytes = [0; 12];
     getrandom::fill(&mut bytes).context("making random letters")?;

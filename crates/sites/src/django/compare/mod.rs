@@ -1,14 +1,13 @@
 //! Starts a Django site's own Python, so that it answers as the site does.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::discover::{called_there, find_python, find_site, root_warning};
+use super::discover::{SiteOptions, called_there, find_python, find_site, root_warning};
 use crate::compare::Software;
 use crate::init::environment;
-use crate::init::mapping::Mapping;
 
 /// What the site's Python runs.
 const SCRIPT: &str = concat!(
@@ -25,22 +24,8 @@ const FIRST: &str = "import json, sys; exec(json.loads(sys.stdin.buffer.readline
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Of a Django site")]
 pub(super) struct CompareDjango {
-    /// The site's own Python [default: that of its virtual environment, else python3]
-    #[arg(long, value_name = "PROGRAM")]
-    python: Option<PathBuf>,
-    /// The settings module [default: as manage.py says]
-    #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
-    settings: Option<String>,
-    /// The schema of a tenant, of a site with django-tenants
-    #[arg(long, value_name = "NAME")]
-    schema: Option<String>,
-    /// A file of environment variables that the settings read; may be given several times
-    #[arg(long, value_name = "FILE")]
-    env_file: Vec<PathBuf>,
-    /// What a path in the site's container is called here, as in /app=/srv/shop; may be given
-    /// several times
-    #[arg(long, value_name = "FROM=TO")]
-    map: Vec<Mapping>,
+    #[command(flatten)]
+    site: SiteOptions,
 }
 
 /// The Python of the site at `path`, which answers within `timeout`.
@@ -49,6 +34,7 @@ pub(super) fn software(
     options: &CompareDjango,
     timeout: Duration,
 ) -> anyhow::Result<Software> {
+    let options = &options.site;
     let site = find_site(path, options.settings.is_some())?;
     let mut variables = Vec::new();
     for file in &options.env_file {

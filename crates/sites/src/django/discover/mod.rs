@@ -50,22 +50,8 @@ const ALGORITHMS: [&str; 11] = [
 pub(super) struct DiscoverDjango {
     /// The site's manage.py, or a directory that has it, itself or further below
     path: PathBuf,
-    /// The site's own Python [default: that of its virtual environment, else python3]
-    #[arg(long, value_name = "PROGRAM")]
-    python: Option<PathBuf>,
-    /// The settings module [default: as manage.py says]
-    #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
-    settings: Option<String>,
-    /// The schema of a tenant, of a site with django-tenants: each tenant is a site by itself
-    #[arg(long, value_name = "NAME")]
-    schema: Option<String>,
-    /// A file of environment variables that the settings read; may be given several times
-    #[arg(long, value_name = "FILE")]
-    env_file: Vec<PathBuf>,
-    /// What a server or a path in the site's container is called here, as in
-    /// db:5432=127.0.0.1:5432 or /app=/srv/shop; may be given several times
-    #[arg(long, value_name = "FROM=TO")]
-    map: Vec<Mapping>,
+    #[command(flatten)]
+    site: SiteOptions,
     /// How long the site may take to load
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     timeout: Duration,
@@ -77,22 +63,43 @@ pub(super) fn called_there(path: &Path, mappings: &[Mapping]) -> PathBuf {
     there.map_or_else(|| path.to_owned(), PathBuf::from)
 }
 
+/// How the site's own Python is asked.
+#[derive(Debug, Args)]
+pub(super) struct SiteOptions {
+    /// The site's own Python [default: that of its virtual environment, else python3]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
+    /// The settings module [default: as manage.py says]
+    #[arg(long, value_name = "MODULE", env = "DJANGO_SETTINGS_MODULE")]
+    pub settings: Option<String>,
+    /// The schema of a tenant, of a site with django-tenants: each tenant is a site by itself
+    #[arg(long, value_name = "NAME")]
+    pub schema: Option<String>,
+    /// A file of environment variables that the settings read; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// What a server or a path in the site's container is called here, as in
+    /// db:5432=127.0.0.1:5432 or /app=/srv/shop; may be given several times
+    #[arg(long, value_name = "FROM=TO")]
+    pub map: Vec<Mapping>,
+}
+
 /// Asks the site, and writes what it says.
 pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result<()> {
-    let settings = options.settings.clone();
+    let settings = options.site.settings.clone();
     let site = manage::find(&options.path, settings.is_some())?;
     let mut environment = Vec::new();
-    for file in &options.env_file {
+    for file in &options.site.env_file {
         environment.extend(environment::read(file)?);
     }
     let interpreter = Interpreter {
-        python: match &options.python {
+        python: match &options.site.python {
             Some(python) => python.clone(),
             None => interpreter::find(&site.directory),
         },
         environment,
         settings,
-        schema: options.schema.clone(),
+        schema: options.site.schema.clone(),
         timeout: options.timeout,
     };
     let warning = root_warning(site.manage.as_deref().unwrap_or(&site.directory));
@@ -102,14 +109,14 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
     let manage = site
         .manage
         .as_deref()
-        .map(|path| called_there(path, &options.map));
+        .map(|path| called_there(path, &options.site.map));
     let answer = interpreter.ask(&site.directory, manage.as_deref())?;
     let unclear = || {
         let python = interpreter.python.display();
         format!("what {python} says cannot be understood")
     };
     let Answer { tenants } = serde_json::from_slice(&answer).with_context(unclear)?;
-    match (tenants, &options.schema) {
+    match (tenants, &options.site.schema) {
         (Some(tenants), None) => bail!(
             "nothing is written: each tenant of this site is a site by itself, with accounts and \
              sessions of its own. Run this once for each, with --schema and its schema, which is \
@@ -122,7 +129,7 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
         _ => {}
     }
     let mut found: Found = serde_json::from_slice(&answer).with_context(unclear)?;
-    found.map(&options.map);
+    found.map(&options.site.map);
     page.note(&format!("The Django site in {}.", site.directory.display()));
     page.note(&format!(
         "Its settings are {}, its Python is {}.",
