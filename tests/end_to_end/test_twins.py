@@ -117,6 +117,20 @@ def test_twin_by_what_xmpp_folds(site, database, doors):
         assert hosts.apache("Strasse", VICTIM) != GRANTED
 
 
+def test_an_address_without_its_at_sign(site, doors):
+    """As clients write it that cannot escape: `victim%example.org`."""
+    percent = ADDRESS.replace("@", "%")
+    hosts = doors(access=BOTH)
+    assert hosts.jid(percent, VICTIM) == YES
+    assert hosts.jid(percent, MALLORY) == NO
+    assert hosts.apache(percent, VICTIM) == UNKNOWN
+    escaped = doors(access=BOTH, ejabberd={"unescape_jid": False})
+    assert escaped.jid(percent, VICTIM) == NO
+    # A database that cannot be asked has not said no.
+    away = doors(access=BOTH, database="sqlite:/nowhere/db.sqlite3")
+    assert away.jid(percent, VICTIM) == away.jid(ADDRESS, VICTIM) == b"\x00\x02\x00\x02"
+
+
 def test_twin_by_a_collation(site, database, doors):
     """What MariaDB takes for equal is equal where Django looks names up."""
     site.make_accounts({"username": "vìctim@example.org", "password": MALLORY})

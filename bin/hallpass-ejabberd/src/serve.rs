@@ -105,17 +105,9 @@ fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -
     };
     // One deadline for all credentials that are tried, because ejabberd waits for one answer.
     let deadline = site.deadline(Instant::now());
-    let name = match with_at_sign(&name).filter(|_| ejabberd.unescape_jid) {
-        None => name,
-        Some(address) => match (
-            exists(site, &name, deadline),
-            exists(site, &address, deadline),
-        ) {
-            // Both accounts have this JID: neither gets in.
-            (true, true) => return Verdict::Denied(Reason::UnknownUser),
-            (false, true) => address,
-            _ => name,
-        },
+    let name = match meant(site, name, deadline) {
+        Ok(name) => name,
+        Err(verdict) => return verdict,
     };
     let password = Secret::new(request.password);
     let change = match request.command {
@@ -143,10 +135,33 @@ fn with_at_sign(name: &str) -> Option<String> {
     whole.then(|| format!("{user}@{domain}"))
 }
 
-/// Whether the site may have an account called `name`: true if the site cannot be asked.
-fn exists(site: &mut SiteClient, name: &str, deadline: Deadline) -> bool {
-    let verdict = site.ask(about(name, Credential::Vouched), deadline);
-    !matches!(verdict, Verdict::Denied(Reason::UnknownUser))
+/// The name of the account whose JID begins with `name`. Two accounts with one JID are none.
+///
+/// # Errors
+/// The verdict, where there is no such name to ask about.
+fn meant(site: &mut SiteClient, name: String, deadline: Deadline) -> Result<String, Verdict> {
+    let address = with_at_sign(&name).filter(|_| site.configuration.ejabberd.unescape_jid);
+    let Some(address) = address else {
+        return Ok(name);
+    };
+    let literal = exists(site, &name, deadline)?;
+    match (literal, exists(site, &address, deadline)?) {
+        (true, true) => Err(Verdict::Denied(Reason::UnknownUser)),
+        (false, true) => Ok(address),
+        _ => Ok(name),
+    }
+}
+
+/// Whether the site has an account called `name`.
+///
+/// # Errors
+/// The verdict, where that cannot be told.
+fn exists(site: &mut SiteClient, name: &str, deadline: Deadline) -> Result<bool, Verdict> {
+    match site.ask(about(name, Credential::Vouched), deadline) {
+        Verdict::Denied(Reason::UnknownUser) => Ok(false),
+        Verdict::Granted(_) | Verdict::Denied(_) => Ok(true),
+        verdict @ Verdict::Unavailable(_) => Err(verdict),
+    }
 }
 
 /// The verdict on `password` of the user `name`, tried as each accepted kind of credential in turn,
