@@ -59,8 +59,7 @@ fn passwords_are_checked_before_anything_is_told() {
     assert_eq!(site.ask(&password(&long, "secret")), "malformed");
 }
 
-/// For what compares verdicts with the site's own: no password is looked at, and nobody is let in whom a
-/// right one would not let in.
+/// Without a look at the password, the verdict is at most what the right one would give.
 #[test]
 fn a_right_password_is_worth_what_the_account_is() {
     let people = people();

@@ -42,7 +42,7 @@ impl Destination {
         Ok(destination)
     }
 
-    /// The file that every program reads unless it is told another. Its directory is made.
+    /// The default configuration of all programs. Creates its directory if there is none.
     ///
     /// # Errors
     /// As for [`Self::new`].

@@ -27,7 +27,7 @@ pub struct InitOutput {
     pub daemon: bool,
     /// Write nothing, and show what has changed on the site since the file was written
     ///
-    /// Exit codes: 0 nothing; 1 something; 2 it cannot be told.
+    /// Exit codes: 0 nothing has changed; 1 something has; 2 they cannot be compared.
     #[arg(long, conflicts_with_all = ["force", "daemon"])]
     pub diff: bool,
 }

@@ -33,8 +33,8 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// The verdict that follows where the password is the right one, which is not looked at: for what
-    /// compares verdicts with the site's own, and never for a host.
+    /// The verdict if the password is right, without a look at it. For comparisons with the site's own
+    /// verdicts; never for a host.
     #[must_use]
     pub fn verdict_if_right(self, now: SystemTime) -> Verdict {
         let job = self.job;

@@ -83,7 +83,7 @@ pub fn names(text: &str) -> Vec<&str> {
     parts.map(|part| split_name(part).0).collect()
 }
 
-/// Whether the client chooses what is in `value`.
+/// Whether `value` contains anything that the client chooses.
 pub fn is_the_clients(value: &str) -> bool {
     let chosen = ["http_", "arg_", "cookie_"];
     let whole = ["request_uri", "args", "query_string", "request", "uri"];

@@ -204,7 +204,7 @@ impl Look<'_> {
         self.problem("url-answer", tried, seen, mend);
     }
 
-    /// Asks with `headers`, which let nobody in; whether it was so.
+    /// Asks with `headers`, which must be refused; whether they were.
     fn refused(
         &mut self,
         check: &'static str,
@@ -236,7 +236,7 @@ impl Look<'_> {
         Some(asked)
     }
 
-    /// Credentials and identities that nobody has.
+    /// Credentials and identities that do not exist.
     fn made_up(&mut self, seed: &str) {
         let tried = "ask with a session that does not exist";
         match self.cookie.clone() {
@@ -335,7 +335,7 @@ impl Look<'_> {
         ));
     }
 
-    /// What an open page is told of its client.
+    /// The identity that a page which needs no login receives.
     fn open_page(&mut self, seed: &str) {
         if self.has_problem("url-open") {
             self.forged(Vec::new(), "the page", seed);
