@@ -66,6 +66,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[allow(dead_code)]
+mod aes;
 mod compression;
 mod datetime;
 pub mod django;
