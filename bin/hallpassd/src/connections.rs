@@ -8,7 +8,8 @@ use hallpass_core::configuration::Listener;
 use tokio::sync::mpsc;
 
 use crate::endpoint::{Caller, Endpoint, Shutdown};
-use crate::site::{ServedSite, Sites};
+use crate::metrics::Metrics;
+use crate::sites::CurrentSites;
 use crate::slots::Slots;
 use crate::sockets::Socket;
 
@@ -26,9 +27,10 @@ pub struct Service {
     pub endpoint: &'static Endpoint,
     /// Where the socket listens.
     pub listener: Arc<Listener>,
-    /// The site that is asked where no path names another.
-    pub site: Arc<ServedSite>,
-    pub sites: Arc<Sites>,
+    /// The number of the site that is asked where no path names another.
+    pub number: usize,
+    pub sites: Arc<CurrentSites>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Service {
@@ -39,8 +41,9 @@ impl Service {
             socket,
             endpoint,
             listener,
-            site,
+            number,
             sites,
+            metrics,
         } = self;
         let slots = Slots::new(MOST_CONNECTIONS);
         let (open, mut closed) = mpsc::channel::<Infallible>(1);
@@ -51,25 +54,30 @@ impl Service {
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    site.log
-                        .error(&format!("cannot accept a connection: {error}"));
+                    let sites = sites.get();
+                    let log = &sites.first().log;
+                    log.error(&format!("cannot accept a connection: {error}"));
                     // The process may have run out of descriptors.
                     slots.evict_idle();
                     tokio::time::sleep(ACCEPT_RETRY).await;
                     continue;
                 }
             };
-            let Some(slot) = shutdown.or(slots.take()).await else {
-                break;
+            // Once accepted, it is served if there is room, even at shutdown.
+            let slot = tokio::select! {
+                biased;
+                slot = slots.take() => slot,
+                () = shutdown.wait() => break,
             };
             let caller = Caller {
                 peer,
                 listener: Arc::clone(&listener),
-                site: Arc::clone(&site),
+                number,
                 sites: Arc::clone(&sites),
+                metrics: Arc::clone(&metrics),
                 slot: Arc::clone(&slot),
             };
-            let serving = (endpoint.serve)(stream, caller, shutdown.clone());
+            let serving = (endpoint.serve)(stream, caller, shutdown.of(&slot));
             let open = open.clone();
             tokio::spawn(async move {
                 tokio::select! {
@@ -81,6 +89,7 @@ impl Service {
         }
         drop((socket, open));
         // Every answer comes within the deadline. A client that does not read it is not waited for.
+        let site = Arc::clone(sites.get().get(number));
         let most = site.configuration.limits.deadline.saturating_add(GRACE);
         if tokio::time::timeout(most, closed.recv()).await.is_err() {
             site.log

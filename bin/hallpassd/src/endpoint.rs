@@ -3,11 +3,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hallpass_core::configuration::{Daemon, Listener};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::site::{ServedSite, Sites};
+use crate::metrics::Metrics;
+use crate::site::ServedSite;
+use crate::sites::CurrentSites;
 use crate::slots::Slot;
 use crate::sockets::{Peer, Stream};
 
@@ -36,33 +40,56 @@ pub struct Caller {
     pub peer: Peer,
     /// The listener that the connection came to.
     pub listener: Arc<Listener>,
-    /// The site that is asked where no path names another.
-    pub site: Arc<ServedSite>,
-    pub sites: Arc<Sites>,
+    /// The number of the site that is asked where no path names another.
+    pub number: usize,
+    pub sites: Arc<CurrentSites>,
+    pub metrics: Arc<Metrics>,
     pub slot: Arc<Slot>,
 }
 
 impl Caller {
-    /// Whether the peer is trusted to say which page its client wanted, and the client's address.
-    pub fn is_trusted(&self) -> bool {
-        self.site.trusts(self.peer)
+    /// The site that is asked where no path names another, as it is served now.
+    pub fn site(&self) -> Arc<ServedSite> {
+        Arc::clone(self.sites.get().get(self.number))
     }
 }
 
-/// Tells a task that the daemon shuts down.
+/// Tells a task that its listener shuts down.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<bool>);
+pub struct Shutdown {
+    requested: watch::Receiver<bool>,
+    /// The connection that the task serves.
+    slot: Option<Arc<Slot>>,
+}
+
+/// How long a connection that was accepted before shutdown may take for its first request: the
+/// client cannot know that it comes too late.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 impl Shutdown {
     /// Shuts down once `requested` is true.
     pub fn new(requested: watch::Receiver<bool>) -> Self {
-        Self(requested)
+        let slot = None;
+        Self { requested, slot }
     }
 
-    /// Returns once the daemon shuts down.
+    /// The same, for the connection in `slot`.
+    pub fn of(&self, slot: &Arc<Slot>) -> Self {
+        Self {
+            requested: self.requested.clone(),
+            slot: Some(Arc::clone(slot)),
+        }
+    }
+
+    /// Returns once the listener shuts down. A connection without any request yet is given a moment
+    /// more.
     pub async fn wait(&mut self) {
-        // The sender was dropped, which also means shutdown.
-        drop(self.0.wait_for(|requested| *requested).await);
+        // A sender that was dropped also means shutdown.
+        drop(self.requested.wait_for(|requested| *requested).await);
+        if let Some(slot) = &self.slot {
+            // Without a request, the moment is over.
+            drop(timeout(FIRST_REQUEST, slot.asked()).await);
+        }
     }
 
     /// The output of `next`; `None` if the daemon shuts down first.

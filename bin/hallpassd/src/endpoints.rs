@@ -1,5 +1,7 @@
 //! Lists the endpoints, and finds the sockets that the configurations ask for.
 
+use std::borrow::Borrow;
+
 use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 
@@ -7,11 +9,12 @@ use crate::endpoint::Endpoint;
 use crate::{dovecot, fastcgi, http, saslauthd};
 
 /// All endpoints, in the order in which their sockets are opened.
-pub static ENDPOINTS: [&Endpoint; 4] = [
+pub static ENDPOINTS: [&Endpoint; 5] = [
     &http::ENDPOINT,
     &fastcgi::ENDPOINT,
     &dovecot::ENDPOINT,
     &saslauthd::ENDPOINT,
+    &http::STATUS,
 ];
 
 /// The endpoint of a socket that systemd calls `name`; HTTP where that is not the name of any.
@@ -36,19 +39,21 @@ pub struct ListenerSpec {
 /// # Errors
 /// A sentence when two configurations want one socket for different endpoints.
 pub fn listeners(
-    configurations: &[&Configuration],
+    configurations: &[impl Borrow<Configuration>],
     activated: &[&Endpoint],
 ) -> Result<Vec<ListenerSpec>, String> {
     let mut specs: Vec<ListenerSpec> = Vec::new();
     // The default socket of HTTP is opened only if no file names another.
-    let names_one = |configuration: &&Configuration| !configuration.daemon.listens_by_default;
-    let any_names_one = configurations.iter().any(names_one);
+    let names_one = |configuration: &Configuration| !configuration.daemon.listens_by_default;
+    let any_names_one = configurations.iter().any(|it| names_one(it.borrow()));
     for endpoint in ENDPOINTS {
         if activated.iter().any(|other| other.key == endpoint.key) {
             continue;
         }
         for (site, configuration) in configurations.iter().enumerate() {
-            if endpoint.has_paths && any_names_one && !names_one(configuration) {
+            let configuration = configuration.borrow();
+            let has_default = std::ptr::eq(endpoint, &raw const http::ENDPOINT);
+            if has_default && any_names_one && !names_one(configuration) {
                 continue;
             }
             for listener in (endpoint.listeners)(&configuration.daemon) {
@@ -67,9 +72,11 @@ pub fn listeners(
                             configuration.path.display(),
                             endpoint.key,
                             other.endpoint.key,
-                            configurations
-                                .get(other.site)
-                                .map_or(String::new(), |other| other.path.display().to_string()),
+                            configurations.get(other.site).map_or(String::new(), |it| it
+                                .borrow()
+                                .path
+                                .display()
+                                .to_string()),
                         ));
                     }
                 }
@@ -97,7 +104,6 @@ mod tests {
             .zip(daemons)
             .map(|(name, daemon)| site(name, daemon))
             .collect();
-        let all: Vec<_> = sites.iter().collect();
         let show = |spec: ListenerSpec| {
             let ListenerSpec {
                 endpoint,
@@ -106,13 +112,16 @@ mod tests {
             } = spec;
             format!("{} {listener} {site}", endpoint.key)
         };
-        Ok(listeners(&all, activated)?.into_iter().map(show).collect())
+        Ok(listeners(&sites, activated)?
+            .into_iter()
+            .map(show)
+            .collect())
     }
 
     #[test]
     fn every_listener_of_the_configuration_has_an_endpoint() {
         let daemon = "listen = [\"unix:/h\"]\nfastcgi = [\"unix:/f\"]\n\
-             dovecot_auth = [\"unix:/d\"]\nsaslauthd = [\"unix:/s\"]";
+             dovecot_auth = [\"unix:/d\"]\nsaslauthd = [\"unix:/s\"]\nstatus = [\"unix:/t\"]";
         let daemon = site("a", daemon).daemon;
         let table = ENDPOINTS.map(|endpoint| (endpoint.key, (endpoint.listeners)(&daemon)));
         assert_eq!(table, daemon.listeners());

@@ -7,13 +7,13 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `start`, `options`, `run` | the command line, the sites, the sockets, shutdown |
-//! | `endpoints` | the table of endpoints, and which sockets they listen at |
+//! | `start`, `options`, `run` | the command line, starting, reloading, shutdown |
+//! | `endpoints`, `listening` | the table of endpoints, and the open sockets |
 //! | `endpoint` | an endpoint, and what each of its connections knows |
 //! | `connections`, `slots`, `sockets`, `systemd` | accepting and bounding connections |
 //! | `http`, `fastcgi`, `dovecot`, `saslauthd` | one folder an endpoint; codecs are pure modules |
 //! | `credentials`, `identity`, `login`, `percent`, `sasl` | what several endpoints read and write |
-//! | `site` | the verdict on a request, from any endpoint |
+//! | `site`, `sites` | the verdict on a request, from any endpoint; the sites that are served now |
 //! | `engine` | the threads that ask a site's stores; passwords go to `hallpass-checks` |
 //! | `metrics` | counting |
 //!
@@ -31,6 +31,7 @@ mod fastcgi;
 pub mod fuzzing;
 mod http;
 mod identity;
+mod listening;
 mod login;
 mod metrics;
 mod options;
@@ -39,6 +40,7 @@ mod run;
 mod sasl;
 mod saslauthd;
 mod site;
+mod sites;
 mod slots;
 mod sockets;
 mod start;

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use hallpass_core::Configuration;
 use hallpass_core::configuration::{DEFAULT_PATH, Error};
 
+use crate::endpoints::listeners;
+
 /// Answers servers by the sessions and accounts of a web site
 ///
 /// Listens where [daemon] in the configuration says, until SIGTERM, and then finishes the answers
-/// in progress. Exit codes: 0 done, 1 cannot listen, 2 usage or configuration.
+/// in progress. SIGHUP reads the configuration again; if that is wrong, the old one stays in force. Exit codes: 0 done, 1 cannot listen, 2 usage or configuration.
 #[derive(Debug, clap::Parser)]
 #[command(name = "hallpassd", version, after_help = EXAMPLES)]
 pub struct Options {
@@ -28,7 +30,18 @@ pub struct Options {
 
 impl Options {
     /// Reads the configuration of every site.
-    pub fn configurations(&self) -> Result<Vec<Configuration>, Error> {
+    ///
+    /// # Errors
+    /// One of them is wrong, or two contradict each other.
+    pub fn configurations(&self) -> Result<Vec<Configuration>, String> {
+        let configurations = self.load().map_err(|error| error.to_string())?;
+        match conflict(&configurations) {
+            Some(error) => Err(error),
+            None => listeners(&configurations, &[]).map(|_| configurations),
+        }
+    }
+
+    fn load(&self) -> Result<Vec<Configuration>, Error> {
         match self.config.as_slice() {
             [] => Configuration::load(DEFAULT_PATH.as_ref()).map(|only| vec![only]),
             paths => paths.iter().map(|path| Configuration::load(path)).collect(),
@@ -37,7 +50,7 @@ impl Options {
 }
 
 /// The conflict between the names of `configurations`, if there is one.
-pub fn conflict(configurations: &[Configuration]) -> Option<String> {
+fn conflict(configurations: &[Configuration]) -> Option<String> {
     if let [_] = configurations {
         return None;
     }

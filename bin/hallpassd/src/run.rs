@@ -1,90 +1,161 @@
-//! Opens the sockets, serves until shutdown, and drains what is in progress.
+//! Serves until shutdown, reads the configurations again when asked to, and drains what is in
+//! progress.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
-use hallpass_core::configuration::Listener;
-use hallpass_runtime::on_terminate;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use hallpass_checks::Checks;
+use hallpass_core::Configuration;
+use hallpass_runtime::on_signals;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::connections::Service;
-use crate::endpoint::{Endpoint, Shutdown};
-use crate::endpoints::listeners;
-use crate::site::{ServedSite, Sites};
-use crate::sockets::Socket;
+use crate::listening::Listening;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::sites::CurrentSites;
+use crate::start::start_sites;
 use crate::systemd;
 
-/// Serves `sites` until SIGTERM.
-pub async fn run(sites: Sites) -> ExitCode {
-    let sites = Arc::new(sites);
-    let Some(first) = sites.all().first().map(Arc::clone) else {
-        return ExitCode::SUCCESS;
+/// What the daemon serves, and what it takes to serve it anew.
+#[derive(Debug)]
+pub struct Daemon {
+    pub options: Arc<Options>,
+    pub sites: Arc<CurrentSites>,
+    pub metrics: Arc<Metrics>,
+    pub checks: Arc<Checks>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Signal {
+    Reload,
+    Terminate,
+}
+
+/// Serves until SIGTERM.
+pub async fn run(daemon: Daemon) -> ExitCode {
+    let fail = |error: &str| {
+        daemon.sites.get().first().log.error(error);
+        ExitCode::FAILURE
     };
-    let log = &first.log;
-    let services = match open(&sites, &first) {
-        Ok(services) => services,
-        Err(error) => {
-            log.error(&error);
-            return ExitCode::FAILURE;
-        }
+    let mut listening = match daemon.listen() {
+        Ok(listening) => listening,
+        Err(error) => return fail(&error),
     };
-    let (request, requested) = watch::channel(false);
-    if let Err(error) = on_terminate(move || {
-        systemd::stopping();
-        request.send_replace(true);
-    }) {
-        log.error(&format!("cannot catch SIGTERM: {error}"));
-        return ExitCode::FAILURE;
-    }
-    let mut running = JoinSet::new();
-    for service in services {
-        running.spawn(service.run(Shutdown::new(requested.clone())));
-    }
+    let mut signals = match signals() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("cannot catch signals: {error}")),
+    };
     systemd::ready();
-    let all_end = async { while running.join_next().await.is_some() {} };
-    tokio::select! {
-        () = all_end => {}
-        () = systemd::feed_watchdog() => {}
+    let mut watchdog = std::pin::pin!(systemd::feed_watchdog());
+    let mut reading: Option<Reading> = None;
+    let mut again = false;
+    let mut terminating = false;
+    loop {
+        tokio::select! {
+            () = listening.ended() => break,
+            () = &mut watchdog => {}
+            Some(signal) = signals.recv() => match signal {
+                Signal::Terminate => {
+                    systemd::stopping();
+                    terminating = true;
+                    listening.stop();
+                }
+                Signal::Reload if terminating => {}
+                Signal::Reload if reading.is_some() => again = true,
+                Signal::Reload => reading = Some(daemon.begin_reload()),
+            },
+            read = of(&mut reading), if !terminating => {
+                reading = again.then(|| daemon.begin_reload());
+                again = false;
+                daemon.finish_reload(read, &mut listening);
+                if reading.is_none() {
+                    systemd::ready();
+                }
+            }
+        }
     }
-    log.info("stopped");
+    daemon.sites.get().first().log.info("stopped");
     ExitCode::SUCCESS
 }
 
-/// Opens the sockets.
-fn open(sites: &Arc<Sites>, first: &Arc<ServedSite>) -> Result<Vec<Service>, String> {
-    let service = |endpoint, socket, listener: Listener, site: &Arc<ServedSite>| Service {
-        socket,
-        endpoint,
-        listener: Arc::new(listener),
-        site: Arc::clone(site),
-        sites: Arc::clone(sites),
-    };
-    let unusable = |error: std::io::Error| format!("cannot use a socket of systemd's: {error}");
-    let activated = systemd::activated().map_err(unusable)?;
-    let endpoints: Vec<&Endpoint> = activated.iter().map(|(endpoint, _)| *endpoint).collect();
-    let configurations: Vec<_> = sites
-        .all()
-        .iter()
-        .map(|site| &*site.configuration)
-        .collect();
-    let specs = listeners(&configurations, &endpoints)?;
-    let mut services = Vec::new();
-    for (endpoint, socket) in activated {
-        first.log.info("listening at a socket of systemd's");
-        let listener = socket.listener().map_err(unusable)?;
-        services.push(service(endpoint, socket, listener, first));
+/// Receives SIGHUP and SIGTERM.
+fn signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
+    let (terminate, signals) = mpsc::unbounded_channel();
+    let reload = terminate.clone();
+    // Nothing receives them after shutdown.
+    on_signals(
+        move || _ = reload.send(Signal::Reload),
+        move || _ = terminate.send(Signal::Terminate),
+    )?;
+    Ok(signals)
+}
+
+/// Configurations that are being read.
+type Reading = oneshot::Receiver<Result<Vec<Configuration>, String>>;
+
+/// What `reading` comes to; never returns where nothing is being read.
+async fn of(reading: &mut Option<Reading>) -> Result<Vec<Configuration>, String> {
+    let lost = |_| Err("cannot start a thread".to_owned());
+    match reading {
+        Some(reading) => reading.await.unwrap_or_else(lost),
+        None => std::future::pending().await,
     }
-    for spec in specs {
-        let listener = spec.listener;
-        let socket = Socket::bind(&listener)
-            .map_err(|error| format!("cannot listen at {listener}: {error}"))?;
-        first.log.info(&format!("listening at {listener}"));
-        let site = sites.all().get(spec.site).unwrap_or(first);
-        services.push(service(spec.endpoint, socket, listener, site));
+}
+
+impl Daemon {
+    fn listen(&self) -> Result<Listening, String> {
+        let sites = self.sites.get();
+        let configurations: Vec<_> = sites
+            .all()
+            .iter()
+            .map(|site| Arc::clone(&site.configuration))
+            .collect();
+        let (sites, metrics) = (Arc::clone(&self.sites), Arc::clone(&self.metrics));
+        Listening::start(&configurations, sites, metrics)
     }
-    if services.is_empty() {
-        return Err("daemon.listen: there is nothing to listen at".to_owned());
+
+    /// Reads the configurations on a thread of its own: a file system may not answer, and requests
+    /// must not wait for it.
+    fn begin_reload(&self) -> Reading {
+        systemd::reloading();
+        let (done, reading) = oneshot::channel();
+        let options = Arc::clone(&self.options);
+        // The receiver notices where no thread starts.
+        let read = move || drop(done.send(options.configurations()));
+        drop(thread::Builder::new().name("reload".to_owned()).spawn(read));
+        reading
     }
-    Ok(services)
+
+    /// Serves the sites as the configurations that were `read` describe them. If anything is wrong
+    /// with them, they are served as before.
+    fn finish_reload(&self, read: Result<Vec<Configuration>, String>, listening: &mut Listening) {
+        let switched = read.and_then(|configurations| self.switch(configurations, listening));
+        let sites = self.sites.get();
+        let log = &sites.first().log;
+        self.metrics.reloaded(switched.is_ok());
+        match switched {
+            Ok(()) => log.info("reloaded the configuration"),
+            Err(error) => log.error(&format!("{error}; the old configuration stays in force")),
+        }
+    }
+
+    fn switch(
+        &self,
+        configurations: Vec<Configuration>,
+        listening: &mut Listening,
+    ) -> Result<(), String> {
+        let before = self.sites.get();
+        let replacement = listening.prepare(&configurations)?;
+        let sites = start_sites(configurations, &self.metrics, &self.checks, Some(&before))?;
+        let (old, new) = (&before.first().configuration, &sites.first().configuration);
+        if old.daemon.threads != new.daemon.threads {
+            let log = &sites.first().log;
+            log.warning("daemon.threads: a change has an effect only after a restart");
+        }
+        self.sites.replace(sites);
+        listening.replace(replacement);
+        Ok(())
+    }
 }

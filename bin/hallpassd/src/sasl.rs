@@ -5,23 +5,26 @@ use std::net::IpAddr;
 use hallpass_core::{ClaimedName, Client, Credential, Secret};
 
 use crate::credentials::Shown;
-use crate::endpoint::{Caller, Endpoint};
-use crate::site::Inquiry;
+use crate::endpoint::Endpoint;
+use crate::site::{Inquiry, ServedSite};
+use crate::sockets::Peer;
 
-/// The request of a host that asks at `endpoint` for a `service` whether the account called `name`
-/// has this password, for a client that the host says is at the address `client`.
+/// The request of a host, the `peer`, that asks at `endpoint` for a `service` whether the account
+/// called `name` of `site` has this password, for a client that the host says is at the address
+/// `client`.
 pub fn login<'a>(
     endpoint: &Endpoint,
-    caller: &Caller,
+    site: &ServedSite,
+    peer: Peer,
     name: &str,
     password: Secret,
     service: Option<&'a str>,
     client: Option<IpAddr>,
 ) -> Inquiry<'a> {
-    let local = without_realm(name, &caller.site.configuration.daemon.sasl_realms);
+    let local = without_realm(name, &site.configuration.daemon.sasl_realms);
     let claimed = ClaimedName::Named(local.to_owned());
     let shown = Shown::of(claimed, Credential::Password(password));
-    let client = Client::at(client.filter(|_| caller.is_trusted()));
+    let client = Client::at(client.filter(|_| site.trusts(peer)));
     Inquiry {
         host: service,
         for_paths: true,

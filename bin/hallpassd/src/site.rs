@@ -13,10 +13,11 @@ use hallpass_core::{
 };
 use hallpass_runtime::Log;
 use hallpass_runtime::log::{Decision, Through};
+use tokio::sync::Mutex;
 
 use crate::credentials::{Accepting, Shown};
-use crate::engine::{Engine, Health};
-use crate::metrics::{Metrics, SiteMetrics};
+use crate::engine::{Engine, Health, StoreHealth};
+use crate::metrics::SiteMetrics;
 use crate::sockets::Peer;
 
 /// A site that the daemon serves.
@@ -28,7 +29,21 @@ pub struct ServedSite {
     pub engine: Engine,
     tickets: Option<Tickets>,
     has_warned_of_vouch: AtomicBool,
+    /// What the stores answered last, and when.
+    examined: Mutex<Option<(Instant, Arc<Health>)>>,
 }
+
+/// How old the state of the stores may be that is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// They are asked now.
+    Now,
+    /// For at most a second, what they answered last is told again.
+    Recent,
+}
+
+/// How long the state of the stores is recent.
+const RECENT: Duration = Duration::from_secs(1);
 
 /// A request as an endpoint has read it: its credentials, each of which becomes a [`Request`], and
 /// what its host needs beyond a verdict.
@@ -76,7 +91,8 @@ impl Inquiry<'_> {
 }
 
 impl ServedSite {
-    /// Starts the threads that ask the site's stores, and hand passwords to `checks`.
+    /// Starts the threads that ask the site's stores, and hand passwords to `checks`. `before` is the
+    /// same site as an earlier configuration described it.
     ///
     /// # Errors
     /// When the system cannot start a thread.
@@ -85,12 +101,14 @@ impl ServedSite {
         log: Log,
         metrics: SiteMetrics,
         checks: Arc<Checks>,
+        before: Option<&Self>,
     ) -> std::io::Result<Self> {
-        let engine = Engine::start(&configuration, checks)?;
+        let engine = Engine::start(&configuration, checks, before.map(|before| &before.engine))?;
         let tickets = configuration.tickets.as_ref();
         Ok(Self {
             tickets: tickets.map(TicketSettings::tickets),
             has_warned_of_vouch: AtomicBool::new(false),
+            examined: Mutex::default(),
             configuration,
             log,
             metrics,
@@ -223,11 +241,27 @@ impl ServedSite {
         Some(ticket.map(|ticket| (ticket, tickets.void_from(now))))
     }
 
-    /// Asks whether the stores answer, and logs those that do not.
-    pub async fn health(&self) -> Health {
+    /// Whether the stores answer. Those that do not are logged when they are asked.
+    pub async fn health(&self, age: Age) -> Arc<Health> {
+        if age == Age::Now {
+            return Arc::new(self.examine().await);
+        }
+        // One client's request asks the stores; others wait for it and take its answer.
+        let mut examined = self.examined.lock().await;
+        if let Some((when, health)) = &*examined
+            && when.elapsed() < RECENT
+        {
+            return Arc::clone(health);
+        }
+        let health = Arc::new(self.examine().await);
+        *examined = Some((Instant::now(), Arc::clone(&health)));
+        health
+    }
+
+    async fn examine(&self) -> Health {
         let deadline = Deadline::after(self.configuration.limits.deadline);
         let health = self.engine.health(deadline).await;
-        for (store, answer) in health.stores() {
+        for StoreHealth { store, answer, .. } in health.stores() {
             if let Err(unavailable) = answer {
                 self.log.error(&format!("{store}: {unavailable}"));
             }
@@ -260,36 +294,5 @@ fn weight(verdict: &Verdict) -> u8 {
         Verdict::Unavailable(_) => 2,
         Verdict::Denied(Reason::NotPermitted) => 1,
         Verdict::Denied(_) => 0,
-    }
-}
-
-/// The sites that the daemon serves, in the order of their configuration files.
-#[derive(Debug)]
-pub struct Sites {
-    all: Vec<Arc<ServedSite>>,
-    pub metrics: Metrics,
-}
-
-impl Sites {
-    /// These sites, and their metrics.
-    pub fn new(all: Vec<Arc<ServedSite>>, metrics: Metrics) -> Self {
-        Self { all, metrics }
-    }
-
-    /// All of them.
-    pub fn all(&self) -> &[Arc<ServedSite>] {
-        &self.all
-    }
-
-    /// The site that the first part of `path` names, and the rest of it: of `/shop/auth` the site
-    /// called shop and `/auth`.
-    pub fn named<'a>(&self, path: &'a str) -> Option<(&Arc<ServedSite>, &'a str)> {
-        let (name, rest) = path.strip_prefix('/')?.split_once('/')?;
-        let site = self
-            .all
-            .iter()
-            .find(|site| !name.is_empty() && site.name() == name)?;
-        let rest = path.get(path.len() - rest.len() - 1..)?;
-        Some((site, rest))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// The room for the connections of one socket.
@@ -40,6 +40,8 @@ pub struct Slot {
     slots: Arc<Slots>,
     number: u64,
     evict: Arc<Notify>,
+    /// Whether there has ever been a request.
+    asked: watch::Sender<bool>,
 }
 
 /// A request in progress, which keeps its connection from being evicted until it is dropped.
@@ -112,6 +114,7 @@ impl Slots {
             slots: Arc::clone(self),
             number,
             evict,
+            asked: watch::Sender::new(false),
         }))
     }
 
@@ -138,8 +141,15 @@ impl Slot {
         }
     }
 
+    /// Returns once there has been a request.
+    pub async fn asked(&self) {
+        // The sender lives as long as this.
+        drop(self.asked.subscribe().wait_for(|asked| *asked).await);
+    }
+
     /// Marks that a request is in progress, until its answer has been sent.
     pub fn begin_request(self: &Arc<Self>) -> InProgress {
+        self.asked.send_replace(true);
         if let Some(connection) = self.slots.connections().all.get_mut(&self.number) {
             connection.has_asked = true;
             connection.requests += 1;

@@ -1,8 +1,9 @@
 //! Opens the sockets that the daemon listens at, and accepts their connections.
 
+use std::fs::Permissions;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use hallpass_core::configuration::Listener;
@@ -53,6 +54,16 @@ impl Socket {
                     listener: bound?,
                     made: Some(path.clone()),
                 })
+            }
+        }
+    }
+
+    /// Gives the socket file of `listener`, which is open, the mode that it names.
+    pub fn set_mode(listener: &Listener) -> io::Result<()> {
+        match listener {
+            Listener::Tcp(_) => Ok(()),
+            Listener::Unix { path, mode } => {
+                std::fs::set_permissions(path, Permissions::from_mode(*mode))
             }
         }
     }

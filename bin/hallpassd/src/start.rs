@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::SystemTime;
 
 use clap::Parser;
 use hallpass_checks::Checks;
@@ -10,11 +11,11 @@ use hallpass_core::{Configuration, configuration};
 use hallpass_runtime::Log;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::endpoints::listeners;
 use crate::metrics::Metrics;
-use crate::options::{Options, conflict, report_ok};
-use crate::run::run;
-use crate::site::{ServedSite, Sites};
+use crate::options::{Options, report_ok};
+use crate::run::{Daemon, run};
+use crate::site::ServedSite;
+use crate::sites::{CurrentSites, Sites};
 
 const PROGRAM: &str = "hallpassd";
 
@@ -22,41 +23,65 @@ const PROGRAM: &str = "hallpassd";
 #[must_use]
 pub fn main() -> ExitCode {
     let options = Options::parse();
-    let configurations = match options.configurations().map_err(|error| error.to_string()) {
-        Ok(configurations) => match wrong(&configurations) {
-            None => configurations,
-            Some(error) => return refuse(&error, options.check_config),
-        },
+    let configurations = match options.configurations() {
+        Ok(configurations) => configurations,
         Err(error) => return refuse(&error, options.check_config),
     };
     if options.check_config {
         return report_ok(&configurations);
     }
-    let checks = match start_checks(&configurations) {
-        Ok(checks) => checks,
-        Err(error) => return fail(&format!("cannot start a thread: {error}")),
-    };
-    let metrics = Metrics::new();
-    let mut sites = Vec::new();
-    for configuration in configurations {
+    match start(options, configurations) {
+        Ok(code) => code,
+        Err(error) => {
+            Log::new(PROGRAM, configuration::Log::default()).error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: Options, configurations: Vec<Configuration>) -> Result<ExitCode, String> {
+    let checks =
+        start_checks(&configurations).map_err(|error| format!("cannot start a thread: {error}"))?;
+    let metrics = Arc::new(Metrics::new(SystemTime::now()));
+    let sites = start_sites(configurations, &metrics, &checks, None)?;
+    raise_limits();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    Ok(runtime.block_on(run(Daemon {
+        options: Arc::new(options),
+        sites: Arc::new(CurrentSites::new(sites)),
+        metrics,
+        checks,
+    })))
+}
+
+/// Starts the sites that `configurations` describe, and logs their warnings. `before` are the same
+/// sites as they are served until now.
+///
+/// # Errors
+/// When the system cannot start a thread.
+pub fn start_sites(
+    configurations: Vec<Configuration>,
+    metrics: &Metrics,
+    checks: &Arc<Checks>,
+    before: Option<&Sites>,
+) -> Result<Sites, String> {
+    let start = |(number, configuration): (usize, Configuration)| {
         let log = Log::new(PROGRAM, configuration.log);
         for warning in &configuration.warnings {
             log.warning(warning);
         }
         let of_site = metrics.of(configuration.name.as_deref().unwrap_or_default());
-        match ServedSite::start(Arc::new(configuration), log, of_site, Arc::clone(&checks)) {
-            Ok(site) => sites.push(Arc::new(site)),
-            Err(error) => return fail(&format!("cannot start a thread: {error}")),
-        }
-    }
-    raise_limits();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(run(Sites::new(sites, metrics))),
-        Err(error) => fail(&format!("cannot start: {error}")),
-    }
+        let before = before.map(|before| &**before.get(number));
+        let checks = Arc::clone(checks);
+        ServedSite::start(Arc::new(configuration), log, of_site, checks, before)
+    };
+    let sites: Result<Vec<_>, _> = configurations.into_iter().enumerate().map(start).collect();
+    let sites = sites.map_err(|error| format!("cannot start a thread: {error}"))?;
+    metrics.loaded(SystemTime::now());
+    Sites::new(sites).ok_or_else(|| "there is no configuration".to_owned())
 }
 
 /// Starts the threads that check passwords for all sites, as the first configuration says.
@@ -66,17 +91,6 @@ fn start_checks(configurations: &[Configuration]) -> std::io::Result<Arc<Checks>
     let threads = daemon.and_then(|daemon| daemon.threads);
     let most = daemon.map_or(1, |daemon| daemon.queue);
     Checks::start(threads.unwrap_or_else(cores), most)
-}
-
-fn fail(error: &str) -> ExitCode {
-    Log::new(PROGRAM, configuration::Log::default()).error(error);
-    ExitCode::FAILURE
-}
-
-/// The conflict between the configurations, if there is one.
-fn wrong(configurations: &[Configuration]) -> Option<String> {
-    let all: Vec<_> = configurations.iter().collect();
-    conflict(configurations).or_else(|| listeners(&all, &[]).err())
 }
 
 fn refuse(error: &str, checking: bool) -> ExitCode {

@@ -19,6 +19,11 @@ pub fn ready() {
     notify(NotifyState::Ready);
 }
 
+/// Reports that the configuration is being read again, until [`ready`].
+pub fn reloading() {
+    notify(NotifyState::Reloading);
+}
+
 /// Reports that the daemon shuts down.
 pub fn stopping() {
     notify(NotifyState::Stopping);

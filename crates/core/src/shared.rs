@@ -49,6 +49,16 @@ impl Shared {
         }
     }
 
+    /// The same, which goes on counting wrong passwords where `before` does: a configuration that is
+    /// read again gives no client new guesses.
+    #[must_use]
+    pub fn succeeding(self, before: &Self) -> Self {
+        Self {
+            throttle: self.throttle.succeeding(&before.throttle),
+            ..self
+        }
+    }
+
     /// Whose turn `request` takes, at the time `now`.
     #[must_use]
     pub fn turn(&self, request: &Request, now: SystemTime) -> Turn {

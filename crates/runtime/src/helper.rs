@@ -1,9 +1,10 @@
-//! Keeps a long-running helper in service while its configuration is wrong.
+//! Keeps a long-running helper in service while its configuration is wrong, and reads it again when
+//! it changes.
 
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hallpass_core::configuration;
 use hallpass_core::{Configuration, Unavailable};
@@ -11,8 +12,12 @@ use hallpass_core::{Configuration, Unavailable};
 use crate::command_line::asks_for_help;
 use crate::{CommandLine, Log, SiteClient};
 
+/// How old a change must be to count: a file that is being written may lack its last lines, and with
+/// them a condition.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// A helper's log, and the client of its site. A configuration that cannot be read is read again at
-/// the next request, and one whose last request was unavailable once the file has changed.
+/// the next request, and one that can be read once its files have changed.
 #[derive(Debug)]
 pub struct Helper {
     program: &'static str,
@@ -29,9 +34,12 @@ pub struct Helper {
 #[derive(Debug)]
 struct Open {
     client: SiteClient,
-    /// The file's modification time and size when it was read.
-    file: Option<(SystemTime, u64)>,
+    /// Its files as they were when they were last read.
+    read: Vec<Stamp>,
 }
+
+/// A file's modification time and size; `None` where there is no such file.
+type Stamp = Option<(SystemTime, u64)>;
 
 impl Helper {
     /// Reads the configuration for `program`, and logs what is wrong with it.
@@ -58,27 +66,32 @@ impl Helper {
         helper
     }
 
-    /// The client that asks about the site.
+    /// The client that asks about the site. A configuration that has become wrong is logged, and the
+    /// one before it stays in force.
     ///
     /// # Errors
-    /// [`Unavailable`] while the configuration cannot be read.
+    /// [`Unavailable`] while no configuration has been read.
     pub fn site(&mut self) -> Result<&mut SiteClient, Unavailable> {
         let common = self.command_line.as_ref().map_err(Unavailable::clone)?;
-        let file = stamp(&common.path());
+        let now = SystemTime::now();
         let open = match self.open.take() {
-            Some(open) if !open.client.failing || open.file == file => open,
-            _ => {
-                let mut configuration = common
-                    .configuration()
-                    .map_err(|error| Unavailable::new(error.to_string()))?;
-                self.log = Log::new(self.program, configuration.log);
-                for warning in &configuration.warnings {
-                    self.log.warning(warning);
+            Some(open) if !open.is_outdated(now) => open,
+            before => match (common.configuration(), before) {
+                (Ok(mut configuration), before) => {
+                    self.log = Log::new(self.program, configuration.log);
+                    for warning in &configuration.warnings {
+                        self.log.warning(warning);
+                    }
+                    (self.adapt)(&mut configuration);
+                    Open::new(configuration, self.program, now, before)
                 }
-                (self.adapt)(&mut configuration);
-                let client = SiteClient::new(Arc::new(configuration), self.program);
-                Open { client, file }
-            }
+                (Err(error), None) => return Err(Unavailable::new(error.to_string())),
+                (Err(error), Some(before)) => {
+                    let message = format!("{error}; the old configuration stays in force");
+                    self.log.error(&message);
+                    before.seen(now)
+                }
+            },
         };
         Ok(&mut self.open.insert(open).client)
     }
@@ -88,6 +101,54 @@ impl Helper {
     pub fn configuration(&self) -> Option<&Configuration> {
         self.open.as_ref().map(|open| &*open.client.configuration)
     }
+}
+
+impl Open {
+    /// What was read at the time `now`, in place of what was open `before`.
+    fn new(
+        configuration: Configuration,
+        program: &'static str,
+        now: SystemTime,
+        before: Option<Self>,
+    ) -> Self {
+        let client = SiteClient::new(Arc::new(configuration), program);
+        let client = match &before {
+            Some(before) => client.succeeding(&before.client),
+            None => client,
+        };
+        let read = Vec::new();
+        Self { client, read }.seen(now)
+    }
+
+    /// The same, whose files were read at the time `now`. One that was changed just before may have
+    /// been read in part, or before its last change: it counts as changed once it has settled.
+    fn seen(self, now: SystemTime) -> Self {
+        let settled = |stamp: &(SystemTime, u64)| !is_unsettled(stamp, now);
+        let read = self.stamps().map(|it| it.filter(settled)).collect();
+        Self { read, ..self }
+    }
+
+    /// Whether a file has changed, and the change counts at the time `now`. Where the site could not
+    /// be asked, each change counts at once: there is little to lose.
+    fn is_outdated(&self, now: SystemTime) -> bool {
+        let mut changed = self
+            .stamps()
+            .zip(&self.read)
+            .filter_map(|(stamp, read)| (stamp != *read).then_some(stamp))
+            .peekable();
+        let unsettled = |stamp: &Stamp| stamp.is_some_and(|stamp| is_unsettled(&stamp, now));
+        changed.peek().is_some() && (self.client.failing || !changed.any(|it| unsettled(&it)))
+    }
+
+    fn stamps(&self) -> impl Iterator<Item = Stamp> {
+        self.client.configuration.files.iter().map(|it| stamp(it))
+    }
+}
+
+/// Whether a file was changed so shortly before `now` that more may be written into it.
+fn is_unsettled((modified, _): &(SystemTime, u64), now: SystemTime) -> bool {
+    now.duration_since(*modified)
+        .map_or_else(|ahead| ahead.duration() < SETTLED, |age| age < SETTLED)
 }
 
 fn unusable(error: clap::Error) -> Unavailable {
@@ -101,7 +162,7 @@ fn unusable(error: clap::Error) -> Unavailable {
     Unavailable::new(format!("the command line: {message}"))
 }
 
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+fn stamp(path: &Path) -> Stamp {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -52,5 +52,5 @@ pub use self::helper::Helper;
 pub use self::log::Log;
 pub use self::one_shot::{ExitCodes, OneShot};
 pub use self::paths::for_paths;
-pub use self::process::{exit_after, harden, on_terminate};
+pub use self::process::{exit_after, harden, on_signals, on_terminate};
 pub use self::site_client::{SiteClient, no_sessions};

@@ -14,7 +14,7 @@ use nix::time::ClockId;
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
 };
-use signal_hook::consts::{SIGALRM, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// How long after the deadline the alarm goes off: code that keeps the deadline by itself has this
@@ -52,6 +52,32 @@ pub fn on_terminate(then: impl FnOnce() + Send + 'static) -> io::Result<()> {
             }
             if received.next().is_some() {
                 std::process::exit(128 + SIGTERM);
+            }
+        })?;
+    Ok(())
+}
+
+/// Runs `reload` at each SIGHUP, and `terminate` as [`on_terminate`] does, on one thread.
+///
+/// # Errors
+/// When the signals cannot be caught.
+pub fn on_signals(
+    mut reload: impl FnMut() + Send + 'static,
+    terminate: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
+    let mut terminate = Some(terminate);
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if signal == SIGHUP {
+                    reload();
+                } else if let Some(terminate) = terminate.take() {
+                    terminate();
+                } else {
+                    std::process::exit(128 + SIGTERM);
+                }
             }
         })?;
     Ok(())

@@ -46,6 +46,19 @@ impl SiteClient {
         }
     }
 
+    /// The same, which goes on counting wrong passwords where `before` does.
+    #[must_use]
+    pub fn succeeding(self, before: &Self) -> Self {
+        let shared = Shared::new(&self.configuration).succeeding(&before.stores.shared);
+        Self {
+            stores: Worker {
+                shared: Arc::new(shared),
+                ..self.stores
+            },
+            ..self
+        }
+    }
+
     /// The deadline of the answer to a request that arrived at `arrived`: the time that it has
     /// waited since counts.
     #[must_use]

@@ -17,6 +17,7 @@ pub struct Document<'text> {
     table: Spanned<DeTable<'text>>,
     warnings: RefCell<Vec<String>>,
     secrets: RefCell<Vec<SecretPlace>>,
+    files: RefCell<Vec<PathBuf>>,
 }
 
 impl<'text> Document<'text> {
@@ -35,6 +36,7 @@ impl<'text> Document<'text> {
             table,
             warnings: RefCell::default(),
             secrets: RefCell::default(),
+            files: RefCell::new(vec![path.to_owned()]),
         })
     }
 
@@ -53,6 +55,12 @@ impl<'text> Document<'text> {
     #[must_use]
     pub fn secrets(&self) -> Vec<SecretPlace> {
         self.secrets.borrow().clone()
+    }
+
+    /// The files that what has been read so far stands in: this one, and those that it names.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files.borrow().clone()
     }
 
     /// What is worth a warning in the log, though nothing is wrong with it.
@@ -84,6 +92,11 @@ impl<'a> Table<'a> {
     pub fn beside(&self, path: impl AsRef<Path>) -> PathBuf {
         let directory = self.path().parent().unwrap_or(Path::new(""));
         directory.join(path)
+    }
+
+    /// Takes note that settings stand in the file at `path`, too.
+    pub fn note_file(&self, path: &Path) {
+        self.document.files.borrow_mut().push(path.to_owned());
     }
 
     /// Whether the document has the table.

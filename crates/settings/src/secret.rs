@@ -156,6 +156,7 @@ impl Table<'_> {
 
     fn secret_in(&self, key: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.note_secret(key, Some(path));
+        self.note_file(path);
         if readable_by_other(path) {
             let message = format!(
                 "is a secret in {}, which everybody can read: chmod o-r",

@@ -34,6 +34,7 @@ impl<'a> SiteFile<'a> {
         class: Option<&'static str>,
     ) -> Result<Self, Error> {
         let path = table.beside(path);
+        table.note_file(&path);
         let wrong = |error: &dyn std::fmt::Display| {
             let message = format!("cannot be read: {}: {error}", path.display());
             table.wrong("configuration", &message)

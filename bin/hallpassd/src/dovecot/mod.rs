@@ -50,11 +50,10 @@ struct Decided {
 }
 
 async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown) {
-    let site = &caller.site;
     let mut cookie = [0; 16];
     if let Err(error) = getrandom::fill(&mut cookie) {
-        site.log
-            .error(&format!("the system gives no random numbers: {error}"));
+        let log = &caller.site().log;
+        log.error(&format!("the system gives no random numbers: {error}"));
         return;
     }
     let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
@@ -105,8 +104,8 @@ async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown) {
                     }
                 }
                 Err(error) => {
-                    site.log
-                        .warning(&format!("a connection for Dovecot: {error}"));
+                    let log = &caller.site().log;
+                    log.warning(&format!("a connection for Dovecot: {error}"));
                     return;
                 }
             }
@@ -136,8 +135,10 @@ async fn decide(caller: Caller, login: Login, in_progress: InProgress) -> Decide
         service,
     } = login;
     let service = service.as_deref();
-    let inquiry = sasl::login(&ENDPOINT, &caller, &name, password, service, client);
-    let verdict = caller.site.decide(inquiry).await;
+    let site = caller.site();
+    let peer = caller.peer;
+    let inquiry = sasl::login(&ENDPOINT, &site, peer, &name, password, service, client);
+    let verdict = site.decide(inquiry).await;
     Decided {
         number,
         name,

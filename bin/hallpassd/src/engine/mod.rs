@@ -5,7 +5,7 @@ mod queue;
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use hallpass_checks::{Answer, Checks};
 use hallpass_core::{
@@ -68,13 +68,22 @@ pub struct Waiting {
 
 impl Engine {
     /// Starts the threads for the site that `configuration` describes. They end when this is
-    /// dropped.
+    /// dropped. Where the site was served `before` by another engine, its counts of wrong passwords
+    /// go on.
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub fn start(configuration: &Arc<Configuration>, checks: Arc<Checks>) -> std::io::Result<Self> {
+    pub fn start(
+        configuration: &Arc<Configuration>,
+        checks: Arc<Checks>,
+        before: Option<&Self>,
+    ) -> std::io::Result<Self> {
         let threads = configuration.database.pool.unwrap_or(STORE_THREADS);
-        let shared = Arc::new(Shared::remembering(configuration));
+        let shared = Shared::remembering(configuration);
+        let shared = Arc::new(match before {
+            Some(before) => shared.succeeding(&before.shared),
+            None => shared,
+        });
         // The names of one client leave a thread for those of another.
         let names_at_once = threads.saturating_sub(2).max(1);
         let requests = Arc::new(Queue::new(configuration.daemon.queue, names_at_once));
@@ -288,48 +297,74 @@ fn work(
     }
 }
 
-/// Whether a site's stores answer.
+/// Whether a site's stores answer, and how soon.
 #[derive(Debug)]
 pub struct Health {
-    database: Result<(), Unavailable>,
-    /// `None` where the configuration does not say enough to read sessions.
-    sessions: Option<Result<(), Unavailable>>,
+    stores: Vec<StoreHealth>,
+}
+
+/// The answer of a store.
+#[derive(Debug)]
+pub struct StoreHealth {
+    /// Its stable word.
+    pub store: &'static str,
+    pub answer: Result<(), Unavailable>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl Health {
     /// The health of stores that could not be asked.
     fn unknown(unavailable: Unavailable) -> Self {
+        let database = StoreHealth {
+            store: "database",
+            answer: Err(unavailable),
+            took: Duration::ZERO,
+        };
         Self {
-            database: Err(unavailable),
-            sessions: None,
+            stores: vec![database],
         }
     }
 
-    /// Asks the stores the usual queries with values that no site has: a name, and a session.
+    /// Asks the stores the usual queries with values that no site has: a name, and a session where
+    /// the configuration says enough to read one.
     fn examine(
         configuration: &Configuration,
         authenticator: &mut Authenticator,
         deadline: Deadline,
     ) -> Self {
-        let database = authenticator.account("hallpass readiness", SystemTime::now(), deadline);
+        let database = StoreHealth::timed("database", || {
+            let found = authenticator.account("hallpass readiness", SystemTime::now(), deadline);
+            found.map(drop)
+        });
         let sessions = configuration.reads_sessions().then(|| {
-            let token = Secret::new([b'0'; 32]);
-            let session = Request::new(ClaimedName::Nameless, Credential::Session(token));
-            match authenticator.answer(&session, SystemTime::now(), deadline) {
-                Verdict::Unavailable(unavailable) => Err(unavailable),
-                _ => Ok(()),
-            }
+            StoreHealth::timed("sessions", || {
+                let token = Secret::new([b'0'; 32]);
+                let session = Request::new(ClaimedName::Nameless, Credential::Session(token));
+                match authenticator.answer(&session, SystemTime::now(), deadline) {
+                    Verdict::Unavailable(unavailable) => Err(unavailable),
+                    _ => Ok(()),
+                }
+            })
         });
         Self {
-            database: database.map(drop),
-            sessions,
+            stores: [Some(database), sessions].into_iter().flatten().collect(),
         }
     }
 
     /// The stores, each with its answer.
-    pub fn stores(&self) -> impl Iterator<Item = (&'static str, &Result<(), Unavailable>)> {
-        let sessions = self.sessions.as_ref();
-        std::iter::once(("database", &self.database))
-            .chain(sessions.map(|sessions| ("sessions", sessions)))
+    pub fn stores(&self) -> &[StoreHealth] {
+        &self.stores
+    }
+}
+
+impl StoreHealth {
+    fn timed(store: &'static str, ask: impl FnOnce() -> Result<(), Unavailable>) -> Self {
+        let begun = Instant::now();
+        Self {
+            store,
+            answer: ask(),
+            took: begun.elapsed(),
+        }
     }
 }

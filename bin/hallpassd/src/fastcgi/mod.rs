@@ -67,7 +67,7 @@ async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
             Ok(Next::Close) => return,
             Err(error) => {
                 let warning = format!("a FastCGI connection: {error}");
-                caller.site.log.warning(&warning);
+                caller.site().log.warning(&warning);
                 return;
             }
         }
@@ -157,9 +157,9 @@ impl Connection {
 }
 
 async fn ask(request: &Request<'_>, caller: &Caller) -> Vec<u8> {
-    let site = &caller.site;
+    let site = caller.site();
     let daemon = &site.configuration.daemon;
-    let client = request.client(caller.is_trusted());
+    let client = request.client(site.trusts(caller.peer));
     let inquiry = Inquiry {
         vouches: daemon.vouches(&caller.listener),
         ..Inquiry::new(ENDPOINT.word, request.shown(&site.accepting()), client)

@@ -10,7 +10,6 @@ mod status;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -27,7 +26,7 @@ use self::answer::Answer;
 pub use self::route::conditions;
 use self::route::{Route, route};
 use crate::endpoint::{Caller, Endpoint, Shutdown};
-use crate::site::ServedSite;
+use crate::site::Age;
 use crate::sockets::{Peer, Stream};
 
 /// The endpoint.
@@ -36,8 +35,25 @@ pub static ENDPOINT: Endpoint = Endpoint {
     word: "http",
     has_paths: true,
     listeners: |daemon| &daemon.listen,
-    serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown)),
+    serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown, Scope::All)),
 };
+
+/// The endpoint that tells every client the state of the daemon, for probes and Prometheus.
+pub static STATUS: Endpoint = Endpoint {
+    key: "status",
+    word: "status",
+    has_paths: true,
+    listeners: |daemon| &daemon.status,
+    serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown, Scope::Status)),
+};
+
+/// The paths that a listener answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    All,
+    /// `/healthz`, `/readyz` and `/metrics`, to whoever asks.
+    Status,
+}
 
 /// How many bytes of a request's head are read.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -47,15 +63,20 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(2);
 /// How many bytes are discarded at a time.
 const PIECE: usize = 4096;
+/// The path at which the stores' state is told.
+const READY: &str = "/readyz";
 /// How a client of HTTP/2 begins (RFC 9113, section 3.4).
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n";
 
-async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
+async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown, scope: Scope) {
     let service = service_fn(move |request| {
         let caller = caller.clone();
         async move {
             let in_progress = caller.slot.begin_request();
-            let answer = answer(request, &caller).await;
+            let answer = match scope {
+                Scope::All => answer(request, &caller).await,
+                Scope::Status => answer_status(&request, &caller).await,
+            };
             drop(in_progress);
             Ok::<_, Infallible>(answer)
         }
@@ -116,8 +137,7 @@ async fn linger(mut stream: Stream) {
 
 /// Answers one request, about the caller's site where its path names no other.
 async fn answer(request: Request<Incoming>, caller: &Caller) -> Answer {
-    let Caller { peer, sites, .. } = caller;
-    let peer = *peer;
+    let (peer, sites) = (caller.peer, caller.sites.get());
     let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path(), head.uri.query());
@@ -126,14 +146,8 @@ async fn answer(request: Request<Incoming>, caller: &Caller) -> Answer {
         .map(|(site, rest)| (site, route(rest, query)));
     let (site, route) = match named {
         Some((site, route)) if route != Route::Unknown => (site, route),
-        _ => (&caller.site, route(path, query)),
+        _ => (sites.get(caller.number), route(path, query)),
     };
-    let asked_about: &[Arc<ServedSite>] =
-        if path.ends_with("/readyz") && path.len() > "/readyz".len() {
-            std::slice::from_ref(site)
-        } else {
-            sites.all()
-        };
     let mut answer = match route {
         Route::Auth(query) => auth::auth(site, &head.headers, query, peer).await,
         Route::Session(query) => auth::session(site, &head.headers, query, peer).await,
@@ -157,13 +171,31 @@ async fn answer(request: Request<Incoming>, caller: &Caller) -> Answer {
             answer::plain(StatusCode::FORBIDDEN, "forbidden\n")
         }
         Route::Health => answer::plain(StatusCode::OK, "ok\n"),
-        Route::Ready => status::ready(asked_about).await,
-        Route::Metrics => status::metrics(sites).await,
+        Route::Ready if path == READY => status::ready(sites.all(), Age::Now).await,
+        Route::Ready => status::ready(std::slice::from_ref(site), Age::Now).await,
+        Route::Metrics => status::metrics(&sites, &caller.metrics, Age::Now).await,
         Route::Unknown => answer::plain(StatusCode::NOT_FOUND, "not found\n"),
         Route::Malformed => answer::plain(StatusCode::BAD_REQUEST, "a condition cannot be read\n"),
     };
     answer::retry_later(&mut answer);
     finish(answer, has_body)
+}
+
+/// Answers one request about the state of the daemon. Many clients may ask, so the stores are not
+/// asked for each of them.
+async fn answer_status(request: &Request<Incoming>, caller: &Caller) -> Answer {
+    let (path, sites) = (request.uri().path(), caller.sites.get());
+    let mut answer = match path {
+        "/healthz" => answer::plain(StatusCode::OK, "ok\n"),
+        READY => status::ready(sites.all(), Age::Recent).await,
+        "/metrics" => status::metrics(&sites, &caller.metrics, Age::Recent).await,
+        _ => match sites.named(path) {
+            Some((site, READY)) => status::ready(std::slice::from_ref(site), Age::Recent).await,
+            _ => answer::plain(StatusCode::NOT_FOUND, "not found\n"),
+        },
+    };
+    answer::retry_later(&mut answer);
+    finish(answer, !request.body().is_end_stream())
 }
 
 /// Adds the headers of every answer.

@@ -8,16 +8,18 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use super::answer::{self, Answer};
-use crate::metrics::CONTENT_TYPE;
-use crate::site::{ServedSite, Sites};
+use crate::engine::StoreHealth;
+use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::site::{Age, ServedSite};
+use crate::sites::Sites;
 
-/// Whether the stores of all of `sites` answer: a line for each. Their errors are in the log.
-pub async fn ready(sites: &[Arc<ServedSite>]) -> Answer {
+/// Whether the stores of all of `sites` answer, and how lately that was asked: a line for each. Their errors are in the log.
+pub async fn ready(sites: &[Arc<ServedSite>], age: Age) -> Answer {
     let mut lines = String::new();
     let mut good = true;
     for site in sites {
-        let health = site.health().await;
-        for (store, answer) in health.stores() {
+        let health = site.health(age).await;
+        for StoreHealth { store, answer, .. } in health.stores() {
             good &= answer.is_ok();
             let word = if answer.is_ok() { "ok" } else { "unavailable" };
             let slash = if site.name().is_empty() { "" } else { "/" };
@@ -53,15 +55,16 @@ pub fn flush_cache(site: &ServedSite) -> Answer {
 }
 
 /// All metrics; gauges are measured now.
-pub async fn metrics(sites: &Sites) -> Answer {
+pub async fn metrics(sites: &Sites, metrics: &Metrics, age: Age) -> Answer {
     for site in sites.all() {
         let engine = &site.engine;
         site.metrics.engine(engine.waiting(), engine.cache());
-        for (store, answer) in site.health().await.stores() {
-            site.metrics.store(store, answer.is_ok());
+        for health in site.health(age).await.stores() {
+            let up = health.answer.is_ok();
+            site.metrics.store(health.store, up, health.took);
         }
     }
-    match sites.metrics.text() {
+    match metrics.text() {
         Ok(text) => answer::text(StatusCode::OK, CONTENT_TYPE, text),
         Err(_) => answer::plain(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -105,8 +105,10 @@ async fn ask(request: &Request, caller: &Caller) -> Option<bool> {
     };
     let password = Secret::new(&*request.password);
     let service = Some(service);
-    let inquiry = sasl::login(&ENDPOINT, caller, &name, password, service, request.client);
-    match caller.site.decide(inquiry).await {
+    let site = caller.site();
+    let (peer, client) = (caller.peer, request.client);
+    let inquiry = sasl::login(&ENDPOINT, &site, peer, &name, password, service, client);
+    match site.decide(inquiry).await {
         Verdict::Granted(_) => Some(true),
         Verdict::Denied(_) => Some(false),
         Verdict::Unavailable(_) => None,

@@ -22,6 +22,9 @@ pub(super) struct DaemonTable {
     dovecot_auth: Vec<Listener>,
     /// Listeners for [clients of saslauthd](sasl.md).
     saslauthd: Vec<Listener>,
+    /// Listeners that answer [`/healthz`, `/readyz` and `/metrics`](metrics.md) only, to every client
+    /// that reaches them.
+    status: Vec<Listener>,
     /// Realms that are removed from the names that clients of Dovecot and saslauthd send.
     sasl_realms: Vec<String>,
     /// The credentials that HTTP and FastCGI accept: `"password"`, `"session"` (which includes
@@ -76,6 +79,7 @@ impl Default for DaemonTable {
             fastcgi: Vec::new(),
             dovecot_auth: Vec::new(),
             saslauthd: Vec::new(),
+            status: Vec::new(),
             sasl_realms: Vec::new(),
             accept: vec![Accept::Session, Accept::Password],
             realm: "Restricted".to_owned(),
@@ -106,6 +110,8 @@ pub struct Daemon {
     pub dovecot_auth: Vec<Listener>,
     /// Where it listens for clients of saslauthd.
     pub saslauthd: Vec<Listener>,
+    /// Where it tells every client its state.
+    pub status: Vec<Listener>,
     /// The credentials it takes.
     pub accept: Accepted,
     /// The realm of Basic authentication.
@@ -160,12 +166,13 @@ pub enum Vouching {
 impl Daemon {
     /// The keys that list listeners, one an endpoint, each with its listeners.
     #[must_use]
-    pub fn listeners(&self) -> [(&'static str, &[Listener]); 4] {
+    pub fn listeners(&self) -> [(&'static str, &[Listener]); 5] {
         [
             ("listen", &self.listen),
             ("fastcgi", &self.fastcgi),
             ("dovecot_auth", &self.dovecot_auth),
             ("saslauthd", &self.saslauthd),
+            ("status", &self.status),
         ]
     }
 
@@ -185,6 +192,15 @@ impl DaemonTable {
         let fastcgi = listeners(table, "fastcgi", self.fastcgi)?;
         let dovecot_auth = listeners(table, "dovecot_auth", self.dovecot_auth)?;
         let saslauthd = listeners(table, "saslauthd", self.saslauthd)?;
+        let status = listeners(table, "status", self.status)?;
+        for (key, listeners) in [
+            ("listen", &listen),
+            ("fastcgi", &fastcgi),
+            ("dovecot_auth", &dovecot_auth),
+            ("saslauthd", &saslauthd),
+        ] {
+            warn_of_guesses(table, key, listeners);
+        }
         let is_tcp = |listener: &Listener| matches!(listener, Listener::Tcp(_));
         if saslauthd.iter().any(is_tcp) {
             let message = "must be unix sockets: saslauthd has no other clients";
@@ -220,6 +236,7 @@ impl DaemonTable {
             fastcgi,
             dovecot_auth,
             saslauthd,
+            status,
             realm: self.realm,
             sasl_realms: self.sasl_realms,
             login_url: self.login_url,
@@ -259,8 +276,7 @@ impl<'de> Deserialize<'de> for Vouching {
     }
 }
 
-/// The listeners at `key`, their sockets relative to the file. Warns of those at which more can ask
-/// than the programs of this machine that may.
+/// The listeners at `key`, their sockets relative to the file.
 fn listeners(
     table: &Table<'_>,
     key: &str,
@@ -274,7 +290,13 @@ fn listeners(
         }
         known.push(listener);
     }
-    for listener in &known {
+    Ok(known)
+}
+
+/// Warns of those of the `listeners` at `key` at which more can ask than the programs of this
+/// machine that may.
+fn warn_of_guesses(table: &Table<'_>, key: &str, listeners: &[Listener]) {
+    for listener in listeners {
         let message = match listener {
             Listener::Tcp(address) if !address.ip().to_canonical().is_loopback() => {
                 "every client that can reach this address can ask there and guess passwords: listen \
@@ -287,7 +309,6 @@ fn listeners(
         };
         table.warn(key, &format!("{listener}: {message}"));
     }
-    Ok(known)
 }
 
 /// The listeners of `vouch`, some of which are `known`; warns of others.

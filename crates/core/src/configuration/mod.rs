@@ -134,6 +134,8 @@ pub struct Configuration {
     pub daemon: Daemon,
     /// `[log]`
     pub log: Log,
+    /// The files that it was read from: a change of any of them may change it.
+    pub files: Vec<PathBuf>,
     /// Where its secrets are.
     pub secrets: Vec<SecretPlace>,
     /// What is worth a warning in the log, though nothing is wrong with it.
@@ -322,6 +324,7 @@ impl Configuration {
             daemon: file.daemon.resolve(&top.section("daemon")?, &access)?,
             access,
             log: file.log,
+            files: document.files(),
             secrets: document.secrets(),
             warnings: document.warnings(),
         };

@@ -5,7 +5,7 @@ mod familiar;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use hallpass_stores::sql::fold_case;
@@ -32,7 +32,7 @@ use crate::configuration::Limits;
 pub(crate) struct Throttle {
     limits: Limits,
     hasher: RandomState,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +67,16 @@ impl Throttle {
         Self {
             limits: limits.clone(),
             hasher: RandomState::new(),
-            state: Mutex::default(),
+            state: Arc::default(),
+        }
+    }
+
+    /// The same limits, with the counts of `before`.
+    pub(crate) fn succeeding(self, before: &Self) -> Self {
+        Self {
+            limits: self.limits,
+            hasher: before.hasher.clone(),
+            state: Arc::clone(&before.state),
         }
     }
 

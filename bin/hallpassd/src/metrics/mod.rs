@@ -1,11 +1,15 @@
 //! Counts what the daemon does, and writes it as OpenMetrics 1.0.
 
+mod process;
+
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_core::{CacheStatistics, Verdict};
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -13,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::process::ProcessMetrics;
 use crate::engine::Waiting;
 
 /// The content type of what [`Metrics::text`] returns.
@@ -28,7 +33,12 @@ const BUCKETS: [f64; 14] = [
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    of_process: Registry,
+    process: ProcessMetrics,
     families: Families,
+    names: Mutex<BTreeSet<&'static str>>,
+    reloads: Family<OfResult, Counter>,
+    loaded: Gauge<f64, AtomicU64>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,11 +51,17 @@ struct Families {
     hits: Family<OfSite, Counter>,
     misses: Family<OfSite, Counter>,
     stores: Family<OfStore, Gauge<u64, AtomicU64>>,
+    answers: Family<OfStore, Gauge<f64, AtomicU64>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfSite {
     site: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfResult {
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -82,8 +98,8 @@ pub struct SiteMetrics {
 }
 
 impl Metrics {
-    /// Metrics that have counted nothing yet.
-    pub fn new() -> Self {
+    /// Metrics that have counted nothing yet, of a process that started at the time `now`.
+    pub fn new(now: SystemTime) -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
         let families = Families {
             questions: Family::default(),
@@ -94,6 +110,7 @@ impl Metrics {
             hits: Family::default(),
             misses: Family::default(),
             stores: Family::default(),
+            answers: Family::default(),
         };
         let mut registry = Registry::with_prefix("hallpass");
         registry.register(
@@ -142,21 +159,71 @@ impl Metrics {
             "Whether the store answered just now",
             families.stores.clone(),
         );
-        Self { registry, families }
+        registry.register_with_unit(
+            "store_answer_duration",
+            "Time that the store took to answer just now",
+            Unit::Seconds,
+            families.answers.clone(),
+        );
+        let reloads = Family::default();
+        registry.register(
+            "configuration_reloads",
+            "Times that the configuration was read again, by result",
+            reloads.clone(),
+        );
+        let loaded = Gauge::<f64, AtomicU64>::default();
+        registry.register_with_unit(
+            "configuration_loaded_timestamp",
+            "When the configuration in force was read, as Unix time",
+            Unit::Seconds,
+            loaded.clone(),
+        );
+        let mut of_process = Registry::default();
+        let process = ProcessMetrics::register(&mut of_process, now);
+        Self {
+            registry,
+            of_process,
+            process,
+            families,
+            names: Mutex::default(),
+            reloads,
+            loaded,
+        }
     }
 
-    /// The metrics of the site called `name`, which lives as long as the program.
+    /// The metrics of the site called `name`, which is kept as long as the program lives.
     pub fn of(&self, name: &str) -> SiteMetrics {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let site = names.get(name).copied().unwrap_or_else(|| {
+            let site = &*name.to_owned().leak();
+            names.insert(site);
+            site
+        });
         SiteMetrics {
-            site: name.to_owned().leak(),
+            site,
             families: self.families.clone(),
         }
     }
 
-    /// All of them, as text.
+    /// Takes note that the configuration in force was read at the time `now`.
+    pub fn loaded(&self, now: SystemTime) {
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.loaded.set(since_epoch.as_secs_f64());
+    }
+
+    /// Counts that the configuration was read again, and whether it is in force.
+    pub fn reloaded(&self, good: bool) {
+        let result = if good { "done" } else { "refused" };
+        self.reloads.get_or_create(&OfResult { result }).inc();
+    }
+
+    /// All of them, as text; those of the process are measured now.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
+        self.process.measure();
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.of_process)?;
+        encode_eof(&mut text)?;
         Ok(text)
     }
 }
@@ -201,11 +268,13 @@ impl SiteMetrics {
         }
     }
 
-    /// Sets whether `store` answers.
-    pub fn store(&self, store: &'static str, up: bool) {
-        let site = self.site;
-        let store = self.families.stores.get_or_create(&OfStore { site, store });
-        store.set(u64::from(up));
+    /// Sets whether `store` answers, and how long that took.
+    pub fn store(&self, store: &'static str, up: bool, took: Duration) {
+        let (families, site) = (&self.families, self.site);
+        let store = OfStore { site, store };
+        families.stores.get_or_create(&store).set(u64::from(up));
+        let answer = families.answers.get_or_create(&store);
+        answer.set(took.as_secs_f64());
     }
 }
 
@@ -217,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_was_counted_can_be_read() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(UNIX_EPOCH);
         let shop = metrics.of("shop");
         let denied = Verdict::Denied(Reason::WrongPassword);
         shop.count("auth", &denied, Duration::from_millis(3));
@@ -236,7 +305,7 @@ mod tests {
             misses: 6,
         };
         shop.engine(waiting, cache);
-        shop.store("database", false);
+        shop.store("database", false, Duration::from_millis(1500));
         let text = metrics.text().unwrap();
         for line in [
             "hallpass_questions_total{site=\"shop\",door=\"auth\",verdict=\"denied\",\
@@ -250,6 +319,8 @@ mod tests {
             "hallpass_cache_hits_total{site=\"shop\"} 5",
             "hallpass_cache_misses_total{site=\"shop\"} 6",
             "hallpass_store_up{site=\"shop\",store=\"database\"} 0",
+            "hallpass_store_answer_duration_seconds{site=\"shop\",store=\"database\"} 1.5",
+            "process_start_time_seconds 0.0",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
