@@ -278,7 +278,7 @@ def test_no_files_where_sessions_should_be(new_site, new_directory, directory, s
 
 @pytest.fixture(scope="module")
 def in_redis(new_site, redis):
-    # The doctor looks at some keys by chance: those of other tests would hide ours.
+    # Other tests' sessions under other prefixes are found as well.
     redis.execute("FLUSHDB", database=5)
     return logged_in(
         new_site(
@@ -303,6 +303,52 @@ def test_another_database_of_redis(in_redis, redis, directory, shell, number):
     doctor = patient.doctor()
     doctor.names("session-cache-database", "/5`", "problem", 1)
     assert "in the database 5" in doctor.complaints[0]["seen"]
+
+
+MANY_KEYS = "for i = 1, 200000 do redis.call('SET', 'shop:' .. i .. '_LOCK', 'x') end"
+
+
+def test_few_sessions_among_many_keys(new_site, new_directory, directory, shell):
+    """Each key is looked at, where the deadline leaves time for it; where not, nothing is said of
+    sessions that were not found."""
+    with Redis(new_directory(), protected=True) as redis:
+        site = logged_in(
+            new_site(
+                SESSION_ENGINE="django.contrib.sessions.backends.cache",
+                CACHES={
+                    "default": {
+                        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                        "LOCATION": redis.url(3),
+                        "KEY_PREFIX": "the*[shop]",
+                    }
+                },
+            )
+        )
+        redis.execute("EVAL", MANY_KEYS, "0", database=3)
+        cache = {"url": f"redis://{LOOPBACK}:{redis.port}/3", "password": PASSWORD}
+        patient = Patient(site, directory, shell)
+        seen = lambda: {it["check"]: it["seen"] for it in patient.doctor().findings}  # noqa: E731
+        # Who may read and no more finds them as well, but cannot tell that there are none.
+        for user in [{}, {"username": "hallpass"}]:
+            patient.configure(django={"cache": cache | user})
+            assert seen()["sessions"] == "3 live", user
+        patient.configure(django={"cache": cache, "cache_key_prefix": "another"})
+        patient.doctor().names("session-cache-key", "the*[shop]", "problem", 1)
+        patient.configure(
+            django={"cache": cache | {"username": "hallpass"}, "cache_key_prefix": "another"}
+        )
+        doctor = patient.doctor()
+        doctor.is_silent()
+        assert "cannot tell" in seen()["sessions"]
+        # Whether a session is there is not known before the last key.
+        patient.configure(django={"cache": cache, "cache_key_prefix": "another"})
+        patient.configure(limits={"deadline": "300ms"})
+        redis.execute("EVAL", MANY_KEYS.replace("200000", "1500000"), "0", database=3)
+        assert "cannot tell" in seen()["sessions"]
+        # Who may not list keys.
+        redis.execute("ACL", "SETUSER", "hallpass", "-scan")
+        patient.configure(django={"cache": cache | {"username": "hallpass"}})
+        assert "cannot be listed" in seen()["sessions"]
 
 
 def test_sessions_in_redis_of_another_site_are_not_ours(in_redis, redis, directory, shell):

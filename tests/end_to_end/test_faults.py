@@ -681,6 +681,8 @@ def test_sentinel_points_to_the_new_primary(
 
             assert status(token) == 200, daemon.log()
             assert status("0" * 32) == 401
+            findings = shell(config)("doctor", "--json").json["findings"]
+            assert ("sessions", "1 live") in [(it["check"], it["seen"]) for it in findings]
             first.kill()
             assert status("0" * 32) in (401, 503)
             eventually(lambda: status(token) == 200, "the new primary is asked")

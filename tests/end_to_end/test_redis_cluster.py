@@ -242,6 +242,28 @@ def test_the_doctor_says_what_a_cluster_needs(site, cluster, shell):
         assert "this machine must reach every node" in json.dumps(finding), finding
 
 
+def test_the_doctor_finds_sessions_at_every_node(site, cluster, shell):
+    for node in cluster.nodes:
+        node.execute("FLUSHALL")
+    session_on(site, cluster, cluster.nodes[1])
+    for node in (cluster.nodes[0], cluster.nodes[2]):
+        node.execute("FLUSHALL")
+
+    def seen(url, **more):
+        hallpass = shell(site.write_configuration("doctor.toml", django={"cache": url} | more))
+        findings = hallpass("doctor", "--json").json["findings"]
+        return [(it["check"], it["seen"]) for it in findings if "session" in it["check"]]
+
+    for node in cluster.nodes:
+        assert ("sessions", "1 live") in seen(cluster.url(node))
+        checks = [check for check, _ in seen(cluster.url(node), cache_key_prefix="another")]
+        assert "session-cache-key" in checks
+    if cluster.nodes[0].protected:
+        # Who may not ask for the other nodes does not know that there is no session.
+        words = dict(seen(cluster.url(cluster.nodes[2], user="hallpass")))["sessions"]
+        assert "cannot tell" in words
+
+
 # PHP
 
 

@@ -178,7 +178,7 @@ KEYS = {
 )
 def test_keys_of_the_sites_own(new_site, redis, shell, verdicts, name, backend):
     function, template = KEYS[name]
-    # The doctor looks at some keys by chance: those of other tests would hide this site's.
+    # Other tests' sessions under other prefixes are found as well.
     redis.execute("FLUSHDB", database=5)
     url = f"redis://{LOOPBACK}:{redis.port}/5"
     settings = cached_in(url, backend, KEY_FUNCTION=function, KEY_PREFIX="shop")

@@ -74,10 +74,10 @@ pub use self::framework::{Framework, NameForms, Problem, SiteSettings, WrongKey}
 #[cfg(feature = "init")]
 pub use self::framework::{chosen, commands};
 pub use self::reason::{Reason, Stop};
+pub(crate) use self::session::SAMPLE;
 pub use self::session::{
     Client, Decoding, Elsewhere, Login, Sample, SessionSource, session_rows, tokens, until,
 };
-pub(crate) use self::session::{SAMPLE, SOME_KEYS};
 pub use self::site::{Site, ask, prefixed};
 pub(crate) use self::site::{quoted, quoted_table};
 pub use self::site_file::{SiteFile, secret};

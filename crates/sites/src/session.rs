@@ -139,8 +139,12 @@ impl std::fmt::Display for Decoding {
 /// Some of a site's sessions.
 #[derive(Debug, Default)]
 pub struct Sample {
-    /// Their tokens, the newest first where that is known.
+    /// Their tokens, the newest first unless they are `unordered`.
     pub tokens: Vec<Secret>,
+    /// Whether the tokens are in no order.
+    pub unordered: bool,
+    /// Whether only a part of the store was looked at, so that no tokens do not mean no sessions.
+    pub partial: bool,
     /// Where sessions are found, where there are none in the configured place.
     pub elsewhere: Option<Elsewhere>,
     /// Whether each token is that of an account that is logged in, by a row beside the session's
@@ -176,9 +180,6 @@ pub fn session_rows<T>(rows: Result<T, Unavailable>) -> Result<T, Stop> {
         rows => Ok(rows?),
     }
 }
-
-/// How many keys of a cache are looked at for sessions.
-pub const SOME_KEYS: usize = 128;
 
 /// How many sessions are a sample.
 pub const SAMPLE: usize = 20;

@@ -23,19 +23,32 @@ const LONGEST: usize = 64;
 pub fn resp(input: &[u8]) {
     use redis::resp::{Reply, command, decode};
     prefixes(input, |bytes| decode(bytes, LONGEST));
-    match decode(input, LONGEST) {
-        Ok(Some((Reply::Bulk(Some(bulk)), _))) => assert!(bulk.len() <= LONGEST),
-        Ok(Some((Reply::Array(Some(bulks)), _))) => {
-            assert!(bulks.iter().all(|bulk| bulk.len() <= LONGEST));
+    if let Ok(Some((reply, length))) = decode(input, LONGEST) {
+        let mut replies = vec![(reply, 0)];
+        let mut count = 0;
+        while let Some((reply, depth)) = replies.pop() {
+            count += 1;
+            match reply {
+                Reply::Bulk(Some(bulk)) => assert!(bulk.len() <= LONGEST),
+                Reply::Array(Some(array)) => {
+                    assert!(depth < 5);
+                    replies.extend(array.into_iter().map(|reply| (reply, depth + 1)));
+                }
+                _ => {}
+            }
         }
-        _ => {}
+        // None is shorter than `+\r\n`.
+        assert!(3 * count <= length, "{count} replies in {length} bytes");
     }
     let words: Vec<&[u8]> = input.split(|byte| *byte == b' ').take(16).collect();
     let written = command(&words);
     let Ok(Some((Reply::Array(Some(read)), length))) = decode(&written, input.len()) else {
         panic!("a command is an array");
     };
-    assert!(length == written.len() && read.iter().map(|word| &***word).eq(words));
+    assert_eq!((length, read.len()), (written.len(), words.len()));
+    for (word, read) in words.iter().zip(read) {
+        assert_eq!(read, Reply::Bulk(Some(word.to_vec().into())));
+    }
 }
 
 /// memcached: as for RESP, and no value of another key is taken.

@@ -57,11 +57,7 @@ impl Examination<'_> {
             return;
         }
         let sessions = &mut *self.site.sessions;
-        let Sample {
-            tokens,
-            elsewhere,
-            people,
-        } = match database.ask(deadline, |queries| sessions.sample(queries)) {
+        let sample = match database.ask(deadline, |queries| sessions.sample(queries)) {
             Ok(Some(sample)) => sample,
             Ok(None) => {
                 self.add(Finding::ok(
@@ -74,13 +70,13 @@ impl Examination<'_> {
             // What is wrong with the tables is said already.
             Err(_) => return,
         };
-        if let Some(elsewhere) = elsewhere {
-            self.elsewhere(&elsewhere);
+        if let Some(elsewhere) = &sample.elsewhere {
+            self.elsewhere(elsewhere);
             return;
         }
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut stale = BTreeSet::new();
-        for token in &tokens {
+        for token in &sample.tokens {
             failed.take();
             let site = &mut self.site;
             let read = ask(&mut database, deadline, |queries| {
@@ -102,7 +98,7 @@ impl Examination<'_> {
             };
             *counts.entry(word).or_insert(0) += 1;
         }
-        self.judge(tokens.len(), people, &counts, stale.len());
+        self.judge(&sample, &counts, stale.len());
     }
 
     /// Finds that the cache has sessions in another place.
@@ -133,16 +129,17 @@ impl Examination<'_> {
     /// What a sample says about the configuration.
     fn judge(
         &mut self,
-        all: usize,
-        people: bool,
+        sample: &Sample,
         counts: &BTreeMap<&'static str, usize>,
         stale_accounts: usize,
     ) {
         let of = |word| counts.get(word).copied().unwrap_or_default();
-        let tried = match all {
-            0 => "look for sessions".to_owned(),
-            1 => "read the newest session".to_owned(),
-            _ => format!("read the {all} newest sessions"),
+        let all = sample.tokens.len();
+        let tried = match (all, sample.unordered) {
+            (0, _) => "look for sessions".to_owned(),
+            (1, false) => "read the newest session".to_owned(),
+            (_, false) => format!("read the {all} newest sessions"),
+            (_, true) => format!("read {}", counted(all, "session")),
         };
         let opened: usize = [
             "live",
@@ -221,7 +218,7 @@ impl Examination<'_> {
             found.push(Finding { status, ..finding });
         }
         let of_ours = opened - of("other-application");
-        if people && of("no-session") > 0 && of_ours == 0 {
+        if sample.people && of("no-session") > 0 && of_ours == 0 {
             found.push(Finding::problem(
                 "session-data",
                 &tried,
@@ -257,10 +254,14 @@ impl Examination<'_> {
                 .iter()
                 .map(|(word, count)| format!("{count} {}", shown(word)))
                 .collect();
-            let seen = if all == 0 {
-                "there are none yet; look again once somebody has logged in".to_owned()
-            } else {
-                counts.join(", ")
+            let seen = match (all, sample.partial) {
+                (0, false) => {
+                    "there are none yet; look again once somebody has logged in".to_owned()
+                }
+                (0, true) => "cannot tell: the store has too many keys to look at all of them, and \
+                              none of those that were is a session's; `hallpass session -` reads one"
+                    .to_owned(),
+                _ => counts.join(", "),
             };
             found.push(Finding::ok("sessions", tried, seen));
         }

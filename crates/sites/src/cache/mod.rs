@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_settings::{Error, SecretSource, Table, UrlOr, Wait};
-use hallpass_stores::cache::{Cache, Login, RedisServers, Settings, Store};
+use hallpass_stores::cache::{Cache, KeyPattern, Login, RedisServers, Settings, Store};
 use hallpass_stores::{Address, Deadline, Secret, Tls, TlsMode, sql};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use self::url::Url;
-use crate::{SOME_KEYS, secret};
+use crate::secret;
 
 /// The table.
 #[derive(Deserialize)]
@@ -218,11 +218,12 @@ fn all_beside(table: &Table<'_>, addresses: Vec<Address>) -> Vec<Address> {
 /// The most databases of a Redis that are looked into.
 const MOST_DATABASES: usize = 16;
 
-/// The number of another database of the Redis of `settings` that has keys which `is_session` takes
-/// for those of sessions; `None` where there is none, or its databases cannot be looked into.
+/// The number of another database of the Redis of `settings` that has keys which fit `pattern`, and
+/// which `is_session` takes for those of sessions; `None` where none was found.
 pub(crate) fn other_database(
     settings: &Settings,
-    is_session: impl Fn(&[u8]) -> bool,
+    pattern: &KeyPattern,
+    is_session: &dyn Fn(&[u8]) -> bool,
     deadline: Deadline,
 ) -> Option<u32> {
     let databases = Cache::new(settings).databases(deadline)?;
@@ -232,8 +233,8 @@ pub(crate) fn other_database(
         if number == configured {
             return None;
         }
-        let keys = Cache::new(&other).some_keys(SOME_KEYS, deadline)?;
-        keys.iter().any(|key| is_session(key)).then_some(number)
+        let keys = Cache::new(&other).keys(pattern, is_session, 1, deadline)?;
+        (!keys.keys.is_empty()).then_some(number)
     })
 }
 

@@ -13,9 +13,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::php::joomla as format;
-use hallpass_stores::cache::{self, Cache};
+use hallpass_stores::cache::{self, Cache, KeyPattern};
 use hallpass_stores::sql::{Queries, Row, Value};
-use hallpass_stores::{Files, Unavailable};
+use hallpass_stores::{Deadline, Files, Unavailable};
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
@@ -29,8 +29,8 @@ use crate::joomla::settings::{Joomla, JoomlaClient, JoomlaSessions};
 use crate::php::cached::session_data;
 use crate::prefixed;
 use crate::{
-    Account, Client, Decoding, Elsewhere, Login, Reason, Required, SAMPLE, SOME_KEYS, Sample,
-    SessionSource, Stop, session_rows, until,
+    Account, Client, Decoding, Elsewhere, Login, Reason, Required, SAMPLE, Sample, SessionSource,
+    Stop, session_rows, until,
 };
 
 /// The longest session id (`session_id` of `#__session`).
@@ -413,16 +413,10 @@ impl SessionSource for Sessions {
             settings,
         } = &mut self.store
         {
-            let is_session = |key: &[u8]| {
-                let mut prefixes = keys.iter().map(|keys| keys.prefix.as_bytes());
-                prefixes.any(|prefix| !prefix.is_empty() && key.starts_with(prefix))
-            };
-            let deadline = queries.deadline();
-            let here = cache.some_keys(SOME_KEYS, deadline);
-            if here.is_some_and(|keys| !keys.iter().any(|key| is_session(key))) {
-                let number = other_database(settings, is_session, deadline);
-                sample.elsewhere = number.map(Elsewhere::Database);
-            }
+            let prefixes = keys.iter().map(|keys| keys.prefix.as_bytes());
+            let prefixes = prefixes.filter(|prefix| !prefix.is_empty());
+            let number = database_of(prefixes, cache, settings, queries.deadline());
+            sample.elsewhere = number.map(Elsewhere::Database);
         }
         Ok(Some(sample))
     }
@@ -431,6 +425,27 @@ impl SessionSource for Sessions {
     fn confirms(&self, _login: &Login, _account: &Account) -> bool {
         true
     }
+}
+
+/// The number of another database of the same Redis that has keys which begin with one of
+/// `prefixes`; `None` where the configured one has such keys, too, or none was found.
+fn database_of<'a>(
+    prefixes: impl Iterator<Item = &'a [u8]>,
+    cache: &mut Cache,
+    settings: &cache::Settings,
+    deadline: Deadline,
+) -> Option<u32> {
+    let any = |_: &[u8]| true;
+    let mut elsewhere = None;
+    for prefix in prefixes {
+        let pattern = KeyPattern::beginning(prefix);
+        let here = cache.keys(&pattern, &any, 1, deadline)?;
+        if !here.keys.is_empty() || !here.all {
+            return None;
+        }
+        elsewhere = elsewhere.or_else(|| other_database(settings, &pattern, &any, deadline));
+    }
+    elsewhere
 }
 
 const ROW: Decoding = Decoding {

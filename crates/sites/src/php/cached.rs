@@ -2,12 +2,13 @@
 //! phpredis.
 
 use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
+use hallpass_stores::cache::KeyPattern;
 use hallpass_stores::{Deadline, Secret, cache};
 use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
 use crate::cache::other_database;
-use crate::{Elsewhere, Reason, SAMPLE, SOME_KEYS, Sample};
+use crate::{Elsewhere, Reason, SAMPLE, Sample};
 
 /// Sessions in a cache, which lets them go by itself.
 #[derive(Debug)]
@@ -34,26 +35,27 @@ impl CachedSessions {
 
     /// Some of the sessions; `None` where the cache does not tell its keys.
     pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
-        let keys = self.cache.some_keys(SOME_KEYS, deadline)?;
         // The locks of phpredis and pecl/memcached, `…_LOCK`, are not sessions.
-        let is_id = |id: &&[u8]| {
-            id.iter()
-                .all(|it| it.is_ascii_alphanumeric() || b",-".contains(it))
+        let prefix = self.prefix.as_bytes();
+        let is_letter = |it: &u8| it.is_ascii_alphanumeric() || b",-".contains(it);
+        let is_session = |key: &[u8]| {
+            let id = key.strip_prefix(prefix);
+            id.is_some_and(|id| !id.is_empty() && id.iter().all(is_letter))
         };
-        let id = |key: &Vec<u8>| {
-            let id = key.strip_prefix(self.prefix.as_bytes());
-            id.filter(is_id).map(Secret::new)
-        };
-        let tokens: Vec<_> = keys.iter().filter_map(id).take(SAMPLE).collect();
-        let elsewhere = if tokens.is_empty() {
-            let prefix = self.prefix.as_bytes();
-            let is_session = |key: &[u8]| !prefix.is_empty() && key.starts_with(prefix);
-            other_database(&self.settings, is_session, deadline).map(Elsewhere::Database)
+        let pattern = KeyPattern::beginning(prefix);
+        let keys = self.cache.keys(&pattern, &is_session, SAMPLE, deadline)?;
+        let ids = keys.keys.iter().filter_map(|key| key.strip_prefix(prefix));
+        let tokens: Vec<_> = ids.map(Secret::new).collect();
+        // Without a prefix, any key might be a session's.
+        let elsewhere = if tokens.is_empty() && keys.all && !prefix.is_empty() {
+            other_database(&self.settings, &pattern, &is_session, deadline)
         } else {
             None
         };
         Some(Sample {
-            elsewhere,
+            elsewhere: elsewhere.map(Elsewhere::Database),
+            unordered: true,
+            partial: !keys.all,
             ..Sample::of(tokens)
         })
     }

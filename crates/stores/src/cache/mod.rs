@@ -4,6 +4,7 @@
 //! absence is [`Unavailable`], because a cache that is down knows nothing about any session.
 
 pub(crate) mod connection;
+mod keys;
 pub(crate) mod memcached;
 pub(crate) mod redis;
 mod server;
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use self::connection::Failure;
 pub use self::connection::LONGEST_VALUE;
+pub use self::keys::{KeyPattern, Keys};
 use self::memcached::Memcached;
-use self::redis::{Node, Redis, Sentinels};
+use self::redis::{Node, Redis, Sentinels, Wanted};
 pub use self::server::Entry;
 use self::server::{Server, Source};
 pub use self::settings::{Login, RedisServers, Settings, Store};
@@ -98,19 +100,55 @@ impl Cache {
         matches!(self.servers, Servers::Memcached(_)) && !memcached::may_be_key(key)
     }
 
-    /// Some of the keys, `most` of each server; `None` where they cannot be listed: in memcached,
-    /// and where this user may not list them.
-    pub fn some_keys(&mut self, most: usize, deadline: Deadline) -> Option<Vec<Vec<u8>>> {
+    /// Keys that fit `pattern` and that `is_wanted` takes, `most` at most; `None` where they cannot
+    /// be listed: in memcached, and where this user may not list them.
+    ///
+    /// At most half of the time to `deadline` is taken. All keys of the servers may have to be
+    /// looked at, and only [`Keys::all`] says that they were.
+    pub fn keys(
+        &mut self,
+        pattern: &KeyPattern,
+        is_wanted: &dyn Fn(&[u8]) -> bool,
+        most: usize,
+        deadline: Deadline,
+    ) -> Option<Keys> {
         let Servers::Redis(servers) = &mut self.servers else {
             return None;
         };
-        let mut keys = Vec::new();
-        for server in servers {
-            keys.extend(server.some_keys(most, deadline).ok()?);
+        let deadline = deadline.at_most(deadline.remaining() / 2);
+        let mut found: Option<Keys> = None;
+        let mut failed = false;
+        let count = servers.len();
+        for (index, server) in servers.iter_mut().enumerate() {
+            let left = u32::try_from(count - index).unwrap_or(u32::MAX);
+            let share = deadline.at_most(deadline.remaining() / left);
+            let before = found.as_ref().map_or(0, |it| it.keys.len());
+            let wanted = Wanted {
+                pattern,
+                is_wanted,
+                most: most.saturating_sub(before),
+            };
+            match server.keys(&wanted, share) {
+                Ok(keys) => match &mut found {
+                    Some(found) => {
+                        found.all &= keys.all;
+                        found.keys.extend(keys.keys);
+                    }
+                    None => found = Some(keys),
+                },
+                Err(_) => failed = true,
+            }
+            // Each of several copies has all keys.
+            if found.is_some() && self.spread == Spread::Copies {
+                failed = false;
+                break;
+            }
         }
-        keys.sort();
-        keys.dedup();
-        Some(keys)
+        let mut found = found?;
+        found.keys.sort_unstable();
+        found.keys.dedup();
+        found.all &= !failed;
+        Some(found)
     }
 
     /// The numbers of the databases of Redis that have keys, with the number of keys; `None` where

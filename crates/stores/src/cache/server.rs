@@ -26,13 +26,6 @@ pub(super) trait Protocol {
         query: &Self::Query,
         deadline: Deadline,
     ) -> Result<Self::Answer, Failure>;
-
-    /// Asks for any key.
-    fn any_key(
-        &mut self,
-        connection: &mut Connection,
-        deadline: Deadline,
-    ) -> Result<Option<Vec<u8>>, Failure>;
 }
 
 /// A value. Its memory is cleared on drop.
@@ -82,25 +75,6 @@ impl<P: Protocol> Server<P> {
 
     pub(super) fn protocol(&self) -> &P {
         &self.protocol
-    }
-
-    /// `most` keys at most, on a connection of their own; several may be the same.
-    pub(super) fn some_keys(
-        &mut self,
-        most: usize,
-        deadline: Deadline,
-    ) -> Result<Vec<Vec<u8>>, Failure> {
-        let mut connection = self
-            .protocol
-            .connect(deadline.at_most(self.connect_timeout))?;
-        let mut keys = Vec::new();
-        while keys.len() < most {
-            match self.protocol.any_key(&mut connection, deadline)? {
-                Some(key) => keys.push(key),
-                None => break,
-            }
-        }
-        Ok(keys)
     }
 
     /// Asks on a connection of its own.

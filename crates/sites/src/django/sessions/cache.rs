@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::Invalid;
 use hallpass_sessions::django::{Login, read_cache_file, read_cache_row, read_cache_value};
+use hallpass_stores::cache::KeyPattern;
 use hallpass_stores::sql::{LookUp, Queries, Value};
 use hallpass_stores::{Deadline, Files, Secret, Unavailable, cache};
 use md5::{Digest, Md5};
@@ -14,7 +15,7 @@ use crate::cache::CacheLocation;
 use crate::cache::other_database;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
-use crate::{Decoding, Elsewhere, Reason, SAMPLE, SOME_KEYS, Sample};
+use crate::{Decoding, Elsewhere, Reason, SAMPLE, Sample};
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).
@@ -52,8 +53,8 @@ impl SessionCache {
     }
 
     /// What leads the cache's `key`, and the session's own key, where it is that of a session.
-    fn session_key<'a>(&self, key: &'a str) -> Option<(&'a str, &'a str)> {
-        let whole = key.strip_suffix(&*self.after)?;
+    fn session_key<'a>(&self, key: &'a [u8]) -> Option<(&'a str, &'a str)> {
+        let whole = std::str::from_utf8(key).ok()?.strip_suffix(&*self.after)?;
         let (before, token) = whole.split_at_checked(whole.len().checked_sub(KEY_LENGTH)?)?;
         let is_token = token.bytes().all(|it| it.is_ascii_alphanumeric());
         is_token.then_some((before, token))
@@ -71,41 +72,55 @@ impl SessionCache {
 
     /// Some of the sessions that the cache has, and where it has some under other keys; `None`
     /// where it does not tell its keys.
-    pub(super) fn sample(&mut self, deadline: Deadline) -> Option<Sample> {
-        let keys = self.cache.some_keys(deadline)?;
-        let mut sample = Sample::default();
-        for key in &keys {
-            match self.session_key(key) {
-                Some((before, token)) if before == self.before => {
-                    sample.tokens.push(Secret::new(token));
-                }
-                Some((before, _)) => {
-                    // `KEY_PREFIX` and `VERSION` come first.
-                    let engine = self.engine();
-                    if let Some(elsewhere) =
-                        before.strip_suffix(engine).filter(|_| !engine.is_empty())
-                    {
-                        sample.elsewhere = Some(Elsewhere::Keys(elsewhere.to_owned()));
-                    }
-                }
-                None => {}
-            }
+    pub(super) fn sample(&self, deadline: Deadline) -> Option<Sample> {
+        let settings = self.settings.as_deref()?;
+        let ours = KeyPattern::default()
+            .text(self.before.as_bytes())
+            .bytes(KEY_LENGTH)
+            .text(self.after.as_bytes());
+        let is_ours = |key: &[u8]| {
+            let key = self.session_key(key);
+            key.is_some_and(|(before, _)| before == self.before)
+        };
+        let keys = cache::Cache::new(settings).keys(&ours, &is_ours, SAMPLE, deadline)?;
+        let tokens = keys.keys.iter().filter_map(|key| self.session_key(key));
+        let tokens: Vec<_> = tokens.map(|(_, token)| Secret::new(token)).collect();
+        let elsewhere = if tokens.is_empty() && keys.all {
+            let elsewhere = self.other_keys(settings, deadline).map(Elsewhere::Keys);
+            elsewhere.or_else(|| {
+                let number = other_database(settings, &ours, &is_ours, deadline);
+                number.map(Elsewhere::Database)
+            })
+        } else {
+            None
+        };
+        Some(Sample {
+            elsewhere,
+            unordered: true,
+            partial: !keys.all,
+            ..Sample::of(tokens)
+        })
+    }
+
+    /// What the keys of sessions begin with that another prefix or version of the cache wrote;
+    /// `None` where none was found. `KEY_PREFIX` and `VERSION` come first.
+    fn other_keys(&self, settings: &cache::Settings, deadline: Deadline) -> Option<String> {
+        let engine = self.engine();
+        if engine.is_empty() {
+            return None;
         }
-        if !sample.tokens.is_empty() {
-            sample.elsewhere = None;
-        } else if sample.elsewhere.is_none()
-            && let Some(settings) = &self.settings
-        {
-            let is_session = |key: &[u8]| {
-                let key = std::str::from_utf8(key).unwrap_or_default();
-                self.session_key(key)
-                    .is_some_and(|(before, _)| before == self.before)
-            };
-            let number = other_database(settings, is_session, deadline);
-            sample.elsewhere = number.map(Elsewhere::Database);
-        }
-        sample.tokens.truncate(SAMPLE);
-        Some(sample)
+        let pattern = KeyPattern::default()
+            .anything()
+            .text(engine.as_bytes())
+            .bytes(KEY_LENGTH)
+            .text(self.after.as_bytes());
+        let begin = |key: &[u8]| {
+            let (before, _) = self.session_key(key)?;
+            before.strip_suffix(engine).map(str::to_owned)
+        };
+        let is_session = |key: &[u8]| begin(key).is_some();
+        let keys = cache::Cache::new(settings).keys(&pattern, &is_session, 1, deadline)?;
+        begin(keys.keys.first()?)
     }
 
     /// `None` where the cache does not have it, or has what its client could not read or would
@@ -211,15 +226,6 @@ impl Cached {
             return false;
         };
         cache.refuses(key.as_bytes())
-    }
-
-    /// Some of the keys that there are.
-    fn some_keys(&mut self, deadline: Deadline) -> Option<Vec<String>> {
-        let Store::Server(cache) = &mut self.0 else {
-            return None;
-        };
-        let keys = cache.some_keys(SOME_KEYS, deadline)?.into_iter();
-        Some(keys.filter_map(|key| String::from_utf8(key).ok()).collect())
     }
 
     /// The session that is cached under `key`; `None` where there is none.

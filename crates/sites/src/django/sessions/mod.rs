@@ -217,7 +217,8 @@ impl SessionSource for Sessions {
             Engine::Files(_) | Engine::Cache(_) => self.sample(queries)?,
             _ => None,
         };
-        let is_empty = listed.is_some_and(|it| it.tokens.is_empty() && it.elsewhere.is_none());
+        let is_empty =
+            listed.is_some_and(|it| it.tokens.is_empty() && it.elsewhere.is_none() && !it.partial);
         match &self.evidence {
             Some(it) => it.faults(queries, &self.containers, &self.clock, is_empty, now),
             None => Ok(Vec::new()),

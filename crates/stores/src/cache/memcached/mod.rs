@@ -67,15 +67,6 @@ impl Protocol for Memcached {
             }
         }
     }
-
-    /// memcached has no command for that.
-    fn any_key(
-        &mut self,
-        _connection: &mut Connection,
-        _deadline: Deadline,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        Ok(None)
-    }
 }
 
 #[cfg(test)]

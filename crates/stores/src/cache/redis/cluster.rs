@@ -3,14 +3,14 @@
 //!
 //! Each node has some of the 16,384 slots that keys fall into. Asked for a key of another slot, it
 //! answers `MOVED slot host:port`, and `ASK slot host:port` for a key that has already gone to the
-//! node that takes the slot over. These two answers suffice to find a key. The map of the cluster
-//! is never queried, so that no right but that to the keys is needed.
+//! node that takes the slot over. These two answers suffice to find a key, so that no right but that
+//! to the keys is needed. The map of the cluster is queried only to look for keys of a kind.
 
 use super::conversation::LONGEST_HOST;
 use crate::Address;
 
 /// How many slots a cluster has.
-const SLOTS: u16 = 16_384;
+pub(super) const SLOTS: u16 = 16_384;
 
 /// Which node to ask in place of the one that answered this.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) fn redirection(
     if words.next().is_some() || number.and_then(slot_number) != Some(slot) {
         return Some(Err("which names another slot than that of the key"));
     }
-    let address = place.and_then(|place| address(place, here));
+    let address = place.and_then(|place| node_address(place, here));
     let address = address.ok_or("which names no node that can be asked");
     Some(address.map(|address| Redirection { address, asking }))
 }
@@ -50,7 +50,7 @@ fn slot_number(text: &str) -> Option<u16> {
 
 /// `host:port`, where an IPv6 address has no brackets. An empty host means that of the node itself
 /// (`cluster-preferred-endpoint-type unknown-endpoint`), and `?` means unknown.
-fn address(place: &str, here: &Address) -> Option<Address> {
+pub(super) fn node_address(place: &str, here: &Address) -> Option<Address> {
     let (host, port) = place.rsplit_once(':')?;
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
     let port = port.parse().ok().filter(|port| digits && *port != 0)?;

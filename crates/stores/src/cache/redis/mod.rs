@@ -1,13 +1,14 @@
 //! Reads values from Redis.
 //!
 //! Written by hand, because no client can be held to a deadline: the timeout of the `redis` crate
-//! begins anew with every byte that arrives, and it takes answers of any size into memory. Five
-//! commands are all that is needed.
+//! begins anew with every byte that arrives, and it takes answers of any size into memory. A
+//! handful of commands is all that is needed.
 
 mod cluster;
 mod conversation;
 mod node;
 pub(crate) mod resp;
+mod scan;
 mod sentinel;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use self::cluster::{Redirection, redirection, slot_of};
 use self::conversation::{done, greet, open, refused, reply};
 pub(super) use self::node::Node;
 use self::resp::Reply;
+pub(super) use self::scan::Wanted;
 pub(super) use self::sentinel::Sentinels;
 use super::connection::{Connection, Failure, Malformed};
 use super::server::{Entry, Protocol};
@@ -143,20 +145,6 @@ impl Protocol for Redis {
                 Some(Err(wrong)) => Err(connection.down(&format!("answers MOVED or ASK, {wrong}"))),
                 None => Err(refused(connection, &error)),
             },
-            _ => Err(connection.malformed(Malformed::Garbage)),
-        }
-    }
-
-    /// `RANDOMKEY` (Redis 1.0).
-    fn any_key(
-        &mut self,
-        connection: &mut Connection,
-        deadline: Deadline,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        connection.send(&resp::command(&[b"RANDOMKEY"]), deadline)?;
-        match reply(connection, deadline)? {
-            Reply::Bulk(key) => Ok(key.map(|key| key.to_vec())),
-            Reply::Error(error) => Err(refused(connection, &error)),
             _ => Err(connection.malformed(Malformed::Garbage)),
         }
     }

@@ -17,13 +17,13 @@ const MOST_REDIRECTIONS: usize = 5;
 
 /// The most nodes that are remembered. A cluster has a thousand at most, and few have a tenth of
 /// that.
-const MOST_NODES: usize = 128;
+pub(super) const MOST_NODES: usize = 128;
 
 /// A server that the configuration names. Where it is a node of a cluster, also the nodes it
 /// redirected to, which are queried first from then on.
 #[derive(Debug)]
 pub(crate) struct Node {
-    server: Server<Redis>,
+    pub(super) server: Server<Redis>,
     /// The other nodes, by their addresses.
     others: HashMap<Address, Server<Redis>>,
     /// The node that answered for a slot.
@@ -39,15 +39,6 @@ impl Node {
             slots: HashMap::new(),
             connect_timeout,
         }
-    }
-
-    /// `most` keys of the server itself at most.
-    pub(crate) fn some_keys(
-        &mut self,
-        most: usize,
-        deadline: Deadline,
-    ) -> Result<Vec<Vec<u8>>, Failure> {
-        self.server.some_keys(most, deadline)
     }
 
     /// The numbers of the databases that have keys, with the number of keys: `INFO keyspace`
@@ -92,7 +83,7 @@ impl Node {
         )))
     }
 
-    fn other(&mut self, address: &Address) -> &mut Server<Redis> {
+    pub(super) fn other(&mut self, address: &Address) -> &mut Server<Redis> {
         if self.others.len() >= MOST_NODES && !self.others.contains_key(address) {
             self.others.clear();
             self.slots.clear();

@@ -9,8 +9,12 @@ use crate::cache::connection::{Decoded, Malformed};
 /// The longest line. Errors may quote the command.
 const LONGEST_LINE: usize = 4096;
 
-/// The longest array: Sentinel answers two.
-const LONGEST_ARRAY: usize = 16;
+/// The most elements of a reply, in all of its arrays. `SCAN` answers with about as many keys as it
+/// is to look at, and the map of a cluster has some for each range of slots.
+const MOST_ELEMENTS: usize = 32_768;
+
+/// How deep arrays are nested. The map of a cluster has four.
+const DEEPEST: usize = 5;
 
 /// The answer of a server.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,8 +27,8 @@ pub(crate) enum Reply {
     Integer(i64),
     /// `$`: bytes, or null.
     Bulk(Option<Zeroizing<Vec<u8>>>),
-    /// `*`: bulks, or null. No command here answers with other arrays.
-    Array(Option<Vec<Zeroizing<Vec<u8>>>>),
+    /// `*`: replies, or null.
+    Array(Option<Vec<Self>>),
 }
 
 /// A command and its arguments.
@@ -49,43 +53,59 @@ fn length_line(bytes: &mut Vec<u8>, kind: u8, length: usize) {
 
 /// The reply that `bytes` begin with. No bulk of more than `longest` bytes is taken.
 pub(crate) fn decode(bytes: &[u8], longest: usize) -> Decoded<Reply> {
-    let Some((line, length)) = line(bytes)? else {
-        return Ok(None);
-    };
-    let reply = match bytes.first().copied().unwrap_or_default() {
-        b'+' => Reply::Status(text(line)),
-        b'-' => Reply::Error(text(line)),
-        b':' => Reply::Integer(integer(line)?),
-        b'$' => return Ok(bulk(bytes, longest)?.map(|(bulk, length)| (Reply::Bulk(bulk), length))),
-        b'*' => return array(bytes, longest),
-        _ => return Err(Malformed::Garbage),
-    };
-    Ok(Some((reply, length)))
+    Decoder {
+        longest,
+        elements: MOST_ELEMENTS,
+    }
+    .reply(bytes, DEEPEST)
 }
 
-fn array(bytes: &[u8], longest: usize) -> Decoded<Reply> {
-    let Some((line, mut length)) = line(bytes)? else {
-        return Ok(None);
-    };
-    let Some(count) = count(line)? else {
-        return Ok(Some((Reply::Array(None), length)));
-    };
-    if count > LONGEST_ARRAY {
-        return Err(Malformed::Garbage);
-    }
-    let mut elements = Vec::new();
-    for _ in 0..count {
-        let rest = bytes.get(length..).unwrap_or_default();
-        if rest.first().is_some_and(|kind| *kind != b'$') {
-            return Err(Malformed::Garbage);
-        }
-        let Some((element, more)) = bulk(rest, longest)? else {
+/// What a reply may still hold.
+struct Decoder {
+    /// The longest bulk.
+    longest: usize,
+    elements: usize,
+}
+
+impl Decoder {
+    fn reply(&mut self, bytes: &[u8], depth: usize) -> Decoded<Reply> {
+        let Some((line, length)) = line(bytes)? else {
             return Ok(None);
         };
-        elements.push(element.ok_or(Malformed::Garbage)?);
-        length += more;
+        let reply = match bytes.first().copied().unwrap_or_default() {
+            b'+' => Reply::Status(text(line)),
+            b'-' => Reply::Error(text(line)),
+            b':' => Reply::Integer(integer(line)?),
+            b'$' => {
+                let bulk = bulk(bytes, self.longest)?;
+                return Ok(bulk.map(|(bulk, length)| (Reply::Bulk(bulk), length)));
+            }
+            b'*' => match count(line)? {
+                Some(count) => return self.array(bytes, length, count, depth),
+                None => Reply::Array(None),
+            },
+            _ => return Err(Malformed::Garbage),
+        };
+        Ok(Some((reply, length)))
     }
-    Ok(Some((Reply::Array(Some(elements)), length)))
+
+    /// The array of `count` elements, the first of which begins at `start`.
+    fn array(&mut self, bytes: &[u8], start: usize, count: usize, depth: usize) -> Decoded<Reply> {
+        let left = self.elements.checked_sub(count);
+        self.elements = left.ok_or(Malformed::Garbage)?;
+        let depth = depth.checked_sub(1).ok_or(Malformed::Garbage)?;
+        let mut length = start;
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            let rest = bytes.get(length..).unwrap_or_default();
+            let Some((element, more)) = self.reply(rest, depth)? else {
+                return Ok(None);
+            };
+            elements.push(element);
+            length += more;
+        }
+        Ok(Some((Reply::Array(Some(elements)), length)))
+    }
 }
 
 fn bulk(bytes: &[u8], longest: usize) -> Decoded<Option<Zeroizing<Vec<u8>>>> {
@@ -168,7 +188,9 @@ mod tests {
     /// The examples of the protocol's specification, and their like.
     #[test]
     fn replies_are_decoded() {
-        let bulks = vec![b"hello".to_vec().into(), b"world".to_vec().into()];
+        let bulks = vec![bulk_of(b"hello"), bulk_of(b"world")];
+        let page = vec![bulk_of(b"17"), Reply::Array(Some(vec![bulk_of(b"a")]))];
+        let mixed = vec![Reply::Integer(1), Reply::Bulk(None), Reply::Array(None)];
         for (bytes, expected) in [
             (&b"+OK\r\n"[..], Reply::Status("OK".to_owned())),
             (
@@ -185,6 +207,11 @@ mod tests {
                 b"*2\r\n$5\r\nhello\r\n$5\r\nworld\r\n",
                 Reply::Array(Some(bulks)),
             ),
+            (
+                b"*2\r\n$2\r\n17\r\n*1\r\n$1\r\na\r\n",
+                Reply::Array(Some(page)),
+            ),
+            (b"*3\r\n:1\r\n$-1\r\n*-1\r\n", Reply::Array(Some(mixed))),
             (b"*0\r\n", Reply::Array(Some(Vec::new()))),
             (b"*-1\r\n", Reply::Array(None)),
         ] {
@@ -224,10 +251,11 @@ mod tests {
             b":\r\n",
             b":1.5\r\n",
             b"*x\r\n",
-            b"*17\r\n",
-            b"*1\r\n:1\r\n",
-            b"*1\r\n*1\r\n",
-            b"*1\r\n$-1\r\n",
+            b"*32769\r\n",
+            b"*1\r\nx\r\n",
+            b"*1\r\n*-2\r\n",
+            b"*2\r\n*32767\r\n",
+            b"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
             b"*1000000000\r\n",
         ] {
             let shown = String::from_utf8_lossy(bytes);
@@ -248,6 +276,7 @@ mod tests {
             Err(Malformed::TooLong)
         );
         assert_eq!(decode(b"*1\r\n$10\r\n", 9), Err(Malformed::TooLong));
+        assert_eq!(decode(b"*1\r\n*1\r\n$10\r\n", 9), Err(Malformed::TooLong));
         assert_eq!(decode(b"$9\r\n", 9), Ok(None));
     }
 

@@ -80,12 +80,12 @@ impl Sentinels {
     }
 }
 
-fn address_of(master: &[impl AsRef<[u8]>]) -> Option<Address> {
-    let [host, port] = master else {
+fn address_of(master: &[Reply]) -> Option<Address> {
+    let [Reply::Bulk(Some(host)), Reply::Bulk(Some(port))] = master else {
         return None;
     };
-    let host = str::from_utf8(host.as_ref()).ok()?;
-    let port = str::from_utf8(port.as_ref()).ok()?;
+    let host = str::from_utf8(host).ok()?;
+    let port = str::from_utf8(port).ok()?;
     if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
@@ -101,13 +101,25 @@ mod tests {
 
     #[test]
     fn a_master_is_a_host_and_a_port() {
-        let master = address_of(&["10.0.0.1", "6379"]).unwrap();
+        let named = |words: &[&str]| {
+            let bulk = |word: &&str| Reply::Bulk(Some(word.as_bytes().to_vec().into()));
+            address_of(&words.iter().map(bulk).collect::<Vec<_>>())
+        };
+        let master = named(&["10.0.0.1", "6379"]).unwrap();
         assert_eq!(master.to_string(), "10.0.0.1:6379");
-        assert!(address_of(&["10.0.0.1"]).is_none());
-        assert!(address_of(&["10.0.0.1", "6379", ""]).is_none());
-        assert!(address_of(&["", "6379"]).is_none());
-        assert!(address_of(&["a\nb", "6379"]).is_none());
-        assert!(address_of(&["10.0.0.1", "65536"]).is_none());
-        assert!(address_of(&["10.0.0.1", ""]).is_none());
+        for words in [
+            &["10.0.0.1"][..],
+            &["10.0.0.1", "6379", ""],
+            &["", "6379"],
+            &[
+                "a
+b", "6379",
+            ],
+            &["10.0.0.1", "65536"],
+            &["10.0.0.1", ""],
+        ] {
+            assert!(named(words).is_none(), "{words:?}");
+        }
+        assert!(address_of(&[Reply::Bulk(None), Reply::Integer(6379)]).is_none());
     }
 }
