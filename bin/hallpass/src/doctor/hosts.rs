@@ -123,6 +123,32 @@ const HOSTS: [Host; 14] = [
     },
 ];
 
+/// What is seen of a configuration that was read as a whole, and has no fault.
+pub const FITS: &str = "it fits";
+
+/// The check of a finding which says that nothing points here, and what was not read.
+const UNREAD: &str = "host-unread";
+
+/// The finding of a configuration of which nothing points here, without `unread`.
+pub fn nothing_without(path: &Path, unread: &str) -> Vec<Finding> {
+    let seen = format!("nothing in it points to Hallpass, without {unread}");
+    vec![Finding::ok(
+        UNREAD,
+        format!("read {}", path.display()),
+        seen,
+    )]
+}
+
+/// The finding of a configuration that fits, without `unread`.
+pub fn fits_without(path: &Path, unread: &str) -> Vec<Finding> {
+    let seen = format!("and what was read fits, without {unread}");
+    vec![Finding::ok(
+        "host",
+        format!("read {}", path.display()),
+        seen,
+    )]
+}
+
 /// Checks the server that `options` names, or all that this machine has.
 pub fn look(configuration: &Configuration, options: &DoctorOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -175,7 +201,7 @@ impl Host {
         let tried = format!("read {}, of {}", path.display(), self.name);
         let finding = match (self.look)(path, configuration) {
             Err(error) if !asked => {
-                let seen = format!("not checked, because this user cannot read it: {error}");
+                let seen = format!("not checked: {error}");
                 Finding::ok("host", tried, seen)
             }
             Err(error) => Finding::problem(
@@ -187,8 +213,22 @@ impl Host {
             Ok(found) if found.iter().any(|finding| finding.mend.is_some()) => {
                 return Some(merged(found));
             }
+            Ok(found) if found.iter().any(|it| it.check == UNREAD) => {
+                let seen = found.into_iter().next().map(|it| it.seen);
+                let seen = seen.unwrap_or_default();
+                match asked {
+                    true => {
+                        let mend = format!("docs/{}.md says what belongs there", self.page);
+                        Finding::problem("host", tried, seen, mend)
+                    }
+                    false => Finding::ok("host", tried, seen),
+                }
+            }
             Ok(found) if !found.is_empty() => {
-                Finding::ok("host", tried, "it points here, and fits")
+                // What was not read is said.
+                let less = found.into_iter().map(|it| it.seen).find(|it| it != FITS);
+                let less = less.unwrap_or_else(|| "and fits".to_owned());
+                Finding::ok("host", tried, format!("it points here, {less}"))
             }
             Ok(_) if asked => Finding::problem(
                 "host",

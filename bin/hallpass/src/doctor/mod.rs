@@ -14,6 +14,7 @@ mod others;
 mod permissions;
 mod report;
 mod sockets;
+mod toml;
 mod url;
 mod yaml;
 

@@ -4,6 +4,7 @@
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
+use super::htaccess;
 use super::require::{Access, Rule, is_of_addresses};
 use super::sections::{Host, Merged, text};
 use crate::doctor::directives::Directive;
@@ -133,6 +134,19 @@ impl<'a> Section<'_, 'a> {
                     by.map_or_else(String::new, place)
                 ),
                 "write Require valid-user".to_owned(),
+            ),
+            (Access::Granted(by), _) if theirs && htaccess::is_file(from) => problem(
+                by.unwrap_or(from),
+                format!(
+                    "it takes the place of what is required in {} {} ({}:{}): everybody gets in \
+                     without a password",
+                    self.own.name,
+                    text(self.own),
+                    self.own.file.display(),
+                    self.own.line
+                ),
+                "take Require away there, or write AllowOverride None for this directory"
+                    .to_owned(),
             ),
             (Access::Granted(by), _) if theirs => problem(
                 by.unwrap_or(from),

@@ -27,7 +27,7 @@ const NEWEST: [u64; 3] = [2, 4, u64::MAX];
 const LONGEST: usize = 64 * 1024;
 
 /// The definitions so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Conditions {
     /// By `Define`, and by -D on the command line; few have a value.
     defined: BTreeMap<String, Option<String>>,
@@ -84,8 +84,8 @@ impl Conditions {
     }
 
     /// The modules that have been loaded.
-    pub fn into_modules(self) -> Modules {
-        self.modules
+    pub fn modules(&self) -> &Modules {
+        &self.modules
     }
 
     /// Whether the inside of `section` is read; `None` where Apache reads it in any case.

@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::conditions::Conditions;
-use super::modules::Modules;
 use crate::doctor::directives::{DEEPEST, Directive, MOST_FILES, included};
 
 /// The state of the reader.
@@ -22,11 +21,12 @@ struct Reading {
     passed_over: usize,
 }
 
-/// The directives of the file at `path` and of all that it includes, and the modules that are loaded.
+/// The directives of the file at `path` and of all that it includes, and what was defined and loaded
+/// at its end.
 ///
 /// # Errors
 /// What cannot be read.
-pub fn read(path: &Path) -> Result<(Vec<Directive>, Modules), String> {
+pub fn read(path: &Path) -> Result<(Vec<Directive>, Conditions), String> {
     let home = path.parent().unwrap_or(Path::new("/"));
     let started = home.join("envvars");
     let started = match std::fs::read(&started) {
@@ -35,8 +35,26 @@ pub fn read(path: &Path) -> Result<(Vec<Directive>, Modules), String> {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(format!("{}: {error}", started.display())),
     };
+    whole(path, home, Conditions::started_by(&started))
+}
+
+/// The directives of the file at `path` alone, such as a `.htaccess`, which is read under these
+/// conditions.
+///
+/// # Errors
+/// What cannot be read.
+pub fn read_alone(path: &Path, conditions: &Conditions) -> Result<Vec<Directive>, String> {
+    let home = path.parent().unwrap_or(Path::new("/"));
+    whole(path, home, conditions.clone()).map(|(directives, _)| directives)
+}
+
+fn whole(
+    path: &Path,
+    server_root: &Path,
+    conditions: Conditions,
+) -> Result<(Vec<Directive>, Conditions), String> {
     let mut reading = Reading {
-        server_root: home.to_path_buf(),
+        server_root: server_root.to_path_buf(),
         files: 0,
         depth: 0,
         open: vec![Directive {
@@ -46,13 +64,13 @@ pub fn read(path: &Path) -> Result<(Vec<Directive>, Modules), String> {
             line: 0,
             inside: Vec::new(),
         }],
-        conditions: Conditions::started_by(&started),
+        conditions,
         passed_over: 0,
     };
     reading.file(path)?;
     let server = reading.open.drain(..).next();
     let directives = server.map(|server| server.inside).unwrap_or_default();
-    Ok((directives, reading.conditions.into_modules()))
+    Ok((directives, reading.conditions))
 }
 
 /// The directives of `text`, a whole file that includes none.

@@ -4,6 +4,7 @@ mod access;
 mod authentication;
 mod conditions;
 mod file;
+mod htaccess;
 mod modules;
 mod require;
 mod sections;
@@ -18,6 +19,7 @@ use self::sections::Host;
 use crate::doctor::address::Address;
 use crate::doctor::command::Command;
 use crate::doctor::directives::{Directive, each};
+use crate::doctor::hosts::{FITS, fits_without};
 
 /// A directive, and where it stands: the lines of the sections around it.
 struct Placed<'a> {
@@ -39,7 +41,7 @@ impl<'a> Placed<'a> {
 
 /// The findings for the file at `path`; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
-    let (directives, modules) = file::read(path)?;
+    let (directives, conditions) = file::read(path)?;
     let directives = sections::expanded(&directives);
     let mut placed = Vec::new();
     each(&directives, &mut Vec::new(), &mut |directive, around| {
@@ -59,7 +61,12 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         findings.extend(cache(it));
     }
     let providers = providers(&placed, configuration);
-    for host in Host::all(&directives) {
+    let mut unread = None;
+    for mut directives in Host::all(&directives) {
+        let files = htaccess::files(&directives, &conditions);
+        directives.extend(&files.sections);
+        unread = unread.or(files.unread);
+        let host = Host::new(directives);
         for finding in access::examine(&host, &providers, configuration) {
             // Virtual hosts inherit the sections of the server.
             if !findings.contains(&finding) {
@@ -68,13 +75,13 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         }
     }
     let every: Vec<&Directive> = placed.iter().map(|it| it.directive).collect();
-    findings.extend(modules.examine(&every));
+    findings.extend(conditions.modules().examine(&every));
     if findings.is_empty() {
-        findings.push(Finding::ok(
-            "host",
-            "read Apache's configuration",
-            "it fits",
-        ));
+        let tried = "read Apache's configuration";
+        findings = match unread {
+            None => vec![Finding::ok("host", tried, FITS)],
+            Some(unread) => fits_without(path, &format!("the .htaccess files of {unread}")),
+        };
     }
     Ok(findings)
 }

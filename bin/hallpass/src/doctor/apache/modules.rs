@@ -21,7 +21,7 @@ const DIRECTIVES: [(&str, &str); 12] = [
 ];
 
 /// The modules that are loaded, by their names without `_module`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Modules(Vec<String>);
 
 impl Modules {

@@ -32,19 +32,20 @@ pub struct Merged<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// The main server, and all virtual hosts.
-    pub fn all(directives: &'a [Directive]) -> Vec<Self> {
+    /// The directives of the main server, and those of each virtual host, with what it inherits.
+    pub fn all(directives: &'a [Directive]) -> Vec<Vec<&'a Directive>> {
         let is_host = |it: &&Directive| it.is("VirtualHost");
         let own: Vec<&Directive> = directives.iter().filter(|it| !is_host(it)).collect();
-        let mut hosts = vec![Self::new(own.clone())];
+        let mut hosts = vec![own.clone()];
         for host in directives.iter().filter(is_host) {
             let inherited = own.iter().copied();
-            hosts.push(Self::new(inherited.chain(&host.inside).collect()));
+            hosts.push(inherited.chain(&host.inside).collect());
         }
         hosts
     }
 
-    fn new(directives: Vec<&'a Directive>) -> Self {
+    /// The host of these directives, the last of which are the `.htaccess` files.
+    pub fn new(directives: Vec<&'a Directive>) -> Self {
         let (sections, plain): (Vec<_>, Vec<_>) =
             directives.into_iter().partition(|it| order(it).is_some());
         let mut sections: Vec<&Directive> = sections;

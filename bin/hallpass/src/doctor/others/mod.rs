@@ -11,6 +11,7 @@ mod prosody;
 mod saslauthd;
 mod squid;
 mod traefik;
+mod traefik_files;
 
 use std::fs;
 use std::path::{Path, PathBuf};

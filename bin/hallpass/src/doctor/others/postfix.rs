@@ -59,7 +59,12 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
             "write smtpd_sasl_auth_enable = yes",
         );
     }
-    if named.starts_with('/') && !socket.starts_with(queue) && services.iter().any(is_closed_in) {
+    // What `-` means (postconf(5), compatibility_level): y before 3.0, and with its compatibility.
+    let level = value("compatibility_level").map_or("0", |(_, level)| level);
+    let usual = level.split('.').next().and_then(|it| it.parse().ok());
+    let usual = usual.is_none_or(|level: u32| level < 1);
+    let is_closed_in = |it: &Line| is_closed_in(it, usual);
+    if named.starts_with('/') && !below(&socket, queue) && services.iter().any(is_closed_in) {
         problem(
             "smtpd is closed into its queue directory (master.cf), from where it does not see this \
              socket: nobody gets in",
@@ -83,8 +88,17 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
     Ok(all(path, true, findings))
 }
 
-/// Whether a line of master.cf runs smtpd in a chroot: its fifth word.
-fn is_closed_in(line: &Line) -> bool {
+/// Whether `socket` is a file in the directory `queue`, or below.
+fn below(socket: &str, queue: &str) -> bool {
+    Path::new(socket).starts_with(queue)
+}
+
+/// Whether a line of master.cf runs smtpd in a chroot: its fifth word, for which `-` stands where it
+/// is `usual`.
+fn is_closed_in(line: &Line, usual: bool) -> bool {
     let words = line.words();
-    words.get(1) == Some(&"inet") && words.get(4) == Some(&"y") && words.get(7) == Some(&"smtpd")
+    let is_smtpd = words.get(7) == Some(&"smtpd");
+    let chroot = words.get(4).copied();
+    let is_service = matches!(words.get(1), Some(&("inet" | "pass" | "unix" | "fifo")));
+    is_service && is_smtpd && (chroot == Some("y") || (chroot == Some("-") && usual))
 }

@@ -5,41 +5,14 @@ use std::path::Path;
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
-use super::{all, asks, collect, question};
-use crate::doctor::directives::{IDENTITY, at};
-use crate::doctor::yaml::{self, Setting};
-
-/// A setting, and its file.
-struct Placed<'a> {
-    file: &'a Path,
-    setting: Setting,
-}
-
-impl Placed<'_> {
-    /// The keys that lead to it.
-    fn keys(&self) -> Vec<&str> {
-        self.setting.path.iter().map(String::as_str).collect()
-    }
-
-    fn at(&self) -> String {
-        at(self.file, self.setting.line)
-    }
-}
+use super::traefik_files::{Placed, read};
+use super::{all, asks, question};
+use crate::doctor::directives::IDENTITY;
+use crate::doctor::hosts::{fits_without, nothing_without};
 
 /// The findings for the file at `path`, or the files in it; none where it does not point here.
 pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, String> {
-    let mut files = Vec::new();
-    collect(path, super::DEPTH, &mut files).map_err(|error| error.to_string())?;
-    files.retain(|file| {
-        file.extension()
-            .is_some_and(|it| it == "yml" || it == "yaml")
-    });
-    let mut all_settings = Vec::new();
-    for file in &files {
-        let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-        let settings = yaml::read(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-        all_settings.extend(settings.into_iter().map(|setting| Placed { file, setting }));
-    }
+    let (all_settings, unread) = read(path)?;
     let listen = &configuration.daemon.listen;
     let (mut findings, mut ours) = (Vec::new(), Vec::new());
     for it in &all_settings {
@@ -64,14 +37,18 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         findings.extend(headers(it, name, &all_settings));
         ours.push((name.to_owned(), it));
     }
-    findings.extend(routers(&ours, &all_settings));
-    Ok(all(path, !ours.is_empty(), findings))
+    findings.extend(routers(&ours, &all_settings, unread.is_none()));
+    match unread {
+        Some(unread) if ours.is_empty() => Ok(nothing_without(path, &unread)),
+        Some(unread) if findings.is_empty() => Ok(fits_without(path, &unread)),
+        _ => Ok(all(path, !ours.is_empty(), findings)),
+    }
 }
 
 /// What is copied of the answer, and what of the client's is believed.
-fn headers(address: &Placed<'_>, name: &str, all: &[Placed<'_>]) -> Vec<Finding> {
-    let of = |key: &str| -> Vec<&Placed<'_>> {
-        let is = |it: &&Placed<'_>| match *it.keys() {
+fn headers(address: &Placed, name: &str, all: &[Placed]) -> Vec<Finding> {
+    let of = |key: &str| -> Vec<&Placed> {
+        let is = |it: &&Placed| match *it.keys() {
             ["http", "middlewares", other, "forwardAuth", own, ..] => other == name && own == key,
             _ => false,
         };
@@ -124,8 +101,9 @@ fn headers(address: &Placed<'_>, name: &str, all: &[Placed<'_>]) -> Vec<Finding>
     findings
 }
 
-/// The routers: one at least must use the middleware, by itself or in a chain.
-fn routers(ours: &[(String, &Placed<'_>)], all: &[Placed<'_>]) -> Vec<Finding> {
+/// The routers: one at least must use the middleware, by itself or in a chain. `are_all` says whether
+/// there are no others.
+fn routers(ours: &[(String, &Placed)], all: &[Placed], are_all: bool) -> Vec<Finding> {
     let mut names: Vec<String> = ours.iter().map(|(name, _)| name.clone()).collect();
     // Chains in chains.
     for _ in 0..8 {
@@ -138,7 +116,7 @@ fn routers(ours: &[(String, &Placed<'_>)], all: &[Placed<'_>]) -> Vec<Finding> {
             }
         }
     }
-    let key = |it: &Placed<'_>, key: &str| match *it.keys() {
+    let key = |it: &Placed, key: &str| match *it.keys() {
         ["http", "routers", router, own, ..] if own == key => Some(router.to_owned()),
         _ => None,
     };
@@ -160,7 +138,7 @@ fn routers(ours: &[(String, &Placed<'_>)], all: &[Placed<'_>]) -> Vec<Finding> {
     if entry {
         return Vec::new();
     }
-    if uses.is_empty() {
+    if uses.is_empty() && are_all {
         return vec![Finding::problem(
             "traefik-router",
             first.at(),
@@ -168,13 +146,13 @@ fn routers(ours: &[(String, &Placed<'_>)], all: &[Placed<'_>]) -> Vec<Finding> {
             format!("write middlewares: [{name}] into the router"),
         )];
     }
-    let services: Vec<(String, &Placed<'_>)> = all
+    let services: Vec<(String, &Placed)> = all
         .iter()
         .filter_map(|it| Some((key(it, "service")?, it)))
         .collect();
     let mut findings = Vec::new();
     for (router, it) in &services {
-        let same = |(other, placed): &&(String, &Placed<'_>)| {
+        let same = |(other, placed): &&(String, &Placed)| {
             uses.contains(other) && placed.setting.value == it.setting.value
         };
         if !uses.contains(router) && services.iter().any(|other| same(&other)) {
