@@ -672,6 +672,15 @@ def ejabberd(patient, hallpass_programs):
     return HostFile(patient, "ejabberd", configuration / "ejabberd.yml")
 
 
+def test_the_example_of_ejabberd_and_php(patient, hallpass_programs):
+    program = str(hallpass_programs["hallpass-ejabberd"])
+    replacements = {"/usr/bin/hallpass-ejabberd": program, "/etc/hallpass/hallpass.toml": str(patient.config)}
+    etc = example.install("ejabberd-php", patient.directory / "etc", replacements)
+    doctor = HostFile(patient, "ejabberd", etc / "ejabberd.yml").doctor()
+    doctor.is_silent()
+    assert any(it["seen"] == "it points here, and fits" for it in doctor.findings)
+
+
 @dataclass
 class HostFile:
     """A host's own configuration file, and the site that it asks."""
@@ -931,6 +940,21 @@ def test_fastcgi_of_apache(patient):
         apache_doctor(it).names("apache-fcgi", "[daemon] fastcgi", "problem", 1)
         it.edit("127.0.0.1:9010", f"{LOOPBACK}:{port}")
         apache_doctor(it).is_silent()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("apache-rewritemap-django", "hallpass.conf"), ("phpbb-django", "apache.conf")],
+)
+def test_maps_of_apache(patient, hallpass_programs, name, file):
+    program = str(hallpass_programs["hallpass-apache"])
+    replacements = {"/usr/bin/hallpass-apache": program, "/etc/hallpass/hallpass.toml": str(patient.config)}
+    etc = example.install(name, patient.directory / "etc", replacements)
+    modules = load([*LOADED, "rewrite", "headers", "proxy", "proxy_fcgi"])
+    (patient.directory / "httpd.conf").write_text(f'{modules}\nInclude "{etc / file}"\n')
+    doctor = apache_doctor(HostFile(patient, "apache", etc / file))
+    doctor.is_silent()
+    assert any(it["seen"] == "it points here, and fits" for it in doctor.findings)
 
 
 # nginx

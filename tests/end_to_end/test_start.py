@@ -9,6 +9,7 @@ of the page says what becomes of it:
 <!-- already there -->        the tests have done it
 """
 
+import json
 import re
 import socket
 import subprocess
@@ -122,7 +123,39 @@ def test_page(request, name, directory, hallpass_programs):
             else:
                 assert block.marker == "already there", block.marker
             commands += 1
+        doctor_is_silent(name, options)
     assert commands > 5
+
+
+# The servers whose configuration a page writes.
+HOSTS = {
+    "django-apache.md": ("apache", "apache.conf"),
+    "django-ejabberd.md": ("ejabberd", "ejabberd.yml"),
+    "django-nginx.md": ("nginx", "nginx.conf"),
+}
+
+
+# What is true of the end of a page, or of the site that it was recorded from.
+SAID = {
+    # Its only account has logged out, and left no session.
+    "django-nginx.md": {"session-engine": "warning"},
+    # Three accounts have hashes that no Joomla makes.
+    "joomla-django.md": {"password-hashes": "warning"},
+}
+
+
+def doctor_is_silent(name: str, options: dict) -> None:
+    """What a page ends with is healthy, by the doctor."""
+    command = ["hallpass", "--config", "hallpass.toml", "doctor", "--json"]
+    if name in HOSTS:
+        host, file = HOSTS[name]
+        command += ["--host", host, "--host-config", file]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    findings = json.loads(done.stdout)["findings"]
+    said = {it["check"]: it["status"] for it in findings if it["status"] != "ok"}
+    assert said == SAID.get(name, {}), findings
+    fits = [it for it in findings if it["seen"] == "it points here, and fits"]
+    assert len(fits) == (name in HOSTS), findings
 
 
 def is_there(what: str, directory: Path) -> bool:

@@ -87,6 +87,8 @@ pub enum Cause {
     Permission,
     /// The encrypted connection failed.
     Tls,
+    /// The configuration does not say how to ask.
+    Unconfigured,
 }
 
 /// A message that explains a failure, and what kind of failure it is.

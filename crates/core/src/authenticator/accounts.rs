@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use hallpass_passwords::{Encoded, ParseError};
 use hallpass_stores::sql::{self, Location};
-use hallpass_stores::{Deadline, Unavailable};
+use hallpass_stores::{Cause, Deadline, Unavailable};
 
 use super::admission::groups;
 use super::{Authenticator, scan};
@@ -128,8 +128,31 @@ impl Authenticator {
 
     /// Whether the database knows the user that the configuration names, who may be the site's own.
     pub fn database_user_exists(&mut self, deadline: Deadline) -> bool {
+        self.database_answers(deadline).is_ok()
+    }
+
+    fn database_answers(&mut self, deadline: Deadline) -> Result<(), Unavailable> {
         let ask = |queries: &mut sql::Queries<'_>| queries.rows("SELECT 1", &[], 1);
-        self.database.ask(deadline, ask).is_ok()
+        self.database.ask(deadline, ask).map(drop)
+    }
+
+    /// Whether the site's database answers, by a query for a name that no site has; `None` where
+    /// there is none, because what a session says is all there is of an account.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it does not answer.
+    pub fn is_ready(
+        &mut self,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Option<Result<(), Unavailable>> {
+        match self.account("hallpass readiness", now, deadline) {
+            Err(error) if error.cause() == Cause::Unconfigured => {
+                let is_named = !matches!(self.settings.location, Location::Nowhere);
+                is_named.then(|| self.database_answers(deadline))
+            }
+            account => Some(account.map(drop)),
+        }
     }
 
     /// The SQL that makes a database user who may read what is read, and nothing else: the user that

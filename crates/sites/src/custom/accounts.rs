@@ -1,7 +1,7 @@
 //! Reads accounts, groups and permissions, as the site's statements give them.
 
-use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
+use hallpass_stores::{Cause, Unavailable};
 
 use super::rows::{Rows, key_text, key_value, truth};
 use super::settings::Custom;
@@ -52,9 +52,8 @@ impl CustomAccounts {
     /// hold or a client may have typed.
     fn named(&self, queries: &mut Queries<'_>, name: &str) -> Result<Vec<Account>, Unavailable> {
         let Some(statement) = &self.user else {
-            return Err(Unavailable::new(
-                "accounts cannot be looked up: [custom] user is not configured",
-            ));
+            let message = "accounts cannot be looked up: [custom] user is not configured";
+            return Err(Unavailable::new(message).because(Cause::Unconfigured));
         };
         let parameters = [(":username", name.into())];
         accounts(queries, "user", statement, &parameters, NAMESAKES)
