@@ -215,3 +215,19 @@ def test_every_key_on_a_page_is_known(page, shell, tmp_path):
         assert b"no such key" not in result.stderr, (table, key, result.stderr)
     config.write_text('framework = "django"\n[django]\nno_key_at_all_of_this_name = 1979-05-27\n')
     assert b"no such key" in shell(config)("--check-config").stderr
+
+
+def test_no_key_stands_twice_in_the_tables():
+    """The tables of keys on all pages: each key of a section once, on one page."""
+    places = {}
+    for page in sorted(DOCS.rglob("*.md")):
+        section = None
+        for line in page.read_text().splitlines():
+            if start := re.fullmatch(r"<!-- settings of (\S+) -->", line):
+                section = start[1]
+            elif line == "<!-- end of settings -->":
+                section = None
+            elif section and (key := re.match(r"\| `([^`]+)` \|", line)):
+                places.setdefault((section, key[1]), []).append(page.name)
+    assert len(places) > 100
+    assert {key: pages for key, pages in places.items() if len(pages) > 1} == {}

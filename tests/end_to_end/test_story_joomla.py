@@ -120,6 +120,7 @@ def world(directory, new_site, hallpass_programs, mariadb):
         nginx(directory, port),
     ):
         world = World(port, mariadb, site, daemon)
+        world.daemon_config = config
         yield world
         logs = daemon.log() + "".join(
             path.read_text(errors="backslashreplace") for path in directory.glob("*.log")
@@ -153,6 +154,27 @@ def test_out_of_joomla_is_out_of_django_at_the_next_click(world):
     assert world.user(both) == "alice"
     both |= world.log_in("zoë")
     assert world.user(both) == "zoë"
+
+
+def test_a_page_of_joomla_is_compared(world, shell):
+    """Its own software is no program that can be asked: a page of it says who is logged in."""
+    for _ in range(3):
+        world.log_in("alice")
+    page = ["--url", f"http://{LOOPBACK}:{world.port}/index.php?whoami=1", "--name-at", "header:X-User"]
+    config = world.daemon_config
+    result = shell(config)("compare", "--json", *page)
+    report = result.json
+    assert result.code == 0 and report["percent"] == 100, (report, result.stderr)
+    counts = {it["question"]: (it["granted"], it["denied"]) for it in report["questions"]}
+    # Those that were recorded have ended.
+    assert counts["sessions"][0] == 3 and counts["sessions"][1] > 0
+    assert counts["changed sessions"][0] == 0 and counts["changed sessions"][1] > 3
+    # Another lifetime than the site's.
+    other = config.with_name("lifetime.toml")
+    other.write_text(config.read_text().replace("[joomla]", "[joomla]\nlifetime = 10000000"))
+    give_away(other)
+    found = shell(other)("compare", "--json", *page).json["differences"]
+    assert {(it["question"], it["effect"]) for it in found} == {("sessions", "wider")}
 
 
 def test_sessions_that_joomla_would_not_take(world):

@@ -151,6 +151,7 @@ fn more_errors_are_found() {
         "[django]\nsession_cookie_name = \"\"",
         "[django]\ngroups_table = \"a\\u0000b\"",
         "[access]\nlogin = []",
+        "[access]\nlogin = []\npasswords = true",
         "[access]\nlogin = [\"phone\"]",
         "[access]\ngroups = \"staff\"",
         "[access]\ngroups = [1]",

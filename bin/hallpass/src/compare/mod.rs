@@ -170,7 +170,9 @@ fn leave_out_access(configuration: &mut Configuration, report: &mut Report) {
     if access.lookup.ignore_case {
         report.note("names in another case are not compared: [access] ignore_case takes them");
     }
-    if !access.lookup.login.contains(&LoginField::Username) {
+    if access.lookup.login.is_empty() {
+        report.note("accounts are not compared: [access] login = [] looks none up by a name");
+    } else if !access.lookup.login.contains(&LoginField::Username) {
         report.note("accounts are asked about by e-mail address alone: [access] login says so");
     }
     if let Some(key) = configuration.missing_for_sessions() {

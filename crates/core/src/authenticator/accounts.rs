@@ -23,7 +23,7 @@ impl Authenticator {
         now: SystemTime,
         deadline: Deadline,
     ) -> Result<Option<(Account, Vec<String>)>, Unavailable> {
-        if malformed_name(name) {
+        if malformed_name(name) || self.access.lookup.login.is_empty() {
             return Ok(None);
         }
         let accounts = &mut *self.site.accounts;

@@ -131,6 +131,9 @@ fn existing(
     name: &str,
     now: SystemTime,
 ) -> Result<Account, Stop> {
+    if access.lookup.login.is_empty() {
+        return Err(Reason::UnknownUser.into());
+    }
     let queries = changes.queries();
     let account = accounts
         .by_name(queries, name)?

@@ -172,8 +172,10 @@ impl Authenticator {
     ) -> Result<Identity, Stop> {
         let name = self.name_of(request).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
-        let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
-            accounts.by_name(queries, name)
+        let is_sought = !self.access.lookup.login.is_empty();
+        let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| match is_sought {
+            true => accounts.by_name(queries, name),
+            false => Ok(None),
         };
         let by = Some(name);
         self.find(find, by, Reason::UnknownUser, request, now, deadline)

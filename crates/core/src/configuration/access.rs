@@ -12,7 +12,8 @@ use crate::request::{Conditions, Requirement};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AccessTable {
-    /// What people may type as their name: `"username"`, `"email"`, or both.
+    /// What people may type as their name: `"username"`, `"email"`, or both. Empty, with
+    /// `passwords = false`, no account is looked up by a name, and sessions alone let somebody in.
     login: Vec<LoginField>,
     /// Whether names that differ only in case are the same.
     ignore_case: bool,
@@ -65,8 +66,10 @@ impl AccessTable {
         table: &Table<'_>,
         accounts: Option<&Location>,
     ) -> Result<Access, Error> {
-        if self.login.is_empty() {
-            return Err(table.wrong("login", "is empty, so nobody could log in"));
+        if self.login.is_empty() && self.passwords {
+            let message = "is empty, so nobody could log in; with passwords = false, sessions alone \
+                let somebody in";
+            return Err(table.wrong("login", message));
         }
         let Ok(Conditions { any, .. }) = Conditions::parse(&self.groups, &[]) else {
             let message = "holds a word that is not a condition: write a group's name, \

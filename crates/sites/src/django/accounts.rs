@@ -154,6 +154,9 @@ impl Accounts for DjangoAccounts {
         queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Vec<Account>, Unavailable> {
+        if self.access.login.is_empty() {
+            return Ok(Vec::new());
+        }
         let normalized: String = match self.normalize {
             Normalization::None => return self.named(queries, name),
             Normalization::Nfkc => name.nfkc().collect(),

@@ -135,6 +135,9 @@ impl Accounts for JoomlaAccounts {
         queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Vec<Account>, Unavailable> {
+        if self.access.login.is_empty() {
+            return Ok(Vec::new());
+        }
         self.named(queries, name)
     }
 

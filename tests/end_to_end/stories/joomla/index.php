@@ -57,5 +57,16 @@ if (($_GET['view'] ?? '') === 'login') {
     exit("<form method=post><input name=username><input name=password type=password>"
         . "<input type=hidden name=return value=\"$return\"></form>");
 }
+if (isset($_GET['whoami'])) {
+    // Sessions end after the lifetime, and those of guests and of the administration are no user's.
+    $live = "SELECT username FROM $table WHERE session_id = ? AND guest = 0 AND client_id = 0 AND time > ?";
+    $row = $db->execute_query($live, [$id, time() - 60 * $config->lifetime])->fetch_row();
+    if (!$row) {
+        http_response_code(401);
+        exit('nobody');
+    }
+    header("X-User: $row[0]");
+    exit($row[0]);
+}
 $row = $db->execute_query("SELECT username FROM $table WHERE session_id = ?", [$id])->fetch_row();
 echo 'Joomla knows ', $row[0] ?? 'nobody';

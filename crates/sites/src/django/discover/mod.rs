@@ -225,10 +225,21 @@ fn django(
 
 /// `[access]`, where the site has rules that it can express.
 fn access(page: &mut Page, expressed: &Expressed, manager: &str) {
-    if expressed.passwords.is_none() && expressed.condition.is_none() {
+    let Expressed {
+        passwords, names, ..
+    } = expressed;
+    if passwords.is_none() && names.is_none() && expressed.condition.is_none() {
         return;
     }
     page.table("access", "who gets in");
+    if let (Some(why), Some(_)) = (names, passwords) {
+        page.warn(&format!(
+            "no account is looked up by a name (`login = []` of [access]), so sessions alone let \
+             somebody in: {why}. If it gives the accounts that Django's own would give, take the \
+             line away"
+        ));
+        page.strings("login", [], "see above");
+    }
     if let Some(why) = &expressed.passwords {
         page.warn(&format!(
             "no password lets anybody in (`passwords = false` of [access]): {why}. If it refuses \

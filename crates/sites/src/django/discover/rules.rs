@@ -15,6 +15,8 @@ use super::found::{Application, Backend, Manager, Method, Middleware, Rules};
 pub struct Expressed {
     /// Why no password of the site's database may be accepted.
     pub passwords: Option<String>,
+    /// Why no account may be looked up by a name.
+    pub names: Option<String>,
     /// Why the sessions may not be read.
     pub sessions: Option<String>,
     /// Why no account may count as holding a permission.
@@ -34,6 +36,7 @@ pub struct Expressed {
 pub fn express(rules: &Rules, model: &str) -> anyhow::Result<Expressed> {
     let mut expressed = Expressed {
         passwords: passwords(rules, model),
+        names: names(rules),
         permissions: permissions(rules, model),
         condition: condition(&rules.manager, model)?,
         ..Expressed::default()
@@ -153,6 +156,19 @@ fn passwords(rules: &Rules, model: &str) -> Option<String> {
          sign-on alone)"
             .to_owned()
     }))
+}
+
+/// Why no account may be looked up by a name: those who are known by a certificate, or only asked
+/// about, show no session and no password that the site could refuse.
+fn names(rules: &Rules) -> Option<String> {
+    if rules.manager.natural_key == Method::Own {
+        let name = &rules.manager.name;
+        return Some(format!("{name} has a get_by_natural_key of its own"));
+    }
+    let mut knowing = rules.backends.iter().filter(|it| it.get_user != Method::None);
+    let own = knowing.clone().next()?;
+    let all = knowing.all(|it| it.get_user == Method::Own);
+    all.then(|| format!("{} has a get_user of its own", own.path))
 }
 
 /// Which sessions count, or why they may not be read.
