@@ -54,6 +54,8 @@ mod custom;
 mod described;
 mod django;
 mod framework;
+#[cfg(all(feature = "init", any(test, fuzzing)))]
+pub mod fuzzing;
 pub mod http;
 #[cfg(feature = "init")]
 pub mod init;

@@ -13,7 +13,8 @@ use postgres_types::Type;
 
 use crate::cache::connection::{Decoded, Malformed};
 use crate::cache::{memcached, redis};
-use crate::sql::{Value, mysql, postgres};
+use crate::http::probe;
+use crate::sql::{SessionOptions, Value, mysql, postgres, schemas};
 
 /// The most bytes of a value that the decoders are told to take.
 const LONGEST: usize = 64;
@@ -59,6 +60,49 @@ pub fn memcached(input: &[u8]) {
         assert!(input.starts_with(b"VALUE k ") && bytes.len() <= LONGEST);
         assert!(input[..length].ends_with(&[&bytes[..], b"\r\n"].concat()));
     }
+}
+
+/// The answer of a page: its head is where it ends, whatever follows, and chunks are a part of what
+/// came, as far as it came.
+pub fn http_replies(input: &[u8]) {
+    if let Ok(Some((reply, length))) = probe::parse(input) {
+        let (head, _) = input.split_at(length);
+        let again = probe::parse(head).expect("a head").expect("a whole one");
+        assert_eq!((again.0.status, again.1), (reply.status, length));
+        for end in 0..length.min(1024) {
+            let part = probe::parse(&head[..end]);
+            assert!(!matches!(part, Ok(Some(_))), "a part of a head is none");
+        }
+    }
+    let (body, whole) = probe::unchunked(input);
+    assert!(body.len() <= input.len());
+    for end in 0..input.len().min(1024) {
+        let (part, ended) = probe::unchunked(&input[..end]);
+        assert!(body.starts_with(&part));
+        assert!(!ended || (whole && part == body));
+    }
+}
+
+/// PostgreSQL's search_path: names are read back as they were quoted, by themselves and in options.
+pub fn search_path(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let _ = (schemas(&text), SessionOptions::parse(&text));
+    let names: Vec<&str> = text
+        .split('\n')
+        .filter(|name| !name.is_empty() && !name.contains(char::is_control))
+        .collect();
+    let quoted = |name: &&str| format!("\"{}\"", name.replace('"', "\"\""));
+    let list = names.iter().map(quoted).collect::<Vec<_>>().join(", ");
+    assert_eq!(schemas(&list).expect("a list of names"), names);
+    let escape = |letter: char| match letter {
+        '\\' => "\\\\".to_owned(),
+        letter if letter.is_ascii_whitespace() => format!("\\{letter}"),
+        letter => letter.to_string(),
+    };
+    let escaped: String = list.chars().map(escape).collect();
+    let options = SessionOptions::parse(&format!("-c search_path={escaped}"));
+    let read = options.expect("options").search_path.expect("a path");
+    assert_eq!(read, names);
 }
 
 /// Asserts that what `decode` makes of `input` does not depend on how its bytes come in.
@@ -185,4 +229,6 @@ fn properties_hold_for_the_corpora() {
     replay::replay("memcached", memcached);
     replay::replay("postgres_values", postgres_values);
     replay::replay("mysql_values", mysql_values);
+    replay::replay("http_replies", http_replies);
+    replay::replay("search_path", search_path);
 }

@@ -4,7 +4,7 @@
 //! of [`protocol`] and changes nothing of the site.
 
 mod process;
-mod protocol;
+pub(crate) mod protocol;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Asks the site itself by HTTP, where its store cannot be read.
 
-mod probe;
+pub(crate) mod probe;
 mod transport;
 mod url;
 

@@ -221,7 +221,7 @@ fn more(
 }
 
 /// The head that `bytes` begin with, and its length; `None` where more are needed.
-fn parse(bytes: &[u8]) -> Result<Option<(Reply, usize)>, ()> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Reply, usize)>, ()> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     match response.parse(bytes) {
@@ -241,7 +241,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Reply, usize)>, ()> {
 }
 
 /// The contents of the chunks in `bytes` (RFC 9112, 7.1), and whether the last of them is there.
-fn unchunked(bytes: &[u8]) -> (Zeroizing<Vec<u8>>, bool) {
+pub(crate) fn unchunked(bytes: &[u8]) -> (Zeroizing<Vec<u8>>, bool) {
     let mut body = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let mut rest = bytes;
     loop {

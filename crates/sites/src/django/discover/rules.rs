@@ -165,7 +165,10 @@ fn names(rules: &Rules) -> Option<String> {
         let name = &rules.manager.name;
         return Some(format!("{name} has a get_by_natural_key of its own"));
     }
-    let mut knowing = rules.backends.iter().filter(|it| it.get_user != Method::None);
+    let mut knowing = rules
+        .backends
+        .iter()
+        .filter(|it| it.get_user != Method::None);
     let own = knowing.clone().next()?;
     let all = knowing.all(|it| it.get_user == Method::Own);
     all.then(|| format!("{} has a get_user of its own", own.path))

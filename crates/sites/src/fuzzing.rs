@@ -1,0 +1,39 @@
+//! Asserts what holds for whatever a site's own software prints. Fuzz targets call these functions,
+//! and the test below replays their corpora.
+#![allow(clippy::unwrap_used)]
+
+use crate::compare::protocol::{Lines, MARK, read};
+use crate::compare::{Account, Answer, Listing, Person};
+
+/// The answers of `hallpass compare`'s other side: they are the same in one piece and byte by byte,
+/// one a line, and nothing else that is printed is one.
+pub fn compare_answers(input: &[u8]) {
+    let mut whole = Lines::default();
+    let Ok(answers) = whole.push(input) else {
+        return;
+    };
+    let mut parts = Lines::default();
+    let mut again = Vec::new();
+    for byte in input {
+        again.extend(parts.push(&[*byte]).unwrap());
+    }
+    assert_eq!(answers, again);
+    let marked = input.split(|byte| *byte == b'\n');
+    let marked: Vec<_> = marked.filter(|line| line.starts_with(MARK)).collect();
+    assert!(answers.len() <= marked.len());
+    for (answer, line) in answers.iter().zip(marked) {
+        assert_eq!(answer.as_slice(), line);
+        let _ = read::<Answer<Account>>(answer);
+        let _ = read::<Answer<Person>>(answer);
+        let _ = read::<Answer<Listing>>(answer);
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../tests/fuzz/replay.rs"]
+mod replay;
+
+#[test]
+fn properties_hold_for_the_corpora() {
+    replay::replay("compare_answers", compare_answers);
+}
