@@ -162,6 +162,7 @@ def test_authenticators_of_allauth(new_site, shell, verdicts):
     init = Init(shell, site)
     hallpass = init.hallpass()
     assert 'second_factor = ["mfa_authenticator"]' in init.text
+    assert b"takes names in any case" in init().stderr.replace(b"\n", b" ")
     for name in ("alice", "bob"):
         expected = site.ask("authenticate", name, SECRET) is not None and not site.shell(enabled, name=name)
         verdicts.compare(hallpass.check(name, SECRET), expected, {"unusable-password"})

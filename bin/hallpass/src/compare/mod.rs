@@ -2,6 +2,8 @@
 //! differ.
 
 mod hallpass;
+mod made_up;
+mod outcome;
 mod page;
 mod questions;
 mod report;

@@ -252,6 +252,11 @@ fn by_the_way(backend: &Backend) -> Option<String> {
             "{path} looks accounts up in a way of its own; if it takes e-mail addresses for names, \
              so does `login = [\"username\", \"email\"]` of [access]"
         )),
+        // `filter_users_by_username` in account/utils.py (allauth 65).
+        (Method::Django, _) if path.starts_with("allauth.") => Some(format!(
+            "{path} takes names in any case, and so does `ignore_case = true` of [access]; without \
+             it, a name in another case than the account's is denied"
+        )),
         (Method::Lockout, _) => Some(format!(
             "{path} locks accounts or addresses out after failures: that is not read here, and \
              [limits] has a throttle of Hallpass's own"
