@@ -85,18 +85,17 @@ impl Encoded {
     }
 
     fn plan(&self, done: Option<&Self>, limits: &Limits) -> Plan {
-        if let Some(target) = self.parsed.pbkdf2() {
+        if let Some((_, kind, target)) = self.parsed.pbkdf2() {
             let iterations = match done {
                 None => Some(0),
                 Some(done) => done
                     .parsed
                     .pbkdf2()
-                    .filter(|done| done.kind() == target.kind())
-                    .map(|done| done.iterations()),
+                    .filter(|(_, of_done, _)| *of_done == kind)
+                    .map(|(_, _, iterations)| iterations),
             };
             if let Some(iterations) = iterations {
-                let rest = target.iterations().saturating_sub(iterations);
-                return Plan::Derive(target.kind(), rest);
+                return Plan::Derive(kind, target.saturating_sub(iterations));
             }
         }
         let cost_of_done = done.and_then(|done| done.parsed.bcrypt_cost());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use hallpass_pbkdf2::Request;
 
-use crate::algorithms::pbkdf2::Pbkdf2Hash;
+use crate::algorithms::pbkdf2::{Kind, Pbkdf2Hash};
 use crate::hash::{Context, Cost, Limits, Outcome};
 use crate::parsed::Parsed;
 use crate::rules::Rules;
@@ -144,17 +144,14 @@ impl Encoded {
         context: &Context<'_>,
         limits: &Limits,
     ) -> Outcome {
-        match self.parsed.scheme.converted() {
-            Some(converted) => converted.verify(typed, form, context, limits),
-            None => self.parsed.check(form, limits),
-        }
+        self.parsed.check(typed, form, context, limits)
     }
 
     /// The derivation that a check consists of; `None` where a check is something else, or over
     /// the limits: then only [`verify`](Self::verify) gives its outcome.
     pub fn derivation(&self, limits: &Limits) -> Option<Derivation<'_>> {
-        let stored = self.parsed.pbkdf2().filter(|_| self.fits(limits))?;
-        Some(Derivation { stored })
+        let (stored, kind, _) = self.parsed.pbkdf2().filter(|_| self.fits(limits))?;
+        Some(Derivation { stored, kind })
     }
 }
 
@@ -220,12 +217,13 @@ impl From<ParseError> for Outcome {
 /// ```
 pub struct Derivation<'a> {
     stored: &'a Pbkdf2Hash,
+    kind: Kind,
 }
 
 impl Derivation<'_> {
     /// The key to derive from `password`.
     pub fn request(&self, password: &[u8]) -> Request {
-        self.stored.request(password)
+        self.stored.request(self.kind, password)
     }
 
     /// The outcome of the check, by the derived key.

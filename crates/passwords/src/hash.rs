@@ -15,12 +15,13 @@ pub enum Outcome {
     Unsupported,
 }
 
-/// The columns beside the hash in a site's row; only phpBB's converted hashes (`$CP$`) need them.
+/// The columns beside the hash in a site's row, for the hashes that need them: phpBB's converted ones
+/// (`$CP$`), those of [`Rules::Salted`](crate::Rules::Salted) and [`Rules::Smf`](crate::Rules::Smf).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context<'a> {
-    /// The column `login_name` (boards that came from SMF, which hashed it with the password).
+    /// The login name as stored, which SMF hashes with the password; phpBB's column `login_name`.
     pub login_name: Option<&'a str>,
-    /// The column `user_passwd_salt` (boards that came from vBulletin, MyBB, XenForo, WoltLab).
+    /// The salt, where it has a column of its own; phpBB's column `user_passwd_salt`.
     pub salt: Option<&'a str>,
 }
 
@@ -108,6 +109,23 @@ pub(crate) fn plain_number(text: &str) -> Option<u32> {
     } else {
         None
     }
+}
+
+/// A decimal number as Python's `int` reads it, and software compares nothing of its text: white
+/// space around it, a sign, leading zeros, underscores between digits. `None` where it is not
+/// positive.
+pub(crate) fn python_number(text: &str) -> Option<u32> {
+    let text = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let mut parts = text.split('_');
+    let sound = |part: &str| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
+    if !parts.all(sound) {
+        return None;
+    }
+    text.replace('_', "")
+        .parse()
+        .ok()
+        .filter(|number| *number > 0)
 }
 
 /// As [`plain_number`], and not 0.

@@ -1,13 +1,18 @@
 //! Holds a stored hash of any algorithm together with what its software does to a password first.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::algorithms::beside::Beside;
+use crate::algorithms::chain::Chain;
+use crate::algorithms::iterated::Iterated;
 use crate::algorithms::phpbb_combined::Combined;
 use crate::algorithms::phpbb_converted::Converted;
 use crate::algorithms::{
     argon2, bcrypt, des_crypt, digest, md5_crypt, pbkdf2, phpass, scrypt, sha_crypt,
 };
-use crate::hash::{Hash, Limits, Outcome};
+use crate::hash::{Context, Cost, Hash, Limits, Outcome};
 
 /// A stored hash, and what its software does to a password before it is hashed.
 pub(crate) struct Parsed {
@@ -43,25 +48,46 @@ impl Parsed {
         let length = inputs.fold(length, |length, input| match input {
             Input::UpTo(longest) => length.min(*longest),
             Input::Digest(digest) => digest(b"").len(),
+            Input::HexMd5(_) => 32,
+            Input::Base64Sha256 | Input::Base64Hmac(_) => 44,
             Input::Libxcrypt => length.min(LIBXCRYPT_LENGTH),
-            Input::ToNul | Input::AsciiEnd => length,
+            Input::ToNul | Input::NoNul | Input::AsciiEnd => length,
         });
         self.scheme.hash().fits(limits, length)
     }
 
-    /// Checks one form of a password, within the limits.
-    pub(crate) fn check(&self, password: &[u8], limits: &Limits) -> Outcome {
-        if self.fits(limits, password.len()) {
-            check_given(&self.inputs, self.scheme.hash(), password)
-        } else {
-            Outcome::Unsupported
+    /// Checks one form of a password, within the limits; converted hashes look at what was `typed`,
+    /// too.
+    pub(crate) fn check(
+        &self,
+        typed: &[u8],
+        form: &[u8],
+        context: &Context<'_>,
+        limits: &Limits,
+    ) -> Outcome {
+        match &self.scheme {
+            Scheme::Converted(converted) => converted.verify(typed, form, context, limits),
+            _ if !self.fits(limits, form.len()) => Outcome::Unsupported,
+            Scheme::Beside(beside) => {
+                let bound = Bound {
+                    beside,
+                    context,
+                    limits,
+                };
+                check_given(&self.inputs, &bound, form)
+            }
+            scheme => check_given(&self.inputs, scheme.hash(), form),
         }
     }
 
-    /// The hash, where it is PBKDF2 of the password itself.
-    pub(crate) fn pbkdf2(&self) -> Option<&pbkdf2::Pbkdf2Hash> {
+    /// The hash, where it is one block of PBKDF2 of the password itself, with its digest and its
+    /// iterations.
+    pub(crate) fn pbkdf2(&self) -> Option<(&pbkdf2::Pbkdf2Hash, pbkdf2::Kind, u32)> {
         match &self.scheme {
-            Scheme::Pbkdf2(hash) => Some(hash),
+            Scheme::Pbkdf2(hash) if self.inputs.is_empty() => {
+                let (kind, iterations) = hash.single()?;
+                Some((hash, kind, iterations))
+            }
             _ => None,
         }
     }
@@ -77,6 +103,27 @@ impl Parsed {
     }
 }
 
+/// A hash with the columns that stand beside it.
+struct Bound<'a> {
+    beside: &'a Beside,
+    context: &'a Context<'a>,
+    limits: &'a Limits,
+}
+
+impl Hash for Bound<'_> {
+    fn cost(&self) -> Cost {
+        self.beside.cost()
+    }
+
+    fn parameters(&self) -> String {
+        self.beside.parameters()
+    }
+
+    fn check(&self, password: &[u8]) -> Outcome {
+        self.beside.verify(password, self.context, self.limits)
+    }
+}
+
 fn check_given(inputs: &[Input], hash: &dyn Hash, password: &[u8]) -> Outcome {
     let Some((input, rest)) = inputs.split_last() else {
         return hash.check(password);
@@ -84,7 +131,20 @@ fn check_given(inputs: &[Input], hash: &dyn Hash, password: &[u8]) -> Outcome {
     let acceptable = match input {
         Input::UpTo(longest) => password.len() <= *longest,
         Input::Libxcrypt => !password.contains(&0) && password.len() < LIBXCRYPT_LENGTH,
+        Input::NoNul => !password.contains(&0),
         Input::AsciiEnd => password.last().is_some_and(u8::is_ascii),
+        Input::HexMd5(salt) => {
+            let digest = digest::Kind::Md5.hex(&[salt, password]);
+            return check_given(rest, hash, &digest);
+        }
+        Input::Base64Sha256 => {
+            let digest = digest::Kind::Sha256.digest(&[password]);
+            return check_given(rest, hash, &base64(&digest));
+        }
+        Input::Base64Hmac(key) => {
+            let code = digest::Kind::Sha256.hmac(key, password);
+            return check_given(rest, hash, &base64(&code));
+        }
         Input::Digest(digest) => return check_given(rest, hash, &digest(password)),
         Input::ToNul => {
             let password = password.split(|byte| *byte == 0).next();
@@ -98,12 +158,24 @@ fn check_given(inputs: &[Input], hash: &dyn Hash, password: &[u8]) -> Outcome {
     }
 }
 
+fn base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(STANDARD.encode(bytes).into_bytes())
+}
+
 /// A change that software makes to a password before it is hashed.
 pub(crate) enum Input {
     /// Refuses one that is longer than this many bytes.
     UpTo(usize),
     /// Hashes a digest of it instead.
     Digest(fn(&[u8]) -> Zeroizing<Vec<u8>>),
+    /// Hashes, in hexadecimal, the MD5 of these bytes and it.
+    HexMd5(Vec<u8>),
+    /// Hashes the Base64 of its SHA-256.
+    Base64Sha256,
+    /// Hashes the Base64 of its HMAC-SHA-256 under this key.
+    Base64Hmac(Vec<u8>),
+    /// Refuses one with a NUL.
+    NoNul,
     /// Ends it at its first NUL.
     ToNul,
     /// Refuses one with a NUL, or one that is too long for libxcrypt.
@@ -142,22 +214,16 @@ macro_rules! schemes {
 schemes! {
     Argon2(argon2::Argon2Hash),
     Bcrypt(bcrypt::BcryptHash),
+    Beside(Beside),
+    Chain(Chain),
     Combined(Combined),
     Converted(Converted),
     Des(des_crypt::DesCrypt),
     Hex(digest::Hex),
+    Iterated(Iterated),
     Md5(md5_crypt::Md5Crypt),
     Pbkdf2(pbkdf2::Pbkdf2Hash),
     Phpass(phpass::PhpassHash),
     Scrypt(scrypt::ScryptHash),
     Sha(sha_crypt::ShaCrypt),
-}
-
-impl Scheme {
-    pub(crate) fn converted(&self) -> Option<&Converted> {
-        match self {
-            Self::Converted(converted) => Some(converted),
-            _ => None,
-        }
-    }
 }

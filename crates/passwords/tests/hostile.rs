@@ -42,12 +42,14 @@ struct Sound {
 
 /// One of each kind that the recorded vectors have and [`LIMITS`] permit.
 fn sound() -> Vec<Sound> {
-    const FILES: [&str; 6] = [
+    const FILES: [&str; 8] = [
         "django.json",
         "drupal.json",
         "joomla3.json",
+        "passlib.json",
         "php.json",
         "phpbb.json",
+        "werkzeug.json",
         "wordpress.json",
     ];
     const TYPED: [&str; 3] = ["lètmein", "secret", "correct horse"];
@@ -81,8 +83,8 @@ fn sound() -> Vec<Sound> {
     sound
 }
 
-/// Whether the two differ only where the software does not look: in the salt that Django's `crypt`
-/// ignores, in the first three of phpBB's 34 characters, or in Joomla's colon without a salt.
+/// Whether the two differ only where the software does not look, as in the salt that Django's `crypt`
+/// ignores, or in the first three of phpBB's 34 characters.
 fn differ_unseen(rules: Rules, original: &str, damaged: &str) -> bool {
     // `$2x$` is what `$2y$` is for passwords of ASCII, as in PHP.
     if rules != Rules::Django && original.replacen("$2y$", "$2x$", 1) == damaged {
@@ -105,6 +107,26 @@ fn differ_unseen(rules: Rules, original: &str, damaged: &str) -> bool {
             seen(original).is_some() && seen(original) == seen(damaged)
         }
         Rules::Joomla3 => original.trim_end_matches(':') == damaged,
+        // Padding, the case of a scheme, what Python's `int` reads, a NUL after an HMAC's key.
+        Rules::Passlib | Rules::Ldap => {
+            let seen = |encoded: &str| match encoded.replace('=', "").split_once('}') {
+                Some((scheme, rest)) => format!("{}}}{rest}", scheme.to_ascii_uppercase()),
+                None => encoded.replace('=', ""),
+            };
+            seen(original) == seen(damaged)
+        }
+        Rules::Werkzeug => {
+            let seen = |encoded: &str| {
+                let (method, rest) = encoded.split_once('$')?;
+                let number = |field: &str| {
+                    let field = field.trim().replace('_', "").to_ascii_lowercase();
+                    field.trim_start_matches(['+', '0']).to_owned()
+                };
+                let method: Vec<String> = method.split(':').map(number).collect();
+                Some((method, rest.replace("\0$", "$")))
+            };
+            seen(original) == seen(damaged)
+        }
         _ => false,
     }
 }

@@ -52,7 +52,8 @@ fn rules_go_by_their_names() {
     let message = "nonsense".parse::<Rules>().unwrap_err().to_string();
     assert_eq!(
         message,
-        "unknown rules; there are django, drupal, joomla, joomla3, php, phpbb, wordpress"
+        "unknown rules; there are aspnet, django, drupal, joomla, joomla3, ldap, magento, mediawiki, \
+         nextcloud, passlib, php, phpbb, salted, smf, spring, werkzeug, wordpress, xenforo"
     );
 }
 

@@ -101,3 +101,8 @@ fn wordpress() {
 fn passlib() {
     replay("passlib.json");
 }
+
+#[test]
+fn werkzeug() {
+    replay("werkzeug.json");
+}

@@ -61,6 +61,36 @@ impl Argon2Hash {
             hash,
         })
     }
+
+    /// Argon2id 1.3 with these settings (memory in KiB, passes, lanes) and a key of `length` bytes,
+    /// to be derived and compared by the caller. `None` where argon2 has no such settings.
+    pub(crate) fn of_settings(
+        (memory, passes, lanes): (u32, u32, u32),
+        salt: Vec<u8>,
+        length: usize,
+    ) -> Option<Self> {
+        let params = Params::new(memory, passes, lanes, Some(length)).ok()?;
+        (salt.len() >= argon2::MIN_SALT_LEN).then(|| Self {
+            kind: Algorithm::Argon2id,
+            version: Version::V0x13,
+            params,
+            salt,
+            hash: vec![0; length],
+        })
+    }
+
+    /// Bytes of the key.
+    pub(crate) fn length(&self) -> usize {
+        self.hash.len()
+    }
+
+    /// The key of `password`; `None` where the memory cannot be had.
+    pub(crate) fn derive(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let argon2 = Argon2::new(self.kind, self.version, self.params.clone());
+        let mut key = Zeroizing::new(vec![0; self.hash.len()]);
+        let derived = argon2.hash_password_into(password, &self.salt, &mut key);
+        derived.is_ok().then_some(key)
+    }
 }
 
 impl Hash for Argon2Hash {
@@ -80,11 +110,9 @@ impl Hash for Argon2Hash {
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
-        let argon2 = Argon2::new(self.kind, self.version, self.params.clone());
-        let mut computed = Zeroizing::new(vec![0; self.hash.len()]);
-        match argon2.hash_password_into(password, &self.salt, &mut computed) {
-            Ok(()) => compare(&self.hash, &computed),
-            Err(_) => Outcome::Unsupported,
+        match self.derive(password) {
+            Some(computed) => compare(&self.hash, &computed),
+            None => Outcome::Unsupported,
         }
     }
 }

@@ -3,9 +3,13 @@
 
 pub(crate) mod argon2;
 pub(crate) mod bcrypt;
+pub(crate) mod beside;
+pub(crate) mod chain;
 mod crypt64;
 pub(crate) mod des_crypt;
 pub(crate) mod digest;
+pub(crate) mod encodings;
+pub(crate) mod iterated;
 pub(crate) mod md5_crypt;
 pub(crate) mod pbkdf2;
 pub(crate) mod phpass;

@@ -1,23 +1,38 @@
-//! `PBKDF2PasswordHasher` and `PBKDF2SHA1PasswordHasher` (5.2:`hashers.py` lines 311 to 376).
+//! Verifies PBKDF2-HMAC (RFC 8018 section 5.2), whatever the format it is stored in.
 //!
-//! `pbkdf2_sha256$ITERATIONS$SALT$BASE64`: PBKDF2-HMAC over the UTF-8 salt text, as many bytes as
-//! the digest has, standard base64 with padding.
+//! Django's `PBKDF2PasswordHasher` and `PBKDF2SHA1PasswordHasher` (5.2:`hashers.py` lines 311 to
+//! 376) write `pbkdf2_sha256$ITERATIONS$SALT$BASE64`: over the UTF-8 salt text, as many bytes as the
+//! digest has, standard base64 with padding. They compare the text; others compare the key.
 
+use crate::algorithms::digest;
 use crate::hash::{Cost, Hash, Limits, Outcome, compare, positive_number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_pbkdf2::Request;
+use md5::Md5;
+use sha2::{Sha224, Sha384, Sha512};
 use zeroize::Zeroizing;
+
+/// Largest key that is derived: no software asks for more.
+const LONGEST_KEY: usize = 1024;
 
 /// A stored PBKDF2 hash.
 pub(crate) struct Pbkdf2Hash {
-    kind: Kind,
+    digest: digest::Kind,
     iterations: u32,
-    salt: String,
-    encoded: String,
+    salt: Vec<u8>,
+    stored: Stored,
 }
 
-/// The digest of the HMAC.
+/// What the derived key is compared with.
+enum Stored {
+    /// The whole text, as Django writes it.
+    Text(Kind, String),
+    /// The key itself.
+    Key(Vec<u8>),
+}
+
+/// The digest of the HMAC, where many derivations can be done at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sha1,
@@ -38,40 +53,85 @@ impl Pbkdf2Hash {
         let salt = fields.next()?;
         fields.next()?;
         (!salt.is_empty()).then(|| Self {
-            kind,
+            digest: kind.digest(),
             iterations,
-            salt: salt.to_owned(),
-            encoded: encoded.to_owned(),
+            salt: salt.into(),
+            stored: Stored::Text(kind, encoded.to_owned()),
         })
     }
 
-    /// The derivation of a check, for an engine that does many at a time.
-    pub(crate) fn request(&self, password: &[u8]) -> Request {
-        request(self.kind, password, self.salt.as_bytes(), self.iterations)
+    /// A hash whose software compares the derived key with `key`. `None` where the key is empty or
+    /// overlong, or `iterations` is 0.
+    pub(crate) fn of_key(
+        digest: digest::Kind,
+        iterations: u32,
+        salt: Vec<u8>,
+        key: Vec<u8>,
+    ) -> Option<Self> {
+        let sound = iterations > 0 && (1..=LONGEST_KEY).contains(&key.len());
+        sound.then_some(Self {
+            digest,
+            iterations,
+            salt,
+            stored: Stored::Key(key),
+        })
     }
 
-    /// Compares the whole stored text with what the derived key makes.
+    /// The name of Django's hasher; `None` of other software's hashes.
+    pub(crate) fn django_name(&self) -> Option<&'static str> {
+        match &self.stored {
+            Stored::Text(kind, _) => Some(kind.name()),
+            Stored::Key(_) => None,
+        }
+    }
+
+    /// The digest and the iterations, where the derivation is one block of a digest that an engine
+    /// can do many of at a time.
+    pub(crate) fn single(&self) -> Option<(Kind, u32)> {
+        let kind = Kind::of(self.digest)?;
+        (self.length() == kind.length()).then_some((kind, self.iterations))
+    }
+
+    /// The derivation of a check of one block with `kind`, for an engine that does many at a time.
+    pub(crate) fn request(&self, kind: Kind, password: &[u8]) -> Request {
+        request(kind, password, &self.salt, self.iterations)
+    }
+
+    /// Compares what is stored with what the derived key makes.
     pub(crate) fn compare(&self, key: &[u8]) -> Outcome {
-        let computed = write(self.kind, &self.salt, self.iterations, key);
-        compare(self.encoded.as_bytes(), computed.as_bytes())
+        match &self.stored {
+            Stored::Text(kind, encoded) => {
+                let computed = write(*kind, &self.salt, self.iterations, key);
+                compare(encoded.as_bytes(), computed.as_bytes())
+            }
+            Stored::Key(stored) => compare(stored, key),
+        }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
+    /// Bytes of the derived key.
+    fn length(&self) -> usize {
+        match &self.stored {
+            Stored::Text(kind, _) => kind.length(),
+            Stored::Key(key) => key.len(),
+        }
     }
 
-    pub(crate) fn iterations(&self) -> u32 {
-        self.iterations
+    /// Iterations of all blocks of the key.
+    fn rounds(&self) -> u64 {
+        let blocks = self.length().div_ceil(self.digest.length());
+        u64::from(self.iterations).saturating_mul(u64::try_from(blocks).unwrap_or(u64::MAX))
     }
 }
 
 impl Hash for Pbkdf2Hash {
     fn cost(&self) -> Cost {
-        let iterations = u64::from(self.iterations);
+        let rounds = self.rounds();
         Cost {
-            work: match self.kind {
-                Kind::Sha1 => iterations * 19 / 20,
-                Kind::Sha256 => iterations,
+            work: match self.digest {
+                digest::Kind::Sha1 => rounds.saturating_mul(19) / 20,
+                digest::Kind::Sha224 | digest::Kind::Sha256 => rounds,
+                digest::Kind::Md5 => rounds.saturating_mul(2),
+                digest::Kind::Sha384 | digest::Kind::Sha512 => rounds.saturating_mul(6),
             },
             memory: 0,
         }
@@ -82,21 +142,53 @@ impl Hash for Pbkdf2Hash {
     }
 
     fn fits(&self, limits: &Limits, _length: usize) -> bool {
-        self.iterations <= limits.max_iterations
+        let work = match self.digest {
+            digest::Kind::Sha1 => self.rounds(),
+            _ => self.cost().work,
+        };
+        work <= u64::from(limits.max_iterations)
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
-        self.compare(&derive(
-            self.kind,
-            password,
-            self.salt.as_bytes(),
-            self.iterations,
-        ))
+        let mut key = Zeroizing::new(vec![0; self.length()]);
+        let (salt, iterations) = (&*self.salt, self.iterations);
+        match self.digest {
+            digest::Kind::Sha1 => hallpass_pbkdf2::hmac_sha1(password, salt, iterations, &mut key),
+            digest::Kind::Sha256 => {
+                hallpass_pbkdf2::hmac_sha256(password, salt, iterations, &mut key);
+            }
+            digest::Kind::Md5 => pbkdf2::pbkdf2_hmac::<Md5>(password, salt, iterations, &mut key),
+            digest::Kind::Sha224 => {
+                pbkdf2::pbkdf2_hmac::<Sha224>(password, salt, iterations, &mut key);
+            }
+            digest::Kind::Sha384 => {
+                pbkdf2::pbkdf2_hmac::<Sha384>(password, salt, iterations, &mut key);
+            }
+            digest::Kind::Sha512 => {
+                pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut key);
+            }
+        }
+        self.compare(&key)
     }
 }
 
 impl Kind {
-    pub(crate) fn name(self) -> &'static str {
+    fn of(digest: digest::Kind) -> Option<Self> {
+        match digest {
+            digest::Kind::Sha1 => Some(Self::Sha1),
+            digest::Kind::Sha256 => Some(Self::Sha256),
+            _ => None,
+        }
+    }
+
+    fn digest(self) -> digest::Kind {
+        match self {
+            Self::Sha1 => digest::Kind::Sha1,
+            Self::Sha256 => digest::Kind::Sha256,
+        }
+    }
+
+    fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "pbkdf2_sha1",
             Self::Sha256 => "pbkdf2_sha256",
@@ -105,10 +197,7 @@ impl Kind {
 
     /// Bytes of the digest.
     fn length(self) -> usize {
-        match self {
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
+        self.digest().length()
     }
 }
 
@@ -120,11 +209,13 @@ pub(crate) fn encode(
     iterations: u32,
 ) -> Zeroizing<String> {
     let key = derive(kind, password, salt.as_bytes(), iterations);
-    write(kind, salt, iterations, &key)
+    write(kind, salt.as_bytes(), iterations, &key)
 }
 
-fn write(kind: Kind, salt: &str, iterations: u32, key: &[u8]) -> Zeroizing<String> {
+/// The salt was read as text.
+fn write(kind: Kind, salt: &[u8], iterations: u32, key: &[u8]) -> Zeroizing<String> {
     let key = Zeroizing::new(STANDARD.encode(key));
+    let salt = String::from_utf8_lossy(salt);
     Zeroizing::new(format!("{}${iterations}${salt}${}", kind.name(), *key))
 }
 

@@ -73,7 +73,7 @@ impl Converted {
                 let candidates = match kind {
                     Kind::Md5 => md5_candidates(typed, escaped, context),
                     Kind::Sha1 => sha1_candidates(escaped, context),
-                    Kind::Sha256 => sha256_candidates(escaped, context),
+                    _ => sha256_candidates(escaped, context),
                 };
                 first_match(candidates.into_iter(), |candidate| {
                     compare(stored.as_bytes(), candidate)

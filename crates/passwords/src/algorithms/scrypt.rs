@@ -1,6 +1,8 @@
-//! `ScryptPasswordHasher` (5.2:`hashers.py` lines 571 to 611).
+//! Verifies scrypt (RFC 7914), whatever the format it is stored in.
 //!
-//! `scrypt$N$SALT$R$P$BASE64`: the salt in third place, N the number itself, 64 bytes of output.
+//! Django's `ScryptPasswordHasher` (5.2:`hashers.py` lines 571 to 611) writes
+//! `scrypt$N$SALT$R$P$BASE64`: the salt in third place, N the number itself, 64 bytes of output. It
+//! compares the text; others compare the key.
 
 use crate::hash::{Cost, Hash, Outcome, compare, positive_number};
 use base64::Engine as _;
@@ -12,12 +14,23 @@ use zeroize::Zeroizing;
 /// hash that needs more.
 const OPENSSL_MEMORY: u64 = 32 * 1024 * 1024;
 
+/// Largest key that is derived: no software asks for more.
+const LONGEST_KEY: usize = 1024;
+
 /// A stored scrypt hash.
 pub(crate) struct ScryptHash {
     settings: Settings,
     params: Params,
-    salt: String,
-    encoded: String,
+    salt: Vec<u8>,
+    stored: Stored,
+}
+
+/// What the derived key is compared with.
+enum Stored {
+    /// The whole text, as Django writes it.
+    Text(String),
+    /// The key itself.
+    Key(Vec<u8>),
 }
 
 /// N, r and p.
@@ -37,13 +50,15 @@ impl Settings {
     };
 
     /// `None` where N is not a power of two, or OpenSSL would refuse.
-    fn params(self) -> Option<Params> {
+    fn params(self, most: u64) -> Option<Params> {
         let exponent = u8::try_from(self.work_factor.checked_ilog2()?).ok()?;
-        let representable = self.work_factor.is_power_of_two() && self.memory() <= OPENSSL_MEMORY;
+        let representable =
+            exponent > 0 && self.work_factor.is_power_of_two() && self.memory() <= most;
         representable.then(|| Params::new(exponent, self.block_size, self.parallelism).ok())?
     }
 
-    fn memory(self) -> u64 {
+    /// The bytes that OpenSSL counts.
+    pub(crate) fn memory(self) -> u64 {
         let blocks = u64::from(self.work_factor) + 2 + u64::from(self.parallelism);
         blocks
             .saturating_mul(u64::from(self.block_size))
@@ -65,12 +80,29 @@ impl ScryptHash {
             block_size,
             parallelism,
         };
-        let params = settings.params()?;
+        let params = settings.params(OPENSSL_MEMORY)?;
         fields.next().is_none().then(|| Self {
             settings,
             params,
-            salt: salt.to_owned(),
-            encoded: encoded.to_owned(),
+            salt: salt.into(),
+            stored: Stored::Text(encoded.to_owned()),
+        })
+    }
+
+    /// A hash whose software compares the derived key with `key`, and lets OpenSSL take `most` bytes
+    /// of memory. `None` where scrypt has no such settings, or the key is empty or overlong.
+    pub(crate) fn of_key(
+        settings: Settings,
+        most: u64,
+        salt: Vec<u8>,
+        key: Vec<u8>,
+    ) -> Option<Self> {
+        let params = settings.params(most)?;
+        (1..=LONGEST_KEY).contains(&key.len()).then_some(Self {
+            settings,
+            params,
+            salt,
+            stored: Stored::Key(key),
         })
     }
 }
@@ -96,21 +128,34 @@ impl Hash for ScryptHash {
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
-        match write(password, &self.salt, self.settings, &self.params) {
-            Some(computed) => compare(self.encoded.as_bytes(), computed.as_bytes()),
-            None => Outcome::Unsupported,
-        }
+        let computed = match &self.stored {
+            Stored::Text(_) => {
+                let text = write(password, &self.salt, self.settings, &self.params);
+                text.map(|text| Zeroizing::new(text.as_bytes().to_vec()))
+            }
+            Stored::Key(key) => {
+                let mut computed = Zeroizing::new(vec![0; key.len()]);
+                let derived = scrypt::scrypt(password, &self.salt, &self.params, &mut computed);
+                derived.is_ok().then_some(computed)
+            }
+        };
+        let stored = match &self.stored {
+            Stored::Text(text) => text.as_bytes(),
+            Stored::Key(key) => key,
+        };
+        computed.map_or(Outcome::Unsupported, |computed| compare(stored, &computed))
     }
 }
 
 /// Writes a hash as Django would; `None` where the cost is out of range.
 pub(crate) fn encode(password: &[u8], salt: &str, settings: Settings) -> Option<Zeroizing<String>> {
-    write(password, salt, settings, &settings.params()?)
+    let params = settings.params(OPENSSL_MEMORY)?;
+    write(password, salt.as_bytes(), settings, &params)
 }
 
 fn write(
     password: &[u8],
-    salt: &str,
+    salt: &[u8],
     settings: Settings,
     params: &Params,
 ) -> Option<Zeroizing<String>> {
@@ -120,7 +165,9 @@ fn write(
         parallelism,
     } = settings;
     let mut digest = Zeroizing::new([0; 64]);
-    scrypt::scrypt(password, salt.as_bytes(), params, &mut *digest).ok()?;
+    scrypt::scrypt(password, salt, params, &mut *digest).ok()?;
+    // The salt was read as text.
+    let salt = String::from_utf8_lossy(salt);
     let digest = Zeroizing::new(STANDARD.encode(*digest));
     let before = format!("scrypt${work_factor}${salt}${block_size}${parallelism}$");
     Some(Zeroizing::new(before + &digest))

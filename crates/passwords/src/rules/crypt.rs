@@ -26,6 +26,24 @@ pub(crate) fn libxcrypt(encoded: &str) -> Option<Parsed> {
     }
 }
 
+/// passlib's own hashers of crypt(3)'s formats (passlib 1.7.4 `handlers/md5_crypt.py`,
+/// `handlers/sha2_crypt.py`), but for DES, which has no beginning of its own.
+pub(crate) fn passlib(encoded: &str) -> Option<Parsed> {
+    let modular = ["$1$", "$5$", "$6$"]
+        .iter()
+        .any(|it| encoded.starts_with(it));
+    let fields = encoded.split('$').skip(2);
+    // Salts are of crypt(3)'s alphabet.
+    let sound = fields
+        .flat_map(str::bytes)
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'='));
+    if modular && sound {
+        Some(parse(encoded)?.given(Input::NoNul))
+    } else {
+        None
+    }
+}
+
 fn parse(encoded: &str) -> Option<Parsed> {
     Some(match encoded.as_bytes() {
         [b'$', b'1', b'$', ..] => Parsed::new("crypt_md5", Md5Crypt::parse(encoded)?),

@@ -52,7 +52,7 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
         "md5" => Parsed::new("md5", salted(Kind::Md5, rest)?),
         "pbkdf2_sha1" | "pbkdf2_sha256" => {
             let hash = Pbkdf2Hash::parse(encoded)?;
-            Parsed::new(hash.kind().name(), hash)
+            Parsed::new(hash.django_name()?, hash)
         }
         "scrypt" => Parsed::new("scrypt", ScryptHash::parse(encoded)?),
         "sha1" => Parsed::new("sha1", salted(Kind::Sha1, rest)?),

@@ -1,11 +1,20 @@
 //! Names the frameworks whose rules apply to a stored hash, and hands each what is its own.
 
+mod aspnet;
+mod boards;
 mod crypt;
 pub(crate) mod django;
 mod drupal;
 mod joomla;
+mod ldap;
+mod magento;
+mod mediawiki;
+mod nextcloud;
+mod passlib;
 mod php;
 mod phpbb;
+mod spring;
+mod werkzeug;
 mod wordpress;
 
 use std::fmt;
@@ -18,6 +27,8 @@ use crate::parsed::Parsed;
 /// Whose rules decide what a stored hash means and what is done to a typed password first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rules {
+    /// ASP.NET Identity 2 and 3, `PasswordHasher`.
+    Aspnet,
     /// Django's `check_password`, 1.4 to 6.1, with every hasher Django ever shipped.
     Django,
     /// Drupal 7 to 11, `PhpassHashedPassword::check` and `user_check_password`.
@@ -26,24 +37,72 @@ pub enum Rules {
     Joomla,
     /// Joomla 1.5 to 3, `JUserHelper::verifyPassword`.
     Joomla3,
+    /// LDAP servers' `userPassword`, and software that writes the same (Plone).
+    Ldap,
+    /// Magento 2, `Encryptor::isValidHash`.
+    Magento,
+    /// MediaWiki, the types of `$wgPasswordConfig`.
+    Mediawiki,
+    /// Nextcloud and ownCloud, `Hasher::verify`.
+    Nextcloud,
+    /// passlib 1.7, every hasher that begins with a name of its own.
+    Passlib,
     /// PHP's `password_verify` and `crypt`, and the phpass library for plain PHP sites.
     Php,
     /// phpBB 3.0 to 3.3, a password typed at its login page.
     Phpbb,
+    /// A digest whose salt has a column of its own (MyBB, vBulletin, XenForo 1.0).
+    Salted,
+    /// SMF 1.1 to 2.1, which hash the login name with the password.
+    Smf,
+    /// Spring Security's `DelegatingPasswordEncoder`.
+    Spring,
+    /// Werkzeug's `check_password_hash`, 0.x to 3.1.
+    Werkzeug,
     /// WordPress to 6.9, a password typed at its login page.
     Wordpress,
+    /// XenForo 1 and 2, the serialized column `data`.
+    Xenforo,
 }
 
 impl Rules {
     /// All of them, in alphabetical order of their names.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 18] = [
+        Self::Aspnet,
         Self::Django,
         Self::Drupal,
         Self::Joomla,
         Self::Joomla3,
+        Self::Ldap,
+        Self::Magento,
+        Self::Mediawiki,
+        Self::Nextcloud,
+        Self::Passlib,
         Self::Php,
         Self::Phpbb,
+        Self::Salted,
+        Self::Smf,
+        Self::Spring,
+        Self::Werkzeug,
         Self::Wordpress,
+        Self::Xenforo,
+    ];
+
+    /// Those that tell every format that names itself, the likeliest first.
+    pub const SELF_DESCRIBING: [Self; 13] = [
+        Self::Django,
+        Self::Php,
+        Self::Passlib,
+        Self::Werkzeug,
+        Self::Ldap,
+        Self::Spring,
+        Self::Nextcloud,
+        Self::Mediawiki,
+        Self::Magento,
+        Self::Xenforo,
+        Self::Aspnet,
+        Self::Wordpress,
+        Self::Drupal,
     ];
 
     /// The rules of that name, as in `joomla3`; `None` where there are none.
@@ -54,13 +113,24 @@ impl Rules {
     /// The name that [`Rules::from_name`] knows.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Aspnet => "aspnet",
             Self::Django => "django",
             Self::Drupal => "drupal",
             Self::Joomla => "joomla",
             Self::Joomla3 => "joomla3",
+            Self::Ldap => "ldap",
+            Self::Magento => "magento",
+            Self::Mediawiki => "mediawiki",
+            Self::Nextcloud => "nextcloud",
+            Self::Passlib => "passlib",
             Self::Php => "php",
             Self::Phpbb => "phpbb",
+            Self::Salted => "salted",
+            Self::Smf => "smf",
+            Self::Spring => "spring",
+            Self::Werkzeug => "werkzeug",
             Self::Wordpress => "wordpress",
+            Self::Xenforo => "xenforo",
         }
     }
 
@@ -72,13 +142,24 @@ impl Rules {
     /// Parses a stored hash; `None` where the software cannot make sense of it.
     pub(crate) fn parse(self, encoded: &str) -> Option<Parsed> {
         match self {
+            Self::Aspnet => aspnet::parse(encoded),
             Self::Django => django::parse(encoded),
             Self::Drupal => drupal::parse(encoded),
             Self::Joomla => joomla::parse(encoded),
             Self::Joomla3 => joomla::parse_3(encoded),
+            Self::Ldap => ldap::parse(encoded),
+            Self::Magento => magento::parse(encoded),
+            Self::Mediawiki => mediawiki::parse(encoded),
+            Self::Nextcloud => nextcloud::parse(encoded),
+            Self::Passlib => passlib::parse(encoded),
             Self::Php => php::parse(encoded),
             Self::Phpbb => phpbb::parse(encoded),
+            Self::Salted => boards::salted(encoded),
+            Self::Smf => boards::smf(encoded),
+            Self::Spring => spring::parse(encoded),
+            Self::Werkzeug => werkzeug::parse(encoded),
             Self::Wordpress => wordpress::parse(encoded),
+            Self::Xenforo => boards::xenforo(encoded),
         }
     }
 
@@ -86,11 +167,12 @@ impl Rules {
     /// that it refuses unseen.
     pub(crate) fn forms(self, password: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Django | Self::Php => vec![Zeroizing::new(password.to_vec())],
             Self::Drupal => drupal::forms(password),
             Self::Joomla | Self::Joomla3 => joomla::forms(password).into_iter().collect(),
+            Self::Passlib => passlib::forms(password).into_iter().collect(),
             Self::Phpbb => phpbb::forms(password).into_iter().collect(),
             Self::Wordpress => wordpress::forms(password).into_iter().collect(),
+            _ => vec![Zeroizing::new(password.to_vec())],
         }
     }
 
