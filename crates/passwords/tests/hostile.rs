@@ -42,13 +42,15 @@ struct Sound {
 
 /// One of each kind that the recorded vectors have and [`LIMITS`] permit.
 fn sound() -> Vec<Sound> {
-    const FILES: [&str; 8] = [
+    const FILES: [&str; 10] = [
         "django.json",
         "drupal.json",
         "joomla3.json",
+        "ldap.json",
         "passlib.json",
         "php.json",
         "phpbb.json",
+        "spring.json",
         "werkzeug.json",
         "wordpress.json",
     ];

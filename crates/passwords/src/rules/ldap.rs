@@ -8,7 +8,7 @@ use super::crypt;
 use super::passlib;
 use crate::algorithms::argon2::Argon2Hash;
 use crate::algorithms::digest::{Hex, Kind};
-use crate::algorithms::encodings::base64;
+use crate::algorithms::encodings::{base64, unpadded};
 use crate::parsed::Parsed;
 
 pub(super) fn parse(encoded: &str) -> Option<Parsed> {
@@ -35,10 +35,18 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
         "SHA512" => digest("ldap_sha512", Kind::Sha512),
         "SSHA512" => salted("ldap_salted_sha512", Kind::Sha512),
         "CRYPT" => crypt::libxcrypt(rest),
-        "PBKDF2" | "PBKDF2-SHA1" => passlib::pbkdf2(Kind::Sha1, rest),
-        "PBKDF2-SHA256" => passlib::pbkdf2(Kind::Sha256, rest),
-        "PBKDF2-SHA512" => passlib::pbkdf2(Kind::Sha512, rest),
+        "PBKDF2" | "PBKDF2-SHA1" => passlib::pbkdf2(Kind::Sha1, rest, adapted),
+        "PBKDF2-SHA256" => passlib::pbkdf2(Kind::Sha256, rest, adapted),
+        "PBKDF2-SHA512" => passlib::pbkdf2(Kind::Sha512, rest, adapted),
         "ARGON2" => Some(Parsed::new("argon2", Argon2Hash::parse(rest)?)),
         _ => None,
     }
+}
+
+/// `.` for `+`; padding may be left out, or a part of it.
+fn adapted(text: &str) -> Option<Vec<u8>> {
+    let bare = text.trim_end_matches('=');
+    let padding = text.len() - bare.len();
+    let fits = padding <= (4 - bare.len() % 4) % 4;
+    fits.then(|| unpadded(&bare.replace('.', "+"))).flatten()
 }

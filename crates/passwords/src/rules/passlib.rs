@@ -28,11 +28,11 @@ pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 
 pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     if let Some(rest) = encoded.strip_prefix("$pbkdf2$") {
-        pbkdf2(Kind::Sha1, rest)
+        pbkdf2(Kind::Sha1, rest, adapted)
     } else if let Some(rest) = encoded.strip_prefix("$pbkdf2-sha256$") {
-        pbkdf2(Kind::Sha256, rest)
+        pbkdf2(Kind::Sha256, rest, adapted)
     } else if let Some(rest) = encoded.strip_prefix("$pbkdf2-sha512$") {
-        pbkdf2(Kind::Sha512, rest)
+        pbkdf2(Kind::Sha512, rest, adapted)
     } else if let Some(rest) = encoded.strip_prefix("$bcrypt-sha256$") {
         bcrypt_sha256(rest)
     } else if let Some(rest) = encoded.strip_prefix("$scrypt$") {
@@ -52,13 +52,17 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     }
 }
 
-/// `ROUNDS$SALT$KEY` (`pbkdf2.py` `Pbkdf2DigestHandler`); the prefix of LDAP's schemes stands for the
-/// same.
-pub(super) fn pbkdf2(digest: Kind, rest: &str) -> Option<Parsed> {
+/// `ROUNDS$SALT$KEY` (`pbkdf2.py` `Pbkdf2DigestHandler`), also behind LDAP's schemes, in the Base64 that
+/// `decode` reads.
+pub(super) fn pbkdf2(
+    digest: Kind,
+    rest: &str,
+    decode: fn(&str) -> Option<Vec<u8>>,
+) -> Option<Parsed> {
     let mut fields = rest.split('$');
     let iterations = positive_number(fields.next()?)?;
-    let salt = adapted(fields.next()?).filter(|salt| salt.len() <= LONGEST_SALT)?;
-    let key = adapted(fields.next()?).filter(|key| key.len() == digest.length())?;
+    let salt = decode(fields.next()?).filter(|salt| salt.len() <= LONGEST_SALT)?;
+    let key = decode(fields.next()?).filter(|key| key.len() == digest.length())?;
     let name = match digest {
         Kind::Sha1 => "pbkdf2_sha1",
         Kind::Sha256 => "pbkdf2_sha256",

@@ -31,7 +31,11 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
             Some(Parsed::new("standard_sha256", Iterated::new(salt, digest)))
         }
         "argon2" | "argon2@SpringSecurity_v5_8" => {
-            Some(Parsed::new("argon2", Argon2Hash::parse(rest)?))
+            // What stands before the first `$` is not looked at, and padding is optional.
+            let rest = rest.get(rest.find('$')?..)?;
+            either_base64(rest.rsplit('$').next()?)?;
+            let unpadded = rest.trim_end_matches('=');
+            Some(Parsed::new("argon2", Argon2Hash::parse(unpadded)?))
         }
         _ => None,
     }
@@ -87,7 +91,8 @@ fn pbkdf2(
 /// `SCryptPasswordEncoder`: `$PARAMETERS$SALT$KEY`, where the parameters are a number in hexadecimal
 /// of 16 bits for the exponent of N, 8 for r and 8 for p.
 fn scrypt(rest: &str) -> Option<Parsed> {
-    let mut fields = rest.strip_prefix('$')?.split('$');
+    // What stands before the first `$` is not looked at.
+    let mut fields = rest.split('$').skip(1);
     let parameters = fields.next()?;
     let plain = (1..=8).contains(&parameters.len())
         && parameters.bytes().all(|digit| digit.is_ascii_hexdigit());
