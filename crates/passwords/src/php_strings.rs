@@ -32,3 +32,73 @@ pub(crate) fn add_slashes(password: &[u8]) -> Zeroizing<Vec<u8>> {
 pub(crate) fn is_empty(password: &[u8]) -> bool {
     matches!(password, b"" | b"0")
 }
+
+/// PHP's `(int)` of a text: the number that it begins with, cut to a whole one; 0 where it begins with
+/// none.
+pub(crate) fn integer(text: &str) -> i64 {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    let bytes = text.as_bytes();
+    let digits = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        from + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let sign = usize::from(text.starts_with(['+', '-']));
+    let whole = digits(sign);
+    let mut end = whole;
+    if bytes.get(end) == Some(&b'.') {
+        end = digits(end + 1);
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let from = end + 1 + usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        let after = digits(from);
+        end = if after > from { after } else { end };
+    }
+    let number = text.get(..end).unwrap_or_default();
+    if end == whole {
+        // What does not fit becomes the largest or the smallest.
+        let limit = if text.starts_with('-') {
+            i64::MIN
+        } else {
+            i64::MAX
+        };
+        let parsed = number.parse();
+        return parsed.unwrap_or(if whole > sign { limit } else { 0 });
+    }
+    // Casting cuts the fraction off.
+    #[allow(clippy::cast_possible_truncation)]
+    number.parse::<f64>().map_or(0, |number| number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::integer;
+
+    /// As PHP 8.2 casts them.
+    #[test]
+    fn a_text_is_the_number_that_it_begins_with() {
+        let rows = [
+            ("3", 3),
+            ("03", 3),
+            (" 3", 3),
+            ("+3", 3),
+            ("-3", -3),
+            ("3abc", 3),
+            ("3 ", 3),
+            ("3.9", 3),
+            (".9", 0),
+            ("2e0", 2),
+            ("2e1", 20),
+            ("2e", 2),
+            ("1e-1", 0),
+            ("0x3", 0),
+            ("", 0),
+            ("+", 0),
+            ("abc", 0),
+            ("- 3", 0),
+            ("99999999999999999999", i64::MAX),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(integer(text), expected, "{text:?}");
+        }
+    }
+}

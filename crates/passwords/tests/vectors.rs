@@ -31,7 +31,9 @@ fn replay(file: &str) {
         };
         let context = Context {
             login_name: row["context"]["login_name"].as_str(),
-            salt: row["context"]["user_passwd_salt"].as_str(),
+            salt: row["context"]["user_passwd_salt"]
+                .as_str()
+                .or(row["context"]["salt"].as_str()),
         };
         let encoded = text("encoded").unwrap();
         let outcome = match Encoded::parse(rules, encoded) {
@@ -116,4 +118,85 @@ fn spring() {
 #[test]
 fn ldap() {
     replay("ldap.json");
+}
+
+#[test]
+fn magento() {
+    replay("magento.json");
+}
+
+#[test]
+fn mediawiki() {
+    replay("mediawiki.json");
+}
+
+#[test]
+fn nextcloud() {
+    replay("nextcloud.json");
+}
+
+#[test]
+fn xenforo() {
+    replay("xenforo.json");
+}
+
+/// phpBB's converted hashes are those of the boards that it came from, behind `$CP$`.
+#[test]
+fn salts_and_names_in_columns_of_their_own() {
+    let path = format!("{}/tests/data/phpbb.json", env!("CARGO_MANIFEST_DIR"));
+    let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut asked = [0, 0];
+    for row in &rows {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (name, salt) = (
+            &row["context"]["login_name"],
+            &row["context"]["user_passwd_salt"],
+        );
+        let (name, salt) = (text(name), text(salt));
+        let (Some(password), Some(encoded)) = (text(&row["password"]), text(&row["encoded"]))
+        else {
+            continue;
+        };
+        let Some(digest) = encoded.strip_prefix("$CP$") else {
+            continue;
+        };
+        // phpBB trims and escapes what is typed, and takes 0 for nothing; boards before it did not.
+        if !password.bytes().all(|byte| byte.is_ascii_alphabetic()) || password.is_empty() {
+            continue;
+        }
+        let check = |rules, context: &Context<'_>| match Encoded::parse(rules, digest) {
+            Ok(encoded) => encoded.verify(password.as_bytes(), context, &Limits::default()),
+            Err(error) => error.into(),
+        };
+        let context = Context {
+            login_name: name.as_deref(),
+            salt: salt.as_deref(),
+        };
+        let right = row["verdict"] == Value::Bool(true);
+        // MyBB takes an empty salt for none: the hash is then plain MD5.
+        if salt.as_deref() == Some("") {
+            continue;
+        }
+        if salt.is_some() && name.is_none() {
+            asked[usize::from(right)] += 1;
+            let outcome = check(Rules::Salted, &context);
+            assert_eq!(outcome == Outcome::Match, right, "{row}");
+            let another = Context {
+                salt: Some("another"),
+                ..context
+            };
+            assert_ne!(check(Rules::Salted, &another), Outcome::Match, "{row}");
+        } else if name.is_some() && digest.len() == 40 {
+            asked[usize::from(right)] += 1;
+            let outcome = check(Rules::Smf, &context);
+            assert_eq!(outcome == Outcome::Match, right, "{row}");
+            assert_ne!(check(Rules::Smf, &Context::default()), Outcome::Match);
+        }
+    }
+    assert!(asked.iter().all(|asked| *asked > 3), "{asked:?}");
+}
+
+#[test]
+fn aspnet() {
+    replay("aspnet.json");
 }

@@ -31,10 +31,10 @@ pub(super) fn smf(encoded: &str) -> Option<Parsed> {
 }
 
 /// XenForo's column `data` of `xf_user_authenticate`, PHP's serialization of an array: `hash`, and
-/// before 1.2 `salt` and `hashFunc` (`XenForo_Authentication_Core`, `…_Core12`; `XF:Core12`).
+/// before 1.2 `salt` and `hashFunc` (`XenForo_Authentication_Core`, `…_Core12`; `XF:Core12`). PHP does
+/// not look at what follows the array.
 pub(super) fn xenforo(encoded: &str) -> Option<Parsed> {
-    let (count, rest) = encoded.strip_prefix("a:")?.split_once(":{")?;
-    let mut rest = rest.strip_suffix('}')?;
+    let (count, mut rest) = encoded.strip_prefix("a:")?.split_once(":{")?;
     let mut take = || {
         let (text, after) = string(rest)?;
         rest = after;
@@ -48,7 +48,7 @@ pub(super) fn xenforo(encoded: &str) -> Option<Parsed> {
             } else {
                 php::password_verify(hash)
             };
-            parsed.filter(|_| key == "hash" && rest.is_empty())
+            parsed.filter(|_| key == "hash" && rest.starts_with('}'))
         }
         "3" => {
             let [(first, hash), (second, salt), (third, function)] =
@@ -60,7 +60,7 @@ pub(super) fn xenforo(encoded: &str) -> Option<Parsed> {
             };
             let sound = [first, second, third] == ["hash", "salt", "hashFunc"]
                 && is_hex(hash, 2 * kind.length())
-                && rest.is_empty();
+                && rest.starts_with('}');
             let digest: fn(&[u8]) -> _ = match kind {
                 Kind::Sha1 => |password| Kind::Sha1.hex(&[password]),
                 _ => |password| Kind::Sha256.hex(&[password]),

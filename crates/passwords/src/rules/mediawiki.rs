@@ -7,10 +7,10 @@
 use super::php;
 use crate::algorithms::bcrypt::BcryptHash;
 use crate::algorithms::digest::{Hex, Kind, is_hex};
-use crate::algorithms::encodings::base64;
+use crate::algorithms::encodings::{base64, unpadded};
 use crate::algorithms::pbkdf2::Pbkdf2Hash;
-use crate::hash::{plain_number, positive_number};
 use crate::parsed::{Input, Parsed};
+use crate::php_strings::integer;
 
 /// MediaWiki fails on longer texts (`MAX_HASH_SIZE`).
 const LENGTH: usize = 255;
@@ -60,16 +60,21 @@ fn old(kind: &str, rest: &str) -> Option<Parsed> {
 fn pbkdf2(parameters: &str, salt: &str, key: &str) -> Option<Parsed> {
     let mut fields = parameters.split(':');
     let (digest, iterations, length) = (fields.next()?, fields.next()?, fields.next()?);
-    let length = usize::try_from(positive_number(length)?).ok()?;
     let (digest, name) = match digest {
         "sha1" => (Kind::Sha1, "pbkdf2_sha1"),
         "sha256" => (Kind::Sha256, "pbkdf2_sha256"),
         "sha512" => (Kind::Sha512, "pbkdf2_sha512"),
         _ => return None,
     };
+    let length = match integer(length) {
+        0 => digest.length(),
+        length => usize::try_from(length).ok()?,
+    };
     let key = base64(key).filter(|key| key.len() == length && fields.next().is_none())?;
-    let iterations = positive_number(iterations)?;
-    let hash = Pbkdf2Hash::of_key(digest, iterations, base64(salt)?, key)?;
+    // The salt's padding is not looked at.
+    let salt = unpadded(salt.trim_end_matches('='))?;
+    let iterations = u32::try_from(integer(iterations)).ok()?;
+    let hash = Pbkdf2Hash::of_key(digest, iterations, salt, key)?;
     Some(Parsed::new(name, hash))
 }
 
@@ -98,7 +103,7 @@ fn layered(kind: &str, rest: &str) -> Option<Parsed> {
 fn bcrypt(rest: &str) -> Option<Parsed> {
     let mut fields = rest.split('$');
     let (cost, salt, hash) = (fields.next()?, fields.next()?, fields.next()?);
-    let cost = plain_number(cost)?;
+    let cost = integer(cost);
     if fields.next().is_some() || salt.len() != 22 {
         return None;
     }

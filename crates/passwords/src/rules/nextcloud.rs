@@ -6,10 +6,11 @@ use crate::algorithms::bcrypt::BcryptHash;
 use crate::algorithms::beside::Beside;
 use crate::algorithms::digest::{Hex, Kind, is_hex};
 use crate::parsed::{Input, Parsed};
+use crate::php_strings::integer;
 
 pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     match encoded.split_once('|') {
-        Some((version, rest)) if php_integer(version) > 0 => match php_integer(version) {
+        Some((version, rest)) if integer(version) > 0 => match integer(version) {
             1..=3 => php::password_verify(rest),
             _ => None,
         },
@@ -20,20 +21,4 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
         }
         _ => None,
     }
-}
-
-/// PHP's `(int)` of a text, as far as the versions go: the number that it begins with.
-fn php_integer(text: &str) -> u32 {
-    let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
-    let text = text.strip_prefix('+').unwrap_or(text);
-    let digits = text.len()
-        - text
-            .trim_start_matches(|it: char| it.is_ascii_digit())
-            .len();
-    let (number, rest) = text.split_at_checked(digits).unwrap_or_default();
-    // A number with a point or an exponent is one that Nextcloud never writes.
-    if rest.starts_with(['.', 'e', 'E']) {
-        return 0;
-    }
-    number.parse().unwrap_or(0)
 }
