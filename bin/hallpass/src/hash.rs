@@ -88,7 +88,12 @@ fn check(
 }
 
 fn say(encoded: &str, as_json: bool) -> ExitCode {
-    let (algorithm, cost) = match Encoded::parse_any(&LIKELY_RULES, encoded) {
+    let parsed = Encoded::parse_any(&LIKELY_RULES, encoded);
+    let parsed = match parsed {
+        Err(ParseError::Unsupported) => Encoded::parse_any(&Rules::SELF_DESCRIBING, encoded),
+        parsed => parsed,
+    };
+    let (algorithm, cost) = match parsed {
         Ok(hash) => (hash.algorithm(), hash.parameters()),
         Err(ParseError::Unusable) if !encoded.is_empty() => (UNUSABLE, String::new()),
         Err(_) => {

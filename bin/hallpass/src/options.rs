@@ -398,14 +398,16 @@ pub enum HashCommand {
         #[command(flatten)]
         encoded: Encoded,
         /// The software whose rules decide [default: django, and php for formats that
-        /// Django does not know] [possible values: django, joomla, joomla3, phpbb, wordpress, drupal, php]
+        /// Django does not know] [possible values: django, joomla, joomla3, phpbb, wordpress,
+        /// drupal, php, werkzeug, passlib, ldap, spring, nextcloud, mediawiki, aspnet, magento,
+        /// salted, smf, xenforo]
         #[arg(long = "as", value_name = "SOFTWARE")]
         rules: Option<hallpass_passwords::Rules>,
-        /// The account's login name, which hashes that phpBB took over from SMF need
+        /// The account's login name, which SMF hashes with the password
         #[arg(long, value_name = "NAME")]
         login_name: Option<String>,
-        /// The account's user_passwd_salt, which hashes that phpBB took over from vBulletin and
-        /// MyBB need
+        /// The account's salt, where it has a column of its own: vBulletin, MyBB, XenForo 1.0
+        /// and boards that phpBB took over from them
         #[arg(long, value_name = "TEXT")]
         salt: Option<String>,
     },

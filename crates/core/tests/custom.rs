@@ -452,3 +452,179 @@ fn passwords_are_checked_only_where_the_cost_of_a_denial_is_known() {
     );
     assert_eq!(ask(&mut asked, &vouched("alice")), "alice");
 }
+
+/// What MyBB 1.8, vBulletin 4, XenForo 1.0, SMF 1.1 and 2.1 and WordPress 6.8 store for `secret`, by
+/// their formulas in PHP 8.2, and Werkzeug 3.1 by itself.
+const SALTED: &str = r#"
+    CREATE TABLE members (id INTEGER PRIMARY KEY, name TEXT, hash TEXT, salt TEXT);
+    INSERT INTO members VALUES
+        (1, 'mybb', 'de33c5fa42a568ad797a8a38692dcced', 'xQ3bT7aa'),
+        (2, 'vbulletin', 'd02f09de70ad18da42b7a6763528c7e5', 'a"b'),
+        (3, 'xenforo', '9fec7d587f80c72b05ffc4f4ebd62cedb2491d0ed66d74335e329133ddfc789a', 's4lt'),
+        (4, 'Smf', 'bf9e2c2ef0d2ef74e6c32dba372fe6377d9baabc', '4f2a'),
+        (5, 'Smf21', '$2y$04$9FjRJxAFWMZD468wGcKKTu.zb4nXac41DN6gOZu0BdZxeig4FopHu', '4f2a'),
+        (6, 'plain', '5ebe2294ecd0e0f08eab7690d2a6ee69', NULL),
+        (7, 'sha1', 'e5e9fa1ba31ecd1ae84f75caaa474f3a663f05f4', NULL),
+        (8, 'flask', 'pbkdf2:sha256:3$21qsD1lPN4LnHn0m$52d68bb9d6e0900361571fbc4cee36e5bc9127a7160b202024fcbfb5ad386c80', NULL),
+        (9, 'wordpress', '$wp$2y$04$zj0M1FGlQNCbkVflX156hOypHuOyKVpyxjDF1rvuddcwGcvINliZi', NULL),
+        (10, 'other', 'de33c5fa42a568ad797a8a38692dcced', 'xQ3bT7ab'),
+        (11, 'without', 'de33c5fa42a568ad797a8a38692dcced', NULL),
+        (12, 'digest', 'de33c5fa42a568ad797a8a38692dcced', '');
+    CREATE TABLE joined (id INTEGER, salt TEXT);
+    INSERT INTO joined VALUES (1, 'xQ3bT7aa'), (1, 'xQ3bT7aa'), (2, 'a"b'), (2, 'another');
+"#;
+
+fn members(site: &Site, hashes: &str) -> Authenticator {
+    site.authenticator_of(&format!(
+        "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\npasswords.dummy = \"pbkdf2_sha256$1\"\n\
+         [custom]\n{hashes}\nuser = \"SELECT id, name AS username, hash AS password, salt FROM members \
+         WHERE name = :username\""
+    ))
+}
+
+#[test]
+fn a_hash_may_need_its_salt_or_its_name() {
+    let site = Site::new("");
+    site.database("site.db").execute_batch(SALTED).unwrap();
+    let every = [
+        "mybb",
+        "vbulletin",
+        "xenforo",
+        "Smf",
+        "Smf21",
+        "plain",
+        "sha1",
+        "flask",
+        "wordpress",
+        "other",
+        "without",
+        "digest",
+    ];
+    for (hashes, right, unsupported) in [
+        (
+            "",
+            &[
+                "mybb",
+                "vbulletin",
+                "xenforo",
+                "plain",
+                "flask",
+                "wordpress",
+            ][..],
+            &["sha1"][..],
+        ),
+        (
+            "hashes = \"salted\"",
+            &["mybb", "vbulletin", "xenforo", "plain"],
+            &["Smf21", "sha1", "flask", "wordpress"],
+        ),
+        (
+            "hashes = \"smf\"",
+            &["Smf", "Smf21"],
+            &[
+                "mybb",
+                "vbulletin",
+                "xenforo",
+                "plain",
+                "flask",
+                "wordpress",
+                "other",
+                "without",
+                "digest",
+            ],
+        ),
+        (
+            "hashes = \"werkzeug\"",
+            &["flask"],
+            &[
+                "mybb",
+                "vbulletin",
+                "xenforo",
+                "Smf",
+                "Smf21",
+                "plain",
+                "sha1",
+                "wordpress",
+                "other",
+                "without",
+                "digest",
+            ],
+        ),
+        (
+            "hashes = \"wordpress\"",
+            &["plain", "wordpress"],
+            &["xenforo", "sha1", "Smf", "flask"],
+        ),
+        (
+            "hashes = \"nextcloud\"",
+            &["sha1"],
+            &[
+                "mybb",
+                "vbulletin",
+                "xenforo",
+                "plain",
+                "flask",
+                "wordpress",
+                "other",
+                "without",
+                "digest",
+            ],
+        ),
+    ] {
+        let mut asked = members(&site, hashes);
+        for name in every {
+            let expected = if right.contains(&name) {
+                name
+            } else if unsupported.contains(&name) {
+                "unsupported-hash"
+            } else {
+                "wrong-password"
+            };
+            assert_eq!(
+                ask(&mut asked, &password(name, "secret")),
+                expected,
+                "{hashes} {name}"
+            );
+            for wrong in ["Secret", "secretx", "", "xQ3bT7aa"] {
+                let answer = ask(&mut asked, &password(name, wrong));
+                assert!(answer.contains('-'), "{hashes} {name} {wrong:?}: {answer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_an_account_with_two_salts_are_none() {
+    let site = Site::new("");
+    site.database("site.db").execute_batch(SALTED).unwrap();
+    let mut asked = site.authenticator_of(
+        "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\npasswords.dummy = \"pbkdf2_sha256$1\"\n\
+         [custom]\nuser = \"SELECT m.id, m.name AS username, m.hash AS password, j.salt FROM members m \
+         JOIN joined j ON j.id = m.id WHERE m.name = :username\"",
+    );
+    assert_eq!(ask(&mut asked, &password("mybb", "secret")), "mybb");
+    assert_eq!(
+        ask(&mut asked, &password("vbulletin", "secret")),
+        "unknown-user"
+    );
+}
+
+#[test]
+fn rules_of_hashes_that_are_not_known_are_refused() {
+    let site = Site::new("");
+    for (word, expected) in [
+        ("werkzeugs", "did you mean \"werkzeug\"?"),
+        ("", "custom.hashes"),
+        ("Django", "custom.hashes"),
+        ("bcrypt", "custom.hashes"),
+    ] {
+        let error = site
+            .parse(&format!(
+                "framework = \"custom\"\ndatabase = \"sqlite:site.db\"\npasswords.dummy = \"pbkdf2_sha256$1\"\n\
+                 [custom]\nhashes = {word:?}\nuser = \"SELECT 1 AS id FROM x WHERE y = :username\""
+            ))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{word}: {error}");
+    }
+}

@@ -379,6 +379,62 @@ fn what_makes_no_sense_is_refused() {
             "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nsession_id = \"x\"",
             "session_id",
         ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nauthenticated = \"x\"",
+            "authenticated",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = []\nusername = \"/u\"",
+            "http.cookie",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = [\"a\", \"a\"]\nusername = \"/u\"",
+            "twice",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = [\"a\", \"b c\"]\nusername = \"/u\"",
+            "http.cookie",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = 7\nusername = \"/u\"",
+            "http.cookie",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nno_session = [99]",
+            "no_session",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nno_session = [\"4x\"]",
+            "no_session",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nno_session = [\"9xx\"]",
+            "no_session",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nno_session = 401",
+            "no_session",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nheaders = { Cookie = \"a\" }",
+            "http.headers.Cookie",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nheaders = { \"a b\" = \"x\" }",
+            "header name",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nheaders = { A = \"x\\r\\ny\" }",
+            "http.headers.A",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nheaders = { A = { file = \"absent\" } }",
+            "http.headers.A",
+        ),
+        (
+            "url = \"http://h/\"\ncookie = \"c\"\nusername = \"/u\"\nheaders = [\"A: b\"]",
+            "http.headers",
+        ),
     ] {
         let error = site
             .parse(&format!("{start}{lines}"))
@@ -398,4 +454,160 @@ fn what_makes_no_sense_is_refused() {
             .to_string()
             .contains("session_source")
     );
+}
+
+#[test]
+fn the_page_gets_the_headers_that_are_configured() {
+    let page = Page::answering(OK, ALICE);
+    let site =
+        page.site("headers = { X-Api-Key = { file = \"key\" }, Host = \"www.example.org\" }\n");
+    std::fs::write(site.path("key"), "s3cret\n").unwrap();
+    let mut asked = site.authenticator("");
+    assert_eq!(ask(&mut asked, &session("abc", None)), "alice");
+    for request in page.requests() {
+        let mut lines: Vec<_> = request.lines().map(str::to_ascii_lowercase).collect();
+        lines.retain(|line| line.starts_with("x-api-key:") || line.starts_with("host:"));
+        lines.sort();
+        assert_eq!(
+            lines,
+            ["host: www.example.org", "x-api-key: s3cret"],
+            "{request}"
+        );
+    }
+    assert!(!format!("{asked:?}").contains("s3cret"));
+}
+
+#[test]
+fn the_statuses_that_mean_nobody_may_be_named() {
+    for (status, named, expected) in [
+        ("401 No", "[401, 404]", "no-session"),
+        ("404 No", "[401, 404]", "no-session"),
+        ("403 No", "[401, 404]", "unavailable"),
+        ("302 No", "[401, 404]", "unavailable"),
+        ("302 No", "[\"3xx\"]", "no-session"),
+        ("399 No", "[\"3xx\"]", "no-session"),
+        ("400 No", "[\"3xx\"]", "unavailable"),
+        ("401 No", "[]", "unavailable"),
+        ("200 OK", "[200]", "no-session"),
+        ("200 OK", "[\"4xx\", \"5xx\"]", "alice"),
+        ("503 No", "[\"4xx\", \"5xx\"]", "no-session"),
+        ("503 No", "[401, 403, \"3xx\"]", "unavailable"),
+    ] {
+        let page = Page::answering(status, ALICE);
+        let mut asked = page
+            .site(&format!("no_session = {named}\n"))
+            .authenticator("");
+        let answer = ask(&mut asked, &session("abc", None));
+        assert!(answer.starts_with(expected), "{status} {named}: {answer}");
+    }
+}
+
+#[test]
+fn something_else_may_have_to_be_true() {
+    for (value, expected) in [
+        ("true", "alice"),
+        ("1", "alice"),
+        ("-1", "alice"),
+        ("0.5", "alice"),
+        ("\"yes\"", "alice"),
+        ("[0]", "alice"),
+        ("{\"a\":0}", "alice"),
+        ("false", "no-session"),
+        ("null", "no-session"),
+        ("0", "no-session"),
+        ("0.0", "no-session"),
+        ("\"\"", "no-session"),
+        ("\"0\"", "no-session"),
+        ("\"false\"", "no-session"),
+        ("[]", "no-session"),
+        ("{}", "no-session"),
+    ] {
+        let body = format!("{{\"user\":{{\"username\":\"alice\"}},\"in\":{value}}}");
+        let page = Page::answering(OK, &body);
+        let mut asked = page.site("authenticated = \"/in\"\n").authenticator("");
+        assert_eq!(ask(&mut asked, &session("abc", None)), expected, "{value}");
+        // What is not there is not true.
+        let mut asked = page.site("authenticated = \"/out\"\n").authenticator("");
+        assert_eq!(ask(&mut asked, &session("abc", None)), "no-session");
+    }
+    // A name in a header, and no JSON.
+    let page = Page::answering("200 OK\r\nX-User: alice", "hello");
+    let named = "authenticated = \"/in\"\n";
+    let mut asked = page.site(named).authenticator("");
+    assert!(ask(&mut asked, &session("abc", None)).starts_with("unavailable"));
+}
+
+#[test]
+fn a_session_may_need_several_cookies() {
+    let page = Page::answering(OK, ALICE);
+    let text = format!(
+        "framework = \"custom\"\nsession_source = \"http\"\n[http]\n\
+         url = \"http://{}/whoami\"\ncookie = [\"sid\", \"pass\"]\nusername = \"/user/username\"\n\
+         session_id = \"/sid\"\ntimeout = \"20s\"\ncookie_rule = \"first\"\n",
+        page.address
+    );
+    let site = Site::new(&text);
+    let configuration = site.parse(&text).unwrap();
+    assert_eq!(configuration.session_cookie_name(), None);
+    let mut asked = site.authenticator("");
+    for (header, expected, sent) in [
+        ("sid=abc; pass=x", "alice", Some("sid=abc; pass=x")),
+        ("pass=x; other=y; sid=abc", "alice", Some("sid=abc; pass=x")),
+        ("sid=abc", "alice", Some("sid=abc")),
+        (
+            "sid=abc; sid=evil; pass=x",
+            "alice",
+            Some("sid=abc; pass=x"),
+        ),
+        (
+            "sid=abd; pass=x",
+            "invalid-session",
+            Some("sid=abd; pass=x"),
+        ),
+        (
+            "sid=pass=x; pass=abc",
+            "invalid-session",
+            Some("sid=pass=x; pass=abc"),
+        ),
+        ("pass=x", "invalid-session", Some("pass=x")),
+        ("other=y", "no-session", None),
+        ("sid=; pass=", "no-session", None),
+        ("sid=a\\b; pass=x", "no-session", None),
+        ("Sid=abc; Pass=x", "no-session", None),
+    ] {
+        let before = page.requests().len();
+        let credential = configuration.session_in([header.as_bytes()]);
+        let answer: String = match credential {
+            Some(credential) => {
+                let request =
+                    hallpass_core::Request::new(hallpass_core::ClaimedName::Nameless, credential);
+                ask(&mut asked, &request)
+            }
+            None => "no-session".to_owned(),
+        };
+        assert_eq!(answer, expected, "{header}");
+        let requests = page.requests();
+        let cookies = requests.get(before).and_then(|request| {
+            let mut lines = request.lines();
+            lines.find_map(|line| line.strip_prefix("cookie: ").map(str::to_owned))
+        });
+        assert_eq!(cookies.as_deref(), sent, "{header}");
+    }
+    // A bare token is the first cookie; what is no cookie's value is never sent.
+    for (token, expected) in [
+        ("abc", "alice"),
+        ("sid=abc;pass=x", "alice"),
+        ("pass=x;sid=abc", "invalid-session"),
+        ("abc;pass=x", "no-session"),
+        ("sid=abc;evil=x", "no-session"),
+        ("sid=abc; pass=x", "no-session"),
+        ("sid=abc\r\nX: y", "no-session"),
+        ("", "no-session"),
+    ] {
+        assert_eq!(
+            ask(&mut asked, &session(token, None)),
+            expected,
+            "{token:?}"
+        );
+    }
 }

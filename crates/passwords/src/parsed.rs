@@ -48,7 +48,7 @@ impl Parsed {
         let length = inputs.fold(length, |length, input| match input {
             Input::UpTo(longest) => length.min(*longest),
             Input::Digest(digest) => digest(b"").len(),
-            Input::HexMd5(_) => 32,
+            Input::Hex(digest, _) => 2 * digest.length(),
             Input::Base64Sha256 | Input::Base64Hmac(_) => 44,
             Input::Libxcrypt => length.min(LIBXCRYPT_LENGTH),
             Input::ToNul | Input::NoNul | Input::AsciiEnd => length,
@@ -133,9 +133,8 @@ fn check_given(inputs: &[Input], hash: &dyn Hash, password: &[u8]) -> Outcome {
         Input::Libxcrypt => !password.contains(&0) && password.len() < LIBXCRYPT_LENGTH,
         Input::NoNul => !password.contains(&0),
         Input::AsciiEnd => password.last().is_some_and(u8::is_ascii),
-        Input::HexMd5(salt) => {
-            let digest = digest::Kind::Md5.hex(&[salt, password]);
-            return check_given(rest, hash, &digest);
+        Input::Hex(digest, before) => {
+            return check_given(rest, hash, &digest.hex(&[before, password]));
         }
         Input::Base64Sha256 => {
             let digest = digest::Kind::Sha256.digest(&[password]);
@@ -168,8 +167,8 @@ pub(crate) enum Input {
     UpTo(usize),
     /// Hashes a digest of it instead.
     Digest(fn(&[u8]) -> Zeroizing<Vec<u8>>),
-    /// Hashes, in hexadecimal, the MD5 of these bytes and it.
-    HexMd5(Vec<u8>),
+    /// Hashes, in hexadecimal, the digest of these bytes and it.
+    Hex(digest::Kind, Vec<u8>),
     /// Hashes the Base64 of its SHA-256.
     Base64Sha256,
     /// Hashes the Base64 of its HMAC-SHA-256 under this key.

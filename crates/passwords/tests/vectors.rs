@@ -200,3 +200,8 @@ fn salts_and_names_in_columns_of_their_own() {
 fn aspnet() {
     replay("aspnet.json");
 }
+
+#[test]
+fn django_wrapped() {
+    replay("django_wrapped.json");
+}

@@ -15,6 +15,7 @@ fn page(address: &Address) -> Http {
         url: format!("http://{address}/me?format=json").parse().unwrap(),
         ca: None,
         timeout: LONG,
+        headers: Vec::new(),
     })
 }
 

@@ -157,7 +157,7 @@ impl Configuration {
     #[must_use]
     pub fn session_cookie_name(&self) -> Option<&str> {
         match &self.http {
-            Some(http) => Some(&http.cookie),
+            Some(http) => http.cookie_name(),
             None => self.framework.cookie_name(),
         }
     }
@@ -174,10 +174,15 @@ impl Configuration {
     /// The site's session cookie, where its name is known, and how the site reads it.
     #[must_use]
     pub fn session_cookie(&self) -> Option<Cookie<'_>> {
-        let rule = self.http.as_ref().and_then(|http| http.cookie_rule);
-        let reader = rule.unwrap_or_else(|| self.framework.cookie_reader());
+        let reader = self.cookie_reader();
         let name = self.session_cookie_name()?;
         Some(Cookie { name, reader })
+    }
+
+    /// How the site reads its cookies.
+    fn cookie_reader(&self) -> cookie::Reader {
+        let rule = self.http.as_ref().and_then(|http| http.cookie_rule);
+        rule.unwrap_or_else(|| self.framework.cookie_reader())
     }
 
     /// Whether it says enough to read the site's sessions.
@@ -221,7 +226,10 @@ impl Configuration {
     pub(crate) fn open(&self, lookup: &AccountLookup) -> Site {
         let site = self.framework.open(lookup);
         match &self.http {
-            Some(page) => http::asking(site, page, &self.database.location, lookup),
+            Some(page) => {
+                let location = &self.database.location;
+                http::asking(site, page, self.cookie_reader(), location, lookup)
+            }
             None => site,
         }
     }

@@ -12,8 +12,10 @@ use crate::algorithms::argon2::Argon2Hash;
 use crate::algorithms::bcrypt::BcryptHash;
 use crate::algorithms::digest::Hex;
 use crate::algorithms::digest::Kind;
+use crate::algorithms::encodings::base64;
 use crate::algorithms::pbkdf2::Pbkdf2Hash;
 use crate::algorithms::scrypt::ScryptHash;
+use crate::hash::positive_number;
 use crate::parsed::{Input, Parsed};
 
 /// Whether the account has no password, or is locked: `is_password_usable` (5.2:`hashers.py` line
@@ -54,6 +56,10 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
             let hash = Pbkdf2Hash::parse(encoded)?;
             Parsed::new(hash.django_name()?, hash)
         }
+        // The wrapped hashers that Django's documentation describes ("Password upgrading without
+        // requiring a login"), under the names that it gives them.
+        "pbkdf2_wrapped_md5" => wrapped("pbkdf2_wrapped_md5", Kind::Md5, rest)?,
+        "pbkdf2_wrapped_sha1" => wrapped("pbkdf2_wrapped_sha1", Kind::Sha1, rest)?,
         "scrypt" => Parsed::new("scrypt", ScryptHash::parse(encoded)?),
         "sha1" => Parsed::new("sha1", salted(Kind::Sha1, rest)?),
         _ => return None,
@@ -64,6 +70,17 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
 fn salted(kind: Kind, rest: &str) -> Option<Hex> {
     let (salt, stored) = rest.split_once('$')?;
     (!salt.is_empty()).then(|| Hex::salted(kind, salt, "", stored))
+}
+
+/// `ITERATIONS$SALT$BASE64`: PBKDF2 of the hexadecimal digest of the salt and the password, with the
+/// same salt.
+fn wrapped(name: &'static str, kind: Kind, rest: &str) -> Option<Parsed> {
+    let mut fields = rest.split('$');
+    let iterations = positive_number(fields.next()?)?;
+    let salt = fields.next().filter(|salt| !salt.is_empty())?;
+    let key = base64(fields.next()?).filter(|key| key.len() == 32 && fields.next().is_none())?;
+    let hash = Pbkdf2Hash::of_key(Kind::Sha256, iterations, salt.into(), key)?;
+    Some(Parsed::new(name, hash).given(Input::Hex(kind, salt.into())))
 }
 
 /// The input of bcrypt in `bcrypt_sha256`: the digest in hexadecimal, so that it holds no NUL.

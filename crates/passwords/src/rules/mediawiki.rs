@@ -51,7 +51,7 @@ fn old(kind: &str, rest: &str) -> Option<Parsed> {
             "mediawiki_b",
             Hex::salted(Kind::Md5, &format!("{salt}-"), "", stored),
         )
-        .given(Input::HexMd5(Vec::new())),
+        .given(Input::Hex(Kind::Md5, Vec::new())),
         None => Parsed::new("mediawiki_a", Hex::plain(Kind::Md5, stored)),
     })
 }
@@ -88,12 +88,12 @@ fn layered(kind: &str, rest: &str) -> Option<Parsed> {
         return None;
     }
     let outer = pbkdf2(parameters, outer_salt, key)?;
-    let md5 = Input::HexMd5(Vec::new());
+    let md5 = Input::Hex(Kind::Md5, Vec::new());
     match (kind, salt) {
         ("A", "") => Some(outer.named("mediawiki_pbkdf2_a").given(md5)),
         (_, "") => None,
         _ => {
-            let salted = Input::HexMd5(format!("{salt}-").into_bytes());
+            let salted = Input::Hex(Kind::Md5, format!("{salt}-").into_bytes());
             Some(outer.named("mediawiki_pbkdf2_b").given(salted).given(md5))
         }
     }

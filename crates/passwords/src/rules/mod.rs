@@ -88,8 +88,13 @@ impl Rules {
         Self::Xenforo,
     ];
 
-    /// Those that tell every format that names itself, the likeliest first.
-    pub const SELF_DESCRIBING: [Self; 13] = [
+    /// Those that between them know every format that names itself, the likeliest first: of the first
+    /// that knows a hash it is.
+    ///
+    /// A digest in hexadecimal is that of the password, or with a salt in a column of its own, that of
+    /// both.
+    pub const SELF_DESCRIBING: [Self; 15] = [
+        Self::Salted,
         Self::Django,
         Self::Php,
         Self::Passlib,
@@ -103,7 +108,15 @@ impl Rules {
         Self::Aspnet,
         Self::Wordpress,
         Self::Drupal,
+        Self::Phpbb,
     ];
+
+    /// These rules and no others.
+    pub fn alone(self) -> &'static [Self] {
+        static ALL: [Rules; Rules::ALL.len()] = Rules::ALL;
+        let alone = ALL.iter().position(|rules| *rules == self);
+        alone.and_then(|at| ALL.get(at..=at)).unwrap_or_default()
+    }
 
     /// The rules of that name, as in `joomla3`; `None` where there are none.
     pub fn from_name(name: &str) -> Option<Self> {

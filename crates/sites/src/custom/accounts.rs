@@ -5,7 +5,7 @@ use hallpass_stores::{Cause, Unavailable};
 
 use super::rows::{Rows, key_text, key_value, truth};
 use super::settings::Custom;
-use crate::{Account, AccountLookup, Accounts, Described, Id, Reason, Required};
+use crate::{Account, AccountLookup, Accounts, Described, HashContext, Id, Reason, Required};
 
 /// How many rows of one name are looked at.
 const NAMESAKES: usize = 16;
@@ -27,6 +27,26 @@ pub(crate) struct CustomAccounts {
     user: Option<String>,
     user_by_id: Option<String>,
     accounts: Option<String>,
+    /// The salts of the accounts that `user` gave last.
+    salts: Vec<Salt>,
+}
+
+/// The salt of an account, where the row has one in a column of its own.
+#[derive(Clone, PartialEq, Eq)]
+struct Salt {
+    /// The account's key.
+    id: String,
+    salt: Option<String>,
+}
+
+/// Does not show the salt.
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Salt")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CustomAccounts {
@@ -45,18 +65,34 @@ impl CustomAccounts {
                 None => statement,
             }),
             custom: custom.clone(),
+            salts: Vec::new(),
         }
     }
 
     /// The accounts that the site's statement finds by `name`, which the site's own sessions may
     /// hold or a client may have typed.
-    fn named(&self, queries: &mut Queries<'_>, name: &str) -> Result<Vec<Account>, Unavailable> {
+    fn named(
+        &mut self,
+        queries: &mut Queries<'_>,
+        name: &str,
+    ) -> Result<Vec<Account>, Unavailable> {
         let Some(statement) = &self.user else {
             let message = "accounts cannot be looked up: [custom] user is not configured";
             return Err(Unavailable::new(message).because(Cause::Unconfigured));
         };
         let parameters = [(":username", name.into())];
-        accounts(queries, "user", statement, &parameters, NAMESAKES)
+        let (accounts, salts) = read(queries, "user", statement, &parameters, NAMESAKES)?;
+        self.salts = salts;
+        Ok(accounts)
+    }
+
+    /// The account that all of `found`, the last rows of `user`, are, if they agree on everything that
+    /// decides a login, the salt among it.
+    fn only(&self, found: Vec<Account>) -> Option<Account> {
+        let account = only(found)?;
+        let mut salts = self.salts.iter().filter(|salt| salt.id == account.id.text);
+        let first = salts.next();
+        salts.all(|salt| Some(salt) == first).then_some(account)
     }
 
     /// The names that `statement`, the value of `key`, gives for `account`.
@@ -102,7 +138,8 @@ impl Accounts for CustomAccounts {
         queries: &mut Queries<'_>,
         name: &str,
     ) -> Result<Option<Account>, Unavailable> {
-        Ok(only(self.named(queries, name)?))
+        let found = self.named(queries, name)?;
+        Ok(self.only(found))
     }
 
     fn by_key(
@@ -133,7 +170,7 @@ impl Accounts for CustomAccounts {
             if found.iter().any(|account| account.name == name) {
                 found.retain(|account| account.name == name);
             }
-            return Ok(only(found));
+            return Ok(self.only(found));
         }
         Ok(Some(Account {
             id: Id {
@@ -181,6 +218,30 @@ impl Accounts for CustomAccounts {
         let statement = self.custom.permissions.as_ref();
         let held = Self::names(queries, "permissions", statement, account)?;
         Ok(held.iter().any(|held| held == permission))
+    }
+
+    /// The login name, and the column `salt` of the statement.
+    fn hash_context(
+        &mut self,
+        queries: &mut Queries<'_>,
+        account: &Account,
+    ) -> Result<HashContext, Unavailable> {
+        let of_account = |salts: &[Salt]| {
+            let salt = salts.iter().find(|salt| salt.id == account.id.text);
+            salt.map(|salt| salt.salt.clone())
+        };
+        let salt = match of_account(&self.salts) {
+            Some(salt) => salt,
+            // Another name has been looked up since.
+            None => {
+                self.named(queries, &account.name)?;
+                of_account(&self.salts).flatten()
+            }
+        };
+        Ok(HashContext {
+            login_name: Some(account.name.clone()),
+            salt,
+        })
     }
 }
 
@@ -282,32 +343,48 @@ fn accounts(
     parameters: &[(&str, Value)],
     limit: usize,
 ) -> Result<Vec<Account>, Unavailable> {
+    Ok(read(queries, key, statement, parameters, limit)?.0)
+}
+
+/// The same, and the salts of their rows.
+fn read(
+    queries: &mut Queries<'_>,
+    key: &'static str,
+    statement: &str,
+    parameters: &[(&str, Value)],
+    limit: usize,
+) -> Result<(Vec<Account>, Vec<Salt>), Unavailable> {
     let rows = Rows::read(queries, key, statement, parameters, limit)?;
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let (id, name) = (rows.needed_column("id")?, rows.needed_column("username")?);
     let password = rows.column("password")?;
+    let salt = rows.column("salt")?;
     let email = rows.column("email")?;
     let full_name = rows.column("name")?;
     let active = rows.column("is_active")?;
     let staff = rows.column("is_staff")?;
     let superuser = rows.column("is_superuser")?;
     let meets = rows.column(MEETS)?;
-    let mut accounts = Vec::new();
+    let (mut accounts, mut salts) = (Vec::new(), Vec::new());
     for mut row in rows.into_rows() {
         let mut text = |at: Option<usize>| at.and_then(|at| row.words(at));
         // A row without a key or a name is not an account.
         let Some(username) = text(Some(name)).filter(|name| !name.is_empty()) else {
             continue;
         };
-        let encoded = text(password);
+        let (encoded, salt) = (text(password), text(salt));
         let email = text(email).unwrap_or_default();
         let full_name = text(full_name).unwrap_or_default();
         let value = row.take(id);
         let Some(text) = key_text(&value, key, "id")? else {
             continue;
         };
+        salts.push(Salt {
+            id: text.clone(),
+            salt,
+        });
         let mut truth = |at: Option<usize>, absent| at.map_or(absent, |at| truth(&row.take(at)));
         accounts.push(Account {
             id: Id { value, text },
@@ -321,5 +398,5 @@ fn accounts(
             full_name,
         });
     }
-    Ok(accounts)
+    Ok((accounts, salts))
 }

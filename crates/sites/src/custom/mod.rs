@@ -23,8 +23,8 @@ use crate::cookie::Reader;
 use crate::init::Page;
 use crate::{AccountLookup, Framework, Problem, Site, SiteSettings, WrongKey};
 
-/// Django's rules, and PHP's for what Django does not know.
-pub(crate) const ANY_RULES: [Rules; 2] = [Rules::Django, Rules::Php];
+/// Every format that says what it is.
+pub(crate) const ANY_RULES: [Rules; Rules::SELF_DESCRIBING.len()] = Rules::SELF_DESCRIBING;
 
 /// Any software, by the SQL that reads its tables.
 pub(crate) struct CustomFramework;
@@ -73,7 +73,7 @@ impl SiteSettings for Custom {
         Site {
             accounts: Box::new(CustomAccounts::new(self, lookup)),
             sessions: Box::new(Sessions::new(self)),
-            rules: &ANY_RULES,
+            rules: self.rules(),
             algorithms: None,
         }
     }

@@ -1,9 +1,11 @@
 //! Reads `[custom]`: the SQL that reads accounts, groups and sessions of any site.
 
+use hallpass_passwords::Rules;
 use hallpass_settings::{Error, Table};
 use hallpass_stores::sql::{self, Location};
 use serde::Deserialize;
 
+use super::ANY_RULES;
 use crate::WrongKey;
 use crate::cookie::Reader;
 use crate::http::is_token;
@@ -28,6 +30,10 @@ pub struct Custom {
     /// The id of the user who is logged in. `:session` is the cookie's value, `:now` the time in
     /// Unix seconds.
     pub session: Option<String>,
+    /// By whose rules the column `password` is read: a word of `hallpass hash verify --as`, as in
+    /// `"werkzeug"`.
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "every format that says what it is")))]
+    pub hashes: Option<String>,
     /// The name of the session cookie.
     pub cookie: Option<String>,
     /// How the site reads cookies, and so
@@ -64,11 +70,24 @@ impl Custom {
         if custom.cookie.as_deref().is_some_and(|name| !is_token(name)) {
             return Err(table.wrong("cookie", "is not a valid cookie name"));
         }
+        if let Some(word) = &custom.hashes
+            && Rules::from_name(word).is_none()
+        {
+            return Err(table.unknown_word("hashes", word, &Rules::ALL.map(Rules::name)));
+        }
         if custom.session.is_some() && custom.user_by_id.is_none() {
             let message = "is missing: `session` gives the id of an account, which it finds";
             return Err(table.wrong("user_by_id", message));
         }
         Ok(custom)
+    }
+
+    /// Whose rules say what a stored hash means.
+    pub(crate) fn rules(&self) -> &'static [Rules] {
+        match self.hashes.as_deref().and_then(Rules::from_name) {
+            Some(rules) => rules.alone(),
+            None => &ANY_RULES,
+        }
     }
 
     /// What is wrong where passwords are checked, and the accounts cannot be listed to see what that

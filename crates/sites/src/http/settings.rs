@@ -1,13 +1,18 @@
 //! Reads `[http]`: the site's own page that says who is logged in.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use hallpass_settings::{Error, Table, Wait};
+use hallpass_settings::{Error, SecretSource, Table, Wait};
 use hallpass_stores::http;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::cookie::Reader;
+
+/// How many cookies a session may need.
+const MOST_COOKIES: usize = 16;
 
 /// The table.
 #[derive(Deserialize)]
@@ -17,9 +22,10 @@ pub struct HttpTable {
     /// The page, `http://` or `https://`.
     #[cfg_attr(feature = "schema", schemars(extend("writeOnly" = true)))]
     url: String,
-    /// The name of the session cookie.
+    /// The name of the session cookie, or a list of names where the site's session needs several
+    /// cookies.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the framework's own")))]
-    cookie: Option<String>,
+    cookie: Option<CookieNames>,
     /// How the site reads it, and so
     /// [which of two of one name counts](custom.md#two-cookies-of-one-name): `"django"`, `"php"`,
     /// `"first"`, `"last"`.
@@ -28,7 +34,18 @@ pub struct HttpTable {
     /// Where the login name is: a JSON pointer (RFC 6901) into the body, as in
     /// `"/user/username"`, or `{ header = "X-User" }`.
     username: UsernameIn,
-    /// A JSON pointer to the session's token, which must be the one that was sent.
+    /// A JSON pointer to what must be true as well: not `false`, `null`, 0, an empty text or list,
+    /// `"0"` or `"false"`. Where it is not, the session is nobody's.
+    authenticated: Option<String>,
+    /// The statuses that say that nobody is logged in: numbers, and `"3xx"` for all of a hundred.
+    #[serde(default = "no_session")]
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "[401, 403, \"3xx\"]")))]
+    no_session: Vec<Status>,
+    /// Headers that each request has: `{ X-Api-Key = { file = "key" } }`; each value is a secret.
+    #[serde(default)]
+    headers: BTreeMap<String, SecretSource>,
+    /// A JSON pointer to the session's token, which must be the one that was sent (of several
+    /// cookies, the first).
     session_id: Option<String>,
     /// A file of trusted certificates, in PEM.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the system's")))]
@@ -36,6 +53,53 @@ pub struct HttpTable {
     /// For one answer, within the `deadline` of `[limits]`.
     #[serde(default = "timeout")]
     timeout: Wait,
+}
+
+/// One name, or several.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(
+    untagged,
+    expecting = "is neither the name of a cookie nor a list of names"
+)]
+enum CookieNames {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// A status, or a hundred of them.
+#[derive(Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(
+    untagged,
+    expecting = "is neither a status, as in 401, nor a class of them, as in \"3xx\""
+)]
+enum Status {
+    One(u16),
+    Class(String),
+}
+
+fn no_session() -> Vec<Status> {
+    vec![
+        Status::One(401),
+        Status::One(403),
+        Status::Class("3xx".to_owned()),
+    ]
+}
+
+impl Status {
+    /// The statuses that it means; `None` where it means none.
+    fn range(&self) -> Option<RangeInclusive<u16>> {
+        let (first, last) = match self {
+            Self::One(status) => (*status, *status),
+            Self::Class(class) => {
+                let hundred = class.strip_suffix("xx")?.parse::<u16>().ok()?;
+                let first = hundred.checked_mul(100)?;
+                (first, first.checked_add(99)?)
+            }
+        };
+        (100..=599).contains(&first).then_some(first..=last)
+    }
 }
 
 fn timeout() -> Wait {
@@ -102,14 +166,29 @@ impl schemars::JsonSchema for UsernameIn {
 pub struct Http {
     /// The page, and how long it may take.
     pub page: http::Settings,
-    /// The name of the cookie that the session's token is sent in.
-    pub cookie: String,
+    /// The names of the cookies that the session's token is sent in: one, as a rule.
+    pub cookies: Vec<String>,
     /// How the site reads it; `None` for how its framework does.
     pub cookie_rule: Option<Reader>,
     /// Where in the answer the login name is.
     pub username: NameIn,
+    /// Where in the answer something must be true as well: a JSON pointer.
+    pub authenticated: Option<String>,
+    /// The statuses that say that nobody is logged in.
+    pub no_session: Vec<RangeInclusive<u16>>,
     /// Where in the answer the token is, which must be the one that was sent: a JSON pointer.
     pub session_id: Option<String>,
+}
+
+impl Http {
+    /// The name of the session cookie; `None` where there are several.
+    #[must_use]
+    pub fn cookie_name(&self) -> Option<&str> {
+        match &*self.cookies {
+            [name] => Some(name),
+            _ => None,
+        }
+    }
 }
 
 /// Where in an answer the login name is.
@@ -131,12 +210,27 @@ impl HttpTable {
             .url
             .parse()
             .map_err(|wrong| table.wrong("url", wrong))?;
-        let Some(cookie) = self.cookie.or(cookie.map(str::to_owned)) else {
-            return Err(table.wrong("cookie", "is missing: the name of the session cookie"));
+        let cookies = match (self.cookie, cookie) {
+            (Some(CookieNames::One(name)), _) => vec![name],
+            (Some(CookieNames::Several(names)), _) => names,
+            (None, Some(name)) => vec![name.to_owned()],
+            (None, None) => Vec::new(),
         };
-        if !is_token(&cookie) {
+        if cookies.is_empty() {
+            return Err(table.wrong("cookie", "is missing: the name of the session cookie"));
+        }
+        if !cookies.iter().all(|name| is_token(name)) {
             return Err(table.wrong("cookie", "is not a valid cookie name"));
         }
+        let twice = |(at, name)| cookies.iter().take(at).any(|other: &String| other == name);
+        if cookies.len() > MOST_COOKIES || cookies.iter().enumerate().any(twice) {
+            return Err(table.wrong("cookie", "names a cookie twice, or more than 16"));
+        }
+        let no_session = self.no_session.iter().map(Status::range);
+        let Some(no_session) = no_session.collect::<Option<Vec<_>>>() else {
+            let message = "has something that is not a status, as in 401, or \"3xx\"";
+            return Err(table.wrong("no_session", message));
+        };
         match &self.username.0 {
             NameIn::Body(pointer) => check_pointer(table, "username", pointer)?,
             NameIn::Header(header) if is_token(header) => {}
@@ -145,8 +239,22 @@ impl HttpTable {
                 return Err(table.section("username")?.wrong("header", message));
             }
         }
-        if let Some(pointer) = &self.session_id {
-            check_pointer(table, "session_id", pointer)?;
+        for (key, pointer) in [
+            ("session_id", &self.session_id),
+            ("authenticated", &self.authenticated),
+        ] {
+            if let Some(pointer) = pointer {
+                check_pointer(table, key, pointer)?;
+            }
+        }
+        let mut headers = Vec::new();
+        if !self.headers.is_empty() {
+            let section = table.section("headers")?;
+            for (name, source) in self.headers {
+                let value = section.secret(&name, source)?.unwrap_or_default();
+                let header = http::Header::new(&name, &value);
+                headers.push(header.map_err(|wrong| section.wrong(&name, wrong))?);
+            }
         }
         let timeout = self.timeout.get();
         if timeout.is_zero() {
@@ -154,10 +262,17 @@ impl HttpTable {
         }
         let ca: Option<PathBuf> = self.ca.map(|path| table.beside(path));
         Ok(Http {
-            page: http::Settings { url, ca, timeout },
-            cookie,
+            page: http::Settings {
+                url,
+                ca,
+                timeout,
+                headers,
+            },
+            cookies,
             cookie_rule: self.cookie_rule,
             username: self.username.0,
+            authenticated: self.authenticated,
+            no_session,
             session_id: self.session_id,
         })
     }

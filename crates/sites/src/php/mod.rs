@@ -26,7 +26,7 @@ use self::settings::{Php, PhpStore, PhpUser};
 #[cfg(feature = "init")]
 use crate::compare::{Software, timeout};
 use crate::cookie::Reader;
-use crate::custom::{ANY_RULES, Custom, CustomAccounts};
+use crate::custom::{Custom, CustomAccounts};
 #[cfg(feature = "init")]
 use crate::init::Page;
 use crate::{AccountLookup, Framework, Problem, Site, SiteSettings, WrongKey};
@@ -114,7 +114,7 @@ impl SiteSettings for PhpSite {
         Site {
             accounts: Box::new(CustomAccounts::new(&self.custom, lookup)),
             sessions: Box::new(Sessions::new(&self.php)),
-            rules: &ANY_RULES,
+            rules: self.custom.rules(),
             algorithms: None,
         }
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::http::{HeaderMap, HeaderValue, Request, header};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use zeroize::Zeroizing;
 
 pub use self::probe::{Reply, Request as Probe, probe};
@@ -36,6 +36,52 @@ pub struct Settings {
     pub ca: Option<PathBuf>,
     /// How long one answer may take, connecting included.
     pub timeout: Duration,
+    /// Headers that each request has beside the cookie.
+    pub headers: Vec<Header>,
+}
+
+/// A header of a request, whose value may be a secret.
+#[derive(Clone)]
+pub struct Header {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+/// Headers that the connection or the cookie needs.
+const OURS: [HeaderName; 8] = [
+    header::COOKIE,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+impl Header {
+    /// The header `name` with `value`.
+    ///
+    /// # Errors
+    /// What is wrong with the name or the value, in words that go behind a key.
+    pub fn new(name: &str, value: &[u8]) -> Result<Self, &'static str> {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let name = name.map_err(|_| "is not a valid header name")?;
+        if OURS.contains(&name) {
+            return Err("is a header that Hallpass itself sends");
+        }
+        let value = HeaderValue::from_bytes(value);
+        let mut value = value.map_err(|_| "has a value that no header can have")?;
+        value.set_sensitive(true);
+        Ok(Self { name, value })
+    }
+}
+
+/// Does not show the value.
+impl fmt::Debug for Header {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Header({})", self.name)
+    }
 }
 
 /// What a site answered.
@@ -73,6 +119,7 @@ impl fmt::Debug for Answer {
 pub struct Http {
     url: Url,
     timeout: Duration,
+    headers: Vec<Header>,
     agent: Agent,
     connections: Connections,
 }
@@ -101,6 +148,7 @@ impl Http {
         Self {
             url: settings.url.clone(),
             timeout: settings.timeout,
+            headers: settings.headers.clone(),
             agent: Agent::with_parts(config, connections.clone(), Resolve),
             connections,
         }
@@ -129,9 +177,11 @@ impl Http {
     }
 
     fn call(&self, cookie: &HeaderValue, deadline: Deadline) -> Result<Answer, ureq::Error> {
-        let request = Request::get(self.url.uri())
-            .header(header::COOKIE, cookie.clone())
-            .body(())?;
+        let mut request = Request::get(self.url.uri()).header(header::COOKIE, cookie.clone());
+        for header in &self.headers {
+            request = request.header(header.name.clone(), header.value.clone());
+        }
+        let request = request.body(())?;
         let request = self.agent.configure_request(request);
         let request = request.timeout_global(Some(deadline.remaining())).build();
         let (head, body) = self.agent.run(request)?.into_parts();
