@@ -4,6 +4,9 @@
 //! MediaWiki computes the hash anew with the stored parameters and compares the texts, so a text that
 //! it would write differently never matches.
 
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
+
 use super::php;
 use crate::algorithms::bcrypt::BcryptHash;
 use crate::algorithms::digest::{Hex, Kind, is_hex};
@@ -14,6 +17,17 @@ use crate::php_strings::integer;
 
 /// MediaWiki fails on longer texts (`MAX_HASH_SIZE`).
 const LENGTH: usize = 255;
+
+/// The form of a typed password that is tried: what `WebRequest` makes of a field of a form, in
+/// Unicode's NFC.
+pub(super) fn forms(password: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(match std::str::from_utf8(password) {
+        Ok(text) => Zeroizing::new(text.nfc().collect::<String>())
+            .as_bytes()
+            .to_vec(),
+        Err(_) => password.to_vec(),
+    })
+}
 
 pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     let (kind, rest) = encoded.strip_prefix(':')?.split_once(':')?;

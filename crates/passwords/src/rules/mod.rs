@@ -182,6 +182,7 @@ impl Rules {
         match self {
             Self::Drupal => drupal::forms(password),
             Self::Joomla | Self::Joomla3 => joomla::forms(password).into_iter().collect(),
+            Self::Mediawiki => vec![mediawiki::forms(password)],
             Self::Passlib => passlib::forms(password).into_iter().collect(),
             Self::Phpbb => phpbb::forms(password).into_iter().collect(),
             Self::Wordpress => wordpress::forms(password).into_iter().collect(),
