@@ -37,6 +37,8 @@ pub enum Secrecy {
     Url,
     /// Where it is, where it is elsewhere.
     Secret,
+    /// That it is there: it is a table of secrets.
+    Secrets,
 }
 
 /// What holds where a key is not given.
@@ -116,6 +118,10 @@ impl TableDescription {
 impl Secrecy {
     fn of(schema: &Value) -> Self {
         if schema.get(SECRET) != Some(&Value::Bool(true)) {
+            let values = schema.get("additionalProperties").map(Self::of);
+            if values.is_some_and(|secrecy| secrecy != Self::None) {
+                return Self::Secrets;
+            }
             return schema.get("items").map_or(Self::None, Self::of);
         }
         // A secret may be elsewhere, a URL may not.
@@ -135,7 +141,7 @@ impl Secrecy {
             Self::None => value.to_owned(),
             // `{ file = "…" }` and the like.
             Self::Secret if value.starts_with('{') => value.to_owned(),
-            Self::Secret => HIDDEN.to_owned(),
+            Self::Secret | Self::Secrets => HIDDEN.to_owned(),
             // Users and passwords stand before an `@`, or in parameters.
             Self::Url if value.contains(['@', '?', '=', '\\']) => {
                 let scheme = value.strip_prefix('"').and_then(|it| it.split_once(':'));
@@ -189,6 +195,21 @@ fn drop_null(schema: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_of_secrets_is_not_shown() {
+        let secret = json!({ SECRET: true, "anyOf": [{ "properties": { "file": {} } }] });
+        let table = json!({ "type": "object", "additionalProperties": secret });
+        let plain = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+        let written = "{ X-Key = \"s3cret\" }";
+        assert_eq!(Secrecy::of(&table).show(written), "\"…\"");
+        assert_eq!(Secrecy::of(&secret).show("\"s3cret\""), "\"…\"");
+        assert_eq!(Secrecy::of(&plain).show(written), written);
+        assert_eq!(
+            Secrecy::of(&json!({ "additionalProperties": false })).show("1"),
+            "1"
+        );
+    }
 
     #[test]
     fn of_a_url_with_a_secret_only_the_scheme_is_shown() {
