@@ -1,8 +1,8 @@
 """The recipes of docs/my-site-is-not-listed.md, as they stand there.
 
 MediaWiki is Debian's own, and its log-in page the oracle. The tables of the others are what the recipe
-reads of their schemas (Moodle 4.3 lib/db/install.xml, Flarum 1.8 migrations, Nextcloud 31 core/Migrations,
-Spring Session 3 schema-postgresql.sql and Spring Security's users.ddl); their hashes are PHP's, or recorded
+reads of their schemas (Moodle's lib/db/install.xml, Flarum's migrations, Nextcloud's core/Migrations, Spring
+Session's schema-postgresql.sql and Spring Security's users.ddl); their hashes are PHP's, or recorded
 from Spring Security.
 """
 

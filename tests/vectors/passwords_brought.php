@@ -6,8 +6,8 @@
 //     php passwords_brought.php mediawiki /usr/share/mediawiki > crates/passwords/tests/data/mediawiki.json
 //     php passwords_brought.php xenforo DIRECTORY > crates/passwords/tests/data/xenforo.json
 //
-// (PHP 8.2; lib/private/Security/Hasher.php of Nextcloud 31; lib/internal/Magento/Framework/Encryption/
-// Encryptor.php of Magento 2.4.8; MediaWiki 1.39; XenForo/Authentication of XenForo 1.5.) Each class
+// (PHP 8.2; lib/private/Security/Hasher.php of Nextcloud; lib/internal/Magento/Framework/Encryption/
+// Encryptor.php of Magento 2; MediaWiki 1.39; XenForo/Authentication of XenForo 1.) Each class
 // verifies by itself, what it needs of its framework is stubbed. Hashes are written by the class, or as
 // older versions of it did.
 
