@@ -63,7 +63,7 @@ function add(string $note, string $source, string $literal = '', string $compute
     $names = fn (string $list) => preg_split('/ /', $list, -1, PREG_SPLIT_NO_EMPTY);
     $found = run($source);
     foreach ($names($literal) as $name) {
-        isset($found[$name]) || fwrite(STDERR, "$note: PHP has no $name\n");
+        isset($found[$name]) || str_contains($name, '[') || fwrite(STDERR, "$note: PHP has no $name\n");
     }
     $cases[] = json_encode(['note' => $note, 'source' => bin2hex($source), 'literal' => $names($literal),
         'computed' => $names($computed), 'expected' => $found === null ? null : (object) $found], JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR);
@@ -135,6 +135,49 @@ add('a parent', "<?php\nclass P { function __construct() { \$this->a = 'z'; } }\
 add('a trait', "<?php\ntrait T { function __construct() { \$this->a = 'z'; } }\nclass JConfig { use T; public \$a = 'x'; }", '', 'JConfig::a');
 add('two classes', "<?php\nclass Other { public \$a = 'o'; }\nclass jconfig { public \$a = 'x'; }", 'JConfig::a');
 add('a class in a branch', "<?php\nif (true) { class JConfig { public \$a = 'x'; } }");
+// Elements of arrays are named `$variable[key][key]`.
+add('Drupal 7', <<<'PHP'
+    <?php
+    $databases = array (
+      'default' => array ('default' => array ('database' => 'd7', 'username' => 'u', 'password' => 'p\'w', 'host' => '127.0.0.1', 'port' => '', 'driver' => 'mysql', 'prefix' => array('default' => 'a_', 'users' => 'shared_'))),
+    );
+    $update_free_access = FALSE;
+    $drupal_hash_salt = 'Yw1';
+    ini_set('session.gc_probability', 1);
+    # $base_url = 'http://www.example.com';
+    $base_url = 'https://www.example.org/base';
+    $conf['404_fast_html'] = '<!DOCTYPE html>';
+    $conf['https'] = TRUE;
+    PHP, '$databases $databases[default][default][database] $databases[default][default][prefix][users] $conf $conf[https] $base_url');
+add('Drupal 10', <<<'PHP'
+    <?php
+    $databases = [];
+    $settings['hash_salt'] = 'c4S';
+    $app_root = '/srv'; $site_path = 'sites/default';
+    $settings['container_yamls'][] = $app_root . '/' . $site_path . '/services.yml';
+    $settings['file_scan_ignore_directories'] = ['node_modules', 'bower_components'];
+    $settings['config_sync_directory'] = '../config/sync';
+    $databases['default']['default'] = array (
+      'database' => 'd10',
+      'username' => 'u',
+      'password' => getenv('DRUPAL_PASSWORD'),
+    );
+    $databases['default']['default']['port'] = 3306;
+    $databases['other']['default'] = ['database' => 'x', 'prefix' => ''];
+    PHP, '$settings[hash_salt] $settings[config_sync_directory] $databases[other][default][database]', '$settings $settings[container_yamls] $settings[container_yamls][0] $databases $databases[default][default][port] $databases[default][default][database]');
+add('elements that are set again', "<?php \$a['x'] = getenv('Q'); \$a['x'] = 'now'; \$b['x']['y'] = 'y'; \$b['x'] = getenv('Q'); \$c['x']['y'] = getenv('Q'); \$c['x'] = 1; \$d['x'] = 'l'; \$d['x'] .= 'm'; \$e['x'] = 1; \$e = ['y' => 2];", '$a $a[x] $c $c[x] $e[y]', '$b[x] $b[x][y] $b $d $d[x]');
+add('keys as PHP reads them', "<?php \$a['7'] = 'seven'; \$a[7] = 'again'; \$a['07'] = 'text'; \$a[true] = 'one'; \$a[null] = 'none'; \$a['x' . 1] = 'joined'; \$a[PHP_OS] = 'os'; \$b[1.5] = 'float'; \$c[strtoupper('k')] = 'computed'; \$d['p'][strtoupper('k')] = 'computed'; \$d['q'] = 'known';", '$d[q]', '$a $b $c $d $d[p] $d[p][K] $c[K]');
+add('elements appended', "<?php \$a[] = 'zero'; \$b['x'][] = 'zero'; \$b['y'] = 'known';", '$b[y]', '$a $b[x] $b[x][0] $b');
+add('elements in a branch', "<?php \$a['x'] = 'x'; if (getenv('Q')) { \$a['x'] = 'y'; } \$b['y'] = 'y'; if (!getenv('Q')): \$b['y'] = 'z'; endif; \$b['w'] = 'w';", '', '$a $a[x] $b $b[y] $b[w]');
+add('elements that are taken away', "<?php \$a['x'] = 'x'; unset(\$a['x']); \$b['x'] = 'x'; unset(\$b); \$b['y'] = 'y';", '', '$a[x] $b[x] $b[y]');
+add('elements of what includes may set', "<?php \$a['x'] = 'x'; @include '/nonexistent'; \$a['y'] = 'y';", '', '$a $a[x] $a[y]');
+add('elements with references', "<?php \$a['x'] = 'x'; \$b['x'] = &\$a['x']; \$b['x'] = 'changed'; \$c['y'] = 'y'; foreach (\$c as &\$d) {} \$d = 'changed';", '', '$a[x] $b[x] $c[y]');
+add('elements of others in a value', "<?php \$a['x'] = 'x'; \$b['k'] = \$a['x'] . 'y'; \$b['l'] = 'l'; \$c['m'] = (function () use (&\$b) { \$b['l'] = 'changed'; return 1; })();", '', '$a[x] $b[k] $b[l] $c[m]');
+add('elements whose value sets another', "<?php \$a['x'] = 'x'; \$b['k'] = \$a['x'] = strtoupper('z'); \$c['x'] = 'x'; \$d['k'] = \$c = 'z';", '', '$a[x] $b[k] $c[x] $d[k]');
+add('a value that is not an array', "<?php \$a['x'] = 'x'; \$a['x'][0] = 'y'; \$b['y'] = 'y';", '$b[y]', '$a[x]');
+add('null becomes an array', "<?php \$a = null; \$a['x']['y'] = 'z'; \$b['x'] = null; \$b['x']['y'] = 'z';", '$a $a[x][y] $b $b[x][y]');
+add('elements that compute by an operator', "<?php \$a['x'] = 'l' . getenv('Q'); \$a['y'] = 60 * 60; \$a['z'] = 'z'; \$a['w'] ??= 'w';", '', '$a[x] $a[y] $a[z] $a[w] $a');
+
 add('phpBB', <<<'PHP'
     <?php
     // phpBB 3.3.x auto-generated configuration file
@@ -185,7 +228,7 @@ add('computed', <<<'PHP'
     $a
     EOT;
     $sound = 'sound';
-    PHP, '$sound', '$a $b $c $d $e $f $g $i $j $k $l $m $n $o $p $q $r $s $t $u $v $w $x $y $z');
+    PHP, '$sound $j', '$a $b $c $d $e $f $g $i $k $l $m $n $o $p $q $r $s $t $u $v $w $x $y $z');
 add('branches', <<<'PHP'
     <?php
     $a = 'a'; $b = 'b'; $c = 'c'; $d = 'd'; $e = 'e'; $f = 'f'; $g = 'g'; $h = 'h'; $i = 'i'; $last = 'x';

@@ -6,7 +6,7 @@ use super::scanner::{Kind, Token, first, sign, skip};
 /// The deepest nesting of arrays and brackets that is read.
 const MAX_DEPTH: usize = 64;
 /// The most keys of an array that is read.
-const MAX_ELEMENTS: usize = 1000;
+pub(crate) const MAX_ELEMENTS: usize = 1000;
 
 /// Reads an expression at the beginning of `tokens`, and gives what follows it. `None` when it is
 /// not made of literals alone.

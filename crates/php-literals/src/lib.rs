@@ -1,8 +1,8 @@
 //! Reads the literal values in a PHP file, such as Joomla's `configuration.php` or phpBB's
 //! `config.php`, without running PHP.
 //!
-//! Read are `$name = …;` at the top level, properties with defaults in a class, `define('NAME', …)`
-//! and `const NAME = …;`, where the value is a string of any notation without variables in it, a
+//! Read are `$name = …;` and `$name['key']… = …;` at the top level, properties with defaults in a
+//! class, `define('NAME', …)` and `const NAME = …;`, where the value is a string of any notation without variables in it, a
 //! number, a boolean, null, an array of these, or a concatenation of these.
 //!
 //! Everything else leaves a mark instead of a guess. A variable that is computed, that is assigned
@@ -38,6 +38,7 @@
 #![forbid(unsafe_code)]
 
 mod classes;
+mod elements;
 mod expression;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -85,6 +85,8 @@ pub struct Literals {
     /// By class, in lower case, and property.
     pub(crate) properties: BTreeMap<String, BTreeMap<String, Entry>>,
     pub(crate) constants: BTreeMap<String, Entry>,
+    /// By variable, its elements whose values are not literals.
+    pub(crate) holes: BTreeMap<String, Vec<Hole>>,
     /// The last statement that may have set any variable or constant.
     pub(crate) spoilt: Option<NotLiteral>,
     /// The same for the properties of a class.
@@ -92,6 +94,13 @@ pub struct Literals {
 }
 
 pub(crate) type Entry = Result<Literal, NotLiteral>;
+
+/// An element of an array whose value is not a literal, and the keys that lead to it.
+#[derive(Debug)]
+pub(crate) struct Hole {
+    pub(crate) path: Vec<Key>,
+    pub(crate) not_literal: NotLiteral,
+}
 
 /// A name whose value the file does not give in a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +116,31 @@ impl Literals {
     /// # Errors
     /// [`NotLiteral`] when the file does not give it in a literal.
     pub fn variable(&self, name: &str) -> Result<Option<&Literal>, NotLiteral> {
-        look_up(self.variables.get(name), self.spoilt)
+        self.element(name, &[])
+    }
+
+    /// The value of `$name['key']…` at the end of the file, a key for each of `keys`. `None` when
+    /// there is no such element.
+    ///
+    /// # Errors
+    /// [`NotLiteral`] when the file does not give it in a literal.
+    pub fn element(&self, name: &str, keys: &[&str]) -> Result<Option<&Literal>, NotLiteral> {
+        let mut found = look_up(self.variables.get(name), self.spoilt)?;
+        let path: Vec<Key> = keys.iter().filter_map(|key| text_key(key)).collect();
+        let holes = self.holes.get(name).into_iter().flatten();
+        for hole in holes {
+            if path.starts_with(&hole.path) || hole.path.starts_with(&path) {
+                return Err(hole.not_literal);
+            }
+        }
+        for key in &path {
+            let Some(Literal::Array(elements)) = found else {
+                return Ok(None);
+            };
+            let element = elements.iter().find(|(other, _)| other == key);
+            found = element.map(|(_, value)| value);
+        }
+        Ok(found)
     }
 
     /// The value of the property `name` in a new object of `class`. `None` when the class, if the
@@ -131,6 +164,11 @@ impl Literals {
     pub fn constant(&self, name: &str) -> Result<Option<&Literal>, NotLiteral> {
         look_up(self.constants.get(name), self.spoilt)
     }
+}
+
+/// The array key that PHP makes of the text `key`.
+fn text_key(key: &str) -> Option<Key> {
+    Literal::text(key.as_bytes().to_vec()).into_key()
 }
 
 fn look_up(

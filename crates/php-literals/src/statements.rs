@@ -38,7 +38,9 @@ impl Reader {
         let understood = match first(tokens) {
             Some((kind, rest)) if self.branches == 0 => match kind {
                 Kind::End => Some(rest),
-                Kind::Variable(name) => self.assignment(name, rest),
+                Kind::Variable(name) => self
+                    .assignment(name, rest)
+                    .or_else(|| self.element(name, rest)),
                 Kind::Sign(b'@') => self.definition(rest),
                 Kind::Word(word) => match word.to_ascii_lowercase().as_str() {
                     "return" | "exit" | "die" | "__halt_compiler" => return Ok(&[]),
@@ -75,7 +77,13 @@ impl Reader {
             return None;
         }
         self.found.variables.insert(name.to_owned(), Ok(value));
+        self.found.holes.remove(name);
         Some(rest)
+    }
+
+    /// Whether the variable `name` may change with another one.
+    pub(crate) fn is_shared(&self, name: &str) -> bool {
+        self.shared.contains(name)
     }
 
     /// `define('NAME', …);`. The first definition of a name counts.

@@ -54,9 +54,26 @@ fn same(literal: &Literal, php: &Value) -> bool {
     }
 }
 
+/// `variable[key][key]`.
+fn split(name: &str) -> (&str, Vec<&str>) {
+    let mut parts = name.split('[').map(|part| part.trim_end_matches(']'));
+    (parts.next().unwrap_or_default(), parts.collect())
+}
+
+/// What PHP has at `$variable[key][key]`.
+fn in_php<'a>(expected: &'a Value, name: &str) -> Option<&'a Value> {
+    let (variable, keys) = split(name);
+    keys.iter().try_fold(&expected[variable], |array, key| {
+        let is_key = |pair: &&Value| pair[0]["text"] == **key || pair[0]["integer"] == **key;
+        let pair = array["array"].as_array()?.iter().find(is_key)?;
+        Some(&pair[1])
+    })
+}
+
 fn look_up<'a>(literals: &'a Literals, name: &str) -> Result<Option<&'a Literal>, NotLiteral> {
     if let Some(name) = name.strip_prefix('$') {
-        literals.variable(name)
+        let (name, keys) = split(name);
+        literals.element(name, &keys)
     } else if let Some(name) = name.strip_prefix("JConfig::") {
         literals.property("JConfig", name)
     } else {
@@ -88,8 +105,14 @@ fn no_value_is_read_that_php_does_not_have() {
             }
         };
         for name in names("literal") {
-            if !matches!(look_up(&literals, &name), Ok(Some(_))) {
-                wrong.push(format!("{name} is not read in {}", shown()));
+            match look_up(&literals, &name) {
+                Ok(Some(literal)) => {
+                    let php = in_php(&case["expected"], &name);
+                    if name.contains('[') && !php.is_some_and(|php| same(literal, php)) {
+                        wrong.push(format!("{name} is not PHP's in {}", shown()));
+                    }
+                }
+                _ => wrong.push(format!("{name} is not read in {}", shown())),
             }
         }
         for name in names("computed") {
@@ -207,12 +230,30 @@ fn no_file_panics_or_hangs() {
         "<<<",
         "<<<A",
         "$a=1 ?>",
+        "$a['x']=1;",
+        "$a['x']=f();",
+        "$a[",
+        "$a['b']",
+        "$a[]=1;",
+        "$a['b']=$c;",
     ];
     for part in parts {
         let file = fill(part);
         let ask = move || drop(read(&file));
         let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(ask);
         thread.unwrap().join().unwrap();
+    }
+    let many = |value: &str| {
+        let one = |n: usize| format!("$a['k{n}']={value};");
+        format!(
+            "<?php {} $b = 'b';",
+            (0..5_000).map(one).collect::<String>()
+        )
+    };
+    for value in ["1", "f()"] {
+        let literals = read(many(value).as_bytes()).unwrap();
+        assert!(literals.element("a", &["k1"]).is_err());
+        assert!(literals.element("b", &["k1"]) == Ok(None) && literals.variable("b").is_ok());
     }
     let list = format!("<?php $a = [{}]; $b = 'b';", "1,".repeat(60_000));
     let literals = read(list.as_bytes()).unwrap();
