@@ -52,8 +52,8 @@ fn rules_go_by_their_names() {
     let message = "nonsense".parse::<Rules>().unwrap_err().to_string();
     assert_eq!(
         message,
-        "unknown rules; there are aspnet, django, drupal, joomla, joomla3, ldap, magento, mediawiki, \
-         nextcloud, passlib, php, phpbb, salted, smf, spring, werkzeug, wordpress, xenforo"
+        "unknown rules; there are aspnet, django, drupal, drupal10, drupal7, joomla, joomla3, ldap, \
+         magento, mediawiki, nextcloud, passlib, php, phpbb, salted, smf, spring, werkzeug, wordpress, xenforo"
     );
 }
 

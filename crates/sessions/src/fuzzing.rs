@@ -11,7 +11,7 @@ use crate::django::{
     Keyring, SESSION_SALT, Version, open_trusted, read, read_cache_file, read_cache_row,
     read_cache_value,
 };
-use crate::php::{Handler, Path, find, joomla};
+use crate::php::{Handler, Path, Scalar, drupal, find, joomla};
 
 /// A session's payload, JSON or a pickle: what is found is found again. Whether there is a login.
 pub fn django_pickles(input: &[u8]) -> bool {
@@ -77,6 +77,28 @@ pub fn php_sessions(input: &[u8]) -> bool {
     true
 }
 
+/// A session of Drupal's, and its configuration: an account is one that a path finds as well, and a
+/// role or a list of modules is an array. Whether anything is read.
+pub fn php_drupal(input: &[u8]) -> bool {
+    let user = drupal::user(input);
+    if let Ok(Some(user)) = user {
+        let path: Path = "_sf2_attributes.uid".parse().unwrap();
+        let found = match find(input, None, &path).unwrap() {
+            Some(Scalar::Integer(number)) => number,
+            Some(Scalar::Text(text)) => String::from_utf8(text).unwrap().parse().unwrap(),
+            found => panic!("{found:?}"),
+        };
+        assert!(found == user && user > 0);
+    }
+    let role = drupal::role(input);
+    if let Ok(role) = &role {
+        let read: usize = role.permissions.iter().map(Vec::len).sum();
+        assert!(input.starts_with(b"a:") && read <= input.len());
+    }
+    let modules = drupal::modules(input);
+    matches!(user, Ok(Some(_))) || role.is_ok() || modules.is_ok()
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -91,4 +113,6 @@ fn properties_hold_for_the_corpora_and_most_are_sessions() {
     assert!(logins.len() > 40 && logins.iter().sum::<usize>() > 30);
     let found = replay::replay("php_sessions", php_sessions);
     assert!(found.len() > 50 && found.iter().filter(|found| **found).count() > 30);
+    let read = replay::replay("php_drupal", php_drupal);
+    assert!(read.len() >= 8 && read.iter().filter(|read| **read).count() >= 5);
 }

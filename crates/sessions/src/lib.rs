@@ -11,7 +11,7 @@
 //! | module | reads |
 //! |---|---|
 //! | [`django`] | signed containers, JSON and pickled payloads, values of caches; makes and checks auth hashes |
-//! | [`php`] | `$_SESSION` in each of PHP's four formats, by a path; Symfony's tokens, Joomla's user |
+//! | [`php`] | `$_SESSION` in each of PHP's four formats, by a path; Symfony's tokens, the users of Joomla and Drupal |
 //!
 //! Below them, and private: JSON, pickle, MessagePack, Python's Base64 and datetimes, and
 //! decompression with limits. They check a whole payload, and keep only the members asked for.

@@ -53,6 +53,7 @@ pub mod cookie;
 mod custom;
 mod described;
 mod django;
+mod drupal;
 mod framework;
 #[cfg(all(feature = "init", any(test, fuzzing)))]
 pub mod fuzzing;
@@ -89,6 +90,7 @@ pub static FRAMEWORKS: &[&dyn Framework] = &[
     &django::DjangoFramework,
     &joomla::JoomlaFramework,
     &phpbb::PhpbbFramework,
+    &drupal::DrupalFramework,
     &php::PhpFramework,
     &custom::CustomFramework,
 ];

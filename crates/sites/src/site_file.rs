@@ -24,7 +24,12 @@ pub struct SiteFile<'a> {
     literals: Literals,
     /// The class whose properties the settings are; variables where there is none.
     class: Option<&'static str>,
+    /// Which elements of arrays the settings are, where they are neither.
+    elements: &'static [Element],
 }
+
+/// The key of a setting, and the variable and its keys that lead to it in the site's own file.
+pub(crate) type Element = (&'static str, &'static str, &'static [&'static str]);
 
 impl<'a> SiteFile<'a> {
     /// Reads the file at `path`, which the key `configuration` names.
@@ -47,21 +52,38 @@ impl<'a> SiteFile<'a> {
             path,
             literals,
             class,
+            elements: &[],
+        })
+    }
+
+    /// The same file, whose settings are `elements` of its variables; no others are read.
+    pub(crate) fn of_elements(self, elements: &'static [Element]) -> Self {
+        Self { elements, ..self }
+    }
+
+    /// The value at the key `key`.
+    pub(crate) fn literal(&self, key: &str) -> Result<Option<&Literal>, Error> {
+        let element = self.elements.iter().find(|(name, ..)| *name == key);
+        let found = match (self.class, element) {
+            (Some(class), _) => self.literals.property(class, key),
+            (None, Some((_, variable, keys))) => self.literals.element(variable, keys),
+            (None, None) if !self.elements.is_empty() => Ok(None),
+            (None, None) => self.literals.variable(key),
+        };
+        found.map_err(|error| {
+            let path = self.path.display();
+            let keys = element.map_or(&[][..], |(.., keys)| keys);
+            let keys: String = keys.iter().map(|key| format!("['{key}']")).collect();
+            let variable = element.map_or(key, |(_, variable, _)| variable);
+            let message = format!("{path}: `${variable}{keys}`: {error}; give `{key}` here");
+            self.table.wrong("configuration", &message)
         })
     }
 }
 
 impl Fallback for SiteFile<'_> {
     fn get(&self, key: &str) -> Result<Option<Given>, Error> {
-        let found = match self.class {
-            Some(class) => self.literals.property(class, key),
-            None => self.literals.variable(key),
-        };
-        let found = found.map_err(|error| {
-            let path = self.path.display();
-            let message = format!("{path}: `${key}`: {error}; give `{key}` here");
-            self.table.wrong("configuration", &message)
-        })?;
+        let found = self.literal(key)?;
         // As PHP makes text of them.
         let text: Vec<u8> = match found {
             None => return Ok(None),

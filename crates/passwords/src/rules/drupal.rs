@@ -30,6 +30,27 @@ pub(super) fn forms(password: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         .collect()
 }
 
+/// The form that the login form alone tries: Drupal 7 has no other way in, and 8 to 10.0 none that
+/// can set a password with blanks around it.
+pub(super) fn trimmed(password: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    match php_strings::trim(password) {
+        [] => Vec::new(),
+        trimmed => vec![Zeroizing::new(trimmed.to_vec())],
+    }
+}
+
+/// `$S$`, `$P$` and `$H$`, also over an MD5; what `password_verify` knows is refused.
+pub(super) fn parse_7(encoded: &str) -> Option<Parsed> {
+    let plain = encoded.strip_prefix('U').unwrap_or(encoded);
+    let known = ["$S$", "$P$", "$H$"].iter().any(|it| plain.starts_with(it));
+    known.then(|| parse(encoded)).flatten()
+}
+
+/// What `password_verify` knows, and nothing else.
+pub(super) fn parse_10(encoded: &str) -> Option<Parsed> {
+    Some(php::password_verify(encoded)?.given(Input::UpTo(LENGTH)))
+}
+
 /// `$S$`, `$P$`, `$H$` and, from 10.1, what `password_verify` knows; all of them also over the MD5
 /// of the password with a `U` before (`user_update_7000`: accounts from Drupal 6).
 pub(super) fn parse(encoded: &str) -> Option<Parsed> {

@@ -31,8 +31,12 @@ pub enum Rules {
     Aspnet,
     /// Django's `check_password`, 1.4 to 6.1, with every hasher Django ever shipped.
     Django,
-    /// Drupal 7 to 11, `PhpassHashedPassword::check` and `user_check_password`.
+    /// Drupal, all that any version of it checks: 10.1 and later with its module phpass.
     Drupal,
+    /// Drupal from 10.1 on without its module phpass, `PhpPassword::check`.
+    Drupal10,
+    /// Drupal 7, `user_check_password`, and 8 to 10.0, `PhpassHashedPassword::check`.
+    Drupal7,
     /// Joomla 4 and 5, `UserHelper::verifyPassword`.
     Joomla,
     /// Joomla 1.5 to 3, `JUserHelper::verifyPassword`.
@@ -67,10 +71,12 @@ pub enum Rules {
 
 impl Rules {
     /// All of them, in alphabetical order of their names.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Aspnet,
         Self::Django,
         Self::Drupal,
+        Self::Drupal10,
+        Self::Drupal7,
         Self::Joomla,
         Self::Joomla3,
         Self::Ldap,
@@ -129,6 +135,8 @@ impl Rules {
             Self::Aspnet => "aspnet",
             Self::Django => "django",
             Self::Drupal => "drupal",
+            Self::Drupal10 => "drupal10",
+            Self::Drupal7 => "drupal7",
             Self::Joomla => "joomla",
             Self::Joomla3 => "joomla3",
             Self::Ldap => "ldap",
@@ -158,6 +166,8 @@ impl Rules {
             Self::Aspnet => aspnet::parse(encoded),
             Self::Django => django::parse(encoded),
             Self::Drupal => drupal::parse(encoded),
+            Self::Drupal10 => drupal::parse_10(encoded),
+            Self::Drupal7 => drupal::parse_7(encoded),
             Self::Joomla => joomla::parse(encoded),
             Self::Joomla3 => joomla::parse_3(encoded),
             Self::Ldap => ldap::parse(encoded),
@@ -180,7 +190,8 @@ impl Rules {
     /// that it refuses unseen.
     pub(crate) fn forms(self, password: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Drupal => drupal::forms(password),
+            Self::Drupal | Self::Drupal10 => drupal::forms(password),
+            Self::Drupal7 => drupal::trimmed(password),
             Self::Joomla | Self::Joomla3 => joomla::forms(password).into_iter().collect(),
             Self::Mediawiki => vec![mediawiki::forms(password)],
             Self::Passlib => passlib::forms(password).into_iter().collect(),
@@ -194,7 +205,7 @@ impl Rules {
     /// too long.
     pub(crate) fn attempts(self, password: &[u8]) -> usize {
         let longest = match self {
-            Self::Drupal => drupal::LENGTH,
+            Self::Drupal | Self::Drupal10 | Self::Drupal7 => drupal::LENGTH,
             Self::Wordpress => wordpress::LENGTH,
             _ => usize::MAX,
         };

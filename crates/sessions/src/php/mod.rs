@@ -2,7 +2,7 @@
 //!
 //! PHP writes `$_SESSION` in one of four formats ([`Handler`]); [`find()`] follows a [`Path`] into
 //! any of them, through arrays, objects, references and strings that are themselves serialized,
-//! to a [`Scalar`]. [`joomla::read`] knows the place of Joomla's user in it.
+//! to a [`Scalar`]. [`joomla::read`] and [`drupal::user`] know the place of the user in it.
 //!
 //! Nothing is ever built: no class is known here, and an object is its properties. The whole
 //! session is checked before anything is believed, so one that PHP itself would throw away yields
@@ -35,6 +35,7 @@
 //! Sources: `ext/standard/var_unserializer.re` and `ext/session/session.c` of PHP 8.2, and
 //! `src/php7/igbinary.c` of igbinary 3.2.
 
+pub mod drupal;
 mod find;
 mod igbinary;
 pub mod joomla;

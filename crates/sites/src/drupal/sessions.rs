@@ -1,0 +1,215 @@
+//! Reads sessions: `_drupal_session_read` in includes/session.inc of 7.105, and
+//! `Cookie::getUserFromSession` (core/modules/user/src/Authentication/Provider/Cookie.php) with
+//! core/lib/Drupal/Core/Session/SessionHandler.php of 10.3.
+//!
+//! Neither looks at how old a row is: garbage collection deletes it, now and then. A logout deletes
+//! the row, and so does a new password, but for the session that it was typed in.
+
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallpass_sessions::php::drupal;
+use hallpass_stores::Unavailable;
+use hallpass_stores::sql::{Queries, Row, Value};
+use percent_encoding::percent_decode;
+use sha2::{Digest, Sha256};
+
+use super::modules::bytes;
+use super::settings::Drupal;
+use crate::{
+    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, session_rows,
+};
+
+/// The longest value of a cookie that is looked at: `sid` has 128 characters.
+const LONGEST_TOKEN: usize = 4096;
+/// The variables by which Drupal 7 keeps hashes of ids since 7.70, once `update.php` has run.
+const HASHED: &str = "hashed_session_ids_supported";
+const NOT_HASHED: &str = "do_not_hash_session_ids";
+
+/// The sessions of a Drupal site.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    drupal: Drupal,
+    /// The column that has the id, or its hash.
+    column: &'static str,
+}
+
+impl Sessions {
+    pub(super) fn new(drupal: &Drupal) -> Self {
+        let name = drupal.session_cookie_name.as_deref().unwrap_or_default();
+        let secure = name.starts_with("SSESS");
+        Self {
+            drupal: drupal.clone(),
+            column: if secure && drupal.version.is_7() {
+                "ssid"
+            } else {
+                "sid"
+            },
+        }
+    }
+
+    /// Whether the site keeps ids as they are. A table of variables that is missing says nothing:
+    /// hashes are the rule then.
+    fn keeps_ids(&self, queries: &mut Queries<'_>) -> Result<bool, Unavailable> {
+        let name = self.drupal.prefix.name("variable");
+        if !self.drupal.version.is_7() || queries.columns(&name)?.is_empty() {
+            return Ok(false);
+        }
+        let statement = format!(
+            "SELECT \"name\", \"value\" FROM {} WHERE \"name\" IN ('{HASHED}', '{NOT_HASHED}')",
+            self.drupal.prefix.table("variable")
+        );
+        let mut hashed = false;
+        let mut not_hashed = self.drupal.do_not_hash_session_ids;
+        for mut row in queries.rows(&statement, &[], 4)? {
+            let name = row.text(0).unwrap_or_default();
+            let value = is_true(&bytes(row.take(1)).unwrap_or_default());
+            hashed |= name == HASHED && value;
+            not_hashed |= name == NOT_HASHED && value;
+        }
+        Ok(!hashed || not_hashed)
+    }
+
+    /// The row of the session, whose id is kept as `stored`.
+    fn row(&self, queries: &mut Queries<'_>, stored: &str) -> Result<Option<Row>, Stop> {
+        let (column, table) = (self.column, self.drupal.prefix.table("sessions"));
+        let who = if self.drupal.version.is_7() {
+            "uid"
+        } else {
+            "session"
+        };
+        let statement =
+            format!("SELECT \"{column}\", \"{who}\" FROM {table} WHERE \"{column}\" = :id");
+        let parameters = [(":id", Value::from(stored))];
+        let rows = session_rows(queries.rows_of_data(&statement, &parameters, 2))?;
+        // A collation may take another session's for the same.
+        let is_it = |row: &mut Row| row.text(0).is_some_and(|id| id.trim_end() == stored);
+        let mut found = rows
+            .into_iter()
+            .filter_map(|mut row| is_it(&mut row).then_some(row));
+        Ok(found.next())
+    }
+}
+
+/// Whether PHP's serialized `value` is true: `b:1;`, `i:1;`, `s:1:"1";`.
+fn is_true(value: &[u8]) -> bool {
+    let falsy = [
+        &b""[..],
+        b"N;",
+        b"b:0;",
+        b"i:0;",
+        b"s:1:\"0\";",
+        b"s:0:\"\";",
+        b"a:0:{}",
+    ];
+    !falsy.contains(&value)
+}
+
+/// What Drupal keeps of the session `id` (`drupal_hash_base64`, `Crypt::hashBase64`).
+fn hashed(id: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(id))
+}
+
+impl SessionSource for Sessions {
+    fn read(
+        &mut self,
+        queries: &mut Queries<'_>,
+        token: &[u8],
+        _client: &Client,
+        _now: SystemTime,
+    ) -> Result<Login, Stop> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(Reason::NoSession.into());
+        }
+        // PHP decodes the value of a cookie; ids of 8 and later may have a comma in them.
+        let id: Vec<u8> = percent_decode(token).collect();
+        // What PHP takes for empty is not an id.
+        if matches!(&*id, b"" | b"0") {
+            return Err(Reason::NoSession.into());
+        }
+        let stored = match self.keeps_ids(queries)? {
+            true => String::from_utf8(id).map_err(|_| Reason::NoSession)?,
+            false => hashed(&id),
+        };
+        let Some(mut row) = self.row(queries, &stored)? else {
+            return Err(Reason::NoSession.into());
+        };
+        let (user, format) = if self.drupal.version.is_7() {
+            (row.take(1).integer_like(), "")
+        } else {
+            let data = bytes(row.take(1)).unwrap_or_default();
+            let user = drupal::user(&data);
+            let told = || match &user {
+                Ok(_) => "it is what PHP writes".to_owned(),
+                Err(wrong) => wrong.to_string(),
+            };
+            queries.tracer().decided("data", user.is_ok(), told);
+            (user.map_err(|_| Reason::InvalidSession)?, "PHP")
+        };
+        let Some(user) = user.filter(|user| *user > 0) else {
+            return Err(Reason::AnonymousSession.into());
+        };
+        Ok(Login {
+            key: user.to_string(),
+            auth_hash: None,
+            expires: None,
+            decoded: Decoding {
+                store: "the table sessions",
+                container: "",
+                format,
+            },
+        })
+    }
+
+    fn asks_only_database(&self) -> bool {
+        true
+    }
+
+    /// Ids cannot be had from their hashes.
+    fn sample(&mut self, _queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
+        Ok(None)
+    }
+
+    fn needs(&self) -> Vec<Required> {
+        let full = |name| self.drupal.prefix.name(name);
+        let key = "drupal.prefix";
+        match self.drupal.version.is_7() {
+            true => vec![
+                Required::table(full("sessions"), key, &[self.column, "uid"]),
+                Required::optional_table(full("variable"), key, &["name", "value"]),
+            ],
+            false => vec![Required::table(full("sessions"), key, &["sid", "session"])],
+        }
+    }
+
+    /// Sessions say nothing of the password: a new one deletes them.
+    fn confirms(&self, _login: &Login, _account: &Account) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cookie of Drupal 10.3.10, and the row that it wrote.
+    #[test]
+    fn ids_are_kept_as_recorded() {
+        let id = b"1f5AgWllmrlPuIPxDp2w2Ot1MHQu9,UQaLYteahnli7EoKGb";
+        let encoded = b"1f5AgWllmrlPuIPxDp2w2Ot1MHQu9%2CUQaLYteahnli7EoKGb";
+        assert_eq!(percent_decode(encoded).collect::<Vec<u8>>(), id);
+        assert_eq!(hashed(id).len(), 43);
+        assert!(hashed(id).starts_with("IebSBO"));
+    }
+
+    #[test]
+    fn variables_are_true_as_php_has_them() {
+        for value in ["b:1;", "i:1;", "s:1:\"1\";"] {
+            assert!(is_true(value.as_bytes()), "{value}");
+        }
+        for value in ["", "N;", "b:0;", "i:0;", "s:1:\"0\";", "s:0:\"\";"] {
+            assert!(!is_true(value.as_bytes()), "{value}");
+        }
+    }
+}
