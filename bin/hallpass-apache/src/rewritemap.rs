@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use hallpass_core::{ClaimedName, Conditions, Reason, Request, Verdict};
+use hallpass_core::{ClaimedName, Conditions, Configuration, Credential, Reason, Request, Verdict};
 use hallpass_runtime::lines::{Decoder, Line};
 use hallpass_runtime::log::Decision;
 use hallpass_runtime::{CommandLine, Handler, Helper, Log, converse, for_paths, no_sessions};
@@ -64,10 +64,12 @@ impl Server {
             Ok(site) => site,
             Err(unavailable) => return unavailable.into(),
         };
-        if let Some(unavailable) = no_sessions(&site.configuration) {
+        let credential = credential(&site.configuration, &line.bytes);
+        let signed = matches!(credential, Ok(Credential::Jwt(_)));
+        if let Some(unavailable) = no_sessions(&site.configuration).filter(|_| !signed) {
             return unavailable.into();
         }
-        match map::credential(&line.bytes, site.configuration.session_cookie()) {
+        match credential {
             Ok(credential) => {
                 let deadline = site.deadline(started);
                 let request = Request {
@@ -79,5 +81,24 @@ impl Server {
             }
             Err(reason) => Verdict::Denied(reason),
         }
+    }
+}
+
+/// What `line` shows: a session's token or Cookie header, or a token that the site signed, by itself
+/// or in the cookie that `[jwt]` names.
+fn credential(configuration: &Configuration, line: &[u8]) -> Result<Credential, Reason> {
+    let found = map::credential(line, configuration.session_cookie());
+    if matches!(found, Err(Reason::Malformed)) {
+        return found;
+    }
+    if !line.contains(&b'=') {
+        return found.map(|found| match found {
+            Credential::Session(token) => configuration.session_token(token),
+            other => other,
+        });
+    }
+    match configuration.session_in([line]) {
+        Some(signed @ Credential::Jwt(_)) => Ok(signed),
+        _ => found,
     }
 }

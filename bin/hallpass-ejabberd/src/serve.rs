@@ -177,7 +177,7 @@ fn check(site: &mut SiteClient, name: &str, password: &Secret, deadline: Deadlin
         let secret = Secret::new(password.expose());
         let credential = match accepted {
             EjabberdAccepted::Password => Credential::Password(secret),
-            EjabberdAccepted::Session => Credential::Session(secret),
+            EjabberdAccepted::Session => site.configuration.session_token(secret),
             EjabberdAccepted::Ticket => Credential::Ticket(secret),
         };
         verdict = site.ask(about(name, credential), deadline);

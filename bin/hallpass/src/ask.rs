@@ -70,10 +70,6 @@ impl Asker {
         conditions: ConditionOptions,
     ) -> anyhow::Result<ExitCode> {
         let (token, header) = (shown.token.as_deref(), shown.cookie.as_deref());
-        if let Some(key) = self.configuration.missing_for_sessions() {
-            let path = self.configuration.path.display();
-            anyhow::bail!("{path}: {key}: is missing; sessions need it");
-        }
         let typed = match header.or(token) {
             None | Some("-") => terminal::standard_input()?,
             Some(given) => Secret::new(given),
@@ -83,8 +79,14 @@ impl Asker {
             // A missing cookie counts as an empty one, which is not a session.
             found.unwrap_or(Credential::Session(Secret::new("")))
         } else {
-            Credential::Session(typed)
+            self.configuration.session_token(typed)
         };
+        let missing = self.configuration.missing_for_sessions();
+        let signed = matches!(credential, Credential::Jwt(_));
+        if let Some(key) = missing.filter(|_| !signed) {
+            let path = self.configuration.path.display();
+            anyhow::bail!("{path}: {key}: is missing; sessions need it");
+        }
         Ok(self.ask(ClaimedName::Nameless, credential, conditions))
     }
 

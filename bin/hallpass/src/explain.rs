@@ -7,8 +7,8 @@ use std::time::{Instant, SystemTime};
 use anyhow::bail;
 use hallpass_core::basic::{self, Basic};
 use hallpass_core::{
-    Authenticator, ClaimedName, Client, Configuration, Credential, Deadline, Request, Trace,
-    TraceEvent, Tracer, Unavailable,
+    Authenticator, ClaimedName, Client, Configuration, Credential, Deadline, Request, Secret,
+    Trace, TraceEvent, Tracer, Unavailable,
 };
 use hallpass_runtime::exit_after;
 use serde_json::{Value, json};
@@ -106,6 +106,10 @@ pub fn of_request(configuration: &Configuration) -> anyhow::Result<Shown> {
             authorizations.push(value);
         }
     }
+    let bearer = authorizations.first().and_then(|one| {
+        let scheme = one.get(..7)?.eq_ignore_ascii_case(b"bearer ");
+        one.get(7..).filter(|_| scheme).map(<[u8]>::trim_ascii)
+    });
     let Ok(basic) = basic::read_all(authorizations) else {
         bail!("the request has an Authorization header that servers may read differently");
     };
@@ -114,7 +118,15 @@ pub fn of_request(configuration: &Configuration) -> anyhow::Result<Shown> {
         None => (ClaimedName::Nameless, None),
     };
     let session = configuration.session_in(cookies);
-    let Some(credential) = session.or(password.map(Credential::Password)) else {
+    // A ticket is explained by the session that it stands for.
+    let in_header = configuration
+        .jwt
+        .as_ref()
+        .is_some_and(|jwt| jwt.cookie.is_none());
+    let bearer = bearer.filter(|_| in_header);
+    let signed = bearer.map(|token| Credential::Jwt(Secret::new(token)));
+    let other = password.map(Credential::Password).or(signed);
+    let Some(credential) = session.or(other) else {
         bail!("the request has neither the site's cookie nor Authorization: Basic")
     };
     Ok(Shown {

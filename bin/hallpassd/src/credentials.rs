@@ -1,9 +1,9 @@
 //! Reads the credentials that a request of HTTP carries.
 
 use hallpass_core::basic::{self, Basic, Unreadable};
-use hallpass_core::configuration::Accepted;
+use hallpass_core::configuration::{Accepted, Jwt};
 use hallpass_core::cookie::{self, Cookie};
-use hallpass_core::{ClaimedName, Credential, Secret};
+use hallpass_core::{ClaimedName, Credential, Secret, jwt};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE};
 
@@ -30,6 +30,8 @@ pub struct Accepting<'a> {
     cookie: Option<Cookie<'a>>,
     /// Whether the site issues tokens to programs.
     tokens: bool,
+    /// How tokens that the site signs come, where they are accepted.
+    jwt: Option<&'a Jwt>,
 }
 
 impl<'a> Accepting<'a> {
@@ -40,7 +42,14 @@ impl<'a> Accepting<'a> {
             accept,
             cookie,
             tokens,
+            jwt: None,
         }
+    }
+
+    /// Of these, and of the tokens that the site signs, which are accepted where sessions are.
+    pub fn with_jwt(self, jwt: Option<&'a Jwt>) -> Self {
+        let jwt = jwt.filter(|_| self.accept.session);
+        Self { jwt, ..self }
     }
 
     /// Whether a name and a password are among them.
@@ -57,6 +66,7 @@ impl<'a> Accepting<'a> {
                 ..self.accept
             },
             tokens: false,
+            jwt: None,
             ..self
         }
     }
@@ -83,7 +93,8 @@ pub fn shown(
     basic_name: BasicName,
 ) -> Result<Shown, Unreadable> {
     let cookies = headers.get_all(COOKIE).iter();
-    let session = session_credential(cookies.map(|header| header.as_bytes()), accepting);
+    let cookies: Vec<&[u8]> = cookies.map(|header| header.as_bytes()).collect();
+    let sessions = cookie_credentials(&cookies, accepting);
     let authorizations = headers.get_all(AUTHORIZATION).iter();
     let authorizations: Vec<&[u8]> = authorizations.map(|value| value.as_bytes()).collect();
     let (name, other) = match basic_name {
@@ -95,7 +106,7 @@ pub fn shown(
     };
     Ok(Shown {
         name,
-        credentials: session.into_iter().chain(other).collect(),
+        credentials: sessions.chain(other).collect(),
     })
 }
 
@@ -129,15 +140,20 @@ pub fn session_token(headers: &HeaderMap, accepting: &Accepting<'_>) -> Option<S
     cookie::token(cookies.map(|header| header.as_bytes()), accepting.cookie)
 }
 
-/// The session that these Cookie headers hold, where sessions are accepted.
-pub fn session_credential<'a>(
-    cookies: impl IntoIterator<Item = &'a [u8]>,
+/// The session and the token that these Cookie headers hold, where they are accepted.
+pub fn cookie_credentials(
+    cookies: &[&[u8]],
     accepting: &Accepting<'_>,
-) -> Option<Credential> {
-    if !accepting.accept.session {
-        return None;
-    }
-    cookie::credential(cookies, accepting.cookie)
+) -> impl Iterator<Item = Credential> + use<> {
+    let headers = || cookies.iter().copied();
+    let own = accepting.jwt.and_then(Jwt::cookie);
+    let token = own.and_then(|own| cookie::value(headers(), own));
+    let session = match accepting.accept.session {
+        true => cookie::credential(headers(), accepting.cookie),
+        false => None,
+    };
+    let token = token.map(|token| Credential::Jwt(Secret::new(token)));
+    session.into_iter().chain(token)
 }
 
 /// A ticket, as RFC 6750 section 2.1 has it sent, or a token, as `TokenAuthentication.authenticate`
@@ -145,10 +161,16 @@ pub fn session_credential<'a>(
 /// word, and white space between.
 fn bearer_or_token(authorization: &[u8], accepting: &Accepting<'_>) -> Option<Credential> {
     let word = |scheme| one_word(authorization, scheme).map(Secret::new);
-    if accepting.accept.ticket
-        && let Some(ticket) = word(b"bearer")
-    {
-        return Some(Credential::Ticket(ticket));
+    // A cookie has them, or this header.
+    let signed = accepting.jwt.is_some_and(|jwt| jwt.cookie.is_none());
+    if let Some(bearer) = one_word(authorization, b"bearer") {
+        // Only a JWT has dots: Base64url, which tickets are, has none.
+        if signed && (!accepting.accept.ticket || jwt::has_form(bearer)) {
+            return Some(Credential::Jwt(Secret::new(bearer)));
+        }
+        if accepting.accept.ticket {
+            return Some(Credential::Ticket(Secret::new(bearer)));
+        }
     }
     if accepting.tokens {
         return word(b"token").map(Credential::Token);
@@ -194,6 +216,7 @@ mod tests {
             Credential::Session(secret) => format!("session {}", secret.expose().escape_ascii()),
             Credential::Token(secret) => format!("token {}", secret.expose().escape_ascii()),
             Credential::Ticket(secret) => format!("ticket {}", secret.expose().escape_ascii()),
+            Credential::Jwt(secret) => format!("jwt {}", secret.expose().escape_ascii()),
             Credential::Cookies(_) => panic!("the cookie has a name"),
             Credential::Vouched => panic!("nothing vouches for a name"),
         };

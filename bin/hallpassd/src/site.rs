@@ -131,6 +131,7 @@ impl ServedSite {
         };
         let cookie = configuration.session_cookie();
         Accepting::new(accept, cookie, configuration.reads_tokens())
+            .with_jwt(configuration.jwt.as_ref())
     }
 
     /// The verdict on the first credential that is granted, else the most telling verdict:

@@ -1,4 +1,4 @@
-//! Asserts what holds for every configuration file. Fuzz targets call these
+//! Asserts what holds for every configuration file, Cookie header and token. Fuzz targets call these
 //! functions, and the test below replays their corpora.
 #![allow(
     clippy::expect_used,
@@ -8,9 +8,12 @@
 )]
 
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::configuration::Configuration;
 use crate::cookie::{Cookie, Reader, value};
+use crate::jwt::{Algorithm, Keys, Rules, SubjectClaim, has_form};
+use crate::{Secret, jwt::Refusal};
 
 /// What stands for a secret in the seeds.
 const CANARY: &str = "canary-canary";
@@ -69,6 +72,41 @@ pub fn cookies(input: &[u8]) -> usize {
     values
 }
 
+/// A JWT, a JWK Set or a key in PEM. Whatever signs it, a token is believed or refused, and one that
+/// is believed has the form of a JWT; the keys of a set are for the algorithms that it fits. 1 where a
+/// token is believed, 2 where a key is read.
+pub fn jwt(input: &[u8]) -> u8 {
+    let secret = Secret::new(&b"0123456789abcdef0123456789abcdef"[..]);
+    let rules = Rules {
+        algorithms: vec![Algorithm::Hs256],
+        keys: Keys::secret(secret).unwrap(),
+        issuer: None,
+        audience: None,
+        subject: SubjectClaim::Name("user".to_owned()),
+        leeway: Duration::ZERO,
+    };
+    let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let verified = rules.verify(input, now);
+    if verified.is_ok() {
+        assert!(has_form(input));
+        // In its last second, and not in the next.
+        let expires = verified.as_ref().unwrap().expires;
+        if let Some(expires) = expires {
+            assert_eq!(rules.verify(input, expires), Err(Refusal::Expired));
+        }
+    }
+    let read = [Keys::set(input), Keys::public(input)]
+        .into_iter()
+        .flatten();
+    let algorithms = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
+    let mut keys = 0;
+    for read in read {
+        assert!(!read.fit(Algorithm::Hs256) && algorithms.iter().any(|it| read.fit(*it)));
+        keys = 2;
+    }
+    u8::from(verified.is_ok()) | keys
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -78,4 +116,6 @@ fn properties_hold_for_the_corpora() {
     replay::replay("configuration", configuration);
     let values = replay::replay("cookies", cookies);
     assert!(values.len() > 15 && values.iter().sum::<usize>() > 20);
+    let read = replay::replay("jwt", jwt);
+    assert!(read.contains(&0) && read.contains(&1) && read.contains(&2) && read.len() >= 10);
 }

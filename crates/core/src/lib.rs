@@ -37,6 +37,7 @@
 //! | [`configuration`] | the file that describes a site |
 //! | `shared`, `throttle`, `verified`, `memory`, `scans`, `denial_cost` | state that the authenticators of one program share: counts of wrong passwords, verified passwords, limits, costs |
 //! | `ticket` | short-lived tickets that stand for a session |
+//! | [`jwt`] | tokens that the site signs |
 //! | [`cookie`], [`basic`] | credentials in headers of HTTP |
 //! | [`doctor`], `twins` | every assumption about a site, checked against the site itself |
 #![forbid(unsafe_code)]
@@ -49,6 +50,7 @@ mod denial_cost;
 pub mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod jwt;
 mod memory;
 mod request;
 mod scans;

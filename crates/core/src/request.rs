@@ -74,6 +74,8 @@ pub enum Credential {
     Ticket(Secret),
     /// A token that the site gave to a program, in place of a password.
     Token(Secret),
+    /// A JSON Web Token that the site signed, where `[jwt]` says which are believed.
+    Jwt(Secret),
     /// Nothing: the host knows who it is and vouches for the name of the question. The answer says
     /// whether there is such an account, and whether it is let in; it proves nothing about the
     /// client.

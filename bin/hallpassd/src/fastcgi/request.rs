@@ -7,7 +7,7 @@ use hallpass_core::basic::Unreadable;
 use hallpass_core::{ClaimedName, Client, Credential, Secret};
 
 use super::pairs::{self, CutOff, Pair};
-use crate::credentials::{Accepting, Shown, authorization, session_credential};
+use crate::credentials::{Accepting, Shown, authorization, cookie_credentials};
 use crate::login::page;
 
 /// A request.
@@ -48,7 +48,8 @@ impl<'a> Request<'a> {
                 credentials: credentials.into_iter().collect(),
             });
         }
-        let session = session_credential(self.all("HTTP_COOKIE"), accepting);
+        let cookies: Vec<&[u8]> = self.all("HTTP_COOKIE").collect();
+        let sessions = cookie_credentials(&cookies, accepting);
         let headers: Vec<&[u8]> = self.all("HTTP_AUTHORIZATION").collect();
         let (header, in_header) = authorization(&headers, accepting)?;
         let own = claimed(name);
@@ -63,7 +64,7 @@ impl<'a> Request<'a> {
         };
         Ok(Shown {
             name: if stated(&own) { own } else { header },
-            credentials: session.into_iter().chain(other).collect(),
+            credentials: sessions.chain(other).collect(),
         })
     }
 
@@ -163,7 +164,7 @@ mod tests {
             Credential::Ticket(ticket) => format!("ticket {}", text(&ticket)),
             Credential::Vouched => "vouched".to_owned(),
             Credential::Cookies(_) => panic!("the cookie has a name"),
-            Credential::Token(_) => panic!("there are no tokens"),
+            Credential::Token(_) | Credential::Jwt(_) => panic!("there are no tokens"),
         };
         let shown = request.shown(&accepting)?;
         let name = shown.name.as_deref().map(|name| format!("as {name}"));

@@ -4,6 +4,7 @@ mod accounts;
 mod admission;
 mod change;
 mod check;
+mod jwt;
 mod memo;
 mod password;
 mod session;
@@ -21,7 +22,7 @@ pub use self::change::Change;
 pub use self::check::{Decision, HashJob, Pending, Progress, Step};
 use self::memo::SessionMemo;
 pub use self::session::{InlineAuthenticator, session_digest};
-use crate::configuration::{Access, Configuration, Passwords, TicketSettings};
+use crate::configuration::{Access, Configuration, Jwt, Passwords, TicketSettings};
 use crate::cookie;
 use crate::denial_cost::DenialCost;
 use crate::request::malformed_name;
@@ -44,6 +45,7 @@ pub struct Authenticator {
     passwords: Passwords,
     longest_password: usize,
     tickets: Option<Tickets>,
+    jwt: Option<Jwt>,
     /// What a denial costs, where the configuration says so.
     dummy: Option<Arc<Encoded>>,
     denial_cost: Arc<DenialCost>,
@@ -83,6 +85,7 @@ impl Authenticator {
             passwords: configuration.passwords.clone(),
             longest_password: configuration.limits.max_password,
             tickets: configuration.tickets.as_ref().map(TicketSettings::tickets),
+            jwt: configuration.jwt.clone(),
             denial_cost: Arc::default(),
             memo: SessionMemo::default(),
             shared: None,
@@ -141,6 +144,7 @@ impl Authenticator {
                 self.session(&token, request, now, deadline)
             }
             Credential::Token(token) => self.token(token, request, now, deadline),
+            Credential::Jwt(token) => self.jwt(token, request, now, deadline),
             Credential::Vouched => self.vouched(request, now, deadline),
         }
     }

@@ -7,6 +7,7 @@ mod access;
 mod daemon;
 mod database;
 mod ejabberd;
+mod jwt;
 mod limits;
 mod log;
 mod passwords;
@@ -23,8 +24,9 @@ use hallpass_stores::{cache, sql};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::Credential;
 use crate::cookie::{self, Cookie};
+use crate::jwt::has_form;
+use crate::{Credential, Secret};
 
 pub use hallpass_settings::{Error, Listener, SecretPlace};
 pub use hallpass_sites::LoginField;
@@ -32,6 +34,7 @@ pub use hallpass_sites::LoginField;
 pub use self::access::Access;
 pub use self::daemon::{Accepted, Daemon, TrustedProxy, Vouching};
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
+pub use self::jwt::Jwt;
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
@@ -87,6 +90,8 @@ struct File {
     /// Short-lived tickets that stand for a session.
     #[serde(default)]
     tickets: tickets::TicketsTable,
+    /// Tokens that the site signs, as a credential beside the others. See [JWT](jwt.md).
+    jwt: Option<jwt::JwtTable>,
     /// How `hallpassd` listens and answers.
     #[serde(default)]
     daemon: daemon::DaemonTable,
@@ -128,6 +133,8 @@ pub struct Configuration {
     pub limits: Limits,
     /// `[tickets]`, where they are switched on.
     pub tickets: Option<TicketSettings>,
+    /// `[jwt]`, where it is there.
+    pub jwt: Option<Jwt>,
     /// `[ejabberd]`
     pub ejabberd: Ejabberd,
     /// `[daemon]`
@@ -166,9 +173,32 @@ impl Configuration {
     #[must_use]
     pub fn session_in<'a>(
         &self,
-        headers: impl IntoIterator<Item = &'a [u8]>,
+        headers: impl IntoIterator<Item = &'a [u8]> + Clone,
     ) -> Option<Credential> {
-        cookie::credential(headers, self.session_cookie())
+        let session = cookie::credential(headers.clone(), self.session_cookie());
+        match &session {
+            // Where the site alone can tell its cookies, the header is there whatever is in it.
+            Some(Credential::Session(_)) => session,
+            _ => self.jwt_in(headers).or(session),
+        }
+    }
+
+    /// The token in the cookie that `[jwt]` names.
+    #[must_use]
+    pub fn jwt_in<'a>(&self, headers: impl IntoIterator<Item = &'a [u8]>) -> Option<Credential> {
+        let cookie = self.jwt.as_ref()?.cookie()?;
+        let token = cookie::value(headers, cookie)?;
+        Some(Credential::Jwt(Secret::new(token)))
+    }
+
+    /// What `token` is where it stands for a session, without a cookie around: a token that the site
+    /// signed, if it has the form of one and `[jwt]` is there, else a session's own.
+    #[must_use]
+    pub fn session_token(&self, token: Secret) -> Credential {
+        match self.jwt.is_some() && has_form(token.expose()) {
+            true => Credential::Jwt(token),
+            false => Credential::Session(token),
+        }
     }
 
     /// The site's session cookie, where its name is known, and how the site reads it.
@@ -313,6 +343,14 @@ impl Configuration {
         let via = via(&top, file.via.as_deref(), file.via_only)?;
         let accounts =
             (!nowhere && framework.looks_accounts_up(asks_the_site)).then_some(&database.location);
+        let jwt = match file.jwt {
+            Some(_) if accounts.is_none() => {
+                let message = "has no effect: the accounts that tokens name are not looked up";
+                return Err(top.wrong("jwt", message));
+            }
+            Some(table) => Some(table.resolve(&top.section("jwt")?)?),
+            None => None,
+        };
         let access = file.access.resolve(&top.section("access")?, accounts)?;
         let configuration = Self {
             path: path.to_owned(),
@@ -325,6 +363,7 @@ impl Configuration {
             passwords: file.passwords.resolve(&top.section("passwords")?)?,
             limits: file.limits.resolve(&top.section("limits")?)?,
             tickets: file.tickets.resolve(&top.section("tickets")?)?,
+            jwt,
             ejabberd: Ejabberd {
                 configured: top.has("ejabberd"),
                 ..file.ejabberd

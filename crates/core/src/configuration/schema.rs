@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::access::AccessTable;
 use super::daemon::DaemonTable;
 use super::database::DatabaseTable;
+use super::jwt::JwtTable;
 use super::limits::LimitsTable;
 use super::passwords::PasswordsTable;
 use super::tickets::TicketsTable;
@@ -53,6 +54,7 @@ pub fn tables(frameworks: &[&dyn Framework]) -> Vec<TableDescription> {
         TableDescription::of::<LimitsTable>("limits", generator),
         TableDescription::of::<Ejabberd>("ejabberd", generator),
         TableDescription::of::<TicketsTable>("tickets", generator),
+        TableDescription::of::<JwtTable>("jwt", generator),
         TableDescription::of::<DaemonTable>("daemon", generator),
         TableDescription::of::<Log>("log", generator),
     ];
@@ -157,7 +159,7 @@ pub fn settings(
         }
         let root = description.name.split('.').next().unwrap_or_default();
         let of_framework = frameworks.iter().find(|framework| framework.name() == root);
-        let absent = ["database", "session_database", "http"].contains(&root);
+        let absent = ["database", "session_database", "http", "jwt"].contains(&root);
         let may_be_absent = of_framework.is_some() || absent;
         let is_there = table.as_ref().is_none_or(Table::is_a_table);
         if may_be_absent && !is_there && description.name != framework {

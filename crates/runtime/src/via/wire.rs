@@ -57,6 +57,7 @@ enum Presented {
     Cookies(Zeroizing<String>),
     Ticket(Zeroizing<String>),
     Token(Zeroizing<String>),
+    Jwt(Zeroizing<String>),
     Vouched,
 }
 
@@ -113,6 +114,7 @@ pub fn write_request(
             Credential::Cookies(header) => Presented::Cookies(secret(header)),
             Credential::Ticket(ticket) => Presented::Ticket(secret(ticket)),
             Credential::Token(token) => Presented::Token(secret(token)),
+            Credential::Jwt(token) => Presented::Jwt(secret(token)),
             Credential::Vouched => Presented::Vouched,
         },
         any: required(&request.conditions.any),
@@ -146,6 +148,7 @@ pub fn read_request(bytes: &[u8]) -> Result<RemoteRequest, Malformed> {
         Presented::Cookies(header) => Credential::Cookies(secret(header)?),
         Presented::Ticket(ticket) => Credential::Ticket(secret(ticket)?),
         Presented::Token(token) => Credential::Token(secret(token)?),
+        Presented::Jwt(token) => Credential::Jwt(secret(token)?),
         Presented::Vouched => Credential::Vouched,
     };
     let request = Request {
@@ -276,6 +279,7 @@ mod tests {
             (nameless.clone(), Credential::Cookies(secret())),
             (nameless, Credential::Ticket(secret())),
             (named(), Credential::Token(secret())),
+            (named(), Credential::Jwt(secret())),
             (named(), Credential::Vouched),
         ] {
             let request = Request {

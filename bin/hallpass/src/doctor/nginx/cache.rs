@@ -1,5 +1,6 @@
 //! Checks the key under which nginx caches hallpassd's answers.
 
+use hallpass_core::configuration::Jwt;
 use hallpass_core::doctor::Finding;
 
 use super::server::level;
@@ -51,7 +52,9 @@ impl Subrequest<'_> {
         }
         // Even where no password is accepted, the name of Basic counts, unless that is declared off.
         let tickets = accept.ticket && self.configuration.tickets.is_some();
-        let tokens = tickets || self.configuration.reads_tokens();
+        let bearer = |jwt: &Jwt| accept.session && jwt.cookie.is_none();
+        let signed = self.configuration.jwt.as_ref().is_some_and(bearer);
+        let tokens = tickets || signed || self.configuration.reads_tokens();
         let header = tokens || !self.leaves_basic_unchecked();
         if header && !has("http_authorization") {
             missing.push("$http_authorization");

@@ -1,6 +1,7 @@
 //! Checks the headers of nginx's sub-request: the credentials must be in it, the body's length must
 //! not, and what the client may not choose must be set.
 
+use hallpass_core::configuration::Jwt;
 use hallpass_core::doctor::Finding;
 
 use super::server::level;
@@ -36,7 +37,9 @@ impl<'a> Subrequest<'a> {
         let passwords = accept.password && basic && authorization;
         let tokens = self.configuration.reads_tokens();
         let tickets = accept.ticket && self.configuration.tickets.is_some();
-        let tickets = (tickets || tokens) && authorization;
+        let bearer = |jwt: &Jwt| accept.session && jwt.cookie.is_none();
+        let signed = self.configuration.jwt.as_ref().is_some_and(bearer);
+        let tickets = (tickets || tokens || signed) && authorization;
         let mut findings = Vec::new();
         if !(sessions || passwords || tickets) {
             let lost = off.or_else(|| self.header("Cookie"));
