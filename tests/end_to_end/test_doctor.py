@@ -1404,7 +1404,7 @@ def test_sessions_of_php_in_redis(patient, redis):
 
 
 # Of frameworks whose tables have one: the key that says it.
-PREFIXES = [("joomla", "dbprefix"), ("phpbb", "table_prefix")]
+PREFIXES = [("joomla", "dbprefix"), ("phpbb", "table_prefix"), ("drupal", "prefix")]
 
 
 @pytest.mark.parametrize(("framework", "key"), PREFIXES)

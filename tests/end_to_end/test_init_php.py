@@ -190,7 +190,7 @@ def test_joomla_with_sessions_nobody_else_can_read(joomla_site):
 
 
 # The frameworks whose sites have a file in PHP that says where their tables are, and its name.
-OWN_FILES = {"joomla": "configuration.php", "phpbb": "config.php"}
+OWN_FILES = {"joomla": "configuration.php", "phpbb": "config.php", "drupal": "settings.php"}
 
 BROKEN = {
     "absent": None,

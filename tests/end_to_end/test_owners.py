@@ -19,6 +19,7 @@ from php_doors import write_configuration
 from processes import give_away
 from programs import run
 from recorded import Recorded
+from test_recorded_drupal import DRUPALS, NEW, cookies, set_up
 from test_recorded_joomla import COOKIE, SESSIONS, Joomla
 from test_recorded_phpbb import ALICE, BROWSER, ZOE, ZOE_NAME, Board
 
@@ -165,8 +166,21 @@ def phpbb(new_directory, mariadb, shell):
     return Owned(tables, board.directory, {"alice": ALICE, ZOE_NAME: ZOE}, "phpbb3_57hpu_sid", folds=True)
 
 
+@pytest.fixture(scope="module")
+def drupal(new_directory, mariadb):
+    recorded = Recorded(mariadb, "drupal_owners", "drupal-10.3.10.sql", [])
+    set_up(recorded, NEW, "s0")
+    tables = {
+        "framework": "drupal",
+        "database": mariadb.hallpass(recorded.name),
+        "drupal": {"version": NEW, "base_url": f"http://{DRUPALS[NEW]['host']}"},
+    }
+    tokens = {name: cookies(NEW)[name] for name in ("bob", "carl@example.org")}
+    return Owned(tables, new_directory(), tokens, DRUPALS[NEW]["cookie_name"], folds=True)
+
+
 # Each begins with the name of its framework.
-SITES = ["php_by_name", "php_by_id", "custom", "joomla", "phpbb"]
+SITES = ["php_by_name", "php_by_id", "custom", "joomla", "phpbb", "drupal"]
 
 
 @pytest.fixture(params=SITES)

@@ -87,11 +87,9 @@ pub fn jwt(input: &[u8]) -> u8 {
     };
     let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let verified = rules.verify(input, now);
-    if verified.is_ok() {
+    if let Ok(verified) = &verified {
         assert!(has_form(input));
-        // In its last second, and not in the next.
-        let expires = verified.as_ref().unwrap().expires;
-        if let Some(expires) = expires {
+        if let Some(expires) = verified.expires {
             assert_eq!(rules.verify(input, expires), Err(Refusal::Expired));
         }
     }

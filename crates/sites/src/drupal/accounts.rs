@@ -246,7 +246,7 @@ impl Described for DrupalAccounts {
         let list = self.drupal.prefix.name(modules::list(&self.drupal));
         let overlooked = |seen, mend: &str| {
             Ok(vec![Overlooked {
-                check: "accounts.modules",
+                check: "modules",
                 tried: "which modules the site has",
                 seen,
                 mend: mend.to_owned(),

@@ -45,10 +45,16 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDrupal) -> anyhow::Result
         .with_context(|| format!("cannot read {}", file.display()))?;
     let directory = file.parent().map(Path::to_owned).unwrap_or_default();
     let root = root(&directory);
-    let version = version(&root)
-        .with_context(|| format!("there is no Drupal, 7 or later, in {}", root.display()))?;
     site_file::must_say(&file, literals.variable("databases"), "$databases")?;
-    let old = version.starts_with("7.");
+    let found = version(&root);
+    let version = found
+        .clone()
+        .or_else(|| guessed(&literals))
+        .with_context(|| {
+            let (file, root) = (file.display(), root.display());
+            format!("{file} is not that of a Drupal, 7 or later, and there is none in {root}")
+        })?;
+    let old = version.split('.').next() == Some("7");
     check_rules(&file, &source, &literals, old)?;
     let services = Services::read(&directory)?;
     page.note(&format!("The Drupal site in {}.", directory.display()));
@@ -58,6 +64,13 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDrupal) -> anyhow::Result
     let comment = "read at every start; PHP is not run";
     page.string("configuration", site_file::text(&file)?, comment);
     page.string("version", &version, "tables, the cookie's name and hashes");
+    if found.is_none() {
+        page.warn(&format!(
+            "no Drupal is found in {}: {version} is assumed, as settings.php looks; write the site's \
+             version into [drupal]",
+            root.display()
+        ));
+    }
     if let Some(url) = &options.base_url {
         page.string("base_url", url, "the session cookie has its name from it");
     }
@@ -130,6 +143,16 @@ fn version(root: &Path) -> Option<String> {
         fits.then(|| version.to_owned())
     };
     VERSIONS.into_iter().find_map(stated)
+}
+
+/// The version that settings.php is written for, where Drupal itself is not found: it has its salt
+/// in another place since 8.
+fn guessed(literals: &Literals) -> Option<String> {
+    if !matches!(literals.element("settings", &["hash_salt"]), Ok(None)) {
+        return Some("10".to_owned());
+    }
+    let salt = literals.variable("drupal_hash_salt");
+    (!matches!(salt, Ok(None))).then(|| "7".to_owned())
 }
 
 /// # Errors

@@ -197,13 +197,16 @@ impl Drupal {
         }
         let database = match given {
             Some(given) => given,
-            None => file.database(table, own.configuration.as_deref())?,
+            None => {
+                let database = file.database(table, own.configuration.as_deref())?;
+                if matches!(database.location, Location::Sqlite(_)) && !prefix.is_empty() {
+                    let message = "is not read with SQLite, where Drupal keeps such tables in a \
+                                   file of their own";
+                    return Err(table.wrong("prefix", message));
+                }
+                database
+            }
         };
-        if matches!(database.location, Location::Sqlite(_)) && !prefix.is_empty() {
-            let message = "is not read with SQLite, where Drupal keeps such tables in a file of \
-                           their own";
-            return Err(table.wrong("prefix", message));
-        }
         let session_cookie_name = match own.session_cookie_name {
             Some(name) if is_token(&name) => Some(name),
             Some(_) => {
