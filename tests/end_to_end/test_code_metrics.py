@@ -100,6 +100,11 @@ NAMED = {
         "crates/sessions/src/php/joomla.rs",
         "crates/sessions/src/php/mod.rs",
     },
+    "drupal": {
+        LIST,
+        "crates/passwords/src/rules/mod.rs",
+        "crates/sessions/src/php/mod.rs",
+    },
     "phpbb": {
         LIST,
         "bin/hallpass/src/options.rs",

@@ -1412,6 +1412,8 @@ def test_wrong_prefix(patient, framework, key):
     own = {key: "wrong_"}
     if framework == "joomla":
         own |= {"secret": "x" * 16, "session_handler": "database"}
+    if framework == "drupal":
+        own |= {"base_url": "https://www.example.org"}
     patient.tables = {
         "framework": framework,
         "database": f"sqlite:{patient.database}",

@@ -307,6 +307,23 @@ def test_a_configuration_that_could_be_fooled_is_refused(site):
         assert result.code == 2 and word.encode() in result.stderr, result.stderr
 
 
+def test_the_doctor_asks_for_an_audience(site):
+    def found(own, **tables):
+        text = site.asked("doctor", own, **tables)("doctor", "--json")
+        return [it for it in text.json["findings"] if it["check"] == "jwt"]
+
+    assert [it["status"] for it in found({})] == ["ok"]
+    config = site.write("doctor")
+    for line in (f'issuer = "{ISSUER}"\n', f'audience = "{AUDIENCE}"\n'):
+        text = config.read_text()
+        assert line in text
+        config.write_text(text.replace(line, ""))
+        (finding,) = [it for it in site.shell(config)("doctor", "--json").json["findings"] if it["check"] == "jwt"]
+        assert finding["status"] == "warning" and line.split()[0] in finding["mend"]
+    (finding,) = found({}, daemon={"accept": ["password"]})
+    assert finding["status"] == "warning" and "no program takes tokens" in finding["seen"]
+
+
 def test_explain_says_why(site):
     shell = site.asked("explain")
     request = f"GET / HTTP/1.1\r\nAuthorization: Bearer {token('alice', aud='other')}\r\n\r\n"

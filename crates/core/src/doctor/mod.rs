@@ -6,6 +6,7 @@ mod accounts;
 mod files;
 mod finding;
 mod groups;
+mod jwt;
 mod passwords;
 mod permission;
 mod sessions;
@@ -53,6 +54,7 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
         findings: Vec::new(),
     };
     examination.configured();
+    examination.signed_tokens();
     let mut complete = matches!(configuration.database.location, Location::Nowhere);
     let is_readable = match &configuration.database.location {
         Location::Sqlite(path) => examination.sqlite(path),

@@ -17,8 +17,8 @@ use crate::hash::{Cost, Hash, Limits, Outcome, compare, rounds_fit};
 /// The part before the digest: prefix, rounds and salt.
 const SETTINGS: usize = 12;
 
-/// Drupal cuts its hashes to this many characters.
-const DRUPAL_LENGTH: usize = 55;
+/// Hashes of SHA-512 are cut to this many characters.
+const SHA512_LENGTH: usize = 55;
 
 /// A stored phpass hash.
 pub(crate) struct PhpassHash {
@@ -40,7 +40,7 @@ impl PhpassHash {
         let encoded = encoded.as_bytes();
         let length = match kind {
             Kind::Md5 => SETTINGS + 22,
-            Kind::Sha512 => DRUPAL_LENGTH,
+            Kind::Sha512 => SHA512_LENGTH,
         };
         let (settings, hash) = encoded.split_at_checked(SETTINGS)?;
         if !crypt64::is_encoded(hash, length - SETTINGS) {
