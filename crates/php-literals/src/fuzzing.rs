@@ -26,6 +26,13 @@ pub fn php_literals(source: &[u8]) -> usize {
         let value = literals.property("JConfig", name).ok().flatten();
         assert_eq!(value, commented.property("JConfig", name).ok().flatten());
         values += usize::from(value.is_some());
+        let element = literals.element(name, &["k"]).ok().flatten();
+        assert_eq!(element, commented.element(name, &["k"]).ok().flatten());
+        if let Ok(Some(whole)) = literals.variable(name) {
+            // What is known as a whole is known in its parts.
+            assert!(element.is_some() || literals.element(name, &["k"]) == Ok(None));
+            values += usize::from(element.is_some_and(|element| element != whole));
+        }
         let _ = literals.constant(name);
     }
     values

@@ -5,7 +5,7 @@
 //! Neither looks at how old a row is: garbage collection deletes it, now and then. A logout deletes
 //! the row, and so does a new password, but for the session that it was typed in.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,6 +26,8 @@ const LONGEST_TOKEN: usize = 4096;
 /// The variables by which Drupal 7 keeps hashes of ids since 7.70, once `update.php` has run.
 const HASHED: &str = "hashed_session_ids_supported";
 const NOT_HASHED: &str = "do_not_hash_session_ids";
+/// How long it counts that there is a table.
+const LASTS: Duration = Duration::from_secs(60);
 
 /// The sessions of a Drupal site.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(super) struct Sessions {
     drupal: Drupal,
     /// The column that has the id, or its hash.
     column: &'static str,
+    /// Whether there is a table of variables, and when that was seen.
+    variables: Option<(bool, Instant)>,
 }
 
 impl Sessions {
@@ -46,14 +50,14 @@ impl Sessions {
             } else {
                 "sid"
             },
+            variables: None,
         }
     }
 
     /// Whether the site keeps ids as they are. A table of variables that is missing says nothing:
     /// hashes are the rule then.
-    fn keeps_ids(&self, queries: &mut Queries<'_>) -> Result<bool, Unavailable> {
-        let name = self.drupal.prefix.name("variable");
-        if !self.drupal.version.is_7() || queries.columns(&name)?.is_empty() {
+    fn keeps_ids(&mut self, queries: &mut Queries<'_>) -> Result<bool, Unavailable> {
+        if !self.drupal.version.is_7() || !self.has_variables(queries)? {
             return Ok(false);
         }
         let statement = format!(
@@ -69,6 +73,27 @@ impl Sessions {
             not_hashed |= name == NOT_HASHED && value;
         }
         Ok(!hashed || not_hashed)
+    }
+
+    /// Whether there is a table of variables, as far as the last minute tells.
+    fn has_variables(&mut self, queries: &mut Queries<'_>) -> Result<bool, Unavailable> {
+        // Deadlines run with the clock.
+        let now = queries.deadline().instant();
+        let recent = |seen: Instant| now.max(seen).duration_since(now.min(seen)) < LASTS;
+        if let Some((there, seen)) = self.variables
+            && recent(seen)
+        {
+            return Ok(there);
+        }
+        let name = self.drupal.prefix.name("variable");
+        let there = !queries.columns(&name)?.is_empty();
+        if !there && queries.hides(&name)? {
+            return Err(Unavailable::new(format!(
+                "whether ids of sessions are hashed is not known: this user may not read {name}"
+            )));
+        }
+        self.variables = Some((there, now));
+        Ok(there)
     }
 
     /// The row of the session, whose id is kept as `stored`.
