@@ -1,6 +1,7 @@
 """JSON Web Tokens of PyJWT, shown to every program that takes sessions, about accounts in SQLite."""
 
 import json
+import signal
 import sqlite3
 import time
 from contextlib import closing
@@ -15,7 +16,7 @@ from hosts.extauth import NO, YES, helper
 from hosts.nginx import nginx
 from hosts.web import basic
 from php_doors import said, write_configuration
-from processes import LOOPBACK, free_port, give_away
+from processes import LOOPBACK, eventually, free_port, give_away
 from programs import run
 
 ISSUER, AUDIENCE = "https://id.example.org/realms/shop", "shop"
@@ -234,6 +235,37 @@ def test_a_cookie_may_hold_it(site, hallpass_programs):
     assert result.text.splitlines() == ["u:alice", "u:alice", "NULL", "NULL", "NULL"]
     shell = site.shell(config)
     assert said(shell("session", "--json", "--cookie", f"token={good}")) == "alice"
+
+
+def test_keys_that_change_are_read_at_sighup(site, hallpass_programs):
+    socket, file = site.directory / "rotated.sock", site.directory / "rotated.json"
+    rsa_keys = {"one": PRIVATE["RS256"], "two": rsa.generate_private_key(65537, 2048)}
+
+    def publish(*kids: str) -> None:
+        to_jwk = jwt.algorithms.RSAAlgorithm.to_jwk
+        keys = [to_jwk(rsa_keys[kid].public_key(), as_dict=True) | {"kid": kid} for kid in kids]
+        file.write_text(json.dumps({"keys": keys}))
+
+    def granted(daemon, kid: str) -> bool:
+        good = token("alice", key=rsa_keys[kid], headers={"kid": kid})
+        return daemon.ask("/auth", {"Authorization": f"Bearer {good}"}).status == 200
+
+    publish("one")
+    config = site.write(
+        "rotated", {"jwks": {"file": str(file)}}, daemon={"listen": [f"unix:{socket}?mode=0660"]}
+    )
+    with hallpassd(hallpass_programs["hallpassd"], config, socket) as daemon:
+        assert granted(daemon, "one") and not granted(daemon, "two")
+        publish("one", "two")
+        daemon.process.send_signal(signal.SIGHUP)
+        eventually(lambda: granted(daemon, "two"), "the new set is not read")
+        assert granted(daemon, "one")
+        publish("two")
+        daemon.process.send_signal(signal.SIGHUP)
+        eventually(lambda: not granted(daemon, "one"), "the old key still counts")
+        file.write_text("{}")
+        daemon.process.send_signal(signal.SIGHUP)
+        assert granted(daemon, "two"), "what is wrong leaves the old keys in force"
 
 
 def test_where_sessions_are_not_accepted_no_token_is(site, hallpass_programs):

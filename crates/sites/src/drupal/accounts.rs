@@ -3,7 +3,7 @@
 //! core/modules/user/src/UserAuthentication.php of 10.3.
 
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Queries, Row, Value};
+use hallpass_stores::sql::{LookUp, Queries, Row, Value};
 
 use super::modules;
 use super::roles;
@@ -29,6 +29,8 @@ pub(super) struct DrupalAccounts {
     access: AccountLookup,
     /// Of all of them, with a condition that more can be added to.
     select: String,
+    /// Of one, by its primary key.
+    by_key: LookUp,
 }
 
 impl DrupalAccounts {
@@ -38,13 +40,23 @@ impl DrupalAccounts {
             // A translated account has a row for each language.
             false => " AND \"default_langcode\" = 1",
         };
+        let meets = crate::meets(access.account_where.as_deref());
+        let columns = [
+            "\"uid\"",
+            "\"name\"",
+            "\"pass\"",
+            "\"status\"",
+            "\"mail\"",
+            &meets,
+        ];
+        let from = format!("{} account", drupal.prefix.table(table(drupal)));
         let select = format!(
-            "SELECT \"uid\", \"name\", \"pass\", \"status\", \"mail\", {} FROM {} account WHERE \
-             {SOMEBODY}{of_language}",
-            crate::meets(access.account_where.as_deref()),
-            drupal.prefix.table(table(drupal)),
+            "SELECT {} FROM {from} WHERE {SOMEBODY}{of_language}",
+            columns.join(", ")
         );
+        let by = format!("{SOMEBODY}{of_language} AND \"uid\"");
         Self {
+            by_key: LookUp::new(&columns, &from, &by, ":uid"),
             drupal: drupal.clone(),
             access: access.clone(),
             select,
@@ -171,9 +183,18 @@ impl Accounts for DrupalAccounts {
         let Ok(key) = key.parse::<i64>() else {
             return Ok(None);
         };
-        let parameters = [(":id", Value::Integer(key))];
-        let found = self.accounts(queries, "AND \"uid\" = :id", &parameters, 2)?;
-        Ok(crate::only(found))
+        let rows = queries.look_up(&self.by_key, Value::Integer(key))?;
+        let found = rows.into_iter().filter_map(|row| self.account(row));
+        Ok(crate::only(found.collect()))
+    }
+
+    fn look_up(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        key: &str,
+    ) -> Result<Option<(LookUp, Value)>, Unavailable> {
+        let key = key.parse().ok().map(Value::Integer);
+        Ok(key.map(|key| (self.by_key.clone(), key)))
     }
 
     fn groups(

@@ -9,6 +9,7 @@ mod roles;
 mod sessions;
 mod settings;
 mod tables;
+mod version;
 
 #[cfg(feature = "init")]
 use clap::{Args, FromArgMatches};
@@ -103,14 +104,6 @@ impl SiteSettings for Drupal {
 
     fn advice(&self, problem: Problem<'_>) -> Option<String> {
         match problem {
-            Problem::AlgorithmNotAllowed(_) => Some(match self.version.checks_by_phpass() {
-                true => "give [drupal] version, as `drush status` shows it: from 10.1 on Drupal \
-                         knows what password_verify does"
-                    .to_owned(),
-                false => "write `phpass = true` into [drupal] if the site has the module phpass \
-                          (Password Compatibility); without it Drupal refuses these, too"
-                    .to_owned(),
-            }),
             Problem::SessionsWithoutAccount => {
                 Some("put the site's own prefix into [drupal] prefix".to_owned())
             }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallpass_sessions::php::drupal;
 use hallpass_stores::Unavailable;
-use hallpass_stores::sql::{Queries, Row, Value};
+use hallpass_stores::sql::{LookUp, Queries, Row, Value};
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 
@@ -35,6 +35,8 @@ pub(super) struct Sessions {
     drupal: Drupal,
     /// The column that has the id, or its hash.
     column: &'static str,
+    /// Of a row by that column, and who is logged in to it.
+    by_id: LookUp,
     /// Whether there is a table of variables, and when that was seen.
     variables: Option<(bool, Instant)>,
 }
@@ -43,13 +45,17 @@ impl Sessions {
     pub(super) fn new(drupal: &Drupal) -> Self {
         let name = drupal.session_cookie_name.as_deref().unwrap_or_default();
         let secure = name.starts_with("SSESS");
+        let (column, who) = match (drupal.version.is_7(), secure) {
+            (true, true) => ("ssid", "uid"),
+            (true, false) => ("sid", "uid"),
+            (false, _) => ("sid", "session"),
+        };
+        let columns = [&*format!("\"{column}\""), &format!("\"{who}\"")];
+        let table = drupal.prefix.table("sessions");
         Self {
             drupal: drupal.clone(),
-            column: if secure && drupal.version.is_7() {
-                "ssid"
-            } else {
-                "sid"
-            },
+            column,
+            by_id: LookUp::of_data(&columns, &table, columns[0], ":sid"),
             variables: None,
         }
     }
@@ -98,16 +104,7 @@ impl Sessions {
 
     /// The row of the session, whose id is kept as `stored`.
     fn row(&self, queries: &mut Queries<'_>, stored: &str) -> Result<Option<Row>, Stop> {
-        let (column, table) = (self.column, self.drupal.prefix.table("sessions"));
-        let who = if self.drupal.version.is_7() {
-            "uid"
-        } else {
-            "session"
-        };
-        let statement =
-            format!("SELECT \"{column}\", \"{who}\" FROM {table} WHERE \"{column}\" = :id");
-        let parameters = [(":id", Value::from(stored))];
-        let rows = session_rows(queries.rows_of_data(&statement, &parameters, 2))?;
+        let rows = session_rows(queries.look_up(&self.by_id, Value::from(stored)))?;
         // A collation may take another session's for the same.
         let is_it = |row: &mut Row| row.text(0).is_some_and(|id| id.trim_end() == stored);
         let mut found = rows
@@ -131,6 +128,14 @@ fn is_true(value: &[u8]) -> bool {
     !falsy.contains(&value)
 }
 
+/// The id of the session in the value of its cookie; `None` where that cannot be one. PHP decodes
+/// the value, since ids of 8 and later may have a comma in them; what it takes for empty is not an
+/// id.
+fn id_in(token: &[u8]) -> Option<Vec<u8>> {
+    let id = (token.len() <= LONGEST_TOKEN).then(|| percent_decode(token).collect());
+    id.filter(|id: &Vec<u8>| !matches!(&**id, b"" | b"0"))
+}
+
 /// What Drupal keeps of the session `id` (`drupal_hash_base64`, `Crypt::hashBase64`).
 fn hashed(id: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(id))
@@ -144,15 +149,7 @@ impl SessionSource for Sessions {
         _client: &Client,
         _now: SystemTime,
     ) -> Result<Login, Stop> {
-        if token.len() > LONGEST_TOKEN {
-            return Err(Reason::NoSession.into());
-        }
-        // PHP decodes the value of a cookie; ids of 8 and later may have a comma in them.
-        let id: Vec<u8> = percent_decode(token).collect();
-        // What PHP takes for empty is not an id.
-        if matches!(&*id, b"" | b"0") {
-            return Err(Reason::NoSession.into());
-        }
+        let id = id_in(token).ok_or(Reason::NoSession)?;
         let stored = match self.keeps_ids(queries)? {
             true => String::from_utf8(id).map_err(|_| Reason::NoSession)?,
             false => hashed(&id),
@@ -185,6 +182,15 @@ impl SessionSource for Sessions {
                 format,
             },
         })
+    }
+
+    /// In 7 its variables count, too.
+    fn look_up(&self, token: &[u8]) -> Option<(LookUp, Value)> {
+        if self.drupal.version.is_7() {
+            return None;
+        }
+        let stored = hashed(&id_in(token)?);
+        Some((self.by_id.clone(), stored.into()))
     }
 
     fn asks_only_database(&self) -> bool {
