@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::literal;
+use super::expression::{Scope, literal};
 use super::literal::{Entry, Literal, NotLiteral, SyntaxError};
 use super::mentions::{Mention, Mentioned, anything_after, mentions};
 use super::scanner::{Kind, Token, first, sign, skip};
 use super::statements::{Reader, split_statement};
 
-impl Reader {
+impl Reader<'_> {
     /// Reads a class, whose statement begins at `statement` and whose name stands at `tokens`: its
     /// properties with defaults. Names in a method are not literals, wherever the method is.
     pub(crate) fn class<'a>(
@@ -93,7 +93,7 @@ fn declare(properties: &mut BTreeMap<String, Entry>, member: &[Token]) -> bool {
         && let Kind::Variable(name) = &variable.kind
     {
         let (value, rest) = match skip(rest, &Kind::Equals) {
-            Some(rest) => match literal(rest) {
+            Some(rest) => match literal(rest, Scope::Nothing) {
                 Some((value, rest)) => (Ok(value), rest),
                 None => return false,
             },

@@ -1,27 +1,45 @@
-//! Evaluates expressions made of literals alone.
+//! Evaluates expressions made of literals, and of names whose values are known.
 
-use super::literal::{Key, Literal};
+use super::literal::{Key, Literal, Literals};
 use super::scanner::{Kind, Token, first, sign, skip};
+use super::surroundings::{MAX_MADE, dirname};
 
 /// The deepest nesting of arrays and brackets that is read.
 const MAX_DEPTH: usize = 64;
 /// The most keys of an array that is read.
 pub(crate) const MAX_ELEMENTS: usize = 1000;
 
+/// The names that an expression may have in it.
+#[derive(Clone, Copy)]
+pub(crate) enum Scope<'s> {
+    /// None: it is made of literals alone.
+    Nothing,
+    /// Those that have been found so far, in the file at `path`.
+    Of { found: &'s Literals, path: &'s str },
+}
+
 /// Reads an expression at the beginning of `tokens`, and gives what follows it. `None` when it is
-/// not made of literals alone.
-pub(crate) fn literal(tokens: &[Token]) -> Option<(Literal, &[Token])> {
-    expression(tokens, MAX_DEPTH)
+/// not made of literals and names in `scope` alone.
+pub(crate) fn literal<'a>(tokens: &'a [Token], scope: Scope<'_>) -> Option<(Literal, &'a [Token])> {
+    expression(tokens, scope, MAX_DEPTH)
 }
 
 /// Values with `.` between them.
-fn expression(tokens: &[Token], depth: usize) -> Option<(Literal, &[Token])> {
+fn expression<'a>(
+    tokens: &'a [Token],
+    scope: Scope<'_>,
+    depth: usize,
+) -> Option<(Literal, &'a [Token])> {
     let depth = depth.checked_sub(1)?;
-    let (mut value, mut rest) = operand(tokens, depth)?;
+    let (mut value, mut rest) = operand(tokens, scope, depth)?;
     while let Some(after) = sign(rest, b'.') {
-        let (right, after) = operand(after, depth)?;
+        let (right, after) = operand(after, scope, depth)?;
         let mut text = value.into_text()?;
         let right = right.into_text()?;
+        // A text that doubles itself would grow without end.
+        if matches!(scope, Scope::Of { .. }) && text.len() + right.len() > MAX_MADE {
+            return None;
+        }
         let mut joined = Vec::with_capacity(text.len() + right.len());
         joined.append(&mut text);
         joined.extend_from_slice(&right);
@@ -31,20 +49,31 @@ fn expression(tokens: &[Token], depth: usize) -> Option<(Literal, &[Token])> {
     Some((value, rest))
 }
 
-fn operand(tokens: &[Token], depth: usize) -> Option<(Literal, &[Token])> {
+fn operand<'a>(
+    tokens: &'a [Token],
+    scope: Scope<'_>,
+    depth: usize,
+) -> Option<(Literal, &'a [Token])> {
     let (kind, rest) = first(tokens)?;
     match kind {
         Kind::Literal(literal) => Some((literal.clone(), rest)),
+        Kind::Variable(name) => {
+            let Scope::Of { found, .. } = scope else {
+                return None;
+            };
+            let value = found.variables.get(name)?.as_ref().ok()?;
+            Some((scalar(value)?, not_followed(rest)?))
+        }
         Kind::Word(word) => match word.trim_start_matches('\\').to_ascii_lowercase().as_str() {
             "true" => Some((Literal::Boolean(true), rest)),
             "false" => Some((Literal::Boolean(false), rest)),
             "null" => Some((Literal::Null, rest)),
-            "array" => elements(sign(rest, b'(')?, b')', depth),
-            _ => None,
+            "array" => elements(sign(rest, b'(')?, b')', scope, depth),
+            lower => named(word, lower, rest, scope, depth),
         },
-        Kind::Sign(b'[') => elements(rest, b']', depth),
+        Kind::Sign(b'[') => elements(rest, b']', scope, depth),
         Kind::Sign(b'(') => {
-            let (value, rest) = expression(rest, depth)?;
+            let (value, rest) = expression(rest, scope, depth)?;
             Some((value, sign(rest, b')')?))
         }
         Kind::Sign(operator @ (b'-' | b'+')) => match (operator, first(rest)?) {
@@ -63,8 +92,72 @@ fn operand(tokens: &[Token], depth: usize) -> Option<(Literal, &[Token])> {
     }
 }
 
+/// A constant, or a call of `dirname`.
+fn named<'a>(
+    word: &str,
+    lower: &str,
+    rest: &'a [Token],
+    scope: Scope<'_>,
+    depth: usize,
+) -> Option<(Literal, &'a [Token])> {
+    let Scope::Of { found, path } = scope else {
+        return None;
+    };
+    let value = match lower {
+        "__file__" => Literal::text(path.into()),
+        "__dir__" => Literal::text(dirname(path.as_bytes(), 1)),
+        "directory_separator" => Literal::text(b"/".into()),
+        "dirname" => {
+            let (path, rest) = expression(sign(rest, b'(')?, scope, depth)?;
+            let (levels, rest) = match sign(rest, b',').map(first) {
+                Some(Some((Kind::Literal(Literal::Integer(levels)), rest))) => (*levels, rest),
+                Some(_) => return None,
+                None => (1, rest),
+            };
+            let levels = usize::try_from(levels).ok().filter(|levels| *levels > 0)?;
+            let Literal::Text(path) = path else {
+                return None;
+            };
+            return Some((Literal::text(dirname(&path, levels)), sign(rest, b')')?));
+        }
+        _ => scalar(
+            found
+                .constants
+                .get(word.trim_start_matches('\\'))?
+                .as_ref()
+                .ok()?,
+        )?,
+    };
+    Some((value, not_followed(rest)?))
+}
+
+/// `value`, where it cannot hold others: arrays that hold themselves would grow without end.
+fn scalar(value: &Literal) -> Option<Literal> {
+    match value {
+        Literal::Array(_) => None,
+        Literal::Text(text) if text.len() > MAX_MADE => None,
+        _ => Some(value.clone()),
+    }
+}
+
+/// `rest`, where it does not make something else of the name before it.
+fn not_followed(rest: &[Token]) -> Option<&[Token]> {
+    match first(rest) {
+        Some((
+            Kind::Sign(b'[' | b'(' | b'{') | Kind::Arrow | Kind::DoubleColon | Kind::Equals,
+            _,
+        )) => None,
+        _ => Some(rest),
+    }
+}
+
 /// The elements of an array up to `end`.
-fn elements(mut tokens: &[Token], end: u8, depth: usize) -> Option<(Literal, &[Token])> {
+fn elements<'a>(
+    mut tokens: &'a [Token],
+    end: u8,
+    scope: Scope<'_>,
+    depth: usize,
+) -> Option<(Literal, &'a [Token])> {
     let mut array: Vec<(Key, Literal)> = Vec::new();
     // The key of an element without one: one past the greatest so far.
     let mut next = Some(0_i64);
@@ -75,10 +168,10 @@ fn elements(mut tokens: &[Token], end: u8, depth: usize) -> Option<(Literal, &[T
         if array.len() >= MAX_ELEMENTS {
             return None;
         }
-        let (mut value, mut rest) = expression(tokens, depth)?;
+        let (mut value, mut rest) = expression(tokens, scope, depth)?;
         let key = if let Some(after) = skip(rest, &Kind::DoubleArrow) {
             let key = value.into_key()?;
-            (value, rest) = expression(after, depth)?;
+            (value, rest) = expression(after, scope, depth)?;
             key
         } else {
             Key::Integer(next?)

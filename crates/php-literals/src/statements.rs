@@ -1,38 +1,81 @@
 //! Reads statements: those that give a name a literal, and what the others do to names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expression::literal;
-use super::literal::{Literals, NotLiteral, SyntaxError};
+use super::literal::{Literal, Literals, NotLiteral, SyntaxError};
 use super::mentions::{Mentioned, defined_name, mentions};
 use super::scanner::{Kind, Token, first, sign, skip};
+use super::surroundings::{Files, Surroundings};
 
 /// Words that begin statements which may be run or not, and end with another word when a colon
 /// stands after their condition.
 const CONDITIONAL: [&str; 7] = ["if", "elseif", "else", "for", "foreach", "while", "switch"];
 
-pub(crate) fn read(tokens: &[Token]) -> Result<Literals, SyntaxError> {
+/// Reads `tokens`, and what they include of `files` in these `surroundings`.
+pub(crate) fn read(
+    tokens: &[Token],
+    surroundings: Surroundings,
+    files: Option<&mut dyn Files>,
+) -> Result<Literals, SyntaxError> {
+    let set = |values: BTreeMap<String, Literal>| {
+        let values = values.into_iter();
+        values.map(|(name, value)| (name, Ok(value))).collect()
+    };
     let mut reader = Reader {
-        found: Literals::default(),
+        found: Literals {
+            variables: set(surroundings.variables),
+            constants: set(surroundings.constants),
+            ..Literals::default()
+        },
         branches: 0,
         shared: BTreeSet::new(),
+        files,
+        included: vec![surroundings.path.clone()],
+        paths: vec![surroundings.path],
+        depth: 0,
+        ended: Ended::Not,
     };
-    let mut rest = tokens;
-    while !rest.is_empty() {
-        rest = reader.statement(rest)?;
-    }
+    reader.statements(tokens)?;
     Ok(reader.found)
 }
 
-pub(crate) struct Reader {
+pub(crate) struct Reader<'f> {
     pub(crate) found: Literals,
     /// How many `if (…):` and the like are open.
-    branches: usize,
+    pub(crate) branches: usize,
     /// Variables that may change with others from now on.
     shared: BTreeSet<String>,
+    /// The files around; `None` where no condition is evaluated, and nothing is included.
+    pub(crate) files: Option<&'f mut dyn Files>,
+    /// All files that have been read, and those that include each other, the innermost last.
+    pub(crate) included: Vec<String>,
+    pub(crate) paths: Vec<String>,
+    /// How many `if` are open whose statements are read.
+    pub(crate) depth: usize,
+    pub(crate) ended: Ended,
 }
 
-impl Reader {
+/// Whether a statement has ended what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Not,
+    /// The file.
+    File,
+    /// Everything.
+    All,
+}
+
+impl Reader<'_> {
+    /// Reads `tokens` to their end, or to where PHP ends.
+    pub(crate) fn statements(&mut self, tokens: &[Token]) -> Result<(), SyntaxError> {
+        let mut rest = tokens;
+        while !rest.is_empty() && self.ended == Ended::Not {
+            rest = self.statement(rest)?;
+        }
+        Ok(())
+    }
+
     /// Reads one statement and gives what follows it.
     fn statement<'a>(&mut self, tokens: &'a [Token]) -> Result<&'a [Token], SyntaxError> {
         let understood = match first(tokens) {
@@ -43,7 +86,19 @@ impl Reader {
                     .or_else(|| self.element(name, rest)),
                 Kind::Sign(b'@') => self.definition(rest),
                 Kind::Word(word) => match word.to_ascii_lowercase().as_str() {
-                    "return" | "exit" | "die" | "__halt_compiler" => return Ok(&[]),
+                    "return" | "__halt_compiler" => {
+                        self.ended = Ended::File;
+                        return Ok(&[]);
+                    }
+                    "exit" | "die" => {
+                        self.ended = Ended::All;
+                        return Ok(&[]);
+                    }
+                    "if" => self.branches(rest)?,
+                    word @ ("include" | "include_once" | "require" | "require_once") => {
+                        let line = tokens.first().map_or(0, |token| token.line);
+                        self.include(word, line, rest)?
+                    }
                     "const" => self.constants(rest),
                     "define" | "\\define" => self.definition(tokens),
                     "class" => return self.class(tokens, rest),
@@ -71,7 +126,7 @@ impl Reader {
 
     /// `= …;` after a variable.
     fn assignment<'a>(&mut self, name: &str, tokens: &'a [Token]) -> Option<&'a [Token]> {
-        let (value, rest) = literal(skip(tokens, &Kind::Equals)?)?;
+        let (value, rest) = literal(skip(tokens, &Kind::Equals)?, self.scope())?;
         let rest = skip(rest, &Kind::End)?;
         if self.shared.contains(name) {
             return None;
@@ -89,7 +144,7 @@ impl Reader {
     /// `define('NAME', …);`. The first definition of a name counts.
     fn definition<'a>(&mut self, tokens: &'a [Token]) -> Option<&'a [Token]> {
         let (name, rest) = defined_name(tokens)?;
-        let (value, rest) = literal(sign(rest, b',')?)?;
+        let (value, rest) = literal(sign(rest, b',')?, self.scope())?;
         let rest = skip(sign(rest, b')')?, &Kind::End)?;
         self.found.constants.entry(name).or_insert(Ok(value));
         Some(rest)
@@ -102,7 +157,7 @@ impl Reader {
             let (Kind::Word(name), rest) = first(tokens)? else {
                 return None;
             };
-            let (value, rest) = literal(skip(rest, &Kind::Equals)?)?;
+            let (value, rest) = literal(skip(rest, &Kind::Equals)?, self.scope())?;
             found.push((name.clone(), value));
             if let Some(rest) = sign(rest, b',') {
                 tokens = rest;
