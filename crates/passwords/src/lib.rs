@@ -40,6 +40,7 @@
 #![forbid(unsafe_code)]
 
 mod algorithms;
+mod application;
 mod denial;
 mod encoded;
 #[cfg(any(test, fuzzing))]
@@ -50,6 +51,7 @@ mod parsed;
 mod php_strings;
 mod rules;
 
+pub use application::ApplicationPassword;
 pub use denial::Spending;
 pub use encoded::{Derivation, Encoded, MAX_ENCODED, ParseError};
 pub use hallpass_pbkdf2::Request;

@@ -1,6 +1,6 @@
 //! Reads assignments to the elements of an array: `$databases['default']['default'] = [ … ];`.
 
-use super::expression::{MAX_ELEMENTS, literal};
+use super::expression::{MAX_ELEMENTS, Scope, literal};
 use super::literal::{Hole, Key, Literal, NotLiteral};
 use super::mentions::{Mentioned, mentions};
 use super::scanner::{Kind, Token, sign, skip};
@@ -21,12 +21,12 @@ struct Place<'a> {
     value: &'a [Token],
 }
 
-impl Reader {
+impl Reader<'_> {
     /// `['key']… = …;` after a variable, whatever the value. An element whose value is not a literal
     /// is known not to be one, and the others of its array stay as they are. `None` when the
     /// statement is anything else, or may change more than the element.
     pub(crate) fn element<'a>(&mut self, name: &str, tokens: &'a [Token]) -> Option<&'a [Token]> {
-        let place = place(tokens)?;
+        let place = place(tokens, self.scope())?;
         let line = tokens.first()?.line;
         let known = match self.found.variables.get(name) {
             None => self.found.spoilt.is_none(),
@@ -35,8 +35,8 @@ impl Reader {
         if !known || name == "GLOBALS" || self.is_shared(name) {
             return None;
         }
-        let whole =
-            literal(place.value).and_then(|(value, after)| Some((value, skip(after, &Kind::End)?)));
+        let whole = literal(place.value, self.scope())
+            .and_then(|(value, after)| Some((value, skip(after, &Kind::End)?)));
         let (value, rest) = match whole {
             Some((value, rest)) if !place.open => (Some(value), rest),
             _ => {
@@ -101,7 +101,7 @@ impl Reader {
 }
 
 /// `['a']['b'] =`. `None` without an index or an `=`.
-fn place(mut tokens: &[Token]) -> Option<Place<'_>> {
+fn place<'a>(mut tokens: &'a [Token], scope: Scope<'_>) -> Option<Place<'a>> {
     let mut keys = Vec::new();
     let mut computed = Vec::new();
     let mut open = false;
@@ -111,8 +111,8 @@ fn place(mut tokens: &[Token]) -> Option<Place<'_>> {
         if count > MAX_INDICES {
             return None;
         }
-        let key =
-            literal(rest).and_then(|(key, after)| Some((key.into_key()?, sign(after, b']')?)));
+        let key = literal(rest, scope)
+            .and_then(|(key, after)| Some((key.into_key()?, sign(after, b']')?)));
         match key {
             Some((key, after)) => {
                 if !open {

@@ -5,6 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::surroundings::Surroundings;
+
 /// A value.
 #[derive(Clone, PartialEq)]
 pub enum Literal {
@@ -155,6 +157,29 @@ impl Literals {
             .get(&class)
             .and_then(|properties| properties.get(name));
         look_up(entry, self.spoilt_classes.get(&class).copied())
+    }
+
+    /// The same, where `defaults` are set by another file that runs after it, and sets what is not set
+    /// yet.
+    #[must_use]
+    pub fn or_else(mut self, defaults: Surroundings) -> Self {
+        for (name, value) in defaults.constants {
+            if let Ok(None) = self.constant(&name) {
+                self.constants.insert(name, Ok(value));
+            }
+        }
+        for (name, value) in defaults.variables {
+            if let Ok(None | Some(Literal::Null)) = self.variable(&name) {
+                self.variables.insert(name, Ok(value));
+            }
+        }
+        self
+    }
+
+    /// Whether a statement in the file may set any name to anything.
+    #[must_use]
+    pub fn sets_anything(&self) -> bool {
+        self.spoilt.is_some()
     }
 
     /// The value of the constant `name`. `None` when the file does not define it.

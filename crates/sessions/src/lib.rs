@@ -78,6 +78,7 @@ mod msgpack;
 pub mod php;
 mod pickle;
 mod python_base64;
+pub mod wordpress;
 
 use self::datetime::DateTime;
 

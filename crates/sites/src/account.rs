@@ -252,6 +252,23 @@ pub trait Accounts: Described {
         Ok(None)
     }
 
+    /// Whether `password` may be one that the site gives to programs, and that counts beside the
+    /// account's own.
+    fn is_for_programs(&self, _password: &[u8]) -> bool {
+        false
+    }
+
+    /// The account called `name`, where `password` is one that the site gave to a program of its
+    /// owner's.
+    fn by_program_password(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        _name: &str,
+        _password: &[u8],
+    ) -> Result<Option<Account>, Unavailable> {
+        Ok(None)
+    }
+
     /// The names of the groups that `account` is in, in alphabetical order.
     fn groups(
         &mut self,
@@ -302,6 +319,12 @@ pub trait Accounts: Described {
         _permission: &str,
     ) -> Result<bool, Unavailable> {
         Ok(false)
+    }
+
+    /// Whether [`has_permission`](Self::has_permission) is to be asked about superusers as well: they
+    /// do not hold every permission.
+    fn superusers_may_lack(&self, _permission: &str) -> bool {
+        false
     }
 
     /// What the row of `account` keeps beside its hash, where the hash wants it.

@@ -12,7 +12,7 @@ use crate::compare::Software;
 use crate::cookie::Reader;
 #[cfg(feature = "init")]
 use crate::init::Page;
-use crate::{AccountLookup, Site, SiteFile};
+use crate::{AccountLookup, LoginField, Site, SiteFile};
 
 /// The software that sites run.
 pub trait Framework: Sync {
@@ -175,6 +175,11 @@ pub trait SiteSettings: std::fmt::Debug + Send + Sync {
     /// What the site's own software has to be told of the configuration, to be compared with it.
     fn tells_software(&self) -> serde_json::Value {
         serde_json::Value::Null
+    }
+
+    /// What people may type as their name on the site's own login page.
+    fn login_fields(&self) -> &'static [LoginField] {
+        &[LoginField::Username]
     }
 
     /// Which spellings of a name the site takes for the same.

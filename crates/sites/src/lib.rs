@@ -67,6 +67,7 @@ mod reason;
 mod session;
 mod site;
 mod site_file;
+mod wordpress;
 
 pub(crate) use self::account::MOST_ALIKE;
 pub use self::account::{
@@ -90,6 +91,7 @@ pub static FRAMEWORKS: &[&dyn Framework] = &[
     &django::DjangoFramework,
     &joomla::JoomlaFramework,
     &phpbb::PhpbbFramework,
+    &wordpress::WordpressFramework,
     &drupal::DrupalFramework,
     &php::PhpFramework,
     &custom::CustomFramework,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hallpass_php_literals::{Literal, Literals};
+use hallpass_php_literals::{Literal, Literals, NotLiteral};
 use hallpass_settings::{Error, Fallback, Given, LooseText, SecretSource, Table};
 use hallpass_stores::sql::{Location, Servers, Settings};
 use hallpass_stores::{Address, Secret};
@@ -21,11 +21,27 @@ pub struct SiteFile<'a> {
     table: &'a Table<'a>,
     /// Where it is.
     pub path: PathBuf,
-    literals: Literals,
-    /// The class whose properties the settings are; variables where there is none.
-    class: Option<&'static str>,
-    /// Which elements of arrays the settings are, where they are neither.
-    elements: &'static [Element],
+    /// What it says.
+    pub(crate) literals: Literals,
+    names: Names,
+}
+
+/// What the settings of a file are.
+#[derive(Clone, Copy)]
+pub(crate) enum Names {
+    /// Variables.
+    Variables,
+    /// Properties of a class.
+    Properties(&'static str),
+    /// Constants in capitals, but for some variables.
+    Constants {
+        /// Those that are variables.
+        variables: &'static [&'static str],
+        /// Those that count as not given where the file does not give them in a literal.
+        optional: &'static [&'static str],
+    },
+    /// Elements of arrays in variables; no others are read.
+    Elements(&'static [Element]),
 }
 
 /// The key of a setting, and the variable and its keys that lead to it in the site's own file.
@@ -51,39 +67,86 @@ impl<'a> SiteFile<'a> {
             table,
             path,
             literals,
-            class,
-            elements: &[],
+            names: class.map_or(Names::Variables, Names::Properties),
         })
     }
 
     /// The same file, whose settings are `elements` of its variables; no others are read.
     pub(crate) fn of_elements(self, elements: &'static [Element]) -> Self {
-        Self { elements, ..self }
+        let names = Names::Elements(elements);
+        Self { names, ..self }
+    }
+
+    /// The file at `path`, which says `literals` by these `names`.
+    pub(crate) fn of(
+        table: &'a Table<'a>,
+        path: PathBuf,
+        literals: Literals,
+        names: Names,
+    ) -> Self {
+        Self {
+            table,
+            path,
+            literals,
+            names,
+        }
+    }
+
+    /// What it says of `key`.
+    pub(crate) fn find(&self, key: &str) -> Result<Option<&Literal>, NotLiteral> {
+        match self.names {
+            Names::Variables => self.literals.variable(key),
+            Names::Properties(class) => self.literals.property(class, key),
+            Names::Constants { variables, .. } if variables.contains(&key) => {
+                self.literals.variable(key)
+            }
+            Names::Constants { .. } => self.literals.constant(&key.to_ascii_uppercase()),
+            Names::Elements(elements) => match element(elements, key) {
+                Some((_, variable, keys)) => self.literals.element(variable, keys),
+                None => Ok(None),
+            },
+        }
     }
 
     /// The value at the key `key`.
     pub(crate) fn literal(&self, key: &str) -> Result<Option<&Literal>, Error> {
-        let element = self.elements.iter().find(|(name, ..)| *name == key);
-        let found = match (self.class, element) {
-            (Some(class), _) => self.literals.property(class, key),
-            (None, Some((_, variable, keys))) => self.literals.element(variable, keys),
-            (None, None) if !self.elements.is_empty() => Ok(None),
-            (None, None) => self.literals.variable(key),
-        };
-        found.map_err(|error| {
-            let path = self.path.display();
-            let keys = element.map_or(&[][..], |(.., keys)| keys);
-            let keys: String = keys.iter().map(|key| format!("['{key}']")).collect();
-            let variable = element.map_or(key, |(_, variable, _)| variable);
-            let message = format!("{path}: `${variable}{keys}`: {error}; give `{key}` here");
+        self.find(key).map_err(|error| {
+            let (path, called) = (self.path.display(), self.called(key));
+            let message = format!("{path}: `{called}`: {error}; give `{key}` here");
             self.table.wrong("configuration", &message)
         })
     }
+
+    /// What `key` is called in it.
+    fn called(&self, key: &str) -> String {
+        match self.names {
+            Names::Constants { variables, .. } if !variables.contains(&key) => {
+                key.to_ascii_uppercase()
+            }
+            Names::Elements(elements) => match element(elements, key) {
+                Some((_, variable, keys)) => {
+                    let keys = keys.iter().map(|key| format!("['{key}']"));
+                    format!("${variable}{}", keys.collect::<String>())
+                }
+                None => format!("${key}"),
+            },
+            _ => format!("${key}"),
+        }
+    }
+}
+
+fn element(elements: &'static [Element], key: &str) -> Option<&'static Element> {
+    elements.iter().find(|(name, ..)| *name == key)
 }
 
 impl Fallback for SiteFile<'_> {
     fn get(&self, key: &str) -> Result<Option<Given>, Error> {
-        let found = self.literal(key)?;
+        let found = match self.names {
+            Names::Constants { optional, .. } if optional.contains(&key) => {
+                self.find(key).unwrap_or_default()
+            }
+            _ => self.literal(key)?,
+        };
         // As PHP makes text of them.
         let text: Vec<u8> = match found {
             None => return Ok(None),

@@ -95,7 +95,8 @@ fn permits(
         let met = match requirement {
             Requirement::Group(name) => accounts.is_in(queries, account, groups, name)?,
             Requirement::Permission(permission) => {
-                account.superuser || accounts.has_permission(queries, account, permission)?
+                let all = account.superuser && !accounts.superusers_may_lack(permission);
+                all || accounts.has_permission(queries, account, permission)?
             }
             Requirement::Staff => account.staff,
             Requirement::Superuser => account.superuser,

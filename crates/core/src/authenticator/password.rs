@@ -12,8 +12,8 @@ use super::check::{Decision, HashJob, JobState, Pending, Progress, Stored};
 use super::{Authenticator, scan, trace};
 use crate::throttle::Attempt;
 use crate::verified::{Fingerprint, Fingerprints};
-use crate::{Credential, Id, Identity, Reason, Request, Secret};
-use hallpass_sites::{HashContext, Stop};
+use crate::{Credential, Id, Identity, Reason, Request, Secret, Verdict};
+use hallpass_sites::{HashContext, Stop, ask};
 
 /// What a denial costs on a site without any account that has a password: what Django 5.2 would
 /// make one cost.
@@ -88,6 +88,9 @@ impl Authenticator {
         deadline: Deadline,
     ) -> Result<Progress, Stop> {
         let (name, mut attempt) = self.attempt(password, request, now)?;
+        if let Some(identity) = self.of_program(name, password, request, now, deadline)? {
+            return Ok(Progress::Answered(Verdict::Granted(Box::new(identity))));
+        }
         let found = self.stored_password(name, request, now, deadline)?;
         if found.account.is_none() && name.is_empty() {
             return Err(self.refuses("question", Reason::Malformed).into());
@@ -123,6 +126,37 @@ impl Authenticator {
             state,
         };
         Ok(Progress::Pending(Box::new(Pending { job, decision })))
+    }
+
+    /// The identity that `password` proves where it is one that the site gave to a program; `None`
+    /// where it is not, and may be the account's own.
+    fn of_program(
+        &mut self,
+        name: &str,
+        password: &Secret,
+        request: &Request,
+        now: SystemTime,
+        deadline: Deadline,
+    ) -> Result<Option<Identity>, Stop> {
+        if !self.site.accounts.is_for_programs(password.expose()) {
+            return Ok(None);
+        }
+        let accounts = &mut *self.site.accounts;
+        ask(&mut self.database, deadline, |queries| {
+            let found = accounts.by_program_password(queries, name, password.expose())?;
+            let Some(account) = found else {
+                return Ok(None);
+            };
+            trace::account(queries.tracer(), Some(&account));
+            if let Some(refused) = accounts.refuses_passwords(queries, &account)? {
+                return Err(refused.into());
+            }
+            let found = Found {
+                account: &account,
+                by: Some(name),
+            };
+            admit(accounts, queries, found, &self.access, request, now).map(Some)
+        })
     }
 
     /// The name of `request`, and the attempt that a wrong password counts as. Everything that

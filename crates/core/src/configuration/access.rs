@@ -14,7 +14,8 @@ use crate::request::{Conditions, Requirement};
 pub(super) struct AccessTable {
     /// What people may type as their name: `"username"`, `"email"`, or both. Empty, with
     /// `passwords = false`, no account is looked up by a name, and sessions alone let somebody in.
-    login: Vec<LoginField>,
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "[\"username\"]")))]
+    login: Option<Vec<LoginField>>,
     /// Whether names that differ only in case are the same.
     ignore_case: bool,
     /// The account must be in one of these groups. Condition words are allowed in place of a name.
@@ -36,7 +37,7 @@ pub(super) struct AccessTable {
 impl Default for AccessTable {
     fn default() -> Self {
         Self {
-            login: vec![LoginField::Username],
+            login: None,
             ignore_case: false,
             groups: Vec::new(),
             permissions: Vec::new(),
@@ -60,13 +61,16 @@ pub struct Access {
 }
 
 impl AccessTable {
-    /// `accounts` is where accounts are looked up; `None` where none are.
+    /// `accounts` is where accounts are looked up; `None` where none are. `login` is what people may
+    /// type on the site's own login page.
     pub(super) fn resolve(
         self,
         table: &Table<'_>,
         accounts: Option<&Location>,
+        login: &[LoginField],
     ) -> Result<Access, Error> {
-        if self.login.is_empty() && self.passwords {
+        let login = self.login.unwrap_or_else(|| login.to_vec());
+        if login.is_empty() && self.passwords {
             let message = "is empty, so nobody could log in; with passwords = false, sessions alone \
                 let somebody in";
             return Err(table.wrong("login", message));
@@ -98,7 +102,7 @@ impl AccessTable {
         }
         Ok(Access {
             lookup: AccountLookup {
-                login: self.login,
+                login,
                 ignore_case: self.ignore_case,
                 account_where: self.r#where,
             },

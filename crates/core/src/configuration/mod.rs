@@ -351,7 +351,9 @@ impl Configuration {
             Some(table) => Some(table.resolve(&top.section("jwt")?)?),
             None => None,
         };
-        let access = file.access.resolve(&top.section("access")?, accounts)?;
+        let access =
+            file.access
+                .resolve(&top.section("access")?, accounts, framework.login_fields())?;
         let configuration = Self {
             path: path.to_owned(),
             name: file.name,

@@ -15,7 +15,7 @@ mod php;
 mod phpbb;
 mod spring;
 mod werkzeug;
-mod wordpress;
+pub(crate) mod wordpress;
 
 use std::fmt;
 use std::str::FromStr;

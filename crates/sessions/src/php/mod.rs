@@ -35,6 +35,7 @@
 //! Sources: `ext/standard/var_unserializer.re` and `ext/session/session.c` of PHP 8.2, and
 //! `src/php7/igbinary.c` of igbinary 3.2.
 
+mod data;
 pub mod drupal;
 mod find;
 mod igbinary;
@@ -47,6 +48,7 @@ mod session;
 mod symfony;
 mod tree;
 
+pub use self::data::{Data, DataKey};
 pub use self::find::{Scalar, find};
 pub use self::memcached::{Client as MemcachedClient, unwrap_memcached};
 pub use self::path::{InvalidPath, Path};

@@ -1,0 +1,175 @@
+//! Reads `wp-config.php` and the files that it includes, without running PHP.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use hallpass_php_literals::{Files, Included, Literal, Literals, Surroundings, read_among};
+use hallpass_settings::{Error, Table};
+use zeroize::Zeroizing;
+
+use super::debian;
+use super::settings::{OPTIONAL, WordpressTable};
+use crate::site_file::{Names, SiteFile};
+
+/// The longest file that is read, in bytes, and one more.
+const LONGEST: u64 = (128 << 10) + 1;
+/// The file that `wp-config.php` ends with. It defines nothing that is defined already.
+const SETTINGS: &str = "wp-settings.php";
+/// Variables among the settings.
+const VARIABLES: [&str; 1] = ["table_prefix"];
+
+/// The site's own file, where `own` names one.
+pub(super) fn read<'a>(
+    table: &'a Table<'a>,
+    own: &WordpressTable,
+) -> Result<Option<SiteFile<'a>>, Error> {
+    let Some(path) = &own.configuration else {
+        if own.host.is_some() {
+            return Err(table.wrong("host", "has no effect without `configuration`"));
+        }
+        return Ok(None);
+    };
+    let path = table.beside(path);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let read = load(&path, own.host.as_deref());
+    let (path, literals) = read.map_err(|wrong| match wrong {
+        Wrong::Unread(path, error) => {
+            let message = format!("cannot be read: {}: {error}", path.display());
+            table.wrong("configuration", &message).unread(&path)
+        }
+        Wrong::Configuration(message) => table.wrong("configuration", &message),
+        Wrong::Host(message) => table.wrong("host", &message),
+    })?;
+    let names = Names::Constants {
+        variables: &VARIABLES,
+        optional: &OPTIONAL,
+    };
+    Ok(Some(SiteFile::of(table, path, literals, names)))
+}
+
+/// The host that the site is asked for by: the one that is `given`, else the one of a network's main
+/// site, else the one whose settings Debian's package has in `file`.
+pub(super) fn host(file: Option<&SiteFile<'_>>, given: Option<String>) -> Option<String> {
+    let file = file?;
+    let text = |name| match file.literals.constant(name) {
+        Ok(Some(Literal::Text(text))) => String::from_utf8(text.to_vec()).ok(),
+        _ => None,
+    };
+    text("DOMAIN_CURRENT_SITE")
+        .or(given)
+        .or_else(|| debian::host_of(&file.path).filter(|host| host != "default"))
+}
+
+/// Why a site's own file is not read.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// The file of this path cannot be read.
+    Unread(PathBuf, std::io::Error),
+    /// What is wrong with it.
+    Configuration(String),
+    /// What is wrong with the name of the host.
+    Host(String),
+}
+
+/// The file that has the settings of the site whose `wp-config.php` is at `path`, and what it says.
+/// Debian's package has a file for each `host`, and names in it are those of its master file.
+pub(super) fn load(path: &Path, host: Option<&str>) -> Result<(PathBuf, Literals), Wrong> {
+    let source = bytes(path)?;
+    let Some(directory) = debian::directory(&source) else {
+        if host.is_some() && !debian::is_of_host(path) {
+            let message = "has no effect: `configuration` is not Debian's master file";
+            return Err(Wrong::Host(message.to_owned()));
+        }
+        let defaults = match debian::is_of_host(path) {
+            true => debian::defaults(),
+            false => Surroundings::default(),
+        };
+        let literals = literals(path, &source, defaults)?;
+        return Ok((path.to_owned(), literals));
+    };
+    let path = debian::choose(&directory, host).map_err(Wrong::Host)?;
+    let literals = literals(&path, &bytes(&path)?, debian::defaults())?;
+    Ok((path, literals))
+}
+
+/// What the file at `path` says, `defaults` being what counts where it says nothing.
+fn literals(path: &Path, source: &[u8], defaults: Surroundings) -> Result<Literals, Wrong> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Wrong::Configuration(format!("cannot be read: {}: {error}", path.display()))
+    };
+    let text = path
+        .to_str()
+        .ok_or_else(|| wrong(&"the path is not Unicode"))?;
+    let mut constants = BTreeMap::new();
+    // WordPress knows where it is before it reads the file.
+    if let Some(root) = root(path) {
+        constants.insert(
+            "ABSPATH".to_owned(),
+            Literal::Text(root.into_bytes().into()),
+        );
+    }
+    let surroundings = Surroundings {
+        path: text.to_owned(),
+        constants,
+        variables: BTreeMap::new(),
+    };
+    let literals = read_among(source, surroundings, &mut Disk).map_err(|error| wrong(&error))?;
+    Ok(literals.or_else(defaults))
+}
+
+/// The directory of the WordPress whose `wp-config.php` is at `path`, with a slash at its end: beside
+/// the file, or in the one directory below.
+pub(super) fn root(path: &Path) -> Option<String> {
+    let directory = path.parent()?;
+    let is_root = |directory: &Path| directory.join("wp-load.php").is_file();
+    let found = match is_root(directory) {
+        true => directory.to_owned(),
+        false => {
+            let entries = std::fs::read_dir(directory).ok()?.take(256);
+            let mut below = entries.filter_map(|entry| Some(entry.ok()?.path()));
+            let found = below.find(|below| is_root(below))?;
+            below.all(|below| !is_root(&below)).then_some(found)?
+        }
+    };
+    Some(format!("{}/", found.to_str()?.trim_end_matches('/')))
+}
+
+fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Wrong> {
+    let read = || -> std::io::Result<Zeroizing<Vec<u8>>> {
+        let mut source = Zeroizing::new(Vec::new());
+        let file = File::open(path)?;
+        file.take(LONGEST).read_to_end(&mut source)?;
+        Ok(source)
+    };
+    read().map_err(|error| Wrong::Unread(path.to_owned(), error))
+}
+
+/// The files of this machine.
+struct Disk;
+
+impl Files for Disk {
+    fn include(&mut self, path: &str) -> Included {
+        let path = Path::new(path);
+        if path.file_name().is_some_and(|name| name == SETTINGS) {
+            return Included::Nothing;
+        }
+        match path.is_file().then(|| bytes(path)) {
+            Some(Ok(source)) => Included::File(source),
+            _ => Included::Unknown,
+        }
+    }
+
+    fn exists(&mut self, path: &str) -> Option<bool> {
+        Path::new(path).try_exists().ok()
+    }
+
+    fn is_file(&mut self, path: &str) -> Option<bool> {
+        match std::fs::metadata(path) {
+            Ok(metadata) => Some(metadata.is_file()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(false),
+            Err(_) => None,
+        }
+    }
+}
