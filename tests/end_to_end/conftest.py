@@ -34,6 +34,7 @@ from stores.memcached import Memcached
 from stores.postgresql import PostgreSQL
 from stores.redis import Redis
 from verdicts import Enough, Verdicts
+from website.wordpress import wordpress as running_wordpress
 
 ROOT = Path(__file__).parents[2]
 
@@ -142,6 +143,13 @@ mariadb = shared(MariaDB)
 redis = shared(Redis)
 memcached = shared(Memcached)
 memcached_on_a_socket = shared(lambda directory: Memcached(directory, unix=True))
+
+
+@pytest.fixture(scope="session")
+def wordpress(mariadb, new_directory):
+    """A real WordPress, whose accounts no test changes."""
+    with running_wordpress(mariadb, new_directory(), "wordpress") as site:
+        yield site
 
 
 @pytest.fixture

@@ -165,6 +165,7 @@ RECORDED_SITES = [
     ("joomla", "joomla-4.4.0.sql", "dbprefix", "SELECT COUNT(*) FROM {}users"),
     ("phpbb", "phpbb-3.3.10.sql", "table_prefix",
      "SELECT COUNT(*) FROM {}users WHERE user_type <> 2"),
+    ("wordpress", "wordpress-6.9.1.sql", "table_prefix", "SELECT COUNT(*) FROM {}users"),
     ("drupal", "drupal-10.3.10.sql", "prefix", "SELECT COUNT(*) FROM {}users_field_data WHERE uid > 0"),
 ]  # fmt: skip
 

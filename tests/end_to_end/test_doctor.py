@@ -1404,7 +1404,12 @@ def test_sessions_of_php_in_redis(patient, redis):
 
 
 # Of frameworks whose tables have one: the key that says it.
-PREFIXES = [("joomla", "dbprefix"), ("phpbb", "table_prefix"), ("drupal", "prefix")]
+PREFIXES = [
+    ("joomla", "dbprefix"),
+    ("phpbb", "table_prefix"),
+    ("wordpress", "table_prefix"),
+    ("drupal", "prefix"),
+]
 
 
 @pytest.mark.parametrize(("framework", "key"), PREFIXES)

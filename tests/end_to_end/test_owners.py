@@ -167,6 +167,18 @@ def phpbb(new_directory, mariadb, shell):
 
 
 @pytest.fixture(scope="module")
+def wordpress_site(wordpress, new_directory):
+    tables = {
+        "framework": "wordpress",
+        "wordpress": {"configuration": str(wordpress.root / "wp-config.php"), "version": "6.1"},
+    }
+    visitors = {name: wordpress.log_in(name) for name in ["alice", "carol", "o neil.x"]}
+    tokens = {name: visitor.token for name, visitor in visitors.items()}
+    cookie = visitors["alice"].cookie.split("=")[0]
+    return Owned(tables, new_directory(), tokens, cookie, folds=True)
+
+
+@pytest.fixture(scope="module")
 def drupal(new_directory, mariadb):
     recorded = Recorded(mariadb, "drupal_owners", "drupal-10.3.10.sql", [])
     set_up(recorded, NEW, "s0")
@@ -180,7 +192,7 @@ def drupal(new_directory, mariadb):
 
 
 # Each begins with the name of its framework.
-SITES = ["php_by_name", "php_by_id", "custom", "joomla", "phpbb", "drupal"]
+SITES = ["php_by_name", "php_by_id", "custom", "joomla", "phpbb", "wordpress_site", "drupal"]
 
 
 @pytest.fixture(params=SITES)

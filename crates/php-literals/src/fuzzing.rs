@@ -7,7 +7,7 @@
     clippy::unwrap_used
 )]
 
-use crate::read;
+use crate::{Files, Included, Surroundings, read, read_among};
 
 /// A comment in front of a file changes nothing but the numbers of lines. How many values there are.
 pub fn php_literals(source: &[u8]) -> usize {
@@ -38,6 +38,51 @@ pub fn php_literals(source: &[u8]) -> usize {
     values
 }
 
+/// Includes nothing but the file itself, and knows no other file.
+struct Itself(Vec<u8>);
+
+impl Files for Itself {
+    fn include(&mut self, path: &str) -> Included {
+        match path {
+            "/site/wp-config.php" => Included::File(self.0.clone().into()),
+            "/site/nothing.php" => Included::Nothing,
+            _ => Included::Unknown,
+        }
+    }
+
+    fn exists(&mut self, path: &str) -> Option<bool> {
+        (path != "/hidden").then_some(path == "/site")
+    }
+
+    fn is_file(&mut self, path: &str) -> Option<bool> {
+        (path != "/hidden").then_some(path == "/site/wp-config.php")
+    }
+}
+
+/// A file among others is read the same twice, and ends. How many values there are.
+pub fn php_literals_among(source: &[u8]) -> usize {
+    let surroundings = || Surroundings {
+        path: "/site/wp-config.php".to_owned(),
+        ..Surroundings::default()
+    };
+    let read_so = || read_among(source, surroundings(), &mut Itself(source.to_vec()));
+    let (Ok(among), Ok(again)) = (read_so(), read_so()) else {
+        return 0;
+    };
+    let mut values = 0;
+    for name in ["A", "B", "DB_NAME", "ABSPATH", "LOGGED_IN_KEY"] {
+        let found = among.constant(name).ok().flatten();
+        assert_eq!(found, again.constant(name).ok().flatten());
+        values += usize::from(found.is_some());
+    }
+    for name in ["table_prefix", "a", "b"] {
+        let found = among.variable(name).ok().flatten();
+        assert_eq!(found, again.variable(name).ok().flatten());
+        values += usize::from(found.is_some());
+    }
+    values
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -46,4 +91,6 @@ mod replay;
 fn properties_hold_for_the_corpus_and_values_are_found() {
     let values = replay::replay("php_literals", php_literals);
     assert!(values.len() > 50 && values.iter().sum::<usize>() > 10);
+    let values = replay::replay("php_literals_among", php_literals_among);
+    assert!(values.len() > 5 && values.iter().sum::<usize>() > 10);
 }

@@ -12,6 +12,10 @@ use crate::django::{
     read_cache_value,
 };
 use crate::php::{Handler, Path, Scalar, drupal, find, joomla};
+use crate::wordpress::{
+    AuthCookie, Capabilities, Roles, Version as Wordpress, application_passwords, fragment, keys,
+    list, session_end,
+};
 
 /// A session's payload, JSON or a pickle: what is found is found again. Whether there is a login.
 pub fn django_pickles(input: &[u8]) -> bool {
@@ -99,6 +103,48 @@ pub fn php_drupal(input: &[u8]) -> bool {
     matches!(user, Ok(Some(_))) || role.is_ok() || modules.is_ok()
 }
 
+/// A cookie of WordPress', a line feed, and what it keeps serialized: nothing is signed by a key that it
+/// was not signed with, a session has one end whatever is around the text, and a capability that is
+/// allowed is one of the account's or of a role of its own. How much is found.
+pub fn wordpress_rows(input: &[u8]) -> usize {
+    let end = input.iter().position(|byte| *byte == b'\n');
+    let (cookie, stored) = input.split_at(end.unwrap_or(input.len()));
+    let stored = String::from_utf8_lossy(stored.get(1..).unwrap_or_default());
+    let mut found = 0;
+    for version in [
+        Wordpress::default(),
+        Wordpress::new(6, 1),
+        Wordpress::new(3, 9),
+    ] {
+        let Some(cookie) = AuthCookie::parse(cookie, version) else {
+            continue;
+        };
+        found += 1;
+        let part = fragment(&stored, version);
+        assert!(part.len() <= 4 && stored.contains(part));
+        assert!(!cookie.is_signed(b"a key that nobody has", part));
+        let end = session_end(&stored, cookie.token.unwrap_or_default());
+        assert_eq!(
+            session_end(&format!(" {stored}\n"), cookie.token.unwrap_or_default()),
+            end
+        );
+        found += usize::from(end.is_some());
+    }
+    let roles = Roles::read(&stored);
+    let held = Capabilities::read(&stored, &roles);
+    assert!(
+        held.roles
+            .iter()
+            .all(|role| roles.clone().names().contains(role))
+    );
+    assert!(held.allow("exist") && !held.allow("do_not_allow"));
+    found
+        + held.roles.len()
+        + list(&stored).len()
+        + keys(&stored).len()
+        + application_passwords(&stored).len()
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -113,6 +159,8 @@ fn properties_hold_for_the_corpora_and_most_are_sessions() {
     assert!(logins.len() > 40 && logins.iter().sum::<usize>() > 30);
     let found = replay::replay("php_sessions", php_sessions);
     assert!(found.len() > 50 && found.iter().filter(|found| **found).count() > 30);
+    let found = replay::replay("wordpress_rows", wordpress_rows);
+    assert!(found.len() > 8 && found.iter().sum::<usize>() > 12);
     let read = replay::replay("php_drupal", php_drupal);
     assert!(read.len() >= 8 && read.iter().filter(|read| **read).count() >= 5);
 }

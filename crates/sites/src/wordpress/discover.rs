@@ -22,7 +22,8 @@ use crate::init::{Page, site_file};
 /// How long the database may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// What must be known of the file.
-const NEEDED: [&str; 11] = [
+const NEEDED: [&str; 12] = [
+    "$table_prefix",
     "DB_NAME",
     "DB_USER",
     "DB_PASSWORD",
@@ -60,6 +61,7 @@ pub(super) fn write(page: &mut Page, options: &DiscoverWordpress) -> anyhow::Res
         Err(Wrong::Host(message)) => bail!("--host {message}"),
     };
     site_file::must_say(&own, literals.variable("table_prefix"), "$table_prefix")?;
+    must_tell(&own, &literals)?;
     let directory = root(&file).map_or_else(
         || file.parent().unwrap_or(Path::new("/")).to_owned(),
         PathBuf::from,
@@ -97,7 +99,6 @@ pub(super) fn write(page: &mut Page, options: &DiscoverWordpress) -> anyhow::Res
              before 6.8, add `version` to [wordpress]",
         ),
     }
-    ask_for(page, &literals);
     for warning in looked.warnings {
         page.warn(&warning);
     }
@@ -124,22 +125,27 @@ fn find(path: &Path) -> anyhow::Result<PathBuf> {
     found
 }
 
-/// Says what the file computes, so that it must be given.
-fn ask_for(page: &mut Page, literals: &Literals) {
-    for name in NEEDED {
-        if let Err(error) = literals.constant(name) {
-            let key = name.to_ascii_lowercase();
-            page.warn(&format!(
-                "wp-config.php, {name}: {error}; add `{key}` to [wordpress], empty where the site does \
-                 not define it"
-            ));
-        }
+/// Fails where the file computes what must be known, and says all of it.
+fn must_tell(file: &Path, literals: &Literals) -> anyhow::Result<()> {
+    let computed = |name: &&str| match name.strip_prefix('$') {
+        Some(name) => literals.variable(name).is_err(),
+        None => literals.constant(name).is_err(),
+    };
+    let names: Vec<&str> = NEEDED.into_iter().filter(computed).collect();
+    if names.is_empty() {
+        return Ok(());
     }
-    if let Err(error) = literals.variable("table_prefix") {
-        page.warn(&format!(
-            "wp-config.php, $table_prefix: {error}; add `table_prefix` to [wordpress]"
-        ));
-    }
+    let keys: Vec<String> = names
+        .iter()
+        .map(|name| name.trim_start_matches('$').to_ascii_lowercase())
+        .collect();
+    bail!(
+        "PHP would have to run to tell {} of {}: write hallpass.toml by hand, with {} in [wordpress], empty \
+         where the site does not define it",
+        names.join(", "),
+        file.display(),
+        keys.join(", ")
+    )
 }
 
 /// A text that the file defines.
