@@ -182,6 +182,8 @@ def test_recorded_sites(mariadb, directory, shell, framework, dump, own, query):
     tables = {own: prefix}
     if framework == "joomla":
         tables |= {"secret": "0123456789abcdef", "session_handler": "database"}
+    if framework == "wordpress":
+        tables |= {"logged_in_key": "a key", "logged_in_salt": "a salt"}
     if framework == "drupal":
         tables |= {"base_url": "http://d10.example.org"}
     config.write_text(

@@ -113,6 +113,7 @@ NAMED = {
         "crates/passwords/src/parsed.rs",
         "crates/passwords/src/rules/mod.rs",
     },
+    "wordpress": {LIST, "crates/passwords/src/rules/mod.rs", "crates/sessions/src/lib.rs"},
 }
 # These are also the software of the demo and of the usual hashes, a language, and a word.
 AMBIGUOUS = {"custom", "django", "php"}

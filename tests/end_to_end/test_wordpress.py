@@ -166,7 +166,10 @@ def test_what_a_file_computes_is_asked_for(wordpress, shell, directory):
         hallpass = shell(give_away(output))
         assert hallpass.check("alice", ACCOUNTS["alice"][0]).granted
         result = hallpass("session", "--json", "--cookie", alice.cookie)
-        assert (result.json["user"] if result.granted else None) == expected, result
+        if expected:
+            assert result.json["user"] == expected, result
+        else:
+            assert result.code == 2 and b"logged_in_cookie" in result.stderr
 
 
 def test_debians_file_is_that_of_the_host(wordpress, shell, directory):

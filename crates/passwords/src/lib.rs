@@ -40,7 +40,6 @@
 #![forbid(unsafe_code)]
 
 mod algorithms;
-mod application;
 mod denial;
 mod encoded;
 #[cfg(any(test, fuzzing))]
@@ -51,10 +50,9 @@ mod parsed;
 mod php_strings;
 mod rules;
 
-pub use application::ApplicationPassword;
 pub use denial::Spending;
 pub use encoded::{Derivation, Encoded, MAX_ENCODED, ParseError};
 pub use hallpass_pbkdf2::Request;
 pub use hash::{Context, Cost, Limits, Outcome};
 pub use make::{Algorithm, MakeError, make};
-pub use rules::{Rules, UnknownRules};
+pub use rules::{ApplicationPassword, Rules, UnknownRules};

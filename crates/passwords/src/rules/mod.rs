@@ -15,7 +15,8 @@ mod php;
 mod phpbb;
 mod spring;
 mod werkzeug;
-pub(crate) mod wordpress;
+mod wordpress;
+mod wordpress_application;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +24,8 @@ use std::str::FromStr;
 use zeroize::Zeroizing;
 
 use crate::parsed::Parsed;
+
+pub use self::wordpress_application::ApplicationPassword;
 
 /// Whose rules decide what a stored hash means and what is done to a typed password first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

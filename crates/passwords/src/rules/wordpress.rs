@@ -32,7 +32,7 @@ pub(super) fn forms(password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// The formats that WordPress tells apart, in its order.
-pub(crate) fn parse(encoded: &str) -> Option<Parsed> {
+pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     if encoded.len() <= 32 {
         return is_hex(encoded, 32).then(|| Parsed::new("md5", Hex::plain(Kind::Md5, encoded)));
     }

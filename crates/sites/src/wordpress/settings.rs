@@ -211,9 +211,14 @@ impl Wordpress {
         };
         let truth = |text: &Option<LooseText>| text.as_ref().is_some_and(LooseText::is_true);
         let blog = own.blog.map(|blog| blog.0);
+        // Whatever it is: WordPress asks only whether there is one (`is_multisite`).
+        let defined = |key: &str| {
+            let file = site_file.as_ref().filter(|_| !table.has(key));
+            file.is_some_and(|file| matches!(file.find(key), Ok(Some(_))))
+        };
         let multisite = match &file.multisite {
             Some(multisite) => Some(multisite.is_true()),
-            None if file.subdomain_install.is_some() => Some(true),
+            None if truth(&file.subdomain_install) || defined("subdomain_install") => Some(true),
             None if blog.is_some_and(|blog| blog > 1) => Some(true),
             None => site_file.as_ref().map(|_| false),
         };

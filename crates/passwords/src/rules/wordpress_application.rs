@@ -9,8 +9,8 @@ use blake2::digest::consts::U30;
 use blake2::digest::{KeyInit as _, Mac as _};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::wordpress;
 use crate::hash::{Context, Limits, Outcome, compare};
-use crate::rules::wordpress;
 
 /// The key of the digest.
 const KEY: &[u8] = b"wp_fast_hash_6.8+";
