@@ -15,6 +15,7 @@ from hosts.web import basic
 from processes import LOOPBACK, free_port, give_away
 from programs import toml
 from website.wordpress import ACCOUNTS, ADMIN, INSTALLED, KEYS, php
+from website.wordpress import wordpress as wordpress_site
 
 # Names, as they may be typed, of accounts and of nobody.
 TYPED = ["ALICE", " alice ", "alice@example.org", "ALICE@Example.org", "o  neil.x", "<b>bob</b>", "al%69ice", "álice"]
@@ -340,3 +341,61 @@ def test_application_passwords_are_for_programs(wordpress, shell, config, direct
     assert not on.check("alice", made.swapcase()).granted
     wordpress.run("return WP_Application_Passwords::delete_all_application_passwords(get_user_by('login', 'alice')->ID);")
     assert not on.check("alice", made).granted
+
+
+# A network of sites
+
+
+@pytest.fixture(scope="module")
+def network(mariadb, new_directory):
+    """Two sites; bob is a super administrator, alice an editor of the first and nobody in the second."""
+    with wordpress_site(mariadb, new_directory(), "network") as site:
+        site.run(
+            "require_once 'wp-admin/includes/upgrade.php'; define('WP_INSTALLING_NETWORK', true); global $wpdb; "
+            "foreach ($wpdb->tables('ms_global') as $table => $name) { $wpdb->$table = $name; } "
+            "install_network(); return populate_network(1, $told['host'], 'a@example.org', 'Net', '/', false);",
+            host=f"{LOOPBACK}:{site.port}",
+        )
+        site.network = {
+            "MULTISITE": True, "SUBDOMAIN_INSTALL": False, "DOMAIN_CURRENT_SITE": f"{LOOPBACK}:{site.port}",
+            "PATH_CURRENT_SITE": "/", "SITE_ID_CURRENT_SITE": "1", "BLOG_ID_CURRENT_SITE": "1",
+        }
+        site.configure(**site.network)
+        site.run(
+            "grant_super_admin(get_user_by('login', 'bob')->ID); $blog = wpmu_create_blog($told['host'], '/shop/', "
+            "'Shop', get_user_by('login', 'carol')->ID); add_user_to_blog($blog, get_user_by('login', 'dave')->ID, "
+            "'author'); return $blog;",
+            host=f"{LOOPBACK}:{site.port}",
+        )
+        yield site
+
+
+@pytest.mark.parametrize("blog", [1, 2])
+def test_a_network_agrees(network, shell, directory, blog):
+    output = directory / "hallpass.toml"
+    init(shell, network, output, "--blog", str(blog))
+    with output.open("a") as file:
+        file.write('\n[limits]\ndeadline = "50s"\nfailures = 0\n')
+    hallpass = shell(output)
+    visitors = [network.log_in(name) for name in ("alice", "bob", "carol")]
+    file = directory / "tokens"
+    file.write_text("".join(f"{visitor.token}\n" for visitor in visitors))
+    before = network.contents()
+    report = hallpass("compare", network.root, "--tokens", file, "--json").json
+    assert (report["verdict"], report["percent"], report["differences"]) == ("agree", 100, []), report
+    assert network.contents() == before
+    for visitor, groups in zip(visitors, [["editor"], ["author"], ["subscriber"]] if blog == 1 else [[], [], ["administrator"]]):
+        result = hallpass("session", "--json", "--cookie", visitor.cookie).json
+        assert result["groups"] == groups, result
+    assert hallpass("can", "bob", "manage_network").code == 0
+    assert hallpass("can", "carol", "manage_network").code == 1
+    # One that the network has marked as spam logs in no more, and its session goes on.
+    network.run("return update_user_status(get_user_by('login', 'alice')->ID, 'spam', 1);")
+    try:
+        assert not network.visitor().log_in("alice", ACCOUNTS["alice"][0])
+        assert not hallpass.check("alice", ACCOUNTS["alice"][0]).granted
+        assert hallpass("session", "--json", "--cookie", visitors[0].cookie).granted
+        report = hallpass("compare", network.root, "--tokens", file, "--json").json
+        assert report["percent"] == 100, report
+    finally:
+        network.run("return update_user_status(get_user_by('login', 'alice')->ID, 'spam', 0);")

@@ -798,10 +798,7 @@ fn spam_accounts_keep_their_sessions_and_lose_their_passwords() {
     ));
     let mut wordpress = by_file(&site, "");
     for (name, said) in multisite["signon"].as_object().unwrap() {
-        let expected = match said["user"].as_str() {
-            Some(name) => name,
-            None => "inactive banned",
-        };
+        let expected = said["user"].as_str().unwrap_or("inactive banned");
         let answer = explained(&mut wordpress, &password(name, "Pw-alice"), NOW);
         assert_eq!(answer, expected, "{name}");
         assert_eq!(ask(&mut wordpress, &vouched(name), NOW), *name);

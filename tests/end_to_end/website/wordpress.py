@@ -177,8 +177,7 @@ class WordPress:
         }
         answer = Visitor(self).ask("/wp-admin/install.php?step=2", form)
         assert answer.status == 200 and b"wp-login.php" in answer.body, answer
-        for name, (password, role) in ACCOUNTS.items():
-            self.register(name, password, role)
+        self.register_all(ACCOUNTS)
 
     def run(self, code: str, **told) -> object:
         """What a program returns that runs with the site's own code; `$told` are its arguments."""
@@ -191,14 +190,20 @@ class WordPress:
         return json.loads(result.stdout.rpartition("\n")[2])
 
     def register(self, name: str, password: str, role: str) -> None:
+        self.register_all({name: (password, role)})
+
+    def register_all(self, accounts: dict[str, tuple[str, str]]) -> None:
         """As the page for a new account does."""
-        logs.note(password)
-        mail = re.sub(r"\W", "", name) + "@example.org"
-        self.run(
-            "return wp_insert_user(['user_login' => $told['name'], 'user_pass' => wp_slash($told['password']), "
-            "'user_email' => $told['mail'], 'role' => $told['role']]);",
-            name=name, password=password, mail=mail, role=role,
+        logs.note(*(password for password, _ in accounts.values()))
+        made = self.run(
+            "return array_map(fn ($it) => wp_insert_user(['user_login' => $it[0], 'user_pass' => wp_slash($it[1]), "
+            "'user_email' => $it[2], 'role' => $it[3]]), $told['accounts']);",
+            accounts=[
+                [name, password, re.sub(r"\W", "", name) + "@example.org", role]
+                for name, (password, role) in accounts.items()
+            ],
         )
+        assert all(isinstance(number, int) for number in made), made
 
     def visitor(self) -> Visitor:
         return Visitor(self)

@@ -14,7 +14,8 @@ use crate::request::{Conditions, Requirement};
 pub(super) struct AccessTable {
     /// What people may type as their name: `"username"`, `"email"`, or both. Empty, with
     /// `passwords = false`, no account is looked up by a name, and sessions alone let somebody in.
-    #[cfg_attr(feature = "schema", schemars(extend("x-default" = "[\"username\"]")))]
+    #[cfg_attr(feature = "schema", schemars(extend("x-default" =
+        "`[\"username\"]`, and `\"email\"` as well for sites whose own login page takes it")))]
     login: Option<Vec<LoginField>>,
     /// Whether names that differ only in case are the same.
     ignore_case: bool,

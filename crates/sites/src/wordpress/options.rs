@@ -19,13 +19,12 @@ const MOST: usize = 64;
 impl Wordpress {
     /// Whether it is one of a network of sites.
     pub(super) fn is_multisite(&self, queries: &mut Queries<'_>) -> Result<bool, Unavailable> {
-        match self.multisite {
-            Some(multisite) => Ok(multisite),
-            None => {
-                let table = format!("{}sitemeta", self.prefix);
-                Ok(!queries.columns(&table)?.is_empty() || queries.hides(&table)?)
-            }
+        if let Some(multisite) = self.multisite.or_else(|| self.has_network.get().copied()) {
+            return Ok(multisite);
         }
+        let table = format!("{}sitemeta", self.prefix);
+        let found = !queries.columns(&table)?.is_empty() || queries.hides(&table)?;
+        Ok(*self.has_network.get_or_init(|| found))
     }
 
     /// What the names of this site's own tables begin with (`wpdb::get_blog_prefix`).

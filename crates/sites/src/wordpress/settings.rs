@@ -1,6 +1,7 @@
 //! Reads `[wordpress]`: what the site's `wp-config.php` says, under the same names in lower case.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use hallpass_php_literals::Literal;
 use hallpass_sessions::wordpress::Version;
@@ -114,6 +115,8 @@ pub struct Wordpress {
     pub(super) blog: u32,
     /// Whether it is one of a network; `None` where a table tells.
     pub(super) multisite: Option<bool>,
+    /// What the table told: sites become networks while nobody is served.
+    pub(super) has_network: Arc<OnceLock<bool>>,
     pub(super) users: String,
     pub(super) usermeta: String,
     pub(super) keys: Keys,
@@ -229,6 +232,7 @@ impl Wordpress {
             prefix: prefix.clone(),
             blog: blog.unwrap_or(1),
             multisite,
+            has_network: Arc::default(),
             keys,
             cookie_name,
             cookiehash,

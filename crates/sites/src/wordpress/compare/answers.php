@@ -43,6 +43,8 @@ $_SERVER['REQUEST_URI'] = '/';
 ob_start();
 require $hallpass_root . 'wp-load.php';
 ob_end_clean();
+// Whatever goes past the filter.
+$GLOBALS['wpdb']->query('SET SESSION TRANSACTION READ ONLY');
 if (is_multisite() && get_current_blog_id() !== (int) ($hallpass_told['blog'] ?? 1)) {
     switch_to_blog((int) $hallpass_told['blog']);
 }
