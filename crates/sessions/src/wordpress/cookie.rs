@@ -208,7 +208,7 @@ mod tests {
             ("$2y$10$5FwBPAaIjYMDqCnu0JK4RuUJg47vWz0E", "FwBP", "FwBP"),
             ("f0299188d21251962693eafdba287501", "7501", "d212"),
             ("$wp$2y$10$PogFNHvVm6OldHsZ0VJipe", "Jipe", "0$Po"),
-            ("$argon2id$v=19$m=65536,t=4,p=1$c2$abcd", "abcd", "id$v"),
+            ("$argon2id$v=19$m=65536,t=4,p=1$c2$abcd", "abcd", "d$v="),
             ("abc", "abc", ""),
             ("", "", ""),
             ("ääää", "ää", ""),
