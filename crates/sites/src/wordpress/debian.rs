@@ -22,7 +22,7 @@ const CONSTANTS: [(&str, &str); 3] = [
 /// The directory with the files of settings, where `source` is Debian's master file.
 pub(super) fn directory(source: &[u8]) -> Option<PathBuf> {
     let source = std::str::from_utf8(source).ok()?;
-    if !source.contains("$debian_server") || !source.contains("require_once($debian_file)") {
+    if !source.contains("$debian_server") || !source.contains("$debian_file") {
         return None;
     }
     let (before, _) = source.split_once("/config-default.php\"")?;

@@ -99,17 +99,16 @@ fn literals(path: &Path, source: &[u8], defaults: Surroundings) -> Result<Litera
     let wrong = |error: &dyn std::fmt::Display| {
         Wrong::Configuration(format!("cannot be read: {}: {error}", path.display()))
     };
-    let text = path
+    // PHP itself calls a file by where it really is.
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let text = real
         .to_str()
         .ok_or_else(|| wrong(&"the path is not Unicode"))?;
-    let mut constants = BTreeMap::new();
     // WordPress knows where it is before it reads the file.
-    if let Some(root) = root(path) {
-        constants.insert(
-            "ABSPATH".to_owned(),
-            Literal::Text(root.into_bytes().into()),
-        );
-    }
+    let beside = || Some(format!("{}/", path.parent()?.to_str()?));
+    let root = root(path).or_else(beside).unwrap_or_default();
+    let root = Literal::Text(root.into_bytes().into());
+    let constants = BTreeMap::from([("ABSPATH".to_owned(), root)]);
     let surroundings = Surroundings {
         path: text.to_owned(),
         constants,
@@ -171,5 +170,84 @@ impl Files for Disk {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(false),
             Err(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the file defines, as PHP 8.2 does; `-` where it does not, `?` where PHP would have to run.
+    fn told(literals: &Literals, name: &str) -> String {
+        let found = match name {
+            "table_prefix" => literals.variable(name),
+            _ => literals.constant(name),
+        };
+        match found {
+            Ok(Some(Literal::Text(text))) => String::from_utf8(text.to_vec()).unwrap(),
+            Ok(Some(other)) => format!("{other:?}"),
+            Ok(None) => "-".to_owned(),
+            Err(_) => "?".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_with_what_it_includes() {
+        let directory = tempfile::tempdir().unwrap();
+        let site = directory.path().join("site");
+        std::fs::create_dir_all(site.join("wp")).unwrap();
+        std::fs::write(site.join("keys.php"), "<?php define('LOGGED_IN_KEY', 'k');").unwrap();
+        std::fs::write(site.join("wp/inner.php"), "<?php define('DB_HOST', 'h');").unwrap();
+        let file = site.join("wp-config.php");
+        let end = "if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/wp/');\n\
+                   require_once ABSPATH . 'wp-settings.php';\n$table_prefix = 'late_';";
+        let read = |source: &str, name: &str| {
+            std::fs::write(&file, format!("<?php\n{source}\n{end}")).unwrap();
+            told(&load(&file, None).unwrap().1, name)
+        };
+        for (source, name, expected) in [
+            ("require __DIR__ . '/keys.php';", "LOGGED_IN_KEY", "k"),
+            (
+                "require_once(dirname(__FILE__) . '/keys.php');",
+                "LOGGED_IN_KEY",
+                "k",
+            ),
+            ("require_once ABSPATH . 'keys.php';", "LOGGED_IN_KEY", "k"),
+            ("include __DIR__ . '/none.php';", "LOGGED_IN_KEY", "?"),
+            (
+                "if (file_exists(__DIR__ . '/none.php')) include __DIR__ . '/none.php';",
+                "LOGGED_IN_KEY",
+                "-",
+            ),
+            (
+                "if (file_exists(__DIR__ . '/keys.php')) { include __DIR__ . '/keys.php'; }",
+                "LOGGED_IN_KEY",
+                "k",
+            ),
+            ("include getenv('KEYS');", "LOGGED_IN_KEY", "?"),
+            (
+                "define('LOGGED_IN_KEY', getenv('KEY') ?: 'x');",
+                "LOGGED_IN_KEY",
+                "?",
+            ),
+            ("$table_prefix = 'wp_';", "table_prefix", "late_"),
+        ] {
+            assert_eq!(read(source, name), expected, "{source}");
+        }
+        // WordPress may be in a directory below, and the file behind a link.
+        std::fs::write(site.join("wp/wp-load.php"), "<?php").unwrap();
+        assert_eq!(read("require ABSPATH . 'inner.php';", "DB_HOST"), "h");
+        let link = directory.path().join("wp-config.php");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        read("require __DIR__ . '/keys.php';", "LOGGED_IN_KEY");
+        let (path, literals) = load(&link, None).unwrap();
+        assert_eq!(
+            (path, told(&literals, "LOGGED_IN_KEY").as_str()),
+            (link, "k")
+        );
+        assert!(matches!(
+            load(&file, Some("www.example.org")),
+            Err(Wrong::Host(_))
+        ));
     }
 }
