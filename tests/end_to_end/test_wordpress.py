@@ -115,9 +115,11 @@ def test_the_doctor_has_nothing_to_say_of_the_site(wordpress, hallpass):
 def test_plugins_that_have_a_say_are_named(wordpress, shell, directory):
     plugins = wordpress.root / "wp-content/mu-plugins"
     output = directory / "hallpass.toml"
-    for name, code, denies in [
-        ("second-factor.php", "<?php add_action( 'wp_login', 'ask_for_more', 10, 2 );", True),
-        ("tokens.php", "<?php add_filter( \"session_token_manager\", 'elsewhere' );", False),
+    alice = wordpress.log_in("alice")
+    for name, code, denied in [
+        ("second-factor.php", "<?php add_action( 'wp_login', 'ask_for_more', 10, 2 );", "passwords"),
+        ("tokens.php", "<?php add_filter( \"session_token_manager\", 'elsewhere' );", "sessions"),
+        ("rest.php", "<?php add_filter( 'determine_current_user', 'another' );", None),
     ]:
         plugin = plugins / name
         plugin.write_text(code.replace("<?php ", "<?php return; "))
@@ -126,9 +128,13 @@ def test_plugins_that_have_a_say_are_named(wordpress, shell, directory):
         finally:
             plugin.unlink()
         text = output.read_text()
-        assert name in text and ("passwords = false" in text) == denies, text
-        if denies:
-            assert shell(output).check("alice", ACCOUNTS["alice"][0]).json["reason"] == "unusable-password"
+        assert name in text, text
+        for what in ("passwords", "sessions"):
+            assert (f"\n{what} = false" in text) == (what == denied), text
+        result = shell(output).check("alice", ACCOUNTS["alice"][0])
+        assert result.granted == (denied != "passwords"), result
+        result = shell(output)("session", "--json", "--cookie", alice.cookie)
+        assert (result.code == 0) == (denied != "sessions"), result
     # One that the database says is active, and one that is not.
     for name in ("active", "other"):
         folder = wordpress.root / "wp-content/plugins" / name

@@ -67,8 +67,13 @@ pub(super) fn write(page: &mut Page, options: &DiscoverWordpress) -> anyhow::Res
         PathBuf::from,
     );
     page.note(&format!("The WordPress site in {}.", directory.display()));
-    let found = Site::read(&own, &literals, options.blog, &directory);
-    let looked = found.look();
+    let looked = Site::read(&own, &literals, options.blog, &directory).look();
+    if looked.passwords && looked.sessions {
+        bail!(
+            "the site's own code decides about passwords and about sessions, so that nothing is left: {}",
+            looked.warnings.join("; ")
+        );
+    }
     page.blank();
     page.string(
         "framework",
@@ -98,6 +103,9 @@ pub(super) fn write(page: &mut Page, options: &DiscoverWordpress) -> anyhow::Res
             "the site's version is not found in wp-includes/version.php: the newest is assumed; \
              before 6.8, add `version` to [wordpress]",
         ),
+    }
+    if looked.sessions {
+        page.boolean("sessions", false, "plug-ins decide about sessions");
     }
     for warning in looked.warnings {
         page.warn(&warning);
@@ -184,6 +192,8 @@ struct Site {
 struct Looked {
     /// Whether passwords are judged by more than WordPress itself.
     passwords: bool,
+    /// The same of sessions.
+    sessions: bool,
     warnings: Vec<String>,
 }
 
@@ -254,6 +264,7 @@ impl Site {
         for (change, names) in found {
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
             looked.passwords |= change == Change::Passwords;
+            looked.sessions |= change == Change::Sessions;
             looked.warnings.push(match change {
                 Change::Passwords => format!(
                     "these have a say in which passwords are right, or ask for a second factor: \
@@ -261,8 +272,12 @@ impl Site {
                      `passwords = false` out"
                 ),
                 Change::Sessions => format!(
-                    "these have a say in which sessions count: {names}; if one of them keeps sessions \
-                     elsewhere, or ends them by a rule of its own, Hallpass does not know it"
+                    "these have a say in which sessions count: {names}; so none is read; where they only \
+                     log, take `sessions = false` out"
+                ),
+                Change::Visitors => format!(
+                    "these may take visitors for others than their cookie says: {names}; Hallpass reads \
+                     the cookie alone"
                 ),
                 Change::Permissions => format!(
                     "these have a say in what accounts are allowed: {names}; capabilities are read as \

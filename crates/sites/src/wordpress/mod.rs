@@ -136,7 +136,11 @@ impl SiteSettings for Wordpress {
 
     /// The site's own file may compute the cookie's name.
     fn missing_for_sessions(&self) -> Option<&'static str> {
-        self.cookie_unknown.then_some("wordpress.logged_in_cookie")
+        match (self.reads_sessions, self.cookie_unknown) {
+            (false, _) => Some("wordpress.sessions = true"),
+            (true, true) => Some("wordpress.logged_in_cookie"),
+            (true, false) => None,
+        }
     }
 
     fn reads_tokens(&self) -> bool {

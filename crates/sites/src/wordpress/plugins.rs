@@ -20,6 +20,8 @@ pub(super) enum Change {
     Passwords,
     /// Which cookies count.
     Sessions,
+    /// Who is taken for logged in beside the cookie.
+    Visitors,
     /// What accounts are allowed.
     Permissions,
     /// How names are read.
@@ -30,7 +32,7 @@ pub(super) enum Change {
 
 /// Hooks, and functions that may be replaced (`wp-includes/pluggable.php`), each with a quote or a
 /// bracket behind it.
-const MARKS: [(Change, &[&str]); 4] = [
+const MARKS: [(Change, &[&str]); 5] = [
     (
         Change::Passwords,
         &[
@@ -54,8 +56,6 @@ const MARKS: [(Change, &[&str]); 4] = [
             "'salt'",
             "'auth_cookie'",
             "'auth_cookie_valid'",
-            "'determine_current_user'",
-            "'set_current_user'",
             "function wp_validate_auth_cookie(",
             "function wp_parse_auth_cookie(",
             "function wp_generate_auth_cookie(",
@@ -74,6 +74,10 @@ const MARKS: [(Change, &[&str]); 4] = [
             "'role_has_cap'",
             "_user_roles'",
         ],
+    ),
+    (
+        Change::Visitors,
+        &["'determine_current_user'", "'set_current_user'"],
     ),
     (Change::Names, &["'sanitize_user'"]),
 ];

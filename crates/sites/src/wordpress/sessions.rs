@@ -121,7 +121,7 @@ impl SessionSource for Sessions {
     ) -> Result<Login, Stop> {
         let decoded = written(token);
         let version = self.site.version;
-        if token.is_empty() {
+        if token.is_empty() || !self.site.reads_sessions {
             return Err(Reason::NoSession.into());
         }
         let Some(cookie) = AuthCookie::parse(&decoded, version) else {

@@ -17,7 +17,7 @@ use crate::secret;
 use crate::site_file::{self, Kind, SiteFile, filled, prefix};
 
 /// The keys that are Hallpass' own.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct WordpressTable {
@@ -35,6 +35,21 @@ pub(super) struct WordpressTable {
     /// them; before 4.0 cookies have no token.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "the newest rules")))]
     version: Option<String>,
+    /// `false`: sessions are not read, because a plug-in of the site has a say in which count.
+    sessions: bool,
+}
+
+impl Default for WordpressTable {
+    fn default() -> Self {
+        Self {
+            configuration: None,
+            host: None,
+            blog: None,
+            application_passwords: false,
+            version: None,
+            sessions: true,
+        }
+    }
 }
 
 /// The keys that stand in the site's own file as constants. An empty one counts as not defined.
@@ -123,6 +138,8 @@ pub struct Wordpress {
     pub(super) cookie_name: Option<String>,
     pub(super) cookiehash: Option<String>,
     pub(super) siteurl: Option<String>,
+    /// Whether sessions are read.
+    pub(super) reads_sessions: bool,
     /// Whether nothing tells the cookie's name: the file computes it.
     pub(super) cookie_unknown: bool,
     pub(super) locale: Option<String>,
@@ -240,6 +257,7 @@ impl Wordpress {
             cookie_unknown,
             locale: filled(&file.wplang).map(str::to_owned),
             application_passwords: own.application_passwords,
+            reads_sessions: own.sessions,
             version,
             rules: Constants {
                 file_edit: forbidden("disallow_file_edit", &file.disallow_file_edit),
