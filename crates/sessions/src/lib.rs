@@ -11,6 +11,7 @@
 //! | module | reads |
 //! |---|---|
 //! | [`django`] | signed containers, JSON and pickled payloads, values of caches; makes and checks auth hashes |
+//! | [`laravel`] | encrypted cookies and payloads, remembered logins |
 //! | [`php`] | `$_SESSION` in each of PHP's four formats, by a path; Symfony's tokens, the users of Joomla and Drupal |
 //!
 //! Below them, and private: JSON, pickle, MessagePack, Python's Base64 and datetimes, and
@@ -66,7 +67,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-#[allow(dead_code)]
 mod aes;
 mod compression;
 mod datetime;
@@ -74,6 +74,7 @@ pub mod django;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod json;
+pub mod laravel;
 mod msgpack;
 pub mod php;
 mod pickle;
