@@ -61,6 +61,7 @@ pub mod http;
 #[cfg(feature = "init")]
 pub mod init;
 mod joomla;
+mod laravel;
 mod php;
 mod phpbb;
 mod reason;
@@ -93,6 +94,7 @@ pub static FRAMEWORKS: &[&dyn Framework] = &[
     &phpbb::PhpbbFramework,
     &wordpress::WordpressFramework,
     &drupal::DrupalFramework,
+    &laravel::LaravelFramework,
     &php::PhpFramework,
     &custom::CustomFramework,
 ];

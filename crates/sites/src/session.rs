@@ -37,6 +37,12 @@ pub trait SessionSource: std::fmt::Debug + Send {
         Ok(None)
     }
 
+    /// What stays the same for a session's life and is no other session's, where that is not the
+    /// whole `token`; `None` where it is, and for what is not a session.
+    fn lasting(&self, _token: &[u8]) -> Option<Secret> {
+        None
+    }
+
     /// Whether a session says the login name of its user, and not the primary key.
     fn names_users(&self) -> bool {
         false

@@ -183,13 +183,15 @@ fn prove(
     if !trace::confirmed(queries.tracer(), confirmed) {
         return Err(Reason::StaleSession.into());
     }
+    let lasting = site.sessions.lasting(token.expose());
+    let lasting = lasting.map(|token| self::digest(token.expose()));
     Ok(Proof {
         account: Account {
             encoded: None,
             ..account
         },
         session: Session {
-            digest: hexadecimal(digest),
+            digest: hexadecimal(lasting.as_ref().unwrap_or(digest)),
             expires: login.expires,
             decoded: login.decoded,
         },
