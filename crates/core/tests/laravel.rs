@@ -759,10 +759,7 @@ fn wrong_settings_are_named() {
             "[laravel]\nsession_cookie = \"a b\"",
             "laravel.session_cookie",
         ),
-        (
-            "[laravel]\nsession_table = \"\"",
-            "laravel.session_table",
-        ),
+        ("[laravel]\nsession_table = \"\"", "laravel.session_table"),
         ("[laravel]\nuser_table = \"\"", "laravel.user_table"),
         (
             "[laravel]\nusername_column = \"\"",

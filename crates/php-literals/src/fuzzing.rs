@@ -7,7 +7,7 @@
     clippy::unwrap_used
 )]
 
-use crate::{Files, Included, Surroundings, read, read_among};
+use crate::{Files, Included, Literal, Returned, Surroundings, read, read_among, returned, words};
 
 /// A comment in front of a file changes nothing but the numbers of lines. How many values there are.
 pub fn php_literals(source: &[u8]) -> usize {
@@ -35,6 +35,15 @@ pub fn php_literals(source: &[u8]) -> usize {
         }
         let _ = literals.constant(name);
     }
+    // As far as it is known, a returned value does not depend on what is called.
+    let unknown = |_: &str, _: &[Option<Literal>]| None;
+    let found = returned(source, &unknown);
+    let again = returned(&[b"<?php /* x */ ?>", source].concat(), &unknown);
+    if let (Ok(Returned::Literal(found)), Ok(again)) = (found, again) {
+        assert_eq!(Returned::Literal(found), again);
+        values += 1;
+    }
+    let _ = words(source);
     values
 }
 

@@ -14,6 +14,9 @@
 //! variables whose values it has read, `if` with `defined`, `isset` and `file_exists`, and reads the
 //! files that are included.
 //!
+//! A file that returns an array of settings is read by [`returned`]: what it calls is asked of the
+//! caller, and what is not known stays so, element by element.
+//!
 //! Strings may be passwords: they are wiped when dropped, and never shown by `Debug`. The input is
 //! limited to 128 KiB, nesting to 64, and arrays to 1000 elements.
 //!
@@ -50,12 +53,14 @@ pub mod fuzzing;
 mod included;
 mod literal;
 mod mentions;
+mod returned;
 mod scanner;
 mod statements;
 mod strings;
 mod surroundings;
 
 pub use self::literal::{Key, Literal, Literals, NotLiteral, SyntaxError};
+pub use self::returned::{Call, Returned, returned, words};
 pub use self::surroundings::{Files, Included, Surroundings};
 
 /// The largest file that is read, in bytes. Its literals take up to 64 times as much memory.

@@ -2,6 +2,8 @@
 //! has them, and the roles of spatie/laravel-permission.
 
 mod accounts;
+#[cfg(feature = "init")]
+mod discover;
 mod environment;
 mod roles;
 mod sessions;
@@ -10,6 +12,8 @@ mod site_environment;
 
 use std::path::Path;
 
+#[cfg(feature = "init")]
+use clap::{Args, FromArgMatches};
 use hallpass_passwords::Rules;
 #[cfg(feature = "schema")]
 use hallpass_settings::TableDescription;
@@ -73,12 +77,13 @@ impl Framework for LaravelFramework {
 
     #[cfg(feature = "init")]
     fn arguments(&self, command: clap::Command) -> clap::Command {
-        command
+        discover::DiscoverLaravel::augment_args(command)
     }
 
     #[cfg(feature = "init")]
-    fn discover(&self, _page: &mut Page, _arguments: &clap::ArgMatches) -> anyhow::Result<()> {
-        anyhow::bail!("not yet")
+    fn discover(&self, page: &mut Page, arguments: &clap::ArgMatches) -> anyhow::Result<()> {
+        let options = discover::DiscoverLaravel::from_arg_matches(arguments)?;
+        discover::write(page, &options)
     }
 }
 

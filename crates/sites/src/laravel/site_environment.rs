@@ -306,29 +306,40 @@ impl Url {
 }
 
 /// `Str::slug($name, '_')` of a name in ASCII.
-pub(super) fn slug(name: &str) -> Option<String> {
+fn slug(name: &str) -> Option<String> {
+    slug_with(name, '_')
+}
+
+/// `Str::slug($name, $separator)` of a name in ASCII.
+pub(super) fn slug_with(name: &str, separator: char) -> Option<String> {
     if !name.is_ascii() {
         return None;
     }
     let mut slug = String::new();
+    let other = if separator == '-' { '_' } else { '-' };
+    let at = format!("{separator}at{separator}");
     let name = name
-        .replace('-', "_")
-        .replace('@', "_at_")
+        .replace(other, &separator.to_string())
+        .replace('@', &at)
         .to_ascii_lowercase();
     for letter in name.chars() {
         match letter {
             'a'..='z' | '0'..='9' => slug.push(letter),
             // Several become one, and none stands at an end.
-            '_' | ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' => {
-                if !slug.is_empty() && !slug.ends_with('_') {
-                    slug.push('_');
-                }
-            }
+            letter if letter == separator => part(&mut slug, separator),
+            ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' => part(&mut slug, separator),
             _ => {}
         }
     }
-    slug.truncate(slug.trim_end_matches('_').len());
+    slug.truncate(slug.trim_end_matches(separator).len());
     Some(slug)
+}
+
+/// Several separators become one, and none stands at an end.
+fn part(slug: &mut String, separator: char) {
+    if !slug.is_empty() && !slug.ends_with(separator) {
+        slug.push(separator);
+    }
 }
 
 #[cfg(test)]
