@@ -5,6 +5,7 @@ pub(crate) mod child;
 pub(crate) mod cookie;
 pub(crate) mod environment;
 pub(crate) mod mapping;
+pub(crate) mod owner;
 pub mod site_file;
 pub(crate) mod url;
 

@@ -3,6 +3,8 @@
 
 mod accounts;
 #[cfg(feature = "init")]
+mod compare;
+#[cfg(feature = "init")]
 mod discover;
 mod environment;
 mod roles;
@@ -11,6 +13,8 @@ mod settings;
 mod site_environment;
 
 use std::path::Path;
+#[cfg(feature = "init")]
+use std::path::PathBuf;
 
 #[cfg(feature = "init")]
 use clap::{Args, FromArgMatches};
@@ -23,6 +27,8 @@ use hallpass_stores::{cache, sql};
 use self::accounts::LaravelAccounts;
 use self::sessions::Sessions;
 use self::settings::{Laravel, SessionStore};
+#[cfg(feature = "init")]
+use crate::compare::{Software, timeout};
 use crate::cookie::Reader;
 use crate::custom::Custom;
 #[cfg(feature = "init")]
@@ -85,6 +91,24 @@ impl Framework for LaravelFramework {
         let options = discover::DiscoverLaravel::from_arg_matches(arguments)?;
         discover::write(page, &options)
     }
+
+    #[cfg(feature = "init")]
+    fn is_comparable(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "init")]
+    fn software(
+        &self,
+        path: &Path,
+        arguments: &clap::ArgMatches,
+        told: &serde_json::Value,
+    ) -> anyhow::Result<Option<Software>> {
+        // The option of all sites in PHP.
+        let php = arguments.try_get_one::<PathBuf>("php").ok().flatten();
+        let php = php.map_or_else(|| PathBuf::from("php"), PathBuf::clone);
+        compare::software(path, php, told, timeout(arguments)).map(Some)
+    }
 }
 
 impl SiteSettings for Laravel {
@@ -127,6 +151,15 @@ impl SiteSettings for Laravel {
             SessionStore::Files { directory, .. } => Some(directory),
             _ => None,
         }
+    }
+
+    fn tells_software(&self) -> serde_json::Value {
+        serde_json::json!({
+            "guard": self.guard_name,
+            "name": self.users.name,
+            "email": self.users.email,
+            "authenticate_session": self.authenticate_session,
+        })
     }
 
     fn advice(&self, problem: Problem<'_>) -> Option<String> {

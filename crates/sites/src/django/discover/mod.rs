@@ -9,7 +9,6 @@ mod rules;
 mod sessions;
 mod user;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use self::rules::Expressed;
 use self::sessions::Readable;
 use crate::init::Page;
 use crate::init::mapping::{self, Mapping};
+pub(super) use crate::init::owner::root_warning;
 use crate::init::{environment, parse_duration};
 
 /// Algorithms of password hashes that are known here.
@@ -153,18 +153,6 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
         database::write_for_sessions(page, sessions, &site.directory, schemas)?;
     }
     django(page, &found, &expressed, readable)
-}
-
-/// A user who may write to the site's code could have root run it.
-pub(super) fn root_warning(code: &Path) -> Option<String> {
-    let owner = std::fs::metadata(code).map(|metadata| metadata.uid());
-    let anothers = rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0);
-    anothers.then(|| {
-        format!(
-            "{} is not root's, and root runs it now; `sudo -u` lets its owner do that",
-            code.display()
-        )
-    })
 }
 
 fn django(
