@@ -78,7 +78,7 @@ impl<'a> Config<'a> {
                 bail!(
                     "nothing is written: {}{line}: PHP computes `{key}`, which is not read; say what \
                      `php artisan tinker --execute=\"var_dump(config('{key}'))\"` says, with \
-                     --config {key}=VALUE",
+                     --set {key}=VALUE",
                     file.display()
                 )
             }

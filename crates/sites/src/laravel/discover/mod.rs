@@ -23,7 +23,7 @@ use crate::init::{Page, site_file};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hallpass init laravel /srv/shop
-  hallpass init laravel /srv/shop --guard admin --config session.cookie=shop_session")]
+  hallpass init laravel /srv/shop --guard admin --set session.cookie=shop_session")]
 pub(super) struct DiscoverLaravel {
     /// The site's directory, or its .env
     path: PathBuf,
@@ -32,8 +32,8 @@ pub(super) struct DiscoverLaravel {
     guard: Option<String>,
     /// A value of the site's configuration that PHP computes, as in session.cookie=shop_session; may
     /// be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
-    config: Vec<(String, String)>,
+    #[arg(long = "set", id = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
+    set: Vec<(String, String)>,
     /// A trait of the model that puts no condition on its rows; may be given several times
     #[arg(long = "trait", value_name = "NAME")]
     traits: Vec<String>,
@@ -55,7 +55,7 @@ pub(super) fn write(page: &mut Page, options: &DiscoverLaravel) -> anyhow::Resul
             .map_err(|wrong| anyhow::anyhow!("{}:{}: {}", file.display(), wrong.line, wrong.reason))
     };
     let environment = read()?;
-    let config = Config::new(&environment, &directory, &options.config)?;
+    let config = Config::new(&environment, &directory, &options.set)?;
     let site = SiteEnvironment::of(read()?, directory.clone());
     let guard = match &options.guard {
         Some(guard) => guard.clone(),
@@ -335,7 +335,7 @@ fn sessions(
     page.string("session_driver", word, "session.driver");
     let cookie = config.filled("session.cookie")?;
     let cookie =
-        cookie.context("config/session.php names no cookie; --config session.cookie=NAME does")?;
+        cookie.context("config/session.php names no cookie; --set session.cookie=NAME does")?;
     page.string("session_cookie", &cookie, "session.cookie");
     let lifetime = config.filled("session.lifetime")?;
     let lifetime = lifetime.map_or(Ok(120), |it| it.trim().parse::<u64>());

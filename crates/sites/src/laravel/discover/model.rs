@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use hallpass_php_literals::{Literal, words};
+use hallpass_php_literals::words;
 
 use crate::init::site_file;
 
@@ -124,13 +124,20 @@ fn model(source: &[u8], class: &str, known: &[String]) -> anyhow::Result<Model> 
              {unknown}"
         );
     }
-    let literals = hallpass_php_literals::read(source)?;
-    let property = |name: &str| match literals.property(short, name) {
-        Ok(None) => Ok(None),
-        Ok(Some(Literal::Text(text))) => Ok(Some(
-            String::from_utf8(text.to_vec()).context("a name is not text")?,
-        )),
-        Ok(Some(_)) | Err(_) => bail!("its ${name} is not a literal"),
+    // A property that the class declares, which is a string: what a trait declares is the same.
+    let property = |name: &str| {
+        let declared = body.windows(2).position(|it| match it {
+            [scope, variable] => {
+                matches!(scope.as_str(), "protected" | "public") && *variable == format!("${name}")
+            }
+            _ => false,
+        });
+        let value = declared.and_then(|at| body.get(at + 2..));
+        match value {
+            None => Ok(None),
+            Some([value, end, ..]) if end == ";" && is_plain(value) => Ok(Some(value.clone())),
+            Some(_) => bail!("its ${name} is not a plain name"),
+        }
     };
     if property("connection")?.is_some() {
         bail!("its accounts are in another database: give `database`");
@@ -155,6 +162,12 @@ fn model(source: &[u8], class: &str, known: &[String]) -> anyhow::Result<Model> 
             .any(|it| last(it) == "MustVerifyEmail"),
         roles: traits.iter().any(|it| it == "HasRoles"),
     })
+}
+
+/// Whether `text` is the name of a table or a column. `self::NAME` and the like are words, too.
+fn is_plain(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    !text.is_empty() && text.bytes().all(known) && !matches!(text, "self" | "static" | "null")
 }
 
 /// The table of a class: its name in small letters with an `s`, for the plurals that are made so.
