@@ -12,6 +12,7 @@ import test_audit
 import test_doctor
 import test_init
 import test_init_php
+import test_laravel
 import test_names_bind
 import test_owners
 from book import DOCS
@@ -105,6 +106,7 @@ CASES = {
         [name for name, *_ in test_audit.RECORDED_SITES],
         {
             "django": test_audit.test_counts_are_the_sites,
+            "laravel": test_laravel.test_the_audit_counts_accounts,
             # Its accounts are those of `[custom]`.
             "php": test_audit.test_custom,
             "custom": test_audit.test_custom,
@@ -114,6 +116,7 @@ CASES = {
         [name for name, _ in test_doctor.PREFIXES],
         {
             "django": test_doctor.test_fault_is_named,
+            "laravel": test_laravel.test_a_wrong_table_is_named,
             "php": test_doctor.test_sessions_of_php,
             "custom": test_doctor.test_statements_of_custom,
         },
@@ -122,6 +125,7 @@ CASES = {
         [*test_init_php.OWN_FILES],
         {
             "django": test_init,
+            "laravel": test_laravel.test_rules_that_cannot_be_said_write_nothing,
             "php": test_init_php.test_settings_that_cannot_be_said,
             "custom": test_init_php.test_custom_that_cannot_be_said,
         },

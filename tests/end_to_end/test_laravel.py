@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from hosts import example
+from hosts.application import application
 from hosts.daemon import hallpassd
 from hosts.laravel import Browser, Laravel, laravel
+from hosts.nginx import nginx
+from hosts.web import basic
 from php_doors import said
-from processes import LOOPBACK, give_away
+from processes import LOOPBACK, free_port, give_away
 from programs import Shell
 from stores.mariadb import PASSWORD as DATABASE_PASSWORD
 
@@ -287,14 +291,135 @@ def test_the_doctor_has_nothing_to_complain_of(site):
 def test_a_store_that_is_away_is_unavailable(sites, shell):
     site = sites["redis"]
     alice = site.logged_in(ALICE)
-    config = site.application.directory / "away.toml"
     text = site.shell.config.read_text()
     address = next(line for line in text.splitlines() if line.startswith("cache = "))
-    config.write_text(text.replace(address, 'cache = "redis://127.0.0.1:1/0"'))
-    config.chmod(0o600)
+    config = with_changes(site, "away.toml", (address, 'cache = "redis://127.0.0.1:1/0"'))
     result = shell(config)("session", "--json", "--cookie", "-", input=alice.header)
     assert result.code == 75, result
     assert json.loads(result.stdout)["verdict"] == "unavailable"
+
+
+def with_changes(site: Site, name: str, *changes: tuple[str, str]):
+    """Another configuration of the site."""
+    text = site.shell.config.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    config = site.application.directory / name
+    config.write_text(text)
+    config.chmod(0o600)
+    return config
+
+
+def test_the_audit_counts_accounts(sites):
+    site = sites["strict"]
+    site.run("UPDATE users SET deleted_at = '2026-01-01 00:00:00' WHERE id = 3")
+    try:
+        answer = site.shell("audit", "--json").json
+    finally:
+        site.run("UPDATE users SET deleted_at = NULL WHERE id = 3")
+    assert answer["accounts"] == len(ACCOUNTS) - 1
+    assert sum(it["accounts"] for it in answer["passwords"]) == len(ACCOUNTS) - 1
+
+
+@pytest.mark.parametrize("key", ["user_table", "session_table"])
+def test_a_wrong_table_is_named(sites, shell, key):
+    site = sites["database"]
+    name = {"user_table": "users", "session_table": "sessions"}[key]
+    config = with_changes(site, f"wrong-{key}.toml", (f'{key} = "{name}"', f'{key} = "wrong"'))
+    result = shell(config)("doctor", "--json")
+    found = [it for it in result.json["findings"] if it["status"] == "problem"]
+    assert result.code == 1 and any(f"[laravel] {key}" in json.dumps(it) for it in found), found
+
+
+def test_roles_are_groups_and_permissions(sites, shell):
+    site = sites["database"]
+    alice = site.logged_in(ALICE)
+    for statement in ROLES.strip().split(";\n"):
+        site.run(statement)
+    try:
+        assert site.shell("groups", ALICE).text.split("\n")[:-1] == ["editor"]
+        assert site.shell("groups", BOB).text == ""
+        for permission, holds in [("edit posts", True), ("ban users", False), ("Edit posts", False)]:
+            assert site.shell("can", ALICE, permission).granted == holds, permission
+        for query, status in [("group=editor", 200), ("group=admin", 403), ("permission=edit%20posts", 200)]:
+            path = f"/{site.driver}/auth?basic=0&{query}"
+            assert site.daemon.ask(path, {"Cookie": alice.header}).status == status, query
+        site.run("DELETE FROM model_has_roles")
+        path = f"/{site.driver}/auth?basic=0&group=editor"
+        assert site.daemon.ask(path, {"Cookie": alice.header}).status == 403
+    finally:
+        for table in ["roles", "permissions", "model_has_roles", "model_has_permissions", "role_has_permissions"]:
+            site.run(f"DROP TABLE IF EXISTS {table}")
+
+
+ROLES = """
+CREATE TABLE roles (id INTEGER PRIMARY KEY, name TEXT, guard_name TEXT);
+CREATE TABLE permissions (id INTEGER PRIMARY KEY, name TEXT, guard_name TEXT);
+CREATE TABLE model_has_roles (role_id INTEGER, model_type TEXT, model_id INTEGER);
+CREATE TABLE model_has_permissions (permission_id INTEGER, model_type TEXT, model_id INTEGER);
+CREATE TABLE role_has_permissions (permission_id INTEGER, role_id INTEGER);
+INSERT INTO roles VALUES (1, 'editor', 'web'), (2, 'admin', 'web');
+INSERT INTO permissions VALUES (1, 'edit posts', 'web'), (2, 'ban users', 'web');
+INSERT INTO role_has_permissions VALUES (1, 1), (2, 2);
+INSERT INTO model_has_roles VALUES (1, 'App\\Models\\User', 1), (2, 'App\\Models\\Admin', 1)
+"""
+
+
+# nginx, as in examples/nginx-laravel
+
+
+def test_the_example_of_nginx(sites, new_directory, hallpass_programs):
+    site = sites["database"]
+    directory, port = new_directory(), free_port()
+    socket = directory / "http.sock"
+    with application() as behind:
+        example.install(
+            "nginx-laravel",
+            directory / "etc",
+            {
+                "listen 80;": f"listen {LOOPBACK}:{port};",
+                "127.0.0.1:8000": f"{LOOPBACK}:{behind.port}",
+                "unix:/run/hallpass/http.sock?mode=0660": f"unix:{socket}?mode=0660",
+                "unix:/run/hallpass/http.sock;": f"unix:{socket};",
+                "/srv/shop/.env": str(site.application.directory / ".env"),
+            },
+        )
+        config = directory / "etc/hallpass.toml"
+        with nginx(directory, port) as server, hallpassd(hallpass_programs["hallpassd"], config, socket):
+
+            def ask(path: str, browser: Browser | None = None, **headers: str):
+                cookies = {"Cookie": browser.header} if browser else {}
+                # A client's own copy of what the application believes.
+                claims = {
+                    "Remote-User": BOB, "Remote-Groups": "editor", "X-Forwarded-For": "10.0.0.1",
+                    "X-Original-URI": "/", "Remote_User": BOB,
+                }  # fmt: skip
+                return server.ask(path, cookies | claims | headers)
+
+            def told(answer, name: str) -> list[str]:
+                headers = json.loads(answer.body)["headers"]
+                return [value for key, value in headers if key == name]
+
+            alice = site.logged_in(ALICE)
+            answer = ask("/private/x", alice)
+            assert answer.status == 200 and told(answer, "remote-user") == [ALICE]
+            assert told(answer, "remote-groups") in ([""], [])
+            assert ask("/editors/", alice).status == 403
+            for browser in [None, site.browser().only("")]:
+                answer = ask("/private/x?a=b&c", browser)
+                assert answer.status == 302
+                assert answer.headers["Location"].startswith("https://shop.example.org/login?next=")
+            assert ask("/_hallpass/session", alice).status == 404
+            assert ask("/api/").status == 401
+            password = PASSWORDS[BOB]
+            answer = ask("/api/", Authorization=basic(BOB, password))
+            assert answer.status == 200 and told(answer, "remote-user") == [BOB]
+            assert ask("/api/", Authorization=basic(BOB, password + "x")).status == 401
+            # The cookie's owner is not the name of Basic.
+            assert ask("/api/", alice, Authorization=basic(BOB, "wrong")).status == 401
+            alice.ask("/logout", x="1")
+            assert ask("/private/x", alice).status == 302
 
 
 # `hallpass init`

@@ -13,6 +13,7 @@ import pytest
 
 from hosts.daemon import hallpassd
 from hosts.extauth import NO, YES, helper
+from hosts.laravel import laravel as running_laravel
 from hosts.php import php as running_php
 from hosts.web import basic
 from php_doors import write_configuration
@@ -191,8 +192,37 @@ def drupal(new_directory, mariadb):
     return Owned(tables, new_directory(), tokens, DRUPALS[NEW]["cookie_name"], folds=True)
 
 
+@pytest.fixture(scope="module")
+def laravel(new_directory):
+    names = ["alice", "carol", "zoë"]
+    passwords = {name: f"password-of-{name}" for name in names}
+    accounts = [
+        {"name": name, "email": f"{number}@example.org", "password": password}
+        for number, (name, password) in enumerate(passwords.items())
+    ]
+    variables = {"DB_CONNECTION": "sqlite", "SESSION_DRIVER": "database"}
+    with running_laravel(new_directory(), accounts, **variables) as application:
+        tokens = {}
+        for account in accounts:
+            browser = application.browser()
+            browser.log_in(account["email"], account["password"])
+            tokens[account["name"]] = browser.cookies["my_shop_session"]
+        table = {"environment": ".env", "username_column": "name"}
+        tables = {"framework": "laravel", "laravel": table, **CHEAP}
+        yield Owned(tables, application.directory, tokens, "my_shop_session")
+
+
 # Each begins with the name of its framework.
-SITES = ["php_by_name", "php_by_id", "custom", "joomla", "phpbb", "wordpress_site", "drupal"]
+SITES = [
+    "php_by_name",
+    "php_by_id",
+    "custom",
+    "joomla",
+    "phpbb",
+    "wordpress_site",
+    "drupal",
+    "laravel",
+]
 
 
 @pytest.fixture(params=SITES)
