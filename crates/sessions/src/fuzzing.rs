@@ -11,6 +11,10 @@ use crate::django::{
     Keyring, SESSION_SALT, Version, open_trusted, read, read_cache_file, read_cache_row,
     read_cache_value,
 };
+use crate::laravel::{
+    self, Cipher, Cookie, Encrypter, Guard, Recaller, Serialization, app_key, from_cookie,
+    from_redis, from_row, seal_cookie,
+};
 use crate::php::{Handler, Path, Scalar, drupal, find, joomla};
 use crate::wordpress::{
     AuthCookie, Capabilities, Roles, Version as Wordpress, application_passwords, fragment, keys,
@@ -145,6 +149,51 @@ pub fn wordpress_rows(input: &[u8]) -> usize {
         + application_passwords(&stored).len()
 }
 
+/// A cookie of Laravel's under the key of the recorded application: what is opened and sealed again is
+/// the same, and counts for one name alone. Whether it is opened.
+pub fn laravel_cookies(input: &[u8]) -> bool {
+    let key = || app_key(b"base64:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let mut opened = false;
+    for cipher in [Cipher::Aes256Cbc, Cipher::Aes256Gcm] {
+        let encrypter = Encrypter::new(cipher, vec![key()]).unwrap();
+        let Ok(cookie) = Cookie::open(input, &encrypter) else {
+            continue;
+        };
+        opened = true;
+        let name = "laravel_session";
+        let Some(value) = cookie.value_of(name, &encrypter) else {
+            continue;
+        };
+        assert_eq!(cookie.value_of("XSRF-TOKEN", &encrypter), None);
+        let sealed = seal_cookie(name, value, &encrypter).unwrap();
+        let again = Cookie::open(sealed.as_bytes(), &encrypter).unwrap();
+        assert_eq!(again.value_of(name, &encrypter), Some(value));
+    }
+    let _ = Recaller::parse(input);
+    opened
+}
+
+/// A payload of Laravel's, as each store keeps it: what is read without its serialization is what is
+/// read with one. How many readers find a login in it.
+pub fn laravel_payloads(input: &[u8]) -> usize {
+    let guard: Guard = "web".parse().unwrap();
+    let cookie = from_cookie(input).map(|(payload, _)| payload);
+    let row = from_row(input);
+    let mut logins = 0;
+    for payload in [Ok(row), from_redis(input), cookie].into_iter().flatten() {
+        logins += login(&payload, &guard);
+    }
+    logins + login(input, &guard)
+}
+
+fn login(payload: &[u8], guard: &Guard) -> usize {
+    let one = [Serialization::Php, Serialization::Json];
+    let one = one.map(|it| laravel::read(payload, guard, Some(it)));
+    let found = laravel::read(payload, guard, None);
+    assert!(found.is_err() || one.contains(&found));
+    usize::from(found.is_ok_and(|found| found.user.is_some()))
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -157,6 +206,10 @@ fn properties_hold_for_the_corpora_and_most_are_sessions() {
     assert!(opened.len() > 50 && opened.iter().sum::<usize>() > 100);
     let logins = replay::replay("django_cache_values", django_cache_values);
     assert!(logins.len() > 40 && logins.iter().sum::<usize>() > 30);
+    let opened = replay::replay("laravel_cookies", laravel_cookies);
+    assert!(opened.len() > 15 && opened.iter().filter(|found| **found).count() > 10);
+    let logins = replay::replay("laravel_payloads", laravel_payloads);
+    assert!(logins.len() > 15 && logins.iter().sum::<usize>() > 10);
     let found = replay::replay("php_sessions", php_sessions);
     assert!(found.len() > 50 && found.iter().filter(|found| **found).count() > 30);
     let found = replay::replay("wordpress_rows", wordpress_rows);

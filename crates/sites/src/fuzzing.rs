@@ -1,4 +1,4 @@
-//! Asserts what holds for whatever a site's own software prints. Fuzz targets call these functions,
+//! Asserts what holds for whatever a site's own software prints, and for its own files. Fuzz targets call these functions,
 //! and the test below replays their corpora.
 #![allow(clippy::unwrap_used)]
 
@@ -29,6 +29,15 @@ pub fn compare_answers(input: &[u8]) {
     }
 }
 
+/// A `.env`: comments and blank lines after it change nothing, and no value is longer than the limit.
+/// How many variables there are.
+pub fn environments(input: &[u8]) -> usize {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return 0;
+    };
+    crate::laravel::fuzzed_environment(text)
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -36,4 +45,6 @@ mod replay;
 #[test]
 fn properties_hold_for_the_corpora() {
     replay::replay("compare_answers", compare_answers);
+    let found = replay::replay("environments", environments);
+    assert!(found.len() > 20 && found.iter().sum::<usize>() > 40);
 }

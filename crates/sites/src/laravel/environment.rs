@@ -242,6 +242,24 @@ fn closes(line: &str, opens: bool) -> bool {
     quotes > usize::from(opens)
 }
 
+/// Asserts what holds for every file. How many variables there are.
+#[cfg(all(feature = "init", any(test, fuzzing)))]
+#[allow(clippy::panic)]
+pub(crate) fn fuzzed(text: &str) -> usize {
+    let Ok(read) = Environment::parse(text) else {
+        return 0;
+    };
+    for (name, value) in &read.0 {
+        assert!(is_name(name) && value.len() <= LONGEST_FILE);
+    }
+    let closed = !entries(&format!("{text}\n# more")).is_empty() || read.0.is_empty();
+    assert!(closed);
+    if let Ok(again) = Environment::parse(&format!("{text}\n\n   # more\n")) {
+        assert_eq!(again.0, read.0);
+    }
+    read.0.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

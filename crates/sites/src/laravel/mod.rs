@@ -36,6 +36,9 @@ use crate::init::Page;
 use crate::site_file::given;
 use crate::{AccountLookup, Framework, Problem, Site, SiteSettings};
 
+#[cfg(all(feature = "init", any(test, fuzzing)))]
+pub(crate) use self::environment::fuzzed as fuzzed_environment;
+
 /// Laravel.
 pub(crate) struct LaravelFramework;
 
