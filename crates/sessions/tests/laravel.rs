@@ -1,4 +1,5 @@
 //! Cookies and payloads of a real application of Laravel 11.22, and what is not one.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
 use std::path::Path;
 

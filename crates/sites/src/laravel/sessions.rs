@@ -6,6 +6,7 @@
 //! cookies that count: a remembered login's, and with the driver `cookie` the session's data. Each is
 //! tied to the name of its cookie, so that their order does not count.
 
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::laravel::{
@@ -15,7 +16,7 @@ use hallpass_sessions::laravel::{
 use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
 use hallpass_stores::cache::Cache;
 use hallpass_stores::sql::{LookUp, Queries, Value};
-use hallpass_stores::{Files, Secret, Unavailable};
+use hallpass_stores::{Deadline, File, Files, Secret, Unavailable};
 use rustix::process::geteuid;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -31,6 +32,10 @@ use crate::{
 
 /// The longest file of a session that is read, in bytes.
 const LONGEST_FILE: usize = 1 << 20;
+/// How often a file is read while the site holds its lock.
+const ATTEMPTS: u32 = 5;
+/// The pause between two reads.
+const PAUSE: Duration = Duration::from_millis(5);
 /// The most cookies in a token.
 const COOKIES: usize = 3;
 /// What stands between the cookies of a token. No value has one.
@@ -328,8 +333,7 @@ impl Store {
                 owners,
                 lifetime,
             } => {
-                let file = files.read(id.as_bytes(), LONGEST_FILE, deadline)?;
-                let file = file.ok_or(Reason::NoSession)?;
+                let file = settled(files, id, deadline)?.ok_or(Reason::NoSession)?;
                 if !owners.contains(&file.owner) && files.is_open_to_all()? {
                     return Err(Reason::InvalidSession.into());
                 }
@@ -376,6 +380,21 @@ impl Store {
             ))
             .into()),
         }
+    }
+}
+
+/// The file of the session `id`. The site writes it under a lock that its own readers wait for, and
+/// empties it first.
+fn settled(files: &Files, id: &str, deadline: Deadline) -> Result<Option<File>, Unavailable> {
+    let mut attempts = 0;
+    loop {
+        let file = files.read(id.as_bytes(), LONGEST_FILE, deadline)?;
+        attempts += 1;
+        let locked = file.as_ref().is_some_and(|file| file.locked);
+        if !locked || attempts >= ATTEMPTS || deadline.remaining() <= PAUSE {
+            return Ok(file);
+        }
+        thread::sleep(PAUSE);
     }
 }
 

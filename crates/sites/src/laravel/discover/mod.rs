@@ -554,7 +554,7 @@ fn authenticates_sessions(directory: &Path) -> anyhow::Result<bool> {
     let kernel = words_of(directory, "app/Http/Kernel.php")?;
     let groups = kernel.iter().skip_while(|it| *it != "$middlewareGroups");
     let mut groups = groups.take_while(|it| *it != ";");
-    if groups.any(|it| is_it(it)) {
+    if groups.any(is_it) {
         return Ok(true);
     }
     for name in ["bootstrap/app.php", "routes/web.php", "routes/auth.php"] {
