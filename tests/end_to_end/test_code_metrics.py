@@ -105,6 +105,7 @@ NAMED = {
         "crates/passwords/src/rules/mod.rs",
         "crates/sessions/src/php/mod.rs",
     },
+    "laravel": {LIST, "crates/sessions/src/lib.rs"},
     "phpbb": {
         LIST,
         "bin/hallpass/src/options.rs",

@@ -56,7 +56,7 @@ pub(super) struct LaravelTable {
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "as the session is written")))]
     session_serialization: Option<Format>,
     /// For the drivers `redis` and `memcached`: where the sessions are. A
-    /// [cache](django.md#cache), `"redis://host:port/0"` or `"memcached://host:port"`.
+    /// [cache](django.md#caches), `"redis://host:port/0"` or `"memcached://host:port"`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "what `environment` says")))]
     cache: Option<UrlOr<CacheTable>>,
     /// `cache.prefix`. Up to Laravel 10 a colon follows it in the keys; both spellings are looked
