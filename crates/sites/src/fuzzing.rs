@@ -1,5 +1,5 @@
-//! Asserts what holds for whatever a site's own software prints, and for its own files. Fuzz targets call these functions,
-//! and the test below replays their corpora.
+//! Asserts what holds for whatever a site's own software prints, and for its files. Fuzz targets call
+//! these functions, and the test below replays their corpora.
 #![allow(clippy::unwrap_used)]
 
 use crate::compare::protocol::{Lines, MARK, read};

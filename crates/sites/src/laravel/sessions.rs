@@ -14,7 +14,7 @@ use hallpass_sessions::laravel::{
     is_of_password, read, seal_cookie, session_id,
 };
 use hallpass_sessions::php::{MemcachedClient, unwrap_memcached};
-use hallpass_stores::cache::Cache;
+use hallpass_stores::cache::{self, Cache, KeyPattern};
 use hallpass_stores::sql::{LookUp, Queries, Value};
 use hallpass_stores::{Deadline, File, Files, Secret, Unavailable};
 use rustix::process::geteuid;
@@ -23,10 +23,11 @@ use zeroize::Zeroizing;
 
 use super::accounts::key_value;
 use super::settings::{Laravel, SessionStore, Users};
+use crate::cache::other_database;
 use crate::cookie::{self, Reader};
 use crate::php::settings::usual_owners;
 use crate::{
-    Account, Client, Decoding, Login, Reason, Required, SAMPLE, SOME_KEYS, Sample, SessionSource,
+    Account, Client, Decoding, Elsewhere, Login, Reason, Required, SAMPLE, Sample, SessionSource,
     Stop, quoted, quoted_table, session_rows, until,
 };
 
@@ -49,6 +50,8 @@ pub(super) struct Sessions {
     cookie: String,
     guard: hallpass_sessions::laravel::Guard,
     store: Store,
+    /// The Redis that has them, where one does.
+    cache: Option<Box<cache::Settings>>,
     encrypted: bool,
     serialization: Option<Serialization>,
     authenticate_session: bool,
@@ -102,6 +105,10 @@ impl Sessions {
             cookie: laravel.session_cookie.clone().unwrap_or_default(),
             guard: laravel.guard.clone(),
             store: Store::new(&laravel.store),
+            cache: match &laravel.store {
+                SessionStore::Redis(cached) => Some(cached.servers.clone()),
+                _ => None,
+            },
             encrypted: laravel.session_encrypt,
             serialization: laravel.serialization,
             authenticate_session: laravel.authenticate_session,
@@ -502,6 +509,7 @@ impl SessionSource for Sessions {
 
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
         let deadline = queries.deadline();
+        let (mut unordered, mut partial, mut elsewhere) = (false, false, None);
         let ids: Vec<Vec<u8>> = match &mut self.store {
             Store::Table { name, .. } => {
                 let columns = queries.in_sessions(|queries| queries.columns(name))?;
@@ -521,15 +529,28 @@ impl SessionSource for Sessions {
             }
             Store::Files { files, .. } => files.newest(b"", SAMPLE)?,
             Store::Redis(cache, prefixes) => {
-                let Some(keys) = cache.some_keys(SOME_KEYS, deadline) else {
-                    return Ok(None);
-                };
-                let id = |key: &Vec<u8>| {
+                let first = prefixes.first().map(String::as_bytes).unwrap_or_default();
+                let id = |key: &[u8]| {
                     let mut prefixes = prefixes.iter().rev();
                     let id = prefixes.find_map(|it| key.strip_prefix(it.as_bytes()));
-                    id.map(<[u8]>::to_vec)
+                    id.filter(|id| session_id(id).is_some()).map(<[u8]>::to_vec)
                 };
-                keys.iter().filter_map(id).collect()
+                let is_session = |key: &[u8]| id(key).is_some();
+                let pattern = KeyPattern::beginning(first);
+                let Some(keys) = cache.keys(&pattern, &is_session, SAMPLE, deadline) else {
+                    return Ok(None);
+                };
+                (unordered, partial) = (true, !keys.all);
+                // Without a prefix, any key might be a session's.
+                if keys.keys.is_empty()
+                    && keys.all
+                    && !first.is_empty()
+                    && let Some(settings) = &self.cache
+                {
+                    let other = other_database(settings, &pattern, &is_session, deadline);
+                    elsewhere = other.map(Elsewhere::Database);
+                }
+                keys.keys.iter().filter_map(|key| id(key)).collect()
             }
             Store::Memcached(..) | Store::Cookie | Store::Unplaced(_) => return Ok(None),
         };
@@ -538,7 +559,12 @@ impl SessionSource for Sessions {
         };
         let ids = ids.iter().filter_map(|id| session_id(id)).take(SAMPLE);
         let sealed = ids.filter_map(|id| seal_cookie(&self.cookie, id.as_bytes(), encrypter));
-        Ok(Some(Sample::of(sealed.map(Secret::new).collect())))
+        Ok(Some(Sample {
+            elsewhere,
+            unordered,
+            partial,
+            ..Sample::of(sealed.map(Secret::new).collect())
+        }))
     }
 
     /// `AuthenticateSession`: a session without a password's hash gets one at the next request.
