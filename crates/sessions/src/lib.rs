@@ -11,6 +11,8 @@
 //! | module | reads |
 //! |---|---|
 //! | [`django`] | signed containers, JSON and pickled payloads, values of caches; makes and checks auth hashes |
+//! | [`express`] | express-session's signed cookies, and a member of its JSON by a [`MemberPath`] |
+//! | [`flask`] | itsdangerous' cookies and signed ids, and a member of the tagged JSON, MessagePack or pickle |
 //! | [`laravel`] | encrypted cookies and payloads, remembered logins |
 //! | [`php`] | `$_SESSION` in each of PHP's four formats, by a path; Symfony's tokens, the users of Joomla and Drupal |
 //!
@@ -71,17 +73,21 @@ mod aes;
 mod compression;
 mod datetime;
 pub mod django;
+pub mod express;
+pub mod flask;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod json;
 pub mod laravel;
 mod msgpack;
+mod path;
 pub mod php;
 mod pickle;
 mod python_base64;
 pub mod wordpress;
 
 use self::datetime::DateTime;
+pub use self::path::{InvalidMemberPath, Member, MemberPath};
 
 /// The longest session that is read, in bytes as it is stored.
 pub const MAX_INPUT: usize = 1 << 20;
@@ -112,10 +118,11 @@ pub(crate) enum Value {
     Text(String),
     Integer(i64),
     Null,
+    Boolean(bool),
     /// A number with a fraction or an exponent.
     Fraction(f64),
     DateTime(DateTime),
-    /// Anything else: a collection, a boolean, an object, a whole number past 64 bits, a text
+    /// Anything else: a collection, an object, a whole number past 64 bits, a text
     /// longer than [`LONGEST_TEXT`] or in an unknown encoding.
     Other,
 }

@@ -12,8 +12,9 @@ enum Item<'a> {
     Text(&'a [u8]),
     Integer(i64),
     Null,
+    Boolean(bool),
     Fraction(f64),
-    /// A boolean, bytes, an extension, or a whole number past 63 bits.
+    /// Bytes, an extension, or a whole number past 63 bits.
     Other,
     /// A collection of this many items: a map has two for each member.
     Items(u64),
@@ -48,6 +49,7 @@ pub(crate) fn members<const N: usize>(
                 }
                 Item::Integer(number) => Value::Integer(number),
                 Item::Null => Value::Null,
+                Item::Boolean(truth) => Value::Boolean(truth),
                 Item::Fraction(number) => Value::Fraction(number),
                 Item::Text(_) | Item::Other | Item::Items(_) => Value::Other,
             });
@@ -56,6 +58,33 @@ pub(crate) fn members<const N: usize>(
     if !reader.0.is_empty() {
         return Err(Invalid::Format("the MessagePack goes on after its end"));
     }
+    Ok(found)
+}
+
+/// The member of the map `bytes` that `names` lead to; `None` when there is none. The whole map is
+/// checked.
+///
+/// # Errors
+/// As [`members`].
+pub(crate) fn at(bytes: &[u8], names: &[String]) -> Result<Option<Value>, Invalid> {
+    let Some((name, inner)) = names.split_first() else {
+        return Ok(None);
+    };
+    let [found] = members(bytes, [name])?;
+    if inner.is_empty() {
+        return Ok(found);
+    }
+    let mut place = bytes;
+    for name in names.split_last().map_or(names, |(_, outer)| outer) {
+        match Reader(place).member(name)? {
+            Some(found) => place = found,
+            None => return Ok(None),
+        }
+    }
+    if Reader(place).map().is_err() {
+        return Ok(None);
+    }
+    let [found] = members(place, [names.last().map_or("", |name| name)])?;
     Ok(found)
 }
 
@@ -92,6 +121,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The last value called `name` of the map that the bytes begin with, as it is written. `None`
+    /// where they are not a map or have no such member.
+    fn member(mut self, name: &str) -> Result<Option<&'a [u8]>, Invalid> {
+        let Ok(count) = self.map() else {
+            return Ok(None);
+        };
+        let mut found = None;
+        for _ in 0..count {
+            let is = matches!(self.whole()?, Item::Text(text) if text == name.as_bytes());
+            let start = self.0;
+            self.whole()?;
+            if is {
+                found = start.get(..start.len() - self.0.len());
+            }
+        }
+        Ok(found)
+    }
+
     /// An item with all that is in it.
     fn whole(&mut self) -> Result<Item<'a>, Invalid> {
         let item = self.item()?;
@@ -116,7 +163,7 @@ impl<'a> Reader<'a> {
             0x90..=0x9f => Item::Items(head & 15),
             0xa0..=0xbf => Item::Text(self.take(head & 31)?),
             0xc0 => Item::Null,
-            0xc2 | 0xc3 => Item::Other,
+            0xc2 | 0xc3 => Item::Boolean(head == 0xc3),
             0xc4..=0xc6 => self.counted(1 << (head - 0xc4), 0)?,
             0xc7..=0xc9 => self.counted(1 << (head - 0xc7), 1)?,
             0xca => {

@@ -54,6 +54,8 @@ mod custom;
 mod described;
 mod django;
 mod drupal;
+mod express;
+mod flask;
 mod framework;
 #[cfg(all(feature = "init", any(test, fuzzing)))]
 pub mod fuzzing;
@@ -62,6 +64,7 @@ pub mod http;
 pub mod init;
 mod joomla;
 mod laravel;
+mod member;
 mod php;
 mod phpbb;
 mod reason;
@@ -95,6 +98,8 @@ pub static FRAMEWORKS: &[&dyn Framework] = &[
     &wordpress::WordpressFramework,
     &drupal::DrupalFramework,
     &laravel::LaravelFramework,
+    &flask::FlaskFramework,
+    &express::ExpressFramework,
     &php::PhpFramework,
     &custom::CustomFramework,
 ];

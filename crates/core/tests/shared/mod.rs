@@ -6,6 +6,8 @@
     reason = "a test may fail so"
 )]
 
+pub mod redis;
+
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -91,4 +93,21 @@ pub fn granted(authenticator: &mut Authenticator, request: &Request) -> Identity
         Verdict::Granted(identity) => *identity,
         other => panic!("{other:?}"),
     }
+}
+
+/// A request with a header `Cookie`.
+pub fn cookies(header: &str) -> Request {
+    Request::new(
+        ClaimedName::Nameless,
+        Credential::Cookies(Secret::new(header)),
+    )
+}
+
+/// The bytes that `text` spells in hexadecimal.
+pub fn from_hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().map(|it| it.to_digit(16).unwrap()).collect();
+    let (pairs, odd) = digits.as_chunks::<2>();
+    assert!(odd.is_empty());
+    let byte = |[high, low]: &[u32; 2]| u8::try_from(high << 4 | low).unwrap();
+    pairs.iter().map(byte).collect()
 }

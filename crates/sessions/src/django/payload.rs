@@ -111,7 +111,7 @@ fn login(members: [Option<Value>; 5]) -> Result<Option<Login>, Invalid> {
         Some(Value::Fraction(number)) if number.abs() < LARGEST => {
             PrimaryKey::Integer(number.trunc() as i64)
         }
-        Some(Value::Fraction(_) | Value::DateTime(_) | Value::Other) => {
+        Some(Value::Boolean(_) | Value::Fraction(_) | Value::DateTime(_) | Value::Other) => {
             return Err(Invalid::Kind("the user id is not text or a number"));
         }
     };
@@ -149,7 +149,7 @@ fn expires(value: Option<Value>) -> Expiry {
         Some(Value::Fraction(seconds)) if seconds < 0.0 => Expiry::Seconds(seconds.floor() as i64),
         Some(Value::DateTime(moment)) => Expiry::At(moment),
         Some(Value::Text(text)) => DateTime::from_iso(&text).map_or(Expiry::Unreadable, Expiry::At),
-        Some(Value::Fraction(_) | Value::Other) => Expiry::Unreadable,
+        Some(Value::Boolean(_) | Value::Fraction(_) | Value::Other) => Expiry::Unreadable,
     }
 }
 

@@ -46,6 +46,31 @@ pub(crate) fn members<const N: usize>(
     Ok(found)
 }
 
+/// The entry of the dict `stream` that `names` lead to; `None` when there is none.
+///
+/// # Errors
+/// As [`members`].
+pub(crate) fn at(stream: &[u8], names: &[String]) -> Result<Option<Value>, Invalid> {
+    let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (top, machine) = run(stream, &wanted)?;
+    if !matches!(top, Slot::Dict(_)) {
+        return Err(Invalid::Kind("the pickle is not a dict"));
+    }
+    let mut place = top;
+    for name in &wanted {
+        let Slot::Dict(dict) = place else {
+            return Ok(None);
+        };
+        // A name that comes twice has the number of the first.
+        let number = wanted.iter().position(|wanted| wanted == name);
+        match number.and_then(|number| machine.member(dict, number)) {
+            Some(member) => place = member,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(value(stream, &machine.objects, place)))
+}
+
 /// Reads the one value that `stream` pickles, and gives what follows it.
 ///
 /// # Errors
@@ -72,6 +97,7 @@ fn value(stream: &[u8], objects: &Objects, slot: Slot) -> Value {
     };
     match Scalar::at(stream, at, LONGEST_TEXT) {
         Some(Scalar::Null) => Value::Null,
+        Some(Scalar::Boolean(truth)) => Value::Boolean(truth),
         Some(Scalar::Integer(number)) => Value::Integer(number),
         Some(Scalar::Fraction(number)) => Value::Fraction(number),
         Some(written) => text(written).map_or(Value::Other, Value::Text),

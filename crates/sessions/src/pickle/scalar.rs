@@ -74,7 +74,7 @@ impl<'a> Stream<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scalar<'a> {
     Null,
-    Boolean,
+    Boolean(bool),
     Integer(i64),
     /// A whole number past 64 bits.
     Large,
@@ -98,9 +98,11 @@ impl<'a> Scalar<'a> {
     pub(super) fn read(opcode: u8, stream: &mut Stream<'a>) -> Result<Option<Self>, Invalid> {
         Ok(Some(match opcode {
             b'N' => Self::Null,
-            b'\x88' | b'\x89' => Self::Boolean, // NEWTRUE, NEWFALSE
+            b'\x88' => Self::Boolean(true),  // NEWTRUE
+            b'\x89' => Self::Boolean(false), // NEWFALSE
             b'I' => match stream.line()? {
-                b"00" | b"01" => Self::Boolean,
+                b"00" => Self::Boolean(false),
+                b"01" => Self::Boolean(true),
                 line => decimal(line)?,
             },
             b'L' => {

@@ -33,7 +33,7 @@ fn random_structures_are_read_as_python_reads_them() {
                 Value::Integer(number) => format!("integer {number}"),
                 Value::Fraction(number) => format!("fraction {number:?}"),
                 Value::Null => "null".to_owned(),
-                Value::DateTime(_) | Value::Other => "other".to_owned(),
+                Value::Boolean(_) | Value::DateTime(_) | Value::Other => "other".to_owned(),
             });
             assert_eq!(&spelled, expected, "{}", STANDARD.encode(&stream));
         }
@@ -66,7 +66,8 @@ fn numbers_are_read_in_every_spelling() {
     for (spelled, expected) in [
         (&b"I7\n"[..], Value::Integer(7)),
         (b"I-7\n", Value::Integer(-7)),
-        (b"I01\n", Value::Other),
+        (b"I01\n", Value::Boolean(true)),
+        (b"I00\n", Value::Boolean(false)),
         (b"L7L\n", Value::Integer(7)),
         (b"L7\n", Value::Integer(7)),
         (b"L-99999999999999999999L\n", Value::Other),
@@ -83,7 +84,8 @@ fn numbers_are_read_in_every_spelling() {
         (b"\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\0", Value::Other),
         (b"\x8a\x09\0\0\0\0\0\0\0\x80\xff", Value::Integer(i64::MIN)),
         (b"\x8b\x01\0\0\0\x07", Value::Integer(7)),
-        (b"\x88", Value::Other),
+        (b"\x88", Value::Boolean(true)),
+        (b"\x89", Value::Boolean(false)),
         (b"N", Value::Null),
         (b"F1.5\n", Value::Fraction(1.5)),
         (b"G\x3f\xf8\0\0\0\0\0\0", Value::Fraction(1.5)),

@@ -6,6 +6,7 @@ pub(crate) mod cookie;
 pub(crate) mod environment;
 pub(crate) mod mapping;
 pub(crate) mod owner;
+pub(crate) mod python;
 pub mod site_file;
 pub(crate) mod url;
 

@@ -3,12 +3,12 @@
 mod cache;
 mod database;
 mod found;
-mod interpreter;
 mod manage;
 mod rules;
 mod sessions;
 mod user;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,16 +16,24 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use self::found::{Answer, Found};
-use self::interpreter::Interpreter;
-pub(super) use self::interpreter::find as find_python;
 pub(super) use self::manage::find as find_site;
 use self::rules::Expressed;
 use self::sessions::Readable;
 use crate::init::Page;
 use crate::init::mapping::{self, Mapping};
 pub(super) use crate::init::owner::root_warning;
+use crate::init::python::Interpreter;
+pub(super) use crate::init::python::find as find_python;
 use crate::init::{environment, parse_duration};
 
+/// What the site is asked.
+const SCRIPT: &str = concat!(
+    include_str!("rules.py"),
+    include_str!("database.py"),
+    include_str!("sessions.py"),
+    include_str!("site.py"),
+    "\n\nmain()\n"
+);
 /// Algorithms of password hashes that are known here.
 const ALGORITHMS: [&str; 11] = [
     "argon2",
@@ -95,11 +103,9 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
     let interpreter = Interpreter {
         python: match &options.site.python {
             Some(python) => python.clone(),
-            None => interpreter::find(&site.directory),
+            None => find_python(&site.directory),
         },
         environment,
-        settings,
-        schema: options.site.schema.clone(),
         timeout: options.timeout,
     };
     let warning = root_warning(site.manage.as_deref().unwrap_or(&site.directory));
@@ -110,7 +116,13 @@ pub(super) fn write(page: &mut Page, options: &DiscoverDjango) -> anyhow::Result
         .manage
         .as_deref()
         .map(|path| called_there(path, &options.site.map));
-    let answer = interpreter.ask(&site.directory, manage.as_deref())?;
+    let arguments = [
+        manage.map(OsString::from),
+        settings.map(OsString::from),
+        options.site.schema.clone().map(OsString::from),
+    ];
+    let arguments = arguments.map(Option::unwrap_or_default);
+    let answer = interpreter.ask(&site.directory, SCRIPT, arguments)?;
     let unclear = || {
         let python = interpreter.python.display();
         format!("what {python} says cannot be understood")

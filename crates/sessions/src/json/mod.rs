@@ -8,6 +8,9 @@
 //! building it: no recursion, and memory only for the nesting (a byte a level) and the members
 //! asked for.
 
+mod path;
+
+pub(crate) use self::path::{Dialect, Place, at, only_member, scalar};
 use crate::{LONGEST_TEXT, Value};
 
 /// The encoding of bytes past ASCII. Python's `json` writes none.
@@ -32,7 +35,7 @@ pub(crate) fn members<const N: usize>(
     if encoding == Encoding::Utf8 && std::str::from_utf8(text).is_err() {
         return None;
     }
-    let mut reader = Reader { rest: text };
+    let mut reader = Reader::new(text, Dialect::Python);
     let mut found = [const { None }; N];
     reader.space();
     reader.take(b'{')?;
@@ -65,7 +68,7 @@ pub(crate) fn members<const N: usize>(
 
 /// Whether `text` is JSON, of whatever kind but `null`.
 pub(crate) fn is_value(text: &[u8]) -> bool {
-    let mut reader = Reader { rest: text };
+    let mut reader = Reader::new(text, Dialect::Python);
     let value = reader.value();
     reader.space();
     let whole = reader.rest.is_empty() && std::str::from_utf8(text).is_ok();
@@ -74,9 +77,17 @@ pub(crate) fn is_value(text: &[u8]) -> bool {
 
 struct Reader<'a> {
     rest: &'a [u8],
+    dialect: Dialect,
 }
 
 impl<'a> Reader<'a> {
+    fn new(text: &'a [u8], dialect: Dialect) -> Self {
+        Self {
+            rest: text,
+            dialect,
+        }
+    }
+
     fn next(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
@@ -165,11 +176,14 @@ impl<'a> Reader<'a> {
         let word = |reader: &mut Self, word: &[u8], value| reader.word(word).map(|()| value);
         match self.peek()? {
             b'n' => word(self, b"null", Value::Null),
-            b't' => word(self, b"true", Value::Other),
-            b'f' => word(self, b"false", Value::Other),
+            b't' => word(self, b"true", Value::Boolean(true)),
+            b'f' => word(self, b"false", Value::Boolean(false)),
+            b'N' | b'I' if self.dialect == Dialect::JavaScript => None,
             b'N' => word(self, b"NaN", Value::Other),
             b'I' => word(self, b"Infinity", Value::Other),
-            b'-' if self.rest.starts_with(b"-I") => word(self, b"-Infinity", Value::Other),
+            b'-' if self.dialect == Dialect::Python && self.rest.starts_with(b"-I") => {
+                word(self, b"-Infinity", Value::Other)
+            }
             _ => self.number(),
         }
     }
@@ -257,6 +271,14 @@ impl Text<'_> {
             || (self.0.contains(&b'\\')
                 && self.0.len() <= name.len() * 6
                 && self.read(Encoding::Latin1).as_deref() == Some(name))
+    }
+
+    /// The same for any name, where the text is in UTF-8.
+    fn is_text(&self, name: &str) -> bool {
+        self.0 == name.as_bytes()
+            || (self.0.contains(&b'\\')
+                && self.0.len() <= name.len() * 6
+                && self.read(Encoding::Utf8).as_deref() == Some(name))
     }
 
     fn value(&self, encoding: Encoding) -> Value {
@@ -353,14 +375,7 @@ mod tests {
 
     #[test]
     fn values_of_no_interest_are_other() {
-        for value in [
-            "[]",
-            "{}",
-            "[1]",
-            "{\"k\":1}",
-            "true",
-            "99999999999999999999",
-        ] {
+        for value in ["[]", "{}", "[1]", "{\"k\":1}", "99999999999999999999"] {
             let found = read(&format!("{{\"a\":{value}}}"));
             assert_eq!(found, Some([Some(Value::Other), None]), "{value}");
         }

@@ -24,6 +24,11 @@ pub enum Reader {
     /// value. A pair without an equals sign has an empty value. What is percent-encoded is left so
     /// here.
     Php,
+    /// Werkzeug's `parse_cookie` (werkzeug/sansio/http.py, 3.1): of two cookies of one name the first
+    /// counts, a pair without an equals sign has an empty value, blanks and tabs around names and
+    /// values do not count, a value in double quotes is taken out of them with its backslash escapes
+    /// undone and may hold semicolons, and what is neither is passed over up to the next semicolon.
+    Werkzeug,
     /// As most others read: of two cookies of one name the first counts. Pairs end at semicolons, one
     /// without an equals sign is none, white space around names and values does not count, and a value
     /// in double quotes is taken out of them, as in the package `cookie` of Node and in `net/http` of
@@ -40,6 +45,11 @@ pub fn value<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
     cookie: Cookie<'_>,
 ) -> Option<Vec<u8>> {
+    // Servers join several headers for Python.
+    if cookie.reader == Reader::Werkzeug {
+        let headers: Vec<&[u8]> = headers.into_iter().collect();
+        return werkzeug::first(&headers.join(&b"; "[..]), cookie.name.as_bytes());
+    }
     let mut pairs = headers
         .into_iter()
         .flat_map(|header| header.split(|byte| *byte == b';'));
@@ -56,17 +66,19 @@ pub fn value<'a>(
             let named = |pair| php_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
             pairs.find_map(named).map(|(_, value)| value.to_vec())
         }
-        Reader::First | Reader::Last => {
+        Reader::First | Reader::Last | Reader::Werkzeug => {
             let named = |pair| plain_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
             let mut named = pairs.filter_map(named);
             let found = match cookie.reader {
-                Reader::First => named.next(),
-                _ => named.last(),
+                Reader::Last => named.last(),
+                _ => named.next(),
             };
             found.map(|(_, value)| value.to_vec())
         }
     }
 }
+
+mod werkzeug;
 
 /// A name and a value, without white space around and quotes.
 fn plain_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -168,11 +180,24 @@ mod tests {
     #[test]
     fn the_first_cookie_counts_where_node_reads_it() {
         let rows: Vec<(String, Option<String>)> =
-            serde_json::from_str(include_str!("../tests/data/cookies_node.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/data/cookies_node.json")).unwrap();
         assert!(rows.len() > 30);
         for (header, expected) in rows {
             let value = value([header.as_bytes()], of("SID", Reader::First));
             let value = value.map(|value| String::from_utf8(value).unwrap());
+            assert_eq!(value, expected, "{header}");
+        }
+    }
+
+    /// As Werkzeug 3.1 read these (`tests/vectors/cookies_werkzeug.py`).
+    #[test]
+    fn werkzeug_reads_cookies_its_own_way() {
+        let rows: Vec<(String, Option<String>)> =
+            serde_json::from_str(include_str!("../../tests/data/cookies_werkzeug.json")).unwrap();
+        assert!(rows.len() > 50);
+        for (header, expected) in rows {
+            let value = value([header.as_bytes()], of("SID", Reader::Werkzeug));
+            let value = value.map(|value| String::from_utf8_lossy(&value).into_owned());
             assert_eq!(value, expected, "{header}");
         }
     }

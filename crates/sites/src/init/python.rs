@@ -13,17 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
-use crate::init::child::{end, words};
-use crate::init::duration;
+use super::child::{end, words};
+use super::duration;
 
-/// What the site is asked.
-const SCRIPT: &str = concat!(
-    include_str!("rules.py"),
-    include_str!("database.py"),
-    include_str!("sessions.py"),
-    include_str!("site.py"),
-    "\n\nmain()\n"
-);
 /// The longest answer, in bytes.
 const LONGEST_ANSWER: u64 = 4 << 20;
 /// How often it is looked whether it has ended.
@@ -35,10 +27,6 @@ pub struct Interpreter {
     pub python: PathBuf,
     /// What the environment holds on top of our own.
     pub environment: Vec<(String, Zeroizing<String>)>,
-    /// The settings module; what the site itself says where there is none.
-    pub settings: Option<String>,
-    /// The schema of a tenant, of a site that has some.
-    pub schema: Option<String>,
     /// How long it may take.
     pub timeout: Duration,
 }
@@ -86,22 +74,22 @@ fn python_in(directory: &Path) -> Option<PathBuf> {
 }
 
 impl Interpreter {
-    /// What the site in `directory` says that it is made of, in JSON.
+    /// What the site in `directory` says that it is made of, in JSON: what `script` prints, which gets
+    /// `arguments`, and the seconds that it has as the last one.
     ///
     /// # Errors
     /// When there is no such Python, it takes too long, or it fails: with what it complained of.
     pub fn ask(
         &self,
         directory: &Path,
-        manage: Option<&Path>,
+        script: &str,
+        arguments: impl IntoIterator<Item = OsString>,
     ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
         let name = self.python.display();
         let mut command = Command::new(&self.python);
         command
             .args(["-B", "-"])
-            .arg(manage.map(OsString::from).unwrap_or_default())
-            .arg(self.settings.as_deref().unwrap_or_default())
-            .arg(self.schema.as_deref().unwrap_or_default())
+            .args(arguments)
             .arg(self.timeout.as_secs().to_string())
             .envs(
                 self.environment
@@ -122,7 +110,7 @@ impl Interpreter {
         let complaints = child.stderr.take().map(|pipe| reader(pipe, LONGEST_ANSWER));
         if let Some(mut input) = child.stdin.take() {
             // One that does not read says why when it ends.
-            drop(input.write_all(SCRIPT.as_bytes()));
+            drop(input.write_all(script.as_bytes()));
         }
         let status = wait(&mut child, self.timeout);
         end(&child);
