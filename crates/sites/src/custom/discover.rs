@@ -18,7 +18,8 @@ const SQLITE: &[u8] = b"SQLite format 3\0";
 /// Parameters of Doctrine's URLs that say nothing about which database it is.
 const HARMLESS: [&str; 3] = ["charset", "serverVersion", "server_version"];
 
-type Variables = BTreeMap<String, Zeroizing<String>>;
+/// Variables of the environment.
+pub(crate) type Variables = BTreeMap<String, Zeroizing<String>>;
 
 /// Of any other site, by its .env or SQLite file, and the names of its table and columns
 #[derive(Debug, Args)]
@@ -28,24 +29,31 @@ type Variables = BTreeMap<String, Zeroizing<String>>;
 pub(super) struct DiscoverCustom {
     /// The site's .env, the directory that has it, or an SQLite file
     path: PathBuf,
+    #[command(flatten)]
+    accounts: AccountColumns,
+}
+
+/// The table of accounts, and its columns.
+#[derive(Debug, Args)]
+pub(crate) struct AccountColumns {
     /// The table of accounts
     #[arg(long, value_name = "NAME", default_value = "users")]
-    table: String,
+    pub(crate) table: String,
     /// Its primary key
     #[arg(long, value_name = "NAME", default_value = "id")]
-    id_column: String,
+    pub(crate) id_column: String,
     /// The login name
     #[arg(long, value_name = "NAME", default_value = "username")]
-    username_column: String,
+    pub(crate) username_column: String,
     /// The hash of the password
     #[arg(long, value_name = "NAME", default_value = "password")]
-    password_column: String,
+    pub(crate) password_column: Option<String>,
     /// Whether an account may log in
     #[arg(long, value_name = "NAME")]
-    active_column: Option<String>,
+    pub(crate) active_column: Option<String>,
     /// The e-mail address
     #[arg(long, value_name = "NAME")]
-    email_column: Option<String>,
+    pub(crate) email_column: Option<String>,
 }
 
 /// Reads what stands at the path, and writes what it says.
@@ -65,18 +73,32 @@ pub(super) fn write(page: &mut Page, options: &DiscoverCustom) -> anyhow::Result
             .find_map(|key| Some((key, variables.get(key)?)))
             .filter(|(_, url)| !url.is_empty());
         match url {
-            Some((key, url)) => from_url(page, key, url, &directory)?,
+            Some((key, url)) => from_url(page, "database", key, url, &directory)?,
             None => from_parts(page, &variables, &directory)?,
         }
     }
+    write_accounts(page, &options.accounts, true)?;
+    page.note("Where ids are not numbers, set [passwords] dummy in place of accounts.");
+    page.note("groups = \"SELECT … WHERE … = :id\"  # would tell the names of its groups");
+    Ok(())
+}
+
+/// Writes `[custom]` for the table of accounts that `options` name; with a statement that lists them
+/// where their ids are `numbered`.
+///
+/// # Errors
+/// When a name cannot stand in a statement.
+pub(crate) fn write_accounts(
+    page: &mut Page,
+    options: &AccountColumns,
+    numbered: bool,
+) -> anyhow::Result<()> {
     page.table("custom", "the SQL that finds accounts");
     let (id, table) = (name(&options.id_column)?, name(&options.table)?);
     let username = name(&options.username_column)?;
-    let mut columns = format!(
-        "{id} AS id, {username} AS username, {} AS password",
-        name(&options.password_column)?
-    );
+    let mut columns = format!("{id} AS id, {username} AS username");
     for (column, title) in [
+        (&options.password_column, "password"),
         (&options.active_column, "is_active"),
         (&options.email_column, "email"),
     ] {
@@ -89,18 +111,22 @@ pub(super) fn write(page: &mut Page, options: &DiscoverCustom) -> anyhow::Result
     page.string("user", &format!("{select} {username} = :username"), comment);
     let comment = "the account of a session";
     page.string("user_by_id", &format!("{select} {id} = :id"), comment);
+    if !numbered {
+        return Ok(());
+    }
     page.string(
         "accounts",
         &format!("{select} {id} > :id ORDER BY {id} LIMIT 1000"),
         "for `hallpass audit`, and to learn what a check of an unknown name has to cost",
     );
-    page.note("Where ids are not numbers, set [passwords] dummy in place of accounts.");
-    page.note("groups = \"SELECT … WHERE … = :id\"  # would tell the names of its groups");
     Ok(())
 }
 
 /// A table or column as it stands in a statement.
-fn name(name: &str) -> anyhow::Result<String> {
+///
+/// # Errors
+/// When it cannot stand there.
+pub(crate) fn name(name: &str) -> anyhow::Result<String> {
     if name.is_empty() || name.contains(['"', ':', '?', '\\']) || name.contains(char::is_control) {
         bail!("{name:?} is not a valid name of a table or column here");
     }
@@ -114,7 +140,10 @@ fn is_sqlite(path: &Path) -> bool {
 }
 
 /// What the site's `.env` says, `.env.local` last, and the directory that has it.
-fn variables(path: &Path) -> anyhow::Result<(PathBuf, Variables)> {
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn variables(path: &Path) -> anyhow::Result<(PathBuf, Variables)> {
     let (directory, files) = if path.is_dir() {
         let files = [path.join(".env"), path.join(".env.local")];
         let there: Vec<PathBuf> = files.into_iter().filter(|file| file.is_file()).collect();
@@ -133,8 +162,18 @@ fn variables(path: &Path) -> anyhow::Result<(PathBuf, Variables)> {
     Ok((directory, variables))
 }
 
-/// The URL at `key`, as Doctrine, Rails, Laravel, SQLAlchemy and dj-database-url have it.
-fn from_url(page: &mut Page, key: &str, url: &str, directory: &Path) -> anyhow::Result<()> {
+/// Writes as `table` the URL at `key`, as Doctrine, Rails, Laravel, SQLAlchemy and dj-database-url
+/// have it. A relative path is one in `directory`.
+///
+/// # Errors
+/// When it is not the URL of a database that is read here.
+pub(crate) fn from_url(
+    page: &mut Page,
+    table: &str,
+    key: &str,
+    url: &str,
+    directory: &Path,
+) -> anyhow::Result<()> {
     let project = directory.to_string_lossy();
     let url = Zeroizing::new(url.replace("%kernel.project_dir%", &project));
     if url.contains("${") {
@@ -155,7 +194,12 @@ fn from_url(page: &mut Page, key: &str, url: &str, directory: &Path) -> anyhow::
                 None => path,
             };
             let url = format!("sqlite:{}", site_file::text(&directory.join(path))?);
-            page.string("database", &url, key);
+            if table == "database" {
+                page.string(table, &url, key);
+            } else {
+                page.table(table, key);
+                page.string("url", &url, "the file");
+            }
             return Ok(());
         }
         "mysql" | "mysql2" | "mysqli" | "mysqlgis" | "mariadb" | "pdo-mysql" => "mysql",
@@ -188,7 +232,7 @@ fn from_url(page: &mut Page, key: &str, url: &str, directory: &Path) -> anyhow::
     } else {
         format!("?{}", kept.join("&"))
     };
-    server(page, scheme, &user, &format!("{place}{query}"), key);
+    server(page, table, scheme, &user, &format!("{place}{query}"), key);
     if let Some(schema) = schema.filter(|schema| !schema.is_empty()) {
         page.string("schema", &schema, "where its tables are");
     }
@@ -238,6 +282,7 @@ fn from_parts(page: &mut Page, variables: &Variables, directory: &Path) -> anyho
     }
     server(
         page,
+        "database",
         scheme,
         &user,
         &place,
@@ -246,18 +291,18 @@ fn from_parts(page: &mut Page, variables: &Variables, directory: &Path) -> anyho
     Ok(())
 }
 
-fn server(page: &mut Page, scheme: &str, user: &User, place: &str, from: &str) {
+fn server(page: &mut Page, table: &str, scheme: &str, user: &User, place: &str, from: &str) {
     let name = user
         .name
         .as_deref()
         .map(|name| format!("{}@", encode(name)));
-    page.table("database", from);
+    page.table(table, from);
     let url = format!("{scheme}://{}{place}", name.unwrap_or_default());
     page.string("url", &url, "the server, the user and the database");
     if let Some(password) = &user.password {
         page.secret(
             "password",
-            "database_password",
+            &format!("{table}_password"),
             password,
             "and its password",
         );

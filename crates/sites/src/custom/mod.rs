@@ -2,7 +2,7 @@
 
 mod accounts;
 #[cfg(feature = "init")]
-mod discover;
+pub(crate) mod discover;
 mod rows;
 mod sessions;
 mod settings;

@@ -94,7 +94,7 @@ impl Framework for FlaskFramework {
 
     #[cfg(feature = "init")]
     fn software_arguments(&self, command: clap::Command) -> clap::Command {
-        compare::CompareFlask::augment_args(command)
+        compare::arguments(command)
     }
 
     #[cfg(feature = "init")]
@@ -102,10 +102,10 @@ impl Framework for FlaskFramework {
         &self,
         path: &Path,
         arguments: &clap::ArgMatches,
-        _told: &serde_json::Value,
+        told: &serde_json::Value,
     ) -> anyhow::Result<Option<Software>> {
         let options = compare::CompareFlask::from_arg_matches(arguments)?;
-        compare::software(path, &options, timeout(arguments)).map(Some)
+        compare::software(path, &options, told, timeout(arguments)).map(Some)
     }
 }
 
@@ -142,6 +142,13 @@ impl SiteSettings for FlaskSite {
             FlaskStore::Redis { settings, .. } => Some(settings),
             _ => None,
         }
+    }
+
+    fn tells_software(&self) -> serde_json::Value {
+        serde_json::json!({
+            "user": self.custom.user,
+            "user_by_id": self.custom.user_by_id,
+        })
     }
 
     fn needs_database(&self, asks_the_site: bool) -> bool {
