@@ -38,7 +38,8 @@ pub struct Custom {
     pub cookie: Option<String>,
     /// How the site reads cookies, and so
     /// [which of two of one name counts](custom.md#two-cookies-of-one-name): `"django"` (the last),
-    /// `"php"` (the first), `"first"` or `"last"`.
+    /// `"php"` (the first), `"werkzeug"`
+    /// (the first), `"first"` or `"last"`.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"django\"")))]
     pub cookie_rule: Option<Reader>,
 }

@@ -103,13 +103,15 @@ impl SessionTable {
             let kind = columns.iter().find(|column| column.name == *expires);
             let kind = kind.map_or("", |column| &column.kind);
             let column = quoted(expires);
+            // `timestamp(6) without time zone`
+            let is_zoneless = kind.starts_with("timestamp") && kind.ends_with("without time zone");
             let found = Found {
                 table: quoted_table(name),
                 id: quoted(id),
                 data: quoted(data),
                 // By the clock that the database shows such a time in, as in `expire >=
                 // to_timestamp(…)`.
-                expires: if kind == "timestamp without time zone" && self.columns.zone.is_none() {
+                expires: if is_zoneless && self.columns.zone.is_none() {
                     format!("CAST({column} AS timestamp with time zone)")
                 } else {
                     queries.seconds_of(&column, kind)

@@ -1,0 +1,1 @@
+"""Real sites that are not Django's, driven over HTTP."""

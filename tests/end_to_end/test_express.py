@@ -1,0 +1,262 @@
+"""Sites in Express: Hallpass says of a session what the shop's own page says, in each of its stores; and
+the same of Auth.js."""
+
+import subprocess
+import time
+from urllib.parse import unquote
+
+import pytest
+
+import logs
+from php_doors import said
+from sites.express import HASH, MODULES, NAMES, SECRET, NodeSite, shop, who
+from sites.visitor import Visitor
+
+NOBODY = ("-session", "inactive", "unknown-user")
+
+
+@pytest.fixture(scope="module")
+def hashes() -> dict[str, str]:
+    made = {}
+    for name in NAMES:
+        command = ["node", "-p", HASH, f"Pw-{name}"]
+        environment = {"NODE_PATH": str(MODULES), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        made[name] = subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, timeout=60
+        ).stdout.strip()
+    return made
+
+
+class World:
+    """A shop, running, and the configuration that `hallpass init` has written of it."""
+
+    def __init__(self, site, port, shell, store):
+        self.site, self.port, self.shell, self.store = site, port, shell, store
+
+    def visit(self, name: str) -> Visitor:
+        return Visitor(self.port).log_in(name, f"Pw-{name}")
+
+    def both(self, value: str) -> str:
+        """Whom the shop and Hallpass name alike."""
+        theirs, ours = who(self.port, "connect.sid", value), said(self.shell.session(value))
+        theirs = "nobody" if theirs in ("error", "") else theirs
+        assert (theirs == "nobody") == ours.endswith(NOBODY), (theirs, ours)
+        assert theirs in ("nobody", ours)
+        return theirs
+
+
+@pytest.fixture(scope="module", params=["redis", "pg", "mysql"])
+def world(request, new_directory, shell, hashes):
+    store = request.param
+    server = request.getfixturevalue("mariadb" if store == "mysql" else "postgresql")
+    redis = request.getfixturevalue("redis").url(9) if store == "redis" else ""
+    name = f"express_{store}"
+    directory = new_directory()
+    site = shop(directory, store, server, name, hashes, redis)
+    if store == "pg":
+        # connect-pg-simple writes the clock of the server's zone, whichever that is.
+        server.execute(f"ALTER DATABASE {name} SET timezone = 'America/New_York'")
+    config = directory / "hallpass.toml"
+    words = ["--active-column", "active", "--email-column", "email", "--output", config]
+    result = shell()("init", "express", directory, *words)
+    assert result.code == 0, result.stderr
+    assert SECRET not in config.read_text()
+    with site.run() as port:
+        yield World(site, port, shell(config), store)
+
+
+def test_a_session_is_whose_the_shop_says_it_is(world):
+    for name in ["alice", "bob", "zoë ö"]:
+        value = world.visit(name).cookie("connect.sid")
+        assert world.both(value) == name
+        assert world.both(unquote(value)) == name
+        assert world.shell.session(value).json["user"] == name
+    id, _, signature = unquote(value).removeprefix("s:").partition(".")
+    for wrong in [
+        id, f"s:{id}", f"s:{id}.", f"{id}.{signature}", f"s:{id}.{signature}=", f"s:{id.swapcase()}.{signature}",
+        f"s:x{id}.{signature}", f"s:{id}.{signature.lower()}", f"s%3A{id}.{signature}%", "s:*", "j:{}", "*",
+    ]:
+        assert world.both(wrong) == "nobody", wrong
+    anonymous = Visitor(world.port)
+    assert anonymous.ask("/who") == "nobody"
+    assert world.both(anonymous.cookie("connect.sid")) == "nobody"
+
+
+def test_a_logout_and_the_end_of_a_session_end_it(world):
+    for way in ("/logout", "/destroy"):
+        visitor = world.visit("bob")
+        value = visitor.cookie("connect.sid")
+        assert world.both(value) == "bob"
+        visitor.ask(way)
+        assert world.both(value) == "nobody"
+    # A login makes a new session.
+    visitor = Visitor(world.port)
+    visitor.ask("/who")
+    before = visitor.cookie("connect.sid")
+    after = visitor.log_in("alice", "Pw-alice").cookie("connect.sid")
+    assert before != after
+    assert (world.both(before), world.both(after)) == ("nobody", "alice")
+
+
+def test_the_store_says_when_a_session_ends(world, redis):
+    value = world.visit("alice").cookie("connect.sid")
+    id = unquote(value).removeprefix("s:").partition(".")[0]
+    assert world.both(value) == "alice"
+    # What the JSON says of it does not count.
+    if world.store == "redis":
+        raw = redis.read(f"sess:{id}", 9).decode()
+        redis.write(f"sess:{id}", raw.replace("20", "19", 1).encode(), 9)
+        assert world.both(value) == "alice"
+        redis.execute("PEXPIRE", f"sess:{id}", "1", database=9)
+        time.sleep(0.1)
+        assert world.both(value) == "nobody"
+        return
+    now = int(time.time())
+    for end, expected in [(now + 30, "alice"), (now - 2, "nobody")]:
+        if world.store == "pg":
+            world.site.sql(f"UPDATE session SET expire = to_timestamp({end}) WHERE sid = '{id}'")
+        else:
+            world.site.sql(f"UPDATE sessions SET expires = {end} WHERE session_id = '{id}'")
+        # It is told first: the shop writes what it has shown.
+        assert said(world.shell.session(value)) in (expected, "expired-session")
+        assert world.both(value) == expected
+
+
+def test_what_is_not_a_session_is_nobodys(world, redis):
+    value = world.visit("alice").cookie("connect.sid")
+    id = unquote(value).removeprefix("s:").partition(".")[0]
+    texts = ['{"cookie":{}}', '{"cookie":{},"passport":{}}', '{"cookie":{},"passport":{"user":99}}']
+    if world.store == "redis":
+        texts += ["{", "null", "[]", '{"passport":{"user":1}}', '{"cookie":"x","passport":{"user":1}}']
+    for text in texts:
+        if world.store == "redis":
+            redis.write(f"sess:{id}", text.encode(), 9)
+        elif world.store == "pg":
+            world.site.sql(f"UPDATE session SET sess = '{text}' WHERE sid = '{id}'")
+        else:
+            world.site.sql(f"UPDATE sessions SET data = '{text}' WHERE session_id = '{id}'")
+        ours = said(world.shell.session(value))
+        assert ours.endswith(NOBODY), (text, ours)
+        theirs = who(world.port, "connect.sid", value)
+        assert theirs in ("nobody", "error"), (text, theirs)
+
+
+def test_a_closed_account_is_out_at_once(world):
+    value = world.visit("bob").cookie("connect.sid")
+    for change, expected in [
+        ("username = 'robert'", "robert"), ("username = 'bob'", "bob"), ("active = false", "nobody"),
+        # Passport has thrown the closed account out of the session.
+        ("active = true", "nobody"),
+    ]:
+        world.site.sql(f"UPDATE users SET {change} WHERE id = 2")
+        assert world.both(value) == expected
+    # A changed password ends nothing in Passport.
+    value = world.visit("bob").cookie("connect.sid")
+    world.site.sql("UPDATE users SET password = (SELECT password FROM (SELECT * FROM users) u WHERE id = 1) WHERE id = 2")
+    assert world.both(value) == "bob"
+    assert said(world.shell.check("bob", "Pw-bob")) == "wrong-password"
+    assert said(world.shell.check("bob", "Pw-alice")) == "bob"
+
+
+def test_passwords(world):
+    for name in ["alice", "zoë ö"]:
+        assert said(world.shell.check(name, f"Pw-{name}")) == name
+        assert said(world.shell.check(name, f"Pw-{name}x")) == "wrong-password"
+    assert said(world.shell.check("dora", "Pw-dora")) == "inactive"
+
+
+def test_several_secrets_and_a_path_of_the_sites_own(world):
+    value = Visitor(world.port)
+    value.ask("/join?name=zo%C3%AB%20%C3%B6")
+    old = value.cookie("connect.sid")
+    text = world.shell.config.read_text()
+    config = world.site.directory / "own.toml"
+    own = text.replace('user_id = "passport.user"', 'user = "account.name"')
+    logs.note("newer-s3cret")
+    for secrets, expected in [("", "zoë ö"), ('"newer-s3cret", ', "zoë ö"), (None, "invalid-session")]:
+        line = next(line for line in own.splitlines() if line.startswith("secrets = ["))
+        new = 'secrets = ["newer-s3cret"]' if secrets is None else line.replace("[", f"[{secrets}", 1)
+        config.touch(mode=0o600)
+        config.write_text(own.replace(line, new))
+        assert said(type(world.shell)(world.shell.program, config).session(old)) == expected
+    # The real one, with both.
+    with world.site.run(SECRETS=f"newer-s3cret,{SECRET}") as port:
+        mine = world.visit("alice").cookie("connect.sid")
+        assert who(port, "connect.sid", mine) == "alice"
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "named"),
+    [
+        ('"express": "4"', "neither express-session nor Auth.js"),
+        ('"express-session": "1", "connect-mongo": "5"', "MongoDB"),
+        ('"express-session": "1", "memorystore": "1"', "memory of the site's process"),
+        ('"express-session": "1", "connect-pg-simple": "1"', "--user-id"),
+        ('"express-session": "1", "connect-redis": "7", "passport": "1"', "REDIS_URL"),
+    ],
+)
+def test_init_names_what_it_cannot_see(dependencies, named, shell, directory):
+    (directory / "package.json").write_text(f'{{"dependencies": {{{dependencies}}}}}')
+    (directory / ".env").write_text("DATABASE_URL=postgres://u@h/d\n")
+    result = shell()("init", "express", directory, "--output", directory / "hallpass.toml")
+    assert result.code == 2 and named in result.stderr.decode(), result.stderr
+    assert not (directory / "hallpass.toml").exists()
+
+
+AUTHJS = """
+CREATE TABLE verification_token (identifier TEXT NOT NULL, expires TIMESTAMPTZ NOT NULL, token TEXT NOT NULL,
+    PRIMARY KEY (identifier, token));
+CREATE TABLE accounts (id SERIAL PRIMARY KEY, "userId" INTEGER NOT NULL, type VARCHAR(255) NOT NULL,
+    provider VARCHAR(255) NOT NULL, "providerAccountId" VARCHAR(255) NOT NULL, refresh_token TEXT,
+    access_token TEXT, expires_at BIGINT, id_token TEXT, scope TEXT, session_state TEXT, token_type TEXT);
+CREATE TABLE sessions (id SERIAL PRIMARY KEY, "userId" INTEGER NOT NULL, expires TIMESTAMPTZ NOT NULL,
+    "sessionToken" VARCHAR(255) NOT NULL);
+CREATE TABLE users (id SERIAL PRIMARY KEY, name VARCHAR(255), email VARCHAR(255), "emailVerified" TIMESTAMPTZ,
+    image TEXT);
+"""
+
+
+def test_authjs(new_directory, shell, postgresql):
+    """The tables are those of @auth/pg-adapter's schema; the site logs in by a link in a mail."""
+    directory = new_directory()
+    site = NodeSite(directory, "auth.mjs", postgresql, "authjs")
+    site.sql(AUTHJS)
+    site.write('{"dependencies": {"@auth/express": "*"}}', {"DATABASE_URL": site.variables["DATABASE"]})
+    config = directory / "hallpass.toml"
+    result = shell()("init", "express", directory, "--table", "users", "--output", config)
+    assert result.code == 0, result.stderr
+    config.write_text(config.read_text().replace('preset = "authjs"', 'preset = "authjs"\nsession_table = "sessions"'))
+    name = "authjs.session-token"
+    with site.run() as port:
+
+        def visit(email: str) -> str:
+            import json
+
+            visitor = Visitor(port)
+            token = json.loads(visitor.ask("/auth/csrf"))["csrfToken"]
+            visitor.ask("/auth/signin/mail", csrfToken=token, email=email)
+            link = visitor.ask("/mail")
+            visitor.ask(link.removeprefix(visitor.url))
+            return visitor.cookie(name)
+
+        def both(value: str) -> str:
+            theirs, ours = who(port, name, value), said(shell(config).session(value))
+            assert (theirs == "nobody") == ours.endswith(NOBODY), (theirs, ours)
+            assert theirs in ("nobody", ours)
+            return theirs
+
+        alice, bob = visit("alice@example.org"), visit("bob@example.org")
+        assert (both(alice), both(bob)) == ("alice@example.org", "bob@example.org")
+        for wrong in [alice[:-1], alice + "x", alice.upper(), "x", alice.replace("-", "%2D")]:
+            if wrong != alice:
+                ours = said(shell(config).session(wrong))
+                assert ours.endswith(NOBODY), wrong
+        # To the second, and not by the clock that the database shows.
+        postgresql.execute("ALTER DATABASE authjs SET timezone = 'America/New_York'")
+        for end, expected in [("interval '20 seconds'", "alice@example.org"), ("interval '-1 second'", "nobody")]:
+            site.sql(f"""UPDATE sessions SET expires = now() + {end} WHERE "sessionToken" = '{alice}'""")
+            ours = said(shell(config).session(alice))
+            assert ours == (expected if expected != "nobody" else "expired-session")
+            assert both(alice) == expected
+        site.sql("DELETE FROM users WHERE email = 'bob@example.org'")
+        assert both(bob) == "nobody"
