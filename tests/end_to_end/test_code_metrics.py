@@ -94,6 +94,7 @@ LIST = "crates/sites/src/lib.rs"
 # Hashes and payloads are called by what writes them, and one example is of phpBB's hashes. A framework
 # that is not here needs nothing but its line in the list.
 NAMED = {
+    "flask": {LIST, "crates/sessions/src/flask/signing.rs", "crates/sessions/src/lib.rs"},
     "joomla": {
         LIST,
         "crates/passwords/src/rules/mod.rs",
@@ -116,8 +117,8 @@ NAMED = {
     },
     "wordpress": {LIST, "crates/passwords/src/rules/mod.rs", "crates/sessions/src/lib.rs"},
 }
-# These are also the software of the demo and of the usual hashes, a language, and a word.
-AMBIGUOUS = {"custom", "django", "php"}
+# These are also the software of the demo and of the usual hashes, a language, and words.
+AMBIGUOUS = {"custom", "django", "express", "php"}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -1355,6 +1356,32 @@ def test_statements_of_custom(patient):
     patient.doctor().names("statements", "AS username", "problem", 1)
     custom["user"] = user.format("username,").replace("auth_user", "accounts")
     patient.doctor().names("statements", "[custom] user", "problem", 1)
+
+
+@pytest.mark.parametrize(
+    ("framework", "own", "columns"),
+    [
+        ("flask", {"secret_key": "x" * 16, "session_store": "sql"}, "session_id, data, expiry"),
+        ("express", {"secrets": ["x" * 16], "session_table": "sessions", "id_column": "sid",
+                     "data_column": "sess", "expires_column": "expire"}, "sid, sess, expire"),
+    ],
+)
+def test_session_tables(patient, framework, own, columns):
+    """The table that `sessions` of Flask-Session, or a store of express-session, is in."""
+    user = "SELECT id, username, password, is_active FROM auth_user WHERE"
+    patient.tables = {
+        "framework": framework,
+        "database": f"sqlite:{patient.database}",
+        framework: own,
+        "custom": {"user": f"{user} username = :username", "user_by_id": f"{user} id = :id"},
+        "passwords": {"dummy": "pbkdf2_sha256$1"},
+    }
+    patient.doctor().names("tables", f"[{framework}] session_table", "problem", 1)
+    with closing(sqlite3.connect(patient.database)) as connection:
+        names = ", ".join(f"{name} TEXT" for name in columns.split(", "))
+        connection.execute(f"CREATE TABLE sessions ({names}, PRIMARY KEY ({columns.split(', ')[0]}))")
+        connection.commit()
+    patient.doctor().is_silent()
 
 
 def test_sessions_of_php(patient):

@@ -10,6 +10,8 @@ import pytest
 import book
 import test_audit
 import test_doctor
+import test_express
+import test_flask
 import test_init
 import test_init_php
 import test_laravel
@@ -107,7 +109,9 @@ CASES = {
         {
             "django": test_audit.test_counts_are_the_sites,
             "laravel": test_laravel.test_the_audit_counts_accounts,
-            # Its accounts are those of `[custom]`.
+            # Their accounts are those of `[custom]`.
+            "flask": test_audit.test_custom,
+            "express": test_audit.test_custom,
             "php": test_audit.test_custom,
             "custom": test_audit.test_custom,
         },
@@ -117,6 +121,8 @@ CASES = {
         {
             "django": test_doctor.test_fault_is_named,
             "laravel": test_laravel.test_a_wrong_table_is_named,
+            "flask": test_doctor.test_session_tables,
+            "express": test_doctor.test_session_tables,
             "php": test_doctor.test_sessions_of_php,
             "custom": test_doctor.test_statements_of_custom,
         },
@@ -126,6 +132,8 @@ CASES = {
         {
             "django": test_init,
             "laravel": test_laravel.test_rules_that_cannot_be_said_write_nothing,
+            "flask": test_flask.test_what_no_configuration_can_say_is_named,
+            "express": test_express.test_init_names_what_it_cannot_see,
             "php": test_init_php.test_settings_that_cannot_be_said,
             "custom": test_init_php.test_custom_that_cannot_be_said,
         },

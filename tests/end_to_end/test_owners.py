@@ -24,6 +24,7 @@ from test_recorded_drupal import DRUPALS, NEW, cookies, set_up
 from test_recorded_joomla import COOKIE, SESSIONS, Joomla
 from test_recorded_phpbb import ALICE, BROWSER, ZOE, ZOE_NAME, Board
 
+SETUP = Path(__file__).resolve().parents[1] / ".setup"
 # Names that are nobody's session here, and forms that something might take for a name.
 OTHERS = ["bob", "admin", "nobody", "root", "*", "%", "1", "58", "277", "' OR 1=1 -- ", "alice\\", "ali"]
 
@@ -212,6 +213,51 @@ def laravel(new_directory):
         yield Owned(tables, application.directory, tokens, "my_shop_session")
 
 
+@pytest.fixture(scope="module")
+def flask(custom):
+    """Cookies that Flask's own serializer has signed."""
+    code = (
+        "import flask, json, sys; app = flask.Flask('owners'); app.secret_key = sys.argv[1]; "
+        "sign = app.session_interface.get_signing_serializer(app).dumps; "
+        "print(json.dumps([sign({'_user_id': str(number), '_fresh': True}) for number in (1, 2, 3)]))"
+    )
+    secret = "owners-s3cret"
+    made = run([SETUP / "flask/bin/python", "-c", code, secret])
+    tables = custom.tables | {
+        "framework": "flask",
+        "flask": {"secret_key": secret},
+        "custom": {key: custom.tables["custom"][key] for key in ("user", "user_by_id")},
+    }
+    tokens = dict(zip(custom.tokens, json.loads(made.text), strict=True))
+    return Owned(tables, custom.directory, tokens, "session")
+
+
+@pytest.fixture(scope="module")
+def express(custom):
+    """Cookies that cookie-signature has signed, of rows as connect-pg-simple has them."""
+    code = (
+        "const { sign } = require('cookie-signature'); console.log(JSON.stringify("
+        "['a', 'c', 'z'].map((id) => encodeURIComponent('s:' + sign(id.repeat(32), process.argv[1])))))"
+    )
+    secret = "owners-s3cret"
+    environment = {"NODE_PATH": str(SETUP / "express/node_modules"), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    made = run(["node", "-e", code, secret], env=environment)
+    with closing(sqlite3.connect(custom.directory / "custom.sqlite3")) as connection:
+        connection.execute("CREATE TABLE session (sid TEXT, sess TEXT, expire INTEGER)")
+        for number, id in enumerate("acz", 1):
+            sess = json.dumps({"cookie": {}, "passport": {"user": number}})
+            later = int(time.time()) + 3600
+            connection.execute("INSERT INTO session VALUES (?, ?, ?)", (id * 32, sess, later))
+        connection.commit()
+    tables = custom.tables | {
+        "framework": "express",
+        "express": {"secrets": [secret]},
+        "custom": {key: custom.tables["custom"][key] for key in ("user", "user_by_id")},
+    }
+    tokens = dict(zip(custom.tokens, json.loads(made.text), strict=True))
+    return Owned(tables, custom.directory, tokens, "connect.sid")
+
+
 # Each begins with the name of its framework.
 SITES = [
     "php_by_name",
@@ -222,6 +268,8 @@ SITES = [
     "wordpress_site",
     "drupal",
     "laravel",
+    "flask",
+    "express",
 ]
 
 

@@ -11,6 +11,8 @@ use crate::django::{
     Keyring, SESSION_SALT, Version, open_trusted, read, read_cache_file, read_cache_row,
     read_cache_value,
 };
+use crate::express::{self, Secrets};
+use crate::flask::{CookieKeys, SidKey, read_cookie, read_stored};
 use crate::laravel::{
     self, Cipher, Cookie, Encrypter, Guard, Recaller, Serialization, app_key, from_cookie,
     from_redis, from_row, seal_cookie,
@@ -20,6 +22,7 @@ use crate::wordpress::{
     AuthCookie, Capabilities, Roles, Version as Wordpress, application_passwords, fragment, keys,
     list, session_end,
 };
+use crate::{Member, MemberPath};
 
 /// A session's payload, JSON or a pickle: what is found is found again. Whether there is a login.
 pub fn django_pickles(input: &[u8]) -> bool {
@@ -194,6 +197,70 @@ fn login(payload: &[u8], guard: &Guard) -> usize {
     usize::from(found.is_ok_and(|found| found.user.is_some()))
 }
 
+/// A signed cookie of Flask's, or a signed id of Flask-Session's: what one key signed, no other did.
+/// Whether either is signed.
+pub fn flask_cookies(input: &[u8]) -> bool {
+    let (first, other) = (
+        CookieKeys::new([&b"first"[..]]),
+        CookieKeys::new([&b"other"[..]]),
+    );
+    let both = CookieKeys::new([&b"other"[..], b"first"]);
+    let opened = first.open(input);
+    assert_eq!(
+        both.open(input).is_ok(),
+        opened.is_ok() || other.open(input).is_ok()
+    );
+    if let Ok(opened) = &opened {
+        assert!(other.open(input).is_err());
+        let path = "_user_id".parse().unwrap();
+        assert_eq!(
+            read_cookie(&opened.payload, &path),
+            read_cookie(&opened.payload, &path)
+        );
+    }
+    let id = SidKey::new(b"first").unsign(input);
+    if let Ok(id) = id {
+        assert!(input.starts_with(id) && SidKey::new(b"other").unsign(input).is_err());
+    }
+    opened.is_ok() || id.is_ok()
+}
+
+/// A cookie of express-session: what is signed stays so when it is percent-encoded. Whether it is.
+pub fn express_cookies(input: &[u8]) -> bool {
+    let secrets = Secrets::new([&b"other"[..], b"first"]);
+    let Ok(id) = secrets.unsign(input) else {
+        return false;
+    };
+    assert!(Secrets::new([&b"another"[..]]).unsign(input).is_err());
+    if !input.contains(&b'%') {
+        let encoded: String = input.iter().map(|byte| format!("%{byte:02X}")).collect();
+        let longest = input.len() * 3 > 4096;
+        assert!(longest || secrets.unsign(encoded.as_bytes()).unwrap() == id);
+    }
+    true
+}
+
+/// A path, a line feed, and a session as a store keeps it: what Express finds in JSON, Flask finds,
+/// too. Whether anything is found.
+pub fn member_paths(input: &[u8]) -> bool {
+    let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
+        return false;
+    };
+    let (path, session) = (&input[..end], &input[end + 1..]);
+    let Ok(path) = String::from_utf8_lossy(path).parse::<MemberPath>() else {
+        return false;
+    };
+    let stored = read_stored(session, &path);
+    assert_eq!(read_stored(session, &path), stored);
+    let found = express::read(session, &path);
+    if let Ok(Member::Text(text)) = &found {
+        let same = Ok(Member::Text(text.clone()));
+        assert!(stored == same && read_cookie(session, &path) == same);
+    }
+    let is_found = |member| matches!(member, Ok(Member::Text(_) | Member::Integer(_)));
+    is_found(stored) || is_found(found)
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -210,6 +277,12 @@ fn properties_hold_for_the_corpora_and_most_are_sessions() {
     assert!(opened.len() > 15 && opened.iter().filter(|found| **found).count() > 10);
     let logins = replay::replay("laravel_payloads", laravel_payloads);
     assert!(logins.len() > 15 && logins.iter().sum::<usize>() > 10);
+    let signed = replay::replay("flask_cookies", flask_cookies);
+    assert!(signed.len() > 10 && signed.iter().filter(|signed| **signed).count() > 5);
+    let signed = replay::replay("express_cookies", express_cookies);
+    assert!(signed.len() > 10 && signed.iter().filter(|signed| **signed).count() > 3);
+    let found = replay::replay("member_paths", member_paths);
+    assert!(found.len() > 25 && found.iter().filter(|found| **found).count() > 10);
     let found = replay::replay("php_sessions", php_sessions);
     assert!(found.len() > 50 && found.iter().filter(|found| **found).count() > 30);
     let found = replay::replay("wordpress_rows", wordpress_rows);
