@@ -1,5 +1,5 @@
-// A chat by socket.io 4 for the people of two web sites: a Django shop, and a club in PHP (Silex,
-// whose sessions are Symfony's).
+// A chat by socket.io 4 for the people of three web sites: a Django shop, a club in PHP (Silex, whose
+// sessions are Symfony's), and a gallery in Express.
 //
 //   npm install socket.io@4
 //   node server.js
@@ -31,7 +31,7 @@ const io = new Server(server, {
   connectionStateRecovery: { skipMiddlewares: false },
 });
 
-for (const site of ["shop", "club"]) {
+for (const site of ["shop", "club", "gallery"]) {
   const people = io.of(`/${site}`);
   people.use(hallpass({ socketPath: HALLPASS, site, recheck: 30_000 }));
   people.on("connection", (socket) => {

@@ -1,7 +1,7 @@
 """Sites in Express: Hallpass says of a session what the shop's own page says, in each of its stores; and
 the same of Auth.js."""
 
-import subprocess
+import json
 import time
 from urllib.parse import unquote
 
@@ -9,22 +9,10 @@ import pytest
 
 import logs
 from php_doors import said
-from sites.express import HASH, MODULES, NAMES, SECRET, NodeSite, shop, who
+from sites.express import SECRET, NodeSite, hashes, shop, who
 from sites.visitor import Visitor
 
 NOBODY = ("-session", "inactive", "unknown-user")
-
-
-@pytest.fixture(scope="module")
-def hashes() -> dict[str, str]:
-    made = {}
-    for name in NAMES:
-        command = ["node", "-p", HASH, f"Pw-{name}"]
-        environment = {"NODE_PATH": str(MODULES), "PATH": "/usr/local/bin:/usr/bin:/bin"}
-        made[name] = subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True, timeout=60
-        ).stdout.strip()
-    return made
 
 
 class World:
@@ -46,13 +34,13 @@ class World:
 
 
 @pytest.fixture(scope="module", params=["redis", "pg", "mysql"])
-def world(request, new_directory, shell, hashes):
+def world(request, new_directory, shell):
     store = request.param
     server = request.getfixturevalue("mariadb" if store == "mysql" else "postgresql")
     redis = request.getfixturevalue("redis").url(9) if store == "redis" else ""
     name = f"express_{store}"
     directory = new_directory()
-    site = shop(directory, store, server, name, hashes, redis)
+    site = shop(directory, store, server, name, hashes(), redis)
     if store == "pg":
         # connect-pg-simple writes the clock of the server's zone, whichever that is.
         server.execute(f"ALTER DATABASE {name} SET timezone = 'America/New_York'")
@@ -230,8 +218,6 @@ def test_authjs(new_directory, shell, postgresql):
     with site.run() as port:
 
         def visit(email: str) -> str:
-            import json
-
             visitor = Visitor(port)
             token = json.loads(visitor.ask("/auth/csrf"))["csrfToken"]
             visitor.ask("/auth/signin/mail", csrfToken=token, email=email)

@@ -1,5 +1,6 @@
 """Flask sites: Hallpass says of a session what the shop's own page says, whichever way the shop keeps it."""
 
+import json
 import sqlite3
 from contextlib import closing
 from urllib.parse import quote
@@ -7,8 +8,14 @@ from urllib.parse import quote
 import pytest
 
 import logs
+from hosts import example
+from hosts.application import application
+from hosts.daemon import hallpassd
+from hosts.nginx import nginx
 from php_doors import said
+from processes import LOOPBACK, free_port, give_away
 from sites.flask import NAMES, SECRET, Shop, arguments
+from sites.visitor import Visitor
 from stores.postgresql import PASSWORD
 from test_compare import agrees
 
@@ -195,3 +202,55 @@ def test_what_no_configuration_can_say_is_named(rule, new_directory, shell):
     result = shell()("init", "flask", *arguments(shop), "--output", config)
     assert result.code == 2 and named in result.stderr.decode(), result.stderr
     assert not config.exists()
+
+
+def said_to(answer) -> list[str]:
+    """All that the application was told of the user."""
+    return [value for name, value in json.loads(answer.body)["headers"] if name == "remote-user"]
+
+
+def test_in_front_of_an_application_by_nginx(new_directory, hallpass_programs):
+    """examples/nginx-flask: whoever is logged in to the shop is let in to the application behind it."""
+    directory = new_directory()
+    shop = Shop(directory, f"sqlite:///{directory / 'shop.db'}")
+    give_away(directory / "shop.db")
+    socket, port = directory / "http.sock", free_port()
+    key = directory / "secret_key"
+    key.write_text(SECRET)
+    give_away(key).chmod(0o600)
+    with shop.run() as running, application() as behind:
+        files = example.install(
+            "nginx-flask",
+            directory / "etc",
+            {
+                "/run/hallpass/http.sock": str(socket),
+                "/etc/hallpass/secret_key": str(key),
+                "/srv/shop/shop.db": str(directory / "shop.db"),
+                "listen 80;": f"listen {LOOPBACK}:{port};",
+                "127.0.0.1:5000": f"{LOOPBACK}:{running.port}",
+                "127.0.0.1:8000": f"{LOOPBACK}:{behind.port}",
+            },
+        )
+        (files / "hallpass.toml").chmod(0o600)
+        give_away(files / "hallpass.toml")
+        with (
+            hallpassd(hallpass_programs["hallpassd"], files / "hallpass.toml", socket),
+            nginx(directory, port) as host,
+        ):
+            visitor = Visitor(port).log_in("alice", "Pw-alice")
+            token = visitor.cookie("session")
+            mine = {"Cookie": f"session={token}"}
+            forged = {"Remote-User": "admin", "X-Remote-User": "admin", "X-Forwarded-For": "192.0.2.1"}
+            for path in ("/wiki/", "/staff/"):
+                answer = host.ask(path, mine | forged)
+                assert (answer.status, said_to(answer)) == (200, ["alice"]), answer
+            bob = Visitor(port).log_in("bob", "Pw-bob").cookie("session")
+            assert said_to(host.ask("/wiki/", {"Cookie": f"session={bob}"})) == ["bob"]
+            assert host.ask("/staff/", {"Cookie": f"session={bob}"}).status == 403
+            for wrong in [{}, forged, {"Cookie": f"session={token[:-4]}"}, {"Cookie": f"Session={token}"},
+                          {"Cookie": f"session=; session={token}"}, {"Cookie": f"session; session={token}"}]:
+                answer = host.ask("/wiki/", wrong)
+                assert answer.status == 302, (wrong, answer)
+            assert host.ask("/_hallpass/session", mine).status == 404
+            shop.sql("UPDATE users SET active = false WHERE username = 'alice'")
+            assert host.ask("/wiki/", mine).status == 302

@@ -1,6 +1,7 @@
 """The story of examples/socketio-django-silex: a real socket.io 4 server lets in whoever is logged
-in to a Django site or to one of PHP."""
+in to a Django site, to one of PHP or to one in Express."""
 
+import itertools
 import json
 import shutil
 import signal
@@ -17,6 +18,8 @@ from hosts.daemon import hallpassd
 from hosts.fixtures import site_replacements, site_with_accounts
 from hosts.socketio import socketio
 from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from sites import express
+from stores.postgresql import PASSWORD
 
 CLUB = Path(__file__).with_name("stories") / "club"
 
@@ -24,8 +27,9 @@ CLUB = Path(__file__).with_name("stories") / "club"
 class World:
     """Both sites, hallpassd, and the chat."""
 
-    def __init__(self, shop, club: str, chat, daemon):
+    def __init__(self, shop, club: str, gallery, port: int, chat, daemon):
         self.shop, self.club, self.chat, self.daemon = shop, club, chat, daemon
+        self.gallery, self.port = gallery, port
         self.seen: list[str] = []
 
     def log_in(self, user: str) -> str:
@@ -53,9 +57,27 @@ class World:
             assert answer.read() == b"nobody"
 
 
+    def enter(self, user: str) -> tuple[express.Visitor, str]:
+        """A visitor after a login at the gallery, and the Cookie header."""
+        visitor = express.Visitor(self.port).log_in(user, f"Pw-{user}")
+        cookie = visitor.cookie("connect.sid")
+        self.seen.append(cookie)
+        return visitor, f"connect.sid={cookie}"
+
+
+GALLERIES = itertools.count(1)
+
+
 @pytest.fixture
-def world(directory, new_site, hallpass_programs):
+def world(directory, new_site, hallpass_programs, postgresql):
     shop = site_with_accounts(new_site)
+    gallery = express.shop(
+        directory, "pg", postgresql, f"gallery_{next(GALLERIES)}", express.hashes()
+    )
+    for name, text in [("gallery_secret", express.SECRET), ("gallery_password", PASSWORD)]:
+        (directory / name).touch(mode=0o600)
+        (directory / name).write_text(text)
+        give_away(directory / name)
     port, club_port = free_port(), free_port()
     sessions, socket, key = directory / "sessions", directory / "http.sock", directory / "ticket_key"
     sessions.mkdir(mode=0o700)
@@ -70,13 +92,16 @@ def world(directory, new_site, hallpass_programs):
         | {
             "/run/hallpass/http.sock": str(socket),
             "/etc/hallpass/ticket_key": str(key),
+            "/etc/hallpass/gallery_secret": str(directory / "gallery_secret"),
+            "/etc/hallpass/gallery_password": str(directory / "gallery_password"),
+            "postgres://hallpass@127.0.0.1:5432/gallery": postgresql.hallpass(gallery.name)["url"],
             "/var/lib/php/sessions": str(sessions),
             "https://chat.example.org": f"http://{LOOPBACK}:{port}",
             'server.listen(3000, "127.0.0.1")': f'server.listen({port}, "127.0.0.1")',
             "recheck: 30_000 }": "recheck: 300 }",
         },
     )
-    configs = [files / "shop.toml", files / "club.toml"]
+    configs = [files / "shop.toml", files / "club.toml", files / "gallery.toml"]
     for config in configs:
         config.chmod(0o600)
         give_away(config)
@@ -88,8 +113,10 @@ def world(directory, new_site, hallpass_programs):
                 lambda: listening(club_port), **unprivileged()),
         hallpassd(hallpass_programs["hallpassd"], configs, socket) as daemon,
         socketio(files, port) as chat,
+        gallery.run() as gallery_port,
     ):
-        world = World(shop, f"http://{LOOPBACK}:{club_port}", chat, daemon)
+        club = f"http://{LOOPBACK}:{club_port}"
+        world = World(shop, club, gallery, gallery_port, chat, daemon)
         yield world
         # No secret in any log.
         for log in (chat.log(), daemon.log()):
@@ -146,6 +173,25 @@ def test_a_logout_ends_the_connection(world):
         world.leave(gonzalo)
         assert json.loads(client.stdout.readline()) == {"disconnect": "io server disconnect"}
     assert refused(world.chat.connect("club", Cookie=gonzalo))
+
+
+def test_express_lets_in_and_out(world):
+    visitor, zoe = world.enter("zoë ö")
+    assert world.chat.connect("gallery", Cookie=zoe)["welcome"] == {"user": "zoë ö", "groups": []}
+    assert refused(world.chat.connect("gallery"))
+    assert refused(world.chat.connect("shop", Cookie=zoe))
+    assert refused(world.chat.connect("gallery", Cookie=zoe[:-1]))
+    assert refused(world.chat.connect("gallery", Cookie=zoe.replace("s%3A", "")))
+    with world.chat.connected("gallery", Cookie=zoe) as client:
+        assert "welcome" in json.loads(client.stdout.readline())
+        visitor.ask("/logout")
+        assert json.loads(client.stdout.readline()) == {"disconnect": "io server disconnect"}
+    assert refused(world.chat.connect("gallery", Cookie=zoe))
+    _, bob = world.enter("bob")
+    with world.chat.connected("gallery", Cookie=bob) as client:
+        assert "welcome" in json.loads(client.stdout.readline())
+        world.gallery.sql("UPDATE users SET active = false WHERE username = 'bob'")
+        assert "disconnect" in json.loads(client.stdout.readline())
 
 
 def test_an_expired_session_and_a_changed_password(world):

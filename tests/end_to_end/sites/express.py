@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +23,19 @@ NAMES = ["alice", "bob", "zoë ö", "dora"]
 
 # As `bcryptjs` makes them, cheap.
 HASH = "require('bcryptjs').hashSync(process.argv[1], 4)"
+
+
+@cache
+def hashes() -> dict[str, str]:
+    """The hashes of the accounts' passwords, as the package makes them."""
+    made = {}
+    for name in NAMES:
+        environment = {"NODE_PATH": str(MODULES), "PATH": os.environ["PATH"]}
+        command = ["node", "-p", HASH, f"Pw-{name}"]
+        made[name] = subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, timeout=60
+        ).stdout.strip()
+    return made
 
 
 def url_of(server, name: str) -> str:
