@@ -9,8 +9,10 @@ import pytest
 
 import logs
 from php_doors import said
+from processes import LOOPBACK
 from sites.express import SECRET, NodeSite, hashes, shop, who
 from sites.visitor import Visitor
+from test_compare import agrees
 
 NOBODY = ("-session", "inactive", "unknown-user")
 
@@ -151,6 +153,15 @@ def test_passwords(world):
         assert said(world.shell.check(name, f"Pw-{name}")) == name
         assert said(world.shell.check(name, f"Pw-{name}x")) == "wrong-password"
     assert said(world.shell.check("dora", "Pw-dora")) == "inactive"
+
+
+def test_compare_by_a_page_finds_no_difference(world):
+    for name in ["alice", "zoë ö"]:
+        world.visit(name)
+    words = ["--url", f"http://{LOOPBACK}:{world.port}/me", "--name-at", "/user/name"]
+    report = agrees(world.shell("compare", "--json", *words), sessions=2, accounts=False)
+    assert report["sessions"] > 2
+    assert "problem" not in world.shell("doctor").text
 
 
 def test_several_secrets_and_a_path_of_the_sites_own(world):

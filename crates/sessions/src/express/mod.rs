@@ -44,12 +44,7 @@ impl Secrets {
         let signed = value.strip_prefix("s:").ok_or(UNSIGNED)?;
         let (id, signature) = signed.rsplit_once('.').ok_or(UNSIGNED)?;
         let by_any = self.0.iter().any(|key| {
-            let expected = key
-                .clone()
-                .chain_update(id.as_bytes())
-                .finalize()
-                .into_bytes();
-            let expected = STANDARD_NO_PAD.encode(expected);
+            let expected = signature_of(key, id);
             bool::from(expected.as_bytes().ct_eq(signature.as_bytes()))
         });
         if !by_any {
@@ -61,6 +56,19 @@ impl Secrets {
         }
         Ok(Zeroizing::new(id.to_owned()))
     }
+
+    /// The cookie of the session `id`, as express-session would sign it; `None` without a secret.
+    #[must_use]
+    pub fn sign(&self, id: &str) -> Option<Zeroizing<String>> {
+        let signature = signature_of(self.0.first()?, id);
+        Some(Zeroizing::new(format!("s:{id}.{signature}")))
+    }
+}
+
+/// `sign` of cookie-signature 1.0: Base64 without its padding.
+fn signature_of(key: &Hmac<Sha256>, id: &str) -> String {
+    let signature = key.clone().chain_update(id.as_bytes()).finalize();
+    STANDARD_NO_PAD.encode(signature.into_bytes())
 }
 
 impl fmt::Debug for Secrets {

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
@@ -127,6 +129,13 @@ impl SidKey {
     /// [`Invalid::Signature`] when the key did not sign it, [`Invalid::Format`] when nothing did.
     pub fn unsign<'a>(&self, sid: &'a [u8]) -> Result<&'a [u8], Invalid> {
         unsign(std::slice::from_ref(&self.0), sid)
+    }
+
+    /// The id `sid`, signed as Flask-Session would.
+    #[must_use]
+    pub fn sign(&self, sid: &str) -> String {
+        let signature = self.0.0.clone().chain_update(sid).finalize().into_bytes();
+        format!("{sid}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
 

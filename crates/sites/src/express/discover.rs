@@ -173,8 +173,8 @@ pub(super) fn write(page: &mut Page, options: &DiscoverExpress) -> anyhow::Resul
     } else {
         page.note(
             "Which accounts the site lets in is for its code to say (deserializeUser of Passport): \
-             what it looks at beside the id belongs into these statements. `hallpass compare` cannot \
-             ask it; `hallpass doctor --url` can ask a page.",
+             what it looks at beside the id belongs into these statements. `hallpass compare \
+             --url` asks a page of the site whose its sessions are.",
         );
     }
     Ok(())

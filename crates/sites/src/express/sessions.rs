@@ -152,15 +152,24 @@ impl SessionSource for Sessions {
         }
     }
 
-    /// Ids are signed in the cookie, and nothing of ours signs them: only tokens can be shown.
+    /// Ids are signed as the site would.
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
-        match &mut self.store {
-            Store::Redis(_) | Store::Table(_) => Ok(None),
-            Store::Tokens(table) => {
-                let ids = queries.in_sessions(|queries| table.ids(queries))?;
-                Ok(Some(member::sample(ids, None)))
+        let (ids, elsewhere) = match &mut self.store {
+            Store::Redis(redis) => match redis.sample(queries.deadline()) {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+            Store::Table(table) | Store::Tokens(table) => {
+                (queries.in_sessions(|queries| table.ids(queries))?, None)
             }
-        }
+        };
+        let are_tokens = matches!(self.store, Store::Tokens(_));
+        let token = |id: String| match self.secrets.sign(&id) {
+            _ if are_tokens => Some(id),
+            signed => signed.map(|signed| signed.to_string()),
+        };
+        let tokens = ids.into_iter().filter_map(token);
+        Ok(Some(member::sample(tokens, elsewhere)))
     }
 
     /// A changed password ends nothing in express-session, Passport or Auth.js.

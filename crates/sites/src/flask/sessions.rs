@@ -147,22 +147,20 @@ impl SessionSource for Sessions {
         }
     }
 
-    /// Where ids are signed, nothing of ours signs them: there is nothing to show then.
+    /// Ids are signed as the site would, where it does.
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
-        if self.signer.use_signer == Some(true) {
-            return Ok(None);
-        }
-        Ok(match &mut self.store {
+        let found = match &mut self.store {
             Store::Cookie { .. } => None,
-            Store::Redis(redis) => {
-                let found = redis.sample(queries.deadline());
-                found.map(|(ids, elsewhere)| member::sample(ids, elsewhere))
-            }
-            Store::Table(table) => {
-                let ids = queries.in_sessions(|queries| table.ids(queries))?;
-                Some(member::sample(ids, None))
-            }
-        })
+            Store::Redis(redis) => redis.sample(queries.deadline()),
+            Store::Table(table) => Some((queries.in_sessions(|queries| table.ids(queries))?, None)),
+        };
+        let key = self
+            .signer
+            .key
+            .as_ref()
+            .filter(|_| self.signer.use_signer == Some(true));
+        let token = |id: String| key.map_or_else(|| id.clone(), |key| key.sign(&id));
+        Ok(found.map(|(ids, elsewhere)| member::sample(ids.into_iter().map(token), elsewhere)))
     }
 
     /// A changed password ends nothing in Flask-Login.

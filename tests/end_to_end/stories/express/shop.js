@@ -59,6 +59,8 @@ async function main() {
     response.send("joined");
   });
   app.get("/who", (request, response) => response.send(request.user ? request.user.username : "nobody"));
+  app.get("/me", (request, response) =>
+    request.user ? response.json({ user: { name: request.user.username } }) : response.sendStatus(401));
   app.use((error, request, response, next) => response.status(500).send("error"));
   process.on("unhandledRejection", (error) => console.error("unhandled", error.message));
   app.listen(Number(PORT), "127.0.0.1");

@@ -172,12 +172,11 @@ fn warn(page: &mut Page, found: &Found, model: &Model, username: &str) {
         "The login form is code of the site's own: that it looks names up in {username}, as they are \
          typed, is a guess."
     ));
-    match model.loads_inactive {
-        Some(true) => page.warn(
+    if model.loads_inactive == Some(true) {
+        page.warn(
             "the site's user loader loads accounts that are not active, so that their sessions go on \
              at the site; here they end",
-        ),
-        Some(false) | None => {}
+        );
     }
     let Some(login) = &found.login else {
         return;
