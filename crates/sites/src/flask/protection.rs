@@ -90,3 +90,79 @@ fn bytes_literal(text: &str) -> Option<String> {
     literal.push(quote);
     Some(literal)
 }
+
+#[cfg(test)]
+mod tests {
+    use hallpass_sessions::flask::read_stored;
+
+    use super::*;
+
+    /// As Flask-Login 0.6 made these (`tests/vectors/flask_clients.py`).
+    fn clients() -> Vec<(Client, String)> {
+        type Recorded = (String, Option<String>, Option<String>, String);
+        let rows: Vec<Recorded> =
+            serde_json::from_str(include_str!("../../tests/data/flask_login.json")).unwrap();
+        let client = |(address, forwarded, browser, identifier): Recorded| {
+            let client = Client {
+                address: address.parse().ok(),
+                browser: Some(browser.unwrap_or_default()),
+                forwarded_for: Some(forwarded.unwrap_or_default()),
+            };
+            (client, identifier)
+        };
+        rows.into_iter().map(client).collect()
+    }
+
+    fn is_of(session: &str, client: &Client) -> bool {
+        Fingerprint::read(session.as_bytes(), read_stored).is_of(client)
+    }
+
+    #[test]
+    fn a_session_is_of_the_client_that_it_began_with_and_of_no_other() {
+        let clients = clients();
+        assert!(clients.len() > 10);
+        for (number, (_, identifier)) in clients.iter().enumerate() {
+            let session = format!("{{\"_id\":\"{identifier}\"}}");
+            for (other, (client, same)) in clients.iter().enumerate() {
+                let expected = identifier == same;
+                assert_eq!(is_of(&session, client), expected, "{number} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_of_whom_nothing_is_known_is_another() {
+        let (client, identifier) = clients().swap_remove(0);
+        let session = format!("{{\"_id\":\"{identifier}\"}}");
+        assert!(is_of(&session, &client));
+        for unknown in [
+            Client::default(),
+            Client::at(client.address),
+            Client {
+                browser: None,
+                ..client.clone()
+            },
+            Client {
+                address: None,
+                ..client.clone()
+            },
+            Client {
+                browser: Some("Mözilla".to_owned()),
+                ..client.clone()
+            },
+        ] {
+            assert!(!is_of(&session, &unknown), "{unknown:?}");
+        }
+        for session in [
+            "{}",
+            "{\"_id\":null}",
+            "{\"_id\":[]}",
+            "{\"_permanent\":false}",
+            "{\"_permanent\":1}",
+        ] {
+            assert!(!is_of(session, &client), "{session}");
+        }
+        // A permanent one is only marked.
+        assert!(is_of("{\"_permanent\":true}", &Client::default()));
+    }
+}
