@@ -2,6 +2,7 @@
 the same of Auth.js."""
 
 import json
+import re
 import time
 from urllib.parse import unquote
 
@@ -162,6 +163,8 @@ def test_compare_by_a_page_finds_no_difference(world):
     report = agrees(world.shell("compare", "--json", *words), sessions=2, accounts=False)
     assert report["sessions"] > 2
     assert "problem" not in world.shell("doctor").text
+    tables = {"redis": [], "pg": ["session"], "mysql": ["sessions"]}[world.store]
+    assert all(re.search(rf"SELECT ON .*\b{table}\b", world.shell("grants").text) for table in tables)
 
 
 def test_several_secrets_and_a_path_of_the_sites_own(world):

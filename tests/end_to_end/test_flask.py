@@ -19,8 +19,8 @@ from sites.visitor import Visitor
 from stores.postgresql import PASSWORD
 from test_compare import agrees
 
-# Where the shop keeps sessions, and which Flask-Session does.
-STORES = ["cookie", "redis-signer", "redis-0.5", "sql"]
+# Where the shop keeps sessions, and which Flask-Session does; those in tables are in a test of their own.
+STORES = ["cookie", "redis-signer", "redis-0.5"]
 
 
 class World:
@@ -43,11 +43,9 @@ def world(request, new_directory, shell):
     directory, more = new_directory(), {}
     if store == "redis":
         redis = request.getfixturevalue("redis")
-        more = {"SHOP_STORE": "redis", "SHOP_REDIS": redis.url(7 if kind else 6)}
+        more = {"SHOP_STORE": "redis", "SHOP_REDIS": redis.url(7 if kind == "signer" else 6)}
         if kind == "signer":
             more["SHOP_SIGNER"] = "1"
-    elif store == "sql":
-        more = {"SHOP_STORE": "sqlalchemy"}
     environment = "flask-session-0.5" if kind == "0.5" else "flask"
     shop = Shop(directory, f"sqlite:///{directory / 'shop.db'}", environment, **more)
     config = directory / "hallpass.toml"

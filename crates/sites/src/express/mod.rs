@@ -52,7 +52,7 @@ impl Framework for ExpressFramework {
         database: &mut sql::Settings,
         asks_the_site: bool,
     ) -> Result<Box<dyn SiteSettings>, Error> {
-        let express = Express::read(&top.section("express")?, !asks_the_site)?;
+        let express = Express::read(&top.section("express")?, &database.location, !asks_the_site)?;
         let custom = Custom::read(&top.section("custom")?, &database.location)?;
         if express.names_ids() && custom.user_by_id.is_none() && !asks_the_site {
             let message = "is missing: a session has the id of an account, which it finds";

@@ -148,7 +148,7 @@ impl SessionSource for Sessions {
     fn needs(&self) -> Vec<Required> {
         match &self.store {
             Store::Redis(_) => Vec::new(),
-            Store::Table(table) | Store::Tokens(table) => table.needed().into_iter().collect(),
+            Store::Table(table) | Store::Tokens(table) => vec![table.needed()],
         }
     }
 

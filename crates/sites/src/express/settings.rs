@@ -1,6 +1,7 @@
 //! Reads `[express]`: the secrets and the store of express-session, or the tables of Auth.js.
 
 use hallpass_settings::{Error, SecretSource, Table, UrlOr};
+use hallpass_stores::sql::Location;
 use hallpass_stores::{Secret, cache, sql};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -126,11 +127,14 @@ pub(super) struct SessionColumns {
     pub(super) data: Option<String>,
     pub(super) expires: Option<String>,
     pub(super) zone: Option<TimeZone>,
+    /// Whether the site's database is MySQL or MariaDB, where express-mysql-session's table is usual.
+    pub(super) in_mysql: bool,
 }
 
 impl Express {
-    /// Reads the table. Whether sessions are `read` by what it says.
-    pub(super) fn read(table: &Table<'_>, read: bool) -> Result<Self, Error> {
+    /// Reads the table, of a site whose database is at `location`. Whether sessions are `read` by what
+    /// it says.
+    pub(super) fn read(table: &Table<'_>, location: &Location, read: bool) -> Result<Self, Error> {
         let mut given: ExpressTable = table.read()?;
         let mut secrets = Vec::new();
         for source in std::mem::take(&mut given.secrets) {
@@ -155,7 +159,7 @@ impl Express {
         Ok(Self {
             secrets,
             cookie_name: cookie_name.unwrap_or_else(|| usual.to_owned()),
-            store: given.store(table, is_authjs, read)?,
+            store: given.store(table, location, is_authjs, read)?,
             user,
         })
     }
@@ -217,11 +221,12 @@ impl ExpressTable {
     fn store(
         mut self,
         table: &Table<'_>,
+        location: &Location,
         is_authjs: bool,
         read: bool,
     ) -> Result<ExpressStore, Error> {
-        let location = crate::cache::resolve(&table.section("cache")?, self.cache.take())?;
-        let store = self.session_store.unwrap_or(match location {
+        let cache = crate::cache::resolve(&table.section("cache")?, self.cache.take())?;
+        let store = self.session_store.unwrap_or(match cache {
             Some(_) => SessionStore::Redis,
             None => SessionStore::Sql,
         });
@@ -241,7 +246,7 @@ impl ExpressTable {
             }
             let prefix = self.session_prefix.take();
             return Ok(ExpressStore::Redis {
-                settings: member::redis(table, location)?,
+                settings: member::redis(table, cache)?,
                 prefix: prefix.unwrap_or_else(|| "sess:".to_owned()),
             });
         }
@@ -259,6 +264,7 @@ impl ExpressTable {
             data: self.data_column,
             expires: self.expires_column,
             zone,
+            in_mysql: matches!(location, Location::Mysql(_)),
         };
         if !is_authjs {
             return Ok(ExpressStore::Table(columns));
@@ -271,6 +277,7 @@ impl ExpressTable {
             data: or(self.user_column, "userId"),
             expires: or(columns.expires, "expires"),
             zone: Some(columns.zone.unwrap_or(TimeZone::UTC)),
+            in_mysql: columns.in_mysql,
         }))
     }
 }

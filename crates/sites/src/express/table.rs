@@ -64,9 +64,19 @@ impl SessionTable {
         }
     }
 
-    /// What of the database is read, where the configuration says it all; what it leaves out is seen
-    /// when a session is looked for.
-    pub(super) fn needed(&self) -> Option<Required> {
+    /// The usual tables, first the one of such a database.
+    fn usual(&self) -> [(&'static str, [&'static str; 3]); 2] {
+        let mut usual = USUAL;
+        if self.columns.in_mysql {
+            usual.reverse();
+        }
+        usual
+    }
+
+    /// What of the database is read: where the configuration does not say it, what is usual in such a
+    /// database.
+    pub(super) fn needed(&self) -> Required {
+        let [(usual_table, usual), _] = self.usual();
         let SessionColumns {
             table,
             id,
@@ -74,12 +84,14 @@ impl SessionTable {
             expires,
             ..
         } = &self.columns;
-        let names = [id.as_deref()?, data.as_deref()?, expires.as_deref()?];
-        Some(Required::table(
-            table.as_deref()?,
-            "express.session_table",
-            &names,
-        ))
+        let [usual_id, usual_data, usual_expires] = usual;
+        let names = [
+            id.as_deref().unwrap_or(usual_id),
+            data.as_deref().unwrap_or(usual_data),
+            expires.as_deref().unwrap_or(usual_expires),
+        ];
+        let table = table.as_deref().unwrap_or(usual_table);
+        Required::table(table, "express.session_table", &names)
     }
 
     /// The table in the database. One that is missing may come.
@@ -87,7 +99,7 @@ impl SessionTable {
         if let Some(found) = &self.found {
             return Ok(found.clone());
         }
-        for (usual_table, usual) in USUAL {
+        for (usual_table, usual) in self.usual() {
             let name = self.columns.table.as_deref().unwrap_or(usual_table);
             let columns = queries.columns(name)?;
             let names = [&self.columns.id, &self.columns.data, &self.columns.expires];
