@@ -5,11 +5,12 @@ use std::time::SystemTime;
 
 use hallpass_sessions::{Invalid, Member, MemberPath};
 use hallpass_settings::{Error, Table};
+use hallpass_stores::cache::KeyPattern;
 use hallpass_stores::{Deadline, Secret, Tracer, cache};
 use zeroize::Zeroizing;
 
 use crate::cache::{CacheLocation, other_database};
-use crate::{Elsewhere, Reason, SAMPLE, SOME_KEYS, Sample, Stop};
+use crate::{Elsewhere, Reason, SAMPLE, Sample, Stop};
 
 /// The longest name or id that is taken out of a session, in bytes.
 const LONGEST_NAME: usize = 1024;
@@ -125,39 +126,40 @@ impl RedisSessions {
         }
     }
 
-    /// The ids of some of the sessions; `None` where the server does not tell its keys.
+    /// Some of the sessions, each shown by what `token` makes of its id; `None` where the server does
+    /// not tell its keys.
     pub(crate) fn sample(
         &mut self,
         deadline: Deadline,
-    ) -> Option<(Vec<String>, Option<Elsewhere>)> {
-        let keys = self.cache.some_keys(SOME_KEYS, deadline)?;
+        token: impl Fn(String) -> Option<String>,
+    ) -> Option<Sample> {
         let prefix = self.prefix.as_bytes();
-        let id = |key: &Vec<u8>| {
-            let id = session_id(key.strip_prefix(prefix)?)?;
-            // The store's own locks and other keys under its prefix have more in them.
-            let plain = id
-                .bytes()
-                .all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it));
-            plain.then(|| id.to_owned())
+        // The store's own locks and other keys under its prefix have more in them.
+        let is_letter = |it: &u8| it.is_ascii_alphanumeric() || b"-_".contains(it);
+        let is_session = |key: &[u8]| {
+            let id = key.strip_prefix(prefix);
+            id.is_some_and(|id| !id.is_empty() && id.iter().all(is_letter))
         };
-        let ids: Vec<String> = keys.iter().filter_map(id).take(SAMPLE).collect();
-        let elsewhere = if ids.is_empty() && !prefix.is_empty() {
-            let is_session = |key: &[u8]| key.starts_with(prefix);
-            other_database(&self.settings, is_session, deadline).map(Elsewhere::Database)
+        let pattern = KeyPattern::beginning(prefix);
+        let keys = self.cache.keys(&pattern, &is_session, SAMPLE, deadline)?;
+        let id = |key: &Vec<u8>| Some(session_id(key.strip_prefix(prefix)?)?.to_owned());
+        let ids: Vec<String> = keys.keys.iter().filter_map(id).collect();
+        // Without a prefix, any key might be a session's.
+        let elsewhere = if ids.is_empty() && keys.all && !prefix.is_empty() {
+            other_database(&self.settings, &pattern, &is_session, deadline)
         } else {
             None
         };
-        Some((ids, elsewhere))
+        Some(Sample {
+            elsewhere: elsewhere.map(Elsewhere::Database),
+            unordered: true,
+            partial: !keys.all,
+            ..sample(ids.into_iter().filter_map(token))
+        })
     }
 }
 
 /// A sample of the sessions that `tokens` show.
-pub(crate) fn sample(
-    tokens: impl IntoIterator<Item = String>,
-    elsewhere: Option<Elsewhere>,
-) -> Sample {
-    Sample {
-        elsewhere,
-        ..Sample::of(tokens.into_iter().map(Secret::new).collect())
-    }
+pub(crate) fn sample(tokens: impl IntoIterator<Item = String>) -> Sample {
+    Sample::of(tokens.into_iter().map(Secret::new).collect())
 }

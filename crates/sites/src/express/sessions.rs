@@ -154,22 +154,19 @@ impl SessionSource for Sessions {
 
     /// Ids are signed as the site would.
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
-        let (ids, elsewhere) = match &mut self.store {
-            Store::Redis(redis) => match redis.sample(queries.deadline()) {
-                Some(found) => found,
-                None => return Ok(None),
-            },
-            Store::Table(table) | Store::Tokens(table) => {
-                (queries.in_sessions(|queries| table.ids(queries))?, None)
+        let secrets = &self.secrets;
+        let signed = |id: String| secrets.sign(&id).map(|signed| signed.to_string());
+        Ok(match &mut self.store {
+            Store::Redis(redis) => redis.sample(queries.deadline(), signed),
+            Store::Table(table) => {
+                let ids = queries.in_sessions(|queries| table.ids(queries))?;
+                Some(member::sample(ids.into_iter().filter_map(signed)))
             }
-        };
-        let are_tokens = matches!(self.store, Store::Tokens(_));
-        let token = |id: String| match self.secrets.sign(&id) {
-            _ if are_tokens => Some(id),
-            signed => signed.map(|signed| signed.to_string()),
-        };
-        let tokens = ids.into_iter().filter_map(token);
-        Ok(Some(member::sample(tokens, elsewhere)))
+            Store::Tokens(table) => {
+                let ids = queries.in_sessions(|queries| table.ids(queries))?;
+                Some(member::sample(ids))
+            }
+        })
     }
 
     /// A changed password ends nothing in express-session, Passport or Auth.js.

@@ -149,18 +149,17 @@ impl SessionSource for Sessions {
 
     /// Ids are signed as the site would, where it does.
     fn sample(&mut self, queries: &mut Queries<'_>) -> Result<Option<Sample>, Unavailable> {
-        let found = match &mut self.store {
+        let key = self.signer.key.as_ref();
+        let key = key.filter(|_| self.signer.use_signer == Some(true));
+        let token = |id: String| Some(key.map_or_else(|| id.clone(), |key| key.sign(&id)));
+        Ok(match &mut self.store {
             Store::Cookie { .. } => None,
-            Store::Redis(redis) => redis.sample(queries.deadline()),
-            Store::Table(table) => Some((queries.in_sessions(|queries| table.ids(queries))?, None)),
-        };
-        let key = self
-            .signer
-            .key
-            .as_ref()
-            .filter(|_| self.signer.use_signer == Some(true));
-        let token = |id: String| key.map_or_else(|| id.clone(), |key| key.sign(&id));
-        Ok(found.map(|(ids, elsewhere)| member::sample(ids.into_iter().map(token), elsewhere)))
+            Store::Redis(redis) => redis.sample(queries.deadline(), token),
+            Store::Table(table) => {
+                let ids = queries.in_sessions(|queries| table.ids(queries))?;
+                Some(member::sample(ids.into_iter().filter_map(token)))
+            }
+        })
     }
 
     /// A changed password ends nothing in Flask-Login.
