@@ -17,7 +17,7 @@ use hallpass_stores::{cache, sql};
 use self::sessions::Sessions;
 use self::settings::{Express, ExpressStore};
 use crate::cookie::Reader;
-use crate::custom::{ANY_RULES, Custom, CustomAccounts};
+use crate::custom::{Custom, CustomAccounts};
 #[cfg(feature = "init")]
 use crate::init::Page;
 use crate::member::SessionUser;
@@ -93,7 +93,7 @@ impl SiteSettings for ExpressSite {
         Site {
             accounts: Box::new(CustomAccounts::new(&self.custom, lookup)),
             sessions: Box::new(Sessions::new(&self.express)),
-            rules: &ANY_RULES,
+            rules: self.custom.rules(),
             algorithms: None,
         }
     }

@@ -25,7 +25,7 @@ use self::settings::{Flask, FlaskStore};
 #[cfg(feature = "init")]
 use crate::compare::{Software, timeout};
 use crate::cookie::Reader;
-use crate::custom::{ANY_RULES, Custom, CustomAccounts};
+use crate::custom::{Custom, CustomAccounts};
 #[cfg(feature = "init")]
 use crate::init::Page;
 use crate::{AccountLookup, Framework, Problem, Site, SiteSettings, WrongKey};
@@ -114,7 +114,7 @@ impl SiteSettings for FlaskSite {
         Site {
             accounts: Box::new(CustomAccounts::new(&self.custom, lookup)),
             sessions: Box::new(Sessions::new(&self.flask)),
-            rules: &ANY_RULES,
+            rules: self.custom.rules(),
             algorithms: None,
         }
     }

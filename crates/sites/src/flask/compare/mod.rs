@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::discover::{SiteOptions, find_directory};
 use crate::compare::Software;
 use crate::init::environment;
-use crate::init::python::{find as find_python, root_warning};
+use crate::init::owner::root_warning;
+use crate::init::python::find as find_python;
 
 /// What the site's Python runs, after the statements that it is told.
 const SCRIPT: &str = concat!(

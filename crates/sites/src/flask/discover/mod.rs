@@ -12,7 +12,8 @@ use clap::Args;
 
 use self::found::{Found, Login, Redis, Sessions, Store};
 use crate::custom::discover::from_url;
-use crate::init::python::{Interpreter, find as find_python, root_warning};
+use crate::init::owner::root_warning;
+use crate::init::python::{Interpreter, find as find_python};
 use crate::init::url::encode;
 use crate::init::{Page, environment, parse_duration};
 

@@ -1,7 +1,6 @@
 //! Starts PHP's command line interpreter with a site's own WordPress, so that it answers as the site
 //! does.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::file::root;
 use crate::compare::Software;
+use crate::init::owner::root_warning;
 
 /// What PHP runs.
 const SCRIPT: &str = include_str!("answers.php");
@@ -55,18 +55,6 @@ pub(super) fn software(
         directory: PathBuf::from(root),
         timeout,
         warning: root_warning(&config),
-    })
-}
-
-/// What is worth a warning before the site's `code` runs, plug-ins and all.
-fn root_warning(code: &Path) -> Option<String> {
-    let owner = std::fs::metadata(code).map(|metadata| metadata.uid());
-    let anothers = rustix::process::geteuid().is_root() && owner.is_ok_and(|owner| owner != 0);
-    anothers.then(|| {
-        format!(
-            "{} is not root's, and root runs the site's code now; `sudo -u` lets its owner do that",
-            code.display()
-        )
     })
 }
 
