@@ -7,6 +7,8 @@
     clippy::unwrap_used
 )]
 
+use std::sync::LazyLock;
+
 use crate::django::{
     Keyring, SESSION_SALT, Version, open_trusted, read, read_cache_file, read_cache_row,
     read_cache_value,
@@ -18,6 +20,7 @@ use crate::laravel::{
     from_redis, from_row, seal_cookie,
 };
 use crate::php::{Handler, Path, Scalar, drupal, find, joomla};
+use crate::rails::{self, Serializer};
 use crate::wordpress::{
     AuthCookie, Capabilities, Roles, Version as Wordpress, application_passwords, fragment, keys,
     list, session_end,
@@ -261,6 +264,50 @@ pub fn member_paths(input: &[u8]) -> bool {
     is_found(stored) || is_found(found)
 }
 
+/// A cookie of Rails', percent-encoding undone, under the rules of every release: what one of them
+/// opens with a key, none opens with another. How many open it.
+pub fn rails_cookies(input: &[u8]) -> usize {
+    let Ok(cookie) = std::str::from_utf8(input) else {
+        return 0;
+    };
+    let opens = |[own, other]: &&[rails::Keyring; 2]| {
+        let opened = own.open("_app_session", cookie);
+        assert!(other.open("_app_session", cookie).is_err());
+        if let Ok(opened) = &opened {
+            rails_sessions(&opened.payload);
+        }
+        opened.is_ok()
+    };
+    RAILS_KEYS.iter().filter(opens).count()
+}
+
+/// Of each release, the keys that the corpus was sealed with (`tests/vectors/rails_cookies.rb`), and
+/// others.
+static RAILS_KEYS: LazyLock<Vec<[rails::Keyring; 2]>> = LazyLock::new(|| {
+    let own = "5ad1c0ffee".repeat(12);
+    let versions = [(5, 2), (6, 1), (7, 0), (8, 1)];
+    let versions = versions.map(|(major, minor)| rails::Version(major, minor));
+    let keys = |version, secret: &str| rails::Keyring::new(secret.as_bytes(), [], version);
+    let both = |version| [keys(version, &own), keys(version, "another")];
+    versions.map(both).into()
+});
+
+/// A session of Rails', JSON or Marshal, bare or as stores keep it: what is read as JSON alone is
+/// read the same where Marshal is read, too. Whether there is a login.
+pub fn rails_sessions(input: &[u8]) -> bool {
+    let payload = rails::stored(input);
+    let payload = payload.as_ref().map_or(input, |payload| payload.as_slice());
+    let either = rails::devise(payload, Serializer::Either, "user");
+    let json = rails::devise(payload, Serializer::Json, "user");
+    if !payload.starts_with(b"\x04\x08") {
+        assert_eq!(json, either);
+    } else {
+        assert!(json.is_err());
+    }
+    let redmine = rails::redmine(payload, Serializer::Either);
+    matches!(either, Ok(Some(_))) || matches!(redmine, Ok(Some(_)))
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -289,4 +336,8 @@ fn properties_hold_for_the_corpora_and_most_are_sessions() {
     assert!(found.len() > 8 && found.iter().sum::<usize>() > 12);
     let read = replay::replay("php_drupal", php_drupal);
     assert!(read.len() >= 8 && read.iter().filter(|read| **read).count() >= 5);
+    let opened = replay::replay("rails_cookies", rails_cookies);
+    assert!(opened.len() > 20 && opened.iter().sum::<usize>() > 10);
+    let logins = replay::replay("rails_sessions", rails_sessions);
+    assert!(logins.len() > 30 && logins.iter().filter(|found| **found).count() > 20);
 }

@@ -15,6 +15,7 @@
 //! | [`flask`] | itsdangerous' cookies and signed ids, and a member of the tagged JSON, MessagePack or pickle |
 //! | [`laravel`] | encrypted cookies and payloads, remembered logins |
 //! | [`php`] | `$_SESSION` in each of PHP's four formats, by a path; Symfony's tokens, the users of Joomla and Drupal |
+//! | [`rails`] | encrypted cookies, sessions in JSON and Marshal; Devise's and Redmine's logins |
 //!
 //! Below them, and private: JSON, pickle, MessagePack, Python's Base64 and datetimes, and
 //! decompression with limits. They check a whole payload, and keep only the members asked for.
@@ -84,6 +85,7 @@ mod path;
 pub mod php;
 mod pickle;
 mod python_base64;
+pub mod rails;
 pub mod wordpress;
 
 use self::datetime::DateTime;

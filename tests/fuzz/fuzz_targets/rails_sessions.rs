@@ -1,0 +1,2 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| { hallpass_sessions::fuzzing::rails_sessions(input); });
