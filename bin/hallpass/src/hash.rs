@@ -26,6 +26,7 @@ pub fn run(command: HashCommand, as_json: bool) -> anyhow::Result<ExitCode> {
             let context = Context {
                 login_name: login_name.as_deref(),
                 salt: salt.as_deref(),
+                pepper: None,
             };
             check(&encoded.read()?, rules, &context, as_json)
         }

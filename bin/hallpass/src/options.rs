@@ -400,7 +400,7 @@ pub enum HashCommand {
         /// The software whose rules decide [default: django, and php for formats that
         /// Django does not know] [possible values: django, joomla, joomla3, phpbb, wordpress,
         /// drupal, php, werkzeug, passlib, ldap, spring, nextcloud, mediawiki, aspnet, magento,
-        /// salted, smf, xenforo]
+        /// salted, smf, xenforo, devise, redmine]
         #[arg(long = "as", value_name = "SOFTWARE")]
         rules: Option<hallpass_passwords::Rules>,
         /// The account's login name, which SMF hashes with the password

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hallpass_pbkdf2::Request;
+use zeroize::Zeroizing;
 
 use crate::algorithms::pbkdf2::{Kind, Pbkdf2Hash};
 use crate::hash::{Context, Cost, Limits, Outcome};
@@ -127,7 +128,11 @@ impl Encoded {
     /// Checks `password`, as typed. A check over the limits is [`Outcome::Unsupported`], and is
     /// not begun.
     pub fn verify(&self, password: &[u8], context: &Context<'_>, limits: &Limits) -> Outcome {
-        for form in self.rules.forms(password) {
+        for mut form in self.rules.forms(password) {
+            if let (Rules::Devise, Some(pepper)) = (self.rules, context.pepper) {
+                let peppered = [form.as_slice(), pepper].concat();
+                form = Zeroizing::new(peppered);
+            }
             match self.check(password, &form, context, limits) {
                 Outcome::Mismatch => {}
                 outcome => return outcome,

@@ -15,14 +15,27 @@ pub enum Outcome {
     Unsupported,
 }
 
-/// The columns beside the hash in a site's row, for the hashes that need them: phpBB's converted ones
-/// (`$CP$`), those of [`Rules::Salted`](crate::Rules::Salted) and [`Rules::Smf`](crate::Rules::Smf).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a hash is checked with beside the password: columns of the site's row, and the site's own
+/// secret.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Context<'a> {
     /// The login name as stored, which SMF hashes with the password; phpBB's column `login_name`.
     pub login_name: Option<&'a str>,
-    /// The salt, where it has a column of its own; phpBB's column `user_passwd_salt`.
+    /// The salt, where it is in a column of its own: `user_passwd_salt` (phpBB), or Redmine's `salt`.
     pub salt: Option<&'a str>,
+    /// Devise's pepper, a secret of the site's that is hashed after the password.
+    pub pepper: Option<&'a [u8]>,
+}
+
+/// Never shows the pepper.
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Context")
+            .field("login_name", &self.login_name)
+            .field("salt", &self.salt)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The cost of one check.

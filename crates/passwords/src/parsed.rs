@@ -10,7 +10,7 @@ use crate::algorithms::iterated::Iterated;
 use crate::algorithms::phpbb_combined::Combined;
 use crate::algorithms::phpbb_converted::Converted;
 use crate::algorithms::{
-    argon2, bcrypt, des_crypt, digest, md5_crypt, pbkdf2, phpass, scrypt, sha_crypt,
+    argon2, bcrypt, des_crypt, digest, md5_crypt, pbkdf2, phpass, salted_sha1, scrypt, sha_crypt,
 };
 use crate::hash::{Context, Cost, Hash, Limits, Outcome};
 
@@ -67,6 +67,7 @@ impl Parsed {
     ) -> Outcome {
         match &self.scheme {
             Scheme::Converted(converted) => converted.verify(typed, form, context, limits),
+            Scheme::SaltedSha1(hash) => hash.verify(form, context.salt),
             _ if !self.fits(limits, form.len()) => Outcome::Unsupported,
             Scheme::Beside(beside) => {
                 let bound = Bound {
@@ -223,6 +224,7 @@ schemes! {
     Md5(md5_crypt::Md5Crypt),
     Pbkdf2(pbkdf2::Pbkdf2Hash),
     Phpass(phpass::PhpassHash),
+    SaltedSha1(salted_sha1::SaltedSha1),
     Scrypt(scrypt::ScryptHash),
     Sha(sha_crypt::ShaCrypt),
 }

@@ -52,8 +52,9 @@ fn rules_go_by_their_names() {
     let message = "nonsense".parse::<Rules>().unwrap_err().to_string();
     assert_eq!(
         message,
-        "unknown rules; there are aspnet, django, drupal, drupal10, drupal7, joomla, joomla3, ldap, \
-         magento, mediawiki, nextcloud, passlib, php, phpbb, salted, smf, spring, werkzeug, wordpress, xenforo"
+        "unknown rules; there are aspnet, devise, django, drupal, drupal10, drupal7, joomla, joomla3, \
+         ldap, magento, mediawiki, nextcloud, passlib, php, phpbb, redmine, salted, smf, spring, \
+         werkzeug, wordpress, xenforo"
     );
 }
 
@@ -396,6 +397,7 @@ fn a_converted_hash_may_need_more_of_its_row() {
     let context = Context {
         login_name: Some("Alice"),
         salt: None,
+        pepper: None,
     };
     let encoded = "$CP$bde9b777c71106ce6d169b1ccd61ab55a3f6317f";
     let encoded = Encoded::parse(Rules::Phpbb, encoded).unwrap();

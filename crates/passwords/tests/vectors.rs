@@ -34,6 +34,7 @@ fn replay(file: &str) {
             salt: row["context"]["user_passwd_salt"]
                 .as_str()
                 .or(row["context"]["salt"].as_str()),
+            pepper: row["context"]["pepper"].as_str().map(str::as_bytes),
         };
         let encoded = text("encoded").unwrap();
         let outcome = match Encoded::parse(rules, encoded) {
@@ -53,6 +54,11 @@ fn replay(file: &str) {
         rows.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn devise() {
+    replay("devise.json");
 }
 
 #[test]
@@ -171,6 +177,7 @@ fn salts_and_names_in_columns_of_their_own() {
         let context = Context {
             login_name: name.as_deref(),
             salt: salt.as_deref(),
+            pepper: None,
         };
         let right = row["verdict"] == Value::Bool(true);
         // MyBB takes an empty salt for none: the hash is then plain MD5.

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use hallpass_passwords::Context;
-use hallpass_stores::Unavailable;
+use hallpass_stores::{Secret, Unavailable};
 use hallpass_stores::sql::{Changes, LookUp, Queries, Value, fold_case};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
@@ -40,6 +40,8 @@ pub struct HashContext {
     pub login_name: Option<String>,
     /// The salt, where it stands in a column of its own.
     pub salt: Option<String>,
+    /// The site's pepper, where it has one.
+    pub pepper: Option<Secret>,
 }
 
 impl HashContext {
@@ -49,6 +51,7 @@ impl HashContext {
         Context {
             login_name: self.login_name.as_deref(),
             salt: self.salt.as_deref(),
+            pepper: self.pepper.as_ref().map(Secret::expose),
         }
     }
 }

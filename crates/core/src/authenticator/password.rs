@@ -353,6 +353,8 @@ impl StoredPassword {
         let context = self.context.context();
         let [login_name, salt] =
             [context.login_name, context.salt].map(|text| text.unwrap_or_default().as_bytes());
-        fingerprints.of(&[kind, stored.as_bytes(), login_name, salt, password.expose()])
+        let pepper = context.pepper.unwrap_or_default();
+        let stored = stored.as_bytes();
+        fingerprints.of(&[kind, stored, login_name, salt, pepper, password.expose()])
     }
 }

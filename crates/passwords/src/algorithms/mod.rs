@@ -15,5 +15,6 @@ pub(crate) mod pbkdf2;
 pub(crate) mod phpass;
 pub(crate) mod phpbb_combined;
 pub(crate) mod phpbb_converted;
+pub(crate) mod salted_sha1;
 pub(crate) mod scrypt;
 pub(crate) mod sha_crypt;

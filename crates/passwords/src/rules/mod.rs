@@ -3,6 +3,7 @@
 mod aspnet;
 mod boards;
 mod crypt;
+mod devise;
 pub(crate) mod django;
 mod drupal;
 mod joomla;
@@ -13,6 +14,7 @@ mod nextcloud;
 mod passlib;
 mod php;
 mod phpbb;
+mod redmine;
 mod spring;
 mod werkzeug;
 mod wordpress;
@@ -32,6 +34,8 @@ pub use self::wordpress_application::ApplicationPassword;
 pub enum Rules {
     /// ASP.NET Identity 2 and 3, `PasswordHasher`.
     Aspnet,
+    /// Devise's `valid_password?`, for Ruby on Rails, with the site's pepper.
+    Devise,
     /// Django's `check_password`, 1.4 to 6.1, with every hasher Django ever shipped.
     Django,
     /// Drupal, all that any version of it checks: 10.1 and later with its module phpass.
@@ -58,6 +62,8 @@ pub enum Rules {
     Php,
     /// phpBB 3.0 to 3.3, a password typed at its login page.
     Phpbb,
+    /// Redmine 1.2 to 6, `User#check_password?`, with the row's salt.
+    Redmine,
     /// A digest whose salt has a column of its own (MyBB, vBulletin, XenForo 1.0).
     Salted,
     /// SMF 1.1 to 2.1, which hash the login name with the password.
@@ -74,8 +80,9 @@ pub enum Rules {
 
 impl Rules {
     /// All of them, in alphabetical order of their names.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Aspnet,
+        Self::Devise,
         Self::Django,
         Self::Drupal,
         Self::Drupal10,
@@ -89,6 +96,7 @@ impl Rules {
         Self::Passlib,
         Self::Php,
         Self::Phpbb,
+        Self::Redmine,
         Self::Salted,
         Self::Smf,
         Self::Spring,
@@ -136,6 +144,7 @@ impl Rules {
     pub fn name(self) -> &'static str {
         match self {
             Self::Aspnet => "aspnet",
+            Self::Devise => "devise",
             Self::Django => "django",
             Self::Drupal => "drupal",
             Self::Drupal10 => "drupal10",
@@ -149,6 +158,7 @@ impl Rules {
             Self::Passlib => "passlib",
             Self::Php => "php",
             Self::Phpbb => "phpbb",
+            Self::Redmine => "redmine",
             Self::Salted => "salted",
             Self::Smf => "smf",
             Self::Spring => "spring",
@@ -167,6 +177,7 @@ impl Rules {
     pub(crate) fn parse(self, encoded: &str) -> Option<Parsed> {
         match self {
             Self::Aspnet => aspnet::parse(encoded),
+            Self::Devise => devise::parse(encoded),
             Self::Django => django::parse(encoded),
             Self::Drupal => drupal::parse(encoded),
             Self::Drupal10 => drupal::parse_10(encoded),
@@ -180,6 +191,7 @@ impl Rules {
             Self::Passlib => passlib::parse(encoded),
             Self::Php => php::parse(encoded),
             Self::Phpbb => phpbb::parse(encoded),
+            Self::Redmine => redmine::parse(encoded),
             Self::Salted => boards::salted(encoded),
             Self::Smf => boards::smf(encoded),
             Self::Spring => spring::parse(encoded),
@@ -193,12 +205,14 @@ impl Rules {
     /// that it refuses unseen.
     pub(crate) fn forms(self, password: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         match self {
+            Self::Devise => devise::forms(password).into_iter().collect(),
             Self::Drupal | Self::Drupal10 => drupal::forms(password),
             Self::Drupal7 => drupal::trimmed(password),
             Self::Joomla | Self::Joomla3 => joomla::forms(password).into_iter().collect(),
             Self::Mediawiki => vec![mediawiki::forms(password)],
             Self::Passlib => passlib::forms(password).into_iter().collect(),
             Self::Phpbb => phpbb::forms(password).into_iter().collect(),
+            Self::Redmine => redmine::forms(password).into_iter().collect(),
             Self::Wordpress => wordpress::forms(password).into_iter().collect(),
             _ => vec![Zeroizing::new(password.to_vec())],
         }

@@ -208,6 +208,7 @@ impl Accounts for PhpbbAccounts {
         Ok(HashContext {
             login_name: column("login_name")?,
             salt: column("user_passwd_salt")?,
+            pepper: None,
         })
     }
 
