@@ -287,7 +287,10 @@ static RAILS_KEYS: LazyLock<Vec<[rails::Keyring; 2]>> = LazyLock::new(|| {
     let own = "5ad1c0ffee".repeat(12);
     let versions = [(5, 2), (6, 1), (7, 0), (8, 1)];
     let versions = versions.map(|(major, minor)| rails::Version(major, minor));
-    let keys = |version, secret: &str| rails::Keyring::new(secret.as_bytes(), [], version);
+    let keys = |version, secret: &str| {
+        let digest = rails::KeyDigest::of(version);
+        rails::Keyring::new(secret.as_bytes(), [], version, digest)
+    };
     let both = |version| [keys(version, &own), keys(version, "another")];
     versions.map(both).into()
 });

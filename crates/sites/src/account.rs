@@ -1,10 +1,11 @@
 //! Finds and changes the accounts of a site.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hallpass_passwords::Context;
-use hallpass_stores::{Secret, Unavailable};
 use hallpass_stores::sql::{Changes, LookUp, Queries, Value, fold_case};
+use hallpass_stores::{Secret, Unavailable};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 
@@ -41,7 +42,7 @@ pub struct HashContext {
     /// The salt, where it stands in a column of its own.
     pub salt: Option<String>,
     /// The site's pepper, where it has one.
-    pub pepper: Option<Secret>,
+    pub pepper: Option<Arc<Secret>>,
 }
 
 impl HashContext {
@@ -51,7 +52,7 @@ impl HashContext {
         Context {
             login_name: self.login_name.as_deref(),
             salt: self.salt.as_deref(),
-            pepper: self.pepper.as_ref().map(Secret::expose),
+            pepper: self.pepper.as_deref().map(Secret::expose),
         }
     }
 }

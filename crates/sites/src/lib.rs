@@ -67,6 +67,7 @@ mod laravel;
 mod member;
 mod php;
 mod phpbb;
+mod rails;
 mod reason;
 mod session;
 mod site;
@@ -98,6 +99,7 @@ pub static FRAMEWORKS: &[&dyn Framework] = &[
     &wordpress::WordpressFramework,
     &drupal::DrupalFramework,
     &laravel::LaravelFramework,
+    &rails::RailsFramework,
     &flask::FlaskFramework,
     &express::ExpressFramework,
     &php::PhpFramework,

@@ -37,18 +37,37 @@ const ENCODED_NONCE: usize = 16;
 /// That of a SHA-1 in hexadecimal.
 const HEX_DIGEST: usize = 40;
 
-/// The application's Rails, as in 7.0: it decides which keys are derived, and how strictly a cookie
-/// is taken apart.
+/// The application's Rails, as in 7.0: it decides how strictly a cookie is taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32, pub u32);
 
 impl Version {
-    /// `key_generator_hash_digest_class` is SHA-256 from here on, SHA-1 before. The part of a CBC
-    /// cookie that is the digest is found by its length.
-    const SHA_256: Self = Self(7, 0);
+    /// The part of a CBC cookie that is the digest is found by its length from here on. Earlier
+    /// releases split it, and pay no heed to a third part.
+    const DIGEST_BY_LENGTH: Self = Self(7, 0);
     /// The parts of a GCM cookie are found by their lengths from here on. Earlier releases split it,
     /// and pay no heed to a fourth part.
     const BY_LENGTH: Self = Self(7, 1);
+}
+
+/// `key_generator_hash_digest_class`: the digest that keys are derived with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyDigest {
+    /// Until Rails 6.1, and where an application does not load the defaults of a later one.
+    Sha1,
+    /// By the defaults of Rails 7.0 and later.
+    Sha256,
+}
+
+impl KeyDigest {
+    /// What `config.load_defaults` of `version` says.
+    #[must_use]
+    pub fn of(version: Version) -> Self {
+        match version >= Version(7, 0) {
+            true => Self::Sha256,
+            false => Self::Sha1,
+        }
+    }
 }
 
 /// How a cookie was sealed.
@@ -84,6 +103,7 @@ impl fmt::Debug for Opened {
 /// The keys of an application's cookies, derived once.
 pub struct Keyring {
     version: Version,
+    digest: KeyDigest,
     /// Those of `secret_key_base` and of each older one.
     gcm: Vec<Key>,
     secret_key_base: Zeroizing<Vec<u8>>,
@@ -115,13 +135,13 @@ impl Keyring {
         secret_key_base: &'s [u8],
         older: impl IntoIterator<Item = &'s [u8]>,
         version: Version,
+        digest: KeyDigest,
     ) -> Self {
         let all = std::iter::once(secret_key_base).chain(older);
         Self {
             version,
-            gcm: all
-                .map(|secret| derive(version, secret, GCM_SALT))
-                .collect(),
+            digest,
+            gcm: all.map(|secret| derive(digest, secret, GCM_SALT)).collect(),
             secret_key_base: Zeroizing::new(secret_key_base.to_vec()),
             cbc: OnceLock::new(),
         }
@@ -173,7 +193,7 @@ impl Keyring {
 
     /// What is signed, and the digest in hexadecimal.
     fn cbc_parts<'c>(&self, sealed: &'c str) -> Option<(&'c str, &'c str)> {
-        if self.version >= Version::SHA_256 {
+        if self.version >= Version::DIGEST_BY_LENGTH {
             let (rest, digest) = sealed.split_at_checked(sealed.len().checked_sub(HEX_DIGEST)?)?;
             return Some((rest.strip_suffix(SEPARATOR)?, digest));
         }
@@ -186,8 +206,8 @@ impl Keyring {
     fn open_cbc(&self, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
         let (signed, digest) = self.cbc_parts(sealed)?;
         let key = self.cbc.get_or_init(|| CbcKey {
-            cipher: derive(self.version, &self.secret_key_base, CBC_SALT),
-            hmac: derive(self.version, &self.secret_key_base, HMAC_SALT),
+            cipher: derive(self.digest, &self.secret_key_base, CBC_SALT),
+            hmac: derive(self.digest, &self.secret_key_base, HMAC_SALT),
         });
         let mut mac = Hmac::<Sha1>::new_from_slice(key.hmac.as_slice()).ok()?;
         mac.update(signed.as_bytes());
@@ -203,11 +223,11 @@ impl Keyring {
     }
 }
 
-fn derive<const N: usize>(version: Version, secret: &[u8], salt: &[u8]) -> Zeroizing<[u8; N]> {
+fn derive<const N: usize>(digest: KeyDigest, secret: &[u8], salt: &[u8]) -> Zeroizing<[u8; N]> {
     let mut key = Zeroizing::new([0; N]);
-    let derive = match version >= Version::SHA_256 {
-        true => hallpass_pbkdf2::hmac_sha256,
-        false => hallpass_pbkdf2::hmac_sha1,
+    let derive = match digest {
+        KeyDigest::Sha1 => hallpass_pbkdf2::hmac_sha1,
+        KeyDigest::Sha256 => hallpass_pbkdf2::hmac_sha256,
     };
     derive(secret, salt, ITERATIONS, key.as_mut_slice());
     key

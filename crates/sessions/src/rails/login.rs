@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::node::{Node, Serializer, members};
@@ -191,4 +192,16 @@ pub fn stored(data: &[u8]) -> Result<Zeroizing<Vec<u8>>, Invalid> {
         true => Ok(decoded),
         false => Err(Invalid::Format("it is neither Marshal nor JSON")),
     }
+}
+
+/// The id under which a store keeps the session whose cookie says `public_id`
+/// (`Rack::Session::SessionId#private_id`, Rack 2.0.8 and later).
+#[must_use]
+pub fn private_id(public_id: &str) -> Zeroizing<String> {
+    let digest = Sha256::digest(public_id.as_bytes());
+    let mut id = Zeroizing::new("2::".to_owned());
+    for byte in digest {
+        id.push_str(&format!("{byte:02x}"));
+    }
+    id
 }

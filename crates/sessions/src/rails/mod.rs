@@ -21,7 +21,9 @@ mod login;
 mod marshal;
 mod node;
 
-pub use self::cookie::{Container, Keyring, Opened, Version};
+pub use self::cookie::{Container, KeyDigest, Keyring, Opened, Version};
 pub use self::credentials::open_credentials;
-pub use self::login::{DeviseLogin, LastRequest, RedmineLogin, devise, redmine, stored};
+pub use self::login::{
+    DeviseLogin, LastRequest, RedmineLogin, devise, private_id, redmine, stored,
+};
 pub use self::node::Serializer;

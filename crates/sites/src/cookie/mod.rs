@@ -36,6 +36,11 @@ pub enum Reader {
     First,
     /// The same, but the last counts.
     Last,
+    #[serde(skip)]
+    /// `parse_cookies_header` of Ruby's Rack (lib/rack/utils.rb, 2.2): of two cookies of one name the
+    /// first counts, with a value or without; blanks behind a semicolon alone do not count, and quotes
+    /// are part of a value. What is percent-encoded is left so here.
+    Rack,
 }
 
 /// The value of `cookie` in the Cookie headers of a request, in their order. `None` when it is not
@@ -65,6 +70,11 @@ pub fn value<'a>(
         Reader::Php => {
             let named = |pair| php_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
             pairs.find_map(named).map(|(_, value)| value.to_vec())
+        }
+        Reader::Rack => {
+            let name = cookie.name.as_bytes();
+            let found = pairs.map(rack_pair).find(|(found, _)| *found == name);
+            found.and_then(|(_, value)| value).map(<[u8]>::to_vec)
         }
         Reader::First | Reader::Last | Reader::Werkzeug => {
             let named = |pair| plain_pair(pair).filter(|(name, _)| *name == cookie.name.as_bytes());
@@ -108,6 +118,16 @@ fn php_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     match pair.iter().position(|byte| *byte == b'=') {
         Some(at) => Some((pair.get(..at)?, pair.get(at + 1..)?)),
         None => Some((pair, b"")),
+    }
+}
+
+/// A name, and a value where there is one.
+fn rack_pair(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let blanks = pair.iter().take_while(|byte| **byte == b' ').count();
+    let pair = pair.get(blanks..).unwrap_or_default();
+    match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..)),
+        None => (pair, None),
     }
 }
 
@@ -171,6 +191,33 @@ mod tests {
             ("; ;", None),
         ] {
             let value = value([header.as_bytes()], of("SID", Reader::Php));
+            let expected = expected.map(|value| value.as_bytes().to_vec());
+            assert_eq!(value, expected, "{header}");
+        }
+    }
+
+    /// As Rack 2.2 itself read these.
+    #[test]
+    fn rack_takes_the_first_cookie_with_a_value_or_without() {
+        for (header, expected) in [
+            ("SID=abc", Some("abc")),
+            ("a=1;SID=abc;", Some("abc")),
+            ("a=1;  SID=abc; b", Some("abc")),
+            ("a=1;\tSID=abc", None),
+            ("\tSID=abc", None),
+            ("SID=first; SID=abc", Some("first")),
+            ("SID; SID=abc", None),
+            ("SID=; SID=abc", Some("")),
+            ("SID = abc ", None),
+            ("SID= abc ", Some(" abc ")),
+            ("SID=\"abc\"", Some("\"abc\"")),
+            ("SID=a%2Cb+c", Some("a%2Cb+c")),
+            ("SID=a=b", Some("a=b")),
+            ("S%49D=x; SID=y", Some("y")),
+            ("=SID=abc", None),
+            ("", None),
+        ] {
+            let value = value([header.as_bytes()], of("SID", Reader::Rack));
             let expected = expected.map(|value| value.as_bytes().to_vec());
             assert_eq!(value, expected, "{header}");
         }

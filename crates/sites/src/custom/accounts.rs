@@ -241,6 +241,7 @@ impl Accounts for CustomAccounts {
         Ok(HashContext {
             login_name: Some(account.name.clone()),
             salt,
+            pepper: None,
         })
     }
 }
