@@ -17,6 +17,7 @@ import test_init_php
 import test_laravel
 import test_names_bind
 import test_owners
+import test_rails
 from book import DOCS
 from frameworks import FRAMEWORKS, LIST, ROOT
 
@@ -108,6 +109,7 @@ CASES = {
         [name for name, *_ in test_audit.RECORDED_SITES],
         {
             "django": test_audit.test_counts_are_the_sites,
+            "rails": test_rails.test_devise_is_audited,
             "laravel": test_laravel.test_the_audit_counts_accounts,
             # Their accounts are those of `[custom]`.
             "flask": test_audit.test_custom,
@@ -120,6 +122,7 @@ CASES = {
         [name for name, _ in test_doctor.PREFIXES],
         {
             "django": test_doctor.test_fault_is_named,
+            "rails": test_rails.test_devise_faults_are_named,
             "laravel": test_laravel.test_a_wrong_table_is_named,
             "flask": test_doctor.test_session_tables,
             "express": test_doctor.test_session_tables,
@@ -131,6 +134,7 @@ CASES = {
         [*test_init_php.OWN_FILES],
         {
             "django": test_init,
+            "rails": test_rails.test_what_ruby_would_compute_is_not_guessed,
             "laravel": test_laravel.test_rules_that_cannot_be_said_write_nothing,
             "flask": test_flask.test_what_no_configuration_can_say_is_named,
             "express": test_express.test_init_names_what_it_cannot_see,

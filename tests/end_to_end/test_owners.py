@@ -21,6 +21,7 @@ from processes import give_away
 from programs import run
 from recorded import Recorded
 from test_recorded_drupal import DRUPALS, NEW, cookies, set_up
+from recorded import DATA, Recorded
 from test_recorded_joomla import COOKIE, SESSIONS, Joomla
 from test_recorded_phpbb import ALICE, BROWSER, ZOE, ZOE_NAME, Board
 
@@ -258,6 +259,24 @@ def express(custom):
     return Owned(tables, custom.directory, tokens, "connect.sid")
 
 
+@pytest.fixture(scope="module")
+def rails(new_directory):
+    directory = new_directory()
+    recorded = json.loads((DATA / "rails-devise.json").read_text())["sites"][0]
+    with closing(sqlite3.connect(directory / "rails.sqlite3")) as connection:
+        columns = list(recorded["users"][0])
+        connection.execute(f"CREATE TABLE users ({', '.join(columns)})")
+        for user in recorded["users"]:
+            connection.execute(f"INSERT INTO users VALUES ({', '.join('?' * len(columns))})", list(user.values()))
+        connection.commit()
+    give_away(directory / "rails.sqlite3")
+    cookies = {case["verdict"]: case["cookie"] for case in recorded["cases"] if case["name"].startswith("valid")}
+    own = {key: recorded[key] for key in ("version", "secret_key_base", "session_cookie_name")}
+    tables = {"framework": "rails", "database": f"sqlite:{directory}/rails.sqlite3", "rails": own, **CHEAP}
+    tokens = {name: cookie.partition("=")[2] for name, cookie in cookies.items()}
+    return Owned(tables, directory, tokens, own["session_cookie_name"], folds=True)
+
+
 # Each begins with the name of its framework.
 SITES = [
     "php_by_name",
@@ -270,6 +289,7 @@ SITES = [
     "laravel",
     "flask",
     "express",
+    "rails",
 ]
 
 

@@ -1,0 +1,4 @@
+class User < ActiveRecord::Base
+  devise :database_authenticatable, :confirmable, :lockable,
+         :timeoutable
+end

@@ -1,0 +1,3 @@
+Rails.application.configure do
+  config.action_mailer.default_url_options = { host: "localhost" }
+end
