@@ -155,7 +155,7 @@ def test_devise_roles_count_at_once(shop: DeviseSite, of_shop):
 
 def test_devise_agrees_with_compare_and_doctor(shop: DeviseSite, of_shop):
     result = of_shop(
-        "compare", shop.root, "--json", "--rails-env-file", shop.root.parent / "shop.env", env={"PATH": "/usr/bin:/bin"}
+        "compare", shop.root, "--json", "--rails-env-file", shop.root.parent / "shop.env"
     )
     report = result.json
     assert result.code == 0, (report, result.stderr)
@@ -284,7 +284,8 @@ def test_secrets_are_found_where_rails_finds_them(shop: DeviseSite, shell, new_d
 def test_devise_sessions_in_redis(new_directory, shell, redis):
     store = f"""Rails.application.config.session_store :redis_store,
   servers: ["redis://{LOOPBACK}:{redis.port}/3/shop"],
-  key: "_little_shop"
+  key: "_little_shop",
+  expire_after: 90.minutes
 """
     with devise(new_directory(), store) as site:
         # The store itself, which Debian has in a package of its own.
@@ -325,6 +326,23 @@ def test_redmine_sessions_are_those_of_the_site(tracker: RedmineSite, of_tracker
     with row(tracker, "tokens", f"user_id = {id}"):
         tracker.run(f"UPDATE tokens SET action = 'autologin' WHERE user_id = {id}")
         assert agreed(tracker, of_tracker, token) is None
+
+
+def test_redmine_wants_some_things_done_first(tracker: RedmineSite, of_tracker):
+    admin = tracker.log_in("admin", "admin").cookies[tracker.cookie]
+    assert agreed(tracker, of_tracker, admin) is None
+    with row(tracker, "users", "login = 'admin'"):
+        tracker.run("UPDATE users SET must_change_passwd = 0 WHERE login = 'admin'")
+        assert agreed(tracker, of_tracker, admin) == "admin"
+    staff = "lastname = 'staff' AND type = 'Group'"
+    with row(tracker, "users", staff):
+        tracker.run(f"UPDATE users SET twofa_required = 1 WHERE {staff}")
+        bob = tracker.log_in("bob", "Pw-bob").cookies[tracker.cookie]
+        assert agreed(tracker, of_tracker, bob) is None
+        assert not of_tracker.check("bob", "Pw-bob").granted
+        alice = tracker.log_in("alice", "Pw-alice").cookies[tracker.cookie]
+        assert agreed(tracker, of_tracker, alice) == "alice"
+    assert agreed(tracker, of_tracker, bob) == "bob"
 
 
 def test_redmine_logout_ends_the_session(tracker: RedmineSite, of_tracker):
@@ -402,8 +420,9 @@ def test_redmine_passwords_are_those_of_its_login_page(tracker: RedmineSite, of_
             tracker.run(f"UPDATE users SET {change} WHERE login = 'alice'")
             result = of_tracker.check("alice", "Pw-alice")
             assert (result.granted, result.json["reason"]) == (False, reason), change
-    with row(tracker, "users", "login = 'bob'"):
-        tracker.run("UPDATE users SET login = 'Alice' WHERE login = 'bob'")
+    bob = tracker.one("SELECT id FROM users WHERE login = 'bob'")
+    with row(tracker, "users", f"id = {bob}"):
+        tracker.run(f"UPDATE users SET login = 'Alice' WHERE id = {bob}")
         assert not of_tracker.check("alice", "Pw-alice").granted, "two accounts of one name"
 
 
