@@ -115,6 +115,7 @@ NAMED = {
         "crates/passwords/src/parsed.rs",
         "crates/passwords/src/rules/mod.rs",
     },
+    "rails": {LIST, "crates/sessions/src/lib.rs"},
     "wordpress": {LIST, "crates/passwords/src/rules/mod.rs", "crates/sessions/src/lib.rs"},
 }
 # These are also the software of the demo and of the usual hashes, a language, and words.
@@ -139,6 +140,8 @@ def test_a_framework_is_named_in_its_folder_and_the_list_alone(framework, code):
         if framework in text.lower() and not path.startswith(own)
         # The rules of a framework's hashes are a file or folder of their own, too.
         and not path.startswith(f"crates/passwords/src/rules/{framework}")
+        # So is what its cookies and sessions mean.
+        and not path.startswith(f"crates/sessions/src/{framework}/")
     }
     advice = "move what is the framework's own into its folder; a name that means more is in AMBIGUOUS"
     assert named == expected, advice

@@ -65,7 +65,7 @@ impl Application {
     /// What is assigned last to `name`, as in `config.pepper`.
     pub(super) fn assigned(&self, name: &str) -> Option<Ruby> {
         let found = |source: &Source| source.assigned(name);
-        self.settings.iter().filter_map(found).last()
+        self.settings.iter().filter_map(found).next_back()
     }
 
     /// What an environment variable says that `value` is read from, or `value` itself.
@@ -82,7 +82,7 @@ impl Application {
 
     fn called(&self, name: &str) -> Option<Vec<Argument>> {
         let found = |source: &Source| source.called(name);
-        self.settings.iter().filter_map(found).last()
+        self.settings.iter().filter_map(found).next_back()
     }
 
     /// The number of `config.load_defaults`.

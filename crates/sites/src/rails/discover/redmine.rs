@@ -28,7 +28,7 @@ pub(super) fn write(
     page.table("rails", "Redmine's own");
     page.string("preset", "redmine", "its accounts, groups and tokens");
     let verifies = |source: &Source| source.assigned("redmine_verify_sessions");
-    let verifies = application.settings.iter().filter_map(verifies).last();
+    let verifies = application.settings.iter().filter_map(verifies).next_back();
     if verifies == Some(Ruby::Truth(false)) {
         bail!(
             "config.redmine_verify_sessions is false, so that sessions are good without a token: that is \
@@ -49,7 +49,7 @@ pub(super) fn write(
         .settings
         .iter()
         .filter_map(|it| it.called("session_store"))
-        .last();
+        .next_back();
     let store = store.unwrap_or_default();
     match store.first().map(|first| &first.value) {
         None => {}
