@@ -14,6 +14,7 @@ mod settings;
 mod statements;
 mod store;
 
+#[cfg(feature = "init")]
 use std::path::Path;
 
 #[cfg(feature = "init")]

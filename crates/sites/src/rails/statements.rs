@@ -39,6 +39,8 @@ pub(super) enum KeyKind {
     /// PostgreSQL's own type.
     Uuid,
     Text,
+    /// Either: a column of SQLite's may have no type.
+    Untyped,
 }
 
 impl KeyKind {
@@ -46,6 +48,7 @@ impl KeyKind {
         match columns.iter().find(|column| column.name == id) {
             Some(column) if column.kind.contains("int") => Self::Integer,
             Some(column) if column.kind == "uuid" => Self::Uuid,
+            Some(column) if column.kind.is_empty() => Self::Untyped,
             _ => Self::Text,
         }
     }
@@ -57,6 +60,7 @@ impl KeyKind {
             Self::Integer => key.parse().ok().map(Value::Integer),
             Self::Uuid => plain_uuid(key).map(Value::Text),
             Self::Text => Some(key.into()),
+            Self::Untyped => Some(key.parse().map_or_else(|_| key.into(), Value::Integer)),
         }
     }
 
@@ -64,7 +68,7 @@ impl KeyKind {
     pub(super) fn is_same(self, stored: &str, key: &str) -> bool {
         match self {
             Self::Uuid => plain_uuid(stored).is_some() && plain_uuid(stored) == plain_uuid(key),
-            Self::Integer | Self::Text => stored == key,
+            Self::Integer | Self::Text | Self::Untyped => stored == key,
         }
     }
 }
