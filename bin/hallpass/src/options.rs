@@ -406,7 +406,7 @@ pub enum HashCommand {
         /// The account's login name, which SMF hashes with the password
         #[arg(long, value_name = "NAME")]
         login_name: Option<String>,
-        /// The account's salt, where it has a column of its own: vBulletin, MyBB, XenForo 1.0
+        /// The account's salt, where it has a column of its own: Redmine, vBulletin, MyBB, XenForo 1.0
         /// and boards that phpBB took over from them
         #[arg(long, value_name = "TEXT")]
         salt: Option<String>,

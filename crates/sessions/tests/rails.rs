@@ -108,6 +108,23 @@ fn recorded_dumps_are_read_as_ruby_loads_them() {
     }
 }
 
+#[test]
+fn changed_dumps_do_not_panic() {
+    let rows: Vec<(String, Value, Value)> =
+        serde_json::from_str(include_str!("data/rails_marshal.json")).unwrap();
+    for (dump, ..) in rows.iter().step_by(5) {
+        let bytes = STANDARD.decode(dump).unwrap();
+        for at in 2..bytes.len() {
+            for change in [0x01, 0x40, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= change;
+                let _ = devise(&changed, Serializer::Either, "user");
+                let _ = redmine(&changed, Serializer::Either);
+            }
+        }
+    }
+}
+
 /// A dump of what follows the signature.
 fn dump(rest: &[u8]) -> Vec<u8> {
     [b"\x04\x08", rest].concat()
