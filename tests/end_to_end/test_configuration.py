@@ -64,7 +64,7 @@ def test_mistake_in_the_configuration(shell, directory, name):
     [
         "",
         'framework = "django"\n',
-        'framework = "rails"\ndatabase = "sqlite:x"\n',
+        'framework = "zope"\ndatabase = "sqlite:x"\n',
         "\xff",
         "a = 1\na = 2",
         'framework = "django"\ndatabase = "oracle:x"\n',
