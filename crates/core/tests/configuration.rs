@@ -114,7 +114,7 @@ fn more_errors_are_found() {
             "/etc/site.toml: database: is missing",
         ),
         (
-            "framework = \"rails\"",
+            "framework = \"zope\"",
             "/etc/site.toml:1: framework: is none of",
         ),
         (
