@@ -482,7 +482,7 @@ fn keys_may_be_of_any_type() {
     }
 }
 
-/// Written by activerecord-session_store's own serializers: `Base64.encode64(Marshal.dump(…))` and
+/// As activerecord-session_store's serializers write them: `Base64.encode64(Marshal.dump(…))` and
 /// `JSON.dump(value: …)`.
 #[test]
 fn sessions_in_active_record_are_found_by_their_private_id() {
