@@ -4,6 +4,8 @@
 
 mod site;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
@@ -53,6 +55,35 @@ fn signed(token: &str, owner: Option<&str>) -> Request {
         ClaimedName::Named(name.to_owned())
     });
     Request::new(name, Credential::Jwt(Secret::new(token)))
+}
+
+/// A secret that everybody may read is warned of, and a file that everybody may write.
+#[test]
+fn everybody_may_read_a_public_key_and_nobody_else_write_it() {
+    let site = people();
+    let path = site.directory.path().join("hallpass.toml");
+    let text = format!(
+        "framework = \"django\"\ndatabase = \"sqlite:db.sqlite3\"\ndjango.secret_key = {{ file = \
+         \"key\" }}\n{RSA}user = \"user\"\n"
+    );
+    let write = |name: &str, text: &str, mode: u32| {
+        let path = site.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    };
+    let pem = vectors()["public"]["rsa"].as_str().unwrap().to_owned();
+    write("hallpass.toml", &text, 0o600);
+    for (key, public, expected) in [
+        (0o600, 0o644, 0),
+        (0o644, 0o644, 1),
+        (0o600, 0o666, 1),
+        (0o600, 0o664, 1),
+    ] {
+        write("key", "a key", key);
+        write("rsa.pem", &pem, public);
+        let warnings = Configuration::load(&path).unwrap().warnings;
+        assert_eq!(warnings.len(), expected, "{warnings:?}");
+    }
 }
 
 #[test]

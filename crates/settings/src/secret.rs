@@ -99,15 +99,38 @@ impl Table<'_> {
         key: &str,
         source: SecretSource,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        self.kept(key, source, Kept::Secret)
+    }
+
+    /// As [`secret`](Self::secret), of what everybody may read, such as a public key.
+    ///
+    /// # Errors
+    /// As [`secret`](Self::secret).
+    pub fn public(
+        &self,
+        key: &str,
+        source: SecretSource,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        self.kept(key, source, Kept::Public)
+    }
+
+    fn kept(
+        &self,
+        key: &str,
+        source: SecretSource,
+        kept: Kept,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let secret = match source {
             SecretSource::Given(secret) => {
                 return Ok(Some(secret).filter(|secret| !secret.is_empty()));
             }
             SecretSource::Literal(secret) => {
-                self.warn_of_secret(key);
+                if kept == Kept::Secret {
+                    self.warn_of_secret(key);
+                }
                 secret
             }
-            SecretSource::File(path) => self.secret_in(key, &self.beside(path))?,
+            SecretSource::File(path) => self.kept_in(key, &self.beside(path), kept)?,
             SecretSource::Environment(name) => {
                 let value = std::env::var_os(&name);
                 let message = format!("the environment has no variable {name}");
@@ -122,7 +145,7 @@ impl Table<'_> {
                 if name.contains('/') || name == ".." {
                     return Err(self.wrong(key, "a credential's name has no slash in it"));
                 }
-                self.secret_in(key, &Path::new(&directory).join(OsStr::new(&name)))?
+                self.kept_in(key, &Path::new(&directory).join(OsStr::new(&name)), kept)?
             }
         };
         if secret.is_empty() {
@@ -154,10 +177,10 @@ impl Table<'_> {
         }
     }
 
-    fn secret_in(&self, key: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    fn kept_in(&self, key: &str, path: &Path, kept: Kept) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.note_secret(key, Some(path));
         self.note_file(path);
-        if readable_by_other(path) {
+        if kept == Kept::Secret && readable_by_other(path) {
             let message = format!(
                 "is a secret in {}, which everybody can read: chmod o-r",
                 path.display()
@@ -176,6 +199,13 @@ impl Table<'_> {
         }
         Ok(bytes)
     }
+}
+
+/// Who may read a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Secret,
+    Public,
 }
 
 fn readable_by_other(path: &Path) -> bool {

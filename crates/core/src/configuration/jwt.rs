@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_settings::{Error, Memory, SecretSource, Table};
-use hallpass_sites::secret;
+use hallpass_stores::Secret;
 use serde::Deserialize;
 
 use crate::cookie::{Cookie, Reader};
@@ -80,15 +80,23 @@ impl Jwt {
 
 impl JwtTable {
     pub(super) fn resolve(self, table: &Table<'_>) -> Result<Jwt, Error> {
+        let public = |key, source: Option<_>| match source {
+            Some(source) => table.public(key, source),
+            None => Ok(None),
+        };
+        let secret = match self.key {
+            Some(source) => table.secret("key", source)?,
+            None => None,
+        };
         let keys = [
-            ("key", secret(table, "key", self.key)?),
-            ("public_key", secret(table, "public_key", self.public_key)?),
-            ("jwks", secret(table, "jwks", self.jwks)?),
+            ("key", secret),
+            ("public_key", public("public_key", self.public_key)?),
+            ("jwks", public("jwks", self.jwks)?),
         ];
         let mut given = keys
             .into_iter()
             .filter_map(|(name, key)| Some((name, key?)));
-        let Some((name, material)) = given.next() else {
+        let Some((name, mut material)) = given.next() else {
             let message = "is missing: one of `key`, `public_key` and `jwks` verifies signatures";
             return Err(table.wrong("key", message));
         };
@@ -97,9 +105,9 @@ impl JwtTable {
             return Err(table.wrong(other, &message));
         }
         let keys = match name {
-            "key" => Keys::secret(material),
-            "public_key" => Keys::public(material.expose()),
-            _ => Keys::set(material.expose()),
+            "key" => Keys::secret(Secret::new(std::mem::take(&mut *material))),
+            "public_key" => Keys::public(&material),
+            _ => Keys::set(&material),
         };
         let keys = keys.map_err(|InvalidKey(message)| table.wrong(name, message))?;
         if self.algorithms.is_empty() {

@@ -32,6 +32,7 @@ impl SiteEnvironment {
             return Ok(Self::default());
         };
         let path = table.beside(path);
+        table.note_file(&path);
         let wrong = |error: &dyn std::fmt::Display| {
             let message = format!("cannot be read: {}: {error}", path.display());
             table.wrong("environment", &message)

@@ -54,12 +54,13 @@ pub(super) struct DiscoverWordpress {
 /// Reads the site at `path`, and writes what it is.
 pub(super) fn write(page: &mut Page, options: &DiscoverWordpress) -> anyhow::Result<()> {
     let file = find(&options.path)?;
-    let (own, literals) = match load(&file, options.host.as_deref()) {
+    let loaded = match load(&file, options.host.as_deref()) {
         Ok(loaded) => loaded,
         Err(Wrong::Unread(path, error)) => bail!("cannot read {}: {error}", path.display()),
         Err(Wrong::Configuration(message)) => bail!("{message}"),
         Err(Wrong::Host(message)) => bail!("--host {message}"),
     };
+    let (own, literals) = (loaded.path, loaded.literals);
     site_file::must_say(&own, literals.variable("table_prefix"), "$table_prefix")?;
     must_tell(&own, &literals)?;
     let directory = root(&file).map_or_else(

@@ -33,8 +33,13 @@ pub(super) fn read<'a>(
     };
     let path = table.beside(path);
     let path = std::path::absolute(&path).unwrap_or(path);
+    table.note_file(&path);
     let read = load(&path, own.host.as_deref());
-    let (path, literals) = read.map_err(|wrong| match wrong {
+    let Loaded {
+        path,
+        literals,
+        included,
+    } = read.map_err(|wrong| match wrong {
         Wrong::Unread(path, error) => {
             let message = format!("cannot be read: {}: {error}", path.display());
             table.wrong("configuration", &message).unread(&path)
@@ -42,6 +47,9 @@ pub(super) fn read<'a>(
         Wrong::Configuration(message) => table.wrong("configuration", &message),
         Wrong::Host(message) => table.wrong("host", &message),
     })?;
+    for file in included.iter().chain([&path]) {
+        table.note_file(file);
+    }
     let names = Names::Constants {
         variables: &VARIABLES,
         optional: &OPTIONAL,
@@ -73,9 +81,19 @@ pub(super) enum Wrong {
     Host(String),
 }
 
-/// The file that has the settings of the site whose `wp-config.php` is at `path`, and what it says.
-/// Debian's package has a file for each `host`, and names in it are those of its master file.
-pub(super) fn load(path: &Path, host: Option<&str>) -> Result<(PathBuf, Literals), Wrong> {
+/// What a site's own file says.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The file that has the settings.
+    pub path: PathBuf,
+    pub literals: Literals,
+    /// The files that it includes.
+    pub included: Vec<PathBuf>,
+}
+
+/// The settings of the site whose `wp-config.php` is at `path`. Debian's package has a file for each
+/// `host`, and names in it are those of its master file.
+pub(super) fn load(path: &Path, host: Option<&str>) -> Result<Loaded, Wrong> {
     let source = bytes(path)?;
     let Some(directory) = debian::directory(&source) else {
         if host.is_some() && !debian::is_of_host(path) {
@@ -86,27 +104,26 @@ pub(super) fn load(path: &Path, host: Option<&str>) -> Result<(PathBuf, Literals
             true => debian::defaults(),
             false => Surroundings::default(),
         };
-        let literals = literals(path, &source, defaults)?;
-        return Ok((path.to_owned(), literals));
+        return evaluate(path.to_owned(), &source, defaults);
     };
     let path = debian::choose(&directory, host).map_err(Wrong::Host)?;
-    let literals = literals(&path, &bytes(&path)?, debian::defaults())?;
-    Ok((path, literals))
+    let source = bytes(&path)?;
+    evaluate(path, &source, debian::defaults())
 }
 
 /// What the file at `path` says, `defaults` being what counts where it says nothing.
-fn literals(path: &Path, source: &[u8], defaults: Surroundings) -> Result<Literals, Wrong> {
+fn evaluate(path: PathBuf, source: &[u8], defaults: Surroundings) -> Result<Loaded, Wrong> {
     let wrong = |error: &dyn std::fmt::Display| {
         Wrong::Configuration(format!("cannot be read: {}: {error}", path.display()))
     };
     // PHP itself calls a file by where it really is.
-    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
     let text = real
         .to_str()
         .ok_or_else(|| wrong(&"the path is not Unicode"))?;
     // WordPress knows where it is before it reads the file.
     let beside = || Some(format!("{}/", path.parent()?.to_str()?));
-    let root = root(path).or_else(beside).unwrap_or_default();
+    let root = root(&path).or_else(beside).unwrap_or_default();
     let root = Literal::Text(root.into_bytes().into());
     let constants = BTreeMap::from([("ABSPATH".to_owned(), root)]);
     let surroundings = Surroundings {
@@ -114,8 +131,13 @@ fn literals(path: &Path, source: &[u8], defaults: Surroundings) -> Result<Litera
         constants,
         variables: BTreeMap::new(),
     };
-    let literals = read_among(source, surroundings, &mut Disk).map_err(|error| wrong(&error))?;
-    Ok(literals.or_else(defaults))
+    let mut disk = Disk::default();
+    let literals = read_among(source, surroundings, &mut disk).map_err(|error| wrong(&error))?;
+    Ok(Loaded {
+        literals: literals.or_else(defaults),
+        included: disk.included,
+        path,
+    })
 }
 
 /// The directory of the WordPress whose `wp-config.php` is at `path`, with a slash at its end: beside
@@ -146,7 +168,11 @@ fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Wrong> {
 }
 
 /// The files of this machine.
-struct Disk;
+#[derive(Default)]
+struct Disk {
+    /// Those that have been read.
+    included: Vec<PathBuf>,
+}
 
 impl Files for Disk {
     fn include(&mut self, path: &str) -> Included {
@@ -155,7 +181,10 @@ impl Files for Disk {
             return Included::Nothing;
         }
         match path.is_file().then(|| bytes(path)) {
-            Some(Ok(source)) => Included::File(source),
+            Some(Ok(source)) => {
+                self.included.push(path.to_owned());
+                Included::File(source)
+            }
             _ => Included::Unknown,
         }
     }
@@ -203,7 +232,7 @@ mod tests {
                    require_once ABSPATH . 'wp-settings.php';\n$table_prefix = 'late_';";
         let read = |source: &str, name: &str| {
             std::fs::write(&file, format!("<?php\n{source}\n{end}")).unwrap();
-            told(&load(&file, None).unwrap().1, name)
+            told(&load(&file, None).unwrap().literals, name)
         };
         for (source, name, expected) in [
             ("require __DIR__ . '/keys.php';", "LOGGED_IN_KEY", "k"),
@@ -240,7 +269,7 @@ mod tests {
         let link = directory.path().join("wp-config.php");
         std::os::unix::fs::symlink(&file, &link).unwrap();
         read("require __DIR__ . '/keys.php';", "LOGGED_IN_KEY");
-        let (path, literals) = load(&link, None).unwrap();
+        let Loaded { path, literals, .. } = load(&link, None).unwrap();
         assert_eq!(
             (path, told(&literals, "LOGGED_IN_KEY").as_str()),
             (link, "k")
