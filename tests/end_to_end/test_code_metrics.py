@@ -94,7 +94,7 @@ LIST = "crates/sites/src/lib.rs"
 # Hashes and payloads are called by what writes them, and one example is of phpBB's hashes. A framework
 # that is not here needs nothing but its line in the list.
 NAMED = {
-    "flask": {LIST, "crates/sessions/src/flask/signing.rs", "crates/sessions/src/lib.rs"},
+    "flask": {LIST, "crates/sessions/src/lib.rs"},
     "joomla": {
         LIST,
         "crates/passwords/src/rules/mod.rs",
@@ -106,7 +106,7 @@ NAMED = {
         "crates/passwords/src/rules/mod.rs",
         "crates/sessions/src/php/mod.rs",
     },
-    "laravel": {LIST, "crates/sessions/src/lib.rs"},
+    "laravel": {LIST, "crates/sessions/src/lib.rs", "crates/sites/src/fuzzing.rs"},
     "phpbb": {
         LIST,
         "bin/hallpass/src/options.rs",

@@ -26,7 +26,6 @@ from stores.postgresql import PASSWORD
 
 PAGE = (DOCS / "my-site-is-not-listed.md").read_text()
 DATA = ROOT / "crates" / "passwords" / "tests" / "data"
-NOW = int(time.time())
 
 
 def recipe(heading: str) -> str:
@@ -168,6 +167,7 @@ def test_mediawiki_sessions_end_with_the_logout(wiki, asked):
 
 
 def test_moodle(mariadb, configured):
+    now = int(time.time())
     sha512 = php("crypt('secret', '$6$rounds=10000$seasaltseasalt12$')")
     bcrypt = php("password_hash('secret', PASSWORD_BCRYPT, ['cost' => 4])")
     user = "INSERT INTO mdl_user VALUES "
@@ -193,8 +193,8 @@ def test_moodle(mariadb, configured):
           ]],
         *[f"INSERT INTO mdl_sessions VALUES ({n}, 0, '{sid}', {userid}, 0, {modified})"
           for n, (sid, userid, modified) in enumerate([
-              ("a" * 26, 2, NOW), ("b" * 26, 3, NOW - 28000), ("c" * 26, 3, NOW - 28801), ("n" * 26, 0, NOW),
-              ("g" * 26, 1, NOW), ("e" * 26, 6, NOW), ("x" * 26, 99, NOW),
+              ("a" * 26, 2, now), ("b" * 26, 3, now - 28000), ("c" * 26, 3, now - 28801), ("n" * 26, 0, now),
+              ("g" * 26, 1, now), ("e" * 26, 6, now), ("x" * 26, 99, now),
           ])],
     ])
     shell = configured(replaced(recipe("Moodle"), ('"mysql://hallpass@localhost/moodle"', where)))
@@ -213,8 +213,9 @@ def test_moodle(mariadb, configured):
 
 
 def test_flarum(mariadb, configured):
+    now = int(time.time())
     bcrypt = php("password_hash('secret', PASSWORD_BCRYPT, ['cost' => 4])")
-    when = lambda seconds: time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(NOW - seconds))  # noqa: E731
+    when = lambda seconds: time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now - seconds))  # noqa: E731
     where = database(mariadb, "flarum_recipe", [
         "CREATE TABLE users (id int unsigned PRIMARY KEY, username varchar(100), email varchar(150), "
         "password varchar(100)) DEFAULT CHARSET utf8mb4",
@@ -247,6 +248,7 @@ def test_flarum(mariadb, configured):
 
 
 def test_spring_session(postgresql, configured):
+    now = int(time.time())
     rows = json.loads((DATA / "spring.json").read_text())
     bcrypt = next(row["encoded"] for row in rows if row["verdict"] is True and row["password"] == "correct horse"
                   and row["encoded"].startswith("{bcrypt}$2a$"))
@@ -261,8 +263,8 @@ def test_spring_session(postgresql, configured):
         "INSERT INTO authorities VALUES ('alice', 'ROLE_USER'), ('alice', 'ROLE_ADMIN')",
         *[f"INSERT INTO spring_session VALUES ('{ids[name]}', '{ids[name]}', 0, 0, 1800, {expiry}, {principal})"
           for name, expiry, principal in [
-              ("a", (NOW + 600) * 1000, "'alice'"), ("b", (NOW - 1) * 1000, "'alice'"), ("c", (1 << 63) - 1, "'carol'"),
-              ("d", (NOW + 600) * 1000, "NULL"), ("e", (NOW + 600) * 1000, "'nobody'"),
+              ("a", (now + 600) * 1000, "'alice'"), ("b", (now - 1) * 1000, "'alice'"), ("c", (1 << 63) - 1, "'carol'"),
+              ("d", (now + 600) * 1000, "NULL"), ("e", (now + 600) * 1000, "'nobody'"),
           ]],
     ])
     shell = configured(replaced(recipe("Spring Session"), ('"postgres://hallpass@/shop"', where)))
@@ -284,6 +286,7 @@ def test_spring_session(postgresql, configured):
 
 
 def test_nextcloud(mariadb, configured):
+    now = int(time.time())
     argon2 = "3|" + php("password_hash('secret', PASSWORD_ARGON2ID, ['memory_cost' => 64, 'time_cost' => 1])")
     sha1 = hashlib.sha1(b"secret").hexdigest()
     hashed = lambda sid, secret="s3cr3t": hashlib.sha512((sid + secret).encode()).hexdigest()  # noqa: E731
@@ -303,11 +306,11 @@ def test_nextcloud(mariadb, configured):
         "('bob', 'other', 'enabled', 'false')",
         *[f"{token}({n}, '{uid}', '{value}', {kind}, {activity}, {expires}, {invalid})"
           for n, (uid, value, kind, activity, expires, invalid) in enumerate([
-              ("Alice", hashed("a" * 26), 0, NOW, "NULL", 0), ("bob", hashed("b" * 26), 0, NOW - 86000, NOW + 60, 0),
-              ("bob", hashed("c" * 26), 0, NOW - 86401, "NULL", 0), ("bob", hashed("d" * 26), 1, NOW, "NULL", 0),
-              ("bob", hashed("e" * 26), 0, NOW, NOW - 1, 0), ("bob", hashed("f" * 26), 0, NOW, "NULL", 1),
-              ("carol", hashed("g" * 26), 0, NOW, "NULL", 0), ("bob", hashed("h" * 26, "other"), 0, NOW, "NULL", 0),
-              ("bob", hashed("i" * 26, ""), 0, NOW, "NULL", 0),
+              ("Alice", hashed("a" * 26), 0, now, "NULL", 0), ("bob", hashed("b" * 26), 0, now - 86000, now + 60, 0),
+              ("bob", hashed("c" * 26), 0, now - 86401, "NULL", 0), ("bob", hashed("d" * 26), 1, now, "NULL", 0),
+              ("bob", hashed("e" * 26), 0, now, now - 1, 0), ("bob", hashed("f" * 26), 0, now, "NULL", 1),
+              ("carol", hashed("g" * 26), 0, now, "NULL", 0), ("bob", hashed("h" * 26, "other"), 0, now, "NULL", 0),
+              ("bob", hashed("i" * 26, ""), 0, now, "NULL", 0),
           ])],
     ])
     shell = configured(replaced(
