@@ -155,7 +155,7 @@ fn meant(site: &mut SiteClient, name: String, deadline: Deadline) -> Result<Stri
 /// Whether the site has an account called `name`.
 ///
 /// # Errors
-/// The verdict, where that cannot be told.
+/// [`Verdict::Unavailable`] when the site cannot be asked.
 fn exists(site: &mut SiteClient, name: &str, deadline: Deadline) -> Result<bool, Verdict> {
     match site.ask(about(name, Credential::Vouched), deadline) {
         Verdict::Denied(Reason::UnknownUser) => Ok(false),

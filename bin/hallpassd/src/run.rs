@@ -1,5 +1,4 @@
-//! Serves until shutdown, reads the configurations again when asked to, and drains what is in
-//! progress.
+//! Serves until shutdown, reloads the configurations at SIGHUP, and drains what is in progress.
 
 use std::io;
 use std::process::ExitCode;

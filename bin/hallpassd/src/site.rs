@@ -33,16 +33,16 @@ pub struct ServedSite {
     examined: Mutex<Option<(Instant, Arc<Health>)>>,
 }
 
-/// How old the state of the stores may be that is told.
+/// How old a reported state of the stores may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Age {
-    /// They are asked now.
+    /// The stores are asked now.
     Now,
-    /// For at most a second, what they answered last is told again.
+    /// An answer of the last second may be reported again.
     Recent,
 }
 
-/// How long the state of the stores is recent.
+/// For how long an answer of the stores is recent.
 const RECENT: Duration = Duration::from_secs(1);
 
 /// A request as an endpoint has read it: its credentials, each of which becomes a [`Request`], and

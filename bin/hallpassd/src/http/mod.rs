@@ -51,7 +51,7 @@ pub static STATUS: Endpoint = Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     All,
-    /// `/healthz`, `/readyz` and `/metrics`, to whoever asks.
+    /// `/healthz`, `/readyz` and `/metrics`, for every client.
     Status,
 }
 
@@ -63,7 +63,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(2);
 /// How many bytes are discarded at a time.
 const PIECE: usize = 4096;
-/// The path at which the stores' state is told.
+/// The path that reports whether the stores answer.
 const READY: &str = "/readyz";
 /// How a client of HTTP/2 begins (RFC 9113, section 3.4).
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n";

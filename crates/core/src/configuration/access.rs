@@ -13,7 +13,7 @@ use crate::request::{Conditions, Requirement};
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AccessTable {
     /// What people may type as their name: `"username"`, `"email"`, or both. Empty, with
-    /// `passwords = false`, no account is looked up by a name, and sessions alone let somebody in.
+    /// `passwords = false`, no account is looked up by a name, and only sessions grant.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" =
         "`[\"username\"]`, and `\"email\"` as well for sites whose own login page takes it")))]
     login: Option<Vec<LoginField>>,
