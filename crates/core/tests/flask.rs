@@ -57,7 +57,7 @@ fn site(users: &Value) -> Site {
     site
 }
 
-/// What Hallpass says of a recorded case; `None` for nobody.
+/// What Hallpass says of a recorded case; `None` where no account is granted.
 fn verdict(asked: &mut Authenticator, case: &Value) -> Option<String> {
     let request = cookies(case["cookie"].as_str().unwrap());
     let word = ask_at(asked, &request, case["at"].as_u64().unwrap());

@@ -593,7 +593,7 @@ fn a_session_may_need_several_cookies() {
         });
         assert_eq!(cookies.as_deref(), sent, "{header}");
     }
-    // A bare token is the first cookie; what is no cookie's value is never sent.
+    // A bare token is the first cookie; a value that no cookie can have is never sent.
     for (token, expected) in [
         ("abc", "alice"),
         ("sid=abc;pass=x", "alice"),

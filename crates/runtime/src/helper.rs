@@ -128,8 +128,7 @@ impl Open {
         Self { read, ..self }
     }
 
-    /// Whether a file has changed, and the change counts at the time `now`. Where the site could not
-    /// be asked, each change counts at once: there is little to lose.
+    /// Whether a file has changed, and the change counts at the time `now`.
     fn is_outdated(&self, now: SystemTime) -> bool {
         let mut changed = self
             .stamps()
@@ -137,7 +136,7 @@ impl Open {
             .filter_map(|(stamp, read)| (stamp != *read).then_some(stamp))
             .peekable();
         let unsettled = |stamp: &Stamp| stamp.is_some_and(|stamp| is_unsettled(&stamp, now));
-        changed.peek().is_some() && (self.client.failing || !changed.any(|it| unsettled(&it)))
+        changed.peek().is_some() && !changed.any(|it| unsettled(&it))
     }
 
     fn stamps(&self) -> impl Iterator<Item = Stamp> {

@@ -69,7 +69,8 @@ fn issuer(claims: &Json, rules: &Rules) -> Result<(), Refusal> {
     }
 }
 
-/// A token for somebody is not one for everybody: one that has an audience needs a configured one.
+/// Checks `aud`. A token that names an audience is refused unless `audience` is configured (RFC 7519,
+/// section 4.1.3).
 fn audience(claims: &Json, rules: &Rules) -> Result<(), Refusal> {
     let named = claims.member("aud");
     let Some(expected) = &rules.audience else {

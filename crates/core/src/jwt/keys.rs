@@ -69,7 +69,7 @@ impl Keys {
                 "is shorter than 32 bytes, and HS256 is no stronger than its secret",
             ));
         }
-        // The mistake by which whoever has a public key signs tokens with it.
+        // With a public key as the secret, every client that knows that key could sign tokens.
         let begins = |with: &[u8]| secret.expose().trim_ascii_start().starts_with(with);
         if begins(b"-----BEGIN") || begins(b"ssh-") {
             return Err(InvalidKey(

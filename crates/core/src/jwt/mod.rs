@@ -211,8 +211,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// `None` for what is not three parts of Base64url, without padding and with no bits left over,
-    /// the first of which is an object.
+    /// `None` unless `token` is three parts of Base64url, without padding or stray bits, and the first
+    /// part is an object.
     fn split(token: &'a [u8]) -> Option<Self> {
         if token.len() > LONGEST {
             return None;

@@ -104,9 +104,10 @@ impl fmt::Debug for Opened {
 pub struct Keyring {
     version: Version,
     digest: KeyDigest,
-    /// Those of `secret_key_base` and of each older one.
-    gcm: Vec<Key>,
-    secret_key_base: Zeroizing<Vec<u8>>,
+    /// `secret_key_base`, and each older one.
+    secrets: Vec<Zeroizing<Vec<u8>>>,
+    /// One a secret. A program that checks only passwords needs none.
+    gcm: OnceLock<Vec<Key>>,
     /// Few cookies need it.
     cbc: OnceLock<CbcKey>,
 }
@@ -129,8 +130,8 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Derives the keys of `secret_key_base`, and of `older` ones that the application's
-    /// `cookies_rotations` still take.
+    /// The keys of `secret_key_base`, and of `older` ones that the application's `cookies_rotations`
+    /// still take. They are derived when the first cookie is opened.
     pub fn new<'s>(
         secret_key_base: &'s [u8],
         older: impl IntoIterator<Item = &'s [u8]>,
@@ -141,8 +142,8 @@ impl Keyring {
         Self {
             version,
             digest,
-            gcm: all.map(|secret| derive(digest, secret, GCM_SALT)).collect(),
-            secret_key_base: Zeroizing::new(secret_key_base.to_vec()),
+            secrets: all.map(|secret| Zeroizing::new(secret.to_vec())).collect(),
+            gcm: OnceLock::new(),
             cbc: OnceLock::new(),
         }
     }
@@ -188,7 +189,11 @@ impl Keyring {
 
     fn open_gcm(&self, [data, nonce, tag]: &[Vec<u8>; 3]) -> Option<Zeroizing<Vec<u8>>> {
         let open = |key: &Key| aes::decrypt_gcm(key.as_slice(), nonce, data, tag);
-        self.gcm.iter().find_map(open)
+        let derived = |secret: &Zeroizing<Vec<u8>>| derive(self.digest, secret, GCM_SALT);
+        let keys = self
+            .gcm
+            .get_or_init(|| self.secrets.iter().map(derived).collect());
+        keys.iter().find_map(open)
     }
 
     /// What is signed, and the digest in hexadecimal.
@@ -205,9 +210,10 @@ impl Keyring {
 
     fn open_cbc(&self, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
         let (signed, digest) = self.cbc_parts(sealed)?;
+        let secret = self.secrets.first()?;
         let key = self.cbc.get_or_init(|| CbcKey {
-            cipher: derive(self.digest, &self.secret_key_base, CBC_SALT),
-            hmac: derive(self.digest, &self.secret_key_base, HMAC_SALT),
+            cipher: derive(self.digest, secret, CBC_SALT),
+            hmac: derive(self.digest, secret, HMAC_SALT),
         });
         let mut mac = Hmac::<Sha1>::new_from_slice(key.hmac.as_slice()).ok()?;
         mac.update(signed.as_bytes());

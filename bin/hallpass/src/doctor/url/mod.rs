@@ -198,7 +198,7 @@ impl Look<'_> {
         };
         let seen = match access {
             Access::Broken => format!("{words}: an error of the host's, and nobody gets in"),
-            Access::Missing => format!("{words}: no such page, for whoever asks"),
+            Access::Missing => format!("{words}: no such page, for any client"),
             _ => format!("{words}: neither a page nor a refusal"),
         };
         self.problem("url-answer", tried, seen, mend);
