@@ -4,6 +4,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::configuration;
@@ -73,6 +74,10 @@ impl Helper {
     /// [`Unavailable`] while no configuration has been read.
     pub fn site(&mut self) -> Result<&mut SiteClient, Unavailable> {
         let common = self.command_line.as_ref().map_err(Unavailable::clone)?;
+        // A change that may be the mend is worth waiting for.
+        if let Some(rest) = self.open.as_ref().and_then(Open::settles_in) {
+            thread::sleep(rest);
+        }
         let now = SystemTime::now();
         let open = match self.open.take() {
             Some(open) if !open.is_outdated(now) => open,
@@ -130,13 +135,25 @@ impl Open {
 
     /// Whether a file has changed, and the change counts at the time `now`.
     fn is_outdated(&self, now: SystemTime) -> bool {
-        let mut changed = self
-            .stamps()
-            .zip(&self.read)
-            .filter_map(|(stamp, read)| (stamp != *read).then_some(stamp))
-            .peekable();
-        let unsettled = |stamp: &Stamp| stamp.is_some_and(|stamp| is_unsettled(&stamp, now));
-        changed.peek().is_some() && !changed.any(|it| unsettled(&it))
+        let unsettled = |stamp: Stamp| stamp.is_some_and(|stamp| is_unsettled(&stamp, now));
+        let mut changed = self.changed().peekable();
+        changed.peek().is_some() && !changed.any(unsettled)
+    }
+
+    /// How long it takes until a change counts, where the site could not be asked before it.
+    fn settles_in(&self) -> Option<Duration> {
+        if !self.client.failing {
+            return None;
+        }
+        let youngest = self.changed().flatten().map(|(modified, _)| modified).max()?;
+        let age = youngest.elapsed().unwrap_or_default();
+        SETTLED.checked_sub(age).filter(|rest| !rest.is_zero())
+    }
+
+    /// The files that are not as they were read.
+    fn changed(&self) -> impl Iterator<Item = Stamp> {
+        let pairs = self.stamps().zip(&self.read);
+        pairs.filter_map(|(stamp, read)| (stamp != *read).then_some(stamp))
     }
 
     fn stamps(&self) -> impl Iterator<Item = Stamp> {

@@ -21,6 +21,8 @@ pub struct SiteClient {
     pub configuration: Arc<Configuration>,
     daemon: Option<Daemon>,
     stores: Worker,
+    /// Whether the last verdict was [`Verdict::Unavailable`].
+    pub(crate) failing: bool,
 }
 
 impl SiteClient {
@@ -40,6 +42,7 @@ impl SiteClient {
             daemon: None,
             stores: Worker::new(Arc::clone(&configuration)),
             configuration,
+            failing: false,
         }
     }
 
@@ -66,7 +69,7 @@ impl SiteClient {
 
     /// The verdict on `request`, by `deadline`.
     pub fn ask(&mut self, request: Request, deadline: Deadline) -> Verdict {
-        if deadline.remaining().is_zero() {
+        let verdict = if deadline.remaining().is_zero() {
             let message = "its turn did not come within `deadline`: too many requests at once";
             Unavailable::new(message).into()
         } else {
@@ -74,13 +77,17 @@ impl SiteClient {
             daemon
                 .and_then(|daemon| daemon.verdict(&request, deadline))
                 .unwrap_or_else(|| self.stores.run(Task::Answer(request), deadline))
-        }
+        };
+        self.failing = matches!(verdict, Verdict::Unavailable(_));
+        verdict
     }
 
     /// Makes `change` by `deadline`, in the site's database: hallpassd changes nothing. After
     /// [`Verdict::Unavailable`], the change may have been made all the same.
     pub fn change(&mut self, change: Change, deadline: Deadline) -> Verdict {
-        self.stores.run(Task::Change(change), deadline)
+        let verdict = self.stores.run(Task::Change(change), deadline);
+        self.failing = matches!(verdict, Verdict::Unavailable(_));
+        verdict
     }
 }
 
