@@ -203,6 +203,7 @@ def test_nobody_can_say_who_they_are(world):
     names = {"sessionid": "x", "joomla": "x", next(iter(alice)): "x' OR '1'='1"}
     assert world.ask("/app/whoami/", names).status == 302
     assert world.ask("/configuration.php").status == 403
+    assert world.ask("/app/whoami.php").status == 302, "an address of the application's"
     assert world.ask("/_hallpass", alice).status == 404
     assert not world.application.shell("answer = User.objects.filter(username='admin').exists()")
 

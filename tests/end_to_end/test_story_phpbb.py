@@ -147,8 +147,16 @@ def test_nobody_can_say_who_they_are(world, server):
     assert world.forum(server, headers=dict(forged)) == GUEST
     alice = world.log_in("alice")
     assert world.forum(server, alice, headers=dict(forged))["user"] == "alice"
-    for path in ("/config.php", "/includes/x.php", "/ext/hallpass/auth/config/services.yml"):
-        assert world.ask(server, path=path).status == 403
+    for path in (
+        "/config.php",
+        "/config/production/config.yml",
+        "/composer.json",
+        "/composer.lock",
+        "/images/avatars/upload/x.png",
+        "/includes/x.php",
+        "/ext/hallpass/auth/config/services.yml",
+    ):
+        assert world.ask(server, path=path).status == 403, path
 
 
 @SERVERS
