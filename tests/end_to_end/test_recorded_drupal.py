@@ -241,6 +241,40 @@ def test_init_reads_services(drupals, directory, shell, services, php, expected)
         assert expected in output.read_text()
 
 
+def test_a_file_that_settings_php_includes_counts(drupals, directory, shell):
+    drupal = drupals[NEW]
+    before, output = drupal.settings.read_text(), directory / "hallpass.toml"
+    local = drupal.sites / "settings.local.php"
+    name = "$app_root . '/' . $site_path . '/settings.local.php'"
+
+    def made():
+        return shell()("init", "drupal", drupal.root, "--base-url", f"http://{drupal.host}", "-o", output)
+
+    set_up(drupal.recorded, NEW, "s1")
+    try:
+        # The database's name is right in the included file alone.
+        wrong = before.replace(f"'{drupal.recorded.name}'", "'absent'")
+        assert wrong != before
+        drupal.settings.write_text(f"{wrong}if (file_exists({name})) {{\n  include {name};\n}}\n")
+        right = f"$databases['default']['default']['database'] = {php_literal(drupal.recorded.name)};"
+        rule = "$config['user.role.editor']['is_admin'] = TRUE;"
+        local.write_text(f"<?php\n{right}\n{rule}\n")
+        assert made().code == 2 and not output.exists()
+        local.write_text(f"<?php\n{right}\n")
+        result = made()
+        assert result.code == 0, result.stderr
+        ask = shell(output)
+        assert ask("user", "bob").code == 0
+        local.write_text("<?php\n$databases['default']['default']['database'] = getenv('NAME');\n")
+        told = ask("user", "bob")
+        assert told.code == 2 and b"['database']" in told.stderr, told.stderr
+        local.unlink()
+        assert ask("user", "bob").code == 75
+    finally:
+        drupal.settings.write_text(before)
+        local.unlink(missing_ok=True)
+
+
 # The example
 
 

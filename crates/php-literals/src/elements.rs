@@ -39,9 +39,16 @@ impl Reader<'_> {
             .and_then(|(value, after)| Some((value, skip(after, &Kind::End)?)));
         let (value, rest) = match whole {
             Some((value, rest)) if !place.open => (Some(value), rest),
-            _ => {
-                let (statement, rest) = split_statement(place.value).ok()?;
-                let mut parts = place.computed.iter().copied().chain([statement]);
+            whole => {
+                // A value that is a literal changes nothing, wherever it is put.
+                let (statement, rest) = match whole {
+                    Some((_, rest)) => (None, rest),
+                    None => {
+                        let (statement, rest) = split_statement(place.value).ok()?;
+                        (Some(statement), rest)
+                    }
+                };
+                let mut parts = place.computed.iter().copied().chain(statement);
                 let harmless = parts.all(|part| self.is_harmless(name, part));
                 (None, harmless.then_some(rest)?)
             }

@@ -145,7 +145,11 @@ impl Open {
         if !self.client.failing {
             return None;
         }
-        let youngest = self.changed().flatten().map(|(modified, _)| modified).max()?;
+        let youngest = self
+            .changed()
+            .flatten()
+            .map(|(modified, _)| modified)
+            .max()?;
         let age = youngest.elapsed().unwrap_or_default();
         SETTLED.checked_sub(age).filter(|rest| !rest.is_zero())
     }

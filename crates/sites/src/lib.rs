@@ -43,6 +43,7 @@
 //! | `init` | builds a configuration from the site itself |
 //! | `compare` | asks the site's own software the same |
 //! | `cache`, `site_file` | settings that several frameworks have |
+//! | `php_file` | a PHP file, and those that it includes |
 #![forbid(unsafe_code)]
 
 mod account;
@@ -66,6 +67,7 @@ mod joomla;
 mod laravel;
 mod member;
 mod php;
+mod php_file;
 mod phpbb;
 mod rails;
 mod reason;

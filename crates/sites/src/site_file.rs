@@ -71,12 +71,6 @@ impl<'a> SiteFile<'a> {
         })
     }
 
-    /// The same file, whose settings are `elements` of its variables; no others are read.
-    pub(crate) fn of_elements(self, elements: &'static [Element]) -> Self {
-        let names = Names::Elements(elements);
-        Self { names, ..self }
-    }
-
     /// The file at `path`, which says `literals` by these `names`.
     pub(crate) fn of(
         table: &'a Table<'a>,

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use hallpass_php_literals::{Literal, Literals};
 
 use super::settings::root;
+use super::settings_php;
 use crate::init::Page;
 use crate::init::cookie::SessionCookie;
 use crate::init::site_file;
+use crate::php_file::Evaluated;
 
 /// Where Drupal may be below the directory of a project.
 const PLACES: [&str; 4] = ["", "web", "docroot", "html"];
@@ -40,9 +42,15 @@ pub(super) struct DiscoverDrupal {
 /// Reads the site at `path`, and writes what it is.
 pub(super) fn write(page: &mut Page, options: &DiscoverDrupal) -> anyhow::Result<()> {
     let file = find(options)?;
-    let source = site_file::read(&file)?;
-    let literals = hallpass_php_literals::read(&source)
-        .with_context(|| format!("cannot read {}", file.display()))?;
+    let mut source = site_file::read(&file)?;
+    let evaluated = settings_php::evaluate(&file, &source);
+    let Evaluated { literals, included } =
+        evaluated.map_err(|error| anyhow!("cannot read {}: {error}", file.display()))?;
+    // A rule may stand in any of them.
+    for included in &included {
+        source.push(b'\n');
+        source.extend_from_slice(&site_file::read(included)?);
+    }
     let directory = file.parent().map(Path::to_owned).unwrap_or_default();
     let root = root(&directory);
     site_file::must_say(&file, literals.variable("databases"), "$databases")?;

@@ -8,6 +8,7 @@ mod modules;
 mod roles;
 mod sessions;
 mod settings;
+mod settings_php;
 mod tables;
 mod version;
 

@@ -9,11 +9,13 @@ use hallpass_stores::{Address, Secret};
 use serde::Deserialize;
 
 use super::cookie_name::{self, Origin};
+use super::settings_php;
 use super::tables::Prefix;
 use super::version::Version;
 use crate::http::is_token;
+use crate::php_file::{self, Evaluated};
 use crate::secret;
-use crate::site_file::{self, Element, Kind, SiteFile, filled};
+use crate::site_file::{self, Element, Kind, Names, SiteFile, filled};
 
 /// Where the site's own file has each of its settings.
 const ELEMENTS: &[Element] = &[
@@ -211,8 +213,21 @@ fn own_file<'a>(table: &'a Table<'a>, own: &DrupalTable) -> Result<Option<SiteFi
     let Some(path) = own.configuration.as_deref() else {
         return Ok(None);
     };
-    let file = SiteFile::read(table, path, None)?;
-    Ok(Some(file.of_elements(ELEMENTS)))
+    let path = table.beside(path);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    table.note_file(&path);
+    let wrong = |error: &dyn std::fmt::Display| {
+        let message = format!("cannot be read: {}: {error}", path.display());
+        table.wrong("configuration", &message)
+    };
+    let source = php_file::bytes(&path).map_err(|error| wrong(&error).unread(&path))?;
+    let evaluated = settings_php::evaluate(&path, &source);
+    let Evaluated { literals, included } = evaluated.map_err(|error| wrong(&error))?;
+    for file in &included {
+        table.note_file(file);
+    }
+    let names = Names::Elements(ELEMENTS);
+    Ok(Some(SiteFile::of(table, path, literals, names)))
 }
 
 /// The site's own file, where another database may have been given.

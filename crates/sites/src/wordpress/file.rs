@@ -1,20 +1,16 @@
 //! Reads `wp-config.php` and the files that it includes, without running PHP.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use hallpass_php_literals::{Files, Included, Literal, Literals, Surroundings, read_among};
+use hallpass_php_literals::{Literal, Literals, Surroundings};
 use hallpass_settings::{Error, Table};
-use zeroize::Zeroizing;
 
 use super::debian;
 use super::settings::{OPTIONAL, WordpressTable};
+use crate::php_file::{self, Evaluated};
 use crate::site_file::{Names, SiteFile};
 
-/// The longest file that is read, in bytes, and one more.
-const LONGEST: u64 = (128 << 10) + 1;
 /// The file that `wp-config.php` ends with. It defines nothing that is defined already.
 const SETTINGS: &str = "wp-settings.php";
 /// Variables among the settings.
@@ -94,6 +90,10 @@ pub(super) struct Loaded {
 /// The settings of the site whose `wp-config.php` is at `path`. Debian's package has a file for each
 /// `host`, and names in it are those of its master file.
 pub(super) fn load(path: &Path, host: Option<&str>) -> Result<Loaded, Wrong> {
+    let bytes = |path: &Path| {
+        let read = php_file::bytes(path);
+        read.map_err(|error| Wrong::Unread(path.to_owned(), error))
+    };
     let source = bytes(path)?;
     let Some(directory) = debian::directory(&source) else {
         if host.is_some() && !debian::is_of_host(path) {
@@ -116,26 +116,20 @@ fn evaluate(path: PathBuf, source: &[u8], defaults: Surroundings) -> Result<Load
     let wrong = |error: &dyn std::fmt::Display| {
         Wrong::Configuration(format!("cannot be read: {}: {error}", path.display()))
     };
-    // PHP itself calls a file by where it really is.
-    let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-    let text = real
-        .to_str()
-        .ok_or_else(|| wrong(&"the path is not Unicode"))?;
     // WordPress knows where it is before it reads the file.
     let beside = || Some(format!("{}/", path.parent()?.to_str()?));
     let root = root(&path).or_else(beside).unwrap_or_default();
     let root = Literal::Text(root.into_bytes().into());
     let constants = BTreeMap::from([("ABSPATH".to_owned(), root)]);
-    let surroundings = Surroundings {
-        path: text.to_owned(),
+    let around = Surroundings {
         constants,
-        variables: BTreeMap::new(),
+        ..Surroundings::default()
     };
-    let mut disk = Disk::default();
-    let literals = read_among(source, surroundings, &mut disk).map_err(|error| wrong(&error))?;
+    let evaluated = php_file::evaluate(&path, source, around, Some(SETTINGS));
+    let Evaluated { literals, included } = evaluated.map_err(|error| wrong(&error))?;
     Ok(Loaded {
         literals: literals.or_else(defaults),
-        included: disk.included,
+        included,
         path,
     })
 }
@@ -155,51 +149,6 @@ pub(super) fn root(path: &Path) -> Option<String> {
         }
     };
     Some(format!("{}/", found.to_str()?.trim_end_matches('/')))
-}
-
-fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Wrong> {
-    let read = || -> std::io::Result<Zeroizing<Vec<u8>>> {
-        let mut source = Zeroizing::new(Vec::new());
-        let file = File::open(path)?;
-        file.take(LONGEST).read_to_end(&mut source)?;
-        Ok(source)
-    };
-    read().map_err(|error| Wrong::Unread(path.to_owned(), error))
-}
-
-/// The files of this machine.
-#[derive(Default)]
-struct Disk {
-    /// Those that have been read.
-    included: Vec<PathBuf>,
-}
-
-impl Files for Disk {
-    fn include(&mut self, path: &str) -> Included {
-        let path = Path::new(path);
-        if path.file_name().is_some_and(|name| name == SETTINGS) {
-            return Included::Nothing;
-        }
-        match path.is_file().then(|| bytes(path)) {
-            Some(Ok(source)) => {
-                self.included.push(path.to_owned());
-                Included::File(source)
-            }
-            _ => Included::Unknown,
-        }
-    }
-
-    fn exists(&mut self, path: &str) -> Option<bool> {
-        Path::new(path).try_exists().ok()
-    }
-
-    fn is_file(&mut self, path: &str) -> Option<bool> {
-        match std::fs::metadata(path) {
-            Ok(metadata) => Some(metadata.is_file()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(false),
-            Err(_) => None,
-        }
-    }
 }
 
 #[cfg(test)]
