@@ -1,9 +1,12 @@
 """Connections to hallpassd that ask nothing, or too slowly, or go on when all is said."""
 
 import json
+import os
 import resource
 import socket
+import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,7 @@ from processes import LOOPBACK, free_port
 
 MOST = 4096  # connections of a socket
 SILENT = MOST + 104
+IDLE = 2000
 ALICE = {"REMOTE_USER": "alice", "REMOTE_PASSWD": PASSWORDS["alice"]}
 
 
@@ -114,6 +118,69 @@ def test_a_kept_connection_goes_on_while_others_connect(world):
             open_ones.callback(client.close)
         kept.send(asked(ALICE, KEEP))
         assert kept.answer().status == 200
+
+
+def test_a_request_that_comes_in_pieces_behind_another_is_read_whole(world):
+    first = web.request("/auth", [("Authorization", basic("alice", PASSWORDS["alice"]))])
+    second = web.request("/auth", [("Authorization", basic("bob", PASSWORDS["bob"]))])
+    for cut in (1, 5, len(second) // 2, len(second) - 1):
+        with web.Connection(world.http, timeout=20) as connection:
+            connection.send(first + second[:cut])
+            assert connection.answer().headers["Remote-User"] == "alice"
+            time.sleep(0.2)
+            connection.send(second[cut:] + first + web.request("/auth"))
+            received = [connection.answer() for _ in range(3)]
+            assert [answer.headers["Remote-User"] for answer in received] == ["bob", "alice", ""]
+            assert received[-1].status == 401
+
+
+def test_a_request_cut_off_behind_another_is_refused(world):
+    request = web.request("/auth", [("Authorization", basic("alice", PASSWORDS["alice"]))])
+    for cut in (1, len(request) // 2, len(request) - 1):
+        with web.Connection(world.http, timeout=20) as connection:
+            connection.send(request + request[:cut])
+            assert connection.answer().status == 200
+            connection.socket.shutdown(socket.SHUT_WR)
+            rest = connection.rest()
+            assert b" 200 " not in rest and b"Remote-User" not in rest
+
+
+def test_idle_connections_hold_no_buffers(world):
+    def held() -> int:
+        statm = Path(f"/proc/{world.daemon.process.pid}/statm").read_text()
+        return int(statm.split()[1]) * resource.getpagesize()
+
+    request = web.request("/auth", [("Authorization", basic("alice", PASSWORDS["alice"]))])
+    with descriptors(SILENT + 512), ExitStack() as open_ones:
+        for number in range(IDLE + 200):
+            if number == 200:
+                before = held()
+            connection = open_ones.enter_context(web.Connection(world.http))
+            connection.send(request)
+            assert connection.answer().status == 200
+        # The buffers for one request alone are 16 KiB.
+        assert (held() - before) / IDLE < 10 * 1024
+
+
+def test_every_core_serves_connections_until_shutdown(new_directory, hallpass_programs, site):
+    cores = len(os.sched_getaffinity(0))
+    request = web.request("/auth", [("Authorization", basic("alice", PASSWORDS["alice"]))])
+    with World(site, new_directory(), hallpass_programs).running() as world, ExitStack() as all_ones:
+        process = world.daemon.process
+        names = Path(f"/proc/{process.pid}/task").glob("*/comm")
+        loops = [name for name in names if name.read_text().startswith("loop ")]
+        assert len(loops) <= cores - 1
+        asked = []
+        for address in [world.http, world.paths["listen"]] * 2 * cores:
+            asked.append(all_ones.enter_context(web.Connection(address, timeout=20)))
+        for _ in range(3):
+            for connection in asked:
+                connection.send(request)
+            assert {connection.answer().status for connection in asked} == {200}
+        silent = all_ones.enter_context(web.Connection(world.http, timeout=20))
+        process.terminate()
+        assert all(connection.ended() for connection in [*asked, silent])
+        assert process.wait(20) == 0
 
 
 def test_a_fastcgi_connection_without_a_word_is_closed(world):

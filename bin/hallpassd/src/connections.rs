@@ -8,6 +8,7 @@ use hallpass_core::configuration::Listener;
 use tokio::sync::mpsc;
 
 use crate::endpoint::{Caller, Endpoint, Shutdown};
+use crate::loops::Loops;
 use crate::metrics::Metrics;
 use crate::sites::CurrentSites;
 use crate::slots::Slots;
@@ -31,6 +32,7 @@ pub struct Service {
     pub number: usize,
     pub sites: Arc<CurrentSites>,
     pub metrics: Arc<Metrics>,
+    pub loops: Arc<Loops>,
 }
 
 impl Service {
@@ -44,6 +46,7 @@ impl Service {
             number,
             sites,
             metrics,
+            loops,
         } = self;
         let slots = Slots::new(MOST_CONNECTIONS);
         let (open, mut closed) = mpsc::channel::<Infallible>(1);
@@ -51,7 +54,7 @@ impl Service {
             let Some(accepted) = shutdown.or(socket.accept()).await else {
                 break;
             };
-            let (stream, peer) = match accepted {
+            let (mut accepted, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     let sites = sites.get();
@@ -77,12 +80,22 @@ impl Service {
                 metrics: Arc::clone(&metrics),
                 slot: Arc::clone(&slot),
             };
-            let serving = (endpoint.serve)(stream, caller, shutdown.of(&slot));
+            let shutdown = shutdown.of(&slot);
             let open = open.clone();
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = serving => {}
-                    () = slot.evicted() => {}
+            let chosen = loops.least();
+            if chosen.is_another() {
+                match accepted.detach() {
+                    Ok(detached) => accepted = detached,
+                    // The client finds the connection closed, and may try again.
+                    Err(_) => continue,
+                }
+            }
+            chosen.spawn(async move {
+                if let Ok(stream) = accepted.into_stream() {
+                    tokio::select! {
+                        () = (endpoint.serve)(stream, caller, shutdown) => {}
+                        () = slot.evicted() => {}
+                    }
                 }
                 drop(open);
             });

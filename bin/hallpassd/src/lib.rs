@@ -10,6 +10,7 @@
 //! | `start`, `options`, `run` | the command line, starting, reloading, shutdown |
 //! | `endpoints`, `listening` | the table of endpoints, and the open sockets |
 //! | `endpoint` | an endpoint, and what each of its connections knows |
+//! | `loops` | the event loops, which serve the connections |
 //! | `connections`, `slots`, `sockets`, `systemd` | accepting and bounding connections |
 //! | `http`, `fastcgi`, `dovecot`, `saslauthd` | one folder an endpoint; codecs are pure modules |
 //! | `credentials`, `identity`, `login`, `percent`, `sasl` | what several endpoints read and write |
@@ -33,6 +34,7 @@ mod http;
 mod identity;
 mod listening;
 mod login;
+mod loops;
 mod metrics;
 mod options;
 mod percent;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::connections::Service;
 use crate::endpoint::{Endpoint, Shutdown};
 use crate::endpoints::{ListenerSpec, listeners};
+use crate::loops::Loops;
 use crate::metrics::Metrics;
 use crate::sites::CurrentSites;
 use crate::sockets::Socket;
@@ -22,6 +23,7 @@ use crate::systemd;
 pub struct Listening {
     sites: Arc<CurrentSites>,
     metrics: Arc<Metrics>,
+    loops: Arc<Loops>,
     /// The endpoints whose sockets systemd opens, whatever the configurations say.
     activated: Vec<&'static Endpoint>,
     /// Those of systemd's included.
@@ -52,12 +54,14 @@ impl Listening {
         configurations: &[impl Borrow<Configuration>],
         sites: Arc<CurrentSites>,
         metrics: Arc<Metrics>,
+        loops: Arc<Loops>,
     ) -> Result<Self, String> {
         let unusable = |error: io::Error| format!("cannot use a socket of systemd's: {error}");
         let activated = systemd::activated().map_err(unusable)?;
         let mut listening = Self {
             sites,
             metrics,
+            loops,
             activated: activated.iter().map(|(endpoint, _)| *endpoint).collect(),
             open: Vec::new(),
             running: JoinSet::new(),
@@ -157,6 +161,7 @@ impl Listening {
             number: spec.site,
             sites: Arc::clone(&self.sites),
             metrics: Arc::clone(&self.metrics),
+            loops: Arc::clone(&self.loops),
         };
         self.running.spawn(service.run(Shutdown::new(stopped)));
         self.open.push(Open { spec, stop });

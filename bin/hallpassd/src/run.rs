@@ -11,6 +11,7 @@ use hallpass_runtime::on_signals;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::listening::Listening;
+use crate::loops::Loops;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::sites::CurrentSites;
@@ -24,6 +25,7 @@ pub struct Daemon {
     pub sites: Arc<CurrentSites>,
     pub metrics: Arc<Metrics>,
     pub checks: Arc<Checks>,
+    pub loops: Arc<Loops>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +49,7 @@ pub async fn run(daemon: Daemon) -> ExitCode {
         Err(error) => return fail(&format!("cannot catch signals: {error}")),
     };
     systemd::ready();
-    let mut watchdog = std::pin::pin!(systemd::feed_watchdog());
+    let mut watchdog = std::pin::pin!(systemd::feed_watchdog(&daemon.loops));
     let mut reading: Option<Reading> = None;
     let mut again = false;
     let mut terminating = false;
@@ -112,7 +114,7 @@ impl Daemon {
             .map(|site| Arc::clone(&site.configuration))
             .collect();
         let (sites, metrics) = (Arc::clone(&self.sites), Arc::clone(&self.metrics));
-        Listening::start(&configurations, sites, metrics)
+        Listening::start(&configurations, sites, metrics, Arc::clone(&self.loops))
     }
 
     /// Reads the configurations on a thread of its own: a file system may not answer, and requests
@@ -147,7 +149,8 @@ impl Daemon {
     ) -> Result<(), String> {
         let before = self.sites.get();
         let replacement = listening.prepare(&configurations)?;
-        let sites = start_sites(configurations, &self.metrics, &self.checks, Some(&before))?;
+        let (metrics, checks, loops) = (&self.metrics, &self.checks, self.loops.count());
+        let sites = start_sites(configurations, metrics, checks, loops, Some(&before))?;
         let (old, new) = (&before.first().configuration, &sites.first().configuration);
         if old.daemon.threads != new.daemon.threads {
             let log = &sites.first().log;

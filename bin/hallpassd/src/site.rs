@@ -91,8 +91,9 @@ impl Inquiry<'_> {
 }
 
 impl ServedSite {
-    /// Starts the threads that ask the site's stores, and hand passwords to `checks`. `before` is the
-    /// same site as an earlier configuration described it.
+    /// Starts the threads that ask the site's stores, and hand passwords to `checks`. Requests come
+    /// from as many event `loops`. `before` is the same site as an earlier configuration described
+    /// it.
     ///
     /// # Errors
     /// When the system cannot start a thread.
@@ -101,9 +102,15 @@ impl ServedSite {
         log: Log,
         metrics: SiteMetrics,
         checks: Arc<Checks>,
+        loops: usize,
         before: Option<&Self>,
     ) -> std::io::Result<Self> {
-        let engine = Engine::start(&configuration, checks, before.map(|before| &before.engine))?;
+        let engine = Engine::start(
+            &configuration,
+            checks,
+            loops,
+            before.map(|before| &before.engine),
+        )?;
         let tickets = configuration.tickets.as_ref();
         Ok(Self {
             tickets: tickets.map(TicketSettings::tickets),

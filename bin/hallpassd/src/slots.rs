@@ -1,37 +1,45 @@
 //! Bounds the open connections of a socket: evicts an idle one when there is no room for another.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The room for the connections of one socket.
 #[derive(Debug)]
 pub struct Slots {
     most: usize,
+    started: Instant,
     connections: Mutex<Connections>,
-    /// Notified when a connection ends, or has no request in progress any more.
+    /// How many connections wait for a slot.
+    waiting: AtomicUsize,
+    /// Notified when a connection ends, or has no request in progress any more and others wait.
     freed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Connections {
     next: u64,
-    all: BTreeMap<u64, Connection>,
+    all: BTreeMap<u64, Arc<Connection>>,
 }
 
+/// What is known of a connection. Its requests write it without any lock that other connections
+/// take.
 #[derive(Debug)]
 struct Connection {
-    /// Since when no request has been in progress.
-    idle_since: Instant,
+    /// Since when no request has been in progress, in nanoseconds since [`Slots::started`].
+    idle_since: AtomicU64,
     /// Whether there has ever been a request.
-    has_asked: bool,
+    has_asked: AtomicBool,
+    /// Notified at the first request.
+    asked: Notify,
     /// How many requests are in progress.
-    requests: usize,
+    requests: AtomicUsize,
     /// Whether it is being evicted.
-    evicting: bool,
-    evict: Arc<Notify>,
+    evicting: AtomicBool,
+    evict: Notify,
 }
 
 /// The slot of one connection, until it is dropped.
@@ -39,21 +47,24 @@ struct Connection {
 pub struct Slot {
     slots: Arc<Slots>,
     number: u64,
-    evict: Arc<Notify>,
-    /// Whether there has ever been a request.
-    asked: watch::Sender<bool>,
+    connection: Arc<Connection>,
 }
 
 /// A request in progress, which keeps its connection from being evicted until it is dropped.
 #[derive(Debug)]
 pub struct InProgress(Arc<Slot>);
 
+/// Counts a connection that waits for a slot, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
 impl Slots {
     /// Room for `most` connections.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
+            started: Instant::now(),
             connections: Mutex::default(),
+            waiting: AtomicUsize::new(0),
             freed: Notify::new(),
         })
     }
@@ -63,6 +74,10 @@ impl Slots {
     /// as it is connected, and reconnects where it must. A connection with a request in progress
     /// stays.
     pub async fn take(self: &Arc<Self>) -> Arc<Slot> {
+        if let Some(slot) = self.try_take() {
+            return slot;
+        }
+        let _waiting = Waiting::counted(&self.waiting);
         loop {
             if let Some(slot) = self.try_take() {
                 return slot;
@@ -74,22 +89,17 @@ impl Slots {
 
     /// Evicts the connection that has been idle for longest, unless one is about to end.
     pub fn evict_idle(&self) {
-        let mut connections = self.connections();
-        if connections
-            .all
-            .values()
-            .any(|connection| connection.evicting)
-        {
+        let connections = self.connections();
+        let all = || connections.all.values();
+        if all().any(|connection| connection.evicting.load(Ordering::SeqCst)) {
             return;
         }
-        let idle = connections
-            .all
-            .values_mut()
-            .filter(|connection| connection.requests == 0);
-        if let Some(connection) =
-            idle.min_by_key(|connection| (connection.has_asked, connection.idle_since))
-        {
-            connection.evicting = true;
+        let idle = all().filter(|connection| connection.requests.load(Ordering::SeqCst) == 0);
+        if let Some(connection) = idle.min_by_key(|connection| {
+            let has_asked = connection.has_asked.load(Ordering::Relaxed);
+            (has_asked, connection.idle_since.load(Ordering::Relaxed))
+        }) {
+            connection.evicting.store(true, Ordering::SeqCst);
             connection.evict.notify_one();
         }
     }
@@ -101,20 +111,19 @@ impl Slots {
         }
         let number = connections.next;
         connections.next += 1;
-        let evict = Arc::new(Notify::new());
-        let connection = Connection {
-            idle_since: Instant::now(),
-            has_asked: false,
-            requests: 0,
-            evicting: false,
-            evict: Arc::clone(&evict),
-        };
-        connections.all.insert(number, connection);
+        let connection = Arc::new(Connection {
+            idle_since: AtomicU64::new(self.now()),
+            has_asked: AtomicBool::new(false),
+            asked: Notify::new(),
+            requests: AtomicUsize::new(0),
+            evicting: AtomicBool::new(false),
+            evict: Notify::new(),
+        });
+        connections.all.insert(number, Arc::clone(&connection));
         Some(Arc::new(Slot {
             slots: Arc::clone(self),
             number,
-            evict,
-            asked: watch::Sender::new(false),
+            connection,
         }))
     }
 
@@ -123,36 +132,57 @@ impl Slots {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl<'a> Waiting<'a> {
+    fn counted(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Slot {
     /// Returns when the connection is evicted. A connection that began a request meanwhile stays,
     /// and another is evicted instead.
     pub async fn evicted(&self) {
+        let Self {
+            slots, connection, ..
+        } = self;
         loop {
-            self.evict.notified().await;
-            let mut connections = self.slots.connections();
-            match connections.all.get_mut(&self.number) {
-                Some(connection) if connection.requests > 0 => connection.evicting = false,
-                _ => return,
+            connection.evict.notified().await;
+            if connection.requests.load(Ordering::SeqCst) == 0 {
+                return;
             }
-            drop(connections);
-            self.slots.freed.notify_one();
+            connection.evicting.store(false, Ordering::SeqCst);
+            slots.freed.notify_one();
         }
     }
 
     /// Returns once there has been a request.
     pub async fn asked(&self) {
-        // The sender lives as long as this.
-        drop(self.asked.subscribe().wait_for(|asked| *asked).await);
+        // One that begins from here on is notified.
+        let asked = self.connection.asked.notified();
+        if !self.connection.has_asked.load(Ordering::SeqCst) {
+            asked.await;
+        }
     }
 
     /// Marks that a request is in progress, until its answer has been sent.
     pub fn begin_request(self: &Arc<Self>) -> InProgress {
-        self.asked.send_replace(true);
-        if let Some(connection) = self.slots.connections().all.get_mut(&self.number) {
-            connection.has_asked = true;
-            connection.requests += 1;
+        let connection = &self.connection;
+        connection.requests.fetch_add(1, Ordering::SeqCst);
+        if !connection.has_asked.swap(true, Ordering::SeqCst) {
+            connection.asked.notify_waiters();
         }
         InProgress(Arc::clone(self))
     }
@@ -160,12 +190,15 @@ impl Slot {
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        let Slot { slots, number, .. } = &*self.0;
-        if let Some(connection) = slots.connections().all.get_mut(number) {
-            connection.requests = connection.requests.saturating_sub(1);
-            connection.idle_since = Instant::now();
+        let Slot {
+            slots, connection, ..
+        } = &*self.0;
+        connection.idle_since.store(slots.now(), Ordering::Relaxed);
+        connection.requests.fetch_sub(1, Ordering::SeqCst);
+        // One that began to wait before this finds the connection idle.
+        if slots.waiting.load(Ordering::SeqCst) > 0 {
+            slots.freed.notify_one();
         }
-        slots.freed.notify_one();
     }
 }
 

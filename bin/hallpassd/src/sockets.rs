@@ -1,15 +1,17 @@
 //! Opens the sockets that the daemon listens at, and accepts their connections.
 
 use std::fs::Permissions;
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
 
 use hallpass_core::configuration::Listener;
 use rustix::process::umask;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// A listening socket. A unix socket that was made here is removed when it is dropped.
 #[derive(Debug)]
@@ -22,13 +24,42 @@ pub enum Socket {
     },
 }
 
+/// A connection that is not served yet.
+#[derive(Debug)]
+pub enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    /// Detached from the loop that accepted it.
+    DetachedTcp(std::net::TcpStream),
+    DetachedUnix(std::os::unix::net::UnixStream),
+}
+
 /// The bytes of a connection.
 pub type Stream = Box<dyn ReadWrite>;
 
 /// Reads and writes.
-pub trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait ReadWrite: AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    /// Ready once there may be something to read, or the peer has hung up.
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
+impl ReadWrite for TcpStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
+}
+
+impl ReadWrite for UnixStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
+}
+
+/// Returns once there may be something to read, or the peer has hung up. Buffers that are made only
+/// then cost an idle connection nothing.
+pub async fn readable(stream: &Stream) -> io::Result<()> {
+    poll_fn(|context| stream.poll_readable(context)).await
+}
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,19 +131,40 @@ impl Socket {
     }
 
     /// The next connection.
-    pub async fn accept(&self) -> io::Result<(Stream, Peer)> {
+    pub async fn accept(&self) -> io::Result<(Accepted, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 let peer = Peer::Address(address.ip().to_canonical());
-                Ok((Box::new(stream), peer))
+                Ok((Accepted::Tcp(stream), peer))
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Box::new(stream), Peer::Unix))
+                Ok((Accepted::Unix(stream), Peer::Unix))
             }
         }
+    }
+}
+
+impl Accepted {
+    /// The same, for another loop.
+    pub fn detach(self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(stream) => Self::DetachedTcp(stream.into_std()?),
+            Self::Unix(stream) => Self::DetachedUnix(stream.into_std()?),
+            detached => detached,
+        })
+    }
+
+    /// Its bytes, for the loop that runs the calling task.
+    pub fn into_stream(self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Tcp(stream) => Box::new(stream),
+            Self::Unix(stream) => Box::new(stream),
+            Self::DetachedTcp(stream) => Box::new(TcpStream::from_std(stream)?),
+            Self::DetachedUnix(stream) => Box::new(UnixStream::from_std(stream)?),
+        })
     }
 }
 

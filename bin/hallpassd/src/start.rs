@@ -11,6 +11,7 @@ use hallpass_core::{Configuration, configuration};
 use hallpass_runtime::Log;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::loops::{self, Loops};
 use crate::metrics::Metrics;
 use crate::options::{Options, report_ok};
 use crate::run::{Daemon, run};
@@ -43,22 +44,23 @@ fn start(options: Options, configurations: Vec<Configuration>) -> Result<ExitCod
     let checks =
         start_checks(&configurations).map_err(|error| format!("cannot start a thread: {error}"))?;
     let metrics = Arc::new(Metrics::new(SystemTime::now()));
-    let sites = start_sites(configurations, &metrics, &checks, None)?;
+    let count = loops::count();
+    let sites = start_sites(configurations, &metrics, &checks, count, None)?;
     raise_limits();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start: {error}"))?;
+    let cannot = |error| format!("cannot start an event loop: {error}");
+    let runtime = loops::runtime().map_err(cannot)?;
+    let loops = Loops::start(runtime.handle().clone(), count).map_err(cannot)?;
     Ok(runtime.block_on(run(Daemon {
         options: Arc::new(options),
         sites: Arc::new(CurrentSites::new(sites)),
         metrics,
         checks,
+        loops: Arc::new(loops),
     })))
 }
 
-/// Starts the sites that `configurations` describe, and logs their warnings. `before` are the same
-/// sites as they are served until now.
+/// Starts the sites that `configurations` describe, and logs their warnings. Requests come
+/// from as many event `loops`. `before` are the same sites as they are served until now.
 ///
 /// # Errors
 /// When the system cannot start a thread.
@@ -66,6 +68,7 @@ pub fn start_sites(
     configurations: Vec<Configuration>,
     metrics: &Metrics,
     checks: &Arc<Checks>,
+    loops: usize,
     before: Option<&Sites>,
 ) -> Result<Sites, String> {
     let start = |(number, configuration): (usize, Configuration)| {
@@ -76,7 +79,7 @@ pub fn start_sites(
         let of_site = metrics.of(configuration.name.as_deref().unwrap_or_default());
         let before = before.map(|before| &**before.get(number));
         let checks = Arc::clone(checks);
-        ServedSite::start(Arc::new(configuration), log, of_site, checks, before)
+        ServedSite::start(Arc::new(configuration), log, of_site, checks, loops, before)
     };
     let sites: Result<Vec<_>, _> = configurations.into_iter().enumerate().map(start).collect();
     let sites = sites.map_err(|error| format!("cannot start a thread: {error}"))?;

@@ -9,6 +9,7 @@ use sd_notify::NotifyState;
 
 use crate::endpoint::Endpoint;
 use crate::endpoints;
+use crate::loops::Loops;
 use crate::sockets::Socket;
 
 /// The shortest watchdog time that is accepted.
@@ -29,10 +30,11 @@ pub fn stopping() {
     notify(NotifyState::Stopping);
 }
 
-/// Notifies the watchdog for as long as it is polled. Never returns.
-pub async fn feed_watchdog() {
+/// Notifies the watchdog for as long as it is polled and every loop answers. Never returns.
+pub async fn feed_watchdog(loops: &Loops) {
     match sd_notify::watchdog_enabled() {
         Some(limit) if limit >= SHORTEST => loop {
+            loops.answer().await;
             notify(NotifyState::Watchdog);
             tokio::time::sleep(limit / 3).await;
         },

@@ -15,6 +15,7 @@ use hallpass_core::{
 use tokio::sync::oneshot;
 
 use self::queue::{Queue, Taker};
+use crate::loops;
 
 /// How many threads ask the stores of a site when the database's settings do not say.
 const STORE_THREADS: usize = 4;
@@ -27,8 +28,8 @@ const STORE_THREADS: usize = 4;
 /// connection.
 #[derive(Debug)]
 pub struct Engine {
-    /// Answers in the calling thread, where that cannot block.
-    inline: Arc<OnceLock<Mutex<InlineAuthenticator>>>,
+    /// One for each event loop, by its number: answers there, where that cannot block.
+    inline: Arc<[OnceLock<Mutex<InlineAuthenticator>>]>,
     requests: Arc<Queue<Job>>,
     checks: Arc<Checks>,
     shared: Arc<Shared>,
@@ -68,7 +69,7 @@ pub struct Waiting {
 
 impl Engine {
     /// Starts the threads for the site that `configuration` describes. They end when this is
-    /// dropped. Where the site was served `before` by another engine, its counts of wrong passwords
+    /// dropped. Requests come from as many event `loops`. Where the site was served `before` by another engine, its counts of wrong passwords
     /// go on.
     ///
     /// # Errors
@@ -76,6 +77,7 @@ impl Engine {
     pub fn start(
         configuration: &Arc<Configuration>,
         checks: Arc<Checks>,
+        loops: usize,
         before: Option<&Self>,
     ) -> std::io::Result<Self> {
         let threads = configuration.database.pool.unwrap_or(STORE_THREADS);
@@ -87,7 +89,7 @@ impl Engine {
         // The names of one client leave a thread for those of another.
         let names_at_once = threads.saturating_sub(2).max(1);
         let requests = Arc::new(Queue::new(configuration.daemon.queue, names_at_once));
-        let inline = Arc::new(OnceLock::new());
+        let inline: Arc<[_]> = (0..loops).map(|_| OnceLock::new()).collect();
         for number in 0..threads {
             let (configuration, requests) = (Arc::clone(configuration), Arc::clone(&requests));
             let (shared, checks) = (Arc::clone(&shared), Arc::clone(&checks));
@@ -99,10 +101,9 @@ impl Engine {
             thread::Builder::new()
                 .name(format!("stores {number}"))
                 .spawn(move || {
-                    if let Some(place) = inline
-                        && let Some(made) =
-                            InlineAuthenticator::new(&configuration, Arc::clone(&shared))
-                    {
+                    for place in inline.iter().flat_map(|inline| inline.iter()) {
+                        let made = InlineAuthenticator::new(&configuration, Arc::clone(&shared));
+                        let Some(made) = made else { break };
                         place.get_or_init(|| Mutex::new(made));
                     }
                     work(&configuration, shared, &requests, taker, &checks);
@@ -119,7 +120,7 @@ impl Engine {
     /// The verdict on `request`: at once when the queue is full, and by `deadline` at the latest.
     pub async fn ask(&self, request: Request, ignore_case: bool, deadline: Deadline) -> Verdict {
         // It leaves names to the threads, which may look for them whatever their case.
-        if let Some(inline) = self.inline.get()
+        if let Some(inline) = self.inline.get(loops::current()).and_then(OnceLock::get)
             && let Ok(mut inline) = inline.try_lock()
             && let Some(verdict) = inline.answer(&request, SystemTime::now())
         {

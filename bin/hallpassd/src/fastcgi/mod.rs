@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use self::answer::answer;
 use self::conversation::{Conversation, Event};
 use self::request::Request;
 use crate::endpoint::{Caller, Endpoint, Shutdown};
 use crate::site::Inquiry;
-use crate::sockets::Stream;
+use crate::sockets::{Stream, readable};
 
 /// The endpoint.
 pub static ENDPOINT: Endpoint = Endpoint {
@@ -42,7 +42,6 @@ async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
     let mut connection = Connection {
         stream,
         conversation: Conversation::default(),
-        piece: Zeroizing::new(vec![0; PIECE]),
     };
     let mut idle_until = Instant::now() + FIRST;
     let mut until = idle_until;
@@ -81,7 +80,6 @@ async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
 struct Connection {
     stream: Stream,
     conversation: Conversation,
-    piece: Zeroizing<Vec<u8>>,
 }
 
 enum Next {
@@ -143,11 +141,15 @@ impl Connection {
 
     /// Reads the bytes that have arrived. Returns whether there were any.
     async fn read(&mut self) -> bool {
-        match self.stream.read(&mut self.piece).await {
+        if readable(&self.stream).await.is_err() {
+            return false;
+        }
+        let mut piece = vec![0; PIECE];
+        match self.stream.read(&mut piece).await {
             Ok(count) if count > 0 => {
-                let bytes = self.piece.get_mut(..count).unwrap_or_default();
+                let bytes = piece.get_mut(..count).unwrap_or_default();
                 self.conversation.receive(bytes);
-                // It may hold a password, and the next piece may come late.
+                // It may hold a password.
                 bytes.zeroize();
                 true
             }

@@ -3,16 +3,20 @@
 mod answer;
 mod auth;
 mod check;
+mod exchange;
 mod request;
 pub(crate) mod route;
 mod status;
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CACHE_CONTROL, CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,11 +27,12 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use self::answer::Answer;
+use self::exchange::{Exchange, Progress};
 pub use self::route::conditions;
 use self::route::{Route, route};
 use crate::endpoint::{Caller, Endpoint, Shutdown};
 use crate::site::Age;
-use crate::sockets::{Peer, Stream};
+use crate::sockets::{Peer, Stream, readable};
 
 /// The endpoint.
 pub static ENDPOINT: Endpoint = Endpoint {
@@ -68,39 +73,103 @@ const READY: &str = "/readyz";
 /// How a client of HTTP/2 begins (RFC 9113, section 3.4).
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n";
 
-async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown, scope: Scope) {
-    let service = service_fn(move |request| {
-        let caller = caller.clone();
+async fn serve(mut stream: Stream, caller: Caller, mut shutdown: Shutdown, scope: Scope) {
+    let caller = Arc::new(caller);
+    let mut left = Bytes::new();
+    loop {
+        if left.is_empty() && !begins(&stream, &mut shutdown).await {
+            break;
+        }
+        // In a box, which is gone while the connection is idle.
+        let exchanged = Box::pin(exchange(stream, left, &caller, &mut shutdown, scope)).await;
+        stream = exchanged.stream;
+        match exchanged.left {
+            Some(bytes) => left = bytes,
+            None => break,
+        }
+    }
+    shutdown.or(linger(stream)).await;
+}
+
+/// Waits for a request. Returns whether it begins in time.
+async fn begins(stream: &Stream, shutdown: &mut Shutdown) -> bool {
+    let begun = shutdown.or(timeout(HEAD_TIMEOUT, readable(stream))).await;
+    matches!(begun, Some(Ok(Ok(()))))
+}
+
+/// A connection of which requests have been answered.
+struct Exchanged {
+    stream: Stream,
+    /// The bytes of the next request that have been read; `None` if there is to be none.
+    left: Option<Bytes>,
+}
+
+/// Serves the requests that come in, the first of which begins with `left`, until the connection is
+/// idle.
+async fn exchange(
+    stream: Stream,
+    left: Bytes,
+    caller: &Arc<Caller>,
+    shutdown: &mut Shutdown,
+    scope: Scope,
+) -> Exchanged {
+    let progress = Progress::default();
+    let answering = (Arc::clone(caller), progress.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (caller, progress) = answering.clone();
         async move {
+            progress.begin();
+            let has_body = !request.body().is_end_stream();
             let in_progress = caller.slot.begin_request();
             let answer = match scope {
                 Scope::All => answer(request, &caller).await,
                 Scope::Status => answer_status(&request, &caller).await,
             };
             drop(in_progress);
+            if !has_body && answer.body().size_hint().exact().is_some() {
+                progress.answered();
+            }
             Ok::<_, Infallible>(answer)
         }
     });
+    let io = Exchange {
+        stream,
+        left,
+        progress: progress.clone(),
+    };
     // Answers are sent at once, even where more bytes have been read: they may not be a request.
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
-    let done = match shutdown.or(&mut connection).await {
+        .serve_connection(TokioIo::new(io), service);
+    let until_idle = poll_fn(|context| match Pin::new(&mut connection).poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if progress.is_sent() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    let done = match shutdown.or(until_idle).await {
         Some(done) => done,
         None => {
             Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
+            Some((&mut connection).await)
         }
     };
     let http1::Parts { io, read_buf, .. } = connection.into_parts();
-    let mut stream = io.into_inner();
-    // An error of one client ends its connection, and nothing else.
-    if let Err(error) = done {
-        refuse(&mut stream, &error, &read_buf).await;
-    }
-    shutdown.or(linger(stream)).await;
+    let Exchange {
+        mut stream, left, ..
+    } = io.into_inner();
+    let left = match done {
+        None if left.is_empty() => Some(read_buf),
+        None => Some([read_buf, left].concat().into()),
+        Some(Ok(())) => None,
+        // An error of one client ends its connection, and nothing else.
+        Some(Err(error)) => {
+            refuse(&mut stream, &error, &read_buf).await;
+            None
+        }
+    };
+    Exchanged { stream, left }
 }
 
 /// Answers what hyper closes without an answer: a head that is cut off or late, and HTTP/2. `left`
@@ -128,8 +197,8 @@ async fn refuse(stream: &mut Stream, error: &hyper::Error, left: &[u8]) {
 async fn linger(mut stream: Stream) {
     let discard = async {
         stream.shutdown().await?;
-        let mut rest = Zeroizing::new([0; PIECE]);
-        while stream.read(&mut *rest).await? > 0 {}
+        let mut rest = Zeroizing::new(vec![0; PIECE]);
+        while stream.read(&mut rest).await? > 0 {}
         io::Result::Ok(())
     };
     drop(timeout(LINGER, discard).await);
