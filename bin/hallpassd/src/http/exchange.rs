@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 
 use hyper::body::Bytes;
@@ -17,7 +17,14 @@ use crate::sockets::Stream;
 
 /// How far a request and its answer are.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<AtomicU8>);
+pub struct Progress(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    stage: AtomicU8,
+    /// Whether a request has begun that was not taken note of.
+    begun: AtomicBool,
+}
 
 /// The answer is not known in full, or more than the answer has to follow.
 const OPEN: u8 = 0;
@@ -31,22 +38,28 @@ const SENT: u8 = 3;
 impl Progress {
     /// A request has been read.
     pub fn begin(&self) {
-        self.0.store(OPEN, Ordering::Relaxed);
+        self.0.stage.store(OPEN, Ordering::Relaxed);
+        self.0.begun.store(true, Ordering::Relaxed);
     }
 
     /// The whole answer is known, and the request had nothing that could still be read.
     pub fn answered(&self) {
-        self.0.store(ANSWERED, Ordering::Relaxed);
+        self.0.stage.store(ANSWERED, Ordering::Relaxed);
     }
 
     /// Whether the answer to the last request has been sent in full.
     pub fn is_sent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == SENT
+        self.0.stage.load(Ordering::Relaxed) == SENT
+    }
+
+    /// Whether a request has begun since the last call.
+    pub fn take_begun(&self) -> bool {
+        self.0.begun.swap(false, Ordering::Relaxed)
     }
 
     fn step(&self, from: &[u8], to: u8) {
-        if from.contains(&self.0.load(Ordering::Relaxed)) {
-            self.0.store(to, Ordering::Relaxed);
+        if from.contains(&self.0.stage.load(Ordering::Relaxed)) {
+            self.0.stage.store(to, Ordering::Relaxed);
         }
     }
 }

@@ -11,9 +11,9 @@ mod status;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Incoming};
@@ -23,7 +23,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
 use self::answer::Answer;
@@ -66,6 +66,8 @@ const LONGEST_HEAD: usize = 64 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may go on sending after the last answer, and how long it may take to read it.
 const LINGER: Duration = Duration::from_secs(2);
+/// After which time without a request a connection is idle, at least. Twice that, at most.
+const PAUSE: Duration = Duration::from_millis(10);
 /// How many bytes are discarded at a time.
 const PIECE: usize = 4096;
 /// The path that reports whether the stores answer.
@@ -143,10 +145,25 @@ async fn exchange(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(io), service);
+    let mut pause = pin!(sleep(PAUSE));
+    let mut is_set = false;
     let until_idle = poll_fn(|context| match Pin::new(&mut connection).poll(context) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending if progress.is_sent() => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
+        // Set once in each pause, not at each request: a busy connection sees few timers.
+        Poll::Pending => loop {
+            if !is_set && !progress.is_sent() {
+                return Poll::Pending;
+            }
+            if !is_set {
+                pause.as_mut().reset(Instant::now() + PAUSE);
+                is_set = true;
+            }
+            ready!(pause.as_mut().poll(context));
+            is_set = false;
+            if !progress.take_begun() && progress.is_sent() {
+                return Poll::Ready(None);
+            }
+        },
     });
     let done = match shutdown.or(until_idle).await {
         Some(done) => done,
