@@ -23,6 +23,10 @@ use crate::engine::Waiting;
 /// The content type of what [`Metrics::text`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The results of a reload, as the metrics name them.
+const DONE: &str = "done";
+const REFUSED: &str = "refused";
+
 /// The upper bounds of the buckets of durations, in seconds: from a hit in a cache to more than any
 /// host waits.
 const BUCKETS: [f64; 14] = [
@@ -165,7 +169,11 @@ impl Metrics {
             Unit::Seconds,
             families.answers.clone(),
         );
-        let reloads = Family::default();
+        let reloads = Family::<OfResult, Counter>::default();
+        // Prometheus sees no increase of a counter that appears with its first count.
+        for result in [DONE, REFUSED] {
+            drop(reloads.get_or_create(&OfResult { result }));
+        }
         registry.register(
             "configuration_reloads",
             "Times that the configuration was read again, by result",
@@ -213,7 +221,7 @@ impl Metrics {
 
     /// Counts that the configuration was read again, and whether it is in force.
     pub fn reloaded(&self, good: bool) {
-        let result = if good { "done" } else { "refused" };
+        let result = if good { DONE } else { REFUSED };
         self.reloads.get_or_create(&OfResult { result }).inc();
     }
 

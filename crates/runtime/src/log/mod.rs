@@ -1,7 +1,9 @@
 //! Writes the log: one line per decision, and messages for the operator. Never a secret.
 
+mod journal;
+
 use std::fmt::{self, Write as _};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -11,12 +13,22 @@ use hallpass_core::configuration::{self, LogFormat, LogLevel, LogTarget};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use journal::Entry;
+
 /// The log of a program.
 #[derive(Debug)]
 pub struct Log {
     program: &'static str,
     settings: configuration::Log,
-    socket: Option<UnixDatagram>,
+    socket: Option<Socket>,
+}
+
+/// The socket of journald or syslog.
+#[derive(Debug)]
+struct Socket {
+    path: &'static str,
+    /// Not connected: a service that was restarted may have made its socket anew.
+    datagrams: UnixDatagram,
 }
 
 /// The longest name that is written into the log whole, in characters.
@@ -44,6 +56,25 @@ pub struct Through<'a> {
     pub host: Option<&'a str>,
 }
 
+impl Socket {
+    /// Opens a socket for datagrams to `path`, where a service listens already.
+    fn open(path: &'static str) -> Option<Self> {
+        UnixDatagram::unbound().ok()?.connect(path).ok()?;
+        let datagrams = UnixDatagram::unbound().ok()?;
+        // A log without a reader must not delay an answer.
+        datagrams.set_nonblocking(true).ok()?;
+        Some(Self { path, datagrams })
+    }
+
+    /// Sends a datagram. Returns whether the service has it, or cannot keep up.
+    fn send(&self, datagram: &[u8]) -> bool {
+        match self.datagrams.send_to(datagram, self.path) {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+}
+
 impl Log {
     /// The log of `program`. Where the socket that `settings` name cannot be reached, it goes to
     /// standard error.
@@ -54,13 +85,7 @@ impl Log {
             LogTarget::Journald => Some("/run/systemd/journal/socket"),
             LogTarget::Syslog => Some("/dev/log"),
         };
-        let socket = path.and_then(|path| {
-            let socket = UnixDatagram::unbound().ok()?;
-            socket.connect(path).ok()?;
-            // A log without a reader must not delay an answer.
-            socket.set_nonblocking(true).ok()?;
-            Some(socket)
-        });
+        let socket = path.and_then(Socket::open);
         let log = Self {
             program,
             settings,
@@ -157,38 +182,53 @@ impl Log {
 
     fn write(&self, level: LogLevel, fields: &[(&str, Field<'_>)]) {
         let now = format!("{:.3}", Timestamp::now());
-        let mut line = String::with_capacity(256);
-        // Writing into a string cannot fail.
-        let _ = match (self.settings.format, &self.socket) {
-            (LogFormat::Json, _) => write!(line, "{}", json(&now, level, self.program, fields)),
+        if let Some(socket) = &self.socket {
             // The journal and syslog have the time, the level and the program themselves.
-            (LogFormat::Text, Some(_)) => text(&mut line, fields),
-            (LogFormat::Text, None) => write!(line, "{now} {} {}: ", word(level), self.program)
-                .and_then(|()| text(&mut line, fields)),
+            let line = match self.settings.format {
+                LogFormat::Json => json(&now, level, self.program, fields).to_string(),
+                LogFormat::Text => text(fields),
+            };
+            let sent = match self.settings.to {
+                LogTarget::Journald => {
+                    socket.send(entry(level, self.program, &line, fields).bytes())
+                }
+                LogTarget::Syslog | LogTarget::Stderr => {
+                    // Facility 10: authentication messages (RFC 3164 section 4.1.1).
+                    let priority = 10 * 8 + priority(level);
+                    let process = std::process::id();
+                    let line = format!("<{priority}>{}[{process}]: {line}", self.program);
+                    socket.send(line.as_bytes())
+                }
+            };
+            if sent {
+                return;
+            }
+        }
+        let mut line = match self.settings.format {
+            LogFormat::Json => json(&now, level, self.program, fields).to_string(),
+            LogFormat::Text => format!("{now} {} {}: {}", word(level), self.program, text(fields)),
         };
-        let sent = match (&self.socket, self.settings.to) {
-            (Some(socket), LogTarget::Journald) => {
-                let priority = priority(level);
-                let program = self.program;
-                socket.send(
-                    format!("PRIORITY={priority}\nSYSLOG_IDENTIFIER={program}\nMESSAGE={line}\n")
-                        .as_bytes(),
-                )
-            }
-            (Some(socket), _) => {
-                // Facility 10: authentication messages (RFC 3164 section 4.1.1).
-                let priority = 10 * 8 + priority(level);
-                let process = std::process::id();
-                socket.send(format!("<{priority}>{}[{process}]: {line}", self.program).as_bytes())
-            }
-            (None, _) => {
-                line.push('\n');
-                std::io::stderr().write(line.as_bytes())
-            }
-        };
+        line.push('\n');
         // Ignore a failed write: there is nowhere left to report it.
-        drop(sent);
+        drop(std::io::stderr().write(line.as_bytes()));
     }
+}
+
+/// The entry of the journal for `line`: each field of a decision is one of the entry, too.
+fn entry(level: LogLevel, program: &str, line: &str, fields: &[(&str, Field<'_>)]) -> Entry {
+    let mut entry = Entry::default();
+    entry.field("PRIORITY", &priority(level).to_string());
+    entry.field("SYSLOG_IDENTIFIER", program);
+    entry.field("MESSAGE", line);
+    for (key, field) in fields {
+        match field {
+            // The line is this message.
+            Field::Message(_) => {}
+            Field::Number(number) => entry.own_field(key, &number.to_string()),
+            Field::Text(text) | Field::Word(text) => entry.own_field(key, text),
+        }
+    }
+    entry
 }
 
 /// The part of `name` that is logged.
@@ -223,29 +263,36 @@ fn json(now: &str, level: LogLevel, program: &str, fields: &[(&str, Field<'_>)])
     Value::Object(object)
 }
 
-/// Writes `key=value` pairs. Text from outside is quoted, and every character escaped that could end
-/// the line or the quotes.
-fn text(line: &mut String, fields: &[(&str, Field<'_>)]) -> fmt::Result {
+/// The `key=value` pairs of a line. Text from outside is quoted, and every character escaped that
+/// could end the line or the quotes.
+fn text(fields: &[(&str, Field<'_>)]) -> String {
+    let mut line = String::with_capacity(256);
     for (position, (key, field)) in fields.iter().enumerate() {
         if position > 0 {
             line.push(' ');
         }
-        match field {
-            Field::Message(message) => {
-                for character in message.chars() {
-                    if character.is_control() {
-                        write!(line, "{}", character.escape_default())?;
-                    } else {
-                        line.push(character);
-                    }
+        // Writing into a string cannot fail.
+        let _ = write_pair(&mut line, key, field);
+    }
+    line
+}
+
+fn write_pair(line: &mut String, key: &str, field: &Field<'_>) -> fmt::Result {
+    match field {
+        Field::Message(message) => {
+            for character in message.chars() {
+                if character.is_control() {
+                    write!(line, "{}", character.escape_default())?;
+                } else {
+                    line.push(character);
                 }
             }
-            Field::Number(number) => write!(line, "{key}={number}")?,
-            Field::Text(text) => write!(line, "{key}={text:?}")?,
-            Field::Word(word) => write!(line, "{key}={word}")?,
+            Ok(())
         }
+        Field::Number(number) => write!(line, "{key}={number}"),
+        Field::Text(text) => write!(line, "{key}={text:?}"),
+        Field::Word(word) => write!(line, "{key}={word}"),
     }
-    Ok(())
 }
 
 fn word(level: LogLevel) -> &'static str {
@@ -271,16 +318,10 @@ fn priority(level: LogLevel) -> u8 {
 mod tests {
     use super::*;
 
-    fn line(fields: &[(&str, Field<'_>)]) -> String {
-        let mut line = String::new();
-        text(&mut line, fields).unwrap();
-        line
-    }
-
     #[test]
     fn a_name_cannot_forge_a_line_or_a_field() {
         let name = "eve\" verdict=granted\n2026 info hallpass: verdict=granted\u{85}";
-        let line = line(&[
+        let line = text(&[
             ("verdict", Field::Word("denied")),
             ("user", Field::Text(name)),
         ]);
@@ -295,7 +336,7 @@ mod tests {
     #[test]
     fn a_message_stays_on_its_line() {
         let message = Field::Message("a\nb\u{1b}[1m ä");
-        assert_eq!(line(&[("message", message)]), "a\\nb\\u{1b}[1m ä");
+        assert_eq!(text(&[("message", message)]), "a\\nb\\u{1b}[1m ä");
     }
 
     #[test]
