@@ -1,8 +1,6 @@
 """systemd-journald, in a mount namespace whose /run is its own."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,47 +10,37 @@ import logs
 from processes import eventually, running
 from programs import run
 
-JOURNALD = "/lib/systemd/systemd-journald"
-SOCKET = Path("/run/systemd/journal/socket")
+from .namespace import Namespace, namespace
 
-# Root of its own user namespace will do where the tests do not run as root.
-NAMESPACE = ["unshare", "--mount", "--propagation", "private"]
-if os.geteuid() != 0:
-    NAMESPACE += ["--map-root-user"]
-SET_UP = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal /run/log/journal && exec sleep infinity"
+JOURNALD = "/lib/systemd/systemd-journald"
+SOCKET = "/run/systemd/journal/socket"
 
 
 @dataclass(frozen=True)
 class Journal:
     """A namespace in which journald runs, or not."""
 
-    process: int
+    namespace: Namespace
     directory: Path
 
     def inside(self, command: list) -> list:
         """A command, to be run in the namespace."""
-        user = [] if os.geteuid() == 0 else [f"--user=/proc/{self.process}/ns/user", "--preserve-credentials"]
-        return ["nsenter", f"--mount=/proc/{self.process}/ns/mnt", *user, *command]
-
-    @property
-    def socket(self) -> Path:
-        """journald's socket, as seen from outside."""
-        return Path(f"/proc/{self.process}/root{SOCKET}")
+        return self.namespace.inside(command)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Runs journald to the end of the block; its socket goes with it."""
-        console = self.directory / "journald-console.log"
-        with running(self.inside([JOURNALD]), console, self.socket.is_socket):
+        socket = self.namespace.path(SOCKET)
+        with running(self.inside([JOURNALD]), self.directory / "journald-console.log", socket.is_socket):
             yield
-        self.socket.unlink()
+        socket.unlink()
 
     def entries(self, *matches: str, count: int = 1) -> list[dict]:
         """The entries that journalctl finds by `matches`, once there are as many as `count`."""
-        words = [shutil.which("journalctl"), "--directory=/run/log/journal", "--output=json", "--all"]
+        words = ["journalctl", "--directory=/run/log/journal", "--output=json", "--all", "--no-pager", "--quiet"]
 
         def found() -> tuple[list[dict]] | None:
-            done = run(self.inside([*words, "--no-pager", "--quiet", *matches]))
+            done = run(self.inside([*words, *matches]))
             logs.look_through(done.stdout, "the journal")
             entries = [json.loads(line) for line in done.text.splitlines()]
             return (entries,) if len(entries) >= count else None
@@ -64,7 +52,6 @@ class Journal:
 @contextmanager
 def journal(directory: Path) -> Iterator[Journal]:
     """Makes the namespace, in which nothing runs yet."""
-    with running([*NAMESPACE, "sh", "-c", SET_UP], directory / "namespace.log") as process:
-        made = Journal(process.pid, directory)
-        eventually(made.socket.parent.is_dir, "the namespace is made")
-        yield made
+    set_up = "mount -t tmpfs tmpfs /run\nmkdir -p /run/systemd/journal /run/log/journal"
+    with namespace(directory, set_up) as made:
+        yield Journal(made, directory)
