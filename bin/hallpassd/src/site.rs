@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hallpass_checks::Checks;
 use hallpass_core::basic::Unreadable;
-use hallpass_core::configuration::{Accepted, TicketSettings, TrustedProxy};
+use hallpass_core::configuration::{Accepted, TicketSettings};
 use hallpass_core::{
     ClaimedName, Client, Conditions, Configuration, Credential, Deadline, NoTicket, Reason,
     Request, Secret, Tickets, Verdict,
@@ -288,10 +288,9 @@ impl ServedSite {
 
     /// Whether `peer` is trusted to say which page its client wanted, and the client's address.
     pub fn trusts(&self, peer: Peer) -> bool {
-        let proxies = &self.configuration.daemon.trusted_proxies;
-        proxies.contains(&match peer {
-            Peer::Address(address) => TrustedProxy::Address(address),
-            Peer::Unix => TrustedProxy::Unix,
+        self.configuration.daemon.trusts(match peer {
+            Peer::Address(address) => Some(address),
+            Peer::Unix => None,
         })
     }
 }

@@ -179,6 +179,20 @@ fn more_errors_are_found() {
         "[daemon]\nlisten = [\"unix:/x?mode=0999\"]",
         "[daemon]\nlisten = [\"unix:/x?mode=7777\"]",
         "[daemon]\ntrusted_proxies = [\"example.com\"]",
+        "[daemon]\ntrusted_proxies = [\"10.0.0.0/33\"]",
+        "[daemon]\ntrusted_proxies = [\"10.0.0.0/-1\"]",
+        "[daemon]\ntrusted_proxies = [\"10.0.0.0/+8\"]",
+        "[daemon]\ntrusted_proxies = [\"10.0.0.0/08\"]",
+        "[daemon]\ntrusted_proxies = [\"10.0.0.0/\"]",
+        "[daemon]\ntrusted_proxies = [\"/8\"]",
+        "[daemon]\ntrusted_proxies = [\"10.0.0.0/8/8\"]",
+        "[daemon]\ntrusted_proxies = [\"10.0.0.0/255.0.0.0\"]",
+        "[daemon]\ntrusted_proxies = [\"10.1.0.0/8\"]",
+        "[daemon]\ntrusted_proxies = [\"0.0.0.1/0\"]",
+        "[daemon]\ntrusted_proxies = [\"fd00::/129\"]",
+        "[daemon]\ntrusted_proxies = [\"fd00::1/64\"]",
+        "[daemon]\ntrusted_proxies = [\"::ffff:10.0.0.0/104\"]",
+        "[daemon]\ntrusted_proxies = [\"pods/16\"]",
         "[daemon]\nrealm = \"ü\"",
         "[daemon]\nlogin_url = \"/a b\"",
         "[log]\nlevel = \"loud\"",
@@ -248,6 +262,38 @@ fn what_is_not_said_has_its_default() {
     assert!(configuration.ejabberd.ignore_case && configuration.ejabberd.unescape_jid);
     assert_eq!(configuration.log.format, LogFormat::Text);
     assert!(!configuration.reads_sessions());
+}
+
+#[test]
+fn proxies_of_a_network_are_trusted_and_no_others() {
+    for (trusted, peer, expected) in [
+        ("10.244.0.0/16", "10.244.0.0", true),
+        ("10.244.0.0/16", "10.244.255.255", true),
+        ("10.244.0.0/16", "10.245.0.0", false),
+        ("10.244.0.0/16", "10.243.255.255", false),
+        ("10.244.0.0/16", "::ffff:10.244.0.1", false),
+        ("10.244.0.0/16", "::", false),
+        ("192.0.2.7/32", "192.0.2.7", true),
+        ("192.0.2.7/32", "192.0.2.6", false),
+        ("128.0.0.0/1", "128.0.0.1", true),
+        ("128.0.0.0/1", "127.0.0.1", false),
+        ("0.0.0.0/0", "203.0.113.9", true),
+        ("0.0.0.0/0", "2001:db8::1", false),
+        ("fd00:10:244::/56", "fd00:10:244:ff::1", true),
+        ("fd00:10:244::/56", "fd00:10:244:100::1", false),
+        ("2001:db8::1/128", "2001:db8::1", true),
+        ("2001:db8::1/128", "2001:db8::2", false),
+        ("::/0", "2001:db8::1", true),
+        ("::/0", "192.0.2.7", false),
+        ("192.0.2.7", "192.0.2.7", true),
+        ("192.0.2.7", "192.0.2.8", false),
+        ("::ffff:192.0.2.7", "192.0.2.7", true),
+    ] {
+        let daemon = good(&format!("[daemon]\ntrusted_proxies = [\"{trusted}\"]")).daemon;
+        let peer = peer.parse().unwrap();
+        assert_eq!(daemon.trusts(Some(peer)), expected, "{trusted} {peer}");
+        assert!(!daemon.trusts(None));
+    }
 }
 
 #[test]

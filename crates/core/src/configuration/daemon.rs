@@ -48,9 +48,9 @@ pub(super) struct DaemonTable {
     /// `unavailable` at once.
     queue: Number<1, 1_000_000>,
     /// The proxies that are believed about the client's address and the address that it requested:
-    /// IP addresses, and `"unix"` for every program that can open a unix socket. This also applies
-    /// to FastCGI, Dovecot, saslauthd and `/check`. The proxies must [set
-    /// both](http.md#what-every-recipe-does).
+    /// IP addresses, networks (`"10.244.0.0/16"`), and `"unix"` for every program that can open a
+    /// unix socket. This also applies to FastCGI, Dovecot, saslauthd and `/check`. The proxies must
+    /// [set both](http.md#what-every-recipe-does).
     trusted_proxies: Vec<TrustedProxy>,
     /// The listeners on which a host may ask about a name without a credential, as
     /// [FastCGI](fastcgi.md#a-name-without-a-password) and programs with `via` do: `"unix"` for all
@@ -150,8 +150,55 @@ pub struct Accepted {
 pub enum TrustedProxy {
     /// A host, by its address.
     Address(IpAddr),
+    /// The hosts of a network: its first address, and how many bits of it the others share.
+    Network(IpAddr, u32),
     /// Every program that can open the unix socket.
     Unix,
+}
+
+impl TrustedProxy {
+    /// Whether the host at `peer` is one of these.
+    fn includes(&self, peer: IpAddr) -> bool {
+        match (*self, peer) {
+            (Self::Address(address), _) => address == peer,
+            (Self::Network(IpAddr::V4(first), bits), IpAddr::V4(peer)) => {
+                (first.to_bits() ^ peer.to_bits())
+                    .checked_shr(u32::BITS - bits)
+                    .unwrap_or(0)
+                    == 0
+            }
+            (Self::Network(IpAddr::V6(first), bits), IpAddr::V6(peer)) => {
+                (first.to_bits() ^ peer.to_bits())
+                    .checked_shr(u128::BITS - bits)
+                    .unwrap_or(0)
+                    == 0
+            }
+            (Self::Network(..) | Self::Unix, _) => false,
+        }
+    }
+
+    /// A network as `ADDRESS/BITS`, no bit of whose address is set beyond these.
+    fn network(text: &str) -> Option<Self> {
+        let (first, bits) = text.split_once('/')?;
+        let first = first.parse().ok()?;
+        // Not as `+16` or `016`.
+        let bits = bits
+            .parse()
+            .ok()
+            .filter(|parsed: &u32| parsed.to_string() == bits)?;
+        let zero = match first {
+            IpAddr::V4(first) => {
+                bits <= u32::BITS && first.to_bits().checked_shl(bits).unwrap_or(0) == 0
+            }
+            // Those that hold addresses of IPv4 would match none: peers have these as they are.
+            IpAddr::V6(first) => {
+                first.to_ipv4_mapped().is_none()
+                    && bits <= u128::BITS
+                    && first.to_bits().checked_shl(bits).unwrap_or(0) == 0
+            }
+        };
+        zero.then_some(Self::Network(first, bits))
+    }
 }
 
 /// The listeners whose clients are believed to have let in the account that they name.
@@ -174,6 +221,15 @@ impl Daemon {
             ("saslauthd", &self.saslauthd),
             ("status", &self.status),
         ]
+    }
+
+    /// Whether `peer`, or a program at a unix socket where it is `None`, is a trusted proxy.
+    #[must_use]
+    pub fn trusts(&self, peer: Option<IpAddr>) -> bool {
+        self.trusted_proxies.iter().any(|trusted| match peer {
+            Some(address) => trusted.includes(address),
+            None => *trusted == TrustedProxy::Unix,
+        })
     }
 
     /// Whether a name without any credential may be asked about at `listener`.
@@ -255,10 +311,16 @@ impl<'de> Deserialize<'de> for TrustedProxy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "unix" => Ok(Self::Unix),
+            network if network.contains('/') => Self::network(network).ok_or_else(|| {
+                D::Error::custom(
+                    "has an invalid network: write its first address and how many bits are \
+                     fixed, as in \"10.244.0.0/16\"",
+                )
+            }),
             address => address
                 .parse()
                 .map(|address: IpAddr| Self::Address(address.to_canonical()))
-                .map_err(|_| D::Error::custom("may hold \"unix\" and IP addresses")),
+                .map_err(|_| D::Error::custom("may hold \"unix\", IP addresses and networks")),
         }
     }
 }
@@ -345,6 +407,9 @@ mod schema {
             match self {
                 Self::Unix => serializer.serialize_str("unix"),
                 Self::Address(address) => serializer.collect_str(address),
+                Self::Network(first, bits) => {
+                    serializer.collect_str(&format_args!("{first}/{bits}"))
+                }
             }
         }
     }
