@@ -108,7 +108,7 @@ def claims(names: list[str]):
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_an_application_is_told_by_nobody_else(name, site, daemon, application, new_directory):
+def test_an_application_hears_no_client(name, site, daemon, application, new_directory):
     names = APPLICATIONS[name]
     locations = replaced(with_names(names), {
         "/run/hallpass/http.sock": str(daemon.address), "127.0.0.1:3000": f"{LOOPBACK}:{application}",
@@ -172,7 +172,7 @@ def icinga_locations(daemon, icinga, more: str = "") -> str:
 
 
 def icinga_user(nginx_server, *headers) -> str | None:
-    """Whom Icinga Web takes the client for, by the menu of one of its pages."""
+    """The account that Icinga Web shows in the menu of one of its pages; None for the log-in."""
     answer = nginx_server.ask("/icingaweb2/about", list(headers))
     if answer.status == 302:
         assert answer.headers["Location"].endswith("/login/?next=%2Ficingaweb2%2Fabout")
@@ -218,7 +218,7 @@ def test_a_session_of_icinga_web_is_not_enough(site, daemon, icinga, new_directo
 
 
 def test_what_the_page_warns_of(site, daemon, icinga, new_directory):
-    """With `$remote_user` after the snippet, a client is whoever it says: the tests above would see it."""
+    """With `$remote_user` after the snippet, a client chooses its account: the tests above would see it."""
     trap = "  fastcgi_param REMOTE_USER $remote_user;\n"
     with server(new_directory(), icinga_locations(daemon, icinga, trap)) as nginx_server:
         forged = ("Authorization", basic("ursula", "anything"))

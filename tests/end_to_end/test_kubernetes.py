@@ -166,7 +166,7 @@ def test_the_page_shows_what_the_files_have():
 
 # Under the restrictions of its pod
 
-NOBODY_ELSE = 65532
+USER = 65532
 # The root file system of an image: no file of /etc, and what the pod's volumes hold.
 POD = """
 mount -t tmpfs tmpfs /run
@@ -204,11 +204,11 @@ class Pod:
         (directory / "database_password").write_text(PASSWORD)
         for name in ("secret_key", "database_password"):
             (directory / name).chmod(0o600)
-        self.set_up = POD.format(directory=directory, group=NOBODY_ELSE)
+        self.set_up = POD.format(directory=directory, group=USER)
 
     def restricted(self, made, command: list) -> list:
         """A command as the container's runtime starts it."""
-        identity = ["setpriv", f"--reuid={NOBODY_ELSE}", f"--regid={NOBODY_ELSE}", "--clear-groups",
+        identity = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
                     "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
         words = ["unshare", "--mount", "sh", "-c", f'{READ_ONLY}; exec "$@"', "sh", *identity, *command]
         return made.inside(words)
@@ -242,7 +242,7 @@ def test_the_daemon_has_no_rights(pod):
     it, made, daemon = pod
     status = dict(line.split(":\t") for line in open(f"/proc/{daemon.process.pid}/status") if ":\t" in line)
     assert status["Name"].strip() == "hallpassd"
-    assert status["Uid"].split() == status["Gid"].split() == [str(NOBODY_ELSE)] * 4
+    assert status["Uid"].split() == status["Gid"].split() == [str(USER)] * 4
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0 and int(status["NoNewPrivs"]) == 1
     # Nothing can be written where it runs, not even by who may there.
     for place in ("/", "/etc/hallpass", "/tmp"):
@@ -273,7 +273,7 @@ def test_probes(pod):
             assert web.ask(daemon.addresses[1], probe["httpGet"]["path"]).status == 200, name
     assert web.ask(daemon.addresses[1], "/metrics").status == 200
     assert web.ask(daemon.addresses[1], "/auth").status == 404
-    # What is not for everybody is not at the other listener, either, except for this machine.
+    # `/check` is for unix sockets alone.
     assert daemon.ask("/check", method="POST", body=b"{}").status in (403, 404)
 
 

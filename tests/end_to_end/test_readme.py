@@ -111,7 +111,7 @@ def checkout(tmp_path):
     return closed / "checkout"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only for root do hosts run as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="hosts run as another user only for root")
 def test_a_checkout_in_roots_home(checkout):
     done = run([checkout / "tests/run"])
     assert done.code == 7, done
@@ -120,7 +120,7 @@ def test_a_checkout_in_roots_home(checkout):
     assert list(Path("/run/hallpass-tests").iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only for root do hosts run as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="hosts run as another user only for root")
 @pytest.mark.parametrize("path", [".", "tests", "tests/run"])
 def test_a_checkout_that_is_closed_itself(checkout, path):
     (checkout / path).chmod(0o700)
@@ -128,7 +128,7 @@ def test_a_checkout_that_is_closed_itself(checkout, path):
     assert done.code == 1 and b"chmod -R go+rX" in done.stderr and b"== tests/setup" not in done.stdout
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only for root do hosts run as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="hosts run as another user only for root")
 def test_a_checkout_in_roots_home_where_nothing_can_be_mounted(checkout):
     command = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", checkout / "tests/run"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
