@@ -40,6 +40,7 @@ ENDS = {
 }
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="it is followed as root")
 def test_every_command_of_the_readme(new_machine, new_directory, hallpass_programs, monkeypatch):
     """By a user who has built it: as root, from the checkout."""
     assert len(COMMANDS) == len(ENDS)
@@ -65,6 +66,7 @@ def test_every_command_of_the_readme(new_machine, new_directory, hallpass_progra
         assert re.search(rf"^{words}\s*(#.*)?$", shown, re.M), line
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="it is followed as root")
 def test_the_picture_is_of_a_real_session(new_machine):
     """Drawn anew, it is the same; which answers are right, the test knows by itself."""
     lines = terminal_picture.session(new_machine)
