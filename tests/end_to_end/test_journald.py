@@ -138,10 +138,13 @@ def test_a_journald_that_was_away(site, new_directory, hallpass_programs):
 
     with journal(new_directory()) as other:
         command = other.inside([hallpass_programs["hallpass-ejabberd"], "--config", config])
+        helper = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
+        # Before journald has ever run, too.
+        helper.stdin.write(question("early"))
+        assert helper.stdout.read(4) == b"\0\x02\0\0"
         with other.running():
-            helper = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-            )
             helper.stdin.write(question("first"))
             assert helper.stdout.read(4) == b"\0\x02\0\0"
             other.entries("HALLPASS_USER=first")
@@ -154,5 +157,7 @@ def test_a_journald_that_was_away(site, new_directory, hallpass_programs):
             assert other.entries("HALLPASS_USER=second", count=0) == []
             _, stderr = helper.communicate(timeout=60)
     lines = [line for line in stderr.decode().splitlines() if "verdict=" in line]
-    assert len(lines) == 1 and 'user="second"' in lines[0]
-    assert re.match(r"\d{4}-\d\d-\d\dT\S+Z info hallpass-ejabberd: verdict=denied ", lines[0])
+    assert ['user="early"' in lines[0], 'user="second"' in lines[1]] == [True, True] and len(lines) == 2
+    for line in lines:
+        assert re.match(r"\d{4}-\d\d-\d\dT\S+Z info hallpass-ejabberd: verdict=denied ", line)
+    assert "cannot log to /run/systemd/journal/socket" in stderr.decode()

@@ -3,7 +3,7 @@
 mod journal;
 
 use std::fmt::{self, Write as _};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -57,13 +57,17 @@ pub struct Through<'a> {
 }
 
 impl Socket {
-    /// Opens a socket for datagrams to `path`, where a service listens already.
-    fn open(path: &'static str) -> Option<Self> {
-        UnixDatagram::unbound().ok()?.connect(path).ok()?;
-        let datagrams = UnixDatagram::unbound().ok()?;
+    /// Makes a socket for datagrams to `path`.
+    fn to(path: &'static str) -> io::Result<Self> {
+        let datagrams = UnixDatagram::unbound()?;
         // A log without a reader must not delay an answer.
-        datagrams.set_nonblocking(true).ok()?;
-        Some(Self { path, datagrams })
+        datagrams.set_nonblocking(true)?;
+        Ok(Self { path, datagrams })
+    }
+
+    /// Whether a service listens there.
+    fn is_served(&self) -> bool {
+        UnixDatagram::unbound().is_ok_and(|probe| probe.connect(self.path).is_ok())
     }
 
     /// Sends a datagram. Returns whether the service has it, or cannot keep up.
@@ -76,7 +80,7 @@ impl Socket {
 }
 
 impl Log {
-    /// The log of `program`. Where the socket that `settings` name cannot be reached, it goes to
+    /// The log of `program`. While the socket that `settings` name cannot be reached, it goes to
     /// standard error.
     #[must_use]
     pub fn new(program: &'static str, settings: configuration::Log) -> Self {
@@ -85,13 +89,15 @@ impl Log {
             LogTarget::Journald => Some("/run/systemd/journal/socket"),
             LogTarget::Syslog => Some("/dev/log"),
         };
-        let socket = path.and_then(Socket::open);
+        let socket = path.and_then(|path| Socket::to(path).ok());
         let log = Self {
             program,
             settings,
             socket,
         };
-        if let (Some(path), None) = (path, &log.socket) {
+        if let Some(path) = path
+            && !log.socket.as_ref().is_some_and(Socket::is_served)
+        {
             log.warning(&format!("cannot log to {path}; logging to standard error"));
         }
         log
@@ -210,7 +216,7 @@ impl Log {
         };
         line.push('\n');
         // Ignore a failed write: there is nowhere left to report it.
-        drop(std::io::stderr().write(line.as_bytes()));
+        drop(io::stderr().write(line.as_bytes()));
     }
 }
 
