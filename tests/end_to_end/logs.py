@@ -29,7 +29,7 @@ HOSTS_OWN = re.compile(
 # How many bytes are looked through at most: of a log, once for each secret.
 MOST_BYTES = 4_000_000_000
 # The keys of a configuration whose values are secrets.
-KEYS = {"dbpasswd", "key", "password", "secret", "secret_key", "secret_key_fallbacks"}
+KEYS = {"dbpasswd", "dialect_token", "key", "password", "secret", "secret_key", "secret_key_fallbacks"}
 
 
 class SecretInLog(AssertionError):

@@ -8,8 +8,8 @@
 )]
 
 use hallpass_runtime::Framing;
+use hallpass_runtime::jid::unescape;
 
-use crate::jid::unescape;
 use crate::protocol::{Command, Decoder, Request};
 
 /// Frames are the same in one piece and byte by byte; a request's fields are those of its message,

@@ -3,13 +3,12 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `protocol`, `jid` | frames and requests, and the escapes in names |
+//! | `protocol` | frames and requests |
 //! | `serve` | the verdict on each request, or the change that it asks for |
 #![forbid(unsafe_code)]
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod jid;
 mod protocol;
 mod serve;
 

@@ -7,10 +7,9 @@ use hallpass_core::configuration::{EjabberdAccepted, WhenUnavailable};
 use hallpass_core::{Change, ClaimedName, Credential, Deadline, Reason, Request, Secret, Verdict};
 use hallpass_runtime::lines::Line;
 use hallpass_runtime::log::Decision;
-use hallpass_runtime::{Handler, Helper, Log, SiteClient};
+use hallpass_runtime::{Handler, Helper, Log, SiteClient, jid};
 use zeroize::Zeroizing;
 
-use crate::jid;
 use crate::protocol::{self, Answer, Command};
 
 /// Answers frames.

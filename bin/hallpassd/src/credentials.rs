@@ -179,7 +179,7 @@ fn bearer_or_token(authorization: &[u8], accepting: &Accepting<'_>) -> Option<Cr
 }
 
 /// The one word that follows `scheme`.
-fn one_word<'a>(authorization: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+pub fn one_word<'a>(authorization: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     let mut words = authorization
         .split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty());

@@ -9,12 +9,13 @@ use crate::endpoint::Endpoint;
 use crate::{dovecot, fastcgi, http, saslauthd};
 
 /// All endpoints, in the order in which their sockets are opened.
-pub static ENDPOINTS: [&Endpoint; 5] = [
+pub static ENDPOINTS: [&Endpoint; 6] = [
     &http::ENDPOINT,
     &fastcgi::ENDPOINT,
     &dovecot::ENDPOINT,
     &saslauthd::ENDPOINT,
     &http::STATUS,
+    &http::DIALECTS,
 ];
 
 /// The endpoint of a socket that systemd calls `name`; HTTP where that is not the name of any.
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn every_listener_of_the_configuration_has_an_endpoint() {
         let daemon = "listen = [\"unix:/h\"]\nfastcgi = [\"unix:/f\"]\n\
-             dovecot_auth = [\"unix:/d\"]\nsaslauthd = [\"unix:/s\"]\nstatus = [\"unix:/t\"]";
+             dovecot_auth = [\"unix:/d\"]\nsaslauthd = [\"unix:/s\"]\nstatus = [\"unix:/t\"]\ndialects = [\"unix:/a\"]";
         let daemon = site("a", daemon).daemon;
         let table = ENDPOINTS.map(|endpoint| (endpoint.key, (endpoint.listeners)(&daemon)));
         assert_eq!(table, daemon.listeners());

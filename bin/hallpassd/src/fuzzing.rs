@@ -14,6 +14,8 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 
 use crate::credentials::{Accepting, BasicName, shown};
+use crate::dialects::question::Question;
+use crate::dialects::{read, table};
 use crate::dovecot::protocol as dovecot_protocol;
 use crate::fastcgi::conversation::{Conversation, Event};
 use crate::fastcgi::record::Record;
@@ -346,6 +348,55 @@ pub fn http_credentials(input: &[u8]) {
     assert_eq!(format!("{claimed:?}"), format!("{found:?}"));
 }
 
+/// Dialects: the first two bytes choose a path and its method, then come a query, a line end and a
+/// body. A condition in the query is a condition of the question, or the request is malformed; no
+/// password is empty; what an answer repeats comes back whole.
+pub fn dialects(input: &[u8]) {
+    let [place, method, rest @ ..] = input else {
+        return;
+    };
+    let row = &table::TABLE[usize::from(*place) % table::TABLE.len()];
+    let is_get = method % 2 == 1;
+    let mut parts = rest.splitn(2, |byte| *byte == b'\n');
+    let Ok(query) = std::str::from_utf8(parts.next().unwrap_or_default()) else {
+        return;
+    };
+    let body = parts.next().unwrap_or_default();
+    let mut headers = HeaderMap::new();
+    let hook = HeaderValue::from_static("auth_on_register");
+    headers.insert(HeaderName::from_static("vernemq-hook"), hook);
+    for form in [false, true] {
+        if form {
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            headers.insert(hyper::header::CONTENT_TYPE, form);
+        }
+        let Ok((asked, conditions)) = read(row, is_get, query, &headers, body) else {
+            continue;
+        };
+        let of_condition = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            ["group", "permission", "is"].contains(&name)
+        };
+        let written = query.split('&').filter(of_condition).count();
+        assert!(written <= conditions.any.len() + conditions.all.len());
+        if !is_get {
+            let pairs = query.split('&').filter(|pair| !pair.is_empty());
+            let count = pairs.count();
+            assert!(count >= conditions.any.len() + conditions.all.len());
+        }
+        if let Question::Password { password, .. } = &asked.question {
+            assert!(!password.expose().is_empty());
+        }
+        if !asked.echo.is_empty() {
+            let identity = hallpass_core::Identity::default();
+            let granted = hallpass_core::Verdict::Granted(Box::new(identity));
+            let reply = row.answers.to(&granted, &asked.echo);
+            let answer: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+            assert_eq!(answer["auth"]["mxid"], asked.echo);
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
@@ -356,6 +407,7 @@ fn properties_hold_for_the_corpora() {
     replay::replay("dovecot", dovecot);
     replay::replay("saslauthd", saslauthd);
     replay::replay("http_targets", http_targets);
+    replay::replay("dialects", dialects);
     replay::replay("percent", percent);
     replay::replay("http_credentials", http_credentials);
 }

@@ -13,6 +13,7 @@
 //! | `loops` | the event loops, which serve the connections |
 //! | `connections`, `slots`, `sockets`, `systemd` | accepting and bounding connections |
 //! | `http`, `fastcgi`, `dovecot`, `saslauthd` | one folder an endpoint; codecs are pure modules |
+//! | `dialects` | `/as/DIALECT`: what programs ask by HTTP in a form of their own |
 //! | `credentials`, `identity`, `login`, `percent`, `sasl` | what several endpoints read and write |
 //! | `site`, `sites` | the verdict on a request, from any endpoint; the sites that are served now |
 //! | `engine` | the threads that ask a site's stores; passwords go to `hallpass-checks` |
@@ -23,6 +24,7 @@
 
 mod connections;
 mod credentials;
+mod dialects;
 mod dovecot;
 mod endpoint;
 mod endpoints;

@@ -35,6 +35,7 @@ mod conversation;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod helper;
+pub mod jid;
 pub mod lines;
 pub mod log;
 mod one_shot;

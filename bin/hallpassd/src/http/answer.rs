@@ -1,5 +1,7 @@
 //! Makes answers: a status, a body, and the headers that go with them.
 
+use std::borrow::Cow;
+
 use hallpass_core::{Reason, Verdict};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -7,6 +9,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTIC
 use hyper::{Method, Response, StatusCode};
 use serde_json::Value;
 
+use crate::dialects::Reply;
 use crate::site::ServedSite;
 
 /// An answer.
@@ -47,6 +50,23 @@ pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Ans
     *answer.status_mut() = status;
     let content_type = HeaderValue::from_static(content_type);
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}
+
+/// The answer to a program that asked in its own form.
+pub fn reply(reply: Reply) -> Answer {
+    let body = match reply.body {
+        Cow::Borrowed(body) => Bytes::from_static(body.as_bytes()),
+        Cow::Owned(body) => Bytes::from(body),
+    };
+    let is_empty = body.is_empty();
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !is_empty {
+        let content_type = HeaderValue::from_static(reply.content_type);
+        answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
     answer
 }
 

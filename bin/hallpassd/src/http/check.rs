@@ -1,20 +1,19 @@
 //! Answers requests in a body, which programs of this machine send: `/check` and `/question`.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use hallpass_core::configuration::Listener;
 use hallpass_core::{ClaimedName, Client, Conditions, Credential, Request, Secret, Verdict};
 use hallpass_runtime::via::wire::{self, RemoteRequest};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::StatusCode;
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::answer::{self, Answer};
+use super::body;
 use crate::credentials::Shown;
 use crate::identity;
 use crate::site::{Inquiry, ServedSite};
@@ -47,7 +46,7 @@ struct Check {
 /// `POST /check`: answers with the identity, or with the reason. The reason is not withheld,
 /// because a program that can open the unix socket runs a host, and is not a client of one.
 pub async fn check(site: &ServedSite, body: Incoming) -> Answer {
-    let body = match read(body, LONGEST_CHECK, site.configuration.limits.deadline).await {
+    let body = match read(body, LONGEST_CHECK, site).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
@@ -88,7 +87,7 @@ fn explained(verdict: &Verdict) -> Value {
 /// `POST /question`: a program of Hallpass asks the daemon instead of the stores. Answers with the
 /// verdict, whatever it is.
 pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) -> Answer {
-    let body = match read(body, LONGEST_QUESTION, site.configuration.limits.deadline).await {
+    let body = match read(body, LONGEST_QUESTION, site).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
@@ -125,27 +124,19 @@ pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) ->
     )
 }
 
-/// All of `body`, of `longest` bytes at most, which must arrive within `time`.
+/// All of `body`, of `longest` bytes at most.
 ///
 /// # Errors
 /// The answer that says what is wrong with it.
-async fn read(body: Incoming, longest: usize, time: Duration) -> Result<Bytes, Answer> {
-    let status = if body.size_hint().lower() > longest as u64 {
-        StatusCode::PAYLOAD_TOO_LARGE
-    } else {
-        match tokio::time::timeout(time, Limited::new(body, longest).collect()).await {
-            Ok(Ok(body)) => return Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => StatusCode::PAYLOAD_TOO_LARGE,
-            // The client hung up, or sent an invalid body.
-            Ok(Err(_)) => StatusCode::BAD_REQUEST,
-            Err(_) => StatusCode::REQUEST_TIMEOUT,
-        }
-    };
-    let mut answer = malformed(status);
-    // The rest of the body is still on the connection, which can hold no other request.
-    let close = HeaderValue::from_static("close");
-    answer.headers_mut().insert(CONNECTION, close);
-    Err(answer)
+async fn read(body: Incoming, longest: usize, site: &ServedSite) -> Result<Bytes, Answer> {
+    let time = site.configuration.limits.deadline;
+    body::read(body, longest, time).await.map_err(|status| {
+        let mut answer = malformed(status);
+        // The rest of the body is still on the connection, which can hold no other request.
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(CONNECTION, close);
+        answer
+    })
 }
 
 fn malformed(status: StatusCode) -> Answer {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod body;
 mod check;
 mod exchange;
 mod request;
@@ -17,7 +18,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{CACHE_CONTROL, CONNECTION, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONNECTION, HeaderValue, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -28,10 +30,12 @@ use zeroize::Zeroizing;
 
 use self::answer::Answer;
 use self::exchange::{Exchange, Progress};
-pub use self::route::conditions;
+pub use self::request::host_client;
 use self::route::{Route, route};
+pub use self::route::{conditions, conditions_alone};
+use crate::dialects::{self, Place, Program};
 use crate::endpoint::{Caller, Endpoint, Shutdown};
-use crate::site::Age;
+use crate::site::{Age, ServedSite};
 use crate::sockets::{Peer, Stream, readable};
 
 /// The endpoint.
@@ -52,12 +56,23 @@ pub static STATUS: Endpoint = Endpoint {
     serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown, Scope::Status)),
 };
 
+/// The endpoint for programs that ask in their own form.
+pub static DIALECTS: Endpoint = Endpoint {
+    key: "dialects",
+    word: "dialects",
+    has_paths: true,
+    listeners: |daemon| &daemon.dialects,
+    serve: |stream, caller, shutdown| Box::pin(serve(stream, caller, shutdown, Scope::Dialects)),
+};
+
 /// The paths that a listener answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     All,
     /// `/healthz`, `/readyz` and `/metrics`, for every client.
     Status,
+    /// `/as/DIALECT`.
+    Dialects,
 }
 
 /// How many bytes of a request's head are read.
@@ -124,7 +139,7 @@ async fn exchange(
             let has_body = !request.body().is_end_stream();
             let in_progress = caller.slot.begin_request();
             let answer = match scope {
-                Scope::All => answer(request, &caller).await,
+                Scope::All | Scope::Dialects => answer(request, &caller, scope).await,
                 Scope::Status => answer_status(&request, &caller).await,
             };
             drop(in_progress);
@@ -222,7 +237,7 @@ async fn linger(mut stream: Stream) {
 }
 
 /// Answers one request, about the caller's site where its path names no other.
-async fn answer(request: Request<Incoming>, caller: &Caller) -> Answer {
+async fn answer(request: Request<Incoming>, caller: &Caller, scope: Scope) -> Answer {
     let (peer, sites) = (caller.peer, caller.sites.get());
     let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
@@ -233,6 +248,11 @@ async fn answer(request: Request<Incoming>, caller: &Caller) -> Answer {
     let (site, route) = match named {
         Some((site, route)) if route != Route::Unknown => (site, route),
         _ => (sites.get(caller.number), route(path, query)),
+    };
+    let route = match route {
+        Route::Dialect(name) => return answer_as(site, caller, &name, &head, body).await,
+        _ if scope == Scope::Dialects => Route::Unknown,
+        route => route,
     };
     let mut answer = match route {
         Route::Auth(query) => auth::auth(site, &head.headers, query, peer).await,
@@ -260,11 +280,45 @@ async fn answer(request: Request<Incoming>, caller: &Caller) -> Answer {
         Route::Ready if path == READY => status::ready(sites.all(), Age::Now).await,
         Route::Ready => status::ready(std::slice::from_ref(site), Age::Now).await,
         Route::Metrics => status::metrics(&sites, &caller.metrics, Age::Now).await,
-        Route::Unknown => answer::plain(StatusCode::NOT_FOUND, "not found\n"),
+        Route::Unknown | Route::Dialect(_) => answer::plain(StatusCode::NOT_FOUND, "not found\n"),
         Route::Malformed => answer::plain(StatusCode::BAD_REQUEST, "a condition cannot be read\n"),
     };
     answer::retry_later(&mut answer);
     finish(answer, has_body)
+}
+
+/// Answers one request of a program that asks in the form of the dialect called `name`.
+async fn answer_as(
+    site: &ServedSite,
+    caller: &Caller,
+    name: &str,
+    head: &Parts,
+    body: Incoming,
+) -> Answer {
+    if !dialects::may_ask(site, caller.peer, &head.headers) {
+        let mut answer = answer::plain(StatusCode::UNAUTHORIZED, "the token is missing or wrong\n");
+        let challenge = HeaderValue::from_static("Basic realm=\"dialects\"");
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        return finish(answer, !body.is_end_stream());
+    }
+    let place = match Place::of(name, &head.method) {
+        Ok(place) => place,
+        Err((_, Some(method))) => return finish(answer::only(&method), !body.is_end_stream()),
+        Err((status, None)) => {
+            return finish(answer::plain(status, "not found\n"), !body.is_end_stream());
+        }
+    };
+    let time = site.configuration.limits.deadline;
+    let body = body::read(body, dialects::LONGEST_BODY, time).await;
+    let body_left = body.is_err();
+    let program = Program {
+        peer: caller.peer,
+        listener: &caller.listener,
+    };
+    let reply = place.answer(site, &program, head, body).await;
+    let mut answer = answer::reply(reply);
+    answer::retry_later(&mut answer);
+    finish(answer, body_left)
 }
 
 /// Answers one request about the state of the daemon. Many clients may ask, so the stores are not

@@ -17,13 +17,22 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The browser and all of `X-Forwarded-For` are as a PHP site would read them: never absent, so
 /// that a client gains nothing by leaving them out.
 pub fn client(headers: &HeaderMap, peer: Peer, trusted: bool) -> Client {
+    let client = host_client(headers, trusted);
+    Client {
+        address: client.address.or(peer.address()),
+        ..client
+    }
+}
+
+/// The client of a request that a host makes for it, so that the peer is not the client.
+pub fn host_client(headers: &HeaderMap, trusted: bool) -> Client {
     let said = || -> Option<IpAddr> {
         let last = headers.get_all(&X_FORWARDED_FOR).iter().next_back()?;
         last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
     };
     let address = if trusted { said() } else { None };
     Client {
-        address: address.or(peer.address()),
+        address,
         browser: Some(text(headers, &USER_AGENT)),
         forwarded_for: Some(text(headers, &X_FORWARDED_FOR)),
     }

@@ -19,6 +19,8 @@ pub enum Route {
     Check,
     /// `/question`: a request of a Hallpass program.
     Question,
+    /// `/as/…`: a request of another program, in its own form. What follows `/as/`.
+    Dialect(String),
     /// `/cache/flush`: flush the cache of verified passwords.
     FlushCache,
     /// `/cache/stats`: the statistics of the cache of verified passwords.
@@ -65,8 +67,9 @@ pub fn route(path: &str, query: Option<&str>) -> Route {
         "/healthz" => Route::Health,
         "/readyz" => Route::Ready,
         "/metrics" => Route::Metrics,
-        _ => match path.strip_prefix("/auth") {
-            Some(wanted) if wanted.starts_with('/') => followed_by(wanted, query),
+        _ => match (path.strip_prefix("/auth"), path.strip_prefix("/as/")) {
+            (Some(wanted), _) if wanted.starts_with('/') => followed_by(wanted, query),
+            (_, Some(dialect)) => Route::Dialect(dialect.to_owned()),
             _ => Route::Unknown,
         },
     }
@@ -109,6 +112,17 @@ impl Default for Query {
 #[must_use]
 pub fn conditions(query: &str) -> Option<Conditions> {
     parse(Some(query)).map(|query| query.conditions)
+}
+
+/// The conditions in a query that holds nothing else; `None` for one that cannot be read.
+#[must_use]
+pub fn conditions_alone(query: &str) -> Option<Conditions> {
+    let alone = |pair: &str| {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        let name = percent::decode(name).unwrap_or_default();
+        name.is_empty() || ["group", "permission", "is"].contains(&name.as_str())
+    };
+    query.split('&').all(alone).then(|| conditions(query))?
 }
 
 fn parse(query: Option<&str>) -> Option<Query> {
@@ -285,6 +299,7 @@ mod tests {
             "/healthz",
             "/readyz",
             "/metrics",
+            "/as/rabbitmq/user",
         ] {
             assert_ne!(route(path, None), Route::Unknown, "{path}");
             let first = path.split('/').nth(1).unwrap();

@@ -1,13 +1,17 @@
 //! Reads `[daemon]`: how `hallpassd` listens and answers.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hallpass_settings::{Error, Listener, Memory, Number, Table};
+use hallpass_settings::{Error, Listener, Memory, Number, SecretSource, Table};
+use hallpass_sites::secret;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use subtle::ConstantTimeEq;
 
 use super::Access;
+use crate::Secret;
 
 /// The table.
 #[derive(Deserialize)]
@@ -25,6 +29,12 @@ pub(super) struct DaemonTable {
     /// Listeners that answer [`/healthz`, `/readyz` and `/metrics`](metrics.md) only, to every client
     /// that reaches them.
     status: Vec<Listener>,
+    /// Listeners for programs that ask [in their own form](dialects.md), at `/as/DIALECT`. On TCP
+    /// they need `dialect_token`.
+    dialects: Vec<Listener>,
+    /// A secret that those programs show where they ask over TCP: as a Bearer token, or as the password
+    /// of Basic authentication.
+    dialect_token: Option<SecretSource>,
     /// Realms that are removed from the names that clients of Dovecot and saslauthd send.
     sasl_realms: Vec<String>,
     /// The credentials that HTTP and FastCGI accept: `"password"`, `"session"` (which includes
@@ -80,6 +90,8 @@ impl Default for DaemonTable {
             dovecot_auth: Vec::new(),
             saslauthd: Vec::new(),
             status: Vec::new(),
+            dialects: Vec::new(),
+            dialect_token: None,
             sasl_realms: Vec::new(),
             accept: vec![Accept::Session, Accept::Password],
             realm: "Restricted".to_owned(),
@@ -112,6 +124,10 @@ pub struct Daemon {
     pub saslauthd: Vec<Listener>,
     /// Where it tells every client its state.
     pub status: Vec<Listener>,
+    /// Where it listens for programs that ask in their own form.
+    pub dialects: Vec<Listener>,
+    /// What those programs show over TCP.
+    pub dialect_token: Option<DialectToken>,
     /// The credentials it takes.
     pub accept: Accepted,
     /// The realm of Basic authentication.
@@ -133,6 +149,27 @@ pub struct Daemon {
     /// Where a name without any credential may be asked about.
     pub vouch: Vec<Vouching>,
 }
+
+/// The secret that a program shows over TCP if it asks in its own form.
+#[derive(Clone, Debug)]
+pub struct DialectToken(Arc<Secret>);
+
+impl DialectToken {
+    /// Whether a program has shown this token. How long the comparison takes depends on the lengths
+    /// alone.
+    #[must_use]
+    pub fn is(&self, shown: &[u8]) -> bool {
+        self.0.expose().ct_eq(shown).into()
+    }
+}
+
+impl PartialEq for DialectToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.0.expose())
+    }
+}
+
+impl Eq for DialectToken {}
 
 /// Which credentials the daemon takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,13 +250,14 @@ pub enum Vouching {
 impl Daemon {
     /// The keys that list listeners, one an endpoint, each with its listeners.
     #[must_use]
-    pub fn listeners(&self) -> [(&'static str, &[Listener]); 5] {
+    pub fn listeners(&self) -> [(&'static str, &[Listener]); 6] {
         [
             ("listen", &self.listen),
             ("fastcgi", &self.fastcgi),
             ("dovecot_auth", &self.dovecot_auth),
             ("saslauthd", &self.saslauthd),
             ("status", &self.status),
+            ("dialects", &self.dialects),
         ]
     }
 
@@ -249,6 +287,14 @@ impl DaemonTable {
         let dovecot_auth = listeners(table, "dovecot_auth", self.dovecot_auth)?;
         let saslauthd = listeners(table, "saslauthd", self.saslauthd)?;
         let status = listeners(table, "status", self.status)?;
+        let dialects = listeners(table, "dialects", self.dialects)?;
+        let dialect_token = secret(table, "dialect_token", self.dialect_token)?;
+        if dialect_token
+            .as_ref()
+            .is_some_and(|it| it.expose().is_empty())
+        {
+            return Err(table.wrong("dialect_token", "is empty"));
+        }
         for (key, listeners) in [
             ("listen", &listen),
             ("fastcgi", &fastcgi),
@@ -257,7 +303,13 @@ impl DaemonTable {
         ] {
             warn_of_guesses(table, key, listeners);
         }
+        warn_of_dialects(table, &dialects, dialect_token.as_ref());
         let is_tcp = |listener: &Listener| matches!(listener, Listener::Tcp(_));
+        if dialect_token.is_none() && dialects.iter().any(is_tcp) {
+            let message = "has a TCP listener, which needs `dialect_token`: every program that reaches \
+                           it could guess passwords; `openssl rand -hex 32` makes a token";
+            return Err(table.wrong("dialects", message));
+        }
         if saslauthd.iter().any(is_tcp) {
             let message = "must be unix sockets: saslauthd has no other clients";
             return Err(table.wrong("saslauthd", message));
@@ -275,7 +327,7 @@ impl DaemonTable {
             let message = "is not a URL: percent-encode spaces and what is not ASCII";
             return Err(table.wrong("login_url", message));
         }
-        let known = listen.iter().chain(&fastcgi);
+        let known = listen.iter().chain(&fastcgi).chain(&dialects);
         let vouch = vouch(table, self.vouch, &known.collect::<Vec<_>>());
         let remembered = self.verified_cache.get();
         let verified_cache_size = self.verified_cache_size.count();
@@ -293,6 +345,8 @@ impl DaemonTable {
             dovecot_auth,
             saslauthd,
             status,
+            dialects,
+            dialect_token: dialect_token.map(|token| DialectToken(Arc::new(token))),
             realm: self.realm,
             sasl_realms: self.sasl_realms,
             login_url: self.login_url,
@@ -370,6 +424,32 @@ fn warn_of_guesses(table: &Table<'_>, key: &str, listeners: &[Listener]) {
             _ => continue,
         };
         table.warn(key, &format!("{listener}: {message}"));
+    }
+}
+
+/// The fewest bytes of a token that is not guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+/// Warns of those of the `dialects` at which passwords are read or guessed by others than their
+/// programs.
+fn warn_of_dialects(table: &Table<'_>, dialects: &[Listener], token: Option<&Secret>) {
+    if token.is_some_and(|token| token.expose().len() < SHORTEST_TOKEN) {
+        let message =
+            "is shorter than 16 bytes, and can be guessed: `openssl rand -hex 32` makes one";
+        table.warn("dialect_token", message);
+    }
+    for listener in dialects {
+        match listener {
+            Listener::Tcp(address) if !address.ip().to_canonical().is_loopback() => {
+                let message = "the token and the passwords cross the network in clear: listen at \
+                               127.0.0.1, or behind a proxy with TLS";
+                table.warn("dialects", &format!("{listener}: {message}"));
+            }
+            Listener::Tcp(_) => {}
+            unix @ Listener::Unix { .. } => {
+                warn_of_guesses(table, "dialects", std::slice::from_ref(unix));
+            }
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub use hallpass_settings::{Error, Listener, SecretPlace};
 pub use hallpass_sites::LoginField;
 
 pub use self::access::Access;
-pub use self::daemon::{Accepted, Daemon, TrustedProxy, Vouching};
+pub use self::daemon::{Accepted, Daemon, DialectToken, TrustedProxy, Vouching};
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
 pub use self::jwt::Jwt;
 pub use self::limits::Limits;
@@ -392,7 +392,7 @@ impl Configuration {
         let by_ejabberd =
             self.ejabberd.configured && self.ejabberd.accept.contains(&EjabberdAccepted::Password);
         let checks = self.access.passwords
-            && (self.daemon.accept.password || by_ejabberd)
+            && (self.daemon.accept.password || by_ejabberd || !self.daemon.dialects.is_empty())
             && self.via.as_ref().is_none_or(|via| !via.only);
         if self.passwords.dummy.is_some() || !checks {
             return Ok(());

@@ -2,6 +2,7 @@
 
 /// Decodes `name`: `j.\20doe` is `j. doe`. By the XEP, `\20` at either end is not an escape, and a
 /// decoded character is not decoded again.
+#[must_use]
 pub fn unescape(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut rest = name;

@@ -1,0 +1,250 @@
+"""The recipes of docs/more-hosts.md, as they stand there, against the real servers."""
+
+import re
+import shutil
+
+import pytest
+
+from book import DOCS
+from hosts import openvpn, pure_ftpd, sshd
+from hosts.accounts import PASSWORDS
+from hosts.daemon import hallpassd
+from hosts.fixtures import site_with_accounts
+from hosts.freeradius import freeradius
+from hosts.svnserve import svnserve
+from processes import LOOPBACK, free_port, give_away
+from programs import run
+
+PAGE = (DOCS / "more-hosts.md").read_text()
+TOKEN = "5f1e2d3c4b5a69788796a5b4c3d2e1f5"
+
+# Names and passwords that no server may get wrong, and whether they are right.
+EVERYWHERE = [
+    ("alice", PASSWORDS["alice"], True),
+    ("carol", PASSWORDS["carol"], True),
+    ("alice", "wrong", False),
+    ("alice", PASSWORDS["alice"] + " ", False),
+    ("erin", PASSWORDS["erin"], False),
+    ("nobody at all", "x", False),
+    ("alice' OR 1=1 --", PASSWORDS["alice"], False),
+    ("--help", "x", False),
+    ("$(id)", "$(id)", False),
+    ("%{User-Name}", "%{User-Name}", False),
+    ('alice","x":"', PASSWORDS["alice"], False),
+    ('alice"}', '","user":"alice', False),
+    ("dave", PASSWORDS["dave"], True),
+]
+
+
+def blocks(heading: str, language: str) -> list[str]:
+    """The blocks of a language below a heading of the page."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.S)
+
+
+def replaced(text: str, **pairs: str) -> str:
+    for old, new in pairs.items():
+        assert old in text, (old, text)
+        text = text.replace(old, str(new))
+    return text
+
+
+@pytest.fixture(scope="module")
+def site(new_site):
+    site = site_with_accounts(new_site)
+    # The one account here that every system has, too.
+    site.make_accounts({"username": "nobody", "password": "of the site's nobody"},
+                       {"username": "root", "password": "of the site's root"})
+    return site
+
+
+@pytest.fixture(scope="module")
+def config(site):
+    return site.write_configuration("more-hosts.toml", limits={"failures": 0})
+
+
+@pytest.fixture
+def script(directory, hallpass_programs, config):
+    """Writes a script of the page, that any user can run."""
+
+    def write(text: str):
+        path = directory / "script"
+        path.write_text(replaced(text, **{
+            "/usr/bin/hallpass ": f"{hallpass_programs['hallpass']} ",
+            "/etc/hallpass/hallpass.toml": config,
+        }))
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+class Away:
+    """The site's database is away within the block."""
+
+    def __init__(self, site):
+        self.there, self.away = site.database, site.database.with_suffix(".away")
+
+    def __enter__(self):
+        shutil.move(self.there, self.away)
+
+    def __exit__(self, *_):
+        shutil.move(self.away, self.there)
+
+
+def let_in_as_the_site_says(server, site, cases) -> None:
+    for user, password, expected in cases:
+        assert server.login(user, password) == expected, (user, password)
+    with Away(site):
+        assert not server.login("alice", PASSWORDS["alice"])
+    assert server.login("alice", PASSWORDS["alice"])
+
+
+def test_freeradius(site, directory, hallpass_programs):
+    port = free_port()
+    token = directory / "token"
+    token.touch(mode=0o600)
+    token.write_text(TOKEN)
+    give_away(token)
+    daemon = {"dialects": [f"tcp:{LOOPBACK}:{port}"], "dialect_token": {"file": str(token)}}
+    daemon["listen"] = [f"unix:{directory}/http.sock"]
+    config = site.write_configuration("freeradius.toml", daemon=daemon, limits={"failures": 0})
+    rest, server = blocks("FreeRADIUS", "freeradius")
+    rest = replaced(rest, **{"8090": port, "TOKEN": TOKEN})
+    tcp = (LOOPBACK, port)
+    with freeradius(directory, rest, server) as radius:
+        with hallpassd(hallpass_programs["hallpassd"], config, directory / "http.sock", tcp):
+            let_in_as_the_site_says(radius, site, [
+                *EVERYWHERE,
+                ("zoë", PASSWORDS["zoë"], True),
+                ("", PASSWORDS["alice"], False),
+                ("alice", "", False),
+                ("alice\n", PASSWORDS["alice"], False),
+                (b"zo\xeb", PASSWORDS["zoë"], False),
+                (b"alice\0", PASSWORDS["alice"], False),
+            ])
+        # The daemon is away.
+        assert not radius.login("alice", PASSWORDS["alice"])
+
+
+@pytest.mark.skipif(not openvpn.CAN_RUN, reason="needs root and /dev/net/tun")
+def test_openvpn(site, directory, script):
+    path = script(*blocks("OpenVPN", "sh"))
+    (configuration,) = blocks("OpenVPN", "openvpn")
+    with openvpn.openvpn(directory, replaced(configuration, **{"/etc/openvpn/hallpass": path})) as vpn:
+        let_in_as_the_site_says(vpn, site, [
+            ("alice", PASSWORDS["alice"], True),
+            ("zoë", PASSWORDS["zoë"], True),
+            ("alice", "wrong", False),
+            ("erin", PASSWORDS["erin"], False),
+            ("--help", "x", False),
+        ])
+
+
+@pytest.mark.parametrize("deferred", [True, False])
+def test_the_script_of_openvpn_reads_two_lines_and_no_more(directory, script, deferred):
+    path = script(*blocks("OpenVPN", "sh"))
+    alice, answer = PASSWORDS["alice"], directory / "answer"
+    for text, expected in [
+        (f"alice\n{alice}\n", True),
+        (f"alice\n{alice} \n", False),
+        ("blank\n  blanks at both ends  \n", True),
+        ("alice\nwrong\n", False),
+        # A name with a line end in it must not become another.
+        (f"al\nice\n{alice}\n", False),
+        (f"alice\n{alice}\n\n", False),
+        (f"alice\n{alice}", False),
+        ("alice\n", False),
+        ("alice", False),
+        ("", False),
+        ("\n\n", False),
+        (f"-h\n{alice}\n", False),
+        ("$(touch here)\n`touch here`\n", False),
+    ]:
+        file = directory / "asked"
+        file.write_text(text)
+        answer.write_text("")
+        environment = {"PATH": "/usr/bin:/bin"}
+        if deferred:
+            environment["auth_control_file"] = str(answer)
+        code = run([path, file], env=environment, cwd=directory).code
+        if code == 2:
+            assert deferred
+            from processes import eventually
+
+            eventually(answer.read_text, "the answer comes")
+            assert answer.read_text() == ("1" if expected else "0"), text
+        else:
+            assert code == (0 if expected else 1), text
+        assert not (directory / "here").exists()
+
+
+@pytest.mark.skipif(not pure_ftpd.CAN_RUN, reason="needs root")
+def test_pure_ftpd(site, directory, script):
+    program, commands = blocks("Pure-FTPd", "sh")
+    home = directory / "srv"
+    home.mkdir(mode=0o755)
+    path = script(replaced(program, **{"/srv/ftp": home}))
+    commands = replaced(commands, **{
+        "/run/pure-authd.sock": directory / "authd.sock", "/etc/pure-ftpd/hallpass": path,
+    })
+    with pure_ftpd.pure_ftpd(directory, commands) as server:
+        for user, password, expected in [
+            ("alice", PASSWORDS["alice"], True),
+            ("zoë", PASSWORDS["zoë"], True),
+            # Each refusal takes seconds, which are Pure-FTPd's own.
+            ("erin", PASSWORDS["erin"], False),
+            ("--help", "x", False),
+        ]:
+            assert server.login(user, password) == expected, user
+        with Away(site):
+            assert not server.login("alice", PASSWORDS["alice"])
+
+
+@pytest.mark.parametrize("code", [1, 2, 75, 127])
+def test_the_script_of_pure_ftpd_refuses_whatever_goes_wrong(directory, code):
+    text = blocks("Pure-FTPd", "sh")[0].replace("/usr/bin/hallpass", str(directory / "hallpass"))
+    (directory / "script").write_text(text)
+    (directory / "hallpass").write_text(f"#!/bin/sh\necho auth_ok:1\nexit {code}\n")
+    (directory / "hallpass").chmod(0o755)
+    answer = run(["/bin/sh", directory / "script"], env={"AUTHD_ACCOUNT": "a", "AUTHD_PASSWORD": "b"})
+    assert answer.text == "auth_ok:-1\nend\n"
+
+
+def test_svnserve(site, directory, hallpass_programs):
+    mux, http = directory / "mux", directory / "http.sock"
+    daemon = {"saslauthd": [f"unix:{mux}?mode=0660"], "listen": [f"unix:{http}"],
+              "sasl_realms": ["example.org"]}
+    config = site.write_configuration("svnserve.toml", daemon=daemon, limits={"failures": 0})
+    (repository,) = blocks("svnserve", "ini")
+    (sasl,) = blocks("svnserve", "sasl")
+    with (
+        hallpassd(hallpass_programs["hallpassd"], config, http, mux),
+        svnserve(directory, repository, replaced(sasl, **{"/run/saslauthd/mux": mux})) as server,
+    ):
+        let_in_as_the_site_says(server, site, [*EVERYWHERE, ("zoë", PASSWORDS["zoë"], True)])
+
+
+@pytest.mark.skipif(not sshd.CAN_RUN, reason="needs root")
+def test_openssh(site, directory, hallpass_programs, config):
+    (service,) = blocks("OpenSSH", "pam")
+    (configuration,) = blocks("OpenSSH", "sshd")
+    service = replaced(service, **{
+        "/usr/bin/hallpass-pam": hallpass_programs["hallpass-pam"],
+        "/etc/hallpass/hallpass.toml": config,
+    })
+    with sshd.sshd(directory, configuration, service) as server:
+        good = "of the site's nobody"
+        assert server.login("nobody", good)
+        for user, password in [
+            ("nobody", "wrong"),
+            # On the site alone.
+            ("alice", PASSWORDS["alice"]),
+            # On both, and the machine's own.
+            ("root", "of the site's root"),
+        ]:
+            assert not server.login(user, password), user
+        with Away(site):
+            assert not server.login("nobody", good)
+        site.deactivate("nobody")
+        assert not server.login("nobody", good)
