@@ -12,7 +12,7 @@ from hosts.daemon import hallpassd
 from hosts.fixtures import site_with_accounts
 from hosts.freeradius import freeradius
 from hosts.svnserve import svnserve
-from processes import LOOPBACK, free_port, give_away
+from processes import LOOPBACK, eventually, free_port, give_away
 from programs import run
 
 PAGE = (DOCS / "more-hosts.md").read_text()
@@ -28,8 +28,8 @@ EVERYWHERE = [
     ("nobody at all", "x", False),
     ("alice' OR 1=1 --", PASSWORDS["alice"], False),
     ("--help", "x", False),
-    ("$(id)", "$(id)", False),
-    ("%{User-Name}", "%{User-Name}", False),
+    ("$(id)", "`id -u`", False),
+    ("%{User-Name}", "%{User-Password}", False),
     ('alice","x":"', PASSWORDS["alice"], False),
     ('alice"}', '","user":"alice', False),
     ("dave", PASSWORDS["dave"], True),
@@ -170,8 +170,6 @@ def test_the_script_of_openvpn_reads_two_lines_and_no_more(directory, script, de
         code = run([path, file], env=environment, cwd=directory).code
         if code == 2:
             assert deferred
-            from processes import eventually
-
             eventually(answer.read_text, "the answer comes")
             assert answer.read_text() == ("1" if expected else "0"), text
         else:

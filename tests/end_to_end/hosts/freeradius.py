@@ -34,6 +34,9 @@ thread pool {{
     max_servers = 4
 }}
 modules {{
+    always reject {{
+        rcode = reject
+    }}
     $INCLUDE rest
 }}
 server default {{

@@ -89,6 +89,7 @@ def rabbitmq(directory: Path, replacements: dict[str, str]) -> Iterator[RabbitMQ
     epmd = [str(word) for word in epmd]
     with (
         running(epmd, directory / "epmd.log", lambda: listening(epmd_port), **options),
-        running([PROGRAM], directory / "console.log", lambda: listening(port), **options),
+        # It takes seconds, or a minute where other tests run.
+        running([PROGRAM], directory / "console.log", lambda: listening(port), 240, **options),
     ):
         yield RabbitMQ(port, directory)
