@@ -7,10 +7,11 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
+from hosts import web
 from hosts.daemon import hallpassd
 from hosts.extauth import NO, YES, helper
 from hosts.laravel import laravel as running_laravel
@@ -431,3 +432,38 @@ def test_hallpassd(owned, hallpass_programs):
             assert answer.status == 200, answer
             ticket = json.loads(answer.body)["ticket"]
             assert token not in ticket
+
+
+def test_dialects(owned, hallpass_programs):
+    socket, http = owned.directory / "dialects.sock", owned.directory / "owners-http.sock"
+    config = owned.configuration(
+        "dialects",
+        daemon={"listen": [f"unix:{http}"], "dialects": [f"unix:{socket}"], "accept": ["session", "password"]},
+        ejabberd={"accept": ["session"], "ignore_case": False, "unescape_jid": False},
+        **CHEAP,
+    )
+    with hallpassd(hallpass_programs["hallpassd"], config, http, socket):
+        there = {"User-Agent": BROWSER, "X-Forwarded-For": "127.0.0.1"}
+
+        def said(path: str, fields: dict, headers=()) -> dict:
+            body = json.dumps(fields).encode()
+            headers = {"Content-Type": "application/json"} | dict(headers)
+            return json.loads(web.ask(socket, f"/as/{path}", headers, "POST", body).body)
+
+        for name, token, expected in owned.pairs():
+            owner = next(owner for owner, other in owned.tokens.items() if other == token)
+            cookie = {"Cookie": f"{owned.cookie}={token}"} | there
+            # Without a name, a session is its owner's; with one, it is nobody else's.
+            assert said("centrifugo", {"client": "c", "user": name}, cookie)["result"]["user"] == owner
+            found = said("centrifugo/refresh", {"client": "c", "user": name}, cookie)["result"]
+            assert found.get("expired", False) == (not expected), (name, owner)
+            # The XMPP server goes on with its name.
+            query = urlencode({"user": name, "server": "x", "pass": token})
+            answer = web.ask(socket, f"/as/mongooseim/check_password?{query}")
+            assert answer.body == (b"true" if expected else b"false"), (name, owner)
+            # Elsewhere, no token is a password.
+            fields = {"username": name, "password": token}
+            assert said("emqx", fields, cookie) == {"result": "deny"}, (name, owner)
+            fields = {"user": name, "password": token}
+            answer = web.ask(socket, "/as/freeradius", cookie, "POST", json.dumps(fields).encode())
+            assert answer.status == 401

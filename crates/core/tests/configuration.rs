@@ -460,6 +460,43 @@ fn listeners_that_are_open_to_all_are_warned_about() {
 }
 
 #[test]
+fn dialects_over_tcp_need_a_token() {
+    for (daemon, expected) in [
+        (
+            "dialects = [\"tcp:127.0.0.1:1\"]",
+            "/etc/site.toml:4: daemon.dialects: has a TCP listener, which needs `dialect_token`",
+        ),
+        (
+            "dialects = [\"unix:/s\", \"tcp:[::1]:1\"]",
+            "/etc/site.toml:4: daemon.dialects: has a TCP listener",
+        ),
+        (
+            "dialects = [\"unix:/s\"]\ndialect_token = \"\"",
+            "/etc/site.toml:5: daemon.dialect_token: is empty",
+        ),
+        (
+            "dialects = [\"unix:/s\", \"unix:/s?mode=0600\"]",
+            "/etc/site.toml:4: daemon.dialects: names one socket twice",
+        ),
+    ] {
+        let found = error(&format!("{HEAD}[daemon]\n{daemon}"));
+        assert!(found.starts_with(expected), "{found}");
+    }
+    let token = "dialect_token = \"0123456789abcdef\"";
+    for (daemon, warnings) in [
+        ("dialects = [\"unix:/s\"]".to_owned(), 0),
+        ("dialects = [\"unix:/s?mode=0666\"]".to_owned(), 1),
+        (format!("dialects = [\"tcp:127.0.0.1:1\"]\n{token}"), 0),
+        (format!("dialects = [\"tcp:0.0.0.0:1\"]\n{token}"), 1),
+        ("dialect_token = \"0123456789abcde\"".to_owned(), 1),
+    ] {
+        let configuration = good(&format!("[daemon]\n{daemon}"));
+        assert_eq!(configuration.warnings.len(), warnings, "{daemon}");
+        assert!(!format!("{configuration:?}").contains("0123456789"));
+    }
+}
+
+#[test]
 fn who_vouches_is_said() {
     let vouches = |daemon: &str, listener: &str| {
         let configuration = good(&format!("[daemon]\nlisten = [\"{listener}\"]\n{daemon}\n"));

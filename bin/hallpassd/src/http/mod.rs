@@ -316,9 +316,9 @@ async fn answer_as(
         listener: &caller.listener,
     };
     let reply = place.answer(site, &program, head, body).await;
-    let mut answer = answer::reply(reply);
-    answer::retry_later(&mut answer);
-    finish(answer, body_left)
+    // No `Retry-After`: Erlang's httpc, by which RabbitMQ asks, obeys it for as long as the answer is
+    // 503, and RabbitMQ's client waits meanwhile.
+    finish(answer::reply(reply), body_left)
 }
 
 /// Answers one request about the state of the daemon. Many clients may ask, so the stores are not

@@ -63,8 +63,9 @@ pub(super) struct DaemonTable {
     /// [set both](http.md#what-every-recipe-does).
     trusted_proxies: Vec<TrustedProxy>,
     /// The listeners on which a host may ask about a name without a credential, as
-    /// [FastCGI](fastcgi.md#a-name-without-a-password) and programs with `via` do: `"unix"` for all
-    /// unix sockets, or a listener as written in `listen` or `fastcgi`.
+    /// [FastCGI](fastcgi.md#a-name-without-a-password) and programs with `via` do, and some
+    /// [programs with forms of their own](dialects.md): `"unix"` for all unix sockets, or a listener as
+    /// written in `listen`, `fastcgi` or `dialects`. Over TCP, `dialect_token` allows it, too.
     vouch: Vec<Vouching>,
 }
 
@@ -462,8 +463,8 @@ fn vouch(table: &Table<'_>, vouch: Vec<Vouching>, known: &[&Listener]) -> Vec<Vo
             let listener = listener.beside(table);
             if !known.iter().any(|other| other.is_at(&listener)) {
                 let message = format!(
-                    "{listener} is neither in `listen` nor in `fastcgi`: this has an effect only \
-                     where systemd hands that socket over"
+                    "{listener} is in none of `listen`, `fastcgi` and `dialects`: this has an effect \
+                     only where systemd hands that socket over"
                 );
                 table.warn(KEY, &message);
             }
