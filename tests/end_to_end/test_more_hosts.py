@@ -1,12 +1,13 @@
 """The recipes of docs/more-hosts.md, as they stand there, against the real servers."""
 
+import os
 import re
 import shutil
 
 import pytest
 
 from book import DOCS
-from hosts import openvpn, pure_ftpd, sshd
+from hosts import openvpn, pure_ftpd, sshd, vsftpd
 from hosts.accounts import PASSWORDS
 from hosts.daemon import hallpassd
 from hosts.fixtures import site_with_accounts
@@ -207,6 +208,33 @@ def test_the_script_of_pure_ftpd_refuses_whatever_goes_wrong(directory, code):
     (directory / "hallpass").chmod(0o755)
     answer = run(["/bin/sh", directory / "script"], env={"AUTHD_ACCOUNT": "a", "AUTHD_PASSWORD": "b"})
     assert answer.text == "auth_ok:-1\nend\n"
+
+
+@pytest.mark.skipif(not vsftpd.CAN_RUN, reason="needs root")
+def test_vsftpd(site, directory, hallpass_programs, config):
+    (service,) = blocks("vsftpd", "pam")
+    (configuration,) = blocks("vsftpd", "vsftpd")
+    home = directory / "srv"
+    home.mkdir(mode=0o755)
+    os.chown(home, 0, 0)
+    service = replaced(service, **{
+        "/usr/bin/hallpass-pam": hallpass_programs["hallpass-pam"],
+        "/etc/hallpass/hallpass.toml": config,
+    })
+    guest = {"guest_username=ftp": "guest_username=nobody", "/srv/ftp": home}
+    with vsftpd.vsftpd(directory, replaced(configuration, **guest), service) as server:
+        for user, password, expected in [
+            ("alice", PASSWORDS["alice"], True),
+            ("zoë", PASSWORDS["zoë"], True),
+            ("alice", "wrong", False),
+            ("erin", PASSWORDS["erin"], False),
+            ("--help", "x", False),
+        ]:
+            assert server.login(user, password) == expected, user
+        assert not server.login("alice", PASSWORDS["alice"], encrypted=False)
+        with Away(site):
+            assert not server.login("alice", PASSWORDS["alice"])
+        assert server.login("alice", PASSWORDS["alice"])
 
 
 def test_svnserve(site, directory, hallpass_programs):

@@ -38,12 +38,11 @@ class Sshd:
         askpass.write_text('#!/bin/sh\nprintf "%s" "$ASKED"\n')
         askpass.chmod(0o755)
         command = [
-            "ssh", "-F", "none", "-v", "-p", str(self.port), "-l", user, "-N", "-s",
+            "ssh", "-F", "none", "-v", "-p", str(self.port), "-l", user, "-s",
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "PreferredAuthentications=password", "-o", "NumberOfPasswordPrompts=1",
             "-o", "ControlPath=none", LOOPBACK, "sftp",
         ]  # fmt: skip
-        command = [word for word in command if word not in ("-N",)]
         environment = {"PATH": os.environ["PATH"], "SSH_ASKPASS": str(askpass), "ASKED": password,
                        "SSH_ASKPASS_REQUIRE": "force", "HOME": str(self.directory)}
         done = subprocess.run(
