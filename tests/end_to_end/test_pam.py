@@ -118,6 +118,16 @@ def test_those_in_the_groups_and_no_others(services):
 
 
 @needs_root
+def test_credentials_are_given_to_those_alone_who_are_let_in(services):
+    """vsftpd and sshd refuse logins whose pam_setcred fails."""
+    for service in ("shop", "shop-editors"):
+        whole = ("authenticate", "acct_mgmt", "setcred", "open_session")
+        assert services.granted(*as_("alice"), *whole, service=service)
+        for user, password in [("alice", "wrong"), as_("erin"), ("nobody at all", "x"), ("root", "x")]:
+            assert not services.granted(user, password, *whole, service=service), user
+
+
+@needs_root
 def test_user_is_not_told_why(own):
     services, site = own
     answers = []

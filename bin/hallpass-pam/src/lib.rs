@@ -46,6 +46,7 @@ const EXAMPLES: &str = "\
 Examples:
   In /etc/pam.d/SERVICE, one line each:
     auth    required pam_exec.so expose_authtok quiet /usr/bin/hallpass-pam --config /etc/hallpass/hallpass.toml
+    auth    required pam_permit.so
     account required pam_exec.so quiet /usr/bin/hallpass-pam --config /etc/hallpass/hallpass.toml
 
   Members of either group only; PAM takes words with blanks in brackets:

@@ -19,6 +19,7 @@ ListenAddress 127.0.0.1:{port}
 HostKey {directory}/host_key
 PidFile {directory}/sshd.pid
 # No command of the client's runs, and no account needs a shell.
+Subsystem sftp internal-sftp
 ForceCommand internal-sftp
 LogLevel VERBOSE
 """
@@ -51,6 +52,8 @@ class Sshd:
         told = done.stderr.decode(errors="replace")
         granted = "Authenticated to" in told
         assert granted or "Permission denied" in told, told
+        # The session begins, and ends with the client's standard input.
+        assert not granted or done.returncode == 0, told
         return granted
 
 
