@@ -12,6 +12,7 @@ from hosts.accounts import PASSWORDS
 from hosts.daemon import hallpassd
 from hosts.fixtures import site_with_accounts
 from hosts.freeradius import freeradius
+from hosts.pam import SERVICES
 from hosts.svnserve import svnserve
 from processes import LOOPBACK, eventually, free_port, give_away
 from programs import run
@@ -128,18 +129,38 @@ def test_freeradius(site, directory, hallpass_programs):
         assert not radius.login("alice", PASSWORDS["alice"])
 
 
+OPENVPN = [
+    ("alice", PASSWORDS["alice"], True),
+    ("zoë", PASSWORDS["zoë"], True),
+    ("alice", "wrong", False),
+    ("erin", PASSWORDS["erin"], False),
+    ("--help", "x", False),
+]
+
+
 @pytest.mark.skipif(not openvpn.CAN_RUN, reason="needs root and /dev/net/tun")
 def test_openvpn(site, directory, script):
     path = script(*blocks("OpenVPN", "sh"))
-    (configuration,) = blocks("OpenVPN", "openvpn")
+    configuration, _ = blocks("OpenVPN", "openvpn")
     with openvpn.openvpn(directory, replaced(configuration, **{"/etc/openvpn/hallpass": path})) as vpn:
-        let_in_as_the_site_says(vpn, site, [
-            ("alice", PASSWORDS["alice"], True),
-            ("zoë", PASSWORDS["zoë"], True),
-            ("alice", "wrong", False),
-            ("erin", PASSWORDS["erin"], False),
-            ("--help", "x", False),
-        ])
+        let_in_as_the_site_says(vpn, site, OPENVPN)
+
+
+@pytest.mark.skipif(not openvpn.CAN_RUN, reason="needs root and /dev/net/tun")
+def test_openvpn_by_pam(site, directory, hallpass_programs, config):
+    _, configuration = blocks("OpenVPN", "openvpn")
+    (service,) = blocks("vsftpd", "pam")
+    name = f"hallpass-vpn-{os.getpid()}"
+    (SERVICES / name).write_text(replaced(service, **{
+        "/usr/bin/hallpass-pam": hallpass_programs["hallpass-pam"],
+        "/etc/hallpass/hallpass.toml": config,
+    }))
+    configuration = replaced(configuration, **{".so openvpn": f".so {name}"})
+    try:
+        with openvpn.openvpn(directory, configuration) as vpn:
+            let_in_as_the_site_says(vpn, site, OPENVPN[1:3])
+    finally:
+        (SERVICES / name).unlink()
 
 
 @pytest.mark.parametrize("deferred", [True, False])
@@ -193,7 +214,6 @@ def test_pure_ftpd(site, directory, script):
             ("zoë", PASSWORDS["zoë"], True),
             # Each refusal takes seconds, which are Pure-FTPd's own.
             ("erin", PASSWORDS["erin"], False),
-            ("--help", "x", False),
         ]:
             assert server.login(user, password) == expected, user
         with Away(site):

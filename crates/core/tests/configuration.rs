@@ -472,7 +472,7 @@ fn dialects_over_tcp_need_a_token() {
         ),
         (
             "dialects = [\"unix:/s\"]\ndialect_token = \"\"",
-            "/etc/site.toml:5: daemon.dialect_token: is empty",
+            "/etc/site.toml:5: daemon.dialect_token: the secret is empty",
         ),
         (
             "dialects = [\"unix:/s\", \"unix:/s?mode=0600\"]",
