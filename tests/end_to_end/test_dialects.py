@@ -17,7 +17,7 @@ import pytest
 import logs
 from hosts import web
 from hosts.accounts import CASES, PASSWORDS
-from hosts.daemon import hallpassd
+from hosts.daemon import hallpassd, write_configuration
 from hosts.fixtures import site_replacements, site_with_accounts
 from hosts.rabbitmq import rabbitmq
 from hosts.web import Answer, basic
@@ -600,6 +600,44 @@ def test_a_body_is_bounded_and_the_next_request_is_another(served):
         # One that announces a body and hangs up.
         connection.send(web.request("/as/rabbitmq/user", headers, "POST"))
     assert rabbit_reads(login(served.tcp, **BEARER)) == YES
+
+
+def test_a_body_that_does_not_come_is_waited_for_until_the_deadline(serve, site):
+    served = serve(site, limits={"failures": 0, "deadline": "1s"})
+    for path, refused in [("rabbitmq/user", b"deny"), ("emqx", b'{"result":"deny"}')]:
+        headers = BEARER | FORM | {"Content-Length": "100"}
+        with web.Connection(served.tcp) as connection:
+            begun = time.monotonic()
+            connection.send(web.request(f"/as/{path}", headers, "POST", body=b"username=alice"))
+            answer = connection.answer("POST")
+            assert answer.body == refused and answer.headers["Connection"] == "close"
+            assert 0.9 < time.monotonic() - begun < 20
+            assert connection.ended()
+
+
+def test_each_site_has_a_token_of_its_own(new_directory, hallpass_programs, site):
+    directory, port = new_directory(), free_port()
+    tcp, configs = (LOOPBACK, port), []
+    tokens = {"shop": TOKEN, "forum": "1" + TOKEN[1:], "club": None}
+    for name, token in tokens.items():
+        configs.append(write_configuration(
+            site, f"{directory.name}-{name}.toml", name=name,
+            daemon={
+                "listen": [f"unix:{directory}/http.sock"],
+                "dialects": [f"tcp:{LOOPBACK}:{port}"] if token else None,
+                "dialect_token": token,
+            },
+        ))
+    login = DIALECTS["emqx"].login("alice", PASSWORDS["alice"])
+    with hallpassd(hallpass_programs["hallpassd"], configs, directory / "http.sock", tcp):
+        for path in ("", "shop", "forum", "club"):
+            for token in (TOKEN, tokens["forum"], "", None):
+                own = tokens[path or "shop"]
+                headers = dict(login.headers)
+                headers |= {} if token is None else {"Authorization": f"Bearer {token}"}
+                path_ = f"/{path}/as/emqx" if path else "/as/emqx"
+                answer = web.ask(tcp, path_, headers, "POST", login.body)
+                assert answer.status == (200 if token and token == own else 401), (path, token)
 
 
 def test_guesses_are_counted_by_name_and_by_the_address_that_the_program_says(serve, site):

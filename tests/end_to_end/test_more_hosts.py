@@ -102,7 +102,7 @@ def let_in_as_the_site_says(server, site, cases) -> None:
     assert server.login("alice", PASSWORDS["alice"])
 
 
-def test_freeradius(site, directory, hallpass_programs):
+def test_freeradius(site, directory, new_directory, hallpass_programs):
     port = free_port()
     token = directory / "token"
     token.touch(mode=0o600)
@@ -127,6 +127,13 @@ def test_freeradius(site, directory, hallpass_programs):
             ])
         # The daemon is away.
         assert not radius.login("alice", PASSWORDS["alice"])
+    groups = replaced(rest, **{"/as/freeradius": "/as/freeradius?group=editors"})
+    with (
+        freeradius(new_directory(), groups, server) as radius,
+        hallpassd(hallpass_programs["hallpassd"], config, directory / "http.sock", tcp),
+    ):
+        for user, expected in [("alice", True), ("bob", False), ("dave", False)]:
+            assert radius.login(user, PASSWORDS[user]) == expected, user
 
 
 OPENVPN = [
