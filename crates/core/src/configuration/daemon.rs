@@ -290,12 +290,6 @@ impl DaemonTable {
         let status = listeners(table, "status", self.status)?;
         let dialects = listeners(table, "dialects", self.dialects)?;
         let dialect_token = secret(table, "dialect_token", self.dialect_token)?;
-        if dialect_token
-            .as_ref()
-            .is_some_and(|it| it.expose().is_empty())
-        {
-            return Err(table.wrong("dialect_token", "is empty"));
-        }
         for (key, listeners) in [
             ("listen", &listen),
             ("fastcgi", &fastcgi),
