@@ -12,13 +12,14 @@ use hallpass_core::{
     Request, Secret, Tickets, Verdict,
 };
 use hallpass_runtime::Log;
-use hallpass_runtime::log::{Decision, Through};
+use hallpass_runtime::log::{Decision, Through, sharing_report};
 use tokio::sync::Mutex;
 
 use crate::credentials::{Accepting, Shown};
 use crate::engine::{Engine, Health, StoreHealth};
 use crate::metrics::SiteMetrics;
 use crate::sockets::Peer;
+use crate::start::PROGRAM;
 
 /// A site that the daemon serves.
 #[derive(Debug)]
@@ -105,12 +106,9 @@ impl ServedSite {
         loops: usize,
         before: Option<&Self>,
     ) -> std::io::Result<Self> {
-        let engine = Engine::start(
-            &configuration,
-            checks,
-            loops,
-            before.map(|before| &before.engine),
-        )?;
+        let report = sharing_report(PROGRAM, configuration.log);
+        let before = before.map(|before| &before.engine);
+        let engine = Engine::start(&configuration, checks, loops, report, before)?;
         let tickets = configuration.tickets.as_ref();
         Ok(Self {
             tickets: tickets.map(TicketSettings::tickets),

@@ -18,7 +18,7 @@ use crate::run::{Daemon, run};
 use crate::site::ServedSite;
 use crate::sites::{CurrentSites, Sites};
 
-const PROGRAM: &str = "hallpassd";
+pub const PROGRAM: &str = "hallpassd";
 
 /// The program, from the command line to the exit code.
 #[must_use]

@@ -73,7 +73,7 @@ pub use self::request::{
     ClaimedName, Conditions, Credential, InvalidCondition, Request, Requirement,
 };
 pub use self::shared::Shared;
-pub use self::throttle::Turn;
+pub use self::throttle::{Report, SharingNews, Turn};
 pub use self::ticket::{NoTicket, Tickets};
 pub use self::twins::{Twin, TwinFinder, Twins};
 pub use self::verdict::{Identity, Session, Verdict};

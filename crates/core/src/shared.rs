@@ -8,7 +8,7 @@ use crate::configuration::Configuration;
 use crate::denial_cost::DenialCost;
 use crate::memory::Memory;
 use crate::scans::Scans;
-use crate::throttle::{Throttle, Turn};
+use crate::throttle::{Report, Throttle, Turn};
 use crate::verified::{CacheStatistics, Fingerprints, Verified};
 
 /// The state that the authenticators of a long-running program share: counts of wrong passwords, the
@@ -57,6 +57,32 @@ impl Shared {
             throttle: self.throttle.succeeding(&before.throttle),
             ..self
         }
+    }
+
+    /// The same, whose counts of wrong passwords are shared with other machines where `configuration`
+    /// says so. When they are not any more, and when they are again, `report` receives.
+    #[must_use]
+    pub fn sharing(self, configuration: &Configuration, report: Report) -> Self {
+        match &configuration.shared_limits {
+            Some(settings) => Self {
+                throttle: self.throttle.sharing(settings, report),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    /// Connects to the server of the counts that several machines share, where there is one, before
+    /// the first question needs it.
+    pub fn connect(&self) {
+        self.throttle.connect();
+    }
+
+    /// Whether counts of wrong passwords are shared with other machines now; `None` where they are
+    /// not to be.
+    #[must_use]
+    pub fn shares_counts(&self) -> Option<bool> {
+        self.throttle.shares()
     }
 
     /// Whose turn `request` takes, at the time `now`.

@@ -6,9 +6,10 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use hallpass_core::{
-    Authenticator, Change, Configuration, Deadline, Request, Shared, Unavailable, Verdict,
+    Authenticator, Change, Configuration, Deadline, Report, Request, Shared, Unavailable, Verdict,
 };
 
+use crate::log::sharing_report;
 use crate::via::Daemon;
 
 /// The most threads that may be stuck in a store before no more are started.
@@ -21,6 +22,7 @@ pub struct SiteClient {
     pub configuration: Arc<Configuration>,
     daemon: Option<Daemon>,
     stores: Worker,
+    report: Report,
     /// Whether the last verdict was [`Verdict::Unavailable`].
     pub(crate) failing: bool,
 }
@@ -29,19 +31,29 @@ impl SiteClient {
     /// Asks for `program` about the site of `configuration`. Nothing is started or opened yet.
     #[must_use]
     pub fn new(configuration: Arc<Configuration>, program: &'static str) -> Self {
+        let report = sharing_report(program, configuration.log);
+        let shared = Shared::new(&configuration).sharing(&configuration, report.clone());
+        let before = Self::of_stores(configuration);
         Self {
-            daemon: Daemon::of(&configuration, program),
-            ..Self::of_stores(configuration)
+            daemon: Daemon::of(&before.configuration, program),
+            stores: Worker {
+                shared: Arc::new(shared),
+                ..before.stores
+            },
+            report,
+            ..before
         }
     }
 
-    /// Asks the stores of the site of `configuration`, and never hallpassd.
+    /// Asks the stores of the site of `configuration`, and never hallpassd. It shares no counts of
+    /// wrong passwords with other machines.
     #[must_use]
     pub fn of_stores(configuration: Arc<Configuration>) -> Self {
         Self {
             daemon: None,
             stores: Worker::new(Arc::clone(&configuration)),
             configuration,
+            report: Report::default(),
             failing: false,
         }
     }
@@ -49,7 +61,9 @@ impl SiteClient {
     /// The same, which goes on counting wrong passwords where `before` does.
     #[must_use]
     pub fn succeeding(self, before: &Self) -> Self {
-        let shared = Shared::new(&self.configuration).succeeding(&before.stores.shared);
+        let shared = Shared::new(&self.configuration)
+            .sharing(&self.configuration, self.report.clone())
+            .succeeding(&before.stores.shared);
         Self {
             stores: Worker {
                 shared: Arc::new(shared),

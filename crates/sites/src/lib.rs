@@ -80,6 +80,7 @@ pub(crate) use self::account::MOST_ALIKE;
 pub use self::account::{
     Account, AccountLookup, Accounts, HashContext, Id, LoginField, Writable, meets, only,
 };
+pub use self::cache::{CacheTable, redis};
 pub use self::described::{Described, MOST_GROUPS, Overlooked, Required, Table, count};
 pub use self::framework::{Framework, NameForms, Problem, SiteSettings, WrongKey};
 #[cfg(feature = "init")]

@@ -1,7 +1,7 @@
 //! Reads what a site keeps: its databases, caches, files and pages.
 //!
 //! Every call blocks, until a [`Deadline`] at the latest; takes no more than a limit into memory;
-//! and only reads, but for [`sql::change`]. What cannot be read is [`Unavailable`] with its cause
+//! and only reads, but for [`sql::change`] and [`cache::Counters`]. What cannot be read is [`Unavailable`] with its cause
 //! and what to do about it, and never an empty answer.
 //!
 //! | What | Where |

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use hallpass_checks::{Answer, Checks};
 use hallpass_core::{
     Authenticator, CacheStatistics, ClaimedName, Client, Configuration, Credential, Deadline,
-    Identity, InlineAuthenticator, Progress, Request, Secret, Shared, Turn, Unavailable, Verdict,
+    Identity, InlineAuthenticator, Progress, Report, Request, Secret, Shared, Turn, Unavailable,
+    Verdict,
 };
 use tokio::sync::oneshot;
 
@@ -69,8 +70,9 @@ pub struct Waiting {
 
 impl Engine {
     /// Starts the threads for the site that `configuration` describes. They end when this is
-    /// dropped. Requests come from as many event `loops`. Where the site was served `before` by another engine, its counts of wrong passwords
-    /// go on.
+    /// dropped. Requests come from as many event `loops`; what becomes of shared counts of wrong
+    /// passwords, `report` receives. Where the site was served `before` by another engine, its counts
+    /// of wrong passwords go on.
     ///
     /// # Errors
     /// When the system cannot start a thread.
@@ -78,14 +80,16 @@ impl Engine {
         configuration: &Arc<Configuration>,
         checks: Arc<Checks>,
         loops: usize,
+        report: Report,
         before: Option<&Self>,
     ) -> std::io::Result<Self> {
         let threads = configuration.database.pool.unwrap_or(STORE_THREADS);
-        let shared = Shared::remembering(configuration);
+        let shared = Shared::remembering(configuration).sharing(configuration, report);
         let shared = Arc::new(match before {
             Some(before) => shared.succeeding(&before.shared),
             None => shared,
         });
+        shared.connect();
         // The names of one client leave a thread for those of another.
         let names_at_once = threads.saturating_sub(2).max(1);
         let requests = Arc::new(Queue::new(configuration.daemon.queue, names_at_once));
@@ -189,6 +193,12 @@ impl Engine {
     /// The statistics of the cache of verified passwords.
     pub fn cache(&self) -> CacheStatistics {
         self.shared.cache_statistics(SystemTime::now())
+    }
+
+    /// Whether counts of wrong passwords are shared with other machines now; `None` where they are
+    /// not to be.
+    pub fn shares_counts(&self) -> Option<bool> {
+        self.shared.shares_counts()
     }
 
     /// Forgets the verified passwords; returns how many there were.
@@ -302,6 +312,8 @@ fn work(
 #[derive(Debug)]
 pub struct Health {
     stores: Vec<StoreHealth>,
+    /// How far the database server is behind its primary, where that is measured and known.
+    pub lag: Option<Duration>,
 }
 
 /// The answer of a store.
@@ -324,6 +336,7 @@ impl Health {
         };
         Self {
             stores: vec![database],
+            lag: None,
         }
     }
 
@@ -353,6 +366,7 @@ impl Health {
         });
         Self {
             stores: [database, sessions].into_iter().flatten().collect(),
+            lag: authenticator.lag(),
         }
     }
 

@@ -59,7 +59,10 @@ pub async fn metrics(sites: &Sites, metrics: &Metrics, age: Age) -> Answer {
     for site in sites.all() {
         let engine = &site.engine;
         site.metrics.engine(engine.waiting(), engine.cache());
-        for health in site.health(age).await.stores() {
+        site.metrics.shares_counts(engine.shares_counts());
+        let health = site.health(age).await;
+        site.metrics.lag(health.lag);
+        for health in health.stores() {
             let up = health.answer.is_ok();
             site.metrics.store(health.store, up, health.took);
         }

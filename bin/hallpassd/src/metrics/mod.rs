@@ -54,6 +54,8 @@ struct Families {
     remembered: Family<OfSite, Gauge>,
     hits: Family<OfSite, Counter>,
     misses: Family<OfSite, Counter>,
+    shared: Family<OfSite, Gauge>,
+    lag: Family<OfSite, Gauge<f64, AtomicU64>>,
     stores: Family<OfStore, Gauge<u64, AtomicU64>>,
     answers: Family<OfStore, Gauge<f64, AtomicU64>>,
 }
@@ -113,6 +115,8 @@ impl Metrics {
             remembered: Family::default(),
             hits: Family::default(),
             misses: Family::default(),
+            shared: Family::default(),
+            lag: Family::default(),
             stores: Family::default(),
             answers: Family::default(),
         };
@@ -157,6 +161,17 @@ impl Metrics {
             "cache_misses",
             "Password checks not answered from the cache",
             families.misses.clone(),
+        );
+        registry.register(
+            "limits_shared",
+            "Whether wrong passwords are counted together with other machines now",
+            families.shared.clone(),
+        );
+        registry.register_with_unit(
+            "database_lag",
+            "How far the database server that is asked is behind its primary",
+            Unit::Seconds,
+            families.lag.clone(),
         );
         registry.register(
             "store_up",
@@ -276,6 +291,30 @@ impl SiteMetrics {
         }
     }
 
+    /// Sets whether counts of wrong passwords are shared now; `None` where they are not to be.
+    pub fn shares_counts(&self, shares: Option<bool>) {
+        let (site, families) = (self.site, &self.families);
+        match shares {
+            Some(shares) => {
+                let shared = families.shared.get_or_create(&OfSite { site });
+                shared.set(i64::from(shares));
+            }
+            None => _ = families.shared.remove(&OfSite { site }),
+        }
+    }
+
+    /// Sets how far the database is behind its primary; `None` where that is not measured or known.
+    pub fn lag(&self, lag: Option<Duration>) {
+        let (site, families) = (self.site, &self.families);
+        match lag {
+            Some(lag) => {
+                let gauge = families.lag.get_or_create(&OfSite { site });
+                gauge.set(lag.as_secs_f64());
+            }
+            None => _ = families.lag.remove(&OfSite { site }),
+        }
+    }
+
     /// Sets whether `store` answers, and how long that took.
     pub fn store(&self, store: &'static str, up: bool, took: Duration) {
         let (families, site) = (&self.families, self.site);
@@ -313,6 +352,13 @@ mod tests {
             misses: 6,
         };
         shop.engine(waiting, cache);
+        shop.shares_counts(Some(false));
+        let forum = metrics.of("forum");
+        forum.shares_counts(Some(true));
+        forum.shares_counts(None);
+        shop.lag(Some(Duration::from_millis(2500)));
+        forum.lag(Some(Duration::ZERO));
+        forum.lag(None);
         shop.store("database", false, Duration::from_millis(1500));
         let text = metrics.text().unwrap();
         for line in [
@@ -326,12 +372,15 @@ mod tests {
             "hallpass_cache_entries{site=\"shop\"} 4",
             "hallpass_cache_hits_total{site=\"shop\"} 5",
             "hallpass_cache_misses_total{site=\"shop\"} 6",
+            "hallpass_limits_shared{site=\"shop\"} 0",
+            "hallpass_database_lag_seconds{site=\"shop\"} 2.5",
             "hallpass_store_up{site=\"shop\",store=\"database\"} 0",
             "hallpass_store_answer_duration_seconds{site=\"shop\",store=\"database\"} 1.5",
             "process_start_time_seconds 0.0",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
+        assert!(!text.contains("site=\"forum\""), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 }

@@ -135,8 +135,9 @@ impl Checks {
             Step::Run => (0, work),
             // A check without a computation need not wait.
             Step::Done(outcome) => {
-                let verdict = check.decision.conclude(outcome, SystemTime::now());
-                answer.send(verdict);
+                let now = SystemTime::now();
+                let deliver = move |verdict| answer.send(verdict);
+                check.decision.conclude_then(outcome, now, deliver);
                 return;
             }
         };
@@ -260,11 +261,13 @@ impl Checks {
             if answer.is_closed() {
                 continue;
             }
-            let verdict = match outcome {
-                Ok(outcome) => decision.conclude(*outcome, now),
-                Err(unavailable) => unavailable.clone().into(),
-            };
-            answer.send(verdict);
+            match outcome {
+                Ok(outcome) => {
+                    let deliver = move |verdict| answer.send(verdict);
+                    decision.conclude_then(*outcome, now, deliver);
+                }
+                Err(unavailable) => answer.send(unavailable.clone().into()),
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! Looks up accounts for tools that need no verdict, and writes the SQL of grants.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hallpass_passwords::{Encoded, ParseError};
-use hallpass_stores::sql::{self, Location};
+use hallpass_stores::sql::{self, Following, Location};
 use hallpass_stores::{Cause, Deadline, Unavailable};
 
 use super::admission::groups;
@@ -155,6 +155,17 @@ impl Authenticator {
         }
     }
 
+    /// How far the database server that was asked last is behind its primary; `None` where that is
+    /// not measured, or cannot be known.
+    #[must_use]
+    pub fn lag(&self) -> Option<Duration> {
+        match self.database.following()? {
+            Following::Primary => Some(Duration::ZERO),
+            Following::Behind(lag) => Some(lag),
+            Following::Alone | Following::Stopped => None,
+        }
+    }
+
     /// The SQL that makes a database user who may read what is read, and nothing else: the user that
     /// the configuration names.
     #[must_use]
@@ -191,6 +202,9 @@ impl Authenticator {
                 let tables: Vec<&str> = of_sessions.iter().map(String::as_str).collect();
                 elsewhere = format!("-- In the database of the sessions, {location}:\n");
                 elsewhere += &sql::grants(&location, &tables, &[], &[]);
+                if sessions.max_lag.is_some() {
+                    elsewhere += &sql::monitor_grant(&location);
+                }
             }
         }
         tables.sort();
@@ -208,6 +222,10 @@ impl Authenticator {
         let count = usize::from(!columns.is_empty());
         let (update, insert) = (update.get(..count), insert.get(..count));
         let (update, insert) = (update.unwrap_or_default(), insert.unwrap_or_default());
-        sql::grants(&location, &tables, update, insert) + &elsewhere
+        let mut grants = sql::grants(&location, &tables, update, insert);
+        if settings.max_lag.is_some() {
+            grants += &sql::monitor_grant(&location);
+        }
+        grants + &elsewhere
     }
 }

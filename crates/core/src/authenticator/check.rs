@@ -296,14 +296,43 @@ impl Decision {
     }
 
     /// The verdict that follows from `outcome`, at the time `now`. Wrong passwords are counted, and
-    /// right ones remembered.
+    /// right ones remembered. Where several machines share one count, it waits for that, for a share
+    /// of the deadline at most.
     #[must_use]
     pub fn conclude(self, outcome: Outcome, now: SystemTime) -> Verdict {
+        if let Some((shared, attempt)) = &self.counted {
+            let right = is_right(&self.answer(outcome));
+            shared.throttle.exchange(attempt, right, now);
+        }
+        self.settle(outcome, now)
+    }
+
+    /// As [`conclude`](Self::conclude), but does not wait: `deliver` receives the verdict, perhaps
+    /// from another thread.
+    pub fn conclude_then(
+        self,
+        outcome: Outcome,
+        now: SystemTime,
+        deliver: impl FnOnce(Verdict) + Send + 'static,
+    ) {
+        match self.counted.clone() {
+            Some((shared, attempt)) => {
+                let right = is_right(&self.answer(outcome));
+                let done = move || deliver(self.settle(outcome, now));
+                let throttle = &shared.throttle;
+                throttle.exchange_then(&attempt, right, now, Box::new(done));
+            }
+            None => deliver(self.settle(outcome, now)),
+        }
+    }
+
+    /// The verdict, by what is counted on this machine.
+    pub(super) fn settle(self, outcome: Outcome, now: SystemTime) -> Verdict {
         let answer = self.answer(outcome);
         let Some((shared, attempt)) = &self.counted else {
             return verdict(answer);
         };
-        let right = matches!(answer, Ok(_) | Err(Reason::NotPermitted));
+        let right = is_right(&answer);
         if !shared.throttle.settle(attempt, right, now) {
             return Verdict::Denied(Reason::Throttled);
         }
@@ -325,6 +354,11 @@ impl Decision {
             (Stored::Hash, Outcome::Unsupported) => Err(Reason::UnsupportedHash),
         }
     }
+}
+
+/// Whether the password was right, whatever becomes of the request.
+fn is_right(answer: &Result<Identity, Reason>) -> bool {
+    matches!(answer, Ok(_) | Err(Reason::NotPermitted))
 }
 
 fn verdict(answer: Result<Identity, Reason>) -> Verdict {

@@ -99,6 +99,9 @@ impl Authenticator {
         let mut in_vain = found.admitted.is_err();
         if let (Some(shared), Some(attempt), Some(id)) = (&shared, &mut attempt, &found.account) {
             *attempt = shared.throttle.of_account(*attempt, id);
+        }
+        if let (Some(shared), Some(attempt)) = (&shared, &attempt) {
+            shared.throttle.look_for_account(attempt, now);
             in_vain |= !shared.throttle.admits_account(attempt, now);
         }
         let fingerprints = shared.as_ref().and_then(|it| it.fingerprints.as_ref());
@@ -111,7 +114,8 @@ impl Authenticator {
             admitted: found.admitted,
         };
         if !in_vain && decision.is_verified(now) {
-            let verdict = decision.conclude(Outcome::Match, now);
+            // What is counted was asked for just now.
+            let verdict = decision.settle(Outcome::Match, now);
             return Ok(Progress::Answered(verdict));
         }
         let job = HashJob {
@@ -174,6 +178,9 @@ impl Authenticator {
         let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
         let attempt = self.shared.as_deref().map(|shared| {
             let attempt = shared.throttle.attempt(name, request.client.address);
+            if shared.throttle.admits(&attempt, now) {
+                shared.throttle.look(&attempt, now);
+            }
             (attempt, shared.throttle.admits(&attempt, now))
         });
         if attempt.is_some_and(|(_, admitted)| !admitted) {

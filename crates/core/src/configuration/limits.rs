@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use hallpass_settings::{Error, Memory, Number, Table, Wait};
+use hallpass_settings::{Error, Memory, Number, Table, UrlOr, Wait};
+use hallpass_sites::CacheTable;
+use hallpass_stores::cache;
 use serde::Deserialize;
 
 /// The table.
@@ -19,6 +21,10 @@ pub(super) struct LimitsTable {
     failures: Number<0, { u32::MAX - 1 }>,
     /// How long wrong passwords count.
     failure_window: Memory,
+    /// A Redis or Valkey in which several machines keep one count of wrong passwords: a URL as in
+    /// `"redis://host:6379/0"`, or a table with one. While it is away, each machine counts by itself.
+    /// See [many machines](many-machines.md).
+    shared: Option<UrlOr<CacheTable>>,
     /// The longest password that is accepted, in bytes.
     max_password: Number<1, { (1 << 20) - 1 }>,
 }
@@ -29,6 +35,7 @@ impl Default for LimitsTable {
             deadline: Wait::seconds(4),
             failures: Number(10),
             failure_window: Memory::seconds(60),
+            shared: None,
             max_password: Number(4096),
         }
     }
@@ -49,16 +56,27 @@ pub struct Limits {
 }
 
 impl LimitsTable {
-    pub(super) fn resolve(self, table: &Table<'_>) -> Result<Limits, Error> {
+    /// The limits, and the Redis that has the counts of several machines.
+    pub(super) fn resolve(
+        self,
+        table: &Table<'_>,
+    ) -> Result<(Limits, Option<cache::Settings>), Error> {
         let deadline = self.deadline.get();
         if deadline.is_zero() {
             return Err(table.wrong("deadline", "must be longer than 0s"));
         }
-        Ok(Limits {
+        let shared = hallpass_sites::redis(&table.section("shared")?, self.shared)?;
+        let failures = self.failures.0;
+        if shared.is_some() && failures == 0 {
+            let message = "has no effect: `failures = 0` counts none";
+            return Err(table.wrong("shared", message));
+        }
+        let limits = Limits {
             deadline,
-            failures: self.failures.0,
+            failures,
             failure_window: self.failure_window.get(),
             max_password: self.max_password.count(),
-        })
+        };
+        Ok((limits, shared))
     }
 }

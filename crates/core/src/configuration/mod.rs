@@ -13,6 +13,7 @@ mod log;
 mod passwords;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod shared_limits;
 mod tickets;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub use self::jwt::Jwt;
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
+pub use self::shared_limits::SharedLimits;
 pub use self::tickets::TicketSettings;
 
 /// The file that the programs read when neither `--config` nor `$HALLPASS_CONFIG` names one.
@@ -131,6 +133,8 @@ pub struct Configuration {
     pub passwords: Passwords,
     /// `[limits]`: how long an answer may take, and how long a password may be.
     pub limits: Limits,
+    /// `[limits] shared`: where several machines keep one count of wrong passwords.
+    pub shared_limits: Option<SharedLimits>,
     /// `[tickets]`, where they are switched on.
     pub tickets: Option<TicketSettings>,
     /// `[jwt]`, where it is there.
@@ -354,6 +358,12 @@ impl Configuration {
         let access =
             file.access
                 .resolve(&top.section("access")?, accounts, framework.login_fields())?;
+        let (limits, shared) = file.limits.resolve(&top.section("limits")?)?;
+        let tickets = file.tickets.resolve(&top.section("tickets")?)?;
+        let site = file.name.as_deref().unwrap_or_default();
+        let shared_limits = shared.map(|cache| {
+            SharedLimits::new(cache, tickets.as_ref(), software, site, &database.location)
+        });
         let configuration = Self {
             path: path.to_owned(),
             name: file.name,
@@ -363,8 +373,9 @@ impl Configuration {
             http,
             via,
             passwords: file.passwords.resolve(&top.section("passwords")?)?,
-            limits: file.limits.resolve(&top.section("limits")?)?,
-            tickets: file.tickets.resolve(&top.section("tickets")?)?,
+            limits,
+            shared_limits,
+            tickets,
             jwt,
             ejabberd: Ejabberd {
                 configured: top.has("ejabberd"),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use hallpass_settings::{Document, Error, Fallback, Given, Secrecy, Table};
 pub use hallpass_settings::{KeyDefault, KeyDescription, TableDescription};
-use hallpass_sites::Framework;
 use hallpass_sites::http::HttpTable;
+use hallpass_sites::{CacheTable, Framework};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -52,6 +52,7 @@ pub fn tables(frameworks: &[&dyn Framework]) -> Vec<TableDescription> {
         TableDescription::of::<AccessTable>("access", generator),
         TableDescription::of::<PasswordsTable>("passwords", generator),
         TableDescription::of::<LimitsTable>("limits", generator),
+        TableDescription::of::<CacheTable>("limits.shared", generator),
         TableDescription::of::<Ejabberd>("ejabberd", generator),
         TableDescription::of::<TicketsTable>("tickets", generator),
         TableDescription::of::<JwtTable>("jwt", generator),

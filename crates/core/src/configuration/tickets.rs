@@ -57,6 +57,11 @@ impl TicketsTable {
 }
 
 impl TicketSettings {
+    /// The key, from which others are derived for other purposes.
+    pub(super) fn key(&self) -> &Secret {
+        &self.key
+    }
+
     /// What makes and opens tickets.
     #[must_use]
     pub fn tickets(&self) -> Tickets {

@@ -7,6 +7,7 @@ mod files;
 mod finding;
 mod groups;
 mod jwt;
+mod machines;
 mod passwords;
 mod permission;
 mod sessions;
@@ -15,7 +16,7 @@ mod tables;
 
 use std::time::SystemTime;
 
-use hallpass_stores::sql::{Database, Location};
+use hallpass_stores::sql::{self, Database, Location};
 use hallpass_stores::{Deadline, Unavailable};
 
 pub use self::finding::{Finding, Status};
@@ -49,7 +50,11 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
     let mut examination = Examination {
         configuration,
         site: configuration.open(&lookup),
-        database: Database::new(&configuration.database),
+        // What is there is looked at however old it is. A replica's lag is a finding of its own.
+        database: Database::new(&sql::Settings {
+            max_lag: None,
+            ..configuration.database.clone()
+        }),
         now,
         findings: Vec::new(),
     };
@@ -82,6 +87,7 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
     if complete && !kept.iter().any(|finding| finding.unreachable) {
         examination.sessions();
     }
+    examination.shared_limits();
     examination.findings
 }
 

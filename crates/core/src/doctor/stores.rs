@@ -18,7 +18,8 @@ impl Examination<'_> {
     /// Asks each server for itself; whether any answered.
     pub(super) fn servers(&mut self) -> bool {
         let mut reached = false;
-        for settings in self.configuration.database.one_by_one() {
+        for mut settings in self.configuration.database.one_by_one() {
+            settings.max_lag = None;
             let tried = format!("ask {}", settings.location);
             let statement = match settings.location {
                 // Nothing else makes it read the file.
@@ -72,8 +73,11 @@ impl Examination<'_> {
 }
 
 impl Examination<'_> {
-    /// Whether a replica is asked that does not follow its primary.
+    /// Whether a replica is asked that does not follow its primary, or is further behind than it may.
     pub(super) fn replica(&mut self) {
+        if self.lags() {
+            return;
+        }
         let deadline = self.deadline();
         let asked = self.database.ask(deadline, |queries| queries.replication());
         // What the server does not tell is not known to be wrong.
@@ -139,7 +143,7 @@ fn database_fix(cause: Cause, of_file: bool) -> String {
 }
 
 /// What helps where a cache cannot be asked.
-fn cache_fix(cause: Cause, store: &Store) -> String {
+pub(super) fn cache_fix(cause: Cause, store: &Store) -> String {
     let by_cause = match cause {
         Cause::Login => "correct the cache's user and password in the configuration",
         Cause::NoDatabase => "correct the number of the database in the cache's URL",

@@ -51,6 +51,23 @@ impl Window {
         }
         self.failures = before.saturating_add(1);
     }
+
+    /// Counts at least as many as another machine has counted, whose window goes on for `left`.
+    pub(super) fn raise(&mut self, told: Told, length: Duration, now: SystemTime) {
+        if told.failures > self.failures(length, now) {
+            let age = length.saturating_sub(told.left);
+            self.began = now.checked_sub(age).unwrap_or(now);
+            self.failures = told.failures;
+        }
+    }
+}
+
+/// What several machines have counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) failures: u32,
+    /// How long the window goes on.
+    pub(super) left: Duration,
 }
 
 impl Default for Counts {
@@ -73,15 +90,32 @@ impl Counts {
 
     /// Counts a failure for `key`.
     pub(super) fn add(&mut self, key: u64, length: Duration, now: SystemTime) {
+        self.change(key, length, now, |window| window.add(length, now));
+    }
+
+    /// Counts at least as many failures for `key` as were counted elsewhere.
+    pub(super) fn raise(&mut self, key: u64, told: Told, length: Duration, now: SystemTime) {
+        if told.failures > 0 {
+            self.change(key, length, now, |window| window.raise(told, length, now));
+        }
+    }
+
+    fn change(
+        &mut self,
+        key: u64,
+        length: Duration,
+        now: SystemTime,
+        change: impl FnOnce(&mut Window),
+    ) {
         let Some(set) = self.sets.get_mut(set_of(key, SETS)) else {
             return;
         };
         if let Some(count) = set.iter_mut().find(|count| count.key == key) {
-            count.window.add(length, now);
+            change(&mut count.window);
             return;
         }
         let mut window = Window::beginning(now);
-        window.add(length, now);
+        change(&mut window);
         let new = Count { key, window };
         if set.len() < WAYS {
             set.push(new);

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::counts::{Window, set_of};
+use super::counts::{Told, Window, set_of};
 use crate::configuration::Limits;
 
 /// How long an address is remembered after a login: a week, so that an address at work is
 /// remembered over a weekend.
-const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How old a login may be before other machines are told of the next one.
+const NEWS: Duration = Duration::from_secs(3600);
 
 /// How many wrong passwords a familiar address may send within a window, when those of the name or
 /// of the address are used up.
@@ -80,8 +83,47 @@ impl Familiar {
         }
     }
 
-    /// Remembers a login. The budget is not restored before its window ends.
-    pub(super) fn succeeded(&mut self, identity: u64, client: u64, now: SystemTime) {
+    /// Remembers a login; returns whether that is worth telling other machines. The budget is not
+    /// restored before its window ends.
+    pub(super) fn succeeded(&mut self, identity: u64, client: u64, now: SystemTime) -> bool {
+        let known = self.find(identity, client, now).map(|place| place.last);
+        self.remember(identity, client, now);
+        let recent = |last: SystemTime| now.duration_since(last).is_ok_and(|age| age < NEWS);
+        !known.is_some_and(recent)
+    }
+
+    /// Remembers a login at another machine, at the time `last`.
+    pub(super) fn learned(
+        &mut self,
+        identity: u64,
+        client: u64,
+        last: SystemTime,
+        now: SystemTime,
+    ) {
+        let known = self.find(identity, client, now);
+        if known.is_none_or(|place| place.last < last) {
+            self.remember(identity, client, last);
+        }
+    }
+
+    /// Counts at least as many wrong passwords from an address that is known as were counted
+    /// elsewhere.
+    pub(super) fn raise(
+        &mut self,
+        identity: u64,
+        client: u64,
+        told: Told,
+        limits: &Limits,
+        now: SystemTime,
+    ) {
+        let set = self.sets.get_mut(set_of(identity, SETS));
+        let place = set.and_then(|set| set.iter_mut().find(|place| place.is(identity, client)));
+        if let Some(place) = place {
+            place.window.raise(told, limits.failure_window, now);
+        }
+    }
+
+    fn remember(&mut self, identity: u64, client: u64, now: SystemTime) {
         let Some(set) = self.sets.get_mut(set_of(identity, SETS)) else {
             return;
         };

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use hallpass_core::Verdict;
 use hallpass_core::configuration::{self, LogFormat, LogLevel, LogTarget};
+use hallpass_core::{Report, SharingNews, Verdict};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -77,6 +77,25 @@ impl Socket {
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         }
     }
+}
+
+/// Logs for `program` when counts of wrong passwords are not shared with other machines any more, and
+/// when they are again. Few programs ever need the log that is made for that.
+pub fn sharing_report(program: &'static str, settings: configuration::Log) -> Report {
+    Report::to(move |news| {
+        let log = Log::new(program, settings);
+        match news {
+            SharingNews::Away(cause) => log.warning(&format!(
+                "limits.shared: {cause}; until it answers, this machine counts wrong passwords by \
+                 itself"
+            )),
+            SharingNews::Back => {
+                log.warning(
+                    "limits.shared: it answers again; wrong passwords are counted together",
+                );
+            }
+        }
+    })
 }
 
 impl Log {

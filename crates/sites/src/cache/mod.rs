@@ -16,11 +16,11 @@ use zeroize::Zeroizing;
 use self::url::Url;
 use crate::secret;
 
-/// The table.
+/// The table of a cache.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CacheTable {
+pub struct CacheTable {
     /// Where the cache is: see above.
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("writeOnly" = true)))]
     url: Zeroizing<String>,
@@ -80,6 +80,26 @@ pub enum CacheLocation {
     Server(Box<Settings>),
     /// Rows of a table of the site's database.
     Table(sql::TableName),
+}
+
+/// The Redis or Valkey that `table` describes.
+///
+/// # Errors
+/// What is wrong with the table, or that it names something else.
+pub fn redis(
+    table: &Table<'_>,
+    given: Option<UrlOr<CacheTable>>,
+) -> Result<Option<Settings>, Error> {
+    match resolve(table, given)? {
+        None => Ok(None),
+        Some(CacheLocation::Server(settings)) if matches!(settings.store, Store::Redis { .. }) => {
+            Ok(Some(*settings))
+        }
+        Some(_) => Err(table.wrong(
+            "url",
+            "is not a Redis or Valkey, as in \"redis://127.0.0.1:6379/0\"",
+        )),
+    }
 }
 
 /// How long connecting and asking may take where nothing is said.

@@ -1,9 +1,10 @@
-//! Reads values from Redis and memcached by their keys.
+//! Reads values from Redis and memcached by their keys, and counts in Redis.
 //!
 //! Bytes are returned as they were written. A missing key is `None`. Anything but a value or its
 //! absence is [`Unavailable`], because a cache that is down knows nothing about any session.
 
 pub(crate) mod connection;
+mod counters;
 mod keys;
 pub(crate) mod memcached;
 pub(crate) mod redis;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use self::connection::Failure;
 pub use self::connection::LONGEST_VALUE;
+pub use self::counters::{Counted, Counter, Counters, MOST_COUNTS};
 pub use self::keys::{KeyPattern, Keys};
 use self::memcached::Memcached;
 use self::redis::{Node, Redis, Sentinels, Wanted};

@@ -97,11 +97,19 @@ fn quote_schema(schema: &str) -> String {
     }
 }
 
+fn back_quoted(name: &str) -> String {
+    format!("`{}`", printable(name).replace('`', "``"))
+}
+
+/// The user, and where it logs in from.
+fn mysql_user(servers: &Servers) -> String {
+    let name = back_quoted(servers.user.as_deref().unwrap_or("hallpass"));
+    format!("{name}@{}", back_quoted(visible_from(&servers.addresses)))
+}
+
 fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &[&str]) -> String {
-    let quote = |name: &str| format!("`{}`", printable(name).replace('`', "``"));
-    let from = visible_from(&servers.addresses);
-    let name = quote(servers.user.as_deref().unwrap_or("hallpass"));
-    let user = format!("{name}@{}", quote(from));
+    let quote = back_quoted;
+    let user = mysql_user(servers);
     let mut sql = format!(
         "-- Then give it a password, and let it in:\n\
          -- ALTER USER {user} IDENTIFIED BY '…' ACCOUNT UNLOCK;\n\
@@ -126,6 +134,18 @@ fn mysql(servers: &Servers, read: &[&str], update: &[(&str, &[&str])], insert: &
         sql += &format!("GRANT INSERT ON {} TO {user};\n", place(table));
     }
     sql
+}
+
+/// The SQL that lets the same user see how a server follows another, which `max_lag` needs: on every
+/// replica. Empty where each user may see it. MySQL has one privilege for that, MariaDB from 10.5.9 on
+/// another (`GRANT` in its documentation).
+#[must_use]
+pub fn monitor_grant(location: &Location) -> String {
+    let Location::Mysql(servers) = location else {
+        return String::new();
+    };
+    let user = mysql_user(servers);
+    format!("GRANT REPLICATION CLIENT /*M!100509 , SLAVE MONITOR */ ON *.* TO {user};\n")
 }
 
 /// The client's host, as a server at `addresses` sees it. A server that does not resolve names uses

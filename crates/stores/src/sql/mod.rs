@@ -11,6 +11,7 @@ pub(crate) mod mysql;
 mod names;
 pub(crate) mod postgres;
 mod queries;
+mod replica;
 mod search_path;
 mod server;
 mod settings;
@@ -21,13 +22,14 @@ mod store;
 mod value;
 
 pub use self::change::{Changes, change};
-pub use self::grants::grants;
+pub use self::grants::{grants, monitor_grant};
 use self::look_up::Joined;
 pub use self::look_up::LookUp;
 use self::mysql::Mysql;
 pub use self::names::{TableName, fold_case, identifier, unquoted};
 use self::postgres::Postgres;
 pub use self::queries::{Queries, Replication};
+pub use self::replica::Following;
 pub use self::search_path::{SessionOptions, schemas};
 use self::server::Server;
 pub use self::settings::{Location, Servers, Settings};
@@ -81,6 +83,13 @@ impl Database {
         let is_at_hand = |store: &dyn Store| store.is_at_hand();
         self.store.as_deref().is_some_and(is_at_hand)
             && self.sessions.as_deref().is_none_or(is_at_hand)
+    }
+
+    /// How the server that was asked last followed another; `None` where that is not measured, because
+    /// no `max_lag` is set.
+    #[must_use]
+    pub fn following(&self) -> Option<Following> {
+        self.store.as_ref()?.following()
     }
 
     /// Whether the sessions are in a database of their own.

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::look_up::{Joined, LookUp, MOST, ReadRow};
 use super::names::{TableName, identifier};
+use super::replica::Following;
 use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong, longest};
 use super::store::{Column, ReadError, State, Store};
 use super::value::{Row, Value};
@@ -287,6 +288,15 @@ impl Queries<'_> {
         };
         let since_1970 = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         Ok(UNIX_EPOCH.checked_add(since_1970))
+    }
+
+    /// How the server follows another, however far it is behind; `None` where there is no server.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database does not tell, as where its user lacks the privilege.
+    pub fn following(&mut self) -> Result<Option<Following>, Unavailable> {
+        let deadline = self.deadline;
+        self.store()?.measure_following(deadline)
     }
 
     /// How well the server follows another; `None` where it is not known to follow any.

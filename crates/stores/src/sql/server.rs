@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::replica::{ALONE, Fitness, Following, Measured, RETURN_TIMEOUT, measure};
 use super::settings::{Servers, Settings};
 use super::sizes::{LARGEST_DATA, TooLong};
 use super::store::{Column, ReadError, Store, place};
@@ -129,6 +130,9 @@ pub(super) trait Driver: Sized + Send {
         Ok(false)
     }
 
+    /// How the server follows another.
+    async fn following(&mut self) -> Result<Following, Failure>;
+
     /// Ends the session.
     async fn close(self);
 
@@ -158,6 +162,10 @@ pub(super) struct Server<D: Driver> {
     places: Vec<Place>,
     /// The connection, and which of the places it leads to.
     connection: Option<(D, usize)>,
+    /// How far behind its primary a replica may be.
+    max_lag: Option<Duration>,
+    /// What was last measured of the server that is asked.
+    measured: Option<Measured>,
     runtime: Option<Runtime>,
 }
 
@@ -182,6 +190,9 @@ impl<D: Driver> Server<D> {
                 writable,
             },
             connection: None,
+            // A change goes to a server that can write, and to no replica.
+            max_lag: settings.max_lag.filter(|_| !writable),
+            measured: None,
             runtime: None,
         }
     }
@@ -201,7 +212,7 @@ impl<D: Driver> Server<D> {
         }
         let (mut again, mut silent, mut away) = (self.options.writable, None, 0);
         loop {
-            let (mut connection, place) = match self.connection.take() {
+            let (mut connection, place) = match self.recent_connection(deadline)? {
                 Some(connected) => connected,
                 None => self.connect(silent, deadline)?,
             };
@@ -273,39 +284,168 @@ impl<D: Driver> Server<D> {
                 }
             }
         }
+        // A server that fails otherwise is not known to be away.
+        let mut is_away = silent.is_some() || (kind == Cause::Away && !causes.is_empty());
+        let mut alone = None;
         let mut left = u32::try_from(healthy.len()).unwrap_or(u32::MAX);
         for index in healthy {
-            let Some(Place { address, .. }) = self.places.get(index) else {
-                continue;
-            };
             // Each gets its share, so that one that is silent leaves some to the others.
             let timeout = self
                 .options
                 .connect_timeout
                 .min(deadline.remaining() / left.max(1));
             left = left.saturating_sub(1);
-            let connecting = D::connect(&self.options, address);
-            let until = deadline.at_most(timeout);
-            let cause = match run(&mut self.runtime, until, connecting)? {
-                Some(Ok(connection)) => {
-                    if let Some(place) = self.places.get_mut(index) {
-                        place.health.answered();
-                    }
-                    return Ok((connection, index));
+            match self.reach(index, deadline.at_most(timeout))? {
+                Ok((connection, Fitness::Fit)) => return Ok((connection, index)),
+                Ok((connection, _)) => {
+                    alone.get_or_insert((connection, index));
+                    causes.push(self.failed(index, "connecting", ALONE).to_string());
                 }
-                Some(Err(cause)) => cause,
-                None => Explained {
-                    message: "no answer in time; is a server there, and can it be reached?"
-                        .to_owned(),
-                    cause: Cause::Away,
-                },
-            };
-            kind = cause.cause;
-            let cause = self.failed(index, "connecting", &cause.message);
-            self.place_failed(index, &cause.clone().because(kind));
-            causes.push(cause.to_string());
+                Err(cause) => {
+                    kind = cause.cause();
+                    is_away |= kind == Cause::Away;
+                    causes.push(cause.to_string());
+                }
+            }
         }
-        Err(Unavailable::new(causes.join("; ")).because(kind))
+        match alone {
+            Some((connection, index)) if is_away => {
+                self.measured = Some(Measured::new(Following::Alone));
+                Ok((connection, index))
+            }
+            _ => Err(Unavailable::new(causes.join("; ")).because(kind)),
+        }
+    }
+
+    /// Connects to the server at the place `index`, and looks whether it is recent enough, which one
+    /// without its primary may be.
+    ///
+    /// # Errors
+    /// The inner one when the server is not there, or not recent enough: it is left alone for a moment.
+    #[allow(clippy::type_complexity)]
+    fn reach(
+        &mut self,
+        index: usize,
+        until: Deadline,
+    ) -> Result<Result<(D, Fitness), Unavailable>, Unavailable> {
+        let Some(Place { address, .. }) = self.places.get(index) else {
+            return Ok(Err(Unavailable::new("there is no such server")));
+        };
+        let connecting = D::connect(&self.options, address);
+        let no_answer = || Explained {
+            message: "no answer in time; is a server there, and can it be reached?".to_owned(),
+            cause: Cause::Away,
+        };
+        let connected = match run(&mut self.runtime, until, connecting)? {
+            Some(Ok(connection)) => self.look_at(connection, until)?,
+            Some(Err(cause)) => Err(cause),
+            None => Err(no_answer()),
+        };
+        match connected {
+            Ok((connection, following, fitness)) => {
+                if let Some(place) = self.places.get_mut(index) {
+                    place.health.answered();
+                }
+                self.measured = following.map(Measured::new);
+                Ok(Ok((connection, fitness)))
+            }
+            Err(cause) => {
+                let failed = self.failed(index, "connecting", &cause.message);
+                let failed = failed.because(cause.cause);
+                self.place_failed(index, &failed);
+                Ok(Err(failed))
+            }
+        }
+    }
+
+    /// Looks whether the server of a new connection is recent enough, where that matters.
+    #[allow(clippy::type_complexity)]
+    fn look_at(
+        &mut self,
+        mut connection: D,
+        until: Deadline,
+    ) -> Result<Result<(D, Option<Following>, Fitness), Explained>, Unavailable> {
+        let Some(max_lag) = self.max_lag else {
+            return Ok(Ok((connection, None, Fitness::Fit)));
+        };
+        Ok(
+            match run(&mut self.runtime, until, measure(&mut connection, max_lag))? {
+                Some(Ok((following, Fitness::Unfit(cause)))) => {
+                    self.measured = Some(Measured::new(following));
+                    Err(Explained::from(cause))
+                }
+                Some(Ok((following, fitness))) => Ok((connection, Some(following), fitness)),
+                Some(Err(failure)) => Err(Explained::from(failure.to_string())),
+                None => Err(Explained {
+                    message: "no answer in time to how it follows its primary".to_owned(),
+                    cause: Cause::Away,
+                }),
+            },
+        )
+    }
+
+    /// The connection that is open, if its server is still recent enough. From time to time, servers
+    /// that are named before it are tried, or all others where it has lost its primary.
+    fn recent_connection(&mut self, deadline: Deadline) -> Result<Option<(D, usize)>, Unavailable> {
+        let Some((mut connection, place)) = self.connection.take() else {
+            return Ok(None);
+        };
+        let (Some(max_lag), Some(mut measured)) = (self.max_lag, self.measured) else {
+            return Ok(Some((connection, place)));
+        };
+        if !measured.is_due(max_lag) {
+            return Ok(Some((connection, place)));
+        }
+        let was = measured.following();
+        let until = deadline.at_most(self.options.query_timeout.saturating_add(GRACE));
+        match run(&mut self.runtime, until, measure(&mut connection, max_lag))? {
+            Some(Ok((following, fitness))) => {
+                measured.renew(following);
+                match fitness {
+                    Fitness::Fit => {}
+                    // All others were tried when it was taken.
+                    Fitness::Alone if was == Following::Alone => {}
+                    Fitness::Alone => return Ok(None),
+                    Fitness::Unfit(cause) => {
+                        self.measured = Some(measured);
+                        let cause = self.failed(place, "reading", &cause);
+                        self.place_failed(place, &cause);
+                        return Ok(None);
+                    }
+                }
+            }
+            // It is made anew, and tells the cause where it fails again.
+            Some(Err(_)) => return Ok(None),
+            None => {
+                let cause = "no answer in time to how it follows its primary";
+                let cause = self.failed(place, "reading", cause).because(Cause::Away);
+                self.place_failed(place, &cause);
+                return Ok(None);
+            }
+        }
+        let tries = measured.tries_others();
+        self.measured = Some(measured);
+        if !tries {
+            return Ok(Some((connection, place)));
+        }
+        let others = match measured.following() {
+            Following::Alone => 0..self.places.len(),
+            _ => 0..place,
+        };
+        for other in others.filter(|other| *other != place) {
+            let now = Instant::now();
+            let rests = |place: &Place| place.health.check(now).is_err();
+            if self.places.get(other).is_none_or(rests) {
+                continue;
+            }
+            let timeout = RETURN_TIMEOUT.min(self.options.connect_timeout);
+            let until = deadline.at_most(timeout.min(deadline.remaining() / 4));
+            if let Ok((better, Fitness::Fit)) = self.reach(other, until)? {
+                return Ok(Some((better, other)));
+            }
+            self.measured = Some(measured);
+        }
+        Ok(Some((connection, place)))
     }
 
     /// Whether there is a server that did not fail a moment ago.
@@ -420,6 +560,16 @@ impl<D: Driver> Store for Server<D> {
 
     fn replication(&self) -> Option<&'static str> {
         Some(D::REPLICATION)
+    }
+
+    fn following(&self) -> Option<Following> {
+        self.measured.map(|measured| measured.following())
+    }
+
+    fn measure_following(&mut self, deadline: Deadline) -> Result<Option<Following>, Unavailable> {
+        let following = self.ask(deadline, D::following);
+        let following = following.map_err(|error| error.into_unavailable(&self.name()))?;
+        Ok(Some(following))
     }
 
     fn place(&self, table: &str) -> [(&'static str, Value); 2] {

@@ -18,6 +18,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// The longest that one query may take.
     pub query_timeout: Duration,
+    /// How far behind its primary a replica may be to be asked; `None` where that does not matter.
+    pub max_lag: Option<Duration>,
     /// How many connections a program that answers many at a time may have; `None` leaves it to
     /// the program.
     pub pool: Option<usize>,
@@ -64,6 +66,7 @@ impl Settings {
             tls: Tls::default(),
             connect_timeout: Duration::from_secs(2),
             query_timeout: Duration::from_secs(2),
+            max_lag: None,
             pool: None,
             sessions: None,
         }

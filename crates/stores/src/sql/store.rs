@@ -1,6 +1,7 @@
 //! Defines what every kind of database does for [`Queries`](super::Queries), blocking, by a deadline.
 
 use super::names::TableName;
+use super::replica::Following;
 use super::sizes::{LARGEST_DATA, TooLong};
 use super::value::{Row, Value};
 use crate::{Deadline, Unavailable};
@@ -87,6 +88,16 @@ pub(super) trait Store: std::fmt::Debug + Send {
     /// the last change that it has; `None` without a server.
     fn replication(&self) -> Option<&'static str> {
         None
+    }
+
+    /// How the server that was asked last followed another, where that is measured.
+    fn following(&self) -> Option<Following> {
+        None
+    }
+
+    /// How the server follows another; `None` without a server.
+    fn measure_following(&mut self, _deadline: Deadline) -> Result<Option<Following>, Unavailable> {
+        Ok(None)
     }
 
     /// The parameters `:schema` and `:table` by which statements about `table` find it.

@@ -38,6 +38,9 @@ pub(super) struct DatabaseTable {
     /// The longest that one query may take.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "\"2s\"")))]
     query_timeout: Option<Wait>,
+    /// How far behind its primary a replica may be to be asked, as in `"5s"`: see
+    /// [many machines](many-machines.md). Without, its age does not matter.
+    max_lag: Option<Wait>,
     /// How many threads of `hallpassd` query the stores, each with a connection of its own.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "4")))]
     pool: Option<Number<1, 10_000>>,
@@ -149,12 +152,13 @@ fn add(table: &Table<'_>, given: DatabaseTable, settings: &mut Settings) -> Resu
     if let Some(timeout) = wait("query_timeout", given.query_timeout)? {
         settings.query_timeout = timeout;
     }
+    settings.max_lag = wait("max_lag", given.max_lag)?;
     settings.pool = given.pool.map(Number::count);
     let servers = match &mut settings.location {
         Location::Postgres(servers) | Location::Mysql(servers) => servers,
         Location::Nowhere => return Ok(()),
         Location::Sqlite(_) => {
-            for key in ["password", "tls", "ca", "connect_timeout"] {
+            for key in ["password", "tls", "ca", "connect_timeout", "max_lag"] {
                 if table.has(key) {
                     return Err(table.wrong(key, "has no effect for SQLite, which has no server"));
                 }

@@ -9,6 +9,7 @@ mod conversation;
 mod node;
 pub(crate) mod resp;
 mod scan;
+mod script;
 mod sentinel;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use self::conversation::{done, greet, open, refused, reply};
 pub(super) use self::node::Node;
 use self::resp::Reply;
 pub(super) use self::scan::Wanted;
+pub(super) use self::script::{Redirected, reply_to_script};
 pub(super) use self::sentinel::Sentinels;
 use super::connection::{Connection, Failure, Malformed};
 use super::server::{Entry, Protocol};
@@ -57,7 +59,7 @@ impl Redis {
     }
 
     /// Another node of the same cluster, with the same users and the same protection.
-    fn at(&self, address: Address) -> Self {
+    pub(super) fn at(&self, address: Address) -> Self {
         Self {
             location: Location::Address(address),
             login: self.login.clone(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod login;
+mod replica;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use self::error::{
 };
 use self::value::{parameter, row};
 use super::names::TableName;
+use super::replica::Following;
 use super::server::{ConnectOptions, Driver, Failure, MOST_STATEMENTS, MOST_UNWANTED_ROWS};
 use super::sizes::{Answer, TooLong};
 use super::statement::{Dialect, Statement};
@@ -71,6 +73,17 @@ impl Driver for Mysql {
 
     async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, Explained> {
         login::connect(options, address).await
+    }
+
+    async fn following(&mut self) -> Result<Following, Failure> {
+        let connection = self.connection.as_mut().ok_or_else(lost)?;
+        match replica::following(connection).await {
+            Ok(following) => Ok(following),
+            Err(error) if replica::is_denied(&error) => {
+                Err(Failure::Refused(replica::PRIVILEGE.to_owned()))
+            }
+            Err(error) => Err(failure(&error)),
+        }
     }
 
     /// Prepared statements outlive the tables that they were made for. An outdated one is prepared

@@ -27,6 +27,7 @@ use self::statements::{Ready, is_of};
 use self::value::row;
 use self::wire::{UNEXPECTED, Wire};
 use super::names::TableName;
+use super::replica::Following;
 use super::server::{ConnectOptions, Driver, Failure};
 use super::sizes::Answer;
 use super::value::{Row, Value};
@@ -117,6 +118,32 @@ impl Driver for Postgres {
          WHEN pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() THEN 'behind' \
          ELSE 'current' END, CAST(coalesce(extract(epoch FROM clock_timestamp() - \
          pg_last_xact_replay_timestamp()), 0) AS bigint)";
+
+    /// By functions that each user may call. A change that has been received and not applied is as
+    /// old as the last one that was applied, at most.
+    async fn following(&mut self) -> Result<Following, Failure> {
+        const STATEMENT: &str = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'primary' \
+             WHEN pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() THEN 'behind' \
+             WHEN NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_wal_receiver) THEN 'alone' \
+             ELSE 'current' END, CAST(1000 * extract(epoch FROM clock_timestamp() - \
+             pg_last_xact_replay_timestamp()) AS bigint)";
+        let mut rows = self.rows(STATEMENT, &[], 1).await?;
+        let Some(mut row) = rows.pop() else {
+            return Err(unknown());
+        };
+        let lag = match row.take(1) {
+            Value::Integer(lag) => Duration::from_millis(u64::try_from(lag).unwrap_or_default()),
+            // Nothing has been applied yet.
+            _ => Duration::MAX,
+        };
+        Ok(match row.text(0).as_deref() {
+            Some("primary") => Following::Primary,
+            Some("current") => Following::Behind(Duration::ZERO),
+            Some("behind") => Following::Behind(lag),
+            Some("alone") => Following::Alone,
+            _ => Following::Stopped,
+        })
+    }
 
     async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, Explained> {
         let wire = login::connect(options, address).await?;
