@@ -320,3 +320,185 @@ fn one_account_makes_no_other_forgotten_by_its_logins() {
     }
     assert!(throttle.lock().familiar.len() <= Familiar::MOST);
 }
+
+/// Throttles of machines that share a count at a server that nobody listens at, or that is silent.
+mod shared {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::path::Path;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::Configuration;
+    use crate::throttle::link::Report;
+
+    const LIMITS: &str = "deadline = \"4s\"\nfailures = 3\n";
+
+    fn configuration(limits: &str, more: &str) -> Result<Configuration, String> {
+        let text = format!(
+            "framework = \"django\"\ndatabase = \"postgres://db/shop\"\n{more}\n[limits]\n{limits}"
+        );
+        let read = Configuration::parse(Path::new("/etc/hallpass/hallpass.toml"), &text);
+        read.map_err(|error| error.to_string())
+    }
+
+    fn at_port(port: u16) -> (Throttle, mpsc::Receiver<SharingNews>) {
+        let shared = format!("{LIMITS}shared = \"redis://127.0.0.1:{port}\"");
+        let configuration = configuration(&shared, "").unwrap();
+        let (tell, news) = mpsc::channel();
+        let report = Report::to(move |it| drop(tell.send(it)));
+        let throttle = Throttle::new(&configuration.limits);
+        let settings = configuration.shared_limits.as_ref().unwrap();
+        (throttle.sharing(settings, report), news)
+    }
+
+    fn guess(throttle: &Throttle, name: &str, second: u64) -> bool {
+        let attempt = throttle.attempt(name, address("192.0.2.1"));
+        throttle.look(&attempt, at(second));
+        let attempt = throttle.of_account(attempt, &id(1));
+        throttle.look_for_account(&attempt, at(second));
+        throttle.exchange(&attempt, false, at(second));
+        throttle.settle(&attempt, false, at(second))
+    }
+
+    #[test]
+    fn a_machine_counts_by_itself_while_the_server_is_away() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = port.local_addr().unwrap().port();
+        let (throttle, news) = at_port(port);
+        assert_eq!(throttle.shares(), Some(false));
+        let told: Vec<bool> = (0..6)
+            .map(|second| guess(&throttle, "alice", second))
+            .collect();
+        assert_eq!(told, [true, true, true, false, false, false]);
+        let news = news.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(matches!(news, SharingNews::Away(_)), "{news:?}");
+        assert_eq!(throttle.shares(), Some(false));
+    }
+
+    #[test]
+    fn a_silent_server_delays_a_request_by_a_tenth_of_the_deadline_at_most() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || stream.read_to_end(&mut Vec::new()));
+            }
+        });
+        let (throttle, _news) = at_port(port);
+        for second in 0..3 {
+            let begun = Instant::now();
+            assert!(guess(&throttle, "alice", second));
+            let took = begun.elapsed();
+            // And what a busy machine takes.
+            assert!(took < Duration::from_millis(400 + 300), "{took:?}");
+        }
+        assert!(!guess(&throttle, "alice", 3));
+        let (tell, told) = mpsc::channel();
+        let attempt = throttle.attempt("bob", None);
+        throttle.exchange_then(
+            &attempt,
+            false,
+            at(9),
+            Box::new(move || tell.send(()).unwrap()),
+        );
+        told.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
+
+    #[test]
+    fn a_share_is_a_fortieth_of_the_deadline() {
+        for (deadline, expected) in [("4s", 100), ("1ms", 1), ("400ms", 10), ("1h", 250)] {
+            let limits = format!("deadline = \"{deadline}\"");
+            let limits = configuration(&limits, "").unwrap().limits;
+            assert_eq!(
+                share(&limits),
+                Duration::from_millis(expected),
+                "{deadline}"
+            );
+        }
+    }
+
+    #[test]
+    fn machines_of_one_site_name_counts_alike_and_others_do_not() {
+        let prefix = |limits: &str, more: &str| {
+            let configuration = configuration(limits, more).unwrap();
+            configuration.shared_limits.unwrap().prefix().to_owned()
+        };
+        let url = "shared = \"redis://:secret@127.0.0.1/0\"";
+        let one = prefix(url, "");
+        let another_server = "shared = { url = \"rediss://10.0.0.1/5\", password = \"secret\" }";
+        assert_eq!(one, prefix(another_server, ""));
+        let key = "\n[tickets]\nkey = \"0123456789abcdef0123456789abcdef\"";
+        let with_key = prefix(&format!("{url}{key}"), "");
+        assert_eq!(
+            with_key,
+            prefix(&format!("shared = \"redis://:other@h\"{key}"), "")
+        );
+        for other in [
+            prefix("shared = \"redis://:other@127.0.0.1/0\"", ""),
+            prefix("shared = \"redis://127.0.0.1/0\"", ""),
+            prefix(url, "name = \"shop\""),
+            with_key,
+        ] {
+            assert_ne!(one, other);
+        }
+        assert!(
+            one.starts_with("hallpass:{") && one.ends_with("}:"),
+            "{one}"
+        );
+        assert!(!one.contains("secret"));
+    }
+
+    #[test]
+    fn what_is_no_redis_is_refused() {
+        for (limits, words) in [
+            ("shared = \"memcached://h\"", "not a Redis or Valkey"),
+            ("shared = \"db:table\"", "not a Redis or Valkey"),
+            ("shared = \"h:6379\"", "shared"),
+            ("shared = 5", "neither a URL nor a table"),
+            ("failures = 0\nshared = \"redis://h\"", "counts none"),
+            ("shared = { url = \"redis://h\", uri = 1 }", "uri"),
+        ] {
+            let error = configuration(limits, "").unwrap_err();
+            assert!(error.contains(words), "{limits}: {error}");
+        }
+        let configuration = configuration("shared = \"redis://:hunter2@h\"", "").unwrap();
+        assert!(!format!("{configuration:?}").contains("hunter2"));
+    }
+}
+
+#[test]
+fn what_others_have_counted_is_never_less_than_what_was_counted_here() {
+    let throttle = throttle(3);
+    let alice = unknown(&throttle, "alice", None);
+    let window = Duration::from_secs(60);
+    let tell = |failures, left| {
+        let told = counts::Told {
+            failures,
+            left: Duration::from_secs(left),
+        };
+        throttle
+            .lock()
+            .counts
+            .raise(alice.name, told, window, at(10));
+    };
+    for (failures, left) in [(0, 60), (5, 0)] {
+        tell(failures, left);
+        assert!(throttle.admits(&alice, at(10)), "{failures}");
+    }
+    tell(2, 20);
+    assert!(throttle.settle(&alice, false, at(10)));
+    assert!(!throttle.admits(&alice, at(29)));
+    // Less than is counted here changes nothing, and neither does a window that began later.
+    tell(1, 60);
+    assert!(!throttle.admits(&alice, at(29)));
+    // It ends when that of the others ends.
+    assert!(throttle.admits(&alice, at(30)));
+    // A window cannot last longer than this machine's.
+    tell(9, 1_000_000);
+    assert!(!throttle.admits(&alice, at(69)));
+    assert!(throttle.admits(&alice, at(70)));
+}

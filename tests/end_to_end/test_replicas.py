@@ -1,0 +1,242 @@
+"""Replicas that really follow a primary: one that is further behind than `max_lag` is not asked, one
+without its primary only where that cannot be reached."""
+
+import json
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from hosts.daemon import hallpassd
+from processes import LOOPBACK, eventually
+from stores.mariadb import MariaDB
+from stores.postgresql import PostgreSQL, Standby
+
+SECRET = "right"
+DEADLINE = 4.0
+
+
+class Primary(MariaDB):
+    """A MariaDB that others may follow."""
+
+    def command(self) -> list:
+        return [*super().command(), "--log-bin=binlog", "--server-id=1"]
+
+    def make_users(self) -> None:
+        super().make_users()
+        self.execute(
+            "CREATE USER follower IDENTIFIED BY 'follower'; "
+            "GRANT REPLICATION SLAVE ON *.* TO follower"
+        )
+
+
+class Follower(MariaDB):
+    """One that has followed it from the beginning."""
+
+    def __init__(self, directory, primary: Primary):
+        super().__init__(directory)
+        self.primary = primary
+
+    def command(self) -> list:
+        return [*super().command(), "--server-id=2", "--skip-slave-start"]
+
+    def make_users(self) -> None:
+        self.execute(
+            f"CHANGE MASTER TO MASTER_HOST='{LOOPBACK}', MASTER_PORT={self.primary.port}, "
+            "MASTER_USER='follower', MASTER_PASSWORD='follower', MASTER_USE_GTID=slave_pos, "
+            "MASTER_CONNECT_RETRY=1; START SLAVE"
+        )
+
+    def has_caught_up(self) -> bool:
+        position = self.primary.execute("SELECT @@gtid_binlog_pos")
+        return self.execute("SELECT @@gtid_slave_pos") == position
+
+
+class Asked:
+    """A daemon that asks some servers."""
+
+    def __init__(self, daemon, config):
+        self.daemon, self.config = daemon, config
+        self.slowest = 0.0
+
+    def reason(self, user: str) -> str:
+        begun = time.monotonic()
+        answer = self.daemon.check(user, SECRET)
+        self.slowest = max(self.slowest, time.monotonic() - begun)
+        body = json.loads(answer.body)
+        return "granted" if answer.status == 200 else body.get("reason") or str(answer.status)
+
+    def is_unavailable(self, user: str = "bob") -> bool:
+        return self.daemon.check(user, SECRET).status == 503
+
+    def grants(self, user: str = "bob") -> bool:
+        return self.reason(user) == "granted"
+
+    def lag(self) -> float | None:
+        text = self.daemon.ask("/metrics").body.decode()
+        name = "hallpass_database_lag_seconds{"
+        found = [line for line in text.splitlines() if line.startswith(name)]
+        return float(found[0].rpartition(" ")[2]) if found else None
+
+
+@pytest.fixture
+def asking(new_directory, hallpass_programs):
+    """Starts a daemon that asks `servers`, in this order."""
+    with ExitStack() as stack:
+
+        def start(site, *servers, max_lag="1s") -> Asked:
+            database = servers[0].hallpass(site.database_name)
+            hosts = ",".join(f"{LOOPBACK}:{server.port}" for server in servers)
+            database["url"] = database["url"].replace(f"{LOOPBACK}:{servers[0].port}", hosts)
+            socket = new_directory() / "http.sock"
+            config = site.write_configuration(
+                f"{socket.parent.name}.toml",
+                database=database | ({"max_lag": max_lag} if max_lag else {}),
+                daemon={"listen": [f"unix:{socket}"], "verified_cache": "0s"},
+                limits={"failures": 0},
+            )
+            running = hallpassd(hallpass_programs["hallpassd"], config, socket)
+            return Asked(stack.enter_context(running), config)
+
+        yield start
+
+
+def people(site) -> None:
+    site.make_accounts(*({"username": name, "password": SECRET} for name in ("alice", "bob")))
+
+
+def doctors_replicas(shell, config) -> list[tuple]:
+    """What the doctor says of each server."""
+    findings = shell(config)("doctor", "--json").json["findings"]
+    return [(it["status"], it["seen"]) for it in findings if it["check"] == "replica"]
+
+
+def test_postgresql(new_directory, new_site, asking, shell):
+    with ExitStack() as stack:
+        primary = stack.enter_context(PostgreSQL(new_directory()))
+        site = new_site(server=primary)
+        people(site)
+        standby = stack.enter_context(Standby(new_directory(), primary))
+        eventually(standby.has_caught_up, "the standby has all of it")
+        both = asking(site, primary, standby)
+        reverse = asking(site, standby, primary)
+        alone = asking(site, standby)
+        heedless = asking(site, standby, max_lag=None)
+        everyone = (both, reverse, alone, heedless)
+        for asked in everyone:
+            assert asked.reason("alice") == asked.reason("bob") == "granted"
+        assert alone.lag() == 0 and heedless.lag() is None
+        seen = doctors_replicas(shell, both.config)
+        assert [status for status, _ in seen] == ["ok", "ok"], seen
+
+        # A replica that is paused: what it has is older every second.
+        standby.execute("SELECT pg_wal_replay_pause()")
+        site.deactivate("alice")
+        assert both.reason("alice") == "inactive"
+        eventually(alone.is_unavailable, "the replica is too far behind")
+        eventually(lambda: reverse.reason("alice") == "inactive", "the primary is asked")
+        for _ in range(20):
+            assert alone.is_unavailable("alice") and alone.is_unavailable("bob")
+            assert reverse.reason("alice") == "inactive"
+            assert reverse.reason("bob") == "granted"
+        # Without a limit, the page says so: an account is what it was there.
+        assert heedless.reason("alice") == "granted"
+        assert alone.lag() > 1
+        assert "more than `max_lag`" in alone.daemon.log()
+        [(status, seen)] = doctors_replicas(shell, alone.config)
+        assert status == "problem" and "more than `max_lag` (1.0 s)" in seen
+        standby.execute("SELECT pg_wal_replay_resume()")
+        eventually(alone.grants, "the replica is recent enough")
+        assert alone.reason("alice") == "inactive"
+
+        # The primary is away: the standby is asked where both are named.
+        primary.kill()
+        for asked in (both, reverse):
+            eventually(asked.grants, "the standby is asked")
+            asked.slowest = 0.0
+            for _ in range(20):
+                assert asked.reason("bob") == "granted" and asked.reason("alice") == "inactive"
+            assert asked.slowest < DEADLINE / 2, asked.slowest
+        # Where it alone is named, nobody knows what it has missed.
+        eventually(alone.is_unavailable, "the standby has lost its primary")
+        statuses = [status for status, _ in doctors_replicas(shell, alone.config)]
+        assert statuses == ["problem"]
+
+        # A primary that is back is asked again, and not only when the standby is lost.
+        primary.start()
+        site.shell("from django.db import connection; connection.close()")  # the lost one
+        standby.execute("SELECT pg_wal_replay_pause()")
+        site.shell("User.objects.filter(username='alice').update(is_active=True)")
+        eventually(lambda: {both.reason("alice") for _ in range(12)} == {"granted"}, "it is back")
+        standby.execute("SELECT pg_wal_replay_resume()")
+        eventually(standby.has_caught_up, "the standby has all of it")
+
+        primary.kill()
+        standby.promote()
+        for asked in everyone:
+            eventually(asked.grants, "the new primary is asked")
+        assert alone.lag() == 0
+
+
+def test_mariadb(new_directory, new_site, asking, shell):
+    with ExitStack() as stack:
+        primary = stack.enter_context(Primary(new_directory()))
+        replica = stack.enter_context(Follower(new_directory(), primary))
+        site = new_site(server=primary)
+        people(site)
+        eventually(replica.has_caught_up, "the replica has all of it")
+        both = asking(site, primary, replica)
+        alone = asking(site, replica)
+        # A user who may not know how it follows is told what is missing.
+        assert alone.is_unavailable() and both.is_unavailable()
+        assert "`hallpass grants`" in alone.daemon.log()
+        [(status, _)] = doctors_replicas(shell, alone.config)
+        assert status == "problem"
+        statements = shell(alone.config)("grants").stdout.decode().splitlines()
+        [grant] = [line for line in statements if "REPLICATION CLIENT" in line]
+        primary.execute(grant.replace("`hallpass`@`127.0.0.1`", "hallpass"))
+        eventually(alone.grants, "the privilege has come to the replica")
+        eventually(both.grants, "the primary is asked")
+        assert alone.lag() is not None
+        assert [status for status, _ in doctors_replicas(shell, both.config)] == ["ok", "ok"]
+
+        replica.execute("STOP SLAVE SQL_THREAD")
+        site.deactivate("alice")
+        eventually(alone.is_unavailable, "it applies nothing")
+        assert both.reason("alice") == "inactive"
+        replica.execute("START SLAVE SQL_THREAD")
+        eventually(alone.grants, "it applies again")
+        eventually(replica.has_caught_up, "the replica has all of it")
+        assert alone.reason("alice") == "inactive"
+        replica.execute("STOP SLAVE IO_THREAD")
+        eventually(alone.is_unavailable, "it does not hear of its primary")
+        replica.execute("START SLAVE IO_THREAD")
+        eventually(alone.grants, "it follows again")
+
+        # A change that is applied late.
+        replica.execute("STOP SLAVE; CHANGE MASTER TO MASTER_DELAY=4; START SLAVE")
+        eventually(alone.grants, "it follows")
+        site.shell("User.objects.filter(username='bob').update(last_name='x')")
+        eventually(alone.is_unavailable, "it is too far behind")
+        eventually(alone.grants, "it has applied the change")
+
+        primary.kill()
+        eventually(both.grants, "the replica is asked")
+        assert both.reason("alice") == "inactive"
+        eventually(alone.is_unavailable, "it has lost its primary")
+
+
+@pytest.mark.parametrize("wrong", ["0s", "2h", "x", 5])
+def test_what_is_no_lag_is_refused(new_site, wrong, shell):
+    site = new_site()
+    database = {"url": "postgres://h1,h2/shop", "max_lag": wrong}
+    result = shell(site.write_configuration(database=database))("check", "alice", input=b"x")
+    assert result.code == 2
+    assert b"max_lag" in result.stderr
+
+
+def test_a_file_has_no_lag(new_site, shell):
+    site = new_site()
+    database = {"url": f"sqlite:{site.database}", "max_lag": "5s"}
+    result = shell(site.write_configuration(database=database))("check", "alice", input=b"x")
+    assert result.code == 2 and b"no server" in result.stderr
