@@ -3,16 +3,21 @@ without its primary only where that cannot be reached."""
 
 import json
 import time
+from base64 import b64encode
 from contextlib import ExitStack
+from hashlib import pbkdf2_hmac
 
 import pytest
 
 from hosts.daemon import hallpassd
-from processes import LOOPBACK, eventually
-from stores.mariadb import MariaDB
+from php_doors import write_configuration
+from processes import LOOPBACK, eventually, free_port, give_away
+from stores.mariadb import PASSWORD, MariaDB
+from stores.pgbouncer import PgBouncer
 from stores.postgresql import PostgreSQL, Standby
 
 SECRET = "right"
+GALERA = "/usr/lib/galera/libgalera_smm.so"
 DEADLINE = 4.0
 
 
@@ -122,10 +127,12 @@ def test_postgresql(new_directory, new_site, asking, shell):
         reverse = asking(site, standby, primary)
         alone = asking(site, standby)
         heedless = asking(site, standby, max_lag=None)
-        everyone = (both, reverse, alone, heedless)
+        pooler = stack.enter_context(PgBouncer(new_directory(), standby, "transaction", True))
+        pooled = asking(site, pooler)
+        everyone = (both, reverse, alone, pooled, heedless)
         for asked in everyone:
             assert asked.reason("alice") == asked.reason("bob") == "granted"
-        assert alone.lag() == 0 and heedless.lag() is None
+        assert alone.lag() == pooled.lag() == 0 and heedless.lag() is None
         seen = doctors_replicas(shell, both.config)
         assert [status for status, _ in seen] == ["ok", "ok"], seen
 
@@ -134,8 +141,9 @@ def test_postgresql(new_directory, new_site, asking, shell):
         site.deactivate("alice")
         assert both.reason("alice") == "inactive"
         eventually(alone.is_unavailable, "the replica is too far behind")
+        eventually(pooled.is_unavailable, "it is so behind a pooler, too")
         eventually(lambda: reverse.reason("alice") == "inactive", "the primary is asked")
-        for _ in range(20):
+        for _ in range(8):
             assert alone.is_unavailable("alice") and alone.is_unavailable("bob")
             assert reverse.reason("alice") == "inactive"
             assert reverse.reason("bob") == "granted"
@@ -154,7 +162,7 @@ def test_postgresql(new_directory, new_site, asking, shell):
         for asked in (both, reverse):
             eventually(asked.grants, "the standby is asked")
             asked.slowest = 0.0
-            for _ in range(20):
+            for _ in range(8):
                 assert asked.reason("bob") == "granted" and asked.reason("alice") == "inactive"
             assert asked.slowest < DEADLINE / 2, asked.slowest
         # Where it alone is named, nobody knows what it has missed.
@@ -167,7 +175,7 @@ def test_postgresql(new_directory, new_site, asking, shell):
         site.shell("from django.db import connection; connection.close()")  # the lost one
         standby.execute("SELECT pg_wal_replay_pause()")
         site.shell("User.objects.filter(username='alice').update(is_active=True)")
-        eventually(lambda: {both.reason("alice") for _ in range(12)} == {"granted"}, "it is back")
+        eventually(lambda: {both.reason("alice") for _ in range(8)} == {"granted"}, "it is back")
         standby.execute("SELECT pg_wal_replay_resume()")
         eventually(standby.has_caught_up, "the standby has all of it")
 
@@ -240,3 +248,109 @@ def test_a_file_has_no_lag(new_site, shell):
     database = {"url": f"sqlite:{site.database}", "max_lag": "5s"}
     result = shell(site.write_configuration(database=database))("check", "alice", input=b"x")
     assert result.code == 2 and b"no server" in result.stderr
+
+
+class Galera(MariaDB):
+    """A node of a Galera cluster; the first one begins it."""
+
+    def __init__(self, directory, first: "Galera | None" = None):
+        super().__init__(directory)
+        self.first = first
+        self.group, self.transfer, self.state = free_port(), free_port(), free_port()
+        self.begins = first is None
+
+    def prepare(self) -> None:
+        if not self.first:
+            super().prepare()
+            return
+        # All else comes from the first.
+        self.certificates = self.first.certificates
+        for directory in (self.temporary, self.data):
+            directory.mkdir()
+            give_away(directory)
+
+    def command(self) -> list:
+        members = [node.group for node in (self.first or self, self)]
+        provider = {
+            "gmcast.listen_addr": f"tcp://{LOOPBACK}:{self.group}",
+            "ist.recv_addr": f"{LOOPBACK}:{self.transfer}",
+            "base_port": self.group,
+            "gcache.size": "8M",
+            # A node that is gone is missed soon.
+            "evs.keepalive_period": "PT0.2S",
+            "evs.suspect_timeout": "PT1S",
+            "evs.inactive_timeout": "PT2S",
+            "evs.inactive_check_period": "PT0.5S",
+        }
+        options = {
+            "wsrep-on": "ON",
+            "wsrep-provider": GALERA,
+            "wsrep-provider-options": ";".join(f"{key}={it}" for key, it in provider.items()),
+            "wsrep-cluster-address": "gcomm://" + ",".join(f"{LOOPBACK}:{it}" for it in members),
+            "wsrep-node-address": f"{LOOPBACK}:{self.group}",
+            "wsrep-sst-method": "rsync",
+            "wsrep-sst-receive-address": f"{LOOPBACK}:{self.state}",
+            "binlog-format": "ROW",
+            "innodb-autoinc-lock-mode": 2,
+        }
+        more = [f"--{key}={value}" for key, value in options.items()]
+        return [*super().command(), *more, *(["--wsrep-new-cluster"] if self.begins else [])]
+
+    def make_users(self) -> None:
+        if not self.first:
+            super().make_users()
+            self.begins = False
+
+    def status(self) -> str:
+        """Whether it is of the part of the cluster that may answer."""
+        words = self.execute("SHOW STATUS LIKE 'wsrep_cluster_status'").split()
+        return words[-1]
+
+
+def test_galera(new_directory, hallpass_programs):
+    """A node that has lost the others is not asked, whatever it still has."""
+    with ExitStack() as stack:
+        first = stack.enter_context(Galera(new_directory()))
+        first.create_database("shop")
+        key = b64encode(pbkdf2_hmac("sha256", SECRET.encode(), b"salt", 1000)).decode()
+        first.execute(
+            "CREATE TABLE people (id INT PRIMARY KEY, login VARCHAR(80) UNIQUE, secret VARCHAR(200), "
+            f"live BOOL); INSERT INTO people SELECT 1, 'alice', 'pbkdf2_sha256$1000$salt${key}', 1; "
+            "INSERT INTO people SELECT 2, 'bob', secret, 1 FROM people",
+            "shop",
+        )
+        second = stack.enter_context(Galera(new_directory(), first))
+        eventually(lambda: second.status() == "Primary", "the second has joined")
+
+        def asking(*servers) -> Asked:
+            directory = new_directory()
+            hosts = ",".join(f"{LOOPBACK}:{server.port}" for server in servers)
+            database = {"url": f"mysql://hallpass@{hosts}/shop", "password": PASSWORD}
+            people = "SELECT id, login AS username, secret AS password, live AS is_active FROM people"
+            tables = {
+                "framework": "custom",
+                "database": database,
+                "daemon": {"listen": [f"unix:{directory}/http.sock"], "verified_cache": "0s"},
+                "limits": {"failures": 0},
+                "passwords": {"dummy": "pbkdf2_sha256$1000"},
+                "custom": {
+                    "user": f"{people} WHERE login = :username",
+                    "user_by_id": f"{people} WHERE id = :id",
+                },
+            }
+            config = write_configuration(directory / "hallpass.toml", tables)
+            program = hallpass_programs["hallpassd"]
+            running = hallpassd(program, config, directory / "http.sock")
+            return Asked(stack.enter_context(running), config)
+
+        both, other = asking(first, second), asking(second)
+        assert both.grants() and other.grants()
+        first.execute("UPDATE people SET live = 0 WHERE login = 'alice'", "shop")
+        eventually(lambda: other.reason("alice") == "inactive", "the change has come")
+        first.kill()
+        eventually(both.is_unavailable, "neither is asked")
+        eventually(other.is_unavailable, "the rest is no majority")
+        second.execute("SET GLOBAL wsrep_provider_options='pc.bootstrap=1'")
+        eventually(other.grants, "the operator says that it is the cluster")
+        eventually(both.grants, "it is asked")
+        assert both.reason("alice") == "inactive"

@@ -35,20 +35,19 @@ fn counter(add: u32) -> [Counter; 1] {
     }]
 }
 
+/// The number in a line such as `$12`.
+fn number(line: &[u8]) -> usize {
+    let line = String::from_utf8(line.to_vec()).unwrap();
+    line.trim().trim_start_matches(['*', '$']).parse().unwrap()
+}
+
 /// Takes one script after the other, and answers `answer` to each.
 fn answering(answer: &'static [u8]) -> Listener {
     Listener::new(move |_, mut peer| {
         while let Some(head) = peer.lines(1) {
-            let words: usize = String::from_utf8(head[1..].to_vec())
-                .unwrap()
-                .trim()
-                .parse()
-                .unwrap();
-            for _ in 0..words {
-                let length = peer.lines(1).unwrap();
-                let length = String::from_utf8(length[1..].to_vec()).unwrap();
+            for _ in 0..number(&head) {
                 // A script has lines of its own.
-                let mut left = length.trim().parse::<usize>().unwrap() + 2;
+                let mut left = number(&peer.lines(1).unwrap()) + 2;
                 while left > 0 {
                     left -= peer.lines(1).unwrap().len();
                 }

@@ -65,7 +65,16 @@ impl LimitsTable {
         if deadline.is_zero() {
             return Err(table.wrong("deadline", "must be longer than 0s"));
         }
-        let shared = hallpass_sites::redis(&table.section("shared")?, self.shared)?;
+        let section = table.section("shared")?;
+        let shared = hallpass_sites::redis(&section, self.shared)?;
+        for (key, why) in [
+            ("servers", "the first that takes writes has all counts"),
+            ("query_timeout", "a share of `deadline` is waited for"),
+        ] {
+            if section.has(key) {
+                return Err(section.wrong(key, &format!("has no effect: {why}")));
+            }
+        }
         let failures = self.failures.0;
         if shared.is_some() && failures == 0 {
             let message = "has no effect: `failures = 0` counts none";

@@ -461,6 +461,14 @@ mod shared {
             ("shared = 5", "neither a URL nor a table"),
             ("failures = 0\nshared = \"redis://h\"", "counts none"),
             ("shared = { url = \"redis://h\", uri = 1 }", "uri"),
+            (
+                "shared = { url = \"redis://a,b\", servers = \"shards\" }",
+                "servers: has no effect",
+            ),
+            (
+                "shared = { url = \"redis://h\", query_timeout = \"1s\" }",
+                "query_timeout: has no",
+            ),
         ] {
             let error = configuration(limits, "").unwrap_err();
             assert!(error.contains(words), "{limits}: {error}");
