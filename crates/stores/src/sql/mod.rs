@@ -11,6 +11,7 @@ pub(crate) mod mysql;
 mod names;
 pub(crate) mod postgres;
 mod queries;
+mod reach;
 mod replica;
 mod search_path;
 mod server;
