@@ -3,8 +3,10 @@ alone while it is away, hung, full or a replica, without anybody waiting for it;
 at the others."""
 
 import json
+import re
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from hosts.fixtures import site_with_accounts
 from processes import LOOPBACK, eventually, free_port
 from stores.redis import PASSWORD, Cluster, Redis, Sentinel
 
+PAGE = Path(__file__).parents[2] / "docs/many-machines.md"
 MACHINES = 3
 FAILURES = 6
 # The share of `deadline` that a question may wait for the shared count, and what else it takes.
@@ -225,6 +228,13 @@ def test_a_server_that_cannot_count_lets_nobody_in(new_directory, machines, redi
             assert word in one.daemons[0].log(), word
         good = machines(url, tickets=None, many=1)
         eventually(good.all_share, "it counts with a password")
+        # With the rights that docs/many-machines.md names, and no others.
+        rights = re.search(r"ACL SETUSER hallpass on >PASSWORD ([^`]*)`", PAGE.read_text())[1]
+        protected.execute("ACL", "SETUSER", "counter", "on", f">{PASSWORD}", *rights.split())
+        limited = machines(protected.url(user="counter", database=1), tickets=None, many=1)
+        eventually(limited.all_share, "it counts with these rights")
+        assert limited.guess("alice", FAILURES + 1)[FAILURES:] == ["throttled"]
+        assert limited.all_share()
         protected.execute("CONFIG", "SET", "maxmemory", "1")
         assert good.guess("alice", FAILURES) == ["wrong-password"] * FAILURES
         assert good.reason("alice", PASSWORDS["alice"]) == "throttled"

@@ -75,10 +75,14 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Keeps what `wanted` would have added at the server.
+    /// Keeps what `wanted` would have added at the server. Logins are not kept: they live so long that
+    /// they would leave no room for wrong passwords.
     fn keep(&mut self, wanted: &[Wanted]) {
         let now = Instant::now();
-        for Wanted { counter, .. } in wanted.iter().filter(|wanted| wanted.counter.add > 0) {
+        let kept = wanted
+            .iter()
+            .filter(|wanted| wanted.counter.add > 0 && !matches!(wanted.what, What::Logins { .. }));
+        for Wanted { counter, .. } in kept {
             let Some(until) = now.checked_add(counter.lifetime) else {
                 continue;
             };
