@@ -6,14 +6,15 @@ use hallpass_core::Configuration;
 use hallpass_core::configuration::Listener;
 
 use crate::endpoint::Endpoint;
-use crate::{dovecot, fastcgi, http, saslauthd};
+use crate::{dovecot, fastcgi, http, ldap, saslauthd};
 
 /// All endpoints, in the order in which their sockets are opened.
-pub static ENDPOINTS: [&Endpoint; 6] = [
+pub static ENDPOINTS: [&Endpoint; 7] = [
     &http::ENDPOINT,
     &fastcgi::ENDPOINT,
     &dovecot::ENDPOINT,
     &saslauthd::ENDPOINT,
+    &ldap::ENDPOINT,
     &http::STATUS,
     &http::DIALECTS,
 ];
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn every_listener_of_the_configuration_has_an_endpoint() {
         let daemon = "listen = [\"unix:/h\"]\nfastcgi = [\"unix:/f\"]\n\
-             dovecot_auth = [\"unix:/d\"]\nsaslauthd = [\"unix:/s\"]\nstatus = [\"unix:/t\"]\ndialects = [\"unix:/a\"]";
+             dovecot_auth = [\"unix:/d\"]\nsaslauthd = [\"unix:/s\"]\nldap = [\"unix:/l\"]\nstatus = [\"unix:/t\"]\ndialects = [\"unix:/a\"]";
         let daemon = site("a", daemon).daemon;
         let table = ENDPOINTS.map(|endpoint| (endpoint.key, (endpoint.listeners)(&daemon)));
         assert_eq!(table, daemon.listeners());

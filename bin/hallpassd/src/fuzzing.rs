@@ -21,6 +21,7 @@ use crate::fastcgi::conversation::{Conversation, Event};
 use crate::fastcgi::record::Record;
 use crate::fastcgi::request::Request;
 use crate::http::route::{Route, route};
+use crate::ldap;
 use crate::login::page;
 use crate::percent::{self, RESERVED};
 use crate::saslauthd::protocol as saslauthd_protocol;
@@ -401,11 +402,104 @@ pub fn dialects(input: &[u8]) {
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
 
+/// LDAP: messages are the same in one piece and byte by byte; a filter that is read is bounded, finds
+/// nobody who does not match, and plans no list where it names somebody; a name that is written is
+/// read as it was.
+pub fn ldap(input: &[u8]) {
+    use ldap::message::{LONGEST, Message, Operation};
+    let whole = ldap_messages([input]);
+    let single = ldap_messages(input.chunks(1));
+    assert_eq!(whole, single);
+    let tree = ldap::name::Tree::new("dc=example,dc=org").expect("it is a name");
+    if let Ok(Some(length)) = ldap::ber::message_length(input, LONGEST)
+        && let Some(message) = input.get(..length)
+        && let Ok(message) = Message::decode(message)
+        && let Ok(Operation::Search(search)) = message.operation
+    {
+        ldap_search(&search, &tree);
+    }
+    if let Ok(name) = std::str::from_utf8(input)
+        && !name.is_empty()
+        && name.len() < 1000
+    {
+        let place = tree.place(&tree.person(name));
+        assert_eq!(place, Some(ldap::name::Place::Person(name.to_owned())));
+        if let Some(normal) = ldap::name::normal(name) {
+            assert_eq!(ldap::name::normal(&normal).as_deref(), Some(&*normal));
+        }
+    }
+}
+
+/// The messages in `pieces`, in words, and whether what follows them is not one.
+fn ldap_messages<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, bool) {
+    use ldap::message::{LONGEST, Message};
+    let (mut received, mut messages) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        received.extend_from_slice(piece);
+        loop {
+            match ldap::ber::message_length(&received, LONGEST) {
+                Err(_) => return (messages, true),
+                Ok(Some(length)) if length <= received.len() => {
+                    let message: Vec<u8> = received.drain(..length).collect();
+                    match Message::decode(&message) {
+                        Ok(message) => messages.push(format!("{message:?}")),
+                        Err(_) => return (messages, true),
+                    }
+                }
+                Ok(_) => break,
+            }
+        }
+    }
+    (messages, false)
+}
+
+fn ldap_search(search: &ldap::message::Search, tree: &ldap::name::Tree) {
+    use ldap::plan::{GroupPin, PersonPin, Plan, Wanted};
+    let plan = Plan::of(&search.filter, tree);
+    for (name, email) in [("alice", "a@example.org"), ("a,b+c", ""), ("Zo\u{eb}", "x")] {
+        let person = hallpass_core::Person {
+            name: name.to_owned(),
+            id: "7".to_owned(),
+            email: email.to_owned(),
+            full_name: "Alice Liddell".to_owned(),
+            groups: vec!["staff".to_owned()],
+        };
+        let entry = ldap::entry::Entry::person(tree, &person);
+        let found = search.filter.matches(&entry);
+        let uuid = ldap::entry::Uuids::of(tree).person("7");
+        let form = hallpass_core::dn::comparable;
+        if found == Some(true)
+            && let Wanted::These(pins) = &plan.people
+        {
+            // Whoever matches is looked up.
+            assert!(pins.iter().any(|pin| match pin {
+                PersonPin::Name(sought) => form(sought) == form(name),
+                PersonPin::Email(sought) => form(sought) == form(email),
+                PersonPin::Uuid(sought) => *sought == uuid,
+            }));
+        }
+        let answer = ldap::message::entry(1, &entry, search);
+        let length = ldap::ber::message_length(&answer, usize::MAX);
+        assert_eq!(length, Ok(Some(answer.len())), "half an entry was sent");
+    }
+    let members = vec![tree.person("alice")];
+    let entry = ldap::entry::Entry::group(tree, "staff", None, members);
+    if search.filter.matches(&entry) == Some(true)
+        && let Wanted::These(pins) = &plan.groups
+    {
+        assert!(pins.iter().any(|pin| match pin {
+            GroupPin::Name(sought) => hallpass_core::dn::comparable(sought) == "staff",
+            GroupPin::Of(_) | GroupPin::Uuid(_) => true,
+        }));
+    }
+}
+
 #[test]
 fn properties_hold_for_the_corpora() {
     replay::replay("fastcgi", fastcgi);
     replay::replay("dovecot", dovecot);
     replay::replay("saslauthd", saslauthd);
+    replay::replay("ldap", ldap);
     replay::replay("http_targets", http_targets);
     replay::replay("dialects", dialects);
     replay::replay("percent", percent);

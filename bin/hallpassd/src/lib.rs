@@ -12,7 +12,7 @@
 //! | `endpoint` | an endpoint, and what each of its connections knows |
 //! | `loops` | the event loops, which serve the connections |
 //! | `connections`, `slots`, `sockets`, `systemd` | accepting and bounding connections |
-//! | `http`, `fastcgi`, `dovecot`, `saslauthd` | one folder an endpoint; codecs are pure modules |
+//! | `http`, `fastcgi`, `dovecot`, `saslauthd`, `ldap` | one folder an endpoint; codecs are pure modules |
 //! | `dialects` | `/as/DIALECT`: what programs ask by HTTP in a form of their own |
 //! | `credentials`, `identity`, `login`, `percent`, `sasl` | what several endpoints read and write |
 //! | `site`, `sites` | the verdict on a request, from any endpoint; the sites that are served now |
@@ -34,6 +34,7 @@ mod fastcgi;
 pub mod fuzzing;
 mod http;
 mod identity;
+mod ldap;
 mod listening;
 mod login;
 mod loops;

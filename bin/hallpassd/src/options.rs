@@ -7,6 +7,7 @@ use hallpass_core::Configuration;
 use hallpass_core::configuration::{DEFAULT_PATH, Error};
 
 use crate::endpoints::listeners;
+use crate::ldap::Directory;
 
 /// Answers servers by the sessions and accounts of a web site
 ///
@@ -37,7 +38,13 @@ impl Options {
         let configurations = self.load().map_err(|error| error.to_string())?;
         match conflict(&configurations) {
             Some(error) => Err(error),
-            None => listeners(&configurations, &[]).map(|_| configurations),
+            None => {
+                listeners(&configurations, &[])?;
+                for configuration in &configurations {
+                    Directory::new(configuration)?;
+                }
+                Ok(configurations)
+            }
         }
     }
 

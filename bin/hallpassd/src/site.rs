@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::credentials::{Accepting, Shown};
 use crate::engine::{Engine, Health, StoreHealth};
+use crate::ldap::Directory;
 use crate::metrics::SiteMetrics;
 use crate::sockets::Peer;
 use crate::start::PROGRAM;
@@ -28,6 +29,8 @@ pub struct ServedSite {
     pub log: Log,
     pub metrics: SiteMetrics,
     pub engine: Engine,
+    /// The site as a directory of LDAP.
+    pub directory: Directory,
     tickets: Option<Tickets>,
     has_warned_of_vouch: AtomicBool,
     /// What the stores answered last, and when.
@@ -97,7 +100,7 @@ impl ServedSite {
     /// it.
     ///
     /// # Errors
-    /// When the system cannot start a thread.
+    /// When the system cannot start a thread, or the certificate of the directory cannot be used.
     pub fn start(
         configuration: Arc<Configuration>,
         log: Log,
@@ -105,10 +108,12 @@ impl ServedSite {
         checks: Arc<Checks>,
         loops: usize,
         before: Option<&Self>,
-    ) -> std::io::Result<Self> {
+    ) -> Result<Self, String> {
+        let directory = Directory::new(&configuration)?;
         let report = sharing_report(PROGRAM, configuration.log);
         let before = before.map(|before| &before.engine);
-        let engine = Engine::start(&configuration, checks, loops, report, before)?;
+        let engine = Engine::start(&configuration, checks, loops, report, before)
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
         let tickets = configuration.tickets.as_ref();
         Ok(Self {
             tickets: tickets.map(TicketSettings::tickets),
@@ -118,6 +123,7 @@ impl ServedSite {
             log,
             metrics,
             engine,
+            directory,
         })
     }
 

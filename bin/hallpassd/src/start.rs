@@ -63,7 +63,7 @@ fn start(options: Options, configurations: Vec<Configuration>) -> Result<ExitCod
 /// from as many event `loops`. `before` are the same sites as they are served until now.
 ///
 /// # Errors
-/// When the system cannot start a thread.
+/// When the system cannot start a thread, or a certificate cannot be used.
 pub fn start_sites(
     configurations: Vec<Configuration>,
     metrics: &Metrics,
@@ -82,7 +82,7 @@ pub fn start_sites(
         ServedSite::start(Arc::new(configuration), log, of_site, checks, loops, before)
     };
     let sites: Result<Vec<_>, _> = configurations.into_iter().enumerate().map(start).collect();
-    let sites = sites.map_err(|error| format!("cannot start a thread: {error}"))?;
+    let sites = sites?;
     metrics.loaded(SystemTime::now());
     Sites::new(sites).ok_or_else(|| "there is no configuration".to_owned())
 }

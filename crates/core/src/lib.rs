@@ -39,6 +39,7 @@
 //! | `ticket` | short-lived tickets that stand for a session |
 //! | [`jwt`] | tokens that the site signs |
 //! | [`cookie`], [`basic`] | credentials in headers of HTTP |
+//! | [`dn`] | distinguished names of LDAP |
 //! | [`doctor`], `twins` | every assumption about a site, checked against the site itself |
 #![forbid(unsafe_code)]
 
@@ -47,6 +48,7 @@ pub mod basic;
 pub mod configuration;
 pub mod cookie;
 mod denial_cost;
+pub mod dn;
 pub mod doctor;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -65,8 +67,8 @@ pub use hallpass_sites::{Account, Client, Decoding, Id, Reason};
 pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable, connect_unix};
 
 pub use self::authenticator::{
-    Authenticator, Change, Decision, HashJob, InlineAuthenticator, Pending, Progress, Step,
-    session_digest,
+    Authenticator, Change, Decision, HashJob, InlineAuthenticator, Pending, People, Person,
+    Progress, Sought, Step, session_digest,
 };
 pub use self::configuration::Configuration;
 pub use self::request::{

@@ -55,6 +55,16 @@ enum Job {
         deadline: Deadline,
         answer: oneshot::Sender<Health>,
     },
+    Read(Reading),
+}
+
+/// Reads accounts whose names are compared without regard to case, and sends what comes of it.
+struct Reading(Box<dyn FnOnce(&mut Authenticator) + Send>);
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Reading(…)")
+    }
 }
 
 /// The lengths of the queues.
@@ -167,6 +177,31 @@ impl Engine {
         self.queue(job, Some(turn), another, deadline).await?
     }
 
+    /// What `read` gives, for a `client` that has sent `name`. Names are compared without regard to
+    /// case.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        name: &str,
+        client: &Client,
+        deadline: Deadline,
+        read: impl FnOnce(&mut Authenticator) -> Result<T, Unavailable> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let request = Request {
+            client: client.clone(),
+            ..Request::new(ClaimedName::Named(name.to_owned()), Credential::Vouched)
+        };
+        let turn = self.shared.turn(&request, SystemTime::now());
+        let (answer, result) = oneshot::channel();
+        let reading = move |authenticator: &mut Authenticator| {
+            // The caller may have given up, and has answered `unavailable`.
+            if !answer.is_closed() && !deadline.passed() {
+                drop(answer.send(read(authenticator)));
+            }
+        };
+        let job = Job::Read(Reading(Box::new(reading)));
+        self.queue(job, Some(turn), result, deadline).await?
+    }
+
     /// Whether the stores answer by `deadline`.
     pub async fn health(&self, deadline: Deadline) -> Health {
         let (answer, health) = oneshot::channel();
@@ -232,6 +267,8 @@ impl Job {
             Self::Ask { answer, .. } => drop(answer.send(full.into())),
             Self::Compare { answer, .. } => drop(answer.send(Err(full))),
             Self::Examine { answer, .. } => drop(answer.send(Health::unknown(full))),
+            // The caller notices that it is gone.
+            Self::Read(_) => {}
         }
     }
 }
@@ -265,6 +302,8 @@ fn work(
     let mut authenticator = Authenticator::new(configuration).sharing(Arc::clone(&shared));
     // Few sites have hosts that ignore the case of names.
     let mut ignoring_case = None;
+    let make_ignoring_case =
+        || Authenticator::ignoring_case(configuration).sharing(Arc::clone(&shared));
     while let Some((job, of)) = requests.take(&mut taker) {
         match job {
             Job::Ask {
@@ -279,9 +318,7 @@ fn work(
                     continue;
                 }
                 let authenticator = if ignore_case && !configuration.access.lookup.ignore_case {
-                    ignoring_case.get_or_insert_with(|| {
-                        Authenticator::ignoring_case(configuration).sharing(Arc::clone(&shared))
-                    })
+                    ignoring_case.get_or_insert_with(make_ignoring_case)
                 } else {
                     &mut authenticator
                 };
@@ -302,6 +339,12 @@ fn work(
             Job::Examine { deadline, answer } => {
                 let health = Health::examine(configuration, &mut authenticator, deadline);
                 drop(answer.send(health));
+            }
+            Job::Read(Reading(read)) => {
+                read(match configuration.access.lookup.ignore_case {
+                    true => &mut authenticator,
+                    false => ignoring_case.get_or_insert_with(make_ignoring_case),
+                });
             }
         }
         of.into_iter().for_each(|of| requests.done(of));

@@ -4,6 +4,7 @@ mod accounts;
 mod admission;
 mod change;
 mod check;
+mod directory;
 mod jwt;
 mod memo;
 mod password;
@@ -20,15 +21,16 @@ use hallpass_stores::{Deadline, Tracer, Unavailable};
 use self::admission::{Found, admit};
 pub use self::change::Change;
 pub use self::check::{Decision, HashJob, Pending, Progress, Step};
+pub use self::directory::{People, Person, Sought};
 use self::memo::SessionMemo;
 pub use self::session::{InlineAuthenticator, session_digest};
-use crate::configuration::{Access, Configuration, Jwt, Passwords, TicketSettings};
+use crate::configuration::{Access, Configuration, Jwt, LoginField, Passwords, TicketSettings};
 use crate::cookie;
 use crate::denial_cost::DenialCost;
 use crate::request::malformed_name;
 use crate::scans::Scan;
 use crate::{Account, Credential, Identity, Reason, Request, Secret, Shared, Tickets, Verdict};
-use hallpass_sites::{Accounts, Site, Stop, ask};
+use hallpass_sites::{AccountLookup, Accounts, Site, Stop, ask};
 
 /// Answers requests about one site, one at a time.
 ///
@@ -36,6 +38,8 @@ use hallpass_sites::{Accounts, Site, Stop, ask};
 #[derive(Debug)]
 pub struct Authenticator {
     site: Site,
+    /// The same, whose accounts are looked up by their e-mail addresses; `None` where nothing does.
+    by_email: Option<Site>,
     database: Database,
     settings: sql::Settings,
     /// Whether accounts may be changed, and not only read.
@@ -72,7 +76,14 @@ impl Authenticator {
     fn with(configuration: &Configuration, access: Access) -> Self {
         let site = configuration.open(&access.lookup);
         let dummy = configuration.passwords.dummy.as_deref();
+        let by_email = AccountLookup {
+            login: vec![LoginField::Email],
+            ..access.lookup.clone()
+        };
         Self {
+            by_email: configuration
+                .is_directory()
+                .then(|| configuration.open(&by_email)),
             dummy: dummy.and_then(|it| site.parse_cost(it)).map(Arc::new),
             site,
             database: Database::new(&configuration.database),

@@ -26,6 +26,8 @@ pub(super) struct DaemonTable {
     dovecot_auth: Vec<Listener>,
     /// Listeners for [clients of saslauthd](sasl.md).
     saslauthd: Vec<Listener>,
+    /// Listeners for [LDAP](ldap.md): the site as a read-only directory.
+    ldap: Vec<Listener>,
     /// Listeners that answer [`/healthz`, `/readyz` and `/metrics`](metrics.md) only, to every client
     /// that reaches them.
     status: Vec<Listener>,
@@ -90,6 +92,7 @@ impl Default for DaemonTable {
             fastcgi: Vec::new(),
             dovecot_auth: Vec::new(),
             saslauthd: Vec::new(),
+            ldap: Vec::new(),
             status: Vec::new(),
             dialects: Vec::new(),
             dialect_token: None,
@@ -123,6 +126,8 @@ pub struct Daemon {
     pub dovecot_auth: Vec<Listener>,
     /// Where it listens for clients of saslauthd.
     pub saslauthd: Vec<Listener>,
+    /// Where it listens for LDAP.
+    pub ldap: Vec<Listener>,
     /// Where it tells every client its state.
     pub status: Vec<Listener>,
     /// Where it listens for programs that ask in their own form.
@@ -251,12 +256,13 @@ pub enum Vouching {
 impl Daemon {
     /// The keys that list listeners, one an endpoint, each with its listeners.
     #[must_use]
-    pub fn listeners(&self) -> [(&'static str, &[Listener]); 6] {
+    pub fn listeners(&self) -> [(&'static str, &[Listener]); 7] {
         [
             ("listen", &self.listen),
             ("fastcgi", &self.fastcgi),
             ("dovecot_auth", &self.dovecot_auth),
             ("saslauthd", &self.saslauthd),
+            ("ldap", &self.ldap),
             ("status", &self.status),
             ("dialects", &self.dialects),
         ]
@@ -287,6 +293,7 @@ impl DaemonTable {
         let fastcgi = listeners(table, "fastcgi", self.fastcgi)?;
         let dovecot_auth = listeners(table, "dovecot_auth", self.dovecot_auth)?;
         let saslauthd = listeners(table, "saslauthd", self.saslauthd)?;
+        let ldap = listeners(table, "ldap", self.ldap)?;
         let status = listeners(table, "status", self.status)?;
         let dialects = listeners(table, "dialects", self.dialects)?;
         let dialect_token = secret(table, "dialect_token", self.dialect_token)?;
@@ -295,6 +302,7 @@ impl DaemonTable {
             ("fastcgi", &fastcgi),
             ("dovecot_auth", &dovecot_auth),
             ("saslauthd", &saslauthd),
+            ("ldap", &ldap),
         ] {
             warn_of_guesses(table, key, listeners);
         }
@@ -339,6 +347,7 @@ impl DaemonTable {
             fastcgi,
             dovecot_auth,
             saslauthd,
+            ldap,
             status,
             dialects,
             dialect_token: dialect_token.map(|token| DialectToken(Arc::new(token))),

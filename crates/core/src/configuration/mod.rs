@@ -8,6 +8,7 @@ mod daemon;
 mod database;
 mod ejabberd;
 mod jwt;
+mod ldap;
 mod limits;
 mod log;
 mod passwords;
@@ -36,6 +37,7 @@ pub use self::access::Access;
 pub use self::daemon::{Accepted, Daemon, DialectToken, TrustedProxy, Vouching};
 pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
 pub use self::jwt::Jwt;
+pub use self::ldap::{Certificate, Ldap};
 pub use self::limits::Limits;
 pub use self::log::{Log, LogFormat, LogLevel, LogTarget};
 pub use self::passwords::Passwords;
@@ -97,6 +99,9 @@ struct File {
     /// How `hallpassd` listens and answers.
     #[serde(default)]
     daemon: daemon::DaemonTable,
+    /// The site as a read-only directory, where `[daemon] ldap` listens. See [LDAP](ldap.md).
+    #[serde(default)]
+    ldap: ldap::LdapTable,
     /// How the programs log: one line per decision, plus warnings and errors; never a secret.
     #[serde(default)]
     log: Log,
@@ -143,6 +148,8 @@ pub struct Configuration {
     pub ejabberd: Ejabberd,
     /// `[daemon]`
     pub daemon: Daemon,
+    /// `[ldap]`: the site as a directory.
+    pub ldap: Ldap,
     /// `[log]`
     pub log: Log,
     /// The files that it was read from: a change of any of them may change it.
@@ -254,6 +261,11 @@ impl Configuration {
         let by_page = self.http.is_some();
         let directory = (!by_page).then(|| self.framework.session_directory());
         directory.flatten().into_iter().collect()
+    }
+
+    /// Whether the site is served as a directory.
+    pub(crate) fn is_directory(&self) -> bool {
+        self.ldap.configured || !self.daemon.ldap.is_empty()
     }
 
     /// The site, names being read as `lookup` says.
@@ -382,6 +394,7 @@ impl Configuration {
                 ..file.ejabberd
             },
             daemon: file.daemon.resolve(&top.section("daemon")?, &access)?,
+            ldap: file.ldap.resolve(&top.section("ldap")?)?,
             access,
             log: file.log,
             files: document.files(),
@@ -403,7 +416,10 @@ impl Configuration {
         let by_ejabberd =
             self.ejabberd.configured && self.ejabberd.accept.contains(&EjabberdAccepted::Password);
         let checks = self.access.passwords
-            && (self.daemon.accept.password || by_ejabberd || !self.daemon.dialects.is_empty())
+            && (self.daemon.accept.password
+                || by_ejabberd
+                || !self.daemon.dialects.is_empty()
+                || self.is_directory())
             && self.via.as_ref().is_none_or(|via| !via.only);
         if self.passwords.dummy.is_some() || !checks {
             return Ok(());

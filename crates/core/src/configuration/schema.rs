@@ -13,6 +13,7 @@ use super::access::AccessTable;
 use super::daemon::DaemonTable;
 use super::database::DatabaseTable;
 use super::jwt::JwtTable;
+use super::ldap::LdapTable;
 use super::limits::LimitsTable;
 use super::passwords::PasswordsTable;
 use super::tickets::TicketsTable;
@@ -57,6 +58,7 @@ pub fn tables(frameworks: &[&dyn Framework]) -> Vec<TableDescription> {
         TableDescription::of::<TicketsTable>("tickets", generator),
         TableDescription::of::<JwtTable>("jwt", generator),
         TableDescription::of::<DaemonTable>("daemon", generator),
+        TableDescription::of::<LdapTable>("ldap", generator),
         TableDescription::of::<Log>("log", generator),
     ];
     for framework in frameworks {
