@@ -520,3 +520,55 @@ fn who_vouches_is_said() {
         assert_eq!(vouches(daemon, "tcp:127.0.0.1:1"), tcp, "{daemon}");
     }
 }
+
+#[test]
+fn a_directory_is_described() {
+    let ldap = good("").ldap;
+    assert_eq!(
+        (
+            ldap.base.as_str(),
+            ldap.list,
+            ldap.size_limit,
+            ldap.configured
+        ),
+        ("dc=example,dc=org", false, 500, false)
+    );
+    let ldap = good(
+        "[ldap]\nbase = \"o=Shop\"\nlist = true\nsize_limit = 7\ncertificate = \"c.pem\"\n\
+         certificate_key = \"/k.pem\"",
+    )
+    .ldap;
+    let certificate = ldap.certificate.unwrap();
+    assert_eq!(certificate.chain, Path::new("/etc/c.pem"));
+    assert_eq!(certificate.key, Path::new("/k.pem"));
+    assert_eq!(
+        (ldap.base.as_str(), ldap.list, ldap.size_limit),
+        ("o=Shop", true, 7)
+    );
+    for (text, expected) in [
+        ("base = \"\"", "4: ldap.base: must begin with"),
+        (
+            "base = \"example.org\"",
+            "4: ldap.base: is not a distinguished name",
+        ),
+        ("base = \"cn=x\"", "4: ldap.base: must begin with"),
+        (
+            "base = \"dc=a+dc=b\"",
+            "4: ldap.base: is not a distinguished name",
+        ),
+        ("size_limit = 0", "4: ldap.size_limit: "),
+        ("list = \"yes\"", "4: ldap.list: "),
+        (
+            "certificate = \"c.pem\"",
+            "ldap.certificate_key: is missing",
+        ),
+        (
+            "certificate_key = \"k.pem\"",
+            "ldap.certificate_key: has no effect",
+        ),
+        ("bas = \"dc=x\"", "did you mean `base`?"),
+    ] {
+        let error = error(&format!("{HEAD}[ldap]\n{text}\n"));
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}

@@ -62,7 +62,8 @@ def tool(program: str, at: str, *words: str, bind=None, password=None, env=None)
         [program, "-x", "-H", at, "-o", "nettimeout=20", *credentials, *words],
         capture_output=True,
         timeout=HANGS,
-        env=os.environ | {"LDAPNOINIT": "1"} | (env or {}),
+        # That variable has all others ignored, too.
+        env=os.environ | (env or {"LDAPNOINIT": "1"}),
     )
     text = done.stdout.decode(errors="surrogateescape")
     return Result(done.returncode, entries(text), text + done.stderr.decode())
@@ -109,7 +110,7 @@ def tlv(tag: int, *contents: bytes) -> bytes:
 
 
 def integer(number: int, tag: int = 2) -> bytes:
-    return tlv(tag, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+    return tlv(tag, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
 
 
 def text(value: str | bytes, tag: int = 4) -> bytes:
@@ -199,6 +200,12 @@ class Raw:
         tag, start = rest[0], 2 + (rest[1] & 0x7F if rest[1] & 0x80 else 0)
         code = rest[start + 2] if tag != 0x64 and rest[start] == 10 else None
         return number, tag, code
+
+    def rest(self) -> bytes:
+        """All bytes until the end."""
+        while piece := self.socket.recv(65536):
+            self.received += piece
+        return self.received
 
     def responses(self) -> list:
         """All until the end."""

@@ -72,6 +72,17 @@ types! {
     ATTRIBUTE_TYPES ["attributeTypes"], "2.5.21.5", Text, true;
     OBJECT_CLASSES ["objectClasses"], "2.5.21.6", Text, true;
     LDAP_SYNTAXES ["ldapSyntaxes"], "1.3.6.1.4.1.1466.101.120.16", Text, true;
+    // No entry has these; clients ask for them by name, and Python's ldap3 refuses to where the
+    // schema does not know them.
+    MATCHING_RULES ["matchingRules"], "2.5.21.4", Text, true;
+    MATCHING_RULE_USE ["matchingRuleUse"], "2.5.21.8", Text, true;
+    DIT_CONTENT_RULES ["dITContentRules"], "2.5.21.2", Text, true;
+    DIT_STRUCTURE_RULES ["dITStructureRules"], "2.5.21.1", Text, true;
+    NAME_FORMS ["nameForms"], "2.5.21.7", Text, true;
+    CREATE_TIMESTAMP ["createTimestamp"], "2.5.18.1", Text, true;
+    MODIFY_TIMESTAMP ["modifyTimestamp"], "2.5.18.2", Text, true;
+    ALT_SERVER ["altServer"], "1.3.6.1.4.1.1466.101.120.6", Text, true;
+    SUPPORTED_SASL_MECHANISMS ["supportedSASLMechanisms"], "1.3.6.1.4.1.1466.101.120.14", Text, true;
 }
 
 /// The object classes of entries: name, object identifier, and the rest of their description.

@@ -218,6 +218,8 @@ pub struct Searching<'a> {
     left: usize,
     /// The names of those that have been returned.
     returned: HashSet<String>,
+    /// Whether entries are returned, and not only looked for.
+    returns: bool,
 }
 
 /// What a search looks at.
@@ -226,6 +228,8 @@ struct Range {
     plan: Plan,
     /// The name of the entry above the one that must exist, where it is a person's or a group's.
     must_exist: Option<String>,
+    /// Whether nothing can be found, because nothing is below that one.
+    is_below: bool,
 }
 
 impl<'a> Searching<'a> {
@@ -249,6 +253,7 @@ impl<'a> Searching<'a> {
             unsent: Vec::new(),
             left,
             returned: HashSet::new(),
+            returns: true,
         }
     }
 
@@ -258,7 +263,7 @@ impl<'a> Searching<'a> {
     /// [`Refusal`] where there are more, or the search is refused.
     pub async fn run(mut self) -> Result<(), Refusal> {
         let begun = Instant::now();
-        let result = self.returned().await;
+        let result = self.find().await;
         // What was found goes out even where there is more.
         self.flush().await;
         let limit = Duration::from_secs(self.search.time_limit);
@@ -274,14 +279,16 @@ impl<'a> Searching<'a> {
         }
     }
 
-    async fn returned(&mut self) -> Result<(), Refusal> {
+    async fn find(&mut self) -> Result<(), Refusal> {
         let (search, reader) = (self.search, self.reader);
         let tree = &reader.directory.tree;
         let Range {
             containers,
             plan,
             must_exist,
+            is_below,
         } = self.range()?;
+        self.returns = !is_below;
         let lists = plan.people == Wanted::All || plan.groups == Wanted::All;
         if lists && !reader.directory.list {
             let message = "lists are not allowed: name an account";
@@ -395,10 +402,12 @@ impl<'a> Searching<'a> {
                 must_exist = Some(tree.groups());
             }
         }
+        let is_below = must_exist.is_some() && !itself;
         Ok(Range {
             containers,
             plan,
             must_exist,
+            is_below,
         })
     }
 
@@ -494,7 +503,7 @@ impl<'a> Searching<'a> {
     /// Returns `entry` if it matches, once.
     async fn consider(&mut self, entry: &Entry) -> Result<(), Refusal> {
         let is_new = || !self.returned.contains(&entry.dn);
-        if self.search.filter.matches(entry) != Some(true) || !is_new() {
+        if !self.returns || self.search.filter.matches(entry) != Some(true) || !is_new() {
             return Ok(());
         }
         let Some(left) = self.left.checked_sub(1) else {
