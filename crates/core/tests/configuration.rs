@@ -571,4 +571,17 @@ fn a_directory_is_described() {
         let error = error(&format!("{HEAD}[ldap]\n{text}\n"));
         assert!(error.contains(expected), "{text}: {error}");
     }
+    for (daemon, certificate, warnings) in [
+        ("tcp:127.0.0.1:1", "", 0),
+        ("tcp:192.0.2.1:1", "", 2),
+        (
+            "tcp:192.0.2.1:1",
+            "certificate = \"c\"\ncertificate_key = \"k\"",
+            1,
+        ),
+    ] {
+        let text = format!("[daemon]\nldap = [\"{daemon}\"]\n[ldap]\n{certificate}\n");
+        let found = good(&text).warnings;
+        assert_eq!(found.len(), warnings, "{found:?}");
+    }
 }

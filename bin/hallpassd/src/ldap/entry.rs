@@ -4,7 +4,7 @@ use hallpass_core::Person;
 use sha1::{Digest, Sha1};
 
 use super::name::{SCHEMA, Tree};
-use super::schema::{self, AttributeType};
+use super::schema::{self, AttributeType, Syntax};
 
 /// An entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,10 +119,10 @@ impl Entry {
         let unit = |dn: String, name: &str| {
             Self::new(dn, &["top", "organizationalUnit"])
                 .with(&schema::OU, [name.to_owned()])
-                .named(uuids.hashed("container", name), true)
+                .named(uuids.container(name), true)
         };
         [
-            base.named(uuids.hashed("container", "base"), true),
+            base.named(uuids.container("base"), true),
             unit(tree.people(), "people"),
             unit(tree.groups(), "groups"),
         ]
@@ -212,12 +212,13 @@ impl Selection {
 /// Makes the values of `entryUUID`, which stay the same for as long as the base and the site's keys
 /// do.
 ///
-/// A person's holds the primary key where that is a number (RFC 9562, version 8): the entry is found
-/// by it without a list of all people. Other keys are hashed (version 5).
+/// A person's holds the primary key where that is a number (RFC 9562, version 8), and is the key where
+/// that is a UUID: the entry is found by it without a list of all people. Other keys are hashed
+/// (version 5). Those of all other entries are hashed as well, under version 8.
 #[derive(Clone, Copy, Debug)]
 pub struct Uuids<'a>(&'a Tree);
 
-/// How many bytes of the digest of the base a UUID with a number has.
+/// How many bytes of a digest of the base a UUID with a number has.
 const PREFIX: usize = 8;
 
 impl<'a> Uuids<'a> {
@@ -243,14 +244,14 @@ impl<'a> Uuids<'a> {
         bytes
     }
 
-    /// That of a thing of some `kind`, by a hash of its name.
-    pub fn hashed(self, kind: &str, value: &str) -> String {
-        text(self.digest(kind, value), 5)
+    /// That of the entry above others that is called `name`.
+    fn container(self, name: &str) -> String {
+        text(self.digest("container", name), 8)
     }
 
     /// That of the group called `name`.
     pub fn group(self, name: &str) -> String {
-        self.hashed("group", name)
+        text(self.digest("group", name), 8)
     }
 
     /// That of the account with the primary key `id`.
@@ -268,16 +269,27 @@ impl<'a> Uuids<'a> {
                     .for_each(|(to, from)| *to = *from);
                 text(bytes, 8)
             }
-            _ => self.hashed("person", id),
+            _ => match Syntax::Uuid.normal(id) {
+                Some(uuid) => uuid,
+                None => text(self.digest("person", id), 5),
+            },
         }
     }
 
-    /// The primary key of the person whose `entryUUID` is `uuid`; `None` where it does not hold one.
-    pub fn key(self, uuid: &str) -> Option<String> {
-        let digits: String = uuid.get(19..)?.chars().filter(|it| *it != '-').collect();
-        let number = u64::from_str_radix(&digits, 16).ok()? & ((1 << 62) - 1);
+    /// The primary key that a person has whose `entryUUID` is `uuid`, unless it is hashed.
+    pub fn key(self, uuid: &str) -> String {
+        let digits = uuid.get(19..).unwrap_or_default().replace('-', "");
+        let number = u64::from_str_radix(&digits, 16).unwrap_or_default() & ((1 << 62) - 1);
         let key = number.to_string();
-        (self.person(&key) == uuid).then_some(key)
+        match self.person(&key) == uuid {
+            true => key,
+            false => uuid.to_owned(),
+        }
+    }
+
+    /// Whether `uuid` may be a hash of a primary key.
+    pub fn may_be_hashed(uuid: &str) -> bool {
+        uuid.as_bytes().get(14) == Some(&b'5')
     }
 }
 
@@ -310,21 +322,26 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_found_in_a_uuid_of_the_same_base_alone() {
+    fn a_key_is_found_in_a_uuid_of_the_same_base_alone() {
         let (tree, other) = (tree(), Tree::new("dc=example,dc=net").unwrap());
         let (uuids, others) = (Uuids::of(&tree), Uuids::of(&other));
         for key in ["0", "1", "42", "4611686018427387903"] {
             let uuid = uuids.person(key);
-            assert_eq!(uuids.key(&uuid).as_deref(), Some(key), "{uuid}");
-            assert_eq!(others.key(&uuid), None);
+            assert_eq!(uuids.key(&uuid), key, "{uuid}");
+            assert_eq!(others.key(&uuid), uuid);
+            assert!(!Uuids::may_be_hashed(&uuid));
         }
+        let own = "0123abcd-0123-4567-89ab-0123456789ab";
+        assert_eq!(uuids.person(&own.to_uppercase()), own);
+        assert_eq!(uuids.key(own), own);
         for key in ["", "007", "-1", "+1", "alice", "4611686018427387904", "1.0"] {
             let uuid = uuids.person(key);
-            assert_eq!(uuids.key(&uuid), None, "{key} {uuid}");
-            assert_eq!(uuid.len(), 36);
+            assert_eq!((uuids.key(&uuid), uuid.len()), (uuid.clone(), 36), "{key}");
+            assert!(Uuids::may_be_hashed(&uuid));
         }
-        assert_eq!(uuids.key(""), None);
-        assert_ne!(uuids.person("a"), uuids.group("a"));
+        assert_eq!(uuids.key(""), "");
+        assert!(!Uuids::may_be_hashed(&uuids.group("a")));
+        assert_ne!(uuids.container("a"), uuids.group("a"));
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl Reader<'_> {
                 let person = self.named(&name, groups).await?;
                 let person = person.ok_or_else(|| Refusal::missing(tree.people()))?;
                 let entry = Entry::person(tree, &person);
-                // A person in no group has the attribute all the same: it is that nobody says so.
+                // Whether a person is in a group is known even where they are in none.
                 if groups && !entry.has(&schema::MEMBER_OF) {
                     return Ok(false);
                 }
@@ -291,8 +291,7 @@ impl<'a> Searching<'a> {
         self.returns = !is_below;
         let lists = plan.people == Wanted::All || plan.groups == Wanted::All;
         if lists && !reader.directory.list {
-            let message = "lists are not allowed: name an account";
-            return Err(Refusal::new(Code::InsufficientAccessRights, message));
+            return Err(no_lists());
         }
         let named = |count: usize| count > MOST_NAMED;
         if named(count(&plan.people)) || named(count(&plan.groups)) {
@@ -304,22 +303,29 @@ impl<'a> Searching<'a> {
         }
         let wants_groups =
             search.attributes.has(&schema::MEMBER_OF) || search.filter.mentions(&schema::MEMBER_OF);
-        let mut exists = false;
+        let (mut exists, mut is_hashed) = (false, false);
         match plan.people {
             Wanted::These(pins) => {
                 for pin in pins {
                     let sought = match pin {
                         PersonPin::Name(name) => Sought::Name(name),
                         PersonPin::Email(email) => Sought::Email(email),
-                        PersonPin::Uuid(uuid) => match Uuids::of(tree).key(&uuid) {
-                            Some(key) => Sought::Key(key),
-                            None => continue,
-                        },
+                        PersonPin::Uuid(uuid) => {
+                            is_hashed |= Uuids::may_be_hashed(&uuid);
+                            Sought::Key(Uuids::of(tree).key(&uuid))
+                        }
                     };
                     if let Some(person) = reader.person(sought, wants_groups).await? {
                         exists = true;
                         self.consider(&Entry::person(tree, &person)).await?;
                     }
+                }
+                // Only a list of all people tells whose it is.
+                if is_hashed && !exists {
+                    if !reader.directory.list {
+                        return Err(no_lists());
+                    }
+                    self.list_people(wants_groups).await?;
                 }
             }
             Wanted::All => self.list_people(wants_groups).await?,
@@ -526,6 +532,11 @@ impl<'a> Searching<'a> {
             drop(self.entries.send(unsent).await);
         }
     }
+}
+
+fn no_lists() -> Refusal {
+    let message = "lists are not allowed: name an account";
+    Refusal::new(Code::InsufficientAccessRights, message)
 }
 
 fn count<P: Eq + std::hash::Hash>(wanted: &Wanted<P>) -> usize {

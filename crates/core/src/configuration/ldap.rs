@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hallpass_settings::{Error, Number, Table};
+use hallpass_settings::{Error, Listener, Number, Table};
 use serde::Deserialize;
 
 use crate::dn::Dn;
@@ -64,7 +64,8 @@ pub struct Certificate {
 }
 
 impl LdapTable {
-    pub(super) fn resolve(self, table: &Table<'_>) -> Result<Ldap, Error> {
+    /// `listeners` are those of the directory.
+    pub(super) fn resolve(self, table: &Table<'_>, listeners: &[Listener]) -> Result<Ldap, Error> {
         let base =
             Dn::parse(&self.base).map_err(|wrong| table.wrong("base", &wrong.to_string()))?;
         let first = base.components().first().map(|it| it.attribute.as_str());
@@ -86,6 +87,18 @@ impl LdapTable {
                 return Err(table.wrong("certificate_key", message));
             }
         };
+        let is_remote = |listener: &&Listener| match listener {
+            Listener::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+            Listener::Unix { .. } => false,
+        };
+        if certificate.is_none()
+            && let Some(listener) = listeners.iter().find(is_remote)
+        {
+            let message = format!(
+                "is missing: at {listener} other machines cannot log in, because passwords need TLS"
+            );
+            table.warn("certificate", &message);
+        }
         Ok(Ldap {
             base: self.base,
             list: self.list,

@@ -376,6 +376,8 @@ impl Configuration {
         let shared_limits = shared.map(|cache| {
             SharedLimits::new(cache, tickets.as_ref(), software, site, &database.location)
         });
+        let daemon = file.daemon.resolve(&top.section("daemon")?, &access)?;
+        let ldap = file.ldap.resolve(&top.section("ldap")?, &daemon.ldap)?;
         let configuration = Self {
             path: path.to_owned(),
             name: file.name,
@@ -393,8 +395,8 @@ impl Configuration {
                 configured: top.has("ejabberd"),
                 ..file.ejabberd
             },
-            daemon: file.daemon.resolve(&top.section("daemon")?, &access)?,
-            ldap: file.ldap.resolve(&top.section("ldap")?)?,
+            daemon,
+            ldap,
             access,
             log: file.log,
             files: document.files(),
