@@ -9,9 +9,10 @@ pub(crate) mod message;
 pub(crate) mod name;
 mod operation;
 pub(crate) mod plan;
-mod replay;
+
 mod schema;
 mod search;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +28,7 @@ use self::ber::message_length;
 pub use self::directory::Directory;
 use self::message::{Code, LONGEST, Message, Operation, disconnection, response};
 use self::operation::{Bound, Outcome, State, operate};
-use self::replay::Replay;
+use self::stream::{Bytes, Replay};
 use crate::endpoint::{Caller, Endpoint, Shutdown};
 use crate::sockets::Stream;
 
@@ -56,7 +57,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A connection.
 struct Connection {
-    stream: Stream,
+    stream: Bytes,
     /// What has been read of it and not been decoded. It may hold passwords.
     received: Zeroizing<Vec<u8>>,
     is_tls: bool,
@@ -80,8 +81,8 @@ enum Sent {
 
 async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
     let mut connection = Connection {
-        stream,
-        received: Zeroizing::new(Vec::with_capacity(PIECE)),
+        stream: Box::new(stream),
+        received: Zeroizing::default(),
         is_tls: false,
         bound: None,
     };
@@ -283,7 +284,7 @@ impl Connection {
 }
 
 /// Reads what there is behind what has been `received`.
-async fn read(stream: &mut Stream, received: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
+async fn read(stream: &mut Bytes, received: &mut Zeroizing<Vec<u8>>) -> io::Result<usize> {
     let mut piece = Zeroizing::new([0; PIECE]);
     let count = stream.read(piece.as_mut_slice()).await?;
     let bytes = piece.get(..count).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! A stream with bytes before it that have been read already.
+//! The bytes of a connection, whether TLS is around them or not, and with bytes before them that have
+//! been read already.
 
 use std::io;
 use std::pin::Pin;
@@ -7,19 +8,25 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use zeroize::Zeroizing;
 
-use crate::sockets::Stream;
+/// The bytes of a connection, of whatever kind.
+pub type Bytes = Box<dyn ReadWrite>;
+
+/// Reads and writes.
+pub trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for S {}
 
 /// Reads some bytes, then a stream.
 pub struct Replay {
     before: Zeroizing<Vec<u8>>,
     /// How many of them have been read.
     read: usize,
-    stream: Stream,
+    stream: Bytes,
 }
 
 impl Replay {
     /// Reads `before`, then `stream`.
-    pub fn new(before: Zeroizing<Vec<u8>>, stream: Stream) -> Self {
+    pub fn new(before: Zeroizing<Vec<u8>>, stream: Bytes) -> Self {
         Self {
             before,
             read: 0,
