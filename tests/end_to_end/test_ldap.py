@@ -53,10 +53,11 @@ def test_nobody_is_bound_by_the_password_of_another(world):
                 number += 1
                 raw.send(message(number, ldap.bind(person(name), PASSWORDS[owner])))
                 _, _, code = raw.response()
-                allowed = world.site.ask("modwsgi_check_password", name, PASSWORDS[owner]) is True
                 # LDAP tells no cases apart: those who differ in nothing else are neither.
                 same = [it for it in accounts if it.lower() == name.lower()]
-                assert code == (0 if allowed and len(same) == 1 else ldap.WRONG), (name, owner)
+                right = PASSWORDS[name] == PASSWORDS[owner] and len(same) == 1
+                allowed = right and world.site.ask("modwsgi_check_password", name, PASSWORDS[owner]) is True
+                assert code == (0 if allowed else ldap.WRONG), (name, owner)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ pub(crate) mod message;
 pub(crate) mod name;
 mod operation;
 pub(crate) mod plan;
-
+mod reader;
 mod schema;
 mod search;
 mod stream;

@@ -15,7 +15,8 @@ use super::message::{
     Search, WHO_AM_I,
 };
 use super::name::Place;
-use super::search::{Reader, Refusal, Searching};
+use super::reader::{Reader, Refusal};
+use super::search::Searching;
 use crate::credentials::Shown;
 use crate::endpoint::Caller;
 use crate::site::{Inquiry, ServedSite};

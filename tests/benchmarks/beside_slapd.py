@@ -1,0 +1,121 @@
+"""Binds and searches at hallpassd, beside OpenLDAP's slapd with its own database (mdb).
+
+    beside_slapd.py HALLPASSD
+
+Both know ten thousand accounts. Passwords are hashed as cheaply as each can, and hallpassd remembers
+those that it has verified, as it does by default. The clients send many requests at a time on a few
+connections, so that the servers are measured, and take turns.
+"""
+
+import base64
+import hashlib
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from hosts import ldap
+from hosts.daemon import hallpassd
+from hosts.ldap import BASE, Raw, message, person
+from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
+from scene import ACCOUNTS, PASSWORD, USER, scene
+
+CONNECTIONS, AT_ONCE, ROUNDS = 4, 100, 5
+SECONDS = 2
+
+SLAPD = """
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+database mdb
+suffix "{base}"
+directory {directory}/mdb
+maxsize 1073741824
+index objectClass,uid eq
+dbnosync
+access to attrs=userPassword by anonymous auth
+access to * by * read
+"""
+
+
+def ldif() -> str:
+    digest = base64.b64encode(hashlib.sha1(PASSWORD.encode() + b"salt").digest() + b"salt").decode()
+    lines = [f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: x\ndc: example\n"]
+    lines.append(f"dn: ou=people,{BASE}\nobjectClass: organizationalUnit\nou: people\n")
+    for number in range(ACCOUNTS):
+        name = f"user{number}"
+        lines.append(
+            f"dn: {person(name)}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: {name}\n"
+            f"userPassword: {{SSHA}}{digest}\n"
+        )
+    return "\n".join(lines)
+
+
+@contextmanager
+def slapd(directory: Path):
+    (directory / "mdb").mkdir(parents=True)
+    configuration = directory / "slapd.conf"
+    configuration.write_text(SLAPD.format(base=BASE, directory=directory))
+    subprocess.run(["slapadd", "-q", "-f", configuration], input=ldif().encode(), check=True)
+    for path in (directory, directory / "mdb", *(directory / "mdb").iterdir()):
+        give_away(path)
+    port = free_port()
+    with running(
+        ["/usr/sbin/slapd", "-d", "0", "-f", configuration, "-h", f"ldap://{LOOPBACK}:{port}"],
+        directory / "slapd.log",
+        lambda: listening(port),
+        **unprivileged(),
+    ):
+        yield port
+
+
+def rate(port: int, request: bytes, responses: int) -> float:
+    """Requests answered a second."""
+    counts = [0] * CONNECTIONS
+    end = time.monotonic() + SECONDS
+    many = b"".join(message(number, request) for number in range(1, AT_ONCE + 1))
+
+    def work(place):
+        with Raw(port) as raw:
+            while time.monotonic() < end:
+                raw.send(many)
+                for _ in range(AT_ONCE * responses):
+                    _, _, code = raw.response()
+                    assert code in (0, None)
+                counts[place] += AT_ONCE
+
+    begun = time.monotonic()
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(CONNECTIONS)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    return sum(counts) / (time.monotonic() - begun)
+
+
+def main() -> None:
+    requests = {
+        "searches": (ldap.find(BASE, ldap.equal("uid", USER), attributes=["uid", "cn"]), 2),
+        "binds": (ldap.bind(person(USER), PASSWORD), 1),
+    }
+    with scene() as (directory, site), slapd(directory / "slapd") as beside:
+        own = free_port()
+        config = site.write_configuration(
+            "ldap.toml",
+            daemon={"listen": [f"unix:{directory}/http.sock"], "ldap": [f"tcp:{LOOPBACK}:{own}"]},
+            ldap={"base": BASE},
+        )
+        with hallpassd(Path(sys.argv[1]), config, (LOOPBACK, own)):
+            for what, (request, responses) in requests.items():
+                rates = {own: [], beside: []}
+                for _ in range(ROUNDS):
+                    for port, found in rates.items():
+                        found.append(rate(port, request, responses))
+                ours, theirs = (sorted(found)[ROUNDS // 2] for found in rates.values())
+                print(f"{what}: hallpassd {ours:,.0f}/s, slapd {theirs:,.0f}/s: {ours / theirs:.2f}")
+
+
+if __name__ == "__main__":
+    main()
