@@ -428,6 +428,9 @@ def test_lists(listing):
     assert "cn=Editors,ou=groups,dc=example,dc=org" not in groups
     assert groups[group("chess")]["member"] == ALICE_ALONE
     assert listing.found(f"(member={ALICE})")[group("chess")]["member"] == ALICE_ALONE
+    # Each part of a filter is compared with everybody.
+    many = "".join(f"(displayName={'x' * 40}{number}*)" for number in range(100))
+    assert listing.search(f"(|{many})").code == ldap.ADMIN_LIMIT
     # Enough for a list of few.
     assert len(listing.found("(&(objectClass=inetOrgPerson)(uid=*o*e*))", "uid")) <= 7
 

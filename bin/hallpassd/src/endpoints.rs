@@ -170,6 +170,7 @@ mod tests {
         for (name, key) in [
             ("dovecot-auth", "dovecot_auth"),
             ("fastcgi", "fastcgi"),
+            ("ldap", "ldap"),
             ("hallpassd.socket", "listen"),
         ] {
             assert_eq!(of_descriptor(name).key, key);

@@ -16,6 +16,23 @@ pub struct Entry {
     hidden: Vec<(&'static AttributeType, Vec<String>)>,
 }
 
+/// The values of an entry as they are compared.
+#[derive(Debug)]
+pub struct Comparable(Vec<(&'static AttributeType, Vec<String>)>);
+
+impl Comparable {
+    /// Whether there is a value of `kind`, comparable or not.
+    pub fn has(&self, kind: &AttributeType) -> bool {
+        self.0.iter().any(|(of, _)| std::ptr::eq(*of, kind))
+    }
+
+    /// Whether `is` is true of a value of `kind`.
+    pub fn any(&self, kind: &AttributeType, is: impl Fn(&str) -> bool) -> bool {
+        let mut all = self.0.iter();
+        all.any(|(of, values)| std::ptr::eq(*of, kind) && values.iter().any(|it| is(it)))
+    }
+}
+
 /// The attributes that a client asked for (RFC 4511, section 4.5.1.8).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -163,14 +180,14 @@ impl Entry {
         all.any(|(of, _)| std::ptr::eq(*of, kind))
     }
 
-    /// Its values of `kind` as they are compared, those that are not shown among them.
-    pub fn comparable(&self, kind: &AttributeType) -> Vec<String> {
+    /// Its values as they are compared, those that are not shown among them.
+    pub fn comparable(&self) -> Comparable {
         let all = self.attributes.iter().chain(&self.hidden);
-        let values = all.filter(|(of, _)| std::ptr::eq(*of, kind));
-        let normal = |value: &String| kind.syntax.normal(value);
-        values
-            .flat_map(|(_, values)| values.iter().filter_map(normal))
-            .collect()
+        let normal = |(kind, values): &(&'static AttributeType, Vec<String>)| {
+            let normal = |value: &String| kind.syntax.normal(value);
+            (*kind, values.iter().filter_map(normal).collect())
+        };
+        Comparable(all.map(normal).collect())
     }
 
     /// Its attributes that `selection` has.

@@ -1,7 +1,7 @@
 //! Reads filters of searches, and evaluates them in three values (RFC 4511, section 4.5.1.7).
 
 use super::ber::{Malformed, OCTET_STRING, Reader, SEQUENCE};
-use super::entry::Entry;
+use super::entry::{Comparable, Entry};
 use super::schema::AttributeType;
 
 /// How deep filters may be nested. OpenLDAP's clients send no more than a few.
@@ -109,12 +109,16 @@ impl Filter {
 
     /// Whether `entry` matches; `None` where that is undefined.
     pub fn matches(&self, entry: &Entry) -> Option<bool> {
+        self.holds(&entry.comparable())
+    }
+
+    fn holds(&self, entry: &Comparable) -> Option<bool> {
         match self {
             // False decides before what is undefined, whatever their order.
             Self::And(filters) => {
                 let mut result = Some(true);
                 for filter in filters {
-                    match filter.matches(entry) {
+                    match filter.holds(entry) {
                         Some(false) => return Some(false),
                         None => result = None,
                         Some(true) => {}
@@ -125,7 +129,7 @@ impl Filter {
             Self::Or(filters) => {
                 let mut result = Some(false);
                 for filter in filters {
-                    match filter.matches(entry) {
+                    match filter.holds(entry) {
                         Some(true) => return Some(true),
                         None => result = None,
                         Some(false) => {}
@@ -133,23 +137,43 @@ impl Filter {
                 }
                 result
             }
-            Self::Not(filter) => filter.matches(entry).map(|it| !it),
+            Self::Not(filter) => filter.holds(entry).map(|it| !it),
             Self::Equal(assertion) => {
                 let (kind, value) = assertion.normal()?;
-                let values = entry.comparable(kind);
-                Some(values.iter().any(|other| *other == value))
+                Some(entry.any(kind, |other| other == value))
             }
             Self::Substrings(attribute, pieces) => {
                 let kind = AttributeType::of(attribute)?;
                 let pieces = pieces.normal(kind)?;
-                let values = entry.comparable(kind);
-                Some(values.iter().any(|value| pieces.are_in(value)))
+                Some(entry.any(kind, |value| pieces.are_in(value)))
             }
             Self::Present(attribute) => {
                 let kind = AttributeType::of(attribute)?;
                 Some(entry.has(kind))
             }
             Self::Undefined => None,
+        }
+    }
+
+    /// How many bytes of names and values it has, and some for each part: what it costs to compare it
+    /// with an entry.
+    pub fn weight(&self) -> usize {
+        /// As much as comparing a short value.
+        const PART: usize = 32;
+        PART + match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().map(Self::weight).sum(),
+            Self::Not(filter) => filter.weight(),
+            Self::Equal(assertion) => assertion.attribute.len() + assertion.value.len(),
+            Self::Substrings(attribute, pieces) => {
+                let all = pieces
+                    .first
+                    .iter()
+                    .chain(&pieces.within)
+                    .chain(&pieces.last);
+                attribute.len() + all.map(|piece| PART + piece.len()).sum::<usize>()
+            }
+            Self::Present(attribute) => attribute.len(),
+            Self::Undefined => 0,
         }
     }
 

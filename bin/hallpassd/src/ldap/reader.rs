@@ -191,14 +191,14 @@ impl Reader<'_> {
         match kind {
             Some(kind) if entry.has(kind) => Ok(assertion
                 .normal()
-                .is_some_and(|(kind, value)| entry.comparable(kind).contains(&value))),
+                .is_some_and(|(kind, value)| entry.comparable().any(kind, |it| it == value))),
             _ => Err(Refusal::new(Code::NoSuchAttribute, "")),
         }
     }
 }
 
 /// The one of `groups` that is called `name`.
-pub fn called(groups: &[String], name: &str) -> Option<String> {
+fn called(groups: &[String], name: &str) -> Option<String> {
     let name = comparable(name);
     groups.iter().find(|it| comparable(it) == name).cloned()
 }

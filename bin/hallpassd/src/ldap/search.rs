@@ -4,15 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use hallpass_core::Sought;
+use hallpass_core::dn::comparable;
 use tokio::sync::mpsc;
 
 use super::entry::{Entry, Uuids};
 use super::message::{self, Code, Scope, Search};
 use super::name::Place;
 use super::plan::{GroupPin, MOST_NAMED, PersonPin, Plan, Wanted};
-use super::reader::{Reader, Refusal, called};
+use super::reader::{Reader, Refusal};
 use super::schema;
 
+/// How heavy a filter of a list may be: it is compared with every entry.
+const HEAVIEST: usize = 4 << 10;
+/// How many people are compared before other connections have their turn.
+const TURN: usize = 32;
 /// How many bytes of entries are sent at a time.
 const PIECE: usize = 16 << 10;
 
@@ -103,6 +108,10 @@ impl<'a> Searching<'a> {
         let lists = plan.people == Wanted::All || plan.groups == Wanted::All;
         if lists && !reader.directory.list {
             return Err(no_lists());
+        }
+        if lists && search.filter.weight() > HEAVIEST {
+            let message = "the filter is too large for a list";
+            return Err(Refusal::new(Code::AdminLimitExceeded, message));
         }
         let named = |count: usize| count > MOST_NAMED;
         if named(count(&plan.people)) || named(count(&plan.groups)) {
@@ -240,9 +249,12 @@ impl<'a> Searching<'a> {
                 }
                 Err(unavailable) => return Err(unavailable.into()),
             };
-            for person in &page.people {
-                let entry = Entry::person(&reader.directory.tree, person);
-                self.consider(&entry).await?;
+            for people in page.people.chunks(TURN) {
+                for person in people {
+                    let entry = Entry::person(&reader.directory.tree, person);
+                    self.consider(&entry).await?;
+                }
+                tokio::task::yield_now().await;
             }
             last = page.last;
             if last.is_none() {
@@ -284,16 +296,23 @@ impl<'a> Searching<'a> {
             Wanted::All => all.unwrap_or_default(),
             Wanted::These(pins) => {
                 let listed = all.unwrap_or_default();
-                let by_uuid = |uuid: &String| {
-                    let is = |name: &&String| Uuids::of(tree).group(name) == *uuid;
-                    listed.iter().find(is).cloned()
-                };
-                let found = pins.iter().flat_map(|pin| match pin {
-                    GroupPin::Name(name) => called(&listed, name).into_iter().collect(),
+                let has = |is: fn(&GroupPin) -> bool| pins.iter().any(is);
+                let mut forms: HashMap<String, &String> = HashMap::new();
+                if has(|pin| matches!(pin, GroupPin::Name(_))) {
+                    forms.extend(listed.iter().map(|name| (comparable(name), name)));
+                }
+                let mut uuids: HashMap<String, &String> = HashMap::new();
+                if has(|pin| matches!(pin, GroupPin::Uuid(_))) {
+                    let of = Uuids::of(tree);
+                    uuids.extend(listed.iter().map(|name| (of.group(name), name)));
+                }
+                let one = |name: Option<&&String>| name.map(|it| (*it).clone()).into_iter();
+                let names = pins.iter().flat_map(|pin| match pin {
+                    GroupPin::Name(name) => one(forms.get(&comparable(name))).collect(),
                     GroupPin::Of(name) => asked_about.get(name).cloned().unwrap_or_default(),
-                    GroupPin::Uuid(uuid) => by_uuid(uuid).into_iter().collect::<Vec<_>>(),
+                    GroupPin::Uuid(uuid) => one(uuids.get(uuid)).collect::<Vec<_>>(),
                 });
-                found.collect()
+                names.collect()
             }
         };
         if names.is_empty() {
