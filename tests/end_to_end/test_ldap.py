@@ -533,6 +533,19 @@ def test_people_who_log_in_by_their_addresses_are_called_so(directory, hallpass_
         assert ldap.whoami(world.url, ALICE, PASSWORDS["alice"]).code == ldap.WRONG
 
 
+def test_an_address_binds_and_is_not_the_name_of_an_entry(directory, hallpass_programs, site):
+    world = World(site, directory, hallpass_programs, access={"login": ["username", "email"]})
+    address = person("alice@example.org")
+    with world.running():
+        assert ldap.whoami(world.url, address, PASSWORDS["alice"]).output.strip() == f"dn:{ALICE}"
+        assert world.search("(objectClass=*)", base=address).code == ldap.NO_OBJECT
+        assert world.names("(uid=alice@example.org)") == []
+        assert world.names("(mail=alice@example.org)") == [ALICE]
+        assert ldap.compare(world.url, group("chess"), "member", address) == ldap.FALSE
+        assert world.names(f"(member={address})") == []
+        assert ldap.compare(world.url, address, "uid", "alice") == ldap.NO_OBJECT
+
+
 def test_a_store_that_is_away_is_no_wrong_password(directory, hallpass_programs, new_site):
     world = World(site_with_accounts(new_site), directory, hallpass_programs)
     with world.running():

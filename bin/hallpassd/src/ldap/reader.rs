@@ -77,9 +77,11 @@ impl Reader<'_> {
         engine.read(&name, self.client, deadline, read).await
     }
 
-    /// The person who is called `name`.
+    /// The person whose entry is called `name`. Another name that means the account, such as its e-mail
+    /// address, is not that of an entry.
     pub async fn named(&self, name: &str, groups: bool) -> Result<Option<Person>, Unavailable> {
-        self.person(Sought::Name(name.to_owned()), groups).await
+        let person = self.person(Sought::Name(name.to_owned()), groups).await?;
+        Ok(person.filter(|it| comparable(&it.name) == comparable(name)))
     }
 
     /// The names of the groups; `None` where they cannot be listed.

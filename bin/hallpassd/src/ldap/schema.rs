@@ -128,8 +128,8 @@ impl AttributeType {
     /// subtype, and no entry has one.
     pub fn of(description: &str) -> Option<&'static Self> {
         let is = |kind: &&&'static Self| {
-            let named = |name: &&str| name.eq_ignore_ascii_case(description);
-            kind.names.iter().any(|name| named(&name)) || kind.oid == description
+            let mut names = kind.names.iter();
+            names.any(|name| name.eq_ignore_ascii_case(description)) || kind.oid == description
         };
         TYPES.iter().find(is).copied()
     }

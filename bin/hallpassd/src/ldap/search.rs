@@ -127,15 +127,18 @@ impl<'a> Searching<'a> {
         match plan.people {
             Wanted::These(pins) => {
                 for pin in pins {
-                    let sought = match pin {
-                        PersonPin::Name(name) => Sought::Name(name),
-                        PersonPin::Email(email) => Sought::Email(email),
+                    let person = match pin {
+                        PersonPin::Name(name) => reader.named(&name, wants_groups).await?,
+                        PersonPin::Email(email) => {
+                            reader.person(Sought::Email(email), wants_groups).await?
+                        }
                         PersonPin::Uuid(uuid) => {
                             is_hashed |= Uuids::may_be_hashed(&uuid);
-                            Sought::Key(Uuids::of(tree).key(&uuid))
+                            let key = Uuids::of(tree).key(&uuid);
+                            reader.person(Sought::Key(key), wants_groups).await?
                         }
                     };
-                    if let Some(person) = reader.person(sought, wants_groups).await? {
+                    if let Some(person) = person {
                         exists = true;
                         self.consider(&Entry::person(tree, &person)).await?;
                     }
