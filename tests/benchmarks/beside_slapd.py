@@ -104,7 +104,7 @@ def main() -> None:
         own = free_port()
         config = site.write_configuration(
             "ldap.toml",
-            daemon={"listen": [f"unix:{directory}/http.sock"], "ldap": [f"tcp:{LOOPBACK}:{own}"]},
+            daemon={"listen": [], "ldap": [f"tcp:{LOOPBACK}:{own}"]},
             ldap={"base": BASE},
         )
         with hallpassd(Path(sys.argv[1]), config, (LOOPBACK, own)):
