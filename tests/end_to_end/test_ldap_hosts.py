@@ -29,7 +29,8 @@ from hosts.postfix import UNPACKED as POSTFIX
 from processes import LOOPBACK, eventually, free_port, give_away, listening, running, unprivileged
 from programs import HANGS
 
-LDAP = Path(__file__).resolve().parents[1] / ".setup/ldap"
+# Unpacked by tests/setup.
+SETUP = Path(__file__).resolve().parents[1] / ".setup"
 ALICE = person("alice")
 # Those that a web server's header, PHP and a mail server carry as they are; an empty password is
 # refused by LDAP, whatever the site says.
@@ -270,7 +271,7 @@ def postmap(world, directory, *addresses):
     library = POSTFIX / "usr/lib/postfix"
     for file in library.glob("*.so"):
         shutil.copy(file, directory)
-    shutil.copy(LDAP / "usr/lib/postfix/postfix-ldap.so", directory)
+    shutil.copy(SETUP / "postfix-ldap/usr/lib/postfix/postfix-ldap.so", directory)
     user = unprivileged().get("user") or pwd.getpwuid(os.geteuid()).pw_name
     main = CONFIGURATION.format(directory=directory, user=user, socket="none")
     (directory / "main.cf").write_text(main)
@@ -354,7 +355,7 @@ MOUNTS = subprocess.run(["unshare", "-m", "true"], capture_output=True).returnco
 def test_pam_ldap(own, new_directory):
     """nslcd reads /etc/nslcd.conf and no other file, so it has an /etc and a /run of its own."""
     directory, service = new_directory(), "hallpass-ldap"
-    module = LDAP / "lib/x86_64-linux-gnu/security/pam_ldap.so"
+    module = SETUP / "libpam-ldapd/lib/x86_64-linux-gnu/security/pam_ldap.so"
     (directory / "etc/pam.d").mkdir(parents=True)
     for name in ("passwd", "group", "nsswitch.conf", "ld.so.cache"):
         shutil.copy(f"/etc/{name}", directory / "etc")
@@ -365,7 +366,7 @@ def test_pam_ldap(own, new_directory):
         set -e
         mount --bind {directory}/etc /etc
         mount --bind {directory}/run /run
-        exec {LDAP}/usr/sbin/nslcd -n
+        exec {SETUP}/nslcd/usr/sbin/nslcd -n
     """
     with running(
         ["unshare", "-m", "--propagation", "private", "sh", "-c", script],

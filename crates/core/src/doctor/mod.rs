@@ -47,6 +47,8 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
     let mut lookup = configuration.access.lookup.clone();
     // As the host takes names that takes the most for the same.
     lookup.ignore_case |= configuration.ejabberd.configured && configuration.ejabberd.ignore_case;
+    // Names of LDAP have no case.
+    lookup.ignore_case |= configuration.is_directory();
     let mut examination = Examination {
         configuration,
         site: configuration.open(&lookup),
