@@ -102,6 +102,11 @@ def main() -> None:
         "binds": (ldap.bind(person(USER), PASSWORD), 1, 1),
     }
     with scene() as (directory, site), slapd(directory / "slapd") as beside:
+        site.shell(
+            "from django.db import connection\n"
+            "connection.cursor().execute('CREATE INDEX auth_user_username_any_case '\n"
+            "    'ON auth_user (username COLLATE NOCASE)')"
+        )
         own = free_port()
         config = site.write_configuration(
             "ldap.toml",
