@@ -57,6 +57,17 @@ impl<'a> Accepting<'a> {
         self.accept.password
     }
 
+    /// Of these, all but a name and a password.
+    pub fn without_passwords(self) -> Self {
+        Self {
+            accept: Accepted {
+                password: false,
+                ..self.accept
+            },
+            ..self
+        }
+    }
+
     /// Of these, only the session cookie.
     pub fn sessions_alone(self) -> Self {
         Self {

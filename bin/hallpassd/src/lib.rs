@@ -17,6 +17,7 @@
 //! | `credentials`, `identity`, `login`, `percent`, `sasl` | what several endpoints read and write |
 //! | `site`, `sites` | the verdict on a request, from any endpoint; the sites that are served now |
 //! | `engine` | the threads that ask a site's stores; passwords go to `hallpass-checks` |
+//! | `watch` | the sessions that were let in and are watched until they end |
 //! | `metrics` | counting |
 //!
 //! Adding an endpoint takes a folder, a line in `endpoints`, and a setting.
@@ -50,6 +51,7 @@ mod slots;
 mod sockets;
 mod start;
 mod systemd;
+mod watch;
 
 pub use self::http::conditions;
 pub use self::start::main;

@@ -21,6 +21,7 @@ use crate::ldap::Directory;
 use crate::metrics::SiteMetrics;
 use crate::sockets::Peer;
 use crate::start::PROGRAM;
+use crate::watch::Watch;
 
 /// A site that the daemon serves.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct ServedSite {
     pub engine: Engine,
     /// The site as a directory of LDAP.
     pub directory: Directory,
+    /// The sessions that were let in and are watched, whatever configuration is in force.
+    pub watch: Arc<Watch>,
     tickets: Option<Tickets>,
     has_warned_of_vouch: AtomicBool,
     /// What the stores answered last, and when.
@@ -73,6 +76,8 @@ pub struct Inquiry<'a> {
     pub whole_name: Option<String>,
     /// The time limit, where that is shorter than the configuration's.
     pub time: Option<Duration>,
+    /// Whether this was let in before and is looked at again, which is neither logged nor counted.
+    pub recheck: bool,
 }
 
 impl Inquiry<'_> {
@@ -90,6 +95,7 @@ impl Inquiry<'_> {
             for_paths: false,
             whole_name: None,
             time: None,
+            recheck: false,
         }
     }
 }
@@ -124,7 +130,13 @@ impl ServedSite {
             metrics,
             engine,
             directory,
+            watch: Arc::default(),
         })
+    }
+
+    /// The same, which goes on with what `watch` watches.
+    pub fn watching(self, watch: Arc<Watch>) -> Self {
+        Self { watch, ..self }
     }
 
     /// The site's name; empty where it has none.
@@ -149,6 +161,22 @@ impl ServedSite {
     /// unavailable counts more than a known account that is not permitted, and that more than any
     /// other denial. It is logged and counted.
     pub async fn decide(&self, inquiry: Inquiry<'_>) -> Verdict {
+        self.decide_on(inquiry, None).await
+    }
+
+    /// As [`decide`](Self::decide). Gives the requests that were asked and can be asked again: only
+    /// the one that was granted, where one was.
+    pub async fn decide_to_watch(&self, inquiry: Inquiry<'_>) -> (Verdict, Vec<Request>) {
+        let mut requests = Vec::new();
+        let verdict = self.decide_on(inquiry, Some(&mut requests)).await;
+        (verdict, requests)
+    }
+
+    async fn decide_on(
+        &self,
+        inquiry: Inquiry<'_>,
+        mut requests: Option<&mut Vec<Request>>,
+    ) -> Verdict {
         let started = Instant::now();
         let Inquiry {
             word,
@@ -162,6 +190,7 @@ impl ServedSite {
             for_paths,
             whole_name,
             time,
+            recheck,
         } = inquiry;
         let most = self.configuration.limits.deadline;
         let deadline = Deadline::after(time.map_or(most, |time| time.min(most)));
@@ -195,7 +224,17 @@ impl ServedSite {
                 wants_groups,
                 client: client.clone(),
             };
-            let next = self.engine.ask(request, ignore_case, deadline).await;
+            let lasting = requests.is_some().then(|| self.lasting(&request)).flatten();
+            let next = match recheck {
+                false => self.engine.ask(request, ignore_case, deadline).await,
+                true => self.engine.recheck(request, ignore_case, deadline).await,
+            };
+            if let (Some(requests), Some(lasting)) = (&mut requests, lasting) {
+                if matches!(next, Verdict::Granted(_)) {
+                    requests.clear();
+                }
+                requests.push(lasting);
+            }
             if weight(&next) >= weight(&verdict) {
                 verdict = next;
             }
@@ -216,6 +255,9 @@ impl ServedSite {
         if for_paths {
             verdict = hallpass_runtime::for_paths(verdict, name.as_deref());
         }
+        if recheck {
+            return verdict;
+        }
         let took = started.elapsed();
         let decision = Decision {
             user: name.as_deref(),
@@ -227,6 +269,30 @@ impl ServedSite {
         self.log.decision_through(&decision, &through);
         self.metrics.count(word, &verdict, took);
         verdict
+    }
+
+    /// `request` in a form that can be asked again for as long as the session lives: a ticket as the
+    /// session that it stands for. `None` for a name.
+    fn lasting(&self, request: &Request) -> Option<Request> {
+        let copy = |secret: &Secret| Secret::new(secret.expose());
+        let credential = match &request.credential {
+            Credential::Session(token) => Credential::Session(copy(token)),
+            Credential::Cookies(header) => Credential::Cookies(copy(header)),
+            Credential::Token(token) => Credential::Token(copy(token)),
+            Credential::Jwt(token) => Credential::Jwt(copy(token)),
+            Credential::Ticket(ticket) => {
+                let tickets = self.tickets.as_ref()?;
+                tickets.session(ticket.expose(), SystemTime::now()).ok()?
+            }
+            Credential::Password(_) | Credential::Vouched => return None,
+        };
+        Some(Request {
+            name: request.name.clone(),
+            credential,
+            conditions: request.conditions.clone(),
+            wants_groups: false,
+            client: request.client.clone(),
+        })
     }
 
     /// Warns once that a host asked about a bare name, which it may not.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::site::ServedSite;
+use crate::watch::Watch;
 
 /// The sites, in the order of their configuration files. There is at least one.
 #[derive(Debug)]
@@ -34,6 +35,24 @@ impl Sites {
         self.all.get(number).unwrap_or(&self.first)
     }
 
+    /// What is watched of the site called `name`; of a site without one, the `number` must be the
+    /// same.
+    pub fn watch(&self, number: usize, name: Option<&str>) -> Option<Arc<Watch>> {
+        let mut sites = self.all.iter().enumerate();
+        let (_, site) = sites.find(|(place, site)| match name {
+            Some(name) => site.name() == name,
+            None => *place == number && site.name().is_empty(),
+        })?;
+        Some(Arc::clone(&site.watch))
+    }
+
+    /// Watches what was let in as the configurations of these sites say.
+    fn begin_watching(&self) {
+        for site in &self.all {
+            site.watch.serve(&site.configuration);
+        }
+    }
+
     /// The site that the first part of `path` names, and the rest of it: of `/shop/auth` the site
     /// called shop and `/auth`.
     pub fn named<'a>(&self, path: &'a str) -> Option<(&Arc<ServedSite>, &'a str)> {
@@ -54,6 +73,7 @@ pub struct CurrentSites(RwLock<Arc<Sites>>);
 impl CurrentSites {
     /// Serves `sites`.
     pub fn new(sites: Sites) -> Self {
+        sites.begin_watching();
         Self(RwLock::new(Arc::new(sites)))
     }
 
@@ -64,6 +84,7 @@ impl CurrentSites {
 
     /// Serves `sites` from now on.
     pub fn replace(&self, sites: Sites) {
+        sites.begin_watching();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sites);
     }
 }

@@ -168,6 +168,12 @@ impl Slot {
         }
     }
 
+    /// Gives up the slot: the connection is bounded by other means from now on, and never evicted.
+    pub fn leave(&self) {
+        self.slots.connections().all.remove(&self.number);
+        self.slots.freed.notify_one();
+    }
+
     /// Returns once there has been a request.
     pub async fn asked(&self) {
         // One that begins from here on is notified.
@@ -288,6 +294,21 @@ mod tests {
         drop(b);
         assert!(next.as_mut().poll(&mut context).is_ready());
         assert!(!is_evicted(&a));
+    }
+
+    #[test]
+    fn a_connection_that_gave_up_its_slot_leaves_room_and_stays() {
+        let slots = Slots::new(1);
+        let a = now(slots.take()).unwrap();
+        let question = a.begin_request();
+        a.leave();
+        let b = now(slots.take()).unwrap();
+        drop(question);
+        assert!(now(slots.take()).is_none());
+        assert!(is_evicted(&b) && !is_evicted(&a));
+        drop((a, b));
+        assert!(now(slots.take()).is_some());
+        assert!(slots.connections().all.is_empty());
     }
 
     #[tokio::test]

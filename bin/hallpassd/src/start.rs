@@ -18,6 +18,7 @@ use crate::run::{Daemon, run};
 use crate::site::ServedSite;
 use crate::sites::{CurrentSites, Sites};
 
+/// What the program is called.
 pub const PROGRAM: &str = "hallpassd";
 
 /// The program, from the command line to the exit code.
@@ -77,9 +78,11 @@ pub fn start_sites(
             log.warning(warning);
         }
         let of_site = metrics.of(configuration.name.as_deref().unwrap_or_default());
+        let watch = before.and_then(|before| before.watch(number, configuration.name.as_deref()));
         let before = before.map(|before| &**before.get(number));
         let checks = Arc::clone(checks);
-        ServedSite::start(Arc::new(configuration), log, of_site, checks, loops, before)
+        let site = ServedSite::start(Arc::new(configuration), log, of_site, checks, loops, before)?;
+        Ok(site.watching(watch.unwrap_or_default()))
     };
     let sites: Result<Vec<_>, _> = configurations.into_iter().enumerate().map(start).collect();
     let sites = sites?;

@@ -36,6 +36,7 @@
 //! | `authenticator` | from request to verdict: decode, find, throttle, verify, admit |
 //! | [`configuration`] | the file that describes a site |
 //! | `shared`, `throttle`, `verified`, `memory`, `scans`, `denial_cost` | state that the authenticators of one program share: counts of wrong passwords, verified passwords, limits, costs |
+//! | `watch` | whether what was let in earlier still holds, and why not |
 //! | `ticket` | short-lived tickets that stand for a session |
 //! | [`jwt`] | tokens that the site signs |
 //! | [`cookie`], [`basic`] | credentials in headers of HTTP |
@@ -62,8 +63,10 @@ mod ticket;
 mod twins;
 mod verdict;
 mod verified;
+mod watch;
 
 pub use hallpass_sites::{Account, Client, Decoding, Id, Reason};
+pub use hallpass_stores::sql::State as DatabaseState;
 pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailable, connect_unix};
 
 pub use self::authenticator::{
@@ -80,3 +83,4 @@ pub use self::ticket::{NoTicket, Tickets};
 pub use self::twins::{Twin, TwinFinder, Twins};
 pub use self::verdict::{Identity, Session, Verdict};
 pub use self::verified::{CacheStatistics, Fingerprint};
+pub use self::watch::{Clock, Ended, PasswordStamp, Watched};

@@ -16,7 +16,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{Reason, Secret};
+use crate::{Credential, Reason, Secret, cookie};
 
 /// What the ticket is for, so that the configured key can have no other meaning.
 const PURPOSE: &[u8] = b"hallpass ticket 1\0";
@@ -108,6 +108,20 @@ impl Tickets {
             return Err(Reason::ExpiredSession);
         }
         Ok(Secret::new(token))
+    }
+}
+
+impl Tickets {
+    /// The session that `ticket`, shown at `now`, stands for, as a credential of its own.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn session(&self, ticket: &[u8], now: SystemTime) -> Result<Credential, Reason> {
+        let token = self.open(ticket, now)?;
+        Ok(match cookie::header_in(&token) {
+            Some(header) => Credential::Cookies(header),
+            None => Credential::Session(token),
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use hallpass_stores::Unavailable;
 
-use crate::{Account, Decoding, Reason};
+use crate::{Account, Decoding, PasswordStamp, Reason};
 use hallpass_sites::Stop;
 
 /// The answer to a request. A failed store is an outcome of its own, and never a denial.
@@ -81,6 +81,9 @@ pub struct Identity {
     pub groups: Vec<String>,
     /// The session that proved it, where one did.
     pub session: Option<Session>,
+    /// A stamp of the account's password, where a name was [asked about
+    /// again](crate::Authenticator::recheck).
+    pub stamp: Option<PasswordStamp>,
 }
 
 /// Without groups and session.

@@ -15,7 +15,13 @@ use crate::via::wire::{read_request, read_verdict, write_request, write_verdict}
 pub fn wire(input: &[u8]) {
     if let Ok(asked) = read_request(input) {
         let write = |asked: &crate::via::wire::RemoteRequest| {
-            write_request(&asked.request, &asked.host, asked.ignore_case, asked.time)
+            write_request(
+                &asked.request,
+                &asked.host,
+                asked.ignore_case,
+                asked.time,
+                asked.recheck,
+            )
         };
         let written = write(&asked);
         let again = read_request(&written).expect("what is written is read");

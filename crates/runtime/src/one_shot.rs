@@ -95,7 +95,7 @@ impl OneShot {
     #[must_use]
     pub fn ask(&self, request: &Request) -> Verdict {
         let daemon = Daemon::of(&self.configuration, self.program);
-        let verdict = daemon.and_then(|daemon| daemon.verdict(request, self.deadline));
+        let verdict = daemon.and_then(|daemon| daemon.verdict(request, false, self.deadline));
         verdict.unwrap_or_else(|| {
             // Connections end with the process; to close them first takes time.
             let mut authenticator = ManuallyDrop::new(Authenticator::new(&self.configuration));

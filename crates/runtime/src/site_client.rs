@@ -83,14 +83,24 @@ impl SiteClient {
 
     /// The verdict on `request`, by `deadline`.
     pub fn ask(&mut self, request: Request, deadline: Deadline) -> Verdict {
+        self.put(request, false, deadline)
+    }
+
+    /// The verdict on `request`, which was let in before; see [`Authenticator::recheck`]. hallpassd
+    /// does not log it.
+    pub fn recheck(&mut self, request: Request, deadline: Deadline) -> Verdict {
+        self.put(request, true, deadline)
+    }
+
+    fn put(&mut self, request: Request, recheck: bool, deadline: Deadline) -> Verdict {
         let verdict = if deadline.remaining().is_zero() {
             let message = "its turn did not come within `deadline`: too many requests at once";
             Unavailable::new(message).into()
         } else {
             let daemon = self.daemon.as_ref();
             daemon
-                .and_then(|daemon| daemon.verdict(&request, deadline))
-                .unwrap_or_else(|| self.stores.run(Task::Answer(request), deadline))
+                .and_then(|daemon| daemon.verdict(&request, recheck, deadline))
+                .unwrap_or_else(|| self.stores.run(Task::Answer(request, recheck), deadline))
         };
         self.failing = matches!(verdict, Verdict::Unavailable(_));
         verdict
@@ -131,7 +141,8 @@ struct Worker {
 
 #[derive(Debug)]
 enum Task {
-    Answer(Request),
+    /// A request, and whether it was let in before.
+    Answer(Request, bool),
     Change(Change),
 }
 
@@ -217,7 +228,8 @@ fn work(configuration: &Configuration, shared: Arc<Shared>, waiting: &Receiver<J
     {
         let now = SystemTime::now();
         let verdict = match task {
-            Task::Answer(request) => authenticator.answer(&request, now, deadline),
+            Task::Answer(request, false) => authenticator.answer(&request, now, deadline),
+            Task::Answer(request, true) => authenticator.recheck(&request, now, deadline),
             Task::Change(change) => authenticator.change(&change, now, deadline),
         };
         if answer.send(verdict).is_err() {

@@ -41,6 +41,8 @@ enum Job {
     Ask {
         request: Request,
         ignore_case: bool,
+        /// Whether this was let in before, and is looked at again.
+        recheck: bool,
         deadline: Deadline,
         answer: oneshot::Sender<Verdict>,
     },
@@ -140,12 +142,33 @@ impl Engine {
         {
             return verdict;
         }
+        self.put(request, ignore_case, false, deadline).await
+    }
+
+    /// The verdict on `request`, which was let in before; see [`Authenticator::recheck`].
+    pub async fn recheck(
+        &self,
+        request: Request,
+        ignore_case: bool,
+        deadline: Deadline,
+    ) -> Verdict {
+        self.put(request, ignore_case, true, deadline).await
+    }
+
+    async fn put(
+        &self,
+        request: Request,
+        ignore_case: bool,
+        recheck: bool,
+        deadline: Deadline,
+    ) -> Verdict {
         let named = request.name != ClaimedName::Nameless;
         let turn = named.then(|| self.shared.turn(&request, SystemTime::now()));
         let (answer, verdict) = oneshot::channel();
         let job = Job::Ask {
             request,
             ignore_case,
+            recheck,
             deadline,
             answer,
         };
@@ -309,6 +332,7 @@ fn work(
             Job::Ask {
                 request,
                 ignore_case,
+                recheck,
                 deadline,
                 answer,
             } => {
@@ -322,7 +346,12 @@ fn work(
                 } else {
                     &mut authenticator
                 };
-                match authenticator.begin(&request, SystemTime::now(), deadline) {
+                let now = SystemTime::now();
+                let progress = match recheck {
+                    false => authenticator.begin(&request, now, deadline),
+                    true => Progress::Answered(authenticator.recheck(&request, now, deadline)),
+                };
+                match progress {
                     // The caller may have given up meanwhile.
                     Progress::Answered(verdict) => drop(answer.send(verdict)),
                     Progress::Pending(check) => {

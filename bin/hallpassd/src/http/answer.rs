@@ -1,19 +1,63 @@
 //! Makes answers: a status, a body, and the headers that go with them.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use hallpass_core::{Reason, Verdict};
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Response, StatusCode};
 use serde_json::Value;
 
+use super::events::Events;
 use crate::dialects::Reply;
 use crate::site::ServedSite;
 
 /// An answer.
-pub type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Content>;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum Content {
+    /// All of it.
+    Whole(Full<Bytes>),
+    /// Events, until one that is the last.
+    Events(Box<Events>),
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Events(events) => events
+                .poll_next(context)
+                .map(|next| Some(Ok(Frame::data(next?)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// How many seconds a client is asked to wait when a store is unavailable.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -30,7 +74,8 @@ pub fn status(verdict: &Verdict) -> StatusCode {
 
 /// An answer for people, or with no body.
 pub fn plain(status: StatusCode, body: &'static str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    let whole = Full::new(Bytes::from_static(body.as_bytes()));
+    let mut answer = Response::new(Content::Whole(whole));
     *answer.status_mut() = status;
     if !body.is_empty() {
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -46,7 +91,7 @@ pub fn json(status: StatusCode, body: &Value) -> Answer {
 
 /// An answer of this content type.
 pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    let mut answer = Response::new(Content::Whole(Full::new(Bytes::from(body))));
     *answer.status_mut() = status;
     let content_type = HeaderValue::from_static(content_type);
     answer.headers_mut().insert(CONTENT_TYPE, content_type);

@@ -117,7 +117,7 @@ pub async fn ticket(site: &ServedSite, headers: &HeaderMap, query: Query, peer: 
 }
 
 /// The inquiry in `headers`, without conditions.
-fn inquiry(
+pub(super) fn inquiry(
     word: &'static str,
     site: &ServedSite,
     headers: &HeaderMap,

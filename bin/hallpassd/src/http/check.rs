@@ -99,6 +99,7 @@ pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) ->
         host,
         ignore_case,
         time,
+        recheck,
     } = remote;
     let Request {
         name,
@@ -114,6 +115,7 @@ pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) ->
         ignore_case,
         vouches: site.configuration.daemon.vouches(listener),
         time: Some(time),
+        recheck,
         ..Inquiry::new("via", Ok(Shown::of(name, credential)), client)
     };
     let verdict = site.decide(inquiry).await;
@@ -128,7 +130,7 @@ pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) ->
 ///
 /// # Errors
 /// The answer that says what is wrong with it.
-async fn read(body: Incoming, longest: usize, site: &ServedSite) -> Result<Bytes, Answer> {
+pub(super) async fn read(body: Incoming, longest: usize, site: &ServedSite) -> Result<Bytes, Answer> {
     let time = site.configuration.limits.deadline;
     body::read(body, longest, time).await.map_err(|status| {
         let mut answer = malformed(status);
@@ -139,7 +141,7 @@ async fn read(body: Incoming, longest: usize, site: &ServedSite) -> Result<Bytes
     })
 }
 
-fn malformed(status: StatusCode) -> Answer {
+pub(super) fn malformed(status: StatusCode) -> Answer {
     answer::json(
         status,
         &json!({ "verdict": "denied", "reason": "malformed" }),

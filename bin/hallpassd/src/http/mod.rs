@@ -4,7 +4,10 @@ mod answer;
 mod auth;
 mod body;
 mod check;
+mod ended;
+mod events;
 mod exchange;
+mod impatient;
 mod request;
 pub(crate) mod route;
 mod status;
@@ -30,6 +33,7 @@ use zeroize::Zeroizing;
 
 use self::answer::Answer;
 use self::exchange::{Exchange, Progress};
+use self::impatient::Impatient;
 pub use self::request::host_client;
 use self::route::{Route, route};
 pub use self::route::{conditions, conditions_alone};
@@ -131,15 +135,15 @@ async fn exchange(
     scope: Scope,
 ) -> Exchanged {
     let progress = Progress::default();
-    let answering = (Arc::clone(caller), progress.clone());
+    let answering = (Arc::clone(caller), progress.clone(), shutdown.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (caller, progress) = answering.clone();
+        let (caller, progress, shutdown) = answering.clone();
         async move {
             progress.begin();
             let has_body = !request.body().is_end_stream();
             let in_progress = caller.slot.begin_request();
             let answer = match scope {
-                Scope::All | Scope::Dialects => answer(request, &caller, scope).await,
+                Scope::All | Scope::Dialects => answer(request, &caller, scope, shutdown).await,
                 Scope::Status => answer_status(&request, &caller).await,
             };
             drop(in_progress);
@@ -159,7 +163,7 @@ async fn exchange(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(Impatient::new(io)), service);
     let mut pause = pin!(sleep(PAUSE));
     let mut is_set = false;
     let until_idle = poll_fn(|context| match Pin::new(&mut connection).poll(context) {
@@ -190,7 +194,7 @@ async fn exchange(
     let http1::Parts { io, read_buf, .. } = connection.into_parts();
     let Exchange {
         mut stream, left, ..
-    } = io.into_inner();
+    } = io.into_inner().into_inner();
     let left = match done {
         None if left.is_empty() => Some(read_buf),
         None => Some([read_buf, left].concat().into()),
@@ -237,7 +241,12 @@ async fn linger(mut stream: Stream) {
 }
 
 /// Answers one request, about the caller's site where its path names no other.
-async fn answer(request: Request<Incoming>, caller: &Caller, scope: Scope) -> Answer {
+async fn answer(
+    request: Request<Incoming>,
+    caller: &Caller,
+    scope: Scope,
+    shutdown: Shutdown,
+) -> Answer {
     let (peer, sites) = (caller.peer, caller.sites.get());
     let has_body = !request.body().is_end_stream();
     let (head, body) = request.into_parts();
@@ -257,19 +266,27 @@ async fn answer(request: Request<Incoming>, caller: &Caller, scope: Scope) -> An
     let mut answer = match route {
         Route::Auth(query) => auth::auth(site, &head.headers, query, peer).await,
         Route::Session(query) => auth::session(site, &head.headers, query, peer).await,
-        Route::Ticket(_) | Route::Check | Route::Question | Route::FlushCache
+        Route::Events(_) if head.method != Method::GET => answer::only(&Method::GET),
+        Route::Events(query) => {
+            let streamed = events::events(site, &head.headers, query, caller, shutdown).await;
+            return finish(streamed, has_body);
+        }
+        Route::Ticket(_) | Route::Check | Route::Question | Route::FlushCache | Route::Ended
             if head.method != Method::POST =>
         {
             answer::only(&Method::POST)
         }
         Route::Ticket(query) => auth::ticket(site, &head.headers, query, peer).await,
-        Route::Check | Route::Question | Route::FlushCache | Route::Cache if peer != Peer::Unix => {
+        Route::Check | Route::Question | Route::FlushCache | Route::Cache | Route::Ended
+            if peer != Peer::Unix =>
+        {
             answer::plain(StatusCode::FORBIDDEN, "on unix sockets only\n")
         }
         Route::FlushCache => status::flush_cache(site),
         Route::Cache => status::cache(site),
         // These bodies are read to their end, so another request may follow.
         Route::Check => return finish(check::check(site, body).await, false),
+        Route::Ended => return finish(ended::ended(site, body).await, false),
         Route::Question => {
             return finish(check::question(site, body, &caller.listener).await, false);
         }
@@ -341,7 +358,8 @@ async fn answer_status(request: &Request<Incoming>, caller: &Caller) -> Answer {
 /// Adds the headers of every answer.
 fn finish(mut answer: Answer, body_left: bool) -> Answer {
     let headers = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let cache = HeaderValue::from_static("no-store");
+    headers.entry(CACHE_CONTROL).or_insert(cache);
     if body_left {
         // The body is never read, because proxies announce one that they do not send. What follows
         // on this connection could not be told from it.

@@ -13,6 +13,10 @@ pub enum Route {
     Auth(Query),
     /// `/session`: who is this?
     Session(Query),
+    /// `/session/events`: who is this, and when does that end?
+    Events(Query),
+    /// `/ended`: these sessions may have ended.
+    Ended,
     /// `/ticket`: a ticket for the session, for where its cookie cannot go.
     Ticket(Query),
     /// `/check`: is this the password?
@@ -57,10 +61,13 @@ pub fn route(path: &str, query: Option<&str>) -> Route {
     match path {
         "/auth" => parse(query).map_or(Route::Malformed, Route::Auth),
         "/session" => parse(query).map_or(Route::Malformed, Route::Session),
+        "/session/events" => parse(query).map_or(Route::Malformed, Route::Events),
         "/ticket" => parse(query).map_or(Route::Malformed, Route::Ticket),
         // The request is in the body. In the query it would be overlooked.
         "/check" if query.is_some() => Route::Malformed,
         "/check" => Route::Check,
+        "/ended" if query.is_some() => Route::Malformed,
+        "/ended" => Route::Ended,
         QUESTION => Route::Question,
         "/cache/flush" => Route::FlushCache,
         "/cache/stats" => Route::Cache,

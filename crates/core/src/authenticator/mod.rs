@@ -29,8 +29,11 @@ use crate::cookie;
 use crate::denial_cost::DenialCost;
 use crate::request::malformed_name;
 use crate::scans::Scan;
-use crate::{Account, Credential, Identity, Reason, Request, Secret, Shared, Tickets, Verdict};
+use crate::{
+    Account, Credential, Identity, PasswordStamp, Reason, Request, Secret, Shared, Tickets, Verdict,
+};
 use hallpass_sites::{AccountLookup, Accounts, Site, Stop, ask};
+use sha2::{Digest, Sha256};
 
 /// Answers requests about one site, one at a time.
 ///
@@ -56,6 +59,8 @@ pub struct Authenticator {
     memo: SessionMemo,
     shared: Option<Arc<Shared>>,
     tracer: Tracer,
+    /// Whether verdicts carry a stamp of the account's password.
+    stamps: bool,
 }
 
 impl Authenticator {
@@ -101,6 +106,7 @@ impl Authenticator {
             memo: SessionMemo::default(),
             shared: None,
             tracer: Tracer::default(),
+            stamps: false,
         }
     }
 
@@ -133,6 +139,28 @@ impl Authenticator {
         self.tracer
             .decided("verdict", granted, || trace::verdict(&verdict));
         verdict
+    }
+
+    /// As [`answer`](Self::answer), for what was let in earlier: the identity of a name that the host
+    /// vouches for, or of a token, carries a stamp of the account's password.
+    pub fn recheck(&mut self, request: &Request, now: SystemTime, deadline: Deadline) -> Verdict {
+        self.stamps = true;
+        let verdict = self.answer(request, now, deadline);
+        self.stamps = false;
+        verdict
+    }
+
+    /// The state of the database; `None` where it does not tell, and where the verdict on a session
+    /// rests on anything else but the time at which the session ends.
+    pub fn database_state(&mut self, deadline: Deadline) -> Option<sql::State> {
+        let alone = self.site.sessions.asks_only_database()
+            && !self.database.keeps_sessions_elsewhere()
+            && self.access.lookup.account_where.is_none();
+        if !alone {
+            return None;
+        }
+        let state = self.database.ask(deadline, |queries| queries.state());
+        state.ok().flatten()
     }
 
     /// The way to a verdict: decodes the credential, finds the account that it proves (a password:
@@ -209,7 +237,7 @@ impl Authenticator {
     ) -> Result<Identity, Stop> {
         let shared = self.shared.clone();
         let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
-        let accounts = &mut *self.site.accounts;
+        let (accounts, stamps) = (&mut *self.site.accounts, self.stamps);
         ask(&mut self.database, deadline, |queries| {
             let account = find(accounts, queries)?;
             trace::account(queries.tracer(), account.as_ref());
@@ -218,7 +246,9 @@ impl Authenticator {
                 account: &account,
                 by: name,
             };
-            admit(accounts, queries, found, &self.access, request, now)
+            let identity = admit(accounts, queries, found, &self.access, request, now)?;
+            let stamp = stamps.then(|| stamp(account.encoded.as_deref().unwrap_or_default()));
+            Ok(Identity { stamp, ..identity })
         })
     }
 
@@ -235,6 +265,18 @@ impl Authenticator {
             .decided(subject, false, || reason.meaning().to_owned());
         reason
     }
+}
+
+/// The stamp of the stored password `encoded`: a part of its digest, by which it cannot be found.
+fn stamp(encoded: &str) -> PasswordStamp {
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(b"hallpass password\0")
+        .chain_update(encoded)
+        .finalize()
+        .into();
+    PasswordStamp(u64::from_be_bytes(
+        digest.first_chunk().copied().unwrap_or_default(),
+    ))
 }
 
 /// The right to look up the name of `request`, where that may read all accounts: one of a program's

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallpass_settings::{Error, Listener, Memory, Number, SecretSource, Table};
+use hallpass_settings::{Error, Listener, Memory, Number, SecretSource, Table, Wait};
 use hallpass_sites::secret;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -12,6 +12,9 @@ use subtle::ConstantTimeEq;
 
 use super::Access;
 use crate::Secret;
+
+/// The shortest interval at which what was let in is looked at again.
+const SHORTEST_WATCH: Duration = Duration::from_millis(100);
 
 /// The table.
 #[derive(Deserialize)]
@@ -69,6 +72,9 @@ pub(super) struct DaemonTable {
     /// [programs with forms of their own](dialects.md): `"unix"` for all unix sockets, or a listener as
     /// written in `listen`, `fastcgi` or `dialects`. Over TCP, `dialect_token` allows it, too.
     vouch: Vec<Vouching>,
+    /// How often [sessions that were let in](live.md) are looked at again, where a host asks for it.
+    /// Where that takes longer than a tenth of the time, the interval grows.
+    watch_interval: Wait,
 }
 
 /// A credential that the daemon takes.
@@ -109,6 +115,7 @@ impl Default for DaemonTable {
                 TrustedProxy::Address([127, 0, 0, 1].into()),
             ],
             vouch: vec![Vouching::Unix],
+            watch_interval: Wait::seconds(2),
         }
     }
 }
@@ -154,6 +161,8 @@ pub struct Daemon {
     pub trusted_proxies: Vec<TrustedProxy>,
     /// Where a name without any credential may be asked about.
     pub vouch: Vec<Vouching>,
+    /// How often what was let in is looked at again.
+    pub watch_interval: Duration,
 }
 
 /// The secret that a program shows over TCP if it asks in its own form.
@@ -330,6 +339,10 @@ impl DaemonTable {
             let message = "is not a URL: percent-encode spaces and what is not ASCII";
             return Err(table.wrong("login_url", message));
         }
+        let watch_interval = self.watch_interval.get();
+        if watch_interval < SHORTEST_WATCH {
+            return Err(table.wrong("watch_interval", "must be 100ms or longer"));
+        }
         let known = listen.iter().chain(&fastcgi).chain(&dialects);
         let vouch = vouch(table, self.vouch, &known.collect::<Vec<_>>());
         let remembered = self.verified_cache.get();
@@ -361,6 +374,7 @@ impl DaemonTable {
             queue: self.queue.count(),
             trusted_proxies: self.trusted_proxies,
             vouch,
+            watch_interval,
         })
     }
 }

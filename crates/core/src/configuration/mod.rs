@@ -35,7 +35,7 @@ pub use hallpass_sites::LoginField;
 
 pub use self::access::Access;
 pub use self::daemon::{Accepted, Daemon, DialectToken, TrustedProxy, Vouching};
-pub use self::ejabberd::{Ejabberd, EjabberdAccepted, WhenUnavailable};
+pub use self::ejabberd::{Ejabberd, EjabberdAccepted, Kick, WhenUnavailable};
 pub use self::jwt::Jwt;
 pub use self::ldap::{Certificate, Ldap};
 pub use self::limits::Limits;

@@ -57,8 +57,17 @@ impl Daemon {
     /// # Errors
     /// [`NoVerdict`] when it gave none.
     pub fn ask(&self, request: &Request, deadline: Deadline) -> Result<Verdict, NoVerdict> {
+        self.put(request, false, deadline)
+    }
+
+    fn put(
+        &self,
+        request: &Request,
+        recheck: bool,
+        deadline: Deadline,
+    ) -> Result<Verdict, NoVerdict> {
         let time = deadline.remaining();
-        let body = wire::write_request(request, self.program, self.ignore_case, time);
+        let body = wire::write_request(request, self.program, self.ignore_case, time, recheck);
         let socket = || self.socket.display().to_string();
         let answer = http::post(&self.socket, &self.path, &body, deadline)
             .map_err(|error| NoVerdict::Silent(socket(), error))?;
@@ -70,8 +79,13 @@ impl Daemon {
 
     /// The verdict of hallpassd; `None` when it gave none, and the stores may and can still be
     /// asked.
-    pub(crate) fn verdict(&self, request: &Request, deadline: Deadline) -> Option<Verdict> {
-        match self.ask(request, deadline) {
+    pub(crate) fn verdict(
+        &self,
+        request: &Request,
+        recheck: bool,
+        deadline: Deadline,
+    ) -> Option<Verdict> {
+        match self.put(request, recheck, deadline) {
             Ok(verdict) => Some(verdict),
             Err(error) if self.only || deadline.passed() => {
                 Some(Unavailable::new(error.to_string()).into())

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_core::{
-    ClaimedName, Client, Conditions, Credential, Decoding, Identity, Reason, Request, Requirement,
-    Secret, Session, Unavailable, Verdict,
+    ClaimedName, Client, Conditions, Credential, Decoding, Identity, PasswordStamp, Reason,
+    Request, Requirement, Secret, Session, Unavailable, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -24,6 +24,8 @@ pub struct RemoteRequest {
     pub ignore_case: bool,
     /// The time until the program's deadline.
     pub time: Duration,
+    /// Whether this was let in before and is looked at again.
+    pub recheck: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,6 +42,8 @@ struct Message {
     address: Option<IpAddr>,
     browser: Option<String>,
     forwarded_for: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    recheck: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +85,8 @@ enum Answer {
         groups: Vec<String>,
         session: Option<String>,
         expires: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<u64>,
     },
     /// The reason's word, and after a blank its detail, if any.
     Denied(String),
@@ -98,6 +104,7 @@ pub fn write_request(
     host: &str,
     ignore_case: bool,
     time: Duration,
+    recheck: bool,
 ) -> Zeroizing<Vec<u8>> {
     let secret = |secret: &Secret| Zeroizing::new(STANDARD.encode(secret.expose()));
     let message = Message {
@@ -123,6 +130,7 @@ pub fn write_request(
         address: request.client.address,
         browser: request.client.browser.clone(),
         forwarded_for: request.client.forwarded_for.clone(),
+        recheck,
     };
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
     // Neither the values nor a vector can fail.
@@ -173,6 +181,7 @@ pub fn read_request(bytes: &[u8]) -> Result<RemoteRequest, Malformed> {
         host: message.host,
         ignore_case: message.ignore_case,
         time: Duration::from_millis(message.milliseconds),
+        recheck: message.recheck,
     })
 }
 
@@ -192,6 +201,7 @@ pub fn write_verdict(verdict: &Verdict) -> String {
                 groups: identity.groups.clone(),
                 session: session.map(|session| session.digest.clone()),
                 expires: expires.and_then(seconds).map(|since| since.as_secs()),
+                stamp: identity.stamp.map(|stamp| stamp.0),
             }
         }
         Verdict::Denied(reason) => Answer::Denied(match reason.detail() {
@@ -219,6 +229,7 @@ pub fn read_verdict(bytes: &[u8]) -> Result<Verdict, Malformed> {
             groups,
             session,
             expires,
+            stamp,
         } => Verdict::Granted(Box::new(Identity {
             name,
             id,
@@ -231,6 +242,7 @@ pub fn read_verdict(bytes: &[u8]) -> Result<Verdict, Malformed> {
                     .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds))),
                 decoded: Decoding::default(),
             }),
+            stamp: stamp.map(PasswordStamp),
         })),
         Answer::Denied(words) => {
             let (word, detail) = match words.split_once(' ') {
@@ -299,13 +311,14 @@ mod tests {
                     forwarded_for: None,
                 },
             };
-            let bytes = write_request(&request, "test", true, Duration::from_millis(1500));
+            let bytes = write_request(&request, "test", true, Duration::from_millis(1500), true);
             let remote = read_request(&bytes).unwrap();
             // Debug shows no secret, so those are compared by writing them again.
             assert_eq!(format!("{:?}", remote.request), format!("{request:?}"));
             assert_eq!((remote.host.as_str(), remote.ignore_case), ("test", true));
             assert_eq!(remote.time, Duration::from_millis(1500));
-            let again = write_request(&remote.request, "test", true, remote.time);
+            assert!(remote.recheck);
+            let again = write_request(&remote.request, "test", true, remote.time, true);
             assert_eq!(again, bytes);
         }
     }
@@ -322,6 +335,7 @@ mod tests {
             id: "7".to_owned(),
             groups: vec!["a".to_owned(), "\"b\"".to_owned()],
             session: Some(session),
+            stamp: Some(PasswordStamp(u64::MAX)),
             ..Identity::default()
         };
         let mut verdicts = vec![

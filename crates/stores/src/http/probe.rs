@@ -30,6 +30,8 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// Headers beside `Host`, as they are spelt; each line is a name and a value.
     pub headers: Vec<(&'a str, Zeroizing<Vec<u8>>)>,
+    /// The body; empty for none.
+    pub body: &'a [u8],
 }
 
 /// What a server answered.
@@ -106,7 +108,7 @@ fn failed(url: &Url, message: &str) -> Unavailable {
     Unavailable::new(format!("{url} {message}"))
 }
 
-/// The head of `request`; `None` where a line of it could not be one.
+/// The head and the body of `request`; `None` where a line of it could not be one.
 fn head(url: &Url, request: &Request<'_>) -> Option<Zeroizing<Vec<u8>>> {
     let uri = url.uri();
     let path = uri.path_and_query().map_or("/", |it| it.as_str());
@@ -116,7 +118,8 @@ fn head(url: &Url, request: &Request<'_>) -> Option<Zeroizing<Vec<u8>>> {
         .headers
         .iter()
         .map(|(_, value)| value.len() + 64)
-        .sum();
+        .sum::<usize>()
+        + request.body.len();
     // Allocated once, so that no copy of a credential is left behind.
     let mut head = Zeroizing::new(Vec::with_capacity(1024 + path.len() + length));
     let authority = uri.authority()?;
@@ -128,7 +131,7 @@ fn head(url: &Url, request: &Request<'_>) -> Option<Zeroizing<Vec<u8>>> {
     .ok()?;
     write!(
         head,
-        "User-Agent: hallpass-doctor/{}\r\nAccept: */*\r\nConnection: close\r\n",
+        "User-Agent: hallpass/{}\r\nAccept: */*\r\nConnection: close\r\n",
         env!("CARGO_PKG_VERSION")
     )
     .ok()?;
@@ -142,7 +145,11 @@ fn head(url: &Url, request: &Request<'_>) -> Option<Zeroizing<Vec<u8>>> {
         head.extend_from_slice(value);
         head.extend_from_slice(b"\r\n");
     }
+    if !request.body.is_empty() {
+        write!(head, "Content-Length: {}\r\n", request.body.len()).ok()?;
+    }
     head.extend_from_slice(b"\r\n");
+    head.extend_from_slice(request.body);
     Some(head)
 }
 
@@ -266,6 +273,7 @@ mod tests {
     fn request<'a>(headers: &[(&'a str, &[u8])]) -> Request<'a> {
         let headers = headers.iter();
         Request {
+            body: b"",
             method: "",
             headers: headers
                 .map(|(name, value)| (*name, Zeroizing::new(value.to_vec())))

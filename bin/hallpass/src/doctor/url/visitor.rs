@@ -72,7 +72,11 @@ impl<'a> Visitor<'a> {
         method: &str,
         headers: Vec<(&str, Zeroizing<Vec<u8>>)>,
     ) -> Result<Asked, Unavailable> {
-        let request = Probe { method, headers };
+        let request = Probe {
+            method,
+            headers,
+            body: b"",
+        };
         let deadline = self.deadline.at_most(LONGEST_REQUEST);
         let reply = probe(&self.url, self.tls, &request, deadline)?;
         Ok(Asked {
