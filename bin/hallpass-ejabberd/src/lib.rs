@@ -4,11 +4,13 @@
 //! | module | subject |
 //! |---|---|
 //! | `protocol` | frames and requests |
+//! | `kick` | ends connections whose session has ended |
 //! | `serve` | the verdict on each request, or the change that it asks for |
 #![forbid(unsafe_code)]
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod kick;
 mod protocol;
 mod serve;
 
@@ -22,6 +24,7 @@ use hallpass_runtime::{CommandLine, Helper, converse, lines};
 use rustix::stdio::dup2_stderr;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
+use crate::kick::Kicker;
 use crate::serve::{Frames, Lines, Server};
 
 const PROGRAM: &str = "hallpass-ejabberd";
@@ -91,7 +94,8 @@ pub fn main() -> ExitCode {
         ));
         return ExitCode::FAILURE;
     }
-    let server = Server { helper };
+    let kicker = (protocol == Protocol::Ejabberd).then(Kicker::default);
+    let server = Server { helper, kicker };
     match protocol {
         Protocol::Ejabberd => converse(protocol::Decoder::default(), &mut Frames(server)),
         Protocol::Generic => converse(lines::Decoder::default(), &mut Lines(server)),

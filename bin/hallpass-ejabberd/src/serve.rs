@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hallpass_core::configuration::{EjabberdAccepted, WhenUnavailable};
-use hallpass_core::{Change, ClaimedName, Credential, Deadline, Reason, Request, Secret, Verdict};
+use hallpass_core::{
+    Change, ClaimedName, Credential, Deadline, Reason, Request, Secret, Verdict, Watched,
+};
 use hallpass_runtime::lines::Line;
 use hallpass_runtime::log::Decision;
 use hallpass_runtime::{Handler, Helper, Log, SiteClient, jid};
 use zeroize::Zeroizing;
 
+use crate::kick::{Jid, Kicker, lasting};
 use crate::protocol::{self, Answer, Command};
 
 /// Answers frames.
@@ -49,6 +52,8 @@ impl Handler for Lines {
 /// Answers requests in either framing.
 pub struct Server {
     pub helper: Helper,
+    /// Ends the connections of sessions that have ended; `None` where the host is not ejabberd.
+    pub kicker: Option<Kicker>,
 }
 
 impl Server {
@@ -61,7 +66,21 @@ impl Server {
         };
         let user = String::from_utf8_lossy(request.user);
         let verdict = match self.helper.site() {
-            Ok(site) => verdict(site, &request, &user),
+            Ok(site) => {
+                let kicks = self.kicker.is_some() && site.configuration.ejabberd.kick.is_some();
+                let mut watched = None;
+                let verdict = verdict(site, &request, &user, kicks.then_some(&mut watched));
+                let configuration = Arc::clone(&site.configuration);
+                if let (Verdict::Granted(identity), Some(watched), Some(kicker)) =
+                    (&verdict, watched, &mut self.kicker)
+                {
+                    let host = String::from_utf8_lossy(request.server).into_owned();
+                    let user = user.clone().into_owned();
+                    let log = &self.helper.log;
+                    kicker.let_in(&configuration, Jid { user, host }, watched, identity, log);
+                }
+                verdict
+            }
             Err(unavailable) => unavailable.into(),
         };
         self.helper.log.decision(&Decision {
@@ -85,7 +104,13 @@ impl Server {
     }
 }
 
-fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -> Verdict {
+/// The verdict on `request`. What was let in is put into `watched`.
+fn verdict(
+    site: &mut SiteClient,
+    request: &protocol::Request<'_>,
+    user: &str,
+    watched: Option<&mut Option<Watched>>,
+) -> Verdict {
     let configuration = Arc::clone(&site.configuration);
     let ejabberd = &configuration.ejabberd;
     // No account has a name that is not UTF-8; such bytes arrive here as replacement characters.
@@ -110,7 +135,7 @@ fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -
     };
     let password = Secret::new(request.password);
     let change = match request.command {
-        Command::Authenticate => return check(site, &name, &password, deadline),
+        Command::Authenticate => return check(site, &name, &password, deadline, watched),
         Command::Exists => {
             return site.ask(about(&name, Credential::Vouched), deadline);
         }
@@ -118,7 +143,7 @@ fn verdict(site: &mut SiteClient, request: &protocol::Request<'_>, user: &str) -
         Command::SetPassword => Change::SetPassword { name, password },
         Command::Register => Change::Register { name, password },
         Command::Remove => Change::Deactivate { name },
-        Command::RemoveWithPassword => match check(site, &name, &password, deadline) {
+        Command::RemoveWithPassword => match check(site, &name, &password, deadline, None) {
             Verdict::Granted(_) => Change::Deactivate { name },
             refused => return refused,
         },
@@ -165,11 +190,17 @@ fn exists(site: &mut SiteClient, name: &str, deadline: Deadline) -> Result<bool,
 
 /// The verdict on `password` of the user `name`, tried as each accepted kind of credential in turn,
 /// until one is granted or unavailable.
-fn check(site: &mut SiteClient, name: &str, password: &Secret, deadline: Deadline) -> Verdict {
+fn check(
+    site: &mut SiteClient,
+    name: &str,
+    password: &Secret,
+    deadline: Deadline,
+    mut watched: Option<&mut Option<Watched>>,
+) -> Verdict {
     let mut verdict = Verdict::Denied(Reason::Malformed);
     for accepted in site.configuration.ejabberd.accept.clone() {
         if accepted == EjabberdAccepted::Password
-            && let Some(verdict) = token(site, name, password, deadline)
+            && let Some(verdict) = token(site, name, password, deadline, watched.as_deref_mut())
         {
             return verdict;
         }
@@ -179,7 +210,12 @@ fn check(site: &mut SiteClient, name: &str, password: &Secret, deadline: Deadlin
             EjabberdAccepted::Session => site.configuration.session_token(secret),
             EjabberdAccepted::Ticket => Credential::Ticket(secret),
         };
-        verdict = site.ask(about(name, credential), deadline);
+        verdict = ask(
+            site,
+            about(name, credential),
+            deadline,
+            watched.as_deref_mut(),
+        );
         if !matches!(verdict, Verdict::Denied(_)) {
             break;
         }
@@ -193,15 +229,46 @@ fn token(
     name: &str,
     password: &Secret,
     deadline: Deadline,
+    watched: Option<&mut Option<Watched>>,
 ) -> Option<Verdict> {
     if !site.configuration.reads_tokens() {
         return None;
     }
     let token = Credential::Token(Secret::new(password.expose()));
-    match site.ask(about(name, token), deadline) {
+    match ask(site, about(name, token), deadline, watched) {
         Verdict::Denied(Reason::NoSession) => None,
         verdict => Some(verdict),
     }
+}
+
+/// The verdict on `request`. What it lets in is put into `watched`: a session, or for a password the
+/// account, with a stamp of the password from before it was checked.
+fn ask(
+    site: &mut SiteClient,
+    request: Request,
+    deadline: Deadline,
+    watched: Option<&mut Option<Watched>>,
+) -> Verdict {
+    let Some(watched) = watched else {
+        return site.ask(request, deadline);
+    };
+    let name = request.name.as_deref().unwrap_or_default().to_owned();
+    let account = || about(&name, Credential::Vouched);
+    let is_password = matches!(request.credential, Credential::Password(_));
+    let before = is_password.then(|| site.recheck(account(), deadline));
+    let again = match is_password {
+        true => Some(account()),
+        false => lasting(&site.configuration, &request),
+    };
+    let verdict = site.ask(request, deadline);
+    *watched = match (&verdict, before, again) {
+        (Verdict::Granted(_), Some(Verdict::Granted(before)), Some(again)) => {
+            Some(Watched::new(again, &before))
+        }
+        (Verdict::Granted(identity), None, Some(again)) => Some(Watched::new(again, identity)),
+        _ => None,
+    };
+    verdict
 }
 
 /// A request about the user `name`, under whose JID ejabberd continues.

@@ -1,0 +1,389 @@
+//! Ends the connections of ejabberd whose session has ended (`[ejabberd] kick`).
+//!
+//! Each process watches what it let in itself, on a thread of its own: it lives as long as the
+//! ejabberd whose connections these are, whatever happens to hallpassd.
+
+mod api;
+mod logins;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use hallpass_core::{
+    Clock, Configuration, Credential, Deadline, Ended, Identity, Request, Secret, Unavailable,
+    Watched,
+};
+use hallpass_runtime::{Log, SiteClient};
+
+pub use self::api::Jid;
+use self::api::{Stream, kick, streams};
+use self::logins::{Login, StreamId, assign};
+use crate::PROGRAM;
+
+/// How many logins are watched; the oldest is forgotten for another.
+const MOST_LOGINS: usize = 10_000;
+/// How many logins may wait to be watched.
+const MOST_WAITING: usize = 256;
+/// How long a login waits at most for the list of the connections that are there already.
+const LIST_BEFORE: Duration = Duration::from_millis(500);
+/// How long one call of ejabberd may take.
+const CALL: Duration = Duration::from_secs(5);
+/// When connections are looked for after a login, before the interval does.
+const SOON: Duration = Duration::from_millis(60);
+/// For how long that is done.
+const SOON_FOR: Duration = Duration::from_secs(2);
+/// How often it is looked whether the connection of a login is still there.
+const TIDY: Duration = Duration::from_secs(30);
+/// How often a connection is looked for after its session has ended: one that is not bound yet is
+/// in no list.
+const LOOKS: u32 = 3;
+/// How long ejabberd is asked to end a connection while it does not answer.
+const LONGEST_TRY: Duration = Duration::from_secs(600);
+/// A round takes at most one part of this many of the time.
+const SHARE: u32 = 10;
+/// How many questions in a row may find a store unavailable before a round is given up.
+const MOST_UNAVAILABLE: u32 = 3;
+
+/// Passes logins on to the thread that watches them.
+#[derive(Debug, Default)]
+pub struct Kicker {
+    logins: Option<SyncSender<Message>>,
+}
+
+struct Message {
+    configuration: Arc<Configuration>,
+    login: Login,
+}
+
+impl Kicker {
+    /// Watches a login of `jid` that was let in, as `kick` in `configuration` says. To be called before
+    /// ejabberd gets its answer, so that the login's own connection is not there yet.
+    pub fn let_in(
+        &mut self,
+        configuration: &Arc<Configuration>,
+        jid: Jid,
+        watched: Watched,
+        identity: &Identity,
+        log: &Log,
+    ) {
+        let Some(kick) = &configuration.ejabberd.kick else {
+            return;
+        };
+        let listed = streams(kick, &jid, Deadline::after(LIST_BEFORE));
+        let session = identity.session.as_ref();
+        let login = Login {
+            jid,
+            watched,
+            since: Instant::now(),
+            digest: session.map(|session| session.digest.clone()),
+            before: listed
+                .ok()
+                .map(|streams| streams.iter().map(Stream::id).collect()),
+            own: Vec::new(),
+        };
+        let message = Message {
+            configuration: Arc::clone(configuration),
+            login,
+        };
+        if self.logins.is_none() {
+            self.logins = start(configuration);
+        }
+        let sent = self.logins.as_ref().map(|logins| logins.try_send(message));
+        if !matches!(sent, Some(Ok(()))) {
+            log.error("cannot watch a login: its connection will not be ended");
+        }
+    }
+}
+
+fn start(configuration: &Arc<Configuration>) -> Option<SyncSender<Message>> {
+    let (sender, logins) = mpsc::sync_channel(MOST_WAITING);
+    let watcher = Watcher::new(Arc::clone(configuration));
+    let thread = thread::Builder::new().name("kick".to_owned());
+    thread.spawn(move || watcher.run(&logins)).ok()?;
+    Some(sender)
+}
+
+/// The request that asks again about what `credential` let in; `None` where that is not known.
+pub fn lasting(configuration: &Configuration, request: &Request) -> Option<Request> {
+    let copy = |secret: &Secret| Secret::new(secret.expose());
+    let credential = match &request.credential {
+        Credential::Session(token) => Credential::Session(copy(token)),
+        Credential::Token(token) => Credential::Token(copy(token)),
+        Credential::Jwt(token) => Credential::Jwt(copy(token)),
+        Credential::Cookies(header) => Credential::Cookies(copy(header)),
+        Credential::Ticket(ticket) => {
+            let tickets = configuration.tickets.as_ref()?.tickets();
+            tickets.session(ticket.expose(), SystemTime::now()).ok()?
+        }
+        Credential::Password(_) | Credential::Vouched => return None,
+    };
+    Some(copy_with(request, credential))
+}
+
+fn copy_with(request: &Request, credential: Credential) -> Request {
+    Request {
+        name: request.name.clone(),
+        credential,
+        conditions: request.conditions.clone(),
+        wants_groups: false,
+        client: request.client.clone(),
+    }
+}
+
+/// A login whose session has ended, and whose connection is to be ended.
+struct Ending {
+    jid: Jid,
+    /// The connections; none where they are still looked for.
+    own: Vec<StreamId>,
+    /// All of the user's connections.
+    all: bool,
+    login: Login,
+    looks: u32,
+    since: Instant,
+}
+
+/// Whether the connection of `login` is to be expected any moment.
+fn is_fresh(login: &Login) -> bool {
+    login.own.is_empty() && login.since.elapsed() < SOON_FOR
+}
+
+struct Watcher {
+    site: SiteClient,
+    log: Log,
+    clock: Clock,
+    logins: Vec<Login>,
+    ending: Vec<Ending>,
+    tidied: Instant,
+    /// Whether the log says that ejabberd does not answer.
+    is_away: bool,
+}
+
+impl Watcher {
+    fn new(configuration: Arc<Configuration>) -> Self {
+        let now = Instant::now();
+        Self {
+            log: Log::new(PROGRAM, configuration.log),
+            site: SiteClient::new(configuration, PROGRAM),
+            clock: Clock::new((now, SystemTime::now())),
+            logins: Vec::new(),
+            ending: Vec::new(),
+            tidied: now,
+            is_away: false,
+        }
+    }
+
+    /// Watches what comes by `logins` until nothing comes any more.
+    fn run(mut self, logins: &Receiver<Message>) {
+        let mut due = Instant::now();
+        loop {
+            let now = Instant::now();
+            let wait = due.saturating_duration_since(now);
+            let wait = match self.logins.iter().any(is_fresh) {
+                true => wait.min(SOON),
+                false => wait,
+            };
+            let received = match self.logins.is_empty() && self.ending.is_empty() {
+                true => logins.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => logins.recv_timeout(wait),
+            };
+            match received {
+                Ok(message) => {
+                    self.take(message);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let due_now = Instant::now() >= due;
+            self.bind(!due_now);
+            if due_now {
+                let begun = Instant::now();
+                self.end();
+                self.look();
+                self.tidy();
+                let interval = self.site.configuration.daemon.watch_interval;
+                due = begun + interval.max(begun.elapsed().saturating_mul(SHARE));
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let Message {
+            configuration,
+            login,
+        } = message;
+        if !Arc::ptr_eq(&configuration, &self.site.configuration) {
+            self.log = Log::new(PROGRAM, configuration.log);
+            self.site = SiteClient::new(configuration, PROGRAM);
+        }
+        if self.logins.len() >= MOST_LOGINS {
+            self.logins.remove(0);
+            let message =
+                format!("more than {MOST_LOGINS} logins: the oldest is no longer watched");
+            self.log.warning(&message);
+        }
+        self.logins.push(login);
+    }
+
+    /// Looks for the connections of logins that have none yet; only of those of the last moments, if
+    /// `fresh`.
+    fn bind(&mut self, fresh: bool) {
+        let unbound = |login: &&Login| login.own.is_empty() && (!fresh || is_fresh(login));
+        let unbound = self.logins.iter().filter(unbound);
+        let jids: HashSet<Jid> = unbound.map(|login| login.jid.clone()).collect();
+        for jid in jids {
+            let Some(streams) = self.streams(&jid) else {
+                return;
+            };
+            let of_jid = self.logins.iter_mut().filter(|login| login.jid == jid);
+            assign(&mut of_jid.collect::<Vec<_>>(), &streams, Instant::now());
+        }
+    }
+
+    /// Looks at all logins again.
+    fn look(&mut self) {
+        let mut unavailable = 0;
+        let mut kept = Vec::with_capacity(self.logins.len());
+        for login in std::mem::take(&mut self.logins) {
+            let ended = match unavailable < MOST_UNAVAILABLE {
+                true => self.ended(&login, &mut unavailable),
+                false => None,
+            };
+            match ended {
+                Some(ended) => {
+                    let name = format!("{}@{}", login.jid.user, login.jid.host);
+                    let message = format!("a login of {name:?} has ended: {}", ended.word());
+                    self.log.info(&message);
+                    self.ending.push(Ending {
+                        jid: login.jid.clone(),
+                        own: login.own.clone(),
+                        all: ended == Ended::Closed,
+                        login,
+                        looks: LOOKS,
+                        since: Instant::now(),
+                    });
+                }
+                None => kept.push(login),
+            }
+        }
+        self.logins = kept;
+        self.end();
+    }
+
+    fn ended(&mut self, login: &Login, unavailable: &mut u32) -> Option<Ended> {
+        let request = &login.watched.request;
+        let again = match &request.credential {
+            Credential::Vouched => copy_with(request, Credential::Vouched),
+            _ => lasting(&self.site.configuration, request)?,
+        };
+        let deadline = self.site.deadline(Instant::now());
+        let verdict = self.site.recheck(again, deadline);
+        let now = SystemTime::now();
+        let even = self.clock.is_even((Instant::now(), now));
+        *unavailable = match verdict {
+            hallpass_core::Verdict::Unavailable(_) => *unavailable + 1,
+            _ => 0,
+        };
+        let expires = login.watched.expires().filter(|_| even);
+        let ended = login.watched.judge(&verdict, expires, now);
+        ended.filter(|ended| even || *ended != Ended::Expired)
+    }
+
+    /// Has the connections ended whose sessions have.
+    fn end(&mut self) {
+        for mut ending in std::mem::take(&mut self.ending) {
+            match self.try_to_end(&mut ending) {
+                Ok(()) => {
+                    self.is_away = false;
+                    ending.looks = ending.looks.saturating_sub(1);
+                }
+                Err(unavailable) => self.away(&unavailable),
+            }
+            if ending.looks > 0 && ending.since.elapsed() < LONGEST_TRY {
+                self.ending.push(ending);
+            }
+        }
+    }
+
+    fn try_to_end(&mut self, ending: &mut Ending) -> Result<(), Unavailable> {
+        let configuration = Arc::clone(&self.site.configuration);
+        let Some(by) = &configuration.ejabberd.kick else {
+            ending.looks = 1;
+            return Ok(());
+        };
+        if ending.all {
+            return kick(by, &ending.jid, None, Deadline::after(CALL));
+        }
+        let streams = streams(by, &ending.jid, Deadline::after(CALL))?;
+        if ending.own.is_empty() {
+            let of_jid = self
+                .logins
+                .iter_mut()
+                .filter(|login| login.jid == ending.jid);
+            let mut logins: Vec<&mut Login> = of_jid.collect();
+            logins.push(&mut ending.login);
+            assign(&mut logins, &streams, Instant::now());
+            ending.own.clone_from(&ending.login.own);
+        }
+        for stream in &streams {
+            if ending.own.contains(&stream.id()) {
+                kick(
+                    by,
+                    &ending.jid,
+                    Some(&stream.resource),
+                    Deadline::after(CALL),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets logins whose connection is gone.
+    fn tidy(&mut self) {
+        if self.tidied.elapsed() < TIDY {
+            return;
+        }
+        self.tidied = Instant::now();
+        let mut listed: HashMap<Jid, Vec<Stream>> = HashMap::new();
+        for login in std::mem::take(&mut self.logins) {
+            let known = match listed.get(&login.jid) {
+                Some(streams) => Some(streams),
+                None => match self.streams(&login.jid) {
+                    Some(streams) => Some(&*listed.entry(login.jid.clone()).or_insert(streams)),
+                    None => None,
+                },
+            };
+            let over = known.is_some_and(|streams| login.is_over(streams, Instant::now()));
+            if !over {
+                self.logins.push(login);
+            }
+        }
+    }
+
+    /// The connections of `jid`; `None` where ejabberd does not say.
+    fn streams(&mut self, jid: &Jid) -> Option<Vec<Stream>> {
+        let configuration = Arc::clone(&self.site.configuration);
+        let kick = configuration.ejabberd.kick.as_ref()?;
+        match streams(kick, jid, Deadline::after(CALL)) {
+            Ok(streams) => {
+                self.is_away = false;
+                Some(streams)
+            }
+            Err(unavailable) => {
+                self.away(&unavailable);
+                None
+            }
+        }
+    }
+
+    fn away(&mut self, unavailable: &Unavailable) {
+        if !self.is_away {
+            self.is_away = true;
+            self.log
+                .error(&format!("cannot end connections: {unavailable}"));
+        }
+    }
+}
