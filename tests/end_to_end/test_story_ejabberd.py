@@ -3,10 +3,12 @@ whose sessions are in memcached, by tickets and by the session itself."""
 
 import json
 import shutil
+import signal
 import sqlite3
+import time
 import urllib.parse
 import urllib.request
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from processes import LOOPBACK, eventually, free_port, give_away, listening, run
 from stores.memcached import Memcached
 
 CLUB = Path(__file__).with_name("stories") / "club"
+# `watch_interval`, and what a busy machine takes on top of it.
+INTERVAL, PATIENCE = 2, 5
 MEMBERS = ["Gonzalo", "alice", "zoë", "joe@example.org"]
 
 
@@ -166,3 +170,55 @@ def test_while_memcached_is_away_nobody_comes_in(world):
 
     eventually(comes_in, "a login after memcached is back")
     assert DOMAIN in world.chat.configuration.joinpath("ejabberd.yml").read_text()
+
+
+@contextmanager
+def chatting(world, user: str, password: str, resource: str):
+    """A client of ejabberd that has logged in and stays."""
+    with world.chat.stream() as stream:
+        assert stream.authenticate(user.encode(), password.encode()) == "success"
+        assert stream.bind(resource) == f"{user}@{DOMAIN}/{resource}"
+        yield stream
+
+
+def test_logged_out_on_the_site_is_out_of_the_chat(world):
+    first, second = world.log_in("alice"), world.log_in("alice")
+    gonzalo = world.log_in("Gonzalo")
+    with (
+        chatting(world, "alice", world.ticket(first), "web") as of_first,
+        chatting(world, "gonzalo", world.ticket(gonzalo), "web") as other,
+    ):
+        # Another tab of the same session, and another session of the same person.
+        assert of_first.end(2.5) is None
+        with (
+            chatting(world, "alice", world.ticket(first), "tab") as tab,
+            chatting(world, "alice", first, "key") as by_session,
+        ):
+            assert tab.end(2.5) is None
+            with chatting(world, "alice", world.ticket(second), "phone") as of_second:
+                assert of_second.end(2.5) is None
+                # Authenticated, and not bound yet: in no list of ejabberd's.
+                with world.chat.stream() as late:
+                    assert late.authenticate(b"alice", world.ticket(first).encode()) == "success"
+                    begun = time.monotonic()
+                    world.log_out(first)
+                    for stream in (of_first, tab, by_session):
+                        assert "conflict" in (stream.end(2 * INTERVAL + PATIENCE) or "")
+                    assert time.monotonic() - begun < 2 * INTERVAL + PATIENCE
+                    late.bind("late")
+                    assert late.end(3 * INTERVAL + PATIENCE), "it is ended once it is bound"
+                assert of_second.end(1) is None and other.end(0.1) is None
+                # A resource that another connection has taken over is that one's.
+                with chatting(world, "alice", world.ticket(second), "web") as taken:
+                    assert taken.end(2 * INTERVAL) is None
+                # Nobody is thrown out because a store is away.
+                world.memcached.freeze()
+                try:
+                    assert of_second.end(3 * INTERVAL) is None
+                finally:
+                    world.memcached.thaw()
+                with closing(sqlite3.connect(world.database)) as rows:
+                    rows.execute("UPDATE members SET is_active = 0 WHERE username = 'alice'")
+                    rows.commit()
+                assert "policy-violation" in (of_second.end(2 * INTERVAL + PATIENCE) or "")
+    assert world.chat.login("gonzalo", world.ticket(gonzalo))

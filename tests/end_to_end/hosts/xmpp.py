@@ -1,11 +1,12 @@
-"""As much of an XMPP client as a login takes: stream, STARTTLS, SASL PLAIN.
+"""As much of an XMPP client as a login takes: stream, STARTTLS, SASL PLAIN, a resource.
 
-RFC 6120 sections 4 (streams), 5 (STARTTLS), 6 (SASL); RFC 4616 (PLAIN).
+RFC 6120 sections 4 (streams), 5 (STARTTLS), 6 (SASL), 7 (resources); RFC 4616 (PLAIN).
 """
 
 import base64
 import socket
 import ssl
+import time
 from xml.etree import ElementTree
 
 import logs
@@ -13,6 +14,7 @@ import logs
 STREAMS = "{http://etherx.jabber.org/streams}"
 TLS = "{urn:ietf:params:xml:ns:xmpp-tls}"
 SASL = "{urn:ietf:params:xml:ns:xmpp-sasl}"
+BIND = "{urn:ietf:params:xml:ns:xmpp-bind}"
 
 
 class StreamClosed(Exception):
@@ -62,6 +64,33 @@ class XmppStream:
                 child.tag.removeprefix(SASL) for child in answer if child.tag != SASL + "text"
             )
         raise StreamClosed(f"neither success nor failure: {answer.tag}")
+
+    def bind(self, resource: str) -> str:
+        """Makes the login a connection that others can reach; its full JID."""
+        self._open()
+        self._send(
+            "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+            f"<resource>{resource}</resource></bind></iq>"
+        )
+        answer = self._next_stanza()
+        jid = answer.find(f"{BIND}bind/{BIND}jid")
+        if jid is None:
+            raise StreamClosed(f"no resource: {answer.attrib}")
+        self._send("<presence/>")
+        return jid.text
+
+    def end(self, seconds: float) -> str | None:
+        """Why the server has ended the stream, within `seconds`; None where it goes on."""
+        deadline = time.monotonic() + seconds
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                self.socket.settimeout(left)
+                self._next_stanza()
+        except TimeoutError:
+            pass
+        except StreamClosed as closed:
+            return str(closed)
+        return None
 
     def _open(self) -> ElementTree.Element:
         """Starts a new stream (section 4.3.3: also after STARTTLS); its features."""
