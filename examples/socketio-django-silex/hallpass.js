@@ -1,36 +1,46 @@
 // A middleware for socket.io 4 that lets in whoever is logged in to a web site, by asking hallpassd
-// with the handshake's own cookies, or with a ticket. The cookies stay HttpOnly: no script in the
-// page sees them, and this one only passes them on.
+// with the handshake's own cookies, or with a ticket, and disconnects them when that session ends.
+// The cookies stay HttpOnly: no script in the page sees them, and this one only passes them on.
 "use strict";
 
 const http = require("node:http");
 
-/** Asks hallpassd who sent these headers. The answer is {status, identity}. */
-function ask({ socketPath, site, timeout }, headers) {
-  return new Promise((resolve, reject) => {
-    const request = http.get(
-      { socketPath, path: `/${site}/session`, headers, timeout, agent: false },
-      (answer) => {
-        const pieces = [];
-        answer.on("data", (piece) => pieces.push(piece));
-        answer.on("error", reject);
-        answer.on("end", () => {
-          try {
-            const whole = Buffer.concat(pieces).toString();
-            resolve({
-              status: answer.statusCode,
-              identity: answer.statusCode === 200 ? JSON.parse(whole) : null,
-            });
-          } catch (error) {
-            reject(error);
-          }
-        });
-      },
-    );
-    // `timeout` alone says that it is late, and does nothing about it.
-    request.on("timeout", () => request.destroy(new Error("hallpassd does not answer")));
-    request.on("error", reject);
+/**
+ * Opens a stream of hallpassd's events about whoever sent these headers, and calls `on` with each:
+ * ("identity", {…}), ("ended", {reason}), and at the end ("lost", {status}), where the status is that
+ * of a refusal, or undefined. Returns a function that closes it.
+ */
+function open({ socketPath, site, timeout }, headers, on) {
+  let lost = false;
+  const lose = (status) => {
+    if (!lost) on("lost", { status });
+    lost = true;
+  };
+  const path = `/${site}/session/events`;
+  const request = http.get({ socketPath, path, headers, agent: false }, (answer) => {
+    if (answer.statusCode !== 200) {
+      answer.resume();
+      return lose(answer.statusCode);
+    }
+    let text = "";
+    answer.setEncoding("utf8");
+    answer.on("data", (piece) => {
+      const blocks = (text + piece).split("\n\n");
+      text = blocks.pop();
+      for (const block of blocks) {
+        const field = (name) => block.match(new RegExp(`^${name}: (.*)$`, "m"))?.[1];
+        if (field("event")) on(field("event"), JSON.parse(field("data")));
+      }
+    });
+    answer.on("close", () => lose());
   });
+  // hallpassd says something every 15 seconds.
+  request.setTimeout(timeout, () => request.destroy(new Error("hallpassd is silent")));
+  request.on("error", () => lose());
+  return () => {
+    lost = true;
+    request.destroy();
+  };
 }
 
 /** What the client showed when it connected. */
@@ -49,58 +59,51 @@ function credentials({ headers, auth, address }) {
  * The middleware. Options:
  *   socketPath  hallpassd's unix socket
  *   site        the `name` of the site's hallpass.toml
- *   recheck     how often, in ms, to ask again whether the session still lives
- *   timeout     how long, in ms, to wait for hallpassd
+ *   retry       how long, in ms, to wait before a lost stream is opened again
+ *   timeout     how long, in ms, hallpassd may be silent
  */
 function hallpass(options) {
-  const settings = { recheck: 30_000, timeout: 5_000, ...options };
-  return async (socket, next) => {
-    try {
-      const shown = credentials(socket.handshake);
-      const { status, identity } = await ask(settings, shown);
-      if (!identity) {
-        // 401 and 403 are an answer; all else means that nobody can say.
-        const refused = status === 401 || status === 403;
-        const error = new Error(refused ? "unauthorized" : "unavailable");
-        error.data = { status };
-        return next(error);
+  const settings = { retry: 2_000, timeout: 40_000, ...options };
+  return (socket, next) => {
+    const shown = credentials(socket.handshake);
+    let close = () => {};
+    let timer;
+    // From this site alone: the same connection may carry another one.
+    const leave = () => socket.disconnect();
+    const stop = () => {
+      clearTimeout(timer);
+      close();
+    };
+    const watch = (event, { status, ...data }) => {
+      if (event === "identity") {
+        if (data.user !== socket.data.identity.user) leave();
+      } else if (event === "ended" || status === 401 || status === 403) {
+        leave();
+      } else if (event === "lost") {
+        // That says nothing of the session: nobody is thrown out, and hallpassd is asked again.
+        timer = setTimeout(() => (close = open(settings, shown, watch)), settings.retry);
       }
-      socket.data.identity = identity;
-      watch(settings, socket, shown);
-      next();
-    } catch {
-      // Without this, the client would wait for socket.io's own time-out.
-      next(Object.assign(new Error("unavailable"), { data: { status: 503 } }));
-    }
+    };
+    let decided = false;
+    const first = (event, data) => {
+      if (decided) return watch(event, data);
+      decided = true;
+      if (event === "identity") {
+        socket.data.identity = data;
+        // The client may be gone before it is let in.
+        socket.conn.once("close", stop);
+        socket.once("disconnect", stop);
+        return next();
+      }
+      // 401, 403 and an end are an answer; all else means that nobody can say.
+      const refused = event === "ended" || data.status === 401 || data.status === 403;
+      const error = new Error(refused ? "unauthorized" : "unavailable");
+      error.data = { status: refused ? (data.status ?? 401) : (data.status ?? 503) };
+      stop();
+      next(error);
+    };
+    close = open(settings, shown, first);
   };
-}
-
-/** Disconnects a client whose session has ended: a connection outlives the logout by itself. */
-function watch(settings, socket, shown) {
-  // A ticket is short-lived. Once it has let somebody in, their cookie is asked about if there is
-  // one, and else the connection lives no longer than the session was to.
-  const { authorization, ...cookies } = shown;
-  // From this site alone: the same connection may carry another one.
-  const leave = () => socket.disconnect();
-  const expires = socket.data.identity.expires;
-  const left = expires ? Date.parse(expires) - Date.now() : settings.recheck;
-  const timer = setInterval(async () => {
-    if (!cookies.cookie) return;
-    try {
-      const { status, identity } = await ask(settings, cookies);
-      const gone = status === 401 || status === 403;
-      const other = identity && identity.user !== socket.data.identity.user;
-      if (gone || other) leave();
-    } catch {
-      // Nobody can say now: ask again.
-    }
-  }, settings.recheck);
-  // Node's longest timer is 2^31 - 1 ms.
-  const end = cookies.cookie ? null : setTimeout(leave, Math.min(Math.max(left, 0), 2 ** 31 - 1));
-  socket.on("disconnect", () => {
-    clearInterval(timer);
-    clearTimeout(end);
-  });
 }
 
 module.exports = { hallpass };

@@ -33,7 +33,7 @@ const io = new Server(server, {
 
 for (const site of ["shop", "club", "gallery"]) {
   const people = io.of(`/${site}`);
-  people.use(hallpass({ socketPath: HALLPASS, site, recheck: 30_000 }));
+  people.use(hallpass({ socketPath: HALLPASS, site }));
   people.on("connection", (socket) => {
     const { user, groups } = socket.data.identity;
     socket.emit("welcome", { user, groups });

@@ -98,7 +98,6 @@ def world(directory, new_site, hallpass_programs, postgresql):
             "/var/lib/php/sessions": str(sessions),
             "https://chat.example.org": f"http://{LOOPBACK}:{port}",
             'server.listen(3000, "127.0.0.1")': f'server.listen({port}, "127.0.0.1")',
-            "recheck: 30_000 }": "recheck: 300 }",
         },
     )
     configs = [files / "shop.toml", files / "club.toml", files / "gallery.toml"]
@@ -162,7 +161,10 @@ def test_a_ticket_lets_in_where_no_cookie_goes(world):
     assert refused(world.chat.connect("shop", ticket[:-1]))
     assert refused(world.chat.connect("shop", "x\r\nRemote-User: alice"))
     assert refused(world.chat.connect("shop", {"not": "text"}))
-    world.shop.shell("session_model().objects.all().delete()")
+    with world.chat.connected("shop", ticket) as client:
+        assert "welcome" in json.loads(client.stdout.readline())
+        world.shop.shell("session_model().objects.all().delete()")
+        assert json.loads(client.stdout.readline()) == {"disconnect": "io server disconnect"}
     assert refused(world.chat.connect("shop", ticket))
 
 

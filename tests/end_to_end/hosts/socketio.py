@@ -39,10 +39,10 @@ class SocketIO:
         return json.loads(done.stdout.splitlines()[0])
 
     @contextmanager
-    def connected(self, site: str, **headers: str) -> Iterator[subprocess.Popen]:
+    def connected(self, site: str, ticket=None, **headers: str) -> Iterator[subprocess.Popen]:
         """A client that stays: each thing that happens is a line of its output."""
         asked = {"url": f"{self.url}/{site}", "headers": headers, "transport": "websocket",
-                 "stay": True}
+                 "stay": True, "auth": {"ticket": ticket} if ticket else {}}
         with subprocess.Popen(
             ["node", CLIENT, json.dumps(asked)],
             stdout=subprocess.PIPE, text=True, env=environment(),

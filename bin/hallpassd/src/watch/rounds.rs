@@ -9,7 +9,7 @@ use hallpass_core::{
 
 use super::{AFTER_HINT, ENDED, Entry, Key, Shared, Site, State};
 
-/// A round takes at most one part of this many of the time.
+/// A round takes at most one part of this many of the time; the rest is a pause.
 const SHARE: u32 = 10;
 /// How many questions in a row may find a store unavailable before the round is interrupted.
 const MOST_UNAVAILABLE: u32 = 3;
@@ -56,11 +56,12 @@ pub(super) fn run(shared: &Shared) {
             }
             drop(state);
             round = Round::begin();
+            looker.busy = Duration::ZERO;
             round.state = looker.database_state();
             state = shared.lock();
             left = state.to_look_at(round.state, SystemTime::now());
             if left.is_empty() {
-                state.statistics.round = round.begun.elapsed();
+                state.statistics.round = Duration::ZERO;
             }
             continue;
         }
@@ -75,9 +76,9 @@ pub(super) fn run(shared: &Shared) {
                 looker.unavailable = 0;
             }
             if left.is_empty() {
-                let took = round.begun.elapsed();
-                state.statistics.round = took;
-                due = round.begun + looker.interval().max(took.saturating_mul(SHARE));
+                state.statistics.round = looker.busy;
+                let rest = looker.busy.saturating_mul(SHARE - 1);
+                due = (round.begun + looker.interval()).max(Instant::now() + rest);
             }
             continue;
         }
@@ -188,6 +189,9 @@ struct Looker {
     site: Site,
     authenticator: Authenticator,
     clock: Clock,
+    /// What the questions of this round took that were answered: waiting for a store that is away costs
+    /// nothing.
+    busy: Duration,
     /// How many questions in a row found a store unavailable.
     unavailable: u32,
     /// Whether the log says that a store is unavailable.
@@ -200,6 +204,7 @@ impl Looker {
             authenticator: Authenticator::new(&site.configuration),
             site,
             clock: Clock::new((Instant::now(), SystemTime::now())),
+            busy: Duration::ZERO,
             unavailable: 0,
             is_away: false,
         }
@@ -245,13 +250,13 @@ impl Looker {
             };
             let (watched, expires) = (Arc::clone(&entry.watched), entry.expires);
             drop(state);
-            let now = SystemTime::now();
+            let (begun, now) = (Instant::now(), SystemTime::now());
             let deadline = self.deadline();
             let verdict = self.authenticator.recheck(&watched.request, now, deadline);
             let even = self.clock.is_even((Instant::now(), now));
             let ended = watched.judge(&verdict, expires.filter(|_| even), now);
             let ended = ended.filter(|ended| even || *ended != Ended::Expired);
-            self.heard(&verdict);
+            self.heard(&verdict, begun.elapsed());
             state = shared.lock();
             // A site that is no longer served ends nothing.
             if state.closed {
@@ -277,8 +282,8 @@ impl Looker {
         (state, keys)
     }
 
-    /// Notes whether the stores answer, and logs when that changes.
-    fn heard(&mut self, verdict: &Verdict) {
+    /// Notes whether the stores answer, and what that took, and logs when that changes.
+    fn heard(&mut self, verdict: &Verdict, took: Duration) {
         if let Verdict::Unavailable(unavailable) = verdict {
             self.unavailable = self.unavailable.saturating_add(1);
             if !self.is_away {
@@ -286,6 +291,7 @@ impl Looker {
                 self.log_away(unavailable);
             }
         } else {
+            self.busy += took;
             self.unavailable = 0;
             self.is_away = false;
         }
