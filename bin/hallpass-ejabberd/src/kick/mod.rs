@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hallpass_core::{
     Clock, Configuration, Credential, Deadline, Ended, Identity, Request, Secret, Unavailable,
-    Watched,
+    Verdict, Watched,
 };
 use hallpass_runtime::{Log, SiteClient};
 
@@ -42,7 +42,7 @@ const TIDY: Duration = Duration::from_secs(30);
 const LOOKS: u32 = 3;
 /// How long ejabberd is asked to end a connection while it does not answer.
 const LONGEST_TRY: Duration = Duration::from_secs(600);
-/// A round takes at most one part of this many of the time.
+/// A round takes at most one part of this many of the time; the rest is a pause.
 const SHARE: u32 = 10;
 /// How many questions in a row may find a store unavailable before a round is given up.
 const MOST_UNAVAILABLE: u32 = 3;
@@ -157,6 +157,8 @@ struct Watcher {
     logins: Vec<Login>,
     ending: Vec<Ending>,
     tidied: Instant,
+    /// What the questions of this round took that were answered.
+    busy: Duration,
     /// Whether the log says that ejabberd does not answer.
     is_away: bool,
 }
@@ -171,6 +173,7 @@ impl Watcher {
             logins: Vec::new(),
             ending: Vec::new(),
             tidied: now,
+            busy: Duration::ZERO,
             is_away: false,
         }
     }
@@ -201,11 +204,13 @@ impl Watcher {
             self.bind(!due_now);
             if due_now {
                 let begun = Instant::now();
+                self.busy = Duration::ZERO;
                 self.end();
                 self.look();
                 self.tidy();
                 let interval = self.site.configuration.daemon.watch_interval;
-                due = begun + interval.max(begun.elapsed().saturating_mul(SHARE));
+                let rest = self.busy.saturating_mul(SHARE - 1);
+                due = (begun + interval).max(Instant::now() + rest);
             }
         }
     }
@@ -279,14 +284,17 @@ impl Watcher {
             Credential::Vouched => copy_with(request, Credential::Vouched),
             _ => lasting(&self.site.configuration, request)?,
         };
-        let deadline = self.site.deadline(Instant::now());
+        let begun = Instant::now();
+        let deadline = self.site.deadline(begun);
         let verdict = self.site.recheck(again, deadline);
         let now = SystemTime::now();
         let even = self.clock.is_even((Instant::now(), now));
-        *unavailable = match verdict {
-            hallpass_core::Verdict::Unavailable(_) => *unavailable + 1,
-            _ => 0,
-        };
+        if matches!(verdict, Verdict::Unavailable(_)) {
+            *unavailable += 1;
+        } else {
+            *unavailable = 0;
+            self.busy += begun.elapsed();
+        }
         let expires = login.watched.expires().filter(|_| even);
         let ended = login.watched.judge(&verdict, expires, now);
         ended.filter(|ended| even || *ended != Ended::Expired)

@@ -59,6 +59,7 @@ pub async fn metrics(sites: &Sites, metrics: &Metrics, age: Age) -> Answer {
     for site in sites.all() {
         let engine = &site.engine;
         site.metrics.engine(engine.waiting(), engine.cache());
+        site.metrics.watch(&site.watch.statistics());
         site.metrics.shares_counts(engine.shares_counts());
         let health = site.health(age).await;
         site.metrics.lag(health.lag);

@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use self::process::ProcessMetrics;
 use crate::engine::Waiting;
+use crate::watch::{ENDED, Statistics};
 
 /// The content type of what [`Metrics::text`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -58,11 +59,21 @@ struct Families {
     lag: Family<OfSite, Gauge<f64, AtomicU64>>,
     stores: Family<OfStore, Gauge<u64, AtomicU64>>,
     answers: Family<OfStore, Gauge<f64, AtomicU64>>,
+    watched: Family<OfSite, Gauge>,
+    streams: Family<OfSite, Gauge>,
+    rounds: Family<OfSite, Gauge<f64, AtomicU64>>,
+    ended: Family<OfEnd, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfSite {
     site: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfEnd {
+    site: &'static str,
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -119,6 +130,10 @@ impl Metrics {
             lag: Family::default(),
             stores: Family::default(),
             answers: Family::default(),
+            watched: Family::default(),
+            streams: Family::default(),
+            rounds: Family::default(),
+            ended: Family::default(),
         };
         let mut registry = Registry::with_prefix("hallpass");
         registry.register(
@@ -183,6 +198,27 @@ impl Metrics {
             "Time that the store took to answer just now",
             Unit::Seconds,
             families.answers.clone(),
+        );
+        registry.register(
+            "watched_sessions",
+            "Sessions that are watched until they end",
+            families.watched.clone(),
+        );
+        registry.register(
+            "watch_streams",
+            "Streams of events that are open",
+            families.streams.clone(),
+        );
+        registry.register_with_unit(
+            "watch_round",
+            "Time that looking at all watched sessions took the last time",
+            Unit::Seconds,
+            families.rounds.clone(),
+        );
+        registry.register(
+            "watch_ended",
+            "Watched sessions that have ended, by reason",
+            families.ended.clone(),
         );
         let reloads = Family::<OfResult, Counter>::default();
         // Prometheus sees no increase of a counter that appears with its first count.
@@ -322,6 +358,26 @@ impl SiteMetrics {
         families.stores.get_or_create(&store).set(u64::from(up));
         let answer = families.answers.get_or_create(&store);
         answer.set(took.as_secs_f64());
+    }
+
+    /// Sets what is watched and has ended.
+    pub fn watch(&self, statistics: &Statistics) {
+        let (site, families) = (self.site, &self.families);
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let of_site = OfSite { site };
+        for (family, count) in [
+            (&families.watched, statistics.watched),
+            (&families.streams, statistics.subscriptions),
+        ] {
+            family.get_or_create(&of_site).set(gauge(count));
+        }
+        let round = families.rounds.get_or_create(&of_site);
+        round.set(statistics.round.as_secs_f64());
+        for (ended, count) in ENDED.iter().zip(statistics.ended) {
+            let reason = ended.word();
+            let counter = families.ended.get_or_create(&OfEnd { site, reason });
+            counter.inner().store(count, Ordering::Relaxed);
+        }
     }
 }
 
