@@ -91,8 +91,9 @@ impl Kicker {
         if self.logins.is_none() {
             self.logins = start(configuration);
         }
-        let sent = self.logins.as_ref().map(|logins| logins.try_send(message));
-        if !matches!(sent, Some(Ok(()))) {
+        let logins = self.logins.as_ref();
+        let sent = logins.is_some_and(|logins| logins.try_send(message).is_ok());
+        if !sent {
             log.error("cannot watch a login: its connection will not be ended");
         }
     }

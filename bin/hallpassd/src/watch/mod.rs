@@ -8,19 +8,22 @@ mod recent;
 mod rounds;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use hallpass_core::{Configuration, Credential, Ended, Identity, Request, Secret, Watched};
 use hallpass_runtime::Log;
+use rustix::process::{Resource, getrlimit};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use self::recent::Recent;
 use crate::start::PROGRAM;
 
-/// How many subscriptions a site has at once.
+/// How many subscriptions there are at once, of all sites, where the system lets the process open
+/// twice as many files: each is a connection.
 const MOST_SUBSCRIPTIONS: usize = 16_384;
 /// When a session is looked at after a hint that it may have ended. A site may give the hint just
 /// before it ends the session, as Django's signal `user_logged_out` does.
@@ -120,6 +123,31 @@ pub struct Subscription {
     shared: Arc<Shared>,
     key: Key,
     number: u64,
+    _counted: Counted,
+}
+
+/// How many subscriptions there are, of all sites.
+static SUBSCRIPTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// One of [`SUBSCRIPTIONS`], until it is dropped.
+#[derive(Debug)]
+struct Counted;
+
+impl Counted {
+    /// `None` where there are too many.
+    fn new() -> Option<Self> {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
+        let counted = Self;
+        let others = SUBSCRIPTIONS.fetch_add(1, Ordering::Relaxed);
+        (others < half.min(MOST_SUBSCRIPTIONS)).then_some(counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        SUBSCRIPTIONS.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Watch {
@@ -138,9 +166,10 @@ impl Watch {
     pub fn subscribe(&self, request: Request, identity: &Identity) -> Option<Subscription> {
         let key = key(&request);
         let mut state = self.0.lock();
-        if state.subscriptions >= MOST_SUBSCRIPTIONS || !self.start(&mut state) {
+        if !self.start(&mut state) {
             return None;
         }
+        let counted = Counted::new()?;
         let (sender, ended) = oneshot::channel();
         let number = state.next;
         state.next += 1;
@@ -167,6 +196,7 @@ impl Watch {
             shared: Arc::clone(&self.0),
             key,
             number,
+            _counted: counted,
         })
     }
 
