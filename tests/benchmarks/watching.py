@@ -23,7 +23,7 @@ from pathlib import Path
 from django_site import DjangoSite
 from hosts import web
 from hosts.daemon import hallpassd, write_configuration
-from processes import LOOPBACK, free_port
+from processes import LOOPBACK, free_port, give_away
 
 LOGOUTS = 200
 SECONDS = 20
@@ -85,6 +85,7 @@ def measure(site: DjangoSite, program: Path, count: int, rows: int) -> None:
         database.execute("CREATE TABLE written (n)")
         step = rows // count
         numbers = range(step, step * count + 1, step)
+        give_away(site.directory)
         socket_path, address = site.directory / "http.sock", (LOOPBACK, free_port())
         listen = [f"unix:{socket_path}", "tcp:{}:{}".format(*address)]
         config = write_configuration(site, "hallpass.toml", daemon={"listen": listen},

@@ -40,13 +40,14 @@ pub async fn run(daemon: Daemon) -> ExitCode {
         daemon.sites.get().first().log.error(error);
         ExitCode::FAILURE
     };
-    let mut listening = match daemon.listen() {
-        Ok(listening) => listening,
-        Err(error) => return fail(&error),
-    };
+    // First, because a signal may come as soon as the daemon can be asked.
     let mut signals = match signals() {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("cannot catch signals: {error}")),
+    };
+    let mut listening = match daemon.listen() {
+        Ok(listening) => listening,
+        Err(error) => return fail(&error),
     };
     systemd::ready();
     let mut watchdog = std::pin::pin!(systemd::feed_watchdog(&daemon.loops));
