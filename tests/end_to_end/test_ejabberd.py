@@ -348,13 +348,13 @@ def test_a_new_password_ends_connections_that_the_old_one_let_in(start):
         for stream, user in ((bob, "bob"), (carol, "carol")):
             assert stream.authenticate(user.encode(), PASSWORDS[user].encode()) == "success"
             stream.bind("web")
-        assert bob.end(5) is None and carol.end(0.1) is None
+        assert bob.end(2.5) is None and carol.end(0.1) is None
         site.ask("update", "bob", password=site.ask("make_password", "another"))
         assert "conflict" in (bob.end(15) or "")
-        assert carol.end(3) is None
+        assert carol.end(2) is None
         site.ask("update", "carol", is_active=False)
         assert "policy-violation" in (carol.end(15) or "")
         with server.stream() as again:
             assert again.authenticate(b"bob", b"another") == "success"
             again.bind("web")
-            assert again.end(5) is None
+            assert again.end(2.5) is None

@@ -21,7 +21,7 @@ from stores.memcached import Memcached
 
 CLUB = Path(__file__).with_name("stories") / "club"
 # `watch_interval`, and what a busy machine takes on top of it.
-INTERVAL, PATIENCE = 2, 5
+INTERVAL, PATIENCE = 0.5, 10
 MEMBERS = ["Gonzalo", "alice", "zoë", "joe@example.org"]
 
 
@@ -80,6 +80,7 @@ def world(directory, new_directory, hallpass_programs):
             "/etc/hallpass/ticket_key": str(key),
             "/run/hallpass/http.sock": str(socket),
             "5443": str(free_port()),
+            'accept = ["session"]': f'accept = ["session"]\nwatch_interval = "{int(INTERVAL * 1000)}ms"',
         }
         for path in (database, key, pages):
             give_away(path)

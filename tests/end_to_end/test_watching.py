@@ -120,6 +120,8 @@ def test_the_identity_comes_first_and_the_end_when_it_ends(world):
         assert time.monotonic() - begun < 10
         # Others of the same person, and of others.
         assert second.goes_on() and of_bob.goes_on(0.1)
+    metrics = web.ask(world.socket, "/metrics").body.decode()
+    assert 'hallpass_watch_ended_total{site="",reason="logout"} 1' in metrics
     # Whoever was not connected at that moment hears of it; the verdict elsewhere is the usual one.
     with world.events(**cookie) as late:
         assert late.status == 200 and reason(late) == "logout"

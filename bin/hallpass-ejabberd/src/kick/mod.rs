@@ -40,10 +40,13 @@ const TIDY: Duration = Duration::from_secs(30);
 /// How often a connection is looked for after its session has ended: one that is not bound yet is
 /// in no list.
 const LOOKS: u32 = 3;
+/// For how long that is done at least, where a login has had no connection at all. Not for longer,
+/// because another process may let in the same user meanwhile.
+const LATE_BIND: Duration = Duration::from_secs(6);
 /// How long ejabberd is asked to end a connection while it does not answer.
 const LONGEST_TRY: Duration = Duration::from_secs(600);
 /// A round takes at most one part of this many of the time; the rest is a pause.
-const SHARE: u32 = 10;
+const SHARE: u32 = 4;
 /// How many questions in a row may find a store unavailable before a round is given up.
 const MOST_UNAVAILABLE: u32 = 3;
 
@@ -311,7 +314,9 @@ impl Watcher {
                 }
                 Err(unavailable) => self.away(&unavailable),
             }
-            if ending.looks > 0 && ending.since.elapsed() < LONGEST_TRY {
+            let since = ending.since.elapsed();
+            let may_bind = ending.own.is_empty() && !ending.all && since < LATE_BIND;
+            if (ending.looks > 0 || may_bind) && since < LONGEST_TRY {
                 self.ending.push(ending);
             }
         }

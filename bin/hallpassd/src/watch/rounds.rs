@@ -10,7 +10,7 @@ use hallpass_core::{
 use super::{AFTER_HINT, ENDED, Entry, Key, Shared, Site, State};
 
 /// A round takes at most one part of this many of the time; the rest is a pause.
-const SHARE: u32 = 10;
+const SHARE: u32 = 4;
 /// How many questions in a row may find a store unavailable before the round is interrupted.
 const MOST_UNAVAILABLE: u32 = 3;
 /// How long to wait for work at most: the clock is looked at that often.

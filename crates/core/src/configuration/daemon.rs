@@ -73,7 +73,7 @@ pub(super) struct DaemonTable {
     /// written in `listen`, `fastcgi` or `dialects`. Over TCP, `dialect_token` allows it, too.
     vouch: Vec<Vouching>,
     /// How often [sessions that were let in](live.md) are looked at again, where a host asks for it.
-    /// Where that takes longer than a tenth of the time, the interval grows.
+    /// Where that takes longer than a quarter of the time, the interval grows.
     watch_interval: Wait,
 }
 
