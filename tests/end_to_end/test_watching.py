@@ -121,7 +121,7 @@ def test_the_identity_comes_first_and_the_end_when_it_ends(world):
         # Others of the same person, and of others.
         assert second.goes_on() and of_bob.goes_on(0.1)
     metrics = web.ask(world.socket, "/metrics").body.decode()
-    assert 'hallpass_watch_ended_total{site="",reason="logout"} 1' in metrics
+    assert 'hallpass_watch_ended_total{site="",reason="logout"} 2' in metrics, "at two sockets"
     # Whoever was not connected at that moment hears of it; the verdict elsewhere is the usual one.
     with world.events(**cookie) as late:
         assert late.status == 200 and reason(late) == "logout"
