@@ -105,7 +105,7 @@ pub fn reply(reply: Reply) -> Answer {
         Cow::Owned(body) => Bytes::from(body),
     };
     let is_empty = body.is_empty();
-    let mut answer = Response::new(Full::new(body));
+    let mut answer = Response::new(Content::Whole(Full::new(body)));
     *answer.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if !is_empty {

@@ -130,7 +130,11 @@ pub async fn question(site: &ServedSite, body: Incoming, listener: &Listener) ->
 ///
 /// # Errors
 /// The answer that says what is wrong with it.
-pub(super) async fn read(body: Incoming, longest: usize, site: &ServedSite) -> Result<Bytes, Answer> {
+pub(super) async fn read(
+    body: Incoming,
+    longest: usize,
+    site: &ServedSite,
+) -> Result<Bytes, Answer> {
     let time = site.configuration.limits.deadline;
     body::read(body, longest, time).await.map_err(|status| {
         let mut answer = malformed(status);
