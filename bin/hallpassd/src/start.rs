@@ -82,7 +82,7 @@ pub fn start_sites(
         let before = before.map(|before| &**before.get(number));
         let checks = Arc::clone(checks);
         let site = ServedSite::start(Arc::new(configuration), log, of_site, checks, loops, before)?;
-        Ok(site.watching(watch.unwrap_or_default()))
+        Ok::<_, String>(site.watching(watch.unwrap_or_default()))
     };
     let sites: Result<Vec<_>, _> = configurations.into_iter().enumerate().map(start).collect();
     let sites = sites?;
