@@ -37,7 +37,7 @@ def succeed(command, **options) -> str:
 
 @pytest.fixture(scope="module")
 def build(base_directory, hallpass_programs):
-    """Builds the package as bin/hallpass/debian/build does, of the programs under test."""
+    """Builds the package as bin/hallpass/packaging/build does, of the programs under test."""
     work = base_directory / "package"
     source, target = work / "source", work / "target"
     source.mkdir(parents=True)
@@ -59,7 +59,7 @@ def build(base_directory, hallpass_programs):
             "SOURCE_DATE_EPOCH": "1767225600",
         }
         package = work / name
-        script = source / "bin" / "hallpass" / "debian" / "build"
+        script = source / "bin" / "hallpass" / "packaging" / "build"
         options = ["--no-build", "-Zgzip", "-z1", "--output", package]
         succeed([script, *options], env=environment)
         return package
