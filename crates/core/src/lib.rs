@@ -42,6 +42,8 @@
 //! | [`cookie`], [`basic`] | credentials in headers of HTTP |
 //! | [`dn`] | distinguished names of LDAP |
 //! | [`doctor`], `twins` | every assumption about a site, checked against the site itself |
+// The example of the README is a test, too.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 mod authenticator;

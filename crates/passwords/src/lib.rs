@@ -37,6 +37,8 @@
 //! Pure functions: no input or output, no configuration, no clock, no threads. Both the stored
 //! hash and the password may be hostile: nothing panics, and nothing costs more than [`Limits`]
 //! allow.
+// The example of the README is a test, too.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 mod algorithms;

@@ -36,6 +36,8 @@
 //! compiler makes in registers and on the stack, and what RustCrypto's types hold where the
 //! portable kernel derives one key, are not.
 
+// The example of the README is a test, too.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "accelerate"), forbid(unsafe_code))]
 #![deny(unsafe_op_in_unsafe_fn)]
 

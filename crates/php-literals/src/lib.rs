@@ -42,6 +42,8 @@
 //! The file goes through the scanner (bytes to tokens), then the statements one by one. Written by
 //! hand, because PHP parsers that are kept up are large and change often, and none evaluates
 //! literals. Grammar: Zend/zend_language_scanner.l and Zend/zend_language_parser.y of PHP 8.2.
+// The example of the README is a test, too.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 mod classes;

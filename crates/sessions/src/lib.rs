@@ -68,6 +68,8 @@
 //! assert_eq!(name, Some(Scalar::Text(b"alice".to_vec())));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+// The example of the README is a test, too.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 mod aes;

@@ -35,6 +35,8 @@
 //!
 //! What a struct cannot say by its types, such as that one key needs another, is checked after it
 //! is read, by the [`Table`] that it was read from: [`Table::wrong`] is the error at a key.
+// The example of the README is a test, too.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "schema")]

@@ -35,6 +35,8 @@
 //! assert!(rows.pop().is_some_and(|mut row| row.truth(0)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+// The example of the README is a test, too.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 mod address;

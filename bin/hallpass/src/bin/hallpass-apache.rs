@@ -1,4 +1,4 @@
-//! Runs the program of the library, from which `hallpass man` reads the command line.
+//! Runs `hallpass-apache`, whose code is the library of that name.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -1,9 +1,9 @@
-//! Runs the program of the library, from which `hallpass man` reads the command line.
+//! Runs `hallpass-checkpassword`, whose code is the library of that name.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     hallpass_runtime::harden();
-    hallpass_pam::main()
+    hallpass_checkpassword::main()
 }

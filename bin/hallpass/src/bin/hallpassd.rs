@@ -1,0 +1,9 @@
+//! Runs `hallpassd`, whose code is the library of that name.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hallpass_runtime::harden();
+    hallpassd::main()
+}
