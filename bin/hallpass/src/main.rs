@@ -94,7 +94,7 @@ fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(Command::Doctor(options)) => doctor::run(&common, &options, json),
         Some(Command::Compare(options)) => compare::run(&common, &options, json),
         Some(Command::Audit(options)) => audit::run(&common, &options, json),
-        Some(Command::Completions { shell }) => manual::completions(shell),
+        Some(Command::Completions { shell, program }) => manual::completions(shell, &program),
         Some(Command::Man { directory }) => manual::run(&directory),
         Some(Command::Grants { role }) => Ok(asker()?.grants(role.as_deref())),
         Some(Command::Bench { hash }) => bench::run(&common, hash, json),

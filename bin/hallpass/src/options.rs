@@ -128,11 +128,15 @@ pub enum Command {
         hash: Option<String>,
     },
     /// Print a shell completion script
-    #[command(after_help = "Example:
-  hallpass completions bash > /etc/bash_completion.d/hallpass")]
+    #[command(after_help = "Examples:
+  hallpass completions bash > /etc/bash_completion.d/hallpass
+  hallpass completions zsh hallpassd > /usr/local/share/zsh/site-functions/_hallpassd")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+        /// The program whose command line is completed
+        #[arg(default_value = "hallpass", value_name = "PROGRAM")]
+        program: String,
     },
     /// Write the manual pages of all programs into a directory
     #[command(after_help = "Example:\n  hallpass man pages && man -l pages/hallpass-doctor.1")]

@@ -4,6 +4,7 @@ mod access;
 mod destination;
 mod diff;
 mod options;
+mod schema;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use serde_json::json;
 use self::destination::Destination;
 pub use self::options::InitCommand;
 use self::options::InitOutput;
+pub use self::schema::INSTALLED as INSTALLED_SCHEMA;
 use crate::doctor;
 use crate::options::DoctorOptions;
 use crate::terminal::{complain, line, plain};
@@ -31,6 +33,7 @@ pub fn run(common: &CommandLine, command: &InitCommand, as_json: bool) -> anyhow
     let warner = |warning: &str| complain(&format!("warning: {}", plain(warning)));
     let discover = |stem: &str| {
         let mut page = Page::new(stem, warner);
+        page.schema(&schema::location());
         command.framework.discover(&mut page, &command.arguments)?;
         anyhow::Ok(page)
     };

@@ -54,6 +54,11 @@ impl Page {
         &self.text
     }
 
+    /// A comment by which editors find the schema of the file: a path or a URL.
+    pub fn schema(&mut self, location: &str) {
+        self.line(&format!("#:schema {}", one_line(location)));
+    }
+
     /// A line that is a comment.
     pub fn note(&mut self, note: &str) {
         self.line(&format!("# {}", one_line(note)));
