@@ -56,6 +56,11 @@ def test_every_command_has_a_page(pages, hallpass_programs, program):
         sections = re.findall(r"^[A-Z][A-Z ]+$", page, re.M)
         assert sections[:4] == ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"], sections
         assert sections[-1] == "SEE ALSO"
+        assert [name for name in sections if name in ("EXIT STATUS", "ENVIRONMENT", "FILES")] == [
+            "EXIT STATUS",
+            "ENVIRONMENT",
+            "FILES",
+        ]
         assert f"{name} - {text.splitlines()[0][:20]}" in page
         # As they are listed in the help: `-h, --help`, `--config <FILE>`.
         options = re.findall(r"^ +((?:-\w, )?--[a-z][\w-]*)", text, re.M)
@@ -69,6 +74,79 @@ def test_every_command_has_a_page(pages, hallpass_programs, program):
         examples = examples.split()[1:]
         assert " ".join(examples) in " ".join(page.split())
         assert bool(examples) == ("EXAMPLES" in sections)
+
+
+def test_mandoc_finds_nothing_to_say(pages):
+    """BSD's and Alpine's man, whose parser is stricter than groff."""
+    done = subprocess.run(
+        ["mandoc", "-T", "lint", *sorted(pages.iterdir())], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("hallpass.1", {0: "granted or done", 1: "denied", 75: "unavailable"}),
+        ("hallpass-doctor.1", {0: "no problems, but perhaps warnings", 75: "a store cannot be reached"}),
+        ("hallpass-user.1", {0: "granted or done", 75: "unavailable"}),
+        ("hallpass-apache-group.1", {0: "granted", 2: "wrong password", 53: "unavailable"}),
+        ("hallpass-apache-rewritemap.1", {0: "the input has ended"}),
+        ("hallpass-checkpassword.8", {1: "denied", 111: "unavailable or configuration"}),
+        ("hallpassd.8", {0: "done", 1: "cannot listen"}),
+    ],
+)
+def test_exit_codes_are_a_list(pages, page, expected):
+    text = shown(pages / page)
+    section = re.search(r"^EXIT STATUS\n(.*?)^ENVIRONMENT$", text, re.M | re.S)[1]
+    codes = {int(code): meaning for code, meaning in re.findall(r"^ +(\d+) +(.+)$", section, re.M)}
+    assert codes.items() >= expected.items()
+    # Said once.
+    assert "Exit codes:" not in text
+
+
+def test_pages_have_the_date_of_their_sources(hallpass_programs, tmp_path):
+    def made(epoch: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [hallpass_programs["hallpass"], "man", tmp_path / "man"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=os.environ | {"SOURCE_DATE_EPOCH": epoch},
+        )
+
+    assert made("1767225600").returncode == 0
+    assert '.TH HALLPASSD 8 2026-01-01 "Hallpass' in (tmp_path / "man/hallpassd.8").read_text()
+    for wrong in ["", "yesterday", "99999999999999999"]:
+        done = made(wrong)
+        assert done.returncode == 2 and "SOURCE_DATE_EPOCH" in done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_has_completions(hallpass_programs, program):
+    """Which bash reads, and in which the program's options are."""
+    done = subprocess.run(
+        [hallpass_programs["hallpass"], "completions", "bash", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and "--config" in done.stdout
+    loaded = subprocess.run(
+        ["bash", "-c", f"source /dev/stdin && complete -p {program}"],
+        input=done.stdout,
+        capture_output=True,
+        text=True,
+    )
+    assert loaded.returncode == 0, loaded.stderr
+
+
+@pytest.mark.parametrize("words", [["bash", "hallpass-x"], ["bash", ""], ["cmd"], ["bash", "Hallpass"]])
+def test_there_are_no_completions_of_anything_else(hallpass_programs, words):
+    done = subprocess.run(
+        [hallpass_programs["hallpass"], "completions", *words], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr
 
 
 def test_every_setting_is_in_the_page_of_the_configuration(pages, hallpass_programs):
