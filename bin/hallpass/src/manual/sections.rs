@@ -2,7 +2,7 @@
 //! ENVIRONMENT and FILES.
 
 use clap::Command;
-use clap_mangen::roff::{Inline, Roff, bold, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 use hallpass_core::configuration::DEFAULT_PATH;
 
 use crate::init::INSTALLED_SCHEMA;
@@ -160,7 +160,7 @@ fn entries(page: &mut Roff, list: impl IntoIterator<Item = (impl AsRef<str>, imp
     for (name, meaning) in list {
         page.control("TP", []);
         page.text([bold(name.as_ref())]);
-        page.text([Inline::from(roman(meaning.into()))]);
+        page.text([roman(meaning.into())]);
     }
 }
 
