@@ -256,6 +256,30 @@ def test_a_database_that_is_away_ends_nothing(world):
         assert reason(stream) == "logout"
 
 
+def test_a_server_in_which_nothing_changes_is_not_asked(new_site, postgresql, directory, hallpass_programs):
+    """By a snapshot of its transactions; a logout that is not yet committed is none."""
+    site = site_with_accounts(lambda: new_site("5.2", server=postgresql))
+    with World(site, directory, hallpass_programs).running() as world:
+        def round_took() -> float:
+            metrics = web.ask(world.socket, "/metrics").body.decode()
+            line = next(it for it in metrics.splitlines() if it.startswith("hallpass_watch_round_seconds{"))
+            return float(line.rpartition(" ")[2])
+
+        alice, bob = world.log_in("alice"), world.log_in("bob")
+        with world.events(alice) as stream, world.events(bob) as other:
+            assert stream.next()[0] == other.next()[0] == "identity"
+            eventually(lambda: round_took() == 0, "nothing is looked at")
+            with postgresql.session(site.database_name) as session:
+                session.run(f"BEGIN; DELETE FROM django_session WHERE session_key = '{alice.token}'")
+                eventually(lambda: round_took() > 0, "a transaction is in progress")
+                assert stream.goes_on()
+                session.run("COMMIT")
+            assert reason(stream) == "logout"
+            eventually(lambda: round_took() == 0, "nothing is looked at")
+            bob.logout()
+            assert reason(other) == "logout"
+
+
 def test_a_reload_keeps_streams_and_a_stop_ends_them_without_a_word(world):
     alice, bob = world.log_in("alice"), world.log_in("bob")
     with world.events(alice) as stream, world.events(bob) as of_bob:

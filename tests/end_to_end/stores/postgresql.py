@@ -1,6 +1,10 @@
 """PostgreSQL: SCRAM passwords on TCP and the unix socket, TLS, and hot standbys."""
 
+import os
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +22,19 @@ PROGRAMS = max(
 
 # Characters with a meaning in URLs and SQL, which a password may have all the same.
 PASSWORD = "p@ss/w:rd?'#&=%41"
+
+
+class Session:
+    """A running psql."""
+
+    def __init__(self, psql: subprocess.Popen):
+        self.psql = psql
+
+    def run(self, sql: str) -> None:
+        """Returns once the statements have been run."""
+        self.psql.stdin.write(f"{sql};\n\\echo done\n")
+        self.psql.stdin.flush()
+        assert self.psql.stdout.readline() == "done\n"
 
 
 class PostgreSQL(Server):
@@ -96,6 +113,20 @@ class PostgreSQL(Server):
         if ca:
             environment["PGSSLROOTCERT"] = str(ca)
         return self.run(command, sql, env=environment).decode().rstrip("\n")
+
+    @contextmanager
+    def session(self, database: str) -> Iterator["Session"]:
+        """A connection that is kept, for transactions over several statements."""
+        command = [PROGRAMS / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", LOOPBACK]
+        command += ["-p", str(self.port), "-U", "site", "-d", database]
+        environment = os.environ | {"PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "20"}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, env=environment, **pipes) as psql:
+            try:
+                yield Session(psql)
+            finally:
+                psql.stdin.close()
+                psql.wait(60)
 
     # As a site's database
 

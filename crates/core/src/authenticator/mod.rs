@@ -159,7 +159,7 @@ impl Authenticator {
         if !alone {
             return None;
         }
-        let state = self.database.ask(deadline, |queries| queries.state());
+        let state = self.database.ask(deadline, |queries| queries.asked_state());
         state.ok().flatten()
     }
 

@@ -203,6 +203,18 @@ impl Queries<'_> {
         }
     }
 
+    /// The state of the database for this request, by a statement of its own where that is needed;
+    /// `None` where it does not report one.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn asked_state(&mut self) -> Result<Option<State>, Unavailable> {
+        match &mut self.store {
+            Some(store) => store.asked_state(self.deadline),
+            None => Ok(None),
+        }
+    }
+
     /// The tracer that each read is reported to.
     #[must_use]
     pub fn tracer(&self) -> &Tracer {

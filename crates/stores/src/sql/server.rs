@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::replica::{Following, Measured};
 use super::settings::{Servers, Settings};
 use super::sizes::{LARGEST_DATA, TooLong};
-use super::store::{Column, ReadError, Store, place};
+use super::store::{Column, ReadError, State, Store, place};
 use super::value::{Row, Value};
 use crate::backoff::Backoff;
 use crate::{Address, Deadline, Explained, Tls, Unavailable};
@@ -96,6 +96,10 @@ pub(super) trait Driver: Sized + Send {
 
     /// See [`Store::replication`].
     const REPLICATION: &'static str;
+
+    /// The statement that gives two numbers which stay the same only as long as all that is read
+    /// does; no row where that cannot be told. `None` where there is none.
+    const STATE: Option<&'static str>;
 
     /// Connects to the server at `address` and logs in.
     ///
@@ -344,6 +348,21 @@ impl<D: Driver> Store for Server<D> {
     fn hides(&mut self, table: &str, deadline: Deadline) -> Result<bool, Unavailable> {
         let hides = self.ask(deadline, async |connection| connection.hides(table).await);
         hides.map_err(|error| error.into_unavailable(&self.name()))
+    }
+
+    fn asked_state(&mut self, deadline: Deadline) -> Result<Option<State>, Unavailable> {
+        let Some(statement) = D::STATE else {
+            return Ok(None);
+        };
+        let mut rows = self.own_rows(statement, &[], deadline)?;
+        let numbers = rows.pop().map(|mut row| (row.take(0), row.take(1)));
+        Ok(match numbers {
+            Some((Value::Integer(since), Value::Integer(version))) => Some(State {
+                since: since.cast_unsigned(),
+                version,
+            }),
+            _ => None,
+        })
     }
 
     fn clock(&self) -> Option<&'static str> {

@@ -62,9 +62,15 @@ pub(super) trait Store: std::fmt::Debug + Send {
         Ok(false)
     }
 
-    /// The state of the database; `None` where it does not report one.
+    /// The state of the database; `None` where it does not report one, or only to a statement that
+    /// costs as much as what it could spare.
     fn state(&mut self, _deadline: Deadline) -> Result<Option<State>, Unavailable> {
         Ok(None)
+    }
+
+    /// The state of the database, whatever it costs; `None` where it does not report one.
+    fn asked_state(&mut self, deadline: Deadline) -> Result<Option<State>, Unavailable> {
+        self.state(deadline)
     }
 
     /// Ends what the first query began; `well` says whether all of them were answered.
@@ -148,8 +154,9 @@ pub struct Column {
 /// The state of a database: while it is the same, so is everything that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
-    pub(super) opened: u64,
-    pub(super) data_version: i64,
+    /// Which connection, or which start of a server, `version` belongs to.
+    pub(super) since: u64,
+    pub(super) version: i64,
 }
 
 /// Why there are no rows.

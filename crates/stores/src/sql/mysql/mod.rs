@@ -71,6 +71,9 @@ impl Driver for Mysql {
          information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVE_RUNNING') = 'OFF' \
          THEN 'alone' ELSE 'current' END, 0";
 
+    // Counters of changes there are count before the commit, or only with a binary log.
+    const STATE: Option<&'static str> = None;
+
     async fn connect(options: &ConnectOptions, address: &Address) -> Result<Self, Explained> {
         login::connect(options, address).await
     }

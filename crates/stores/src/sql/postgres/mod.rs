@@ -119,6 +119,16 @@ impl Driver for Postgres {
          ELSE 'current' END, CAST(coalesce(extract(epoch FROM clock_timestamp() - \
          pg_last_xact_replay_timestamp()), 0) AS bigint)";
 
+    // A snapshot says which transactions it sees. While none is in progress and none has ended since
+    // the last one, it sees the same rows (Transaction ID and Snapshot Information Functions in
+    // PostgreSQL 15's manual). Rows of foreign tables change elsewhere.
+    const STATE: Option<&'static str> = Some(
+        "SELECT CAST(1000000 * extract(epoch FROM pg_postmaster_start_time()) AS bigint), \
+         txid_snapshot_xmax(now) FROM txid_current_snapshot() AS now \
+         WHERE txid_snapshot_xmin(now) = txid_snapshot_xmax(now) \
+         AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_foreign_table)",
+    );
+
     /// By functions that each user may call. A change that has been received and not applied is as
     /// old as the last one that was applied, at most.
     async fn following(&mut self) -> Result<Following, Failure> {

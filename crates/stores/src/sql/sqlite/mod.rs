@@ -125,8 +125,8 @@ impl Store for Sqlite {
             return Ok(None);
         };
         Ok(Some(State {
-            opened: self.opened,
-            data_version,
+            since: self.opened,
+            version: data_version,
         }))
     }
 
