@@ -402,9 +402,8 @@ pub fn dialects(input: &[u8]) {
 #[path = "../../../tests/fuzz/replay.rs"]
 mod replay;
 
-/// LDAP: messages are the same in one piece and byte by byte; a filter that is read is bounded, finds
-/// nobody who does not match, and plans no list where it names somebody; a name that is written is
-/// read as it was.
+/// LDAP: messages decode the same in one piece and byte by byte; a filter is bounded, finds only
+/// accounts that match, and plans no list where it states a name; a name decodes as it was encoded.
 pub fn ldap(input: &[u8]) {
     use ldap::message::{LONGEST, Message, Operation};
     let whole = ldap_messages([input]);

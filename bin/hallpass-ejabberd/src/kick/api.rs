@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-/// What the client is told.
+/// The reason that the client is given.
 const REASON: &str = "Logged out";
 /// How often it is looked whether ejabberdctl has ended.
 const PAUSE: Duration = Duration::from_millis(10);

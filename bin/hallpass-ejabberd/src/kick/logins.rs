@@ -11,8 +11,8 @@ use hallpass_core::Watched;
 /// For how long a login may be without a connection: `negotiation_timeout` of ejabberd is two
 /// minutes by default.
 const LONGEST_BIND: Duration = Duration::from_secs(150);
-/// Two connections that began within this of each other cannot be told apart by that: ejabberd
-/// counts whole seconds.
+/// How far apart two connections must have begun to be distinguished by it: ejabberd counts whole
+/// seconds.
 const BLUR: Duration = Duration::from_secs(2);
 /// What a client may put before the first digits of its session's digest, as its resource.
 const OWN_NAME: &str = "hp-";

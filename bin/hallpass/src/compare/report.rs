@@ -10,7 +10,7 @@ use crate::terminal::{UNAVAILABLE, line, plain, wrap};
 
 /// How many subjects of one kind of difference are named.
 const NAMED: usize = 5;
-/// How many notes about what is not compared are shown.
+/// The most notes shown about what is not compared.
 const NOTES: usize = 30;
 /// How many differences are kept for `--json`.
 const KEPT: usize = 10_000;

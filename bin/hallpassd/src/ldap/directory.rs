@@ -15,7 +15,7 @@ use super::name::Tree;
 /// The directory of a site.
 pub struct Directory {
     pub tree: Tree,
-    /// Whether a search that names nobody may list people and groups.
+    /// Whether a search without a name may list people and groups.
     pub list: bool,
     /// How many entries one search returns.
     pub size_limit: usize,

@@ -166,7 +166,7 @@ impl Connection {
             Ok(Operation::Abandon(_)) => return true,
             Ok(operation) => operation,
             Err(refused) => {
-                // A bind that fails leaves nobody bound.
+                // A failed bind makes the connection anonymous.
                 if refused.response == message::BIND_RESPONSE {
                     self.bound = None;
                 }

@@ -74,7 +74,7 @@ pub async fn operate(
                 Ok(bound) => (Code::Success, "", bound),
                 Err(Refusal { code, message, .. }) => (code, message, None),
             };
-            // A bind that fails leaves nobody bound (RFC 4513, section 4).
+            // A failed bind makes the connection anonymous (RFC 4513, section 4).
             Outcome {
                 bound: Some(bound),
                 ..Outcome::of(message::response(id, BIND_RESPONSE, code, "", message))
@@ -134,7 +134,7 @@ fn extended(directory: &Directory, state: &State, id: i32, name: &str) -> Outcom
         }
         START_TLS if directory.tls.is_some() => {
             let response = message::extended(id, Code::Success, "", Some(START_TLS), None);
-            // Whoever was bound may have been so to somebody on the way.
+            // Without TLS, an attacker on the way may have sent the earlier bind.
             Outcome {
                 bound: Some(None),
                 starts_tls: true,
