@@ -34,13 +34,15 @@ pub enum Place {
 pub const SCHEMA: &str = "cn=Subschema";
 
 /// `text` as names are compared: types by their own names, values as `caseIgnoreMatch` has them.
-/// `None` where it is not a name.
+/// `None` where it is not a name, or has a value of spaces alone, which no entry has.
 pub fn normal(text: &str) -> Option<String> {
-    let parts: Vec<String> = components(&Dn::parse(text).ok()?)
-        .iter()
-        .map(|(attribute, value)| format!("{attribute}={}", escape(value)))
-        .collect();
-    Some(parts.join(","))
+    let components = components(&Dn::parse(text).ok()?);
+    if components.iter().any(|(_, value)| value.is_empty()) {
+        return None;
+    }
+    let parts = components.iter();
+    let parts = parts.map(|(attribute, value)| format!("{attribute}={}", escape(value)));
+    Some(parts.collect::<Vec<_>>().join(","))
 }
 
 fn components(dn: &Dn) -> Vec<(String, String)> {
@@ -198,5 +200,6 @@ mod tests {
             normal("CN=A\\2c B , OU = x"),
             Some("cn=a\\2C b,ou=x".to_owned())
         );
+        assert_eq!(normal("uid=\\20\\20,ou=x"), None);
     }
 }
