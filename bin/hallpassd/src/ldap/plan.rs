@@ -261,7 +261,7 @@ mod tests {
                 "Email(\"a@example.org\") Name(\"alice\")",
                 "",
             ),
-            // An arm that can never be true names nobody; one that may be true of anybody lists.
+            // An arm that is never true plans nothing; one that may match every entry plans a list.
             (
                 Filter::Or(vec![uid(), equal("sAMAccountName", "x")]),
                 "Name(\"alice\")",

@@ -1,4 +1,4 @@
-//! Tests of the codec: what ldap-utils 2.5.13 sends, and what nobody should.
+//! Tests of the codec: what ldap-utils 2.5.13 sends, and invalid messages.
 
 use hallpass_core::Person;
 

@@ -76,6 +76,13 @@ pub(super) fn run(shared: &Shared) {
                 looker.unavailable = 0;
             }
             if left.is_empty() {
+                // Where several servers are asked in turn, another one may have answered.
+                drop(state);
+                let is_same = round.state.is_none() || looker.database_state() == round.state;
+                state = shared.lock();
+                if !is_same {
+                    state.forget(round.state);
+                }
                 state.statistics.round = looker.busy;
                 let rest = looker.busy.saturating_mul(SHARE - 1);
                 due = (round.begun + looker.interval()).max(Instant::now() + rest);
@@ -161,6 +168,14 @@ impl State {
         let entries = self.entries.iter();
         let entries = entries.filter(|(_, entry)| !lives(entry));
         entries.map(|(key, _)| *key).collect()
+    }
+
+    /// Has those that were found alive in the state `database` looked at again.
+    fn forget(&mut self, database: Option<DatabaseState>) {
+        let entries = self.entries.values_mut();
+        for entry in entries.filter(|entry| entry.state == database) {
+            entry.state = None;
+        }
     }
 
     /// Tells the subscribers of `key` that it has ended.

@@ -159,7 +159,7 @@ impl Authenticator {
     }
 }
 
-/// `account` as a directory shows it, if `access` lets it in and nobody else could be meant by its
+/// `account` as a directory shows it, if `access` lets it in and no other account is meant by its
 /// name. `by` is the name that it was looked up by, if it was.
 fn shown(
     accounts: &mut dyn Accounts,

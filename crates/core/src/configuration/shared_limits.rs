@@ -26,7 +26,7 @@ impl SharedLimits {
     /// database at `location`.
     ///
     /// All machines of a site must derive one key. It is that of tickets, where there is one, or else
-    /// the password of the server: whoever reads the server must not learn by trial which names were
+    /// the password of the server: a reader of the server must not learn by trial which names were
     /// typed. The database's name keeps sites apart that have neither. Its address does not count,
     /// because machines may ask different replicas.
     pub(super) fn new(
