@@ -106,4 +106,4 @@ function hallpass(options) {
   };
 }
 
-module.exports = { hallpass };
+module.exports = { hallpass, open };
