@@ -16,6 +16,7 @@ import pytest
 
 from hosts.daemon import hallpassd
 from hosts.ejabberd import DOMAIN, ejabberd
+from hosts.process_tree import command_line
 from processes import LOOPBACK, eventually, free_port, give_away, listening, running, unprivileged
 from stores.memcached import Memcached
 
@@ -61,7 +62,8 @@ class World:
 
 
 @pytest.fixture
-def world(directory, new_directory, hallpass_programs):
+def world(request, directory, new_directory, hallpass_programs):
+    """With a parameter, connections are ended by ejabberdctl."""
     database, key = directory / "club.sqlite3", directory / "ticket_key"
     with closing(sqlite3.connect(database)) as rows:
         rows.execute("CREATE TABLE members (id INTEGER PRIMARY KEY, username, email, is_active)")
@@ -80,6 +82,7 @@ def world(directory, new_directory, hallpass_programs):
             "/etc/hallpass/ticket_key": str(key),
             "/run/hallpass/http.sock": str(socket),
             "5443": str(free_port()),
+            "mod_ping: {}": "mod_ping: {}\n  mod_stream_mgmt: {}",
             'accept = ["session"]': f'accept = ["session"]\nwatch_interval = "{int(INTERVAL * 1000)}ms"',
         }
         for path in (database, key, pages):
@@ -96,7 +99,7 @@ def world(directory, new_directory, hallpass_programs):
         with (
             running(php, directory / "php.log", lambda: listening(club_port), **unprivileged()),
             ejabberd(directory, hallpass_programs, replacements, before_start=readable,
-                     name="ejabberd-php") as chat,
+                     name="ejabberd-php", by_ejabberdctl=hasattr(request, "param")) as chat,
             hallpassd(hallpass_programs["hallpassd"], directory / "etc/hallpass.toml",
                       socket) as daemon,
         ):
@@ -107,6 +110,11 @@ def world(directory, new_directory, hallpass_programs):
             logs += (directory / "console.log").read_text(errors="replace")
             for secret in filter(None, world.seen):
                 assert secret not in logs
+
+
+def is_running(*words: str) -> bool:
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return any(command_line(pid) == [*words] for pid in pids)
 
 
 def test_tickets_and_sessions_of_the_right_person_and_nobody_else(world):
@@ -223,3 +231,116 @@ def test_logged_out_on_the_site_is_out_of_the_chat(world):
                     rows.commit()
                 assert "policy-violation" in (of_second.end(2 * INTERVAL + PATIENCE) or "")
     assert world.chat.login("gonzalo", world.ticket(gonzalo))
+
+
+def test_a_stream_that_can_be_resumed_is_its_last_login_s(world):
+    first, second, third = (world.log_in("alice") for _ in range(3))
+
+    def logged_in(session: str):
+        stream = world.chat.stream()
+        assert stream.authenticate(b"alice", world.ticket(session).encode()) == "success"
+        return stream
+
+    def resources() -> set[str]:
+        return {it["resource"] for it in world.chat.api("user_sessions_info", user="alice", host=DOMAIN)}
+
+    with (
+        chatting(world, "alice", world.ticket(third), "other") as other,
+        logged_in(first) as lost,
+        logged_in(first) as moved,
+    ):
+        assert other.end(2.5) is None
+        lost.bind("lost")
+        lost_id = lost.make_resumable()
+        moved.bind("moved")
+        moved_id = moved.make_resumable()
+        assert other.end(2) is None
+        lost.lose()
+        moved.lose()
+        with logged_in(second) as taken:
+            assert taken.resume(moved_id), "any session of the same person may"
+            assert taken.end(2) is None
+            world.log_out(first)
+            eventually(lambda: resources() == {"moved", "other"}, "the lost stream is gone")
+            assert taken.end(3 * INTERVAL) is None and other.end(0.1) is None
+            with logged_in(second) as again:
+                assert not again.resume(lost_id)
+            world.log_out(second)
+            assert "conflict" in (taken.end(2 * INTERVAL + PATIENCE) or "")
+            with logged_in(third) as again:
+                assert not again.resume(moved_id)
+            assert other.end(1) is None
+
+
+def test_names_and_late_resources_hide_no_stream(world):
+    first, second = world.log_in("alice"), world.log_in("alice")
+    with (
+        chatting(world, "alice", world.ticket(second), "phone") as of_second,
+        # What would be another session's name.
+        chatting(world, "alice", world.ticket(first), "hp-ffffffffffff") as named,
+        world.chat.stream() as late,
+        world.chat.stream() as never,
+    ):
+        assert named.end(2.5) is None
+        for stream in (late, never):
+            assert stream.authenticate(b"alice", world.ticket(first).encode()) == "success"
+        assert named.end(4) is None
+        late.bind("late")
+        assert late.end(1) is None
+        begun = time.monotonic()
+        world.log_out(first)
+        for stream in (named, late):
+            assert "conflict" in (stream.end(2 * INTERVAL + PATIENCE) or "")
+        # ejabberd itself gives up what does not get a resource (`negotiation_timeout`).
+        assert never.end(30) and time.monotonic() - begun < 30
+        assert of_second.end(1) is None
+
+
+@pytest.mark.parametrize("world", ["ejabberdctl"], indirect=True)
+def test_logged_out_by_ejabberdctl(world):
+    first, second = world.log_in("alice"), world.log_in("alice")
+    ctl = world.chat.configuration.parent / "bin/ejabberdctl"
+    calls, real, longest = ctl.with_name("calls"), ctl.with_name("real"), 90
+    ctl.rename(real)
+    right = f'#!/bin/sh\n{real} "$@"\ncode=$?\necho "$1 $2" >>{calls}\nexit $code\n'
+
+    def use(script: str) -> None:
+        new = ctl.with_name("new")
+        new.write_text(script)
+        new.chmod(0o755)
+        new.replace(ctl)
+
+    def seen(user: str) -> None:
+        """Waits until the connections of this user have been listed."""
+        calls.unlink(missing_ok=True)
+        eventually(lambda: calls.exists() and f"user_resources {user}\n" in calls.read_text(), "a list")
+
+    use(right)
+    give_away(ctl.parent)
+    with (
+        chatting(world, "alice", world.ticket(first), "Büro -n \\\\x{fc}") as of_first,
+        chatting(world, "gonzalo", world.ticket(world.log_in("Gonzalo")), "-n") as other,
+    ):
+        # Lines that look as if they were those of other connections.
+        of_first.say("x\nc2s\t1.2.3.4\t5\t0\tn\t0\tavailable\tghost\t\n\n=ERROR REPORT====\n\t\t\n")
+        seen("alice")
+        assert of_first.end(3) is None
+        with chatting(world, "alice", world.ticket(second), "phone") as of_second:
+            seen("alice")
+            assert of_second.end(1) is None
+            # One that fails, and one that hangs, with what it has started.
+            use("#!/bin/sh\nexit 1\n")
+            world.log_out(first)
+            assert of_first.end(3) is None
+            use("#!/bin/bash\nsleep 86399; true\n")
+            assert world.chat.login("gonzalo", world.ticket(world.log_in("Gonzalo")))
+            assert of_first.end(3) is None
+            use(right)
+            assert "conflict" in (of_first.end(longest) or "")
+            assert not is_running("sleep", "86399"), "what it had started has ended with it"
+            assert of_second.end(3) is None and other.end(0.1) is None
+            with closing(sqlite3.connect(world.database)) as rows:
+                rows.execute("UPDATE members SET is_active = 0 WHERE username = 'alice'")
+                rows.commit()
+            assert "policy-violation" in (of_second.end(longest) or "")
+            assert other.end(1) is None

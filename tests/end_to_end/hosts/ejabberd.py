@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ from . import example, xmpp
 from .process_tree import command_line, kill, running_in
 
 DOMAIN = "chat.example.org"
+EJABBERDCTL = Path("/usr/sbin/ejabberdctl")
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,15 @@ def ejabberd(
     directory: Path,
     programs: Programs,
     replacements: dict[str, str],
-    pool: int = 2,
+    pool: int | None = None,
     before_start: Callable[[Path], object] = lambda _: None,
     name: str = "ejabberd-django",
+    by_ejabberdctl: bool = False,
 ) -> Iterator[Ejabberd]:
     """Runs ejabberd in `directory`, as `examples/NAME` says.
 
     `replacements` are those of the example's hallpass.toml; `before_start` is called with
-    that file, in place.
+    that file, in place. `by_ejabberdctl` starts it as Debian does, and has connections ended so.
     """
     client_port, api_port = free_port(), free_port()
     configuration = example.install(
@@ -94,8 +97,9 @@ def ejabberd(
             "5280": str(api_port),
             "/usr/bin/hallpass-ejabberd": str(programs["hallpass-ejabberd"]),
             "/etc/hallpass/hallpass.toml": str(directory / "etc/hallpass.toml"),
-            "extauth_pool_size: 2": f"extauth_pool_size: {pool}",
         }
+        | ({"extauth_pool_size: 2": f"extauth_pool_size: {pool}"} if pool else {})
+        | ({'"http://127.0.0.1:5280/api"': '"ejabberdctl"'} if by_ejabberdctl else {})
         | replacements,
     )
     self_signed_certificate(directory / "certificate.pem")
@@ -124,6 +128,14 @@ def ejabberd(
         "EJABBERD_CONFIG_PATH": str(configuration / "ejabberd.yml"),
         "EJABBERD_LOG_PATH": str(log),
     }
+    if by_ejabberdctl:
+        command = [ejabberdctl(directory), "foreground"]
+        environment |= {
+            "PATH": f"{directory}/bin:{os.environ['PATH']}",
+            "CONFIG_DIR": str(configuration),
+            "LOGS_DIR": str(directory),
+            "SPOOL_DIR": str(directory / "spool"),
+        }
     try:
         with running(
             command,
@@ -137,6 +149,23 @@ def ejabberd(
     finally:
         for pid in running_in(configuration):
             kill(pid)
+
+
+def ejabberdctl(directory: Path) -> Path:
+    """Debian's ejabberdctl in `directory`/bin, for a node of its own, that any user may run."""
+    program = directory / "bin/ejabberdctl"
+    program.parent.mkdir()
+    text, found = re.subn("^INSTALLUSER=.*$", "INSTALLUSER=", EJABBERDCTL.read_text(), flags=re.M)
+    assert found == 1
+    program.write_text(text)
+    program.chmod(0o755)
+    # With a port of its own there is no epmd, which all nodes of a machine share.
+    port = free_port()
+    (directory / "etc/ejabberdctl.cfg").write_text(
+        f"ERLANG_NODE=chat{port}@localhost\nERL_DIST_PORT={port}\nINET_DIST_INTERFACE={LOOPBACK}\n"
+    )
+    (directory / "etc/inetrc").touch()
+    return program
 
 
 def self_signed_certificate(path: Path) -> None:

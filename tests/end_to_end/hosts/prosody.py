@@ -1,4 +1,4 @@
-"""Prosody, which asks for its users by Dovecot's protocol."""
+"""Prosody, which asks for its users by Dovecot's protocol, or as `examples/prosody-django` says."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from processes import LOOPBACK, free_port, give_away, listening, running, unprivileged
 
-from . import xmpp
+from . import example, xmpp
 from .ejabberd import self_signed_certificate
 
 DOMAIN = "chat.example.org"
@@ -43,6 +43,10 @@ class Prosody:
         with xmpp.XmppStream((LOOPBACK, self.port), DOMAIN) as stream:
             return stream.authenticate(user, password)
 
+    def stream(self) -> xmpp.XmppStream:
+        """A client's connection up to the point where it may log in."""
+        return xmpp.XmppStream((LOOPBACK, self.port), DOMAIN)
+
     def log(self) -> str:
         return (self.directory / "prosody.log").read_text(errors="backslashreplace")
 
@@ -59,6 +63,37 @@ def prosody(directory: Path, **settings: str) -> Iterator[Prosody]:
     )
     text += "".join(f'  {name} = "{value}"\n' for name, value in settings.items())
     (directory / "prosody.cfg.lua").write_text(text)
+    with started(directory, port) as server:
+        yield server
+
+
+@contextmanager
+def prosody_of_example(directory: Path, replacements: dict[str, str]) -> Iterator[Prosody]:
+    """Runs Prosody as the example says, in `directory`, where a test has put the rest of it."""
+    port = free_port()
+    (directory / "data").mkdir()
+    self_signed_certificate(directory / "certificate.pem")
+    example.install(
+        "prosody-django",
+        directory,
+        {
+            "/run/prosody/prosody.pid": f"{directory}/prosody.pid",
+            "/var/lib/prosody": f"{directory}/data",
+            "info = \"/var/log/prosody/prosody.log\"": f'debug = "{directory}/prosody.log"',
+            '"*"': f'"{LOOPBACK}"',
+            "5222": str(port),
+            "/etc/prosody/modules": str(directory),
+            "/etc/prosody/certs/chat.example.org.key": f"{directory}/certificate.pem",
+            "/etc/prosody/certs/chat.example.org.crt": f"{directory}/certificate.pem",
+        }
+        | replacements,
+    )
+    with started(directory, port) as server:
+        yield server
+
+
+@contextmanager
+def started(directory: Path, port: int) -> Iterator[Prosody]:
     for path in (directory, *directory.rglob("*")):
         give_away(path)
     with running(

@@ -1,6 +1,7 @@
-"""As much of an XMPP client as a login takes: stream, STARTTLS, SASL PLAIN, a resource.
+"""As much of an XMPP client as a login takes: stream, STARTTLS, SASL PLAIN, a resource; and streams
+that are resumed.
 
-RFC 6120 sections 4 (streams), 5 (STARTTLS), 6 (SASL), 7 (resources); RFC 4616 (PLAIN).
+RFC 6120 sections 4 (streams), 5 (STARTTLS), 6 (SASL), 7 (resources); RFC 4616 (PLAIN); XEP-0198.
 """
 
 import base64
@@ -8,6 +9,7 @@ import socket
 import ssl
 import time
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import logs
 
@@ -15,6 +17,7 @@ STREAMS = "{http://etherx.jabber.org/streams}"
 TLS = "{urn:ietf:params:xml:ns:xmpp-tls}"
 SASL = "{urn:ietf:params:xml:ns:xmpp-sasl}"
 BIND = "{urn:ietf:params:xml:ns:xmpp-bind}"
+MANAGEMENT = "{urn:xmpp:sm:3}"
 
 
 class StreamClosed(Exception):
@@ -78,6 +81,36 @@ class XmppStream:
             raise StreamClosed(f"no resource: {answer.attrib}")
         self._send("<presence/>")
         return jid.text
+
+    def restart(self) -> None:
+        """Starts the stream that follows a login."""
+        self._open()
+
+    def say(self, status: str) -> None:
+        """Sends a presence with this text."""
+        text = escape(status, {"\n": "&#10;", "\t": "&#9;"})
+        self._send(f"<presence><status>{text}</status></presence>")
+
+    def make_resumable(self) -> str:
+        """Has the server keep the stream where the connection is lost (XEP-0198 section 3); its id."""
+        self._send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+        while (answer := self._next_stanza()).tag != MANAGEMENT + "enabled":
+            pass
+        assert answer.attrib["resume"] in ("true", "1")
+        return answer.attrib["id"]
+
+    def resume(self, identifier: str) -> bool:
+        """Whether the server lets a login take over that stream (section 5)."""
+        self._open()
+        self._send(f"<resume xmlns='urn:xmpp:sm:3' previd='{identifier}' h='0'/>")
+        answer = self._next_stanza().tag
+        assert answer in (MANAGEMENT + "resumed", MANAGEMENT + "failed"), answer
+        return answer == MANAGEMENT + "resumed"
+
+    def lose(self) -> None:
+        """Loses the connection, without an end of the stream."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
 
     def end(self, seconds: float) -> str | None:
         """Why the server has ended the stream, within `seconds`; None where it goes on."""

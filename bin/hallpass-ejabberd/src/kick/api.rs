@@ -3,14 +3,17 @@
 //! Source: `user_sessions_info`, `kick_session` (mod_admin_extra) and `kick_user` of ejabberd 23.01, by
 //! mod_http_api, which takes and gives JSON, and by ejabberdctl, which gives tab-separated lines.
 
+use std::collections::HashMap;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hallpass_core::configuration::Kick;
 use hallpass_core::{Deadline, Unavailable};
 use hallpass_stores::http::{Probe, Url, probe};
 use hallpass_stores::{Tls, TlsMode};
+use rustix::process::{Pid, Signal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -28,8 +31,11 @@ pub struct Stream {
     pub resource: String,
     pub ip: String,
     pub port: i64,
-    /// For how long it has been there, in whole seconds.
-    pub uptime: u64,
+    /// For how long it has been there, in whole seconds, where that is known.
+    pub uptime: Option<u64>,
+    /// How much longer or shorter it may be.
+    #[serde(skip)]
+    pub blur: Duration,
 }
 
 /// A user of ejabberd: the parts of a bare JID.
@@ -57,12 +63,20 @@ pub fn streams(kick: &Kick, jid: &Jid, deadline: Deadline) -> Result<Vec<Stream>
                 .map_err(|_| refused(COMMAND, "not a list of connections"))
         }
         Kick::Ejabberdctl => {
+            let begun = Instant::now();
             let lines = run(&[COMMAND, &jid.user, &jid.host], deadline)?;
-            let streams = lines.lines().filter(|line| !line.is_empty()).map(parse);
-            let streams: Option<Vec<Stream>> = streams.collect();
-            streams.ok_or_else(|| refused(COMMAND, "not a list of connections"))
+            if parse(&lines).next().is_none() {
+                return Ok(Vec::new());
+            }
+            let resources = run(&["user_resources", &jid.user, &jid.host], deadline)?;
+            Ok(listed(&lines, &resources, begun.elapsed()))
         }
     }
+}
+
+/// Whether a call starts a program, which takes a good part of a second of the processor's time.
+pub fn is_slow(kick: &Kick) -> bool {
+    matches!(kick, Kick::Ejabberdctl)
 }
 
 /// Ends the connection of `jid` that has this `resource`, or all of them.
@@ -125,6 +139,10 @@ fn run(arguments: &[&str], deadline: Deadline) -> Result<String, Unavailable> {
     let command = arguments.first().copied().unwrap_or_default();
     let mut child = Command::new("ejabberdctl")
         .args(arguments)
+        // Names and resources that are not ASCII are refused in other locales.
+        .env("LC_ALL", "C.UTF-8")
+        // It is a shell script, which starts Erlang.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -133,7 +151,7 @@ fn run(arguments: &[&str], deadline: Deadline) -> Result<String, Unavailable> {
     let ended = wait(&mut child, deadline);
     if !matches!(ended, Ok(true)) {
         // It may have ended meanwhile.
-        let _ = child.kill();
+        let _ = rustix::process::kill_process_group(Pid::from_child(&child), Signal::KILL);
         let _ = child.wait();
     }
     match ended {
@@ -162,16 +180,40 @@ fn wait(child: &mut Child, deadline: Deadline) -> Result<bool, &'static str> {
     }
 }
 
-/// A line of `user_sessions_info`: connection, address, port, priority, node, uptime, status,
-/// resource and status text.
-fn parse(line: &str) -> Option<Stream> {
-    let fields: Vec<&str> = line.split('\t').collect();
-    let field = |place: usize| fields.get(place).copied();
-    Some(Stream {
-        ip: field(1)?.to_owned(),
-        port: field(2)?.parse().ok()?,
-        uptime: field(5)?.parse().ok()?,
-        resource: field(7)?.to_owned(),
+/// The connections by the `lines` of `user_sessions_info` and those of `user_resources`.
+///
+/// The last field of the former is the text of the client's presence, which may hold line ends and so
+/// further lines; nothing that a client chooses can add one to the latter. A connection of which there
+/// are several lines has an unknown age. To ask for both took so long.
+fn listed(lines: &str, resources: &str, took: Duration) -> Vec<Stream> {
+    let mut known: HashMap<&str, Option<u64>> = HashMap::new();
+    for (resource, uptime) in parse(lines) {
+        known
+            .entry(resource)
+            .and_modify(|uptime| *uptime = None)
+            .or_insert(Some(uptime));
+    }
+    let streams = resources.lines().filter_map(|resource| {
+        let uptime = known.remove(resource)?;
+        Some(Stream {
+            resource: resource.to_owned(),
+            ip: String::new(),
+            port: 0,
+            uptime,
+            blur: took,
+        })
+    });
+    streams.collect()
+}
+
+/// The resource and the uptime in each line of `user_sessions_info`: connection, address, port,
+/// priority, node, uptime, status, resource and status text. Other lines, as Erlang's warnings, are
+/// left out.
+fn parse(lines: &str) -> impl Iterator<Item = (&str, u64)> {
+    lines.lines().filter_map(|line| {
+        let mut fields = line.split('\t').skip(5);
+        let uptime = fields.next()?.parse().ok()?;
+        Some((fields.nth(1)?, uptime))
     })
 }
 
@@ -183,22 +225,39 @@ fn refused(command: &str, why: &str) -> Unavailable {
 mod tests {
     use super::*;
 
+    /// The resources and ages in what ejabberdctl writes.
+    fn read(lines: &str, resources: &str) -> Vec<(String, Option<u64>)> {
+        let streams = listed(lines, resources, Duration::from_secs(1)).into_iter();
+        streams.map(|it| (it.resource, it.uptime)).collect()
+    }
+
     #[test]
     fn lines_of_ejabberdctl_are_read() {
-        let line = "c2s_tls\t::ffff:127.0.0.1\t42656\t0\tejabberd@localhost\t12\tavailable\ta b\t";
-        let stream = parse(line).unwrap();
-        assert_eq!(
-            (stream.resource.as_str(), stream.port, stream.uptime),
-            ("a b", 42656, 12)
-        );
-        for line in [
+        // Of ejabberd 23.01, with a warning of Erlang's on the same channel.
+        let lines = "=ERROR REPORT==== 30-Nov-2026::18:38:42.716934 ===\n\
+            inet_config: file /etc/ejabberd/inetrc not found\n\n\
+            c2s\t127.0.0.1\t58552\t0\thp@localhost\t4\tavailable\twe b\tx\n\
+            c2s_tls\t::ffff:127.0.0.1\t42656\t0\tejabberd@localhost\t12\tavailable\tBüro\t\n";
+        let expected = [("we b".to_owned(), Some(4)), ("Büro".to_owned(), Some(12))];
+        assert_eq!(read(lines, "=ERROR REPORT====\n\nwe b\nBüro\n"), expected);
+        for wrong in [
             "",
             "x",
-            "c2s\tip\tport\t0\tn\t1\ts\tr\t",
             "c2s\tip\t1\t0\tn\tx\ts\tr\t",
+            "c2s\tip\t1\t0\tn\t-1\ts\tr\t",
         ] {
-            assert_eq!(parse(line), None, "{line:?}");
+            assert_eq!(read(wrong, "r\n"), [], "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_text_of_presence_invents_no_connection_and_no_age() {
+        let own = "c2s\t127.0.0.1\t1\t0\tn\t40\tavailable\tweb\tx\n";
+        let forged = |resource| format!("{own}c2s\t1.2.3.4\t5\t0\tn\t0\tavailable\t{resource}\t\n");
+        let web = |age| [("web".to_owned(), age)];
+        assert_eq!(read(&forged("other"), "web\n"), web(Some(40)));
+        assert_eq!(read(&forged("web"), "web\n"), web(None));
+        assert_eq!(read(&forged(""), "web\n"), web(Some(40)));
     }
 
     #[test]

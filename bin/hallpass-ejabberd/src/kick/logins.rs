@@ -39,33 +39,54 @@ pub struct Login {
     pub before: Option<Vec<StreamId>>,
     /// The connection that it let in, or those that may be it.
     pub own: Vec<StreamId>,
+    /// Whether `own` certainly holds the connection that it let in. Until then it takes others that
+    /// appear, so that a client cannot keep one by binding it late.
+    pub settled: bool,
+    /// Whether what it owns may be another's: it did not begin when the login did.
+    pub in_doubt: bool,
 }
 
 impl Login {
     /// Whether nothing of it can be left at `now`.
     pub fn is_over(&self, streams: &[Stream], now: Instant) -> bool {
         let there = streams.iter().any(|stream| self.own.contains(&stream.id()));
-        let may_bind = self.own.is_empty() && now.duration_since(self.since) < LONGEST_BIND;
-        !there && !may_bind
+        !there && !self.waits(now)
+    }
+
+    /// Whether its connection may still appear after `now`.
+    pub fn waits(&self, now: Instant) -> bool {
+        !self.settled && now.duration_since(self.since) < LONGEST_BIND
+    }
+
+    /// Whether `stream` is called after its session.
+    fn is_named_by(&self, stream: &Stream) -> bool {
+        let digits = stream.resource.strip_prefix(OWN_NAME);
+        let digits = digits.and_then(|digits| digits.get(..DIGITS));
+        digits.is_some_and(|digits| {
+            let digest = self.digest.as_ref();
+            digest.is_some_and(|digest| digest.starts_with(digits))
+        })
     }
 
     /// Whether `stream`, seen at `now`, may be the one that it let in.
     fn may_own(&self, stream: &Stream, now: Instant) -> bool {
-        if let Some(own) = stream.resource.strip_prefix(OWN_NAME)
-            && let (Some(digest), Some(own)) = (&self.digest, own.get(..DIGITS))
-        {
-            return digest.starts_with(own);
-        }
-        match &self.before {
-            Some(before) => !before.contains(&stream.id()),
-            None => now.duration_since(self.since) + BLUR >= Duration::from_secs(stream.uptime),
+        match (&self.before, stream.uptime) {
+            (Some(before), _) => !before.contains(&stream.id()),
+            (None, Some(uptime)) => {
+                let since = now.duration_since(self.since);
+                since + BLUR + stream.blur >= Duration::from_secs(uptime)
+            }
+            (None, None) => true,
         }
     }
 
     /// How far from the login `stream` began.
     fn distance(&self, stream: &Stream, now: Instant) -> Duration {
         let since = now.duration_since(self.since);
-        since.abs_diff(Duration::from_secs(stream.uptime))
+        let uptime = stream.uptime.map(Duration::from_secs);
+        uptime.map_or(Duration::MAX, |uptime| {
+            since.abs_diff(uptime).saturating_sub(stream.blur)
+        })
     }
 }
 
@@ -81,7 +102,7 @@ impl Stream {
 }
 
 /// Gives the connections of a user, `streams` as seen at `now`, to those of the user's `logins` that
-/// have none yet. Where two logins may have let in one, it is given to both.
+/// wait for one. Where two logins may have let in one, it is given to both.
 pub fn assign(logins: &mut [&mut Login], streams: &[Stream], now: Instant) {
     let mut unowned: Vec<&Stream> = streams
         .iter()
@@ -89,23 +110,45 @@ pub fn assign(logins: &mut [&mut Login], streams: &[Stream], now: Instant) {
         .collect();
     // The oldest first, as the logins are.
     unowned.sort_by_key(|stream| std::cmp::Reverse(stream.uptime));
-    let mut waiting: Vec<&mut &mut Login> = logins
-        .iter_mut()
-        .filter(|login| login.own.is_empty())
-        .collect();
+    let waiting = logins.iter_mut().filter(|login| login.waits(now));
+    let mut waiting: Vec<&mut Login> = waiting.map(|login| &mut **login).collect();
     for stream in unowned {
+        // A name counts only where it is a login's: one that is nobody's would be no login's to end.
+        let is_named = waiting.iter().any(|login| login.is_named_by(stream));
         let distance = |login: &Login| {
-            let own = login.may_own(stream, now);
-            own.then(|| login.distance(stream, now))
+            let may_own = match is_named {
+                true => login.is_named_by(stream),
+                false => login.may_own(stream, now),
+            };
+            may_own.then(|| login.distance(stream, now))
         };
         let Some(nearest) = waiting.iter().filter_map(|login| distance(login)).min() else {
             continue;
         };
+        let blurred = nearest.saturating_add(BLUR);
         for login in &mut waiting {
-            if distance(login).is_some_and(|it| it <= nearest + BLUR) {
+            if distance(login).is_some_and(|it| it <= blurred) {
                 login.own.push(stream.id());
+                login.in_doubt |= nearest > BLUR && !is_named;
             }
         }
+    }
+    settle(&mut waiting);
+}
+
+/// Settles the logins that have as many connections as there are logins which may own them.
+fn settle(waiting: &mut [&mut Login]) {
+    let shared = |own: &[StreamId]| {
+        let owns_one = |login: &&&mut Login| login.own.iter().any(|id| own.contains(id));
+        waiting.iter().filter(owns_one).count()
+    };
+    let has_all = |login: &&mut Login| {
+        let own = &login.own;
+        !own.is_empty() && !login.in_doubt && own.len() >= shared(own)
+    };
+    let settled: Vec<bool> = waiting.iter().map(has_all).collect();
+    for (login, settled) in waiting.iter_mut().zip(settled) {
+        login.settled = settled;
     }
 }
 
@@ -120,7 +163,8 @@ mod tests {
             resource: resource.to_owned(),
             ip: "192.0.2.1".to_owned(),
             port,
-            uptime,
+            uptime: Some(uptime),
+            blur: Duration::ZERO,
         }
     }
 
@@ -137,6 +181,8 @@ mod tests {
             digest: Some("0123456789abcdef".to_owned()),
             before: Some(before.iter().map(Stream::id).collect()),
             own: Vec::new(),
+            settled: false,
+            in_doubt: false,
         }
     }
 
@@ -217,6 +263,92 @@ mod tests {
         let now = start + Duration::from_millis(200);
         let expected = [["hp-0123456789ab.2"], ["hp-fedcba987654"]];
         assert_eq!(assigned(&mut logins, &streams, now), expected);
+    }
+
+    #[test]
+    fn a_resource_that_names_no_session_hides_nothing() {
+        let start = Instant::now();
+        let mut logins = [login(start, &[])];
+        for resource in ["hp-ffffffffffff", "hp-0123", "hp-", "hp-0123456789ač"] {
+            logins[0].own.clear();
+            logins[0].settled = false;
+            let streams = [stream(resource, 1, 0)];
+            assert_eq!(assigned(&mut logins, &streams, start), [[resource]]);
+        }
+    }
+
+    #[test]
+    fn a_client_that_binds_late_hides_behind_no_other() {
+        let start = Instant::now();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        // Two logins of one moment: which of them has bound?
+        let mut logins = [login(start, &[]), login(start, &[])];
+        let first = [stream("a", 1, 0)];
+        assert_eq!(assigned(&mut logins, &first, later(1)), [["a"], ["a"]]);
+        let both = [stream("a", 1, 30), stream("b", 2, 0)];
+        let expected = [["a", "b"], ["a", "b"]];
+        assert_eq!(assigned(&mut logins, &both, later(30)), expected);
+        // A connection that began at another time may be another process's.
+        let mut logins = [login(start, &[])];
+        let other = [stream("a", 1, 0)];
+        assert_eq!(assigned(&mut logins, &other, later(20)), [["a"]]);
+        assert!(!logins[0].is_over(&[], later(60)));
+        let both = [stream("a", 1, 40), stream("b", 2, 0)];
+        assert_eq!(assigned(&mut logins, &both, later(60)), [["a", "b"]]);
+        // Until ejabberd would have ended it.
+        let three = [stream("c", 3, 0)];
+        assert_eq!(assigned(&mut logins, &three, later(200)), [["a", "b"]]);
+        assert!(logins[0].is_over(&three, later(200)));
+    }
+
+    #[test]
+    fn two_logins_whose_connections_come_one_by_one_are_settled() {
+        let start = Instant::now();
+        let mut logins = [login(start, &[]), login(start, &[])];
+        assigned(&mut logins, &[stream("a", 1, 0)], start);
+        assert!(!logins[0].settled && !logins[1].settled);
+        assigned(&mut logins, &[stream("a", 1, 1), stream("b", 2, 0)], start);
+        assert!(logins[0].settled && logins[1].settled);
+    }
+
+    #[test]
+    fn two_logins_with_two_connections_take_no_third() {
+        let start = Instant::now();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let mut logins = [login(start, &[]), login(start, &[])];
+        let two = [stream("a", 1, 0), stream("b", 2, 0)];
+        assigned(&mut logins, &two, later(1));
+        let three = [stream("a", 1, 9), stream("b", 2, 9), stream("c", 3, 0)];
+        let expected = [["a", "b"], ["a", "b"]];
+        assert_eq!(assigned(&mut logins, &three, later(10)), expected);
+    }
+
+    #[test]
+    fn an_age_that_took_long_to_learn_is_as_inexact() {
+        let start = Instant::now();
+        let mut logins = [login(start, &[])];
+        logins[0].before = None;
+        let (mut own, mut older) = (stream("own", 1, 1), stream("older", 2, 15));
+        for stream in [&mut own, &mut older] {
+            stream.blur = Duration::from_secs(4);
+        }
+        let now = start + Duration::from_secs(6);
+        assert_eq!(assigned(&mut logins, &[older, own], now), [["own"]]);
+        assert!(logins[0].settled);
+    }
+
+    #[test]
+    fn a_connection_of_unknown_age_is_any_waiting_login_s() {
+        let start = Instant::now();
+        let mut logins = [login(start, &[]), login(start, &[])];
+        for login in &mut logins {
+            login.before = None;
+        }
+        let mut unknown = stream("a", 1, 0);
+        unknown.uptime = None;
+        let now = start + Duration::from_secs(9);
+        assert_eq!(assigned(&mut logins, &[unknown], now), [["a"], ["a"]]);
+        assert!(!logins[0].settled && !logins[1].settled);
     }
 
     #[test]

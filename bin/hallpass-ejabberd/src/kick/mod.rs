@@ -12,6 +12,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use hallpass_core::configuration::Kick;
 use hallpass_core::{
     Clock, Configuration, Credential, Deadline, Ended, Identity, Request, Secret, Unavailable,
     Verdict, Watched,
@@ -19,8 +20,8 @@ use hallpass_core::{
 use hallpass_runtime::{Log, SiteClient};
 
 pub use self::api::Jid;
-use self::api::{Stream, kick, streams};
-use self::logins::{Login, StreamId, assign};
+use self::api::{Stream, is_slow, kick, streams};
+use self::logins::{Login, assign};
 use crate::PROGRAM;
 
 /// How many logins are watched; the oldest is forgotten for another.
@@ -31,8 +32,12 @@ const MOST_WAITING: usize = 256;
 const LIST_BEFORE: Duration = Duration::from_millis(500);
 /// How long one call of ejabberd may take.
 const CALL: Duration = Duration::from_secs(5);
+/// How long one may take that starts a program.
+const SLOW_CALL: Duration = Duration::from_secs(15);
 /// When connections are looked for after a login, before the interval does.
 const SOON: Duration = Duration::from_millis(60);
+/// When that is, where a look starts a program.
+const SLOWLY: Duration = Duration::from_secs(1);
 /// For how long that is done.
 const SOON_FOR: Duration = Duration::from_secs(2);
 /// How often it is looked whether the connection of a login is still there.
@@ -40,9 +45,10 @@ const TIDY: Duration = Duration::from_secs(30);
 /// How often a connection is looked for after its session has ended: one that is not bound yet is
 /// in no list.
 const LOOKS: u32 = 3;
-/// For how long that is done at least, where a login has had no connection at all. Not for longer,
-/// because another process may let in the same user meanwhile.
-const LATE_BIND: Duration = Duration::from_secs(6);
+/// For how long that is done at least, where a login may still get a connection: longer than
+/// `negotiation_timeout` is in the documentation. Not for much longer, because another process may let
+/// in the same user meanwhile.
+const LATE_BIND: Duration = Duration::from_secs(20);
 /// How long ejabberd is asked to end a connection while it does not answer.
 const LONGEST_TRY: Duration = Duration::from_secs(600);
 /// A round takes at most one part of this many of the time; the rest is a pause.
@@ -75,17 +81,19 @@ impl Kicker {
         let Some(kick) = &configuration.ejabberd.kick else {
             return;
         };
-        let listed = streams(kick, &jid, Deadline::after(LIST_BEFORE));
+        let listed = (!is_slow(kick))
+            .then(|| streams(kick, &jid, Deadline::after(LIST_BEFORE)))
+            .and_then(Result::ok);
         let session = identity.session.as_ref();
         let login = Login {
             jid,
             watched,
             since: Instant::now(),
             digest: session.map(|session| session.digest.clone()),
-            before: listed
-                .ok()
-                .map(|streams| streams.iter().map(Stream::id).collect()),
+            before: listed.map(|streams| streams.iter().map(Stream::id).collect()),
             own: Vec::new(),
+            settled: false,
+            in_doubt: false,
         };
         let message = Message {
             configuration: Arc::clone(configuration),
@@ -139,14 +147,36 @@ fn copy_with(request: &Request, credential: Credential) -> Request {
 
 /// A login whose session has ended, and whose connection is to be ended.
 struct Ending {
-    jid: Jid,
-    /// The connections; none where they are still looked for.
-    own: Vec<StreamId>,
     /// All of the user's connections.
     all: bool,
     login: Login,
+    /// How often it is still looked for.
     looks: u32,
     since: Instant,
+    over: bool,
+}
+
+/// Has the connections ended of these resources, or all of the user's where that fails: whatever a
+/// client calls its own, the others of the same person can come back.
+fn kick_each<'a>(
+    by: &Kick,
+    jid: &Jid,
+    resources: impl Iterator<Item = &'a str>,
+) -> Result<(), Unavailable> {
+    for resource in resources {
+        if kick(by, jid, Some(resource), Deadline::after(call(by))).is_err() {
+            return kick(by, jid, None, Deadline::after(call(by)));
+        }
+    }
+    Ok(())
+}
+
+/// How long a call may take.
+fn call(kick: &Kick) -> Duration {
+    match is_slow(kick) {
+        true => SLOW_CALL,
+        false => CALL,
+    }
 }
 
 /// Whether the connection of `login` is to be expected any moment.
@@ -189,6 +219,7 @@ impl Watcher {
             let now = Instant::now();
             let wait = due.saturating_duration_since(now);
             let wait = match self.logins.iter().any(is_fresh) {
+                true if self.is_slow() => wait.min(SLOWLY),
                 true => wait.min(SOON),
                 false => wait,
             };
@@ -209,8 +240,8 @@ impl Watcher {
             if due_now {
                 let begun = Instant::now();
                 self.busy = Duration::ZERO;
-                self.end();
                 self.look();
+                self.end();
                 self.tidy();
                 let interval = self.site.configuration.daemon.watch_interval;
                 let rest = self.busy.saturating_mul(SHARE - 1);
@@ -240,7 +271,8 @@ impl Watcher {
     /// Looks for the connections of logins that have none yet; only of those of the last moments, if
     /// `fresh`.
     fn bind(&mut self, fresh: bool) {
-        let unbound = |login: &&Login| login.own.is_empty() && (!fresh || is_fresh(login));
+        let now = Instant::now();
+        let unbound = |login: &&Login| login.waits(now) && (!fresh || is_fresh(login));
         let unbound = self.logins.iter().filter(unbound);
         let jids: HashSet<Jid> = unbound.map(|login| login.jid.clone()).collect();
         for jid in jids {
@@ -267,19 +299,17 @@ impl Watcher {
                     let message = format!("a login of {name:?} has ended: {}", ended.word());
                     self.log.info(&message);
                     self.ending.push(Ending {
-                        jid: login.jid.clone(),
-                        own: login.own.clone(),
                         all: ended == Ended::Closed,
                         login,
                         looks: LOOKS,
                         since: Instant::now(),
+                        over: false,
                     });
                 }
                 None => kept.push(login),
             }
         }
         self.logins = kept;
-        self.end();
     }
 
     fn ended(&mut self, login: &Login, unavailable: &mut u32) -> Option<Ended> {
@@ -304,55 +334,103 @@ impl Watcher {
         ended.filter(|ended| even || *ended != Ended::Expired)
     }
 
-    /// Has the connections ended whose sessions have.
+    /// Has the connections ended whose sessions have. Those with which it fails come last the next time.
     fn end(&mut self) {
-        for mut ending in std::mem::take(&mut self.ending) {
-            match self.try_to_end(&mut ending) {
+        let (mut failures, mut failed) = (0, Vec::new());
+        let mut endings = std::mem::take(&mut self.ending);
+        for place in 0..endings.len() {
+            let done = match failures < MOST_UNAVAILABLE {
+                true => self.try_to_end(&mut endings, place),
+                false => continue,
+            };
+            let Some(ending) = endings.get_mut(place) else {
+                continue;
+            };
+            let since = ending.since.elapsed();
+            match &done {
                 Ok(()) => {
                     self.is_away = false;
                     ending.looks = ending.looks.saturating_sub(1);
+                    let may_bind = !ending.login.settled && !ending.all && since < LATE_BIND;
+                    ending.over = ending.looks == 0 && !may_bind;
                 }
-                Err(unavailable) => self.away(&unavailable),
+                Err(unavailable) => {
+                    failures += 1;
+                    failed.push(place);
+                    self.away(unavailable);
+                    ending.over = since >= LONGEST_TRY;
+                }
             }
-            let since = ending.since.elapsed();
-            let may_bind = ending.own.is_empty() && !ending.all && since < LATE_BIND;
-            if (ending.looks > 0 || may_bind) && since < LONGEST_TRY {
-                self.ending.push(ending);
+        }
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        for (place, ending) in endings.into_iter().enumerate().filter(|(_, it)| !it.over) {
+            match failed.contains(&place) {
+                true => last.push(ending),
+                false => first.push(ending),
             }
+        }
+        first.append(&mut last);
+        self.ending = first;
+    }
+
+    /// Has the connections ended of the one at this place.
+    fn try_to_end(&mut self, endings: &mut [Ending], place: usize) -> Result<(), Unavailable> {
+        let configuration = Arc::clone(&self.site.configuration);
+        let (Some(by), Some(ending)) = (&configuration.ejabberd.kick, endings.get_mut(place))
+        else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        let ended = if ending.all {
+            kick(by, &ending.login.jid, None, Deadline::after(call(by)))
+        } else {
+            self.end_connections(by, endings, place)
+        };
+        if ended.is_ok() {
+            self.spent(by, begun);
+        }
+        ended
+    }
+
+    fn end_connections(
+        &mut self,
+        by: &Kick,
+        endings: &mut [Ending],
+        place: usize,
+    ) -> Result<(), Unavailable> {
+        let Some(ending) = endings.get_mut(place) else {
+            return Ok(());
+        };
+        let jid = ending.login.jid.clone();
+        if is_slow(by) && ending.login.settled {
+            // Known by their resources alone: there is nothing to find out.
+            ending.looks = 1;
+            let own = ending.login.own.iter();
+            return kick_each(by, &jid, own.map(|id| id.resource.as_str()));
+        }
+        let streams = streams(by, &jid, Deadline::after(call(by)))?;
+        let ending = endings.iter_mut().map(|it| &mut it.login);
+        let logins = self.logins.iter_mut().chain(ending);
+        let mut of_jid: Vec<&mut Login> = logins.filter(|login| login.jid == jid).collect();
+        assign(&mut of_jid, &streams, Instant::now());
+        let Some(ending) = endings.get(place) else {
+            return Ok(());
+        };
+        let own = streams.iter();
+        let own = own.filter(|stream| ending.login.own.contains(&stream.id()));
+        kick_each(by, &jid, own.map(|stream| stream.resource.as_str()))
+    }
+
+    /// Counts what a call took that began at `begun`, where it starts a program.
+    fn spent(&mut self, by: &Kick, begun: Instant) {
+        if is_slow(by) {
+            self.busy += begun.elapsed();
         }
     }
 
-    fn try_to_end(&mut self, ending: &mut Ending) -> Result<(), Unavailable> {
-        let configuration = Arc::clone(&self.site.configuration);
-        let Some(by) = &configuration.ejabberd.kick else {
-            ending.looks = 1;
-            return Ok(());
-        };
-        if ending.all {
-            return kick(by, &ending.jid, None, Deadline::after(CALL));
-        }
-        let streams = streams(by, &ending.jid, Deadline::after(CALL))?;
-        if ending.own.is_empty() {
-            let of_jid = self
-                .logins
-                .iter_mut()
-                .filter(|login| login.jid == ending.jid);
-            let mut logins: Vec<&mut Login> = of_jid.collect();
-            logins.push(&mut ending.login);
-            assign(&mut logins, &streams, Instant::now());
-            ending.own.clone_from(&ending.login.own);
-        }
-        for stream in &streams {
-            if ending.own.contains(&stream.id()) {
-                kick(
-                    by,
-                    &ending.jid,
-                    Some(&stream.resource),
-                    Deadline::after(CALL),
-                )?;
-            }
-        }
-        Ok(())
+    fn is_slow(&self) -> bool {
+        let kick = self.site.configuration.ejabberd.kick.as_ref();
+        kick.is_some_and(is_slow)
     }
 
     /// Forgets logins whose connection is gone.
@@ -381,9 +459,11 @@ impl Watcher {
     fn streams(&mut self, jid: &Jid) -> Option<Vec<Stream>> {
         let configuration = Arc::clone(&self.site.configuration);
         let kick = configuration.ejabberd.kick.as_ref()?;
-        match streams(kick, jid, Deadline::after(CALL)) {
+        let begun = Instant::now();
+        match streams(kick, jid, Deadline::after(call(kick))) {
             Ok(streams) => {
                 self.is_away = false;
+                self.spent(kick, begun);
                 Some(streams)
             }
             Err(unavailable) => {

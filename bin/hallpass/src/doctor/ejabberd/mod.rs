@@ -5,6 +5,7 @@ mod options;
 use std::path::Path;
 
 use hallpass_core::Configuration;
+use hallpass_core::configuration::EjabberdAccepted;
 use hallpass_core::doctor::Finding;
 
 use self::options::{Options, Value};
@@ -50,7 +51,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         }
         findings.extend(file.methods(configuration));
         findings.extend(file.caches());
-        findings.extend(file.pools());
+        findings.extend(file.pools(configuration));
         findings.extend(file.domains(configuration));
     }
     findings.extend(file.old_names());
@@ -271,13 +272,18 @@ impl File<'_> {
         cached.iter().map(|host| finding(host)).collect()
     }
 
-    fn pools(&self) -> Vec<Finding> {
+    fn pools(&self, configuration: &Configuration) -> Vec<Finding> {
+        let ejabberd = &configuration.ejabberd;
+        // Nothing is computed, and one process is to know of every login.
+        let knows_all =
+            ejabberd.kick.is_some() && !ejabberd.accept.contains(&EjabberdAccepted::Password);
         let pool = |host: &Value| {
             let pool = self
                 .options
                 .for_host(&host.text, "extauth_pool_size")
                 .pop()?;
             let seen = match pool.text.parse::<u32>().ok()? {
+                1 if knows_all => return None,
                 1 => "extauth_pool_size is 1: every login waits for the one before it",
                 MANY.. => {
                     "extauth_pool_size is so large that the processes keep each other from the \
