@@ -10,7 +10,9 @@ import pytest
 
 from hosts.accounts import PASSWORDS
 from hosts.daemon import hallpassd
+from hosts.example import EXAMPLES
 from hosts.fixtures import site_replacements, site_with_accounts
+from hosts.page import snippets
 from hosts.prosody import DOMAIN, prosody_of_example
 from processes import LOOPBACK, eventually, free_port, give_away
 
@@ -38,7 +40,10 @@ class World:
 
     def ticket(self, browser) -> str:
         """What a page's script is given."""
-        answer = self.daemon.ask("/ticket", {"Cookie": browser.cookie_header}, method="POST")
+        return self.ticket_of(browser.cookie_header)
+
+    def ticket_of(self, cookie: str) -> str:
+        answer = self.daemon.ask("/ticket", {"Cookie": cookie}, method="POST")
         assert answer.status == 200, answer
         ticket = json.loads(answer.body)["ticket"]
         self.seen.append(ticket)
@@ -57,33 +62,43 @@ class World:
             yield stream
 
 
-@pytest.fixture
-def world(directory, new_site, new_directory, hallpass_programs):
-    site = site_with_accounts(new_site)
-    secrets = {"ticket_key": "k" * 40, "dialect_token": "t" * 40}
-    for name, text in secrets.items():
+SECRETS = {"ticket_key": "k" * 40, "dialect_token": "t" * 40}
+
+
+@contextmanager
+def chat(directory, programs, site, replacements, configure=lambda _: None):
+    """Prosody and hallpassd, as the example says; `configure` changes the latter's configuration."""
+    for name, text in SECRETS.items():
         (directory / name).touch(mode=0o600)
         (directory / name).write_text(text)
-    socket, tcp, dialects = new_directory() / "http.sock", free_port(), free_port()
-    replacements = site_replacements(site, directory) | {
+    socket, tcp, dialects = directory / "http.sock", free_port(), free_port()
+    replacements |= {
         "/etc/hallpass/ticket_key": str(directory / "ticket_key"),
         "/etc/hallpass/dialect_token": str(directory / "dialect_token"),
-        "the dialect_token": secrets["dialect_token"],
+        "the dialect_token": SECRETS["dialect_token"],
         "/run/hallpass/http.sock": str(socket),
         "8088": str(tcp),
         "8090": str(dialects),
         'accept = ["session"]': f'accept = ["session"]\nwatch_interval = "{int(INTERVAL * 1000)}ms"',
     }
-    with prosody_of_example(directory, replacements) as chat:
+    with prosody_of_example(directory, replacements) as server:
         config = directory / "hallpass.toml"
         config.chmod(0o600)
+        configure(config)
         give_away(config)
         addresses = socket, (LOOPBACK, tcp), (LOOPBACK, dialects)
-        world = World(site, chat, hallpass_programs, config, *addresses)
+        world = World(site, server, programs, config, *addresses)
         with world.hallpassd():
             yield world
-        for secret in [*world.seen, *secrets.values()]:
-            assert secret not in chat.log() + world.daemon.log()
+        for secret in [*world.seen, *SECRETS.values()]:
+            assert secret not in server.log() + world.daemon.log()
+
+
+@pytest.fixture
+def world(directory, new_site, hallpass_programs):
+    site = site_with_accounts(new_site)
+    with chat(directory, hallpass_programs, site, site_replacements(site, directory)) as world:
+        yield world
 
 
 def test_tickets_of_the_right_person_and_nothing_else(world):
@@ -148,7 +163,7 @@ def test_a_stream_that_can_be_resumed_is_its_last_login_s(world):
         with world.logged_in("alice", world.ticket(second)) as taken:
             assert taken.resume(identifiers[1])
             first.logout()
-            eventually(lambda: "ended" in world.chat.log() and "alice@" in world.chat.log(), "an end")
+            eventually(lambda: "the session of a connection of alice has ended" in world.chat.log(), "an end")
             assert taken.end(3 * INTERVAL + 1) is None
             with world.logged_in("alice", world.ticket(second)) as new:
                 assert not new.resume(identifiers[0]), "its session has ended while it was lost"
@@ -186,3 +201,37 @@ def test_while_hallpassd_or_the_database_is_away(world):
             assert world.chat.login("alice", ticket) == "not-authorized"
             bob = world.log_in("bob")
             assert world.chat.login("bob", world.ticket(bob)) == "success"
+
+
+def test_the_same_for_wordpress(wordpress, shell, directory, hallpass_programs):
+    def configure(config):
+        tables = config.read_text().partition("[tickets]")[2]
+        config.unlink()
+        result = shell()("init", "wordpress", wordpress.root, "--output", config)
+        assert result.code == 0, result.stderr.decode()
+        with config.open("a") as file:
+            file.write(f'\n[limits]\ndeadline = "50s"\n\n[tickets]{tables}')
+
+    absent = {'version = "5.2"': "", "sqlite:/srv/shop/db.sqlite3": "", "/etc/hallpass/secret_key": ""}
+    with chat(directory, hallpass_programs, wordpress, absent, configure) as world:
+        alice, again = wordpress.log_in("alice"), wordpress.log_in("alice")
+        with (
+            world.chatting("alice", world.ticket_of(alice.cookie), "web") as web,
+            world.chatting("alice", world.ticket_of(again.cookie), "phone") as phone,
+        ):
+            assert world.chat.login("bob", world.ticket_of(alice.cookie)) == "not-authorized"
+            assert web.end(3 * INTERVAL) is None
+            ticket = world.ticket_of(alice.cookie)
+            alice.log_out()
+            assert "conflict" in (web.end(2 * INTERVAL + PATIENCE) or "")
+            assert world.chat.login("alice", ticket) == "not-authorized"
+            assert phone.end(1) is None
+
+
+def test_the_page_shows_what_the_example_does():
+    for language, file in (("lua", "prosody.cfg.lua"), ("toml", "hallpass.toml")):
+        words = " ".join((EXAMPLES / "prosody-django" / file).read_text().split())
+        for snippet in snippets("prosody.md", language):
+            for line in snippet.splitlines():
+                line = " ".join(line.split())
+                assert line in words or line.startswith(("--", "#")), line
