@@ -169,12 +169,25 @@ def test_a_ticket_lets_in_where_no_cookie_goes(world):
 
 
 def test_a_logout_ends_the_connection(world):
-    gonzalo = world.join("gonzalo")
-    with world.chat.connected("club", Cookie=gonzalo) as client:
-        assert "welcome" in json.loads(client.stdout.readline())
+    gonzalo, again = world.join("gonzalo"), world.join("gonzalo")
+    answer = world.daemon.ask("/club/ticket", {"Cookie": gonzalo}, method="POST")
+    ticket = json.loads(answer.body)["ticket"]
+    world.seen.append(ticket)
+    with (
+        world.chat.connected("club", Cookie=gonzalo) as client,
+        world.chat.connected("club", ticket) as by_ticket,
+        world.chat.connected("club", Cookie=again) as other,
+    ):
+        for one in (client, by_ticket, other):
+            assert json.loads(one.stdout.readline())["welcome"]["user"] == "gonzalo"
         world.leave(gonzalo)
-        assert json.loads(client.stdout.readline()) == {"disconnect": "io server disconnect"}
+        for one in (client, by_ticket):
+            assert json.loads(one.stdout.readline()) == {"disconnect": "io server disconnect"}
+        assert world.chat.connect("club", Cookie=again)["welcome"]["user"] == "gonzalo"
+        world.leave(again)
+        assert json.loads(other.stdout.readline()) == {"disconnect": "io server disconnect"}
     assert refused(world.chat.connect("club", Cookie=gonzalo))
+    assert refused(world.chat.connect("club", ticket))
 
 
 def test_express_lets_in_and_out(world):
@@ -236,3 +249,6 @@ def test_in_a_browser(world, directory):
         world.shop.shell("session_model().objects.all().delete()")
         browser.wait_for("#shop", "io server disconnect")
         browser.wait_for("#club", "gonzalo")
+        leave = f"fetch('{world.club}/logout', {{credentials: 'include', mode: 'no-cors'}})"
+        browser.run(leave)
+        browser.wait_for("#club", "io server disconnect")

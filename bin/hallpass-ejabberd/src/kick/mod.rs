@@ -4,6 +4,7 @@
 //! ejabberd whose connections these are, whatever happens to hallpassd.
 
 mod api;
+mod ending;
 mod logins;
 
 use std::collections::{HashMap, HashSet};
@@ -20,7 +21,8 @@ use hallpass_core::{
 use hallpass_runtime::{Log, SiteClient};
 
 pub use self::api::Jid;
-use self::api::{Stream, is_slow, kick, streams};
+use self::api::{Stream, is_slow, streams};
+use self::ending::{Endings, call};
 use self::logins::{Login, assign};
 use crate::PROGRAM;
 
@@ -30,10 +32,6 @@ const MOST_LOGINS: usize = 10_000;
 const MOST_WAITING: usize = 256;
 /// How long a login waits at most for the list of the connections that are there already.
 const LIST_BEFORE: Duration = Duration::from_millis(500);
-/// How long one call of ejabberd may take.
-const CALL: Duration = Duration::from_secs(5);
-/// How long one may take that starts a program.
-const SLOW_CALL: Duration = Duration::from_secs(15);
 /// When connections are looked for after a login, before the interval does.
 const SOON: Duration = Duration::from_millis(60);
 /// When that is, where a look starts a program.
@@ -42,15 +40,6 @@ const SLOWLY: Duration = Duration::from_secs(1);
 const SOON_FOR: Duration = Duration::from_secs(2);
 /// How often it is looked whether the connection of a login is still there.
 const TIDY: Duration = Duration::from_secs(30);
-/// How often a connection is looked for after its session has ended: one that is not bound yet is
-/// in no list.
-const LOOKS: u32 = 3;
-/// For how long that is done at least, where a login may still get a connection: longer than
-/// `negotiation_timeout` is in the documentation. Not for much longer, because another process may let
-/// in the same user meanwhile.
-const LATE_BIND: Duration = Duration::from_secs(20);
-/// How long ejabberd is asked to end a connection while it does not answer.
-const LONGEST_TRY: Duration = Duration::from_secs(600);
 /// A round takes at most one part of this many of the time; the rest is a pause.
 const SHARE: u32 = 4;
 /// How many questions in a row may find a store unavailable before a round is given up.
@@ -145,40 +134,6 @@ fn copy_with(request: &Request, credential: Credential) -> Request {
     }
 }
 
-/// A login whose session has ended, and whose connection is to be ended.
-struct Ending {
-    /// All of the user's connections.
-    all: bool,
-    login: Login,
-    /// How often it is still looked for.
-    looks: u32,
-    since: Instant,
-    over: bool,
-}
-
-/// Has the connections ended of these resources, or all of the user's where that fails: whatever a
-/// client calls its own, the others of the same person can come back.
-fn kick_each<'a>(
-    by: &Kick,
-    jid: &Jid,
-    resources: impl Iterator<Item = &'a str>,
-) -> Result<(), Unavailable> {
-    for resource in resources {
-        if kick(by, jid, Some(resource), Deadline::after(call(by))).is_err() {
-            return kick(by, jid, None, Deadline::after(call(by)));
-        }
-    }
-    Ok(())
-}
-
-/// How long a call may take.
-fn call(kick: &Kick) -> Duration {
-    match is_slow(kick) {
-        true => SLOW_CALL,
-        false => CALL,
-    }
-}
-
 /// Whether the connection of `login` is to be expected any moment.
 fn is_fresh(login: &Login) -> bool {
     login.own.is_empty() && login.since.elapsed() < SOON_FOR
@@ -189,7 +144,7 @@ struct Watcher {
     log: Log,
     clock: Clock,
     logins: Vec<Login>,
-    ending: Vec<Ending>,
+    endings: Endings,
     tidied: Instant,
     /// What the questions of this round took that were answered.
     busy: Duration,
@@ -205,7 +160,7 @@ impl Watcher {
             site: SiteClient::new(configuration, PROGRAM),
             clock: Clock::new((now, SystemTime::now())),
             logins: Vec::new(),
-            ending: Vec::new(),
+            endings: Endings::default(),
             tidied: now,
             busy: Duration::ZERO,
             is_away: false,
@@ -223,7 +178,7 @@ impl Watcher {
                 true => wait.min(SOON),
                 false => wait,
             };
-            let received = match self.logins.is_empty() && self.ending.is_empty() {
+            let received = match self.logins.is_empty() && self.endings.is_empty() {
                 true => logins.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 false => logins.recv_timeout(wait),
             };
@@ -298,13 +253,7 @@ impl Watcher {
                     let name = format!("{}@{}", login.jid.user, login.jid.host);
                     let message = format!("a login of {name:?} has ended: {}", ended.word());
                     self.log.info(&message);
-                    self.ending.push(Ending {
-                        all: ended == Ended::Closed,
-                        login,
-                        looks: LOOKS,
-                        since: Instant::now(),
-                        over: false,
-                    });
+                    self.endings.add(login, ended == Ended::Closed);
                 }
                 None => kept.push(login),
             }
@@ -334,91 +283,16 @@ impl Watcher {
         ended.filter(|ended| even || *ended != Ended::Expired)
     }
 
-    /// Has the connections ended whose sessions have. Those with which it fails come last the next time.
+    /// Has the connections ended whose sessions have.
     fn end(&mut self) {
-        let (mut failures, mut failed) = (0, Vec::new());
-        let mut endings = std::mem::take(&mut self.ending);
-        for place in 0..endings.len() {
-            let done = match failures < MOST_UNAVAILABLE {
-                true => self.try_to_end(&mut endings, place),
-                false => continue,
-            };
-            let Some(ending) = endings.get_mut(place) else {
-                continue;
-            };
-            let since = ending.since.elapsed();
-            match &done {
-                Ok(()) => {
-                    self.is_away = false;
-                    ending.looks = ending.looks.saturating_sub(1);
-                    let may_bind = !ending.login.settled && !ending.all && since < LATE_BIND;
-                    ending.over = ending.looks == 0 && !may_bind;
-                }
-                Err(unavailable) => {
-                    failures += 1;
-                    failed.push(place);
-                    self.away(unavailable);
-                    ending.over = since >= LONGEST_TRY;
-                }
-            }
-        }
-        let (mut first, mut last) = (Vec::new(), Vec::new());
-        for (place, ending) in endings.into_iter().enumerate().filter(|(_, it)| !it.over) {
-            match failed.contains(&place) {
-                true => last.push(ending),
-                false => first.push(ending),
-            }
-        }
-        first.append(&mut last);
-        self.ending = first;
-    }
-
-    /// Has the connections ended of the one at this place.
-    fn try_to_end(&mut self, endings: &mut [Ending], place: usize) -> Result<(), Unavailable> {
         let configuration = Arc::clone(&self.site.configuration);
-        let (Some(by), Some(ending)) = (&configuration.ejabberd.kick, endings.get_mut(place))
-        else {
-            return Ok(());
-        };
-        let begun = Instant::now();
-        let ended = if ending.all {
-            kick(by, &ending.login.jid, None, Deadline::after(call(by)))
-        } else {
-            self.end_connections(by, endings, place)
-        };
-        if ended.is_ok() {
-            self.spent(by, begun);
+        let by = configuration.ejabberd.kick.as_ref();
+        let round = self.endings.end(by, &mut self.logins);
+        self.busy += round.spent;
+        self.is_away &= !round.answered;
+        if let Some(unavailable) = &round.failure {
+            self.away(unavailable);
         }
-        ended
-    }
-
-    fn end_connections(
-        &mut self,
-        by: &Kick,
-        endings: &mut [Ending],
-        place: usize,
-    ) -> Result<(), Unavailable> {
-        let Some(ending) = endings.get_mut(place) else {
-            return Ok(());
-        };
-        let jid = ending.login.jid.clone();
-        if is_slow(by) && ending.login.settled {
-            // Known by their resources alone: there is nothing to find out.
-            ending.looks = 1;
-            let own = ending.login.own.iter();
-            return kick_each(by, &jid, own.map(|id| id.resource.as_str()));
-        }
-        let streams = streams(by, &jid, Deadline::after(call(by)))?;
-        let ending = endings.iter_mut().map(|it| &mut it.login);
-        let logins = self.logins.iter_mut().chain(ending);
-        let mut of_jid: Vec<&mut Login> = logins.filter(|login| login.jid == jid).collect();
-        assign(&mut of_jid, &streams, Instant::now());
-        let Some(ending) = endings.get(place) else {
-            return Ok(());
-        };
-        let own = streams.iter();
-        let own = own.filter(|stream| ending.login.own.contains(&stream.id()));
-        kick_each(by, &jid, own.map(|stream| stream.resource.as_str()))
     }
 
     /// Counts what a call took that began at `begun`, where it starts a program.
