@@ -7,13 +7,17 @@
     clippy::unwrap_used
 )]
 
+use std::time::Duration;
+
 use hallpass_runtime::Framing;
 use hallpass_runtime::jid::unescape;
 
+use crate::kick::listed;
 use crate::protocol::{Command, Decoder, Request};
 
 /// Frames are the same in one piece and byte by byte; a request's fields are those of its message,
-/// and a name that is escaped after XEP-0106 comes back.
+/// and a name that is escaped after XEP-0106 comes back. A list of connections holds those that
+/// `user_resources` names, and each once.
 pub fn ejabberd(input: &[u8]) {
     let whole = frames([input]);
     assert_eq!(whole, frames(input.chunks(1)));
@@ -26,12 +30,23 @@ pub fn ejabberd(input: &[u8]) {
         }
     }
     if let Ok(name) = std::str::from_utf8(input) {
+        connections(name);
         if !name.contains('\\') {
             assert_eq!(unescape(name), name);
         }
         // Blanks at the ends have no escape.
         let name = name.trim_matches(' ');
         assert_eq!(unescape(&escape(name)), name);
+    }
+}
+
+/// No line that a client writes into its presence adds a connection.
+fn connections(text: &str) {
+    let (lines, resources) = text.split_once('\0').unwrap_or((text, text));
+    let mut named: Vec<&str> = resources.lines().collect();
+    for stream in listed(lines, resources, Duration::ZERO) {
+        let place = named.iter().position(|it| *it == stream.resource);
+        named.swap_remove(place.unwrap());
     }
 }
 

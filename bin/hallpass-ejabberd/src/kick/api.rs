@@ -185,7 +185,7 @@ fn wait(child: &mut Child, deadline: Deadline) -> Result<bool, &'static str> {
 /// The last field of the former is the text of the client's presence, which may hold line ends and so
 /// further lines; nothing that a client chooses can add one to the latter. A connection of which there
 /// are several lines has an unknown age. To ask for both took so long.
-fn listed(lines: &str, resources: &str, took: Duration) -> Vec<Stream> {
+pub fn listed(lines: &str, resources: &str, took: Duration) -> Vec<Stream> {
     let mut known: HashMap<&str, Option<u64>> = HashMap::new();
     for (resource, uptime) in parse(lines) {
         known

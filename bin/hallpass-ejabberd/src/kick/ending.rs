@@ -46,7 +46,7 @@ pub struct Round {
     pub spent: Duration,
     /// Whether ejabberd has answered.
     pub answered: bool,
-    /// Why it has not, the last time.
+    /// Why it has not, or has ended more than was asked for, the last time.
     pub failure: Option<Unavailable>,
 }
 
@@ -85,8 +85,9 @@ impl Endings {
             };
             let since = ending.since.elapsed();
             match done {
-                Ok(()) => {
+                Ok(all_for_one) => {
                     round.answered = true;
+                    round.failure = all_for_one.or(round.failure);
                     if is_slow(by) {
                         round.spent += begun.elapsed();
                     }
@@ -115,19 +116,20 @@ impl Endings {
         round
     }
 
-    /// Has the connections ended of the one at this place.
+    /// Has the connections ended of the one at this place; why all of the user's, where only that could
+    /// be done.
     fn end_one(
         &mut self,
         by: &Kick,
         logins: &mut [Login],
         place: usize,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<Option<Unavailable>, Unavailable> {
         let Some(ending) = self.0.get_mut(place) else {
-            return Ok(());
+            return Ok(None);
         };
         let jid = ending.login.jid.clone();
         if ending.all {
-            return kick(by, &jid, None, Deadline::after(call(by)));
+            return kick(by, &jid, None, Deadline::after(call(by))).map(|()| None);
         }
         if is_slow(by) && ending.login.settled {
             // Known by their resources alone: there is nothing to find out.
@@ -141,7 +143,7 @@ impl Endings {
         let mut of_jid: Vec<&mut Login> = logins.filter(|login| login.jid == jid).collect();
         assign(&mut of_jid, &streams, Instant::now());
         let Some(ending) = self.0.get(place) else {
-            return Ok(());
+            return Ok(None);
         };
         let own = streams.iter();
         let own = own.filter(|stream| ending.login.own.contains(&stream.id()));
@@ -150,18 +152,19 @@ impl Endings {
 }
 
 /// Has the connections ended of these resources, or all of the user's where that fails: whatever a
-/// client calls its own, the others of the same person can come back.
+/// client calls its own, the others of the same person can come back. Then the answer says why.
 fn kick_each<'a>(
     by: &Kick,
     jid: &Jid,
     resources: impl Iterator<Item = &'a str>,
-) -> Result<(), Unavailable> {
+) -> Result<Option<Unavailable>, Unavailable> {
     for resource in resources {
-        if kick(by, jid, Some(resource), Deadline::after(call(by))).is_err() {
-            return kick(by, jid, None, Deadline::after(call(by)));
+        if let Err(why) = kick(by, jid, Some(resource), Deadline::after(call(by))) {
+            kick(by, jid, None, Deadline::after(call(by)))?;
+            return Ok(Some(why));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// How long a call may take.

@@ -21,6 +21,8 @@ use hallpass_core::{
 use hallpass_runtime::{Log, SiteClient};
 
 pub use self::api::Jid;
+#[cfg(any(test, fuzzing))]
+pub use self::api::listed;
 use self::api::{Stream, is_slow, streams};
 use self::ending::{Endings, call};
 use self::logins::{Login, assign};
