@@ -673,10 +673,14 @@ def ejabberd(patient, hallpass_programs):
     return HostFile(patient, "ejabberd", configuration / "ejabberd.yml")
 
 
+KICK = "http://127.0.0.1:5280/api"
+
+
 def test_the_example_of_ejabberd_and_php(patient, hallpass_programs):
     program = str(hallpass_programs["hallpass-ejabberd"])
     replacements = {"/usr/bin/hallpass-ejabberd": program, "/etc/hallpass/hallpass.toml": str(patient.config)}
     etc = example.install("ejabberd-php", patient.directory / "etc", replacements)
+    patient.configure(ejabberd={"accept": ["session"], "kick": KICK})
     doctor = HostFile(patient, "ejabberd", etc / "ejabberd.yml").doctor()
     doctor.is_silent()
     assert any(it["seen"] == "it points here, and fits" for it in doctor.findings)
@@ -732,6 +736,21 @@ def test_ejabberd_does_not_fit(ejabberd, old, new, check, mend, status):
         ejabberd.edit(old, new)
     doctor = ejabberd.doctor()
     doctor.names(check, mend, status, 1 if status == "problem" else 0)
+
+
+@pytest.mark.parametrize("longest", ["", "1 minute", "25", "21 s", "30000 ms"])
+def test_a_resource_that_may_come_late(ejabberd, longest):
+    ejabberd.edit("negotiation_timeout: 15 seconds", longest and f"negotiation_timeout: {longest}")
+    ejabberd.doctor().is_silent()
+    ejabberd.patient.configure(ejabberd={"kick": KICK})
+    ejabberd.doctor().names("ejabberd-kick", "15 seconds", "warning", 0)
+
+
+@pytest.mark.parametrize("longest", ["15 seconds", "20", "10s", "9000 ms"])
+def test_a_resource_that_comes_in_time(ejabberd, longest):
+    ejabberd.edit("negotiation_timeout: 15 seconds", f"negotiation_timeout: {longest}")
+    ejabberd.patient.configure(ejabberd={"kick": KICK})
+    ejabberd.doctor().is_silent()
 
 
 def test_line_is_told(ejabberd):

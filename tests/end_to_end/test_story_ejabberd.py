@@ -300,7 +300,7 @@ def test_names_and_late_resources_hide_no_stream(world):
 def test_logged_out_by_ejabberdctl(world):
     first, second = world.log_in("alice"), world.log_in("alice")
     ctl = world.chat.configuration.parent / "bin/ejabberdctl"
-    calls, real, longest = ctl.with_name("calls"), ctl.with_name("real"), 90
+    calls, real, longest = ctl.with_name("calls"), ctl.with_name("real"), 180
     ctl.rename(real)
     right = f'#!/bin/sh\n{real} "$@"\ncode=$?\necho "$1 $2" >>{calls}\nexit $code\n'
 

@@ -15,6 +15,11 @@ use super::directives::at;
 /// More processes than this compete for database connections.
 const MANY: u32 = 64;
 
+/// For how many seconds after the end of its session a client without a resource is looked for.
+const LATE_BIND: u64 = 20;
+/// `negotiation_timeout` by default, in seconds.
+const NEGOTIATION: u64 = 120;
+
 /// The options that are looked at, and whether each is a list.
 const OPTIONS: [(&str, bool); 5] = [
     ("auth_method", true),
@@ -52,6 +57,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         findings.extend(file.methods(configuration));
         findings.extend(file.caches());
         findings.extend(file.pools(configuration));
+        findings.extend(file.negotiation(configuration));
         findings.extend(file.domains(configuration));
     }
     findings.extend(file.old_names());
@@ -302,6 +308,21 @@ impl File<'_> {
         self.ours().filter_map(pool).collect()
     }
 
+    /// Clients that may be without a resource for longer than they are looked for.
+    fn negotiation(&self, configuration: &Configuration) -> Option<Finding> {
+        configuration.ejabberd.kick.as_ref()?;
+        let given = self.options.global("negotiation_timeout").pop();
+        let longest = given.map_or(Some(NEGOTIATION), |it| seconds(&it.text))?;
+        (longest > LATE_BIND).then(|| {
+            let seen = format!(
+                "a client may be logged in without a resource for {longest} seconds, and [ejabberd] kick \
+                 finds it for {LATE_BIND} seconds after its session has ended"
+            );
+            let mend = "write negotiation_timeout: 15 seconds";
+            Finding::warning("ejabberd-kick", self.at(given), seen, mend)
+        })
+    }
+
     /// Options that ejabberd has renamed, or dropped without a visible warning.
     fn old_names(&self) -> Vec<Finding> {
         let renamed = [
@@ -339,5 +360,20 @@ impl File<'_> {
             )
         };
         others.map(finding).collect()
+    }
+}
+
+/// A time of ejabberd's in seconds, which a number alone is; `None` for what it does not know.
+fn seconds(text: &str) -> Option<u64> {
+    let end = text.find(|it: char| !it.is_ascii_digit());
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let number: u64 = number.parse().ok()?;
+    match unit.trim() {
+        "" | "s" | "sec" | "second" | "seconds" => Some(number),
+        "ms" | "millisecond" | "milliseconds" => Some(number / 1000),
+        "m" | "min" | "minute" | "minutes" => number.checked_mul(60),
+        "h" | "hour" | "hours" => number.checked_mul(3600),
+        "d" | "day" | "days" => number.checked_mul(86400),
+        _ => None,
     }
 }
