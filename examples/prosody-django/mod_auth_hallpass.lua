@@ -15,7 +15,7 @@ local token = module:get_option_string("hallpass_token", "");
 -- Where it says when the session has ended.
 local events_url = module:get_option_string("hallpass_events_url", "http://127.0.0.1:8088/session/events");
 -- For how many seconds a login waits for it, and when a lost stream is opened again.
-local longest, again = 10, 2;
+local longest, again = 5, 2;
 
 -- The watch of each connection: { session, ticket, request, over }.
 local watches = setmetatable({}, { __mode = "k" });

@@ -70,4 +70,4 @@ def log_out(site: DjangoSite, streams: dict) -> list[float]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    main(Path(sys.argv[1]).resolve(), *map(int, sys.argv[2:]))

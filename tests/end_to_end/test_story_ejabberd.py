@@ -82,6 +82,7 @@ def world(request, directory, new_directory, hallpass_programs):
             "/etc/hallpass/ticket_key": str(key),
             "/run/hallpass/http.sock": str(socket),
             "5443": str(free_port()),
+            "negotiation_timeout: 15": "negotiation_timeout: 8",
             "mod_ping: {}": "mod_ping: {}\n  mod_stream_mgmt: {}",
             'accept = ["session"]': f'accept = ["session"]\nwatch_interval = "{int(INTERVAL * 1000)}ms"',
         }
