@@ -128,7 +128,7 @@ impl Endings {
             return Ok(None);
         };
         let jid = ending.login.jid.clone();
-        if ending.all {
+        if ending.all || ending.login.is_unknown(Instant::now()) {
             return kick(by, &jid, None, Deadline::after(call(by))).map(|()| None);
         }
         if is_slow(by) && ending.login.settled {
@@ -159,8 +159,9 @@ fn kick_each<'a>(
     resources: impl Iterator<Item = &'a str>,
 ) -> Result<Option<Unavailable>, Unavailable> {
     for resource in resources {
-        if let Err(why) = kick(by, jid, Some(resource), Deadline::after(call(by))) {
-            kick(by, jid, None, Deadline::after(call(by)))?;
+        let deadline = Deadline::after(call(by));
+        if let Err(why) = kick(by, jid, Some(resource), deadline) {
+            kick(by, jid, None, deadline)?;
             return Ok(Some(why));
         }
     }

@@ -44,13 +44,22 @@ pub struct Login {
     pub settled: bool,
     /// Whether what it owns may be another's: it did not begin when the login did.
     pub in_doubt: bool,
+    /// Whether the connections have been looked at since, while its own could be told.
+    pub listed: bool,
 }
 
 impl Login {
     /// Whether nothing of it can be left at `now`.
     pub fn is_over(&self, streams: &[Stream], now: Instant) -> bool {
         let there = streams.iter().any(|stream| self.own.contains(&stream.id()));
-        !there && !self.waits(now)
+        let unknown = self.is_unknown(now) && !streams.is_empty();
+        !there && !self.waits(now) && !unknown
+    }
+
+    /// Whether any connection may be the one that it let in, as seen at `now`: ejabberd was not asked, or
+    /// did not answer, while it could be told.
+    pub fn is_unknown(&self, now: Instant) -> bool {
+        !self.listed && !self.waits(now)
     }
 
     /// Whether its connection may still appear after `now`.
@@ -133,6 +142,9 @@ pub fn assign(logins: &mut [&mut Login], streams: &[Stream], now: Instant) {
             }
         }
     }
+    for login in &mut waiting {
+        login.listed = true;
+    }
     settle(&mut waiting);
 }
 
@@ -183,6 +195,7 @@ mod tests {
             own: Vec::new(),
             settled: false,
             in_doubt: false,
+            listed: false,
         }
     }
 
@@ -354,9 +367,15 @@ mod tests {
     #[test]
     fn a_login_without_a_connection_is_over_after_a_while() {
         let start = Instant::now();
-        let login = login(start, &[]);
-        assert!(!login.is_over(&[], start + LONGEST_BIND - Duration::from_secs(1)));
-        assert!(login.is_over(&[], start + LONGEST_BIND));
+        let mut logins = [login(start, &[])];
+        assert!(!logins[0].is_over(&[], start + LONGEST_BIND - Duration::from_secs(1)));
+        assert!(logins[0].is_over(&[], start + LONGEST_BIND));
+        // Others of the person are its own where they were never looked at.
+        let others = [stream("web", 1, 1000)];
+        assert!(!logins[0].is_over(&others, start + LONGEST_BIND));
+        assert!(logins[0].is_unknown(start + LONGEST_BIND) && !logins[0].is_unknown(start));
+        assigned(&mut logins, &[], start);
+        assert!(logins[0].is_over(&others, start + LONGEST_BIND));
     }
 
     #[test]

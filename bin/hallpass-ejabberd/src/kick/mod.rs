@@ -13,7 +13,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use hallpass_core::configuration::Kick;
 use hallpass_core::{
     Clock, Configuration, Credential, Deadline, Ended, Identity, Request, Secret, Unavailable,
     Verdict, Watched,
@@ -85,6 +84,7 @@ impl Kicker {
             own: Vec::new(),
             settled: false,
             in_doubt: false,
+            listed: false,
         };
         let message = Message {
             configuration: Arc::clone(configuration),
@@ -148,6 +148,8 @@ struct Watcher {
     logins: Vec<Login>,
     endings: Endings,
     tidied: Instant,
+    /// Until when ejabberd is not asked for connections, where that is slow.
+    rests: Instant,
     /// What the questions of this round took that were answered.
     busy: Duration,
     /// Whether the log says that ejabberd does not answer.
@@ -164,6 +166,7 @@ impl Watcher {
             logins: Vec::new(),
             endings: Endings::default(),
             tidied: now,
+            rests: now,
             busy: Duration::ZERO,
             is_away: false,
         }
@@ -233,6 +236,9 @@ impl Watcher {
         let unbound = self.logins.iter().filter(unbound);
         let jids: HashSet<Jid> = unbound.map(|login| login.jid.clone()).collect();
         for jid in jids {
+            if Instant::now() < self.rests {
+                return;
+            }
             let Some(streams) = self.streams(&jid) else {
                 return;
             };
@@ -297,13 +303,6 @@ impl Watcher {
         }
     }
 
-    /// Counts what a call took that began at `begun`, where it starts a program.
-    fn spent(&mut self, by: &Kick, begun: Instant) {
-        if is_slow(by) {
-            self.busy += begun.elapsed();
-        }
-    }
-
     fn is_slow(&self) -> bool {
         let kick = self.site.configuration.ejabberd.kick.as_ref();
         kick.is_some_and(is_slow)
@@ -311,7 +310,7 @@ impl Watcher {
 
     /// Forgets logins whose connection is gone.
     fn tidy(&mut self) {
-        if self.tidied.elapsed() < TIDY {
+        if self.tidied.elapsed() < TIDY || Instant::now() < self.rests {
             return;
         }
         self.tidied = Instant::now();
@@ -339,7 +338,9 @@ impl Watcher {
         match streams(kick, jid, Deadline::after(call(kick))) {
             Ok(streams) => {
                 self.is_away = false;
-                self.spent(kick, begun);
+                if is_slow(kick) {
+                    self.rests = Instant::now() + begun.elapsed().saturating_mul(SHARE - 1);
+                }
                 Some(streams)
             }
             Err(unavailable) => {
