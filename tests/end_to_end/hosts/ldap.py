@@ -141,6 +141,14 @@ def present(attribute: str) -> bytes:
 
 
 UNBIND = b"\x42\x00"
+PAGED = "1.2.840.113556.1.4.319"
+
+
+def paged(number: int, operation: bytes, size: int | bytes, cookie: bytes = b"", critical: bool = True) -> bytes:
+    """A message with the control of paged results (RFC 2696); `size` may be its whole value."""
+    value = size if isinstance(size, bytes) else tlv(0x30, integer(size), text(cookie))
+    control = tlv(0x30, text(PAGED), tlv(1, b"\xff" if critical else b"\0"), text(value))
+    return message(number, operation, tlv(0xA0, control))
 
 
 def extended(oid: str) -> bytes:
@@ -194,12 +202,30 @@ class Raw:
         body = self.exactly(length)
         if body is None:
             return None
+        self.body = body
         count = body[1]
         number = int.from_bytes(body[2 : 2 + count], "big")
         rest = body[2 + count :]
         tag, start = rest[0], 2 + (rest[1] & 0x7F if rest[1] & 0x80 else 0)
         code = rest[start + 2] if tag != 0x64 and rest[start] == 10 else None
         return number, tag, code
+
+    def page(self) -> tuple[int, int, bytes | None]:
+        """How many entries come, the result code, and the cookie of the next page, None without."""
+        count = 0
+        while True:
+            _, tag, code = self.response()
+            if tag == 0x65:
+                break
+            count += 1
+        _, oid, value = self.body.partition(text(PAGED))
+        if not oid:
+            return count, code, None
+        # The value is an OCTET STRING around a SEQUENCE of an INTEGER of one byte and the cookie.
+        assert value[0] == 4 and value[2] == 0x30 and value[4:7] == b"\x02\x01\x00" and value[7] == 4
+        cookie = value[9:]
+        assert len(cookie) == value[8]
+        return count, code, cookie
 
     def rest(self) -> bytes:
         """All bytes until the end."""

@@ -7,6 +7,7 @@ use super::ber::{
 };
 use super::entry::{Entry, Selection};
 use super::filter::{Assertion, Filter, Unreadable, description};
+use super::paging::{PAGED_RESULTS, PageRequest, fingerprint, write_control};
 
 /// How long a message may be, in bytes.
 pub const LONGEST: usize = 128 << 10;
@@ -76,6 +77,10 @@ pub struct Search {
     pub types_only: bool,
     pub filter: Filter,
     pub attributes: Selection,
+    /// Which of its pages is asked for, where the client takes pages.
+    pub page: Option<PageRequest>,
+    /// By which the same search is recognised.
+    pub fingerprint: u64,
 }
 
 /// How far below its base a search looks.
@@ -124,6 +129,8 @@ pub const SEARCH_DONE: u8 = 0x65;
 pub const COMPARE_RESPONSE: u8 = 0x6f;
 pub const EXTENDED_RESPONSE: u8 = 0x78;
 const SEARCH_ENTRY: u8 = 0x64;
+/// The tag of the controls of a message.
+const CONTROLS: u8 = 0xa0;
 
 impl Message {
     /// Decodes `bytes`, which are one whole message.
@@ -141,17 +148,28 @@ impl Message {
         }
         let (tag, contents) = reader.any()?;
         let response = response_tag(tag).ok_or(Malformed)?;
-        let critical = critical_controls(&mut reader)?;
+        let controls = Controls::read(&mut reader)?;
         reader.end()?;
         let refused = |code, message| Refused {
             response,
             code,
             message,
         };
-        let operation = match operation(tag, contents) {
+        let mut operation = operation(tag, contents);
+        // Only a search has pages.
+        let mut unsupported = controls.unsupported;
+        match (&mut operation, controls.page) {
+            (Ok(Operation::Search(search)), Some((_, page))) => match page {
+                Ok(page) => search.page = Some(page),
+                Err(Malformed) => operation = Err(Undecodable::Malformed),
+            },
+            (_, Some((is_critical, _))) => unsupported |= is_critical,
+            (_, None) => {}
+        }
+        let operation = match operation {
             // These have no answer, and ignore controls.
             Ok(operation @ (Operation::Unbind | Operation::Abandon(_))) => Ok(operation),
-            _ if critical => Err(refused(
+            _ if unsupported => Err(refused(
                 Code::UnavailableCriticalExtension,
                 "a critical control is not supported",
             )),
@@ -191,26 +209,42 @@ fn response_tag(request: u8) -> Option<u8> {
     }
 }
 
-/// Whether one of the controls at the end of a message is critical and not known.
-fn critical_controls(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
-    let Some(controls) = reader.optional(0xa0)? else {
-        return Ok(false);
-    };
-    let mut controls = Reader::new(controls);
-    let mut critical = false;
-    for _ in 0..MOST_CONTROLS {
-        if controls.is_empty() {
-            return Ok(critical);
+/// The controls at the end of a message.
+#[derive(Debug, Default)]
+struct Controls {
+    /// Whether one is critical and not known.
+    unsupported: bool,
+    /// Paged results: whether it is critical, and what it asks for.
+    page: Option<(bool, Result<PageRequest, Malformed>)>,
+}
+
+impl Controls {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut found = Self::default();
+        let Some(controls) = reader.optional(CONTROLS)? else {
+            return Ok(found);
+        };
+        let mut controls = Reader::new(controls);
+        for _ in 0..MOST_CONTROLS {
+            if controls.is_empty() {
+                return Ok(found);
+            }
+            let mut control = controls.within(SEQUENCE)?;
+            let kind = control.expect(OCTET_STRING)?;
+            let is_critical = control.peek() == Some(BOOLEAN) && control.truth()?;
+            let value = control.optional(OCTET_STRING)?;
+            control.end()?;
+            if kind == PAGED_RESULTS.as_bytes() {
+                let is_first = found.page.is_none();
+                let page = PageRequest::read(value.filter(|_| is_first));
+                found.page = Some((is_critical, page));
+            } else {
+                found.unsupported |= is_critical && kind != MANAGE_DSA_IT.as_bytes();
+            }
         }
-        let mut control = controls.within(SEQUENCE)?;
-        let kind = control.expect(OCTET_STRING)?;
-        let is_critical = control.peek() == Some(BOOLEAN) && control.truth()?;
-        control.optional(OCTET_STRING)?;
-        control.end()?;
-        critical |= is_critical && kind != MANAGE_DSA_IT.as_bytes();
+        controls.end()?;
+        Ok(found)
     }
-    controls.end()?;
-    Ok(critical)
 }
 
 /// Why an operation is not decoded.
@@ -241,7 +275,10 @@ fn operation(tag: u8, contents: &[u8]) -> Result<Operation, Undecodable> {
         0x60 => Operation::Bind(bind(&mut reader)?),
         0x42 => return Ok(Operation::Unbind),
         0x50 => return Ok(Operation::Abandon(number(contents)?)),
-        0x63 => Operation::Search(search(&mut reader)?),
+        0x63 => Operation::Search(Search {
+            fingerprint: fingerprint(contents),
+            ..search(&mut reader)?
+        }),
         0x6e => {
             let dn = text(&mut reader)?;
             let assertion = Assertion::read(reader.within(SEQUENCE)?)?;
@@ -320,12 +357,24 @@ fn search(reader: &mut Reader<'_>) -> Result<Search, Undecodable> {
         types_only,
         filter,
         attributes: Selection::new(&attributes),
+        page: None,
+        fingerprint: 0,
     })
 }
 
 /// The response to the operation with the number `id`.
 pub fn response(id: i32, tag: u8, code: Code, matched: &str, message: &str) -> Vec<u8> {
     respond(id, tag, code, matched, message, |_| {})
+}
+
+/// The response to a search whose entries are a page; `cookie` is empty where it was the last.
+pub fn page_done(id: i32, cookie: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.within(SEQUENCE, |writer| {
+        result(writer, id, SEARCH_DONE, Code::Success, "", "", |_| {});
+        writer.within(CONTROLS, |writer| write_control(writer, cookie));
+    });
+    writer.into_bytes()
 }
 
 /// The response to an extended operation, with the value that it gives.
@@ -361,15 +410,27 @@ fn respond(
 ) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.within(SEQUENCE, |writer| {
-        writer.number(INTEGER, id).within(tag, |writer| {
-            writer
-                .number(ENUMERATED, code as i32)
-                .text(OCTET_STRING, matched)
-                .text(OCTET_STRING, message);
-            more(writer);
-        });
+        result(writer, id, tag, code, matched, message, more);
     });
     writer.into_bytes()
+}
+
+fn result(
+    writer: &mut Writer,
+    id: i32,
+    tag: u8,
+    code: Code,
+    matched: &str,
+    message: &str,
+    more: impl FnOnce(&mut Writer),
+) {
+    writer.number(INTEGER, id).within(tag, |writer| {
+        writer
+            .number(ENUMERATED, code as i32)
+            .text(OCTET_STRING, matched)
+            .text(OCTET_STRING, message);
+        more(writer);
+    });
 }
 
 /// `entry` as it is returned to the search with the number `id`.

@@ -8,6 +8,7 @@ pub(crate) mod filter;
 pub(crate) mod message;
 pub(crate) mod name;
 mod operation;
+mod paging;
 pub(crate) mod plan;
 mod reader;
 mod schema;
@@ -28,6 +29,7 @@ use self::ber::message_length;
 pub use self::directory::Directory;
 use self::message::{Code, LONGEST, Message, Operation, disconnection, response};
 use self::operation::{Bound, Outcome, State, operate};
+use self::paging::Pages;
 use self::stream::{Bytes, Replay};
 use crate::endpoint::{Caller, Endpoint, Shutdown};
 use crate::sockets::Stream;
@@ -62,6 +64,8 @@ struct Connection {
     received: Zeroizing<Vec<u8>>,
     is_tls: bool,
     bound: Option<Bound>,
+    /// The paged searches of whom it is bound as.
+    pages: Pages,
 }
 
 /// What a client sent.
@@ -85,6 +89,7 @@ async fn serve(stream: Stream, caller: Caller, mut shutdown: Shutdown) {
         received: Zeroizing::default(),
         is_tls: false,
         bound: None,
+        pages: Pages::default(),
     };
     let mut is_first = true;
     loop {
@@ -181,10 +186,12 @@ impl Connection {
         let in_progress = caller.slot.begin_request();
         if matches!(operation, Operation::Bind(_)) {
             self.bound = None;
+            self.pages = Pages::default();
         }
         let state = State {
             bound: self.bound.clone(),
             is_tls: self.is_tls,
+            pages: self.pages.clone(),
         };
         let (entries, mut found) = mpsc::channel(WAITING);
         let mut work = Box::pin(operate(caller.clone(), state, id, operation, entries));
@@ -218,10 +225,15 @@ impl Connection {
         let Outcome {
             response,
             bound,
+            pages,
             starts_tls,
         } = outcome;
         if let Some(bound) = bound {
             self.bound = bound;
+            self.pages = Pages::default();
+        }
+        if let Some(pages) = pages {
+            self.pages = pages;
         }
         if !self.send(&response).await {
             return false;

@@ -15,6 +15,7 @@ use super::message::{
     Search, WHO_AM_I,
 };
 use super::name::Place;
+use super::paging::{Pages, Position};
 use super::reader::{Reader, Refusal};
 use super::search::Searching;
 use crate::credentials::Shown;
@@ -35,6 +36,7 @@ pub struct Bound {
 pub struct State {
     pub bound: Option<Bound>,
     pub is_tls: bool,
+    pub pages: Pages,
 }
 
 /// What comes of an operation.
@@ -44,6 +46,8 @@ pub struct Outcome {
     pub response: Vec<u8>,
     /// Whom the connection is bound as from now on; `None` where that does not change.
     pub bound: Option<Option<Bound>>,
+    /// Its paged searches from now on; `None` where they do not change.
+    pub pages: Option<Pages>,
     /// Whether TLS begins behind the response.
     pub starts_tls: bool,
 }
@@ -53,6 +57,7 @@ impl Outcome {
         Self {
             response,
             bound: None,
+            pages: None,
             starts_tls: false,
         }
     }
@@ -82,8 +87,7 @@ pub async fn operate(
         }
         Operation::Search(search) => {
             let result = searched(&caller, &site, &state, id, &search, &entries).await;
-            let refusal = result.err();
-            Outcome::of(done(id, SEARCH_DONE, Code::Success, refusal))
+            found(id, &search, state.pages, result)
         }
         Operation::Compare(compare) => {
             let client = client(&caller, &site);
@@ -108,6 +112,29 @@ pub async fn operate(
         Operation::Extended(name) => extended(directory, &state, id, &name),
         // The connection sees to these.
         Operation::Unbind | Operation::Abandon(_) => Outcome::of(Vec::new()),
+    }
+}
+
+/// What comes of the search with the number `id`, that found `result`: where its next page begins.
+fn found(
+    id: i32,
+    search: &Search,
+    mut pages: Pages,
+    result: Result<Option<Position>, Refusal>,
+) -> Outcome {
+    let next = match (&search.page, result) {
+        // A client may ask again for a page that it did not get.
+        (_, Err(refusal)) => return Outcome::of(done(id, SEARCH_DONE, Code::Success, Some(refusal))),
+        (None, Ok(_)) => return Outcome::of(done(id, SEARCH_DONE, Code::Success, None)),
+        (Some(page), Ok(next)) => {
+            pages.end(&page.cookie);
+            next.map(|position| pages.keep(search.fingerprint, position))
+        }
+    };
+    let cookie = next.as_ref().map_or(&[][..], |cookie| cookie.as_slice());
+    Outcome {
+        pages: Some(pages),
+        ..Outcome::of(message::page_done(id, cookie))
     }
 }
 
@@ -265,7 +292,7 @@ async fn searched(
     id: i32,
     search: &Search,
     entries: &mpsc::Sender<Vec<u8>>,
-) -> Result<(), Refusal> {
+) -> Result<Option<Position>, Refusal> {
     let mut most = site.configuration.limits.deadline;
     if search.time_limit > 0 {
         most = most.min(Duration::from_secs(search.time_limit));
@@ -278,6 +305,17 @@ async fn searched(
     if !is_open {
         may_look(caller, site, state, deadline).await?;
     }
+    let from = match &search.page {
+        None => Position::first(),
+        // The client ends the paged search.
+        Some(page) if page.size == 0 => return Ok(None),
+        Some(page) if page.cookie.is_empty() => Position::first(),
+        Some(page) => {
+            let position = state.pages.find(&page.cookie, search.fingerprint);
+            let message = "the cookie is not of this search, or too old";
+            position.ok_or_else(|| Refusal::new(Code::UnwillingToPerform, message))?
+        }
+    };
     let client = client(caller, site);
     let reader = Reader {
         site,
@@ -285,5 +323,6 @@ async fn searched(
         client: &client,
         deadline,
     };
-    Searching::new(reader, id, search, entries).run().await
+    let search = Searching::new(reader, id, search, from, entries);
+    search.run().await
 }

@@ -26,7 +26,7 @@ pub enum Wanted<P: Eq + Hash> {
 }
 
 /// What finds a person.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PersonPin {
     Name(String),
     Email(String),
@@ -35,7 +35,7 @@ pub enum PersonPin {
 }
 
 /// What finds groups.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupPin {
     Name(String),
     /// All groups of the person who is called so.

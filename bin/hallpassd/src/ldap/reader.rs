@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::entry::Entry;
 use super::message::{Code, Compare, MANAGE_DSA_IT, START_TLS, WHO_AM_I};
 use super::name::Place;
+use super::paging::PAGED_RESULTS;
 use super::schema;
 use crate::site::ServedSite;
 
@@ -111,7 +112,7 @@ impl Reader<'_> {
         let (mut last, mut count) = (None, 0);
         loop {
             let page = self.people_after(last, true).await?;
-            for person in &page.people {
+            for (_, person) in &page.people {
                 count += person.groups.len();
                 for group in &person.groups {
                     let dn = self.directory.tree.person(&person.name);
@@ -133,7 +134,7 @@ impl Reader<'_> {
     pub fn root(&self) -> Entry {
         let mut extensions = vec![WHO_AM_I];
         extensions.extend(self.directory.tls.as_ref().map(|_| START_TLS));
-        Entry::root(&self.directory.tree, &extensions, &[MANAGE_DSA_IT])
+        Entry::root(&self.directory.tree, &extensions, &[MANAGE_DSA_IT, PAGED_RESULTS])
     }
 
     /// Compares a value of an entry.

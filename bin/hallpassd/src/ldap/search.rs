@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::entry::{Entry, Uuids};
 use super::message::{self, Code, Scope, Search};
 use super::name::Place;
+use super::paging::{Phase, Position};
 use super::plan::{GroupPin, MOST_NAMED, PersonPin, Plan, Wanted};
 use super::reader::{Reader, Refusal};
 use super::schema;
@@ -32,10 +33,30 @@ pub struct Searching<'a> {
     unsent: Vec<u8>,
     /// How many more entries may be returned.
     left: usize,
+    /// How many of them are in this page, where the client takes pages.
+    left_in_page: Option<usize>,
+    /// Where it begins, and where it has come to.
+    from: Position,
+    at: Position,
+    /// How many entries of this phase an earlier page has returned.
+    skip: usize,
     /// The names of those that have been returned.
     returned: HashSet<String>,
     /// Whether entries are returned, and not only looked for.
     returns: bool,
+}
+
+/// Why a search ends before everything has been looked at.
+enum Stop {
+    Refused(Refusal),
+    /// The page is full.
+    Page,
+}
+
+impl<R: Into<Refusal>> From<R> for Stop {
+    fn from(refusal: R) -> Self {
+        Self::Refused(refusal.into())
+    }
 }
 
 /// What a search looks at.
@@ -49,15 +70,16 @@ struct Range {
 }
 
 impl<'a> Searching<'a> {
-    /// The search with the number `id`, whose entries go to `entries`.
+    /// The search with the number `id`, whose entries from `from` on go to `entries`.
     pub fn new(
         reader: Reader<'a>,
         id: i32,
         search: &'a Search,
+        from: Position,
         entries: &'a mpsc::Sender<Vec<u8>>,
     ) -> Self {
         let most = reader.directory.size_limit;
-        let left = match search.size_limit {
+        let most = match search.size_limit {
             0 => most,
             limit => limit.min(most),
         };
@@ -67,35 +89,47 @@ impl<'a> Searching<'a> {
             search,
             entries,
             unsent: Vec::new(),
-            left,
+            // The pages of a search have together as many entries as it has in one.
+            left: most.saturating_sub(from.returned),
+            // A page that holds all that the client takes is not a page (RFC 2696, section 3).
+            left_in_page: search
+                .page
+                .as_ref()
+                .map(|page| page.size)
+                .filter(|size| search.size_limit == 0 || *size < search.size_limit),
+            skip: from.skip,
+            at: from.clone(),
+            from,
             returned: HashSet::new(),
             returns: true,
         }
     }
 
-    /// Returns all entries.
+    /// Returns all entries, or those of the page. Gives where the next page begins, if there is one.
     ///
     /// # Errors
-    /// [`Refusal`] where there are more, or the search is refused.
-    pub async fn run(mut self) -> Result<(), Refusal> {
+    /// [`Refusal`] where there are more than one search may return, or the search is refused.
+    pub async fn run(mut self) -> Result<Option<Position>, Refusal> {
         let begun = Instant::now();
         let result = self.find().await;
         // What was found goes out even where there is more.
         self.flush().await;
         let limit = Duration::from_secs(self.search.time_limit);
         match result {
-            Err(refusal)
+            Ok(()) => Ok(None),
+            Err(Stop::Page) => Ok(Some(self.at)),
+            Err(Stop::Refused(refusal))
                 if refusal.code == Code::Unavailable
                     && !limit.is_zero()
                     && begun.elapsed() >= limit =>
             {
                 Err(Refusal::new(Code::TimeLimitExceeded, ""))
             }
-            result => result,
+            Err(Stop::Refused(refusal)) => Err(refusal),
         }
     }
 
-    async fn find(&mut self) -> Result<(), Refusal> {
+    async fn find(&mut self) -> Result<(), Stop> {
         let (search, reader) = (self.search, self.reader);
         let tree = &reader.directory.tree;
         let Range {
@@ -107,26 +141,30 @@ impl<'a> Searching<'a> {
         self.returns = !is_below;
         let lists = plan.people == Wanted::All || plan.groups == Wanted::All;
         if lists && !reader.directory.list {
-            return Err(no_lists());
+            return Err(no_lists().into());
         }
         if lists && search.filter.weight() > HEAVIEST {
             let message = "the filter is too large for a list";
-            return Err(Refusal::new(Code::AdminLimitExceeded, message));
+            return Err(Refusal::new(Code::AdminLimitExceeded, message).into());
         }
         let named = |count: usize| count > MOST_NAMED;
         if named(count(&plan.people)) || named(count(&plan.groups)) {
             let message = "the filter names too many entries";
-            return Err(Refusal::new(Code::AdminLimitExceeded, message));
+            return Err(Refusal::new(Code::AdminLimitExceeded, message).into());
         }
-        for entry in containers {
-            self.consider(&entry).await?;
+        if self.from.phase == Phase::Containers {
+            for entry in containers {
+                self.consider(&entry).await?;
+            }
+            self.enter(Phase::People(None));
         }
         let wants_groups =
             search.attributes.has(&schema::MEMBER_OF) || search.filter.mentions(&schema::MEMBER_OF);
         let (mut exists, mut is_hashed) = (false, false);
         match plan.people {
+            _ if self.from.phase == Phase::Groups => {}
             Wanted::These(pins) => {
-                for pin in pins {
+                for pin in sorted(pins) {
                     let person = match pin {
                         PersonPin::Name(name) => reader.named(&name, wants_groups).await?,
                         PersonPin::Email(email) => {
@@ -146,19 +184,22 @@ impl<'a> Searching<'a> {
                 // Only a list of all people tells whose it is.
                 if is_hashed && !exists {
                     if !reader.directory.list {
-                        return Err(no_lists());
+                        return Err(no_lists().into());
                     }
                     self.list_people(wants_groups).await?;
                 }
             }
             Wanted::All => self.list_people(wants_groups).await?,
         }
+        if self.from.phase != Phase::Groups {
+            self.enter(Phase::Groups);
+        }
         match plan.groups {
             Wanted::These(pins) if pins.is_empty() => {}
             groups => exists |= self.groups(groups, must_exist.is_some()).await?,
         }
         match must_exist {
-            Some(above) if !exists => Err(Refusal::missing(above)),
+            Some(above) if !exists => Err(Refusal::missing(above).into()),
             _ => Ok(()),
         }
     }
@@ -240,28 +281,46 @@ impl<'a> Searching<'a> {
         })
     }
 
-    async fn list_people(&mut self, wants_groups: bool) -> Result<(), Refusal> {
+    async fn list_people(&mut self, wants_groups: bool) -> Result<(), Stop> {
         let reader = self.reader;
-        let mut last = None;
+        let is_paged = self.left_in_page.is_some();
+        let mut last = match &self.from.phase {
+            Phase::People(last) => last.clone(),
+            Phase::Containers | Phase::Groups => None,
+        };
+        let mut is_first = true;
         loop {
-            let first = last.is_none();
             let page = match reader.people_after(last, wants_groups).await {
                 Ok(page) => page,
-                Err(_) if !first && reader.deadline.passed() => {
-                    return Err(Refusal::new(Code::TimeLimitExceeded, ""));
+                // What was found by now is a page.
+                Err(_) if is_paged && !is_first && reader.deadline.passed() => {
+                    return Err(Stop::Page);
+                }
+                Err(_) if !is_first && reader.deadline.passed() => {
+                    return Err(Refusal::new(Code::TimeLimitExceeded, "").into());
                 }
                 Err(unavailable) => return Err(unavailable.into()),
             };
+            is_first = false;
             for people in page.people.chunks(TURN) {
-                for person in people {
+                for (id, person) in people {
                     let entry = Entry::person(&reader.directory.tree, person);
                     self.consider(&entry).await?;
+                    if is_paged {
+                        self.enter(Phase::People(Some(id.clone())));
+                    }
                 }
                 tokio::task::yield_now().await;
             }
             last = page.last;
             if last.is_none() {
                 return Ok(());
+            }
+            if is_paged {
+                self.enter(Phase::People(last.clone()));
+            }
+            if self.left_in_page == Some(0) {
+                return Err(Stop::Page);
             }
         }
     }
@@ -271,13 +330,13 @@ impl<'a> Searching<'a> {
         &mut self,
         wanted: Wanted<GroupPin>,
         must_exist: bool,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, Stop> {
         let (search, reader) = (self.search, self.reader);
         let tree = &reader.directory.tree;
         let all = reader.groups().await?;
         if all.is_none() && must_exist {
             let message = "the groups of this site cannot be listed";
-            return Err(Refusal::new(Code::UnwillingToPerform, message));
+            return Err(Refusal::new(Code::UnwillingToPerform, message).into());
         }
         // Those whom the filter calls members, and the groups that they are in.
         let mut asked_about: HashMap<String, Vec<String>> = HashMap::new();
@@ -288,14 +347,14 @@ impl<'a> Searching<'a> {
             };
             if asked_about.len() >= MOST_NAMED {
                 let message = "the filter names too many members";
-                return Err(Refusal::new(Code::AdminLimitExceeded, message));
+                return Err(Refusal::new(Code::AdminLimitExceeded, message).into());
             }
             if let std::collections::hash_map::Entry::Vacant(place) = asked_about.entry(name) {
                 let person = reader.named(place.key(), true).await?;
                 place.insert(person.map(|it| it.groups).unwrap_or_default());
             }
         }
-        let names: Vec<String> = match wanted {
+        let mut names: Vec<String> = match wanted {
             Wanted::All => all.unwrap_or_default(),
             Wanted::These(pins) => {
                 let listed = all.unwrap_or_default();
@@ -310,6 +369,7 @@ impl<'a> Searching<'a> {
                     uuids.extend(listed.iter().map(|name| (of.group(name), name)));
                 }
                 let one = |name: Option<&&String>| name.map(|it| (*it).clone()).into_iter();
+                let pins = sorted(pins);
                 let names = pins.iter().flat_map(|pin| match pin {
                     GroupPin::Name(name) => one(forms.get(&comparable(name))).collect(),
                     GroupPin::Of(name) => asked_about.get(name).cloned().unwrap_or_default(),
@@ -321,6 +381,7 @@ impl<'a> Searching<'a> {
         if names.is_empty() {
             return Ok(false);
         }
+        names.sort_unstable();
         let shows_members = reader.directory.list && search.attributes.has(&schema::MEMBER);
         let mut members = match shows_members {
             true => Some(reader.members().await?),
@@ -339,16 +400,33 @@ impl<'a> Searching<'a> {
         Ok(true)
     }
 
+    /// Goes on with the entries of `phase`.
+    fn enter(&mut self, phase: Phase) {
+        self.at.phase = phase;
+        self.at.skip = 0;
+        self.skip = 0;
+    }
+
     /// Returns `entry` if it matches, once.
-    async fn consider(&mut self, entry: &Entry) -> Result<(), Refusal> {
+    async fn consider(&mut self, entry: &Entry) -> Result<(), Stop> {
         let is_known = self.returned.contains(&entry.dn);
         if !self.returns || is_known || self.search.filter.matches(entry) != Some(true) {
             return Ok(());
         }
+        if let Some(skip) = self.skip.checked_sub(1) {
+            self.skip = skip;
+            self.returned.insert(entry.dn.clone());
+            return Ok(());
+        }
         let Some(left) = self.left.checked_sub(1) else {
-            return Err(Refusal::new(Code::SizeLimitExceeded, ""));
+            return Err(Refusal::new(Code::SizeLimitExceeded, "").into());
         };
+        if let Some(left_in_page) = &mut self.left_in_page {
+            *left_in_page = left_in_page.checked_sub(1).ok_or(Stop::Page)?;
+        }
         self.left = left;
+        self.at.skip += 1;
+        self.at.returned += 1;
         self.returned.insert(entry.dn.clone());
         self.unsent
             .extend(message::entry(self.id, entry, self.search));
@@ -365,6 +443,13 @@ impl<'a> Searching<'a> {
             drop(self.entries.send(unsent).await);
         }
     }
+}
+
+/// In an order that is the same for each page.
+fn sorted<P: Ord>(pins: HashSet<P>) -> Vec<P> {
+    let mut pins: Vec<P> = pins.into_iter().collect();
+    pins.sort_unstable();
+    pins
 }
 
 fn no_lists() -> Refusal {

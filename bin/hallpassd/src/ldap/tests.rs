@@ -7,6 +7,7 @@ use super::entry::Entry;
 use super::filter::{Assertion, Filter, Pieces, Unreadable};
 use super::message::{Code, Message, Operation, Refused, Scope, disconnection, response};
 use super::name::Tree;
+use super::paging::PageRequest;
 
 fn bytes(hexadecimal: &str) -> Vec<u8> {
     let pairs = hexadecimal.as_bytes().chunks(2);
@@ -65,6 +66,11 @@ fn what_openldaps_tools_send_is_decoded() {
     ]);
     let both = Filter::And(vec![equal("objectClass", "inetOrgPerson"), either]);
     assert_eq!(search.filter, both);
+    let first = PageRequest {
+        size: 5,
+        cookie: Vec::new(),
+    };
+    assert_eq!(search.page, Some(first));
 
     let (_, operation) = decoded("301c0201026e170404636e3d61300f04066d656d62657204057569643d62");
     let Ok(Operation::Compare(compare)) = operation else {
@@ -102,10 +108,11 @@ fn what_is_not_carried_out_has_the_response_of_its_kind() {
         ("30050201026300", 0x65, Code::ProtocolError),
         ("30050201026e00", 0x6f, Code::ProtocolError),
         ("30050201027700", 0x78, Code::ProtocolError),
-        // A search with a critical control: paged results.
+        // A search with a critical control that is not known: the last arc differs from that of paged
+        // results.
         (
             "304b020102631e04000a01000a0100020100020100010100a209a5070402636e0401783000a0263024\
-             0416312e322e3834302e3131333535362e312e342e3331390101ff040730050201050400",
+             0416312e322e3834302e3131333535362e312e342e3331380101ff040730050201050400",
             0x65,
             Code::UnavailableCriticalExtension,
         ),

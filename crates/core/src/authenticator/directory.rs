@@ -44,8 +44,8 @@ pub struct Person {
 /// Some of a site's people, in the order of their primary keys.
 #[derive(Debug)]
 pub struct People {
-    /// Those that a directory shows.
-    pub people: Vec<Person>,
+    /// Those that a directory shows, with their primary keys.
+    pub people: Vec<(Id, Person)>,
     /// The last account that was looked at; `None` where there was none left.
     pub last: Option<Id>,
 }
@@ -129,10 +129,10 @@ impl Authenticator {
                     break;
                 }
                 let person = shown(accounts, queries, &account, None, access, wants_groups, now)?;
-                people.last = Some(account.id);
+                people.last = Some(account.id.clone());
                 if let Some(mut person) = person {
                     only_distinct(&mut person.groups, all.as_deref());
-                    people.people.push(person);
+                    people.people.push((account.id, person));
                 }
             }
             Ok(people)
