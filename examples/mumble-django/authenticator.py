@@ -81,8 +81,9 @@ class Authenticator(Murmur.ServerAuthenticator):
 
 def main() -> None:
     properties = Ice.createProperties()
-    # Without it, an answer from elsewhere could be taken for the server's.
+    # The secret goes along with each call.
     properties.setProperty("Ice.ImplicitContext", "Shared")
+    # Mumble 1.3 knows no newer one.
     properties.setProperty("Ice.Default.EncodingVersion", "1.0")
     settings = Ice.InitializationData()
     settings.properties = properties

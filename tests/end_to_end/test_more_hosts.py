@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from book import DOCS
-from hosts import openvpn, pure_ftpd, sshd, vsftpd
+from hosts import mumble, ocserv, openvpn, proftpd, pure_ftpd, sshd, vsftpd
 from hosts.accounts import PASSWORDS
 from hosts.daemon import hallpassd
 from hosts.fixtures import site_with_accounts
@@ -56,7 +56,8 @@ def site(new_site):
     site = site_with_accounts(new_site)
     # The one account here that every system has, too.
     site.make_accounts({"username": "nobody", "password": "of the site's nobody"},
-                       {"username": "root", "password": "of the site's root"})
+                       {"username": "root", "password": "of the site's root"},
+                       {"username": "SuperUser", "password": "of the site's SuperUser"})
     return site
 
 
@@ -264,6 +265,125 @@ def test_vsftpd(site, directory, hallpass_programs, config):
         with Away(site):
             assert not server.login("alice", PASSWORDS["alice"])
         assert server.login("alice", PASSWORDS["alice"])
+
+
+def pam_service(hallpass_programs, config) -> str:
+    """The page's file of PAM, in place."""
+    (service,) = blocks("vsftpd", "pam")
+    return replaced(service, **{
+        "/usr/bin/hallpass-pam": hallpass_programs["hallpass-pam"],
+        "/etc/hallpass/hallpass.toml": config,
+    })
+
+
+def files_of(directory):
+    """A directory for files that are to be had by FTP."""
+    home = directory / "srv"
+    home.mkdir(mode=0o755)
+    return home
+
+
+# Each refusal takes a part of a second, which is the servers' own.
+FTP = [
+    ("alice", PASSWORDS["alice"], True),
+    ("zoë", PASSWORDS["zoë"], True),
+    ("alice", "wrong", False),
+    ("alice", "", False),
+    ("erin", PASSWORDS["erin"], False),
+    ("al*", PASSWORDS["alice"], False),
+    ("*)(uid=alice", PASSWORDS["alice"], False),
+]
+
+
+@pytest.mark.skipif(not proftpd.CAN_RUN, reason="needs root")
+def test_proftpd_by_ldap(site, directory, hallpass_programs):
+    port, http = free_port(), directory / "http.sock"
+    daemon = {"ldap": [f"tcp:{LOOPBACK}:{port}"], "listen": [f"unix:{http}"]}
+    tables = {"daemon": daemon, "ldap": {"base": "dc=example,dc=org"}, "limits": {"failures": 0}}
+    config = site.write_configuration("proftpd.toml", **tables)
+    by_ldap, _ = blocks("ProFTPD", "proftpd")
+    text = replaced(by_ldap, **{"3893": port, "/srv/ftp": files_of(directory)})
+    with (
+        proftpd.proftpd(directory, text) as server,
+        hallpassd(hallpass_programs["hallpassd"], config, http, (LOOPBACK, port)) as daemon,
+    ):
+        # The machine's own account, with the site's password or another: the one user of all is not root.
+        let_in_as_the_site_says(server, site, [*FTP, ("daemon", "x", False)])
+        assert not server.login("alice", PASSWORDS["alice"], encrypted=False)
+        daemon.process.kill()
+        daemon.process.wait()
+        assert not server.login("alice", PASSWORDS["alice"])
+
+
+@pytest.mark.skipif(not proftpd.CAN_RUN, reason="needs root")
+def test_proftpd_by_pam(site, directory, hallpass_programs, config):
+    _, by_pam = blocks("ProFTPD", "proftpd")
+    (line,) = blocks("ProFTPD", "passwd")
+    users = directory / "users"
+    users.touch(mode=0o600)
+    line = replaced(line, **{"/srv/ftp": files_of(directory)})
+    users.write_text("".join(line.replace("alice", name) for name in ("alice", "zoë", "erin", "al*")))
+    name = f"hallpass-proftpd-{os.getpid()}"
+    (SERVICES / name).write_text(pam_service(hallpass_programs, config))
+    text = replaced(by_pam, **{"AuthPAMConfig proftpd": f"AuthPAMConfig {name}", "/etc/proftpd/users": users})
+    try:
+        with proftpd.proftpd(directory, text) as server:
+            # Right, and without a line in the file.
+            let_in_as_the_site_says(server, site, [*FTP, ("bob", PASSWORDS["bob"], False)])
+    finally:
+        (SERVICES / name).unlink()
+
+
+@pytest.mark.skipif(not ocserv.CAN_RUN, reason="needs root, and a name space of its own")
+def test_ocserv(site, directory, hallpass_programs, config):
+    (configuration,) = blocks("ocserv", "ocserv")
+    with ocserv.ocserv(directory, configuration, pam_service(hallpass_programs, config)) as server:
+        let_in_as_the_site_says(server, site, [
+            ("alice", PASSWORDS["alice"], True),
+            ("zoë", PASSWORDS["zoë"], True),
+            ("alice", "wrong", False),
+            ("alice", "", False),
+            ("erin", PASSWORDS["erin"], False),
+            ("--help", "x", False),
+            ("alice' OR 1=1 --", PASSWORDS["alice"], False),
+        ])
+
+
+def test_mumble(site, directory, hallpass_programs):
+    http = directory / "http.sock"
+    daemon = {"listen": [f"unix:{http}"]}
+    tables = {"daemon": daemon, "access": {"ignore_case": True}, "limits": {"failures": 0, "deadline": "4s"}}
+    config = site.write_configuration("mumble.toml", **tables)
+    with (
+        hallpassd(hallpass_programs["hallpassd"], config, http) as daemon,
+        mumble.mumble(directory, {"/run/hallpass/http.sock": str(http)}) as server,
+    ):
+        for user, password, expected in [
+            ("alice", PASSWORDS["alice"], "alice"),
+            # Under the name as the site spells it.
+            ("BOB", PASSWORDS["bob"], "bob"),
+            ("zoë", PASSWORDS["zoë"], "zoë"),
+            ("alice", "wrong", mumble.WRONG_PASSWORD),
+            ("alice", "", mumble.WRONG_PASSWORD),
+            ("alice", None, mumble.WRONG_PASSWORD),
+            ("erin", PASSWORDS["erin"], mumble.WRONG_PASSWORD),
+            ("guest", None, mumble.WRONG_PASSWORD),
+            ("nobody at all", "", mumble.WRONG_PASSWORD),
+            ("SuperUser", "of the site's SuperUser", mumble.WRONG_PASSWORD),
+            ("alice' OR 1=1 --", PASSWORDS["alice"], mumble.WRONG_PASSWORD),
+        ]:
+            assert server.answer(user, password) == expected, (user, password)
+        with Away(site):
+            assert server.answer("alice", PASSWORDS["alice"]) == mumble.UNVERIFIABLE
+        assert server.answer("alice", PASSWORDS["alice"]) == "alice"
+        daemon.process.kill()
+        daemon.process.wait()
+        assert server.answer("alice", PASSWORDS["alice"]) == mumble.UNVERIFIABLE
+        # Nobody is let in where the script is away, not even a guest.
+        server.authenticator.kill()
+        server.authenticator.wait()
+        for user, password in [("alice", PASSWORDS["alice"]), ("guest", None), ("guest", "x")]:
+            assert server.answer(user, password) == mumble.UNVERIFIABLE, user
 
 
 def test_svnserve(site, directory, hallpass_programs):

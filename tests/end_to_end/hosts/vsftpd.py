@@ -45,7 +45,7 @@ class Vsftpd:
             try:
                 client.login(user, password, secure=encrypted)
             except ftplib.error_perm as refusal:
-                assert str(refusal).startswith("530"), refusal
+                assert str(refusal).startswith(("530", "550 SSL/TLS required")), refusal
                 return False
             return client.pwd() == "/"
 
