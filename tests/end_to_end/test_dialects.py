@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -19,6 +20,7 @@ from hosts import web
 from hosts.accounts import CASES, PASSWORDS
 from hosts.daemon import hallpassd, write_configuration
 from hosts.fixtures import site_replacements, site_with_accounts
+from hosts.page import snippets
 from hosts.rabbitmq import rabbitmq
 from hosts.web import Answer, basic
 from processes import LOOPBACK, eventually, free_port, give_away
@@ -677,10 +679,9 @@ def test_a_reload_takes_a_new_token(serve, new_site):
 # RabbitMQ
 
 
-@pytest.fixture(scope="module")
-def broker(new_directory, hallpass_programs, site):
-    """RabbitMQ and a daemon, as the example has them."""
-    directory = new_directory()
+@contextmanager
+def brokered(directory, hallpass_programs, site, configuration=""):
+    """RabbitMQ and a daemon, as the example has them, or with this configuration of RabbitMQ."""
     port, socket = free_port(), directory / "http.sock"
     logs.note(TOKEN)
     token = directory / "token"
@@ -693,10 +694,18 @@ def broker(new_directory, hallpass_programs, site):
         "8090": str(port),
         "TOKEN": TOKEN,
     }
-    with rabbitmq(directory, replacements) as running:
+    for old, new in {"8090": str(port), "TOKEN": TOKEN}.items():
+        configuration = configuration.replace(old, new)
+    with rabbitmq(directory, replacements, configuration) as running:
         config = directory / "etc/hallpass.toml"
         with hallpassd(hallpass_programs["hallpassd"], config, socket, (LOOPBACK, port)) as daemon:
             yield running, daemon
+
+
+@pytest.fixture(scope="module")
+def broker(new_directory, hallpass_programs, site):
+    with brokered(new_directory(), hallpass_programs, site) as both:
+        yield both
 
 
 def test_rabbitmq_lets_in_whom_the_site_lets_in(broker):
@@ -731,3 +740,37 @@ def test_rabbitmq_lets_nobody_in_without_the_site(broker, site):
     finally:
         shutil.move(away, site.database)
     assert rabbit.login("alice", PASSWORDS["alice"])
+
+
+def test_rabbitmq_itself_says_what_each_may_do(directory, hallpass_programs, site):
+    """With the configuration of the page; users as its commands make them."""
+    (configuration,) = snippets("dialects.md", "rabbitmq")
+    user = lambda name, tags: {"name": name, "password_hash": "", "tags": tags}
+    may = {"user": "alice", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+    definitions = directory / "definitions.json"
+    definitions.write_text(json.dumps({
+        "vhosts": [{"name": "/"}],
+        "users": [user("alice", "administrator"), user("bob", "")],
+        "permissions": [may, may | {"user": "bob", "configure": "^$"}],
+    }))
+    give_away(definitions)
+    pages = free_port()
+    configuration += f"load_definitions = {definitions}\nmanagement.tcp.ip = {LOOPBACK}\nmanagement.tcp.port = {pages}\n"
+    with brokered(directory, hallpass_programs, site, configuration) as (rabbit, _):
+        # Those whom RabbitMQ does not know, and those whom the site does not let in.
+        for name, password, expected in [
+            ("alice", PASSWORDS["alice"], True),
+            ("bob", PASSWORDS["bob"], True),
+            ("carol", PASSWORDS["carol"], False),
+            ("alice", "wrong", False),
+            ("alice", "", False),
+            ("guest", "guest", False),
+        ]:
+            assert rabbit.login(name, password) == expected, name
+        assert rabbit.uses("alice", PASSWORDS["alice"])
+        assert not rabbit.uses("bob", PASSWORDS["bob"])
+        for name, password, status in [
+            ("alice", PASSWORDS["alice"], 200), ("bob", PASSWORDS["bob"], 401), ("alice", "wrong", 401),
+        ]:
+            answer = web.ask((LOOPBACK, pages), "/api/overview", {"Authorization": basic(name, password)})
+            assert answer.status == status, name

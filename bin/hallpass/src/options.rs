@@ -239,16 +239,24 @@ pub enum HostKind {
     Apache,
     /// Caddy
     Caddy,
+    /// Centrifugo
+    Centrifugo,
     /// Dovecot
     Dovecot,
     /// ejabberd
     Ejabberd,
+    /// EMQX
+    Emqx,
     /// Exim
     Exim,
+    /// FreeRADIUS
+    Freeradius,
     /// HAProxy
     Haproxy,
     /// lighttpd
     Lighttpd,
+    /// Mosquitto with mosquitto-go-auth
+    Mosquitto,
     /// nginx
     Nginx,
     /// PAM
@@ -257,12 +265,18 @@ pub enum HostKind {
     Postfix,
     /// Prosody
     Prosody,
+    /// RabbitMQ
+    Rabbitmq,
     /// Programs that use Cyrus SASL
     Saslauthd,
     /// Squid
     Squid,
+    /// Synapse
+    Synapse,
     /// Traefik
     Traefik,
+    /// VerneMQ
+    Vernemq,
 }
 
 #[derive(Debug, Args)]

@@ -53,6 +53,7 @@ mod start;
 mod systemd;
 mod watch;
 
+pub use self::dialects::dialect;
 pub use self::http::conditions;
 pub use self::start::main;
 

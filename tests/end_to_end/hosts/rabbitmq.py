@@ -59,11 +59,17 @@ class RabbitMQ:
 
 
 @contextmanager
-def rabbitmq(directory: Path, replacements: dict[str, str]) -> Iterator[RabbitMQ]:
-    """Runs RabbitMQ in `directory`, as the example says; `replacements` are those of both files."""
+def rabbitmq(directory: Path, replacements: dict[str, str], configuration: str = "") -> Iterator[RabbitMQ]:
+    """Runs RabbitMQ in `directory`, as the example says, or with this `configuration` and the pages of
+    management; `replacements` are those of the example's files."""
     port, epmd_port, distribution_port = free_port(), free_port(), free_port()
     example.install("rabbitmq-django", directory / "etc", {"5672": str(port)} | replacements)
-    (directory / "enabled_plugins").write_text("[rabbitmq_auth_backend_http].\n")
+    plugins = "rabbitmq_auth_backend_http"
+    if configuration:
+        listener = f"listeners.tcp.1 = {LOOPBACK}:{port}\n"
+        (directory / "etc/rabbitmq.conf").write_text(listener + configuration)
+        plugins += ",rabbitmq_management"
+    (directory / "enabled_plugins").write_text(f"[{plugins}].\n")
     for path in (directory / "etc/hallpass.toml", directory / "etc/rabbitmq.conf"):
         path.chmod(0o600)
         give_away(path)

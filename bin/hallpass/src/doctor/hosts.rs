@@ -18,7 +18,7 @@ struct Host {
     look: fn(&Path, &Configuration) -> Result<Vec<Finding>, String>,
 }
 
-const HOSTS: [Host; 14] = [
+const HOSTS: [Host; 21] = [
     Host {
         kind: HostKind::Ejabberd,
         name: "ejabberd",
@@ -120,6 +120,58 @@ const HOSTS: [Host; 14] = [
         page: "http",
         places: &["/etc/traefik"],
         look: others::traefik,
+    },
+    Host {
+        kind: HostKind::Centrifugo,
+        name: "Centrifugo",
+        page: "dialects",
+        places: &["/etc/centrifugo"],
+        look: others::centrifugo,
+    },
+    Host {
+        kind: HostKind::Emqx,
+        name: "EMQX",
+        page: "dialects",
+        places: &["/etc/emqx/emqx.conf", "/opt/emqx/etc/emqx.conf"],
+        look: others::emqx,
+    },
+    Host {
+        kind: HostKind::Freeradius,
+        name: "FreeRADIUS",
+        page: "more-hosts",
+        places: &[
+            "/etc/freeradius/3.0/mods-enabled",
+            "/etc/raddb/mods-enabled",
+        ],
+        look: others::freeradius,
+    },
+    Host {
+        kind: HostKind::Mosquitto,
+        name: "Mosquitto",
+        page: "dialects",
+        places: &["/etc/mosquitto"],
+        look: others::mosquitto,
+    },
+    Host {
+        kind: HostKind::Rabbitmq,
+        name: "RabbitMQ",
+        page: "dialects",
+        places: &["/etc/rabbitmq"],
+        look: others::rabbitmq,
+    },
+    Host {
+        kind: HostKind::Synapse,
+        name: "Synapse",
+        page: "dialects",
+        places: &["/etc/matrix-synapse"],
+        look: others::synapse,
+    },
+    Host {
+        kind: HostKind::Vernemq,
+        name: "VerneMQ",
+        page: "dialects",
+        places: &["/etc/vernemq"],
+        look: others::vernemq,
     },
 ];
 

@@ -35,6 +35,13 @@ use crate::sockets::Peer;
 /// The longest body, in bytes: a password of the longest that MQTT has, and what goes with it.
 pub const LONGEST_BODY: usize = 128 * 1024;
 
+/// The name of the dialect that has `place`, which is what follows `/as/`; `None` where no dialect
+/// has it.
+#[must_use]
+pub fn dialect(place: &str) -> Option<&'static str> {
+    table::find(place).map(|row| row.dialect)
+}
+
 /// A program that asks, and where.
 #[derive(Debug)]
 pub struct Program<'a> {

@@ -124,7 +124,9 @@ fn found(
 ) -> Outcome {
     let next = match (&search.page, result) {
         // A client may ask again for a page that it did not get.
-        (_, Err(refusal)) => return Outcome::of(done(id, SEARCH_DONE, Code::Success, Some(refusal))),
+        (_, Err(refusal)) => {
+            return Outcome::of(done(id, SEARCH_DONE, Code::Success, Some(refusal)));
+        }
         (None, Ok(_)) => return Outcome::of(done(id, SEARCH_DONE, Code::Success, None)),
         (Some(page), Ok(next)) => {
             pages.end(&page.cookie);

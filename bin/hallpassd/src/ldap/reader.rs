@@ -134,7 +134,11 @@ impl Reader<'_> {
     pub fn root(&self) -> Entry {
         let mut extensions = vec![WHO_AM_I];
         extensions.extend(self.directory.tls.as_ref().map(|_| START_TLS));
-        Entry::root(&self.directory.tree, &extensions, &[MANAGE_DSA_IT, PAGED_RESULTS])
+        Entry::root(
+            &self.directory.tree,
+            &extensions,
+            &[MANAGE_DSA_IT, PAGED_RESULTS],
+        )
     }
 
     /// Compares a value of an entry.

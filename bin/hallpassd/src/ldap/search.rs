@@ -326,11 +326,7 @@ impl<'a> Searching<'a> {
     }
 
     /// Returns the groups that are `wanted`. Whether there is any.
-    async fn groups(
-        &mut self,
-        wanted: Wanted<GroupPin>,
-        must_exist: bool,
-    ) -> Result<bool, Stop> {
+    async fn groups(&mut self, wanted: Wanted<GroupPin>, must_exist: bool) -> Result<bool, Stop> {
         let (search, reader) = (self.search, self.reader);
         let tree = &reader.directory.tree;
         let all = reader.groups().await?;

@@ -1,6 +1,8 @@
 //! Checks the other servers. Each has a file here, which knows that server's own configuration and
 //! its own traps; what is shared reads lines, and finds out whether a line points to this site.
 
+mod dialect_urls;
+mod dialects;
 mod dovecot;
 mod exim;
 mod haproxy;
@@ -25,6 +27,7 @@ use super::command::Command;
 use super::directives::{MOST_FILES, at, included};
 use super::groups;
 
+pub use self::dialects::{centrifugo, emqx, freeradius, mosquitto, rabbitmq, synapse, vernemq};
 pub use self::dovecot::look as dovecot;
 pub use self::exim::look as exim;
 pub use self::haproxy::look as haproxy;
@@ -228,6 +231,13 @@ pub fn question(target: &str, at: &str, configuration: &Configuration) -> Vec<Fi
             "ask for /auth",
         ));
     }
+    findings.extend(conditions_of_query(query, at, configuration));
+    findings
+}
+
+/// The findings for the conditions in the query of a URL.
+fn conditions_of_query(query: &str, at: &str, configuration: &Configuration) -> Vec<Finding> {
+    let mut findings = Vec::new();
     let mut named = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match hallpassd::conditions(pair) {

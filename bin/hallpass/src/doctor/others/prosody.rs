@@ -1,10 +1,12 @@
-//! Checks Prosody: Dovecot's protocol (mod_auth_dovecot), or a program (mod_auth_external).
+//! Checks Prosody: Dovecot's protocol (mod_auth_dovecot), a program (mod_auth_external), or HTTP
+//! (mod_auth_http).
 
 use std::path::Path;
 
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
 
+use super::dialects::PROSODY;
 use super::{Line, all, asks, examine, program, read, with_included};
 
 /// The findings for the file at `path`, or `prosody.cfg.lua` in it; none where it does not point
@@ -35,6 +37,10 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
             "external_auth_command" => program(value, configuration),
             _ => None,
         };
+        let by_http = match name {
+            "http_auth_url" => PROSODY.examine_line(line, &lines, configuration),
+            _ => None,
+        };
         let method = match (&socket, &words) {
             (Some(asked), _) => {
                 findings.extend(asked.finding(&line.at(), "dovecot_auth", listen));
@@ -45,7 +51,13 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
                 findings.extend(protocol(line, &lines, words));
                 "external"
             }
-            _ => continue,
+            _ => match by_http {
+                Some(found) => {
+                    findings.extend(found);
+                    "http"
+                }
+                None => continue,
+            },
         };
         ours = true;
         findings.extend(authentication(line, method, &lines, index));
