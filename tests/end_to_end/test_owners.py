@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from hosts import web
+from hosts import ldap, web
 from hosts.daemon import hallpassd
 from hosts.extauth import NO, YES, helper
 from hosts.laravel import laravel as running_laravel
@@ -467,3 +467,23 @@ def test_dialects(owned, hallpass_programs):
             fields = {"user": name, "password": token}
             answer = web.ask(socket, "/as/freeradius", cookie, "POST", json.dumps(fields).encode())
             assert answer.status == 401
+
+
+def test_ldap(owned, hallpass_programs):
+    """No token is the password of anybody, and no name of the site's binds by it."""
+    socket, http = owned.directory / "ldap.sock", owned.directory / "owners-ldap-http.sock"
+    config = owned.configuration(
+        "ldap",
+        daemon={"listen": [f"unix:{http}"], "ldap": [f"unix:{socket}"], "accept": ["session", "password"]},
+        ldap={"base": ldap.BASE},
+        **CHEAP,
+    )
+    with hallpassd(hallpass_programs["hallpassd"], config, http, socket), ldap.Raw(socket) as raw:
+        for token in owned.tokens.values():
+            # Each is compared with a real hash, which takes its time.
+            for name in (*owned.tokens, "*", "nobody"):
+                raw.send(ldap.message(1, ldap.bind(ldap.person(name), token)))
+                assert raw.response() == (1, 0x61, ldap.WRONG), name
+                # Whoever was refused is nobody.
+                raw.send(ldap.message(2, ldap.extended("1.3.6.1.4.1.4203.1.11.3")))
+                assert raw.response() == (2, 0x78, 0) and b"dn:" not in raw.whole

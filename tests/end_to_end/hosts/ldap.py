@@ -195,14 +195,14 @@ class Raw:
         head = self.exactly(2)
         if head is None:
             return None
-        length = head[1]
+        size, length = b"", head[1]
         if length & 0x80:
             size = self.exactly(length & 0x7F)
             length = int.from_bytes(size, "big")
         body = self.exactly(length)
         if body is None:
             return None
-        self.body = body
+        self.whole, self.body = head + size + body, body
         count = body[1]
         number = int.from_bytes(body[2 : 2 + count], "big")
         rest = body[2 + count :]
