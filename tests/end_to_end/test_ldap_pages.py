@@ -170,6 +170,23 @@ def test_controls_by_hand(listing):
         assert raw.page()[1] == 0
 
 
+def test_a_page_that_is_abandoned_leaves_the_connection_as_it_was(listing):
+    search, whoami = find(BASE, EVERYTHING), ldap.extended("1.3.6.1.4.1.4203.1.11.3")
+    abandon = lambda number: b"\x50" + ldap.integer(number)[1:]
+    with Raw(listing.port) as raw:
+        raw.send(ldap.message(1, ldap.bind(ALICE, PASSWORDS["alice"])))
+        raw.response()
+        raw.send(paged(2, search, 2), paged(3, search, 2))
+        cookies = [raw.page()[2] for _ in range(2)]
+        assert len(set(cookies)) == 2
+        for number, cookie in enumerate(cookies, 10):
+            raw.send(paged(number, search, 1000, cookie), ldap.message(50, abandon(number)), ldap.message(51, whoami))
+            # The search may have been over.
+            while (answer := raw.response())[0] != 51:
+                assert answer[0] == number and answer[2] in (None, 0)
+            assert answer == (51, 0x78, 0) and ALICE.encode() in raw.whole
+
+
 def test_accounts_that_come_and_go_between_pages_move_no_other(directory, hallpass_programs, new_site):
     site = site_with_accounts(new_site)
     site.make_accounts(*[{"username": f"many{number}"} for number in range(MANY)])
