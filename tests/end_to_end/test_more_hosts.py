@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from book import DOCS
-from hosts import mumble, ocserv, openvpn, proftpd, pure_ftpd, sshd, vsftpd
+from hosts import cockpit, mumble, ocserv, openvpn, proftpd, pure_ftpd, sshd, vsftpd
 from hosts.accounts import PASSWORDS
 from hosts.daemon import hallpassd
 from hosts.fixtures import site_with_accounts
@@ -346,6 +346,26 @@ def test_ocserv(site, directory, hallpass_programs, config):
             ("erin", PASSWORDS["erin"], False),
             ("--help", "x", False),
             ("alice' OR 1=1 --", PASSWORDS["alice"], False),
+        ])
+
+
+@pytest.mark.skipif(not cockpit.CAN_RUN, reason="needs root, and a name space of its own")
+def test_cockpit(site, directory, hallpass_programs, config):
+    (service,) = blocks("OpenSSH", "pam")
+    service = replaced(service, **{
+        "/usr/bin/hallpass-pam": hallpass_programs["hallpass-pam"],
+        "/etc/hallpass/hallpass.toml": config,
+    })
+    with cockpit.cockpit(directory, service, ["alice", "erin"]) as server:
+        let_in_as_the_site_says(server, site, [
+            ("alice", PASSWORDS["alice"], True),
+            ("alice", "wrong", False),
+            ("alice", "", False),
+            ("erin", PASSWORDS["erin"], False),
+            # On the site alone, and on both, but the machine's own.
+            ("bob", PASSWORDS["bob"], False),
+            ("root", "of the site's root", False),
+            ("--help", "x", False),
         ])
 
 
