@@ -91,17 +91,20 @@ impl<'a> Hallpass<'a> {
         self.answer(&Request::new(ClaimedName::Nameless, credential))
     }
 
-    /// Accounts, by their primary keys: a page, or all of them.
-    pub fn accounts(&mut self, all: bool) -> Result<Vec<Account>, Unavailable> {
-        let mut accounts: Vec<Account> = Vec::new();
+    /// Gives `take` the accounts in the order of their primary keys, page by page: one page, or all.
+    pub fn pages(
+        &mut self,
+        all: bool,
+        mut take: impl FnMut(&[Account]),
+    ) -> Result<(), Unavailable> {
+        let mut last = None;
         loop {
             let deadline = self.deadline();
-            let last = accounts.last().map(|it| it.id.clone());
             let page = self.authenticator.accounts_after(last.as_ref(), deadline)?;
-            let done = page.is_empty() || !all;
-            accounts.extend(page);
-            if done {
-                return Ok(accounts);
+            take(&page);
+            match page.last() {
+                Some(account) if all => last = Some(account.id.clone()),
+                _ => return Ok(()),
             }
         }
     }

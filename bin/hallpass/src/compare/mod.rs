@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 use hallpass_core::{Conditions, Configuration, Secret};
 use hallpass_runtime::CommandLine;
-use hallpass_sites::compare::{About, Answer, OwnSoftware, Question, SoftwareOptions};
+use hallpass_sites::compare::{About, Answer, Listing, OwnSoftware, Question, SoftwareOptions};
 use hallpass_sites::{FRAMEWORKS, Framework, LoginField};
 
 use serde::de::DeserializeOwned;
@@ -111,6 +111,17 @@ impl Site {
         match self {
             Self::Software(software) => software.ask(question),
             Self::Page(page) => Ok(serde_json::from_value(page.ask(question))?),
+        }
+    }
+
+    /// Its answer to [`Question::List`].
+    ///
+    /// # Errors
+    /// As of [`Site::ask`].
+    pub fn list(&mut self, question: &Question<'_>) -> anyhow::Result<Answer<Listing>> {
+        match self {
+            Self::Software(software) => software.list(question),
+            Self::Page(_) => self.ask(question),
         }
     }
 }

@@ -53,7 +53,7 @@ pub fn ask_all(
         accounts: sample.accounts,
         sessions: sample.sessions,
     };
-    let listing = match site.ask::<Listing>(&list).map_err(of_site)? {
+    let listing = match site.list(&list).map_err(of_site)? {
         Answer::Given {
             answer: Some(listing),
             ..
@@ -104,16 +104,22 @@ impl Both<'_, '_> {
         let mut names: Vec<Name> = listed;
         let mut known: BTreeSet<String> = names.iter().map(|it| it.name.clone()).collect();
         let all = sample.accounts.is_none();
-        // Not every site can list its accounts. One that cannot be asked says so at the first name.
-        let ours = self.hallpass.accounts(all).unwrap_or_default();
         let most = sample.accounts.map_or(usize::MAX, |it| it.min(OUR_OWN));
-        for account in spread(&ours, most) {
-            if known.insert(account.name.clone()) {
-                names.push(Name {
-                    name: account.name.clone(),
-                    email: account.email.clone(),
-                });
+        let listed = self.hallpass.pages(all, |ours| {
+            for account in spread(ours, most) {
+                if known.insert(account.name.clone()) {
+                    names.push(Name {
+                        name: account.name.clone(),
+                        email: account.email.clone(),
+                    });
+                }
             }
+        });
+        // Not every site can list its accounts.
+        if let Err(unavailable) = listed {
+            self.report.note(&format!(
+                "accounts that the site does not list: {unavailable}"
+            ));
         }
         self.report.accounts.1 = names.len() as u64;
         let access = &self.hallpass.configuration.access;
@@ -307,7 +313,10 @@ impl Both<'_, '_> {
         let hallpass = ours(self.hallpass);
         let steps = self.hallpass.steps();
         let (site, raised) = match answer {
-            Answer::Given { answer, raised } => (answer, raised),
+            Answer::Given { more: true, .. } => {
+                return Err(Stopped("the site goes on with an answer".to_owned()));
+            }
+            Answer::Given { answer, raised, .. } => (answer, raised),
             Answer::Cannot { cannot } => {
                 return Ok(AskedWho::unanswered(kind, cannot));
             }

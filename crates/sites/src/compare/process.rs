@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,15 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::Software;
-use super::protocol::{About, Answer, Lines, Question, TooMuch, line, read};
+use super::protocol::{
+    About, Answer, Gathering, LONGEST_LIST, Lines, Listing, Question, TooMuch, Unlisted, line, read,
+};
 use crate::init::{child, duration};
 
 /// How much of its complaints is kept.
 const COMPLAINTS: usize = 4096;
+/// How many lines may wait to be read. A software that is faster waits.
+const WAITING: usize = 16;
 /// How long is waited for the end of a software that has closed its output.
 const PARTING: Duration = Duration::from_secs(2);
 
@@ -66,6 +70,31 @@ impl OwnSoftware {
         self.conversation.send(line(question)?);
         self.conversation.receive("answered")
     }
+
+    /// Its answer to [`Question::List`], however many lines that takes.
+    ///
+    /// # Errors
+    /// As of [`OwnSoftware::ask`], for each line; and when there is more than can be kept.
+    pub fn list(&mut self, question: &Question<'_>) -> anyhow::Result<Answer<Listing>> {
+        self.conversation.send(line(question)?);
+        let mut list = Gathering::new(LONGEST_LIST);
+        loop {
+            let line = self.conversation.line("listed its accounts and sessions")?;
+            match list.push(&line) {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {}
+                Err(Unlisted::NotAnAnswer(error)) => {
+                    return Err(self.conversation.not_an_answer(&error));
+                }
+                Err(Unlisted::TooLong) => {
+                    return Err(self.conversation.failure(
+                        "lists more than 1 GiB of accounts and sessions; --accounts and --sessions \
+                         name how many are compared",
+                    ));
+                }
+            }
+        }
+    }
 }
 
 impl Conversation {
@@ -92,7 +121,7 @@ impl Conversation {
                     software.option
                 )
             })?;
-        let (answers, receiver) = channel();
+        let (answers, receiver) = sync_channel(WAITING);
         if let Some(output) = child.stdout.take() {
             thread::spawn(move || listen(output, &answers));
         }
@@ -119,11 +148,19 @@ impl Conversation {
 
     /// The next answer. `doing` is what it has not done where there is none in time.
     fn receive<T: DeserializeOwned>(&mut self, doing: &str) -> anyhow::Result<T> {
+        let line = self.line(doing)?;
+        read(&line).map_err(|error| self.not_an_answer(&error))
+    }
+
+    fn not_an_answer(&mut self, error: &serde_json::Error) -> anyhow::Error {
+        let place = format!("says what is not an answer (column {})", error.column());
+        self.failure(&place)
+    }
+
+    /// The next line. `doing` is what the software has not done where there is none in time.
+    fn line(&mut self, doing: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
         match self.answers.recv_timeout(self.timeout) {
-            Ok(Ok(line)) => read(&line).map_err(|error| {
-                let place = format!("says what is not an answer (column {})", error.column());
-                self.failure(&place)
-            }),
+            Ok(Ok(line)) => Ok(line),
             Ok(Err(TooMuch)) => Err(self.failure("prints more than answers")),
             Err(RecvTimeoutError::Timeout) => {
                 let long = duration(self.timeout);
@@ -183,7 +220,7 @@ fn write(mut input: impl Write, lines: &Receiver<Zeroizing<Vec<u8>>>) {
 }
 
 /// Passes the answers in `output` on to its end.
-fn listen(mut output: impl Read, answers: &Sender<Result<Zeroizing<Vec<u8>>, TooMuch>>) {
+fn listen(mut output: impl Read, answers: &SyncSender<Result<Zeroizing<Vec<u8>>, TooMuch>>) {
     let mut lines = Lines::default();
     let mut buffer = Zeroizing::new(vec![0; 64 << 10]);
     loop {

@@ -1,5 +1,6 @@
-//! Writes the questions to a site's own software, and reads its answers: a line of JSON each. Of the
-//! output, lines that begin with [`MARK`] are answers; others are what something else has printed.
+//! Writes the questions to a site's own software, and reads its answers: a line of JSON each, and
+//! several for a list. Of the output, lines that begin with [`MARK`] are answers; others are what
+//! something else has printed.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,10 @@ use zeroize::Zeroizing;
 
 /// What a line begins with that is an answer.
 pub const MARK: &[u8] = b"hallpass:";
-/// The longest line, in bytes: a list of half a million accounts.
-pub const LONGEST_LINE: usize = 64 << 20;
+/// The longest line, in bytes. A list is told a thousand accounts or sessions a line.
+pub const LONGEST_LINE: usize = 16 << 20;
+/// The longest list, in bytes of all its lines: of some ten million accounts.
+pub const LONGEST_LIST: usize = 1 << 30;
 /// The most that may be printed besides answers, in bytes.
 pub const MOST_JUNK: usize = 64 << 10;
 
@@ -89,6 +92,9 @@ pub enum Answer<T> {
         /// lets nobody in.
         #[serde(default)]
         raised: Option<String>,
+        /// Whether the next line goes on with this answer, which only a list does.
+        #[serde(default)]
+        more: bool,
     },
 }
 
@@ -149,6 +155,68 @@ pub struct Name {
     /// The e-mail address; empty where there is none.
     #[serde(default)]
     pub email: String,
+}
+
+/// A list, put together from its lines.
+pub struct Gathering {
+    listing: Option<Listing>,
+    /// How many bytes may still come.
+    room: usize,
+}
+
+/// Why a list is not one.
+#[derive(Debug)]
+pub enum Unlisted {
+    /// A line is not an answer.
+    NotAnAnswer(serde_json::Error),
+    /// It is longer than the limit.
+    TooLong,
+}
+
+impl Gathering {
+    /// One of at most `room` bytes.
+    #[must_use]
+    pub fn new(room: usize) -> Self {
+        Self {
+            listing: None,
+            room,
+        }
+    }
+
+    /// Takes the next line, and gives the answer when it is complete.
+    ///
+    /// # Errors
+    /// When it is not an answer, or the list is too long.
+    pub fn push(&mut self, line: &[u8]) -> Result<Option<Answer<Listing>>, Unlisted> {
+        self.room = self.room.checked_sub(line.len()).ok_or(Unlisted::TooLong)?;
+        let (answer, more) = match read(line).map_err(Unlisted::NotAnAnswer)? {
+            Answer::Given {
+                answer: Some(part),
+                raised: None,
+                more,
+            } => (part, more),
+            // Half a list is none.
+            other => return Ok(Some(other)),
+        };
+        match &mut self.listing {
+            Some(listing) => listing.append(answer),
+            None => self.listing = Some(answer),
+        }
+        Ok((!more).then(|| Answer::Given {
+            answer: self.listing.take(),
+            raised: None,
+            more,
+        }))
+    }
+}
+
+impl Listing {
+    fn append(&mut self, other: Self) {
+        self.accounts.names.extend(other.accounts.names);
+        self.accounts.count = self.accounts.count.max(other.accounts.count);
+        self.sessions.extend(other.sessions);
+        self.unlisted = self.unlisted.take().or(other.unlisted);
+    }
 }
 
 /// `question` as a line.
@@ -213,6 +281,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn read_person(text: &str) -> Option<Answer<Person>> {
@@ -238,7 +308,7 @@ mod tests {
             matches!(alice, Some(Answer::Given { answer: Some(it), .. }) if it.name == "alice")
         );
         let nobody = read_person(r#"{"answer": null, "raised": "KeyError"}"#);
-        let Some(Answer::Given { answer, raised }) = nobody else {
+        let Some(Answer::Given { answer, raised, .. }) = nobody else {
             panic!("{nobody:?}");
         };
         assert_eq!((answer, raised.as_deref()), (None, Some("KeyError")));
@@ -270,6 +340,63 @@ mod tests {
         let answers = lines.push(b"pass:1\nhallpas\nhallpass:2\nh").unwrap();
         let answers: Vec<&[u8]> = answers.iter().map(|it| it.as_slice()).collect();
         assert_eq!(answers, [b"hallpass:1", b"hallpass:2"]);
+    }
+
+    /// A line of a list with these names and tokens.
+    fn part(names: &[&str], tokens: &[&str], more: bool) -> Vec<u8> {
+        let names: Vec<_> = names.iter().map(|it| json!({ "name": it })).collect();
+        let accounts = json!({ "names": names, "count": 3 });
+        let listing = json!({ "accounts": accounts, "sessions": tokens, "unlisted": null });
+        format!("hallpass:{}", json!({ "answer": listing, "more": more })).into_bytes()
+    }
+
+    #[test]
+    fn a_list_is_the_sum_of_its_lines() {
+        let mut list = Gathering::new(LONGEST_LIST);
+        assert!(matches!(list.push(&part(&["a", "b"], &[], true)), Ok(None)));
+        assert!(matches!(list.push(&part(&["c"], &["s"], true)), Ok(None)));
+        let Ok(Some(Answer::Given {
+            answer: Some(listing),
+            raised: None,
+            more: false,
+        })) = list.push(&part(&[], &["t"], false))
+        else {
+            panic!("the last line ends the list");
+        };
+        let names: Vec<_> = listing.accounts.names.iter().map(|it| &*it.name).collect();
+        let tokens: Vec<_> = listing.sessions.iter().map(|it| it.as_str()).collect();
+        assert_eq!((names, tokens), (vec!["a", "b", "c"], vec!["s", "t"]));
+        assert_eq!((listing.accounts.count, listing.unlisted), (3, None));
+    }
+
+    #[test]
+    fn half_a_list_is_none() {
+        for (last, expected) in [
+            (r#"hallpass:{"cannot": "the database is away"}"#, "cannot"),
+            (r#"hallpass:{"answer": null, "raised": "Error"}"#, "nothing"),
+            (r#"hallpass:{"answer": {"accounts": 1}}"#, "error"),
+            ("hallpass:{", "error"),
+            ("", "error"),
+        ] {
+            let mut list = Gathering::new(LONGEST_LIST);
+            assert!(matches!(list.push(&part(&["a"], &[], true)), Ok(None)));
+            let found = match list.push(last.as_bytes()) {
+                Ok(Some(Answer::Cannot { .. })) => "cannot",
+                Ok(Some(Answer::Given { answer: None, .. })) => "nothing",
+                Err(Unlisted::NotAnAnswer(_)) => "error",
+                _ => "other",
+            };
+            assert_eq!(found, expected, "{last}");
+        }
+    }
+
+    #[test]
+    fn a_list_never_passes_its_limit() {
+        let line = part(&["a"], &[], true);
+        let mut list = Gathering::new(3 * line.len() - 1);
+        assert!(matches!(list.push(&line), Ok(None)));
+        assert!(matches!(list.push(&line), Ok(None)));
+        assert!(matches!(list.push(&line), Err(Unlisted::TooLong)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mail are kept from writing.
 
 import contextlib
 import functools
+import itertools
 import re
 import secrets
 import socket
@@ -18,6 +19,8 @@ FEW = 10
 HELD, OTHERS = 15, 5
 # How many accounts are read to take a sample of them, and how many keys of a cache are looked at.
 MOST = 100000
+# How many names or tokens a line of a list holds.
+PART = 1000
 # No site has a permission of this name.
 MADE_UP = "hallpass.no_such_permission"
 # What a statement begins with that changes nothing.
@@ -403,19 +406,38 @@ def session(token):
 
 
 def spread(accounts, sessions):
-    """Accounts and sessions of the site: at most so many, or all where None."""
-    answer = {"accounts": list_accounts(accounts), "sessions": [], "unlisted": None}
+    """Accounts and sessions of the site: at most so many, or all where None. In parts, and whether more
+    follow."""
+    tokens, unlisted = [], None
     try:
-        tokens = list_sessions(sessions)
+        tokens = [token for token in list_sessions(sessions) if isinstance(token, str)][: sessions and sessions + FEW]
     except Cannot as error:
-        answer["unlisted"] = str(error)
-    else:
-        answer["sessions"] = [token for token in tokens if isinstance(token, str)][: sessions and sessions + FEW]
-    return answer
+        unlisted = str(error)
+    total, rows = list_accounts(accounts)
+    names = named_rows(rows)
+    while True:
+        some_names = list(itertools.islice(names, PART))
+        some_tokens, tokens = (tokens[:PART], tokens[PART:]) if len(some_names) < PART else ([], tokens)
+        more = len(some_names) == PART or len(some_tokens) == PART
+        listed = {"names": some_names, "count": total}
+        yield {"accounts": listed, "sessions": some_tokens, "unlisted": unlisted}, more
+        if not more:
+            return
+
+
+def named_rows(rows):
+    """What people type to say who they are, of each account once."""
+    seen = set()
+    for row in rows:
+        name = "" if row[0] is None else str(row[0])
+        if name and name not in seen:
+            seen.add(name)
+            yield {"name": name, "email": str(row[1] or "") if len(row) > 1 else ""}
 
 
 def list_accounts(count):
-    """Names and e-mail addresses of accounts, of all sorts, by the database and no rule of the site."""
+    """How many accounts there are, and names and e-mail addresses of some, of all sorts, by the database
+    and no rule of the site."""
     from django.contrib.auth import get_user_model
     from django.db.models import Manager
 
@@ -428,7 +450,8 @@ def list_accounts(count):
     rows = everybody.order_by("pk").values_list(*columns)
     total = everybody.count()
     if count is None or total <= count:
-        found = list(rows)
+        # Where all are wanted, they are not all kept.
+        return total, rows.iterator(chunk_size=2000)
     else:
         if total > MOST:
             half = (count + 1) // 2
@@ -441,13 +464,7 @@ def list_accounts(count):
         for name, value in (("is_active", False), ("is_superuser", True), ("is_staff", True)):
             if name in fields:
                 found += list(rows.filter(**{name: value})[:FEW])
-    seen, accounts = set(), []
-    for row in found:
-        name = "" if row[0] is None else str(row[0])
-        if name and name not in seen:
-            seen.add(name)
-            accounts.append({"name": name, "email": str(row[1] or "") if len(row) > 1 else ""})
-    return {"names": accounts, "count": total}
+    return total, found
 
 
 def list_sessions(count):
@@ -577,7 +594,6 @@ def keys_of_memcached(server):
 
 QUESTIONS = {
     "account": account,
-    "list": spread,
     "login": login,
     "password": password,
     "session": session,
@@ -594,20 +610,26 @@ def away(error):
     return isinstance(error, (InterfaceError, OperationalError, ConnectionError, TimeoutError))
 
 
-def answer(question):
-    """The answer to a question. Where Django raises, a visitor sees an error page and is nobody."""
+def answers(question):
+    """The answer to a question; of a list, one after the other. Where Django raises, a visitor sees an
+    error page and is nobody."""
     name = question.pop("ask")
     try:
         with reading():
-            return {"answer": QUESTIONS[name](**question)}
+            if name == "list":
+                for part, more in spread(**question):
+                    yield {"answer": part, "more": more}
+            else:
+                yield {"answer": QUESTIONS[name](**question)}
     except WriteRefused as error:
-        return {"cannot": "the site's code writes to the database while it answers: {}".format(error)}
+        yield {"cannot": "the site's code writes to the database while it answers: {}".format(error)}
     except Cannot as error:
-        return {"cannot": str(error)}
+        yield {"cannot": str(error)}
     except Exception as error:
         if name == "list" or away(error):
-            return {"cannot": "{}: {}".format(type(error).__name__, error)}
-        return {"answer": None, "raised": type(error).__name__}
+            yield {"cannot": "{}: {}".format(type(error).__name__, error)}
+        else:
+            yield {"answer": None, "raised": type(error).__name__}
 
 
 def about():
@@ -637,13 +659,13 @@ def about():
     }
 
 
-def tell(line, answers):
-    answers.write("hallpass:" + json.dumps(line) + "\n")
-    answers.flush()
+def tell(line, output):
+    output.write("hallpass:" + json.dumps(line) + "\n")
+    output.flush()
 
 
 def converse():
-    answers = os.fdopen(os.dup(1), "w")
+    output = os.fdopen(os.dup(1), "w")
     # What the site prints does not mix with the answers.
     os.dup2(2, 1)
     questions = sys.stdin.buffer
@@ -653,11 +675,13 @@ def converse():
     if tenant(SCHEMA) and not SCHEMA:
         sys.exit("each tenant of this site is a site by itself: --schema names one")
     keep_from_writing()
-    tell(about(), answers)
+    tell(about(), output)
     for line in questions:
         signal.alarm(int(SECONDS) + 5)
-        tell(answer(json.loads(line.decode())), answers)
-    answers.flush()
+        for said in answers(json.loads(line.decode())):
+            tell(said, output)
+            signal.alarm(int(SECONDS) + 5)
+    output.flush()
     # Whatever the site has started does not go on.
     os._exit(0)
 

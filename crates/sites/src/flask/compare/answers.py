@@ -5,6 +5,7 @@ accounts by. A line of JSON is a question, a line is its answer. Nothing of the 
 would write to a database is refused, and no response is made that a session would be saved with.
 """
 
+import itertools
 import re
 import secrets
 
@@ -12,6 +13,8 @@ READS = ("SELECT", "(SELECT", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "SHOW"
 COMMENTS = re.compile(r"\A(\s|/\*.*?\*/|--[^\n]*\n)+", re.DOTALL)
 # How many accounts are read to take a sample of them, and how many keys of a cache are looked at.
 MOST = 100000
+# How many names or tokens a line of a list holds.
+PART = 1000
 
 
 class WriteRefused(Exception):
@@ -133,29 +136,41 @@ def session(token):
 
 
 def listed(accounts, sessions):
-    answer = {"accounts": list_accounts(accounts), "sessions": [], "unlisted": None}
+    """Accounts and sessions, in parts, and whether more follow."""
+    tokens, unlisted = [], None
     try:
-        answer["sessions"] = list_sessions(sessions)
+        tokens = list_sessions(sessions)
     except Cannot as error:
-        answer["unlisted"] = str(error)
-    return answer
+        unlisted = str(error)
+    total, names = list_accounts(accounts)
+    while True:
+        some_names = list(itertools.islice(names, PART))
+        some_tokens, tokens = (tokens[:PART], tokens[PART:]) if len(some_names) < PART else ([], tokens)
+        more = len(some_names) == PART or len(some_tokens) == PART
+        found = {"accounts": {"names": some_names, "count": total}, "sessions": some_tokens, "unlisted": unlisted}
+        yield found, more
+        if not more:
+            return
 
 
 def list_accounts(count):
+    """How many accounts there are, and the names of some."""
     from sqlalchemy import func, select
 
     column = getattr(SITE.model, SITE.columns[SITE.key])
     total = SITE.session.execute(select(func.count()).select_from(SITE.model)).scalar()
-    keys = list(SITE.session.execute(select(column).order_by(column).limit(MOST)).scalars())
+    keys = list(SITE.session.execute(select(column).order_by(column).limit(None if count is None else MOST)).scalars())
     if count is not None and len(keys) > count:
         step = len(keys) / count
         keys = [keys[int(number * step)] for number in range(count)]
-    names = []
+    return total, names_of(keys)
+
+
+def names_of(keys):
     for key in keys:
         for row in SITE.told("user_by_id", id=key):
             if row["username"] not in (None, ""):
-                names.append({"name": str(row["username"]), "email": str(row.get("email") or "")})
-    return {"names": names, "count": total}
+                yield {"name": str(row["username"]), "email": str(row.get("email") or "")}
 
 
 def list_sessions(count):
@@ -171,13 +186,13 @@ def list_sessions(count):
             key = key.decode("utf-8", "replace") if isinstance(key, bytes) else key
             if key.startswith(prefix):
                 keys.append(key)
-            if len(keys) >= (count or MOST):
+            if count is not None and len(keys) >= count:
                 break
     elif found.get("store") == "sql":
         from sqlalchemy import select
 
         model = it.sql_session_model
-        rows = select(model.session_id).order_by(model.expiry.desc()).limit(count or MOST)
+        rows = select(model.session_id).order_by(model.expiry.desc()).limit(count)
         keys = [key for key in model.query.session.execute(rows).scalars() if key.startswith(prefix)]
     else:
         raise Cannot("{} does not tell which sessions it has".format(found.get("other")))
@@ -200,13 +215,12 @@ def signed_cookies(count):
     if serializer is None:
         return []
     column = getattr(SITE.model, SITE.columns[SITE.key])
-    keys = SITE.session.execute(select(column).order_by(column.desc()).limit(count or 10000)).scalars()
+    keys = SITE.session.execute(select(column).order_by(column.desc()).limit(count)).scalars()
     return [serializer.dumps({"_user_id": str(key), "_fresh": True}) for key in keys]
 
 
 QUESTIONS = {
     "account": account,
-    "list": listed,
     "login": login,
     "password": password,
     "session": session,
@@ -228,35 +242,42 @@ def away(error):
     return isinstance(error, tuple(kinds))
 
 
-def answer(question):
-    """The answer to a question. Where the site raises, a visitor sees an error page and is nobody."""
+def answers(question):
+    """The answer to a question; of a list, one after the other. Where the site raises, a visitor sees an
+    error page and is nobody."""
     name = question.pop("ask")
     with SITE.app.app_context():
         try:
-            return {"answer": QUESTIONS[name](**question)}
+            if name == "list":
+                for part, more in listed(**question):
+                    yield {"answer": part, "more": more}
+            else:
+                yield {"answer": QUESTIONS[name](**question)}
         except Cannot as error:
-            return {"cannot": str(error)}
+            yield {"cannot": str(error)}
         except WriteRefused as error:
             # What has ended is taken away where it is found, and is nobody's.
             if name == "session" and str(error).upper().startswith("DELETE"):
-                return {"answer": None}
-            return {"cannot": "the site's code writes to the database while it answers: {}".format(error)}
+                yield {"answer": None}
+            else:
+                yield {"cannot": "the site's code writes to the database while it answers: {}".format(error)}
         except Exception as error:
             if name == "list" or away(error):
-                return {"cannot": "{}: {}".format(type(error).__name__, error)}
-            return {"answer": None, "raised": type(error).__name__}
+                yield {"cannot": "{}: {}".format(type(error).__name__, error)}
+            else:
+                yield {"answer": None, "raised": type(error).__name__}
         finally:
             SITE.session.rollback()
 
 
-def tell(line, answers):
-    answers.write("hallpass:" + json.dumps(line) + "\n")
-    answers.flush()
+def tell(line, output):
+    output.write("hallpass:" + json.dumps(line) + "\n")
+    output.flush()
 
 
 def converse():
     global SITE
-    answers = os.fdopen(os.dup(1), "w")
+    output = os.fdopen(os.dup(1), "w")
     # What the site prints does not mix with the answers.
     os.dup2(2, 1)
     questions = sys.stdin.buffer
@@ -276,11 +297,13 @@ def converse():
     if sessions(app).get("store") == "cookie":
         notes.append("its sessions are with the visitors: those compared are made here")
     software = "Flask {} with Flask-Login {} and {}".format(metadata.version("flask"), flask_login.__version__, app.import_name)
-    tell({"software": software, "notes": notes}, answers)
+    tell({"software": software, "notes": notes}, output)
     for line in questions:
         signal.alarm(int(SECONDS) + 5)
-        tell(answer(json.loads(line.decode())), answers)
-    answers.flush()
+        for said in answers(json.loads(line.decode())):
+            tell(said, output)
+            signal.alarm(int(SECONDS) + 5)
+    output.flush()
     # Whatever the site has started does not go on.
     os._exit(0)
 

@@ -183,16 +183,16 @@ function whose(string $token): ?array
     return person($user);
 }
 
-/** The tokens of some sessions, the newest first, and why there are none where they cannot be listed. */
-function tokens(?int $count): array
+/** The ids of some sessions, the newest first, and why there are none where they cannot be listed. */
+function ids(?int $count): array
 {
     global $app;
     $config = $app['config'];
     $driver = $config->get('session.driver');
-    $count ??= 100000;
     if ($driver === 'database') {
         $table = $app['db']->connection($config->get('session.connection'))->table($config->get('session.table'));
-        $ids = $table->whereNotNull('user_id')->orderByDesc('last_activity')->limit($count)->pluck('id')->all();
+        $ids = $table->whereNotNull('user_id')->orderByDesc('last_activity');
+        $ids = ($count === null ? $ids : $ids->limit($count))->pluck('id')->all();
     } elseif ($driver === 'file' || $driver === 'native') {
         $files = [];
         foreach (glob($config->get('session.files') . '/*') ?: [] as $file) {
@@ -203,17 +203,19 @@ function tokens(?int $count): array
     } else {
         return [[], "Laravel does not tell which sessions the driver $driver has"];
     }
-    $cookie = $config->get('session.cookie');
-    $tokens = [];
-    foreach ($ids as $id) {
-        $prefix = CookieValuePrefix::create($cookie, $app['encrypter']->getKey());
-        $tokens[] = rawurlencode($app['encrypter']->encrypt($prefix . $id, false));
-    }
-    return [$tokens, null];
+    return [$ids, null];
 }
 
-/** Accounts by what people type. */
-function names(?int $count): array
+/** The session cookie of a visitor. */
+function token(string $id): string
+{
+    global $app;
+    $prefix = CookieValuePrefix::create($app['config']->get('session.cookie'), $app['encrypter']->getKey());
+    return rawurlencode($app['encrypter']->encrypt($prefix . $id, false));
+}
+
+/** Accounts by what people type, and sessions: a thousand at a time, and whether more follow. */
+function listed(?int $accounts, ?int $sessions): Generator
 {
     global $told;
     $user = provider();
@@ -226,24 +228,35 @@ function names(?int $count): array
         $query = $model->newQuery();
         $key = $model->getKeyName();
     }
-    $names = [];
-    foreach ((clone $query)->orderBy($key)->limit($count ?? 500000)->get() as $found) {
-        if ((string) $found->{$told['name']} !== '') {
-            $email = $told['email'] === '' ? '' : (string) $found->{$told['email']};
-            $names[] = ['name' => (string) $found->{$told['name']}, 'email' => $email];
+    [$ids, $unlisted] = ids($sessions);
+    $count = $query->count();
+    $left = $accounts ?? PHP_INT_MAX;
+    $last = null;
+    do {
+        $page = (clone $query)->orderBy($key)->limit(min($left, 1000));
+        $page = $left === 0 ? [] : ($last === null ? $page : $page->where($key, '>', $last))->get()->all();
+        $names = [];
+        foreach ($page as $found) {
+            $last = $found->{$key};
+            if ((string) $found->{$told['name']} !== '') {
+                $email = $told['email'] === '' ? '' : (string) $found->{$told['email']};
+                $names[] = ['name' => (string) $found->{$told['name']}, 'email' => $email];
+            }
         }
-    }
-    return ['names' => $names, 'count' => $query->count()];
+        $left -= count($page);
+        $tokens = count($page) === 1000 ? [] : array_map('token', array_splice($ids, 0, 1000));
+        $more = count($page) === 1000 || $ids !== [];
+        yield ['answer' => [
+            'accounts' => ['names' => $names, 'count' => $count],
+            'sessions' => $tokens,
+            'unlisted' => $unlisted,
+        ], 'more' => $more];
+    } while ($more);
 }
 
 function answer(array $question): array
 {
     switch ($question['ask']) {
-        case 'list':
-            [$tokens, $unlisted] = tokens($question['sessions']);
-            return ['answer' => [
-                'accounts' => names($question['accounts']), 'sessions' => $tokens, 'unlisted' => $unlisted,
-            ]];
         case 'account':
             return ['answer' => account($question['name'])];
         case 'login':
@@ -277,7 +290,11 @@ tell([
 ]);
 while (($line = fgets(STDIN)) !== false) {
     try {
-        tell(answer(json_decode($line, true)));
+        $question = json_decode($line, true);
+        $list = $question['ask'] === 'list';
+        foreach ($list ? listed($question['accounts'], $question['sessions']) : [answer($question)] as $said) {
+            tell($said);
+        }
     } catch (Throwable $raised) {
         tell(['answer' => null, 'raised' => get_class($raised)]);
     }

@@ -123,6 +123,21 @@ function whose(string $id): ?array
     return $person['name'] . $person['id'] === '' ? null : $person;
 }
 
+/** Some of the newest sessions: a thousand at a time, and whether more follow. */
+function listed(?int $sessions): Generator
+{
+    global $handler;
+    $none = "PHP does not tell which sessions its save handler $handler has";
+    $parts = array_chunk($handler === 'files' ? newest($sessions) : [], 1000) ?: [[]];
+    foreach ($parts as $number => $part) {
+        yield ['answer' => [
+            'accounts' => ['names' => [], 'count' => 0],
+            'sessions' => $part,
+            'unlisted' => $handler === 'files' ? null : $none,
+        ], 'more' => $number + 1 < count($parts)];
+    }
+}
+
 /** The ids of the newest sessions in files that have not outlived session.gc_maxlifetime. */
 function newest(?int $count): array
 {
@@ -142,16 +157,7 @@ function newest(?int $count): array
 
 function answer(array $question): array
 {
-    global $handler;
     switch ($question['ask']) {
-        case 'list':
-            $accounts = ['names' => [], 'count' => 0];
-            $none = "PHP does not tell which sessions its save handler $handler has";
-            return ['answer' => [
-                'accounts' => $accounts,
-                'sessions' => $handler === 'files' ? newest($question['sessions']) : [],
-                'unlisted' => $handler === 'files' ? null : $none,
-            ]];
         case 'session':
             return ['answer' => whose($question['token'])];
     }
@@ -197,5 +203,8 @@ tell([
     'notes' => ['accounts, groups and passwords: PHP itself has none'],
 ]);
 while (($line = fgets(STDIN)) !== false) {
-    tell(answer(json_decode($line, true)));
+    $question = json_decode($line, true);
+    foreach ($question['ask'] === 'list' ? listed($question['sessions']) : [answer($question)] as $said) {
+        tell($said);
+    }
 }

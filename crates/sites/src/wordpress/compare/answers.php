@@ -137,20 +137,32 @@ function hallpass_session(string $token): ?array
     return $user && (!is_multisite() || hallpass_open($user)) ? hallpass_person($user) : null;
 }
 
-/** Names of accounts, and cookies for live sessions as the site would set them. */
-function hallpass_list(?int $accounts, ?int $sessions): array
+/** Names of accounts: a thousand at a time, and whether more follow. */
+function hallpass_list(?int $accounts): Generator
 {
     global $wpdb;
-    $limit = $accounts === null ? '' : ' LIMIT ' . $accounts;
-    $names = [];
-    foreach ($wpdb->get_results("SELECT user_login, user_email FROM $wpdb->users ORDER BY ID$limit") as $row) {
-        $names[] = ['name' => $row->user_login, 'email' => $row->user_email];
-    }
-    return [
-        'accounts' => ['names' => $names, 'count' => (int) $wpdb->get_var("SELECT COUNT(*) FROM $wpdb->users")],
-        'sessions' => [],
-        'unlisted' => 'WordPress keeps a digest of each token alone; --tokens names a file of cookies',
-    ];
+    $count = (int) $wpdb->get_var("SELECT COUNT(*) FROM $wpdb->users");
+    $left = $accounts ?? PHP_INT_MAX;
+    $last = 0;
+    do {
+        $statement = "SELECT ID, user_login, user_email FROM $wpdb->users WHERE ID > %d ORDER BY ID LIMIT %d";
+        $rows = $wpdb->get_results($wpdb->prepare($statement, $last, min($left, 1000)));
+        if ($wpdb->last_error !== '') {
+            throw new RuntimeException($wpdb->last_error);
+        }
+        $names = [];
+        foreach ($rows as $row) {
+            $names[] = ['name' => $row->user_login, 'email' => $row->user_email];
+            $last = $row->ID;
+        }
+        $left -= count($rows);
+        $more = count($rows) === 1000 && $left > 0;
+        yield ['answer' => [
+            'accounts' => ['names' => $names, 'count' => $count],
+            'sessions' => [],
+            'unlisted' => 'WordPress keeps a digest of each token alone; --tokens names a file of cookies',
+        ], 'more' => $more];
+    } while ($more);
 }
 
 function hallpass_answer(array $question): array
@@ -158,8 +170,6 @@ function hallpass_answer(array $question): array
     // Each is answered from the database as it is now.
     wp_cache_flush_runtime_or_all();
     switch ($question['ask']) {
-        case 'list':
-            return ['answer' => hallpass_list($question['accounts'], $question['sessions'])];
         case 'account':
             return ['answer' => hallpass_account($question['name'])];
         case 'login':
@@ -201,6 +211,13 @@ while (($hallpass_line = fgets(STDIN)) !== false) {
     $hallpass_question = json_decode($hallpass_line, true);
     ob_start();
     try {
+        if ($hallpass_question['ask'] === 'list') {
+            foreach (hallpass_list($hallpass_question['accounts']) as $hallpass_part) {
+                hallpass_tell($hallpass_part);
+            }
+            ob_end_clean();
+            continue;
+        }
         $hallpass_said = hallpass_answer($hallpass_question);
     } catch (Throwable $error) {
         $hallpass_said = ['answer' => null, 'raised' => get_class($error)];
