@@ -14,6 +14,11 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<(String, Zeroizing<String>)>> {
     let text = std::fs::read_to_string(path)
         .map(Zeroizing::new)
         .with_context(|| format!("cannot read {name}"))?;
+    parse(&text, &name.to_string())
+}
+
+/// The variables that `text`, the file `name`, sets.
+fn parse(text: &str, name: &str) -> anyhow::Result<Vec<(String, Zeroizing<String>)>> {
     let mut variables = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -61,6 +66,20 @@ fn variable(line: &str) -> Option<(String, Zeroizing<String>)> {
     }
     let rest = chars.as_str().trim_start();
     (rest.is_empty() || rest.starts_with('#')).then(|| (name.to_owned(), text))
+}
+
+/// For fuzzing: a comment after a file changes nothing, and no value is longer than what it is read
+/// from. How many variables there are.
+#[cfg(any(test, fuzzing))]
+pub fn fuzzed(text: &str) -> usize {
+    let (Ok(read), Ok(again)) = (parse(text, ""), parse(&format!("{text}\n# more\n"), "")) else {
+        return 0;
+    };
+    assert_eq!(read, again);
+    for (name, value) in &read {
+        assert!(name.len() + value.len() < text.len() && !value.contains('\0'));
+    }
+    read.len()
 }
 
 #[cfg(test)]

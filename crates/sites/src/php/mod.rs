@@ -21,6 +21,8 @@ use hallpass_settings::TableDescription;
 use hallpass_settings::{Error, Table};
 use hallpass_stores::{cache, sql};
 
+#[cfg(all(feature = "init", any(test, fuzzing)))]
+pub(crate) use self::discover::ini::fuzzed as fuzzed_ini;
 use self::sessions::Sessions;
 use self::settings::{Php, PhpStore, PhpUser};
 #[cfg(feature = "init")]

@@ -33,6 +33,11 @@ impl Settings {
             .with_context(|| format!("cannot read {name}"))?;
         let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
         let of_pool = path.extension().is_some_and(|ending| ending == "conf");
+        self.take(&text, &name.to_string(), of_pool)
+    }
+
+    /// Takes what `text` says, the file `name`.
+    fn take(&mut self, text: &str, name: &str, of_pool: bool) -> anyhow::Result<()> {
         let mut section = String::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -135,7 +140,7 @@ fn value_of(value: &str) -> Option<Zeroizing<String>> {
                     '"' => break,
                     '$' if chars.as_str().starts_with('{') => return None,
                     '\\' => match chars.next()? {
-                        char @ ('"' | '\\' | '\'') => text.push(char),
+                        char @ ('"' | '\\' | '$') => text.push(char),
                         char => text.extend(['\\', char]),
                     },
                     char => text.push(char),
@@ -146,13 +151,17 @@ fn value_of(value: &str) -> Option<Zeroizing<String>> {
         _ => {
             let end = value.find(';').unwrap_or(value.len());
             let value = value.get(..end).unwrap_or_default().trim_end();
-            // Constants and operators make other values than they are written.
-            if value.contains("${") || value.contains(['"', '\'', '|', '^', '!', '(', ')']) {
+            // Constants and operators make other values than they are written, and an equals sign is a
+            // syntax error, from which on PHP reads no more of the file.
+            let operators = ['"', '\'', '|', '^', '!', '(', ')', '&', '~', '='];
+            if value.contains("${") || value.contains(operators) {
                 return None;
             }
-            text.push_str(match value.to_ascii_lowercase().as_str() {
-                "on" | "yes" | "true" => "1",
-                "off" | "no" | "false" | "none" | "null" => "",
+            let (first, more) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+            text.push_str(match first.to_ascii_lowercase().as_str() {
+                "on" | "yes" | "true" if more.is_empty() => "1",
+                "off" | "no" | "false" | "none" | "null" if more.is_empty() => "",
+                "on" | "yes" | "true" | "off" | "no" | "false" | "none" | "null" => return None,
                 _ => value,
             });
             Some(text)
@@ -164,6 +173,38 @@ fn value_of(value: &str) -> Option<Zeroizing<String>> {
 fn ended(rest: &str) -> bool {
     let rest = rest.trim_start();
     rest.is_empty() || rest.starts_with(';')
+}
+
+/// For fuzzing: a comment after a file changes nothing, no value is longer than what it is read from, and
+/// a value in quotes is what was quoted. How many settings there are.
+#[cfg(any(test, fuzzing))]
+pub fn fuzzed(text: &str) -> usize {
+    let mut count = 0;
+    for of_pool in [false, true] {
+        let mut settings = Settings::default();
+        let mut commented = Settings::default();
+        let read = settings.take(text, "php.ini", of_pool).is_ok();
+        let again = commented.take(&format!("{text}\n; x\n\n"), "php.ini", of_pool);
+        assert_eq!(read, again.is_ok());
+        for (key, value) in settings.values.iter().filter(|_| read) {
+            assert!(
+                commented
+                    .values
+                    .get(key)
+                    .is_some_and(|it| { same(it, value) || (it.is_err() && value.is_err()) })
+            );
+            assert!(value.as_ref().map_or(0, |it| it.len()) <= text.len());
+            count += 1;
+        }
+    }
+    let line = text.split('\n').next().unwrap_or_default();
+    let escaped = line
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('$', "\\$");
+    let quoted = value_of(&format!("\"{escaped}\" ; x"));
+    assert_eq!(quoted.as_ref().map(|it| it.as_str()), Some(line));
+    count
 }
 
 #[cfg(test)]
@@ -188,6 +229,23 @@ mod tests {
             ("a \"b\"", None),
             ("\"open", None),
             ("E_ALL | E_STRICT", None),
+            // Of these, PHP makes a number, or it reads no more of the file.
+            ("a&b", None),
+            ("~x", None),
+            ("tcp://h:1?database=2&auth=x", None),
+            ("unix:///run/redis.sock?persistent=1", None),
+            ("none x", None),
+            ("on # c", None),
+            ("\"a\" # c", None),
+            (r#""a\'b""#, Some(r"a\'b")),
+            (r#""\$x""#, Some("$x")),
+            (r#""\\$x""#, Some(r"\$x")),
+            (
+                "\"tcp://h:1?database=2&auth=x\"",
+                Some("tcp://h:1?database=2&auth=x"),
+            ),
+            ("a # b", Some("a # b")),
+            ("x{y}", Some("x{y}")),
         ] {
             let read = value_of(line);
             let read = read.as_ref().map(|text| text.as_str());

@@ -1,6 +1,6 @@
 //! Builds the configuration of a PHP site from php.ini and the files beside it. PHP is not run.
 
-mod ini;
+pub(super) mod ini;
 
 use std::path::{Path, PathBuf};
 
