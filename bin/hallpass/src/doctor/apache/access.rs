@@ -101,6 +101,8 @@ impl<'a> Section<'_, 'a> {
         let open = access.is_some();
         findings.extend(access);
         findings.extend(self.conditional());
+        findings.extend(self.elsewhere());
+        findings.extend(self.files());
         if !open {
             findings.extend(self.authentication());
         }
@@ -180,6 +182,52 @@ impl<'a> Section<'_, 'a> {
         }
     }
 
+    /// The same files at another address, where nothing is asked.
+    fn elsewhere(&self) -> Option<Finding> {
+        let (way, url, merged) = self.host.elsewhere(self.own)?;
+        let (rule, _) = merged.rule("GET")?;
+        matches!(rule.access(false), Access::Granted(_)).then(|| {
+            Finding::problem(
+                "apache-alias",
+                way.at(),
+                format!(
+                    "the files of {} {} are at {url}, too, where everybody gets them without a \
+                     password",
+                    self.own.name,
+                    text(self.own)
+                ),
+                "protect the directory in a <Directory> section, whichever address leads there",
+            )
+        })
+    }
+
+    /// Files of a directory that a later section gives to everybody.
+    fn files(&self) -> Option<Finding> {
+        let section = self.host.files_after(self.own).find(|it| {
+            let merges = it.inside.iter().any(|it| it.is("AuthMerging"));
+            let rule = Rule::of(&it.inside, "GET").filter(|_| !merges);
+            rule.is_some_and(|rule| matches!(rule.access(false), Access::Granted(_)))
+        })?;
+        let seen = format!(
+            "{} {} is applied after {} {} and takes the place of what is required there: everybody \
+             gets these files without a password",
+            section.name,
+            text(section),
+            self.own.name,
+            text(self.own)
+        );
+        let mend = format!(
+            "write {} inside of the directories that are for all",
+            section.name
+        );
+        let words = text(section).to_ascii_lowercase();
+        let assets = ["css", "js", "png", "svg", "ico", "woff"];
+        Some(match assets.iter().any(|it| words.contains(it)) {
+            true => Finding::warning("apache-files", section.at(), seen, mend),
+            false => Finding::problem("apache-files", section.at(), seen, mend),
+        })
+    }
+
     fn says_require(&self) -> bool {
         ["GET", OTHER]
             .iter()
@@ -237,6 +285,9 @@ impl<'a> Section<'_, 'a> {
     fn conditional(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let beside = |it: &&Directive| it.is("Require") && is_of_addresses(it);
+        let unknown = |it: &&Directive| {
+            it.is("Require") && !is_of_addresses(it) && super::require::depends(it)
+        };
         let users = |it: &&Directive| it.is("Require") && super::require::of_user(it);
         if self.own.inside.iter().any(|it| users(&it)) {
             for it in self.own.inside.iter().filter(beside) {
@@ -246,6 +297,20 @@ impl<'a> Section<'_, 'a> {
                     format!(
                         "Require {} is enough without a password: behind another proxy, that may \
                          be everybody",
+                        it.words.join(" ")
+                    ),
+                    "put both into <RequireAll> or, if one is to be enough, into <RequireAny>",
+                ));
+            }
+        }
+        if self.own.inside.iter().any(|it| users(&it)) {
+            for it in self.own.inside.iter().filter(unknown) {
+                findings.push(Finding::warning(
+                    "apache-require",
+                    it.at(),
+                    format!(
+                        "Require {} is enough without a password: whoever makes a request that \
+                         meets it gets in",
                         it.words.join(" ")
                     ),
                     "put both into <RequireAll> or, if one is to be enough, into <RequireAny>",

@@ -207,8 +207,21 @@ fn named(require: &Directive, configuration: &Configuration) -> Option<Finding> 
     let line = words(&require.words.join(" "));
     let split = said.len() > 1 && line.len() == require.words.len();
     let is_group = |name: &String| groups::unknown(configuration, std::slice::from_ref(name));
-    let conditions = hallpass_core::Conditions::parse(&said, &[]).ok();
-    let listed = conditions.as_ref().map(groups::of).unwrap_or_default();
+    let conditions = match hallpass_core::Conditions::parse(&said, &[]) {
+        Ok(conditions) => conditions,
+        // One such word, and the whole line is refused.
+        Err(invalid) => {
+            return Some(Finding::problem(
+                "host-question",
+                require.at(),
+                format!(
+                    "{joined:?} has a word that is not a condition: nobody gets in by this line"
+                ),
+                invalid.to_string(),
+            ));
+        }
+    };
+    let listed = groups::of(&conditions);
     if split && !groups::unknown(configuration, &listed).is_empty() && is_group(&joined).is_empty()
     {
         return Some(Finding::problem(

@@ -135,6 +135,11 @@ pub fn is_of_addresses(directive: &Directive) -> bool {
     OF_ADDRESSES.contains(&directive.word(0))
 }
 
+/// Whether it depends on the request whether a requirement is met.
+pub fn depends(directive: &Directive) -> bool {
+    matches!(one(directive, false), Access::Perhaps(_))
+}
+
 /// Whether a requirement is on users.
 pub fn of_user(directive: &Directive) -> bool {
     OF_USERS.contains(&directive.word(0))

@@ -1,6 +1,8 @@
 //! Merges Apache's sections: what holds for a path (`ap_directory_walk`, `ap_location_walk` of
 //! server/request.c, 2.4).
 
+use std::path::Path;
+
 use regex::Regex;
 
 use super::require::Rule;
@@ -67,8 +69,13 @@ impl<'a> Host<'a> {
 
     /// What holds where `section` does: for its own path, and all paths below.
     pub fn merged(&self, section: &'a Directive) -> Merged<'a> {
-        let place = self.place(section);
-        let applies = |it: &&&'a Directive| std::ptr::eq(**it, section) || place.is_under(it);
+        self.at(&self.place(section), Some(section))
+    }
+
+    /// What holds at `place`, which is that of `section`.
+    fn at(&self, place: &Place, section: Option<&'a Directive>) -> Merged<'a> {
+        let is_own = |it: &Directive| section.is_some_and(|own| std::ptr::eq(it, own));
+        let applies = |it: &&&'a Directive| is_own(it) || place.is_under(it);
         let mut sections: Vec<&Directive> = self.sections.iter().filter(applies).copied().collect();
         let inner: Vec<&Directive> = sections.iter().flat_map(|it| always(it)).collect();
         sections.extend(inner);
@@ -78,21 +85,60 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// The addresses that lead to files, the first that fits counts: what says so, the URL, the
+    /// directory.
+    fn ways(&self) -> Vec<(&'a Directive, String, String)> {
+        let aliases = self.plain.iter().copied().filter(|it| it.is("Alias"));
+        let mut ways: Vec<_> = aliases
+            .map(|it| (it, trimmed(it.word(0)), trimmed(it.word(1))))
+            .collect();
+        let root = self.last("DocumentRoot");
+        ways.extend(root.map(|it| (it, String::new(), trimmed(it.word(0)))));
+        ways
+    }
+
+    /// Another address of the files of a `<Location>` than its own: what leads there, the URL, and what
+    /// holds there.
+    pub fn elsewhere(&self, section: &Directive) -> Option<(&'a Directive, String, Merged<'a>)> {
+        if !section.is("Location") {
+            return None;
+        }
+        let Place { url, file } = self.place(section);
+        let (own, file) = (url?, file.filter(|it| Path::new(it).is_dir())?);
+        self.ways().into_iter().find_map(|(way, url, target)| {
+            let (there, file) = if is_below(&file, &target) {
+                let rest = file.get(target.len()..).unwrap_or_default();
+                (format!("{url}{rest}"), file.clone())
+            } else if is_below(&target, &file) {
+                (url, target)
+            } else {
+                return None;
+            };
+            let place = Place {
+                url: Some(there.clone()),
+                file: Some(file),
+            };
+            (!is_below(&there, &own)).then(|| (way, there, self.at(&place, None)))
+        })
+    }
+
+    /// The `<Files>` sections outside of others, which are applied after a `<Directory>`.
+    pub fn files_after(&self, section: &Directive) -> impl Iterator<Item = &'a Directive> {
+        let is_directory = section.is("Directory") || section.is("DirectoryMatch");
+        let sections = self.sections.iter().copied();
+        sections.filter(move |it| is_directory && (it.is("Files") || it.is("FilesMatch")))
+    }
+
     /// Where the files of a section are, and their URL.
     fn place(&self, section: &Directive) -> Place {
-        let root = self.last("DocumentRoot").map(|it| trimmed(it.word(0)));
-        let aliases = self.plain.iter().filter(|it| it.is("Alias"));
-        let mut ways: Vec<(String, String)> = aliases
-            .map(|it| (trimmed(it.word(0)), trimmed(it.word(1))))
-            .collect();
-        ways.extend(root.map(|root| (String::new(), root)));
+        let ways = self.ways();
         if is_regex(section) {
             return Place::default();
         }
         let own = trimmed(text(section));
         if section.is("Location") {
-            let way = ways.iter().find(|(url, _)| is_below(&own, url));
-            let file = way.map(|(url, file)| {
+            let way = ways.iter().find(|(_, url, _)| is_below(&own, url));
+            let file = way.map(|(_, url, file)| {
                 let rest = own.get(url.len()..).unwrap_or_default();
                 format!("{file}{rest}")
             });
@@ -102,8 +148,8 @@ impl<'a> Host<'a> {
             };
         }
         if section.is("Directory") {
-            let way = ways.iter().find(|(_, file)| is_below(&own, file));
-            let url = way.map(|(url, file)| {
+            let way = ways.iter().find(|(_, _, file)| is_below(&own, file));
+            let url = way.map(|(_, url, file)| {
                 let rest = own.get(file.len()..).unwrap_or_default();
                 format!("{url}{rest}")
             });

@@ -21,12 +21,13 @@ const LATE_BIND: u64 = 20;
 const NEGOTIATION: u64 = 120;
 
 /// The options that are looked at, and whether each is a list.
-const OPTIONS: [(&str, bool); 5] = [
+const OPTIONS: [(&str, bool); 6] = [
     ("auth_method", true),
     ("auth_use_cache", false),
     ("use_cache", false),
     ("extauth_program", false),
     ("extauth_pool_size", false),
+    ("disable_sasl_mechanisms", true),
 ];
 
 /// The words of a switch that is off, and of one that is on. ejabberd knows no others.
@@ -58,6 +59,7 @@ pub fn look(path: &Path, configuration: &Configuration) -> Result<Vec<Finding>, 
         findings.extend(file.caches());
         findings.extend(file.pools(configuration));
         findings.extend(file.negotiation(configuration));
+        findings.extend(file.mechanisms());
         findings.extend(file.domains(configuration));
     }
     findings.extend(file.old_names());
@@ -321,6 +323,28 @@ impl File<'_> {
             let mend = "write negotiation_timeout: 15 seconds";
             Finding::warning("ejabberd-kick", self.at(given), seen, mend)
         })
+    }
+
+    /// A program can be asked about a password alone, which is the mechanism PLAIN: the others are
+    /// computed from passwords that ejabberd would have to know.
+    fn mechanisms(&self) -> Vec<Finding> {
+        let disabled = |host: &Value| {
+            let values = self.options.for_host(&host.text, "disable_sasl_mechanisms");
+            let mut values = values.into_iter();
+            let plain = values.find(|it| it.text.eq_ignore_ascii_case("plain"))?;
+            Some(Finding::problem(
+                "ejabberd-mechanism",
+                self.at(Some(plain)),
+                format!(
+                    "{} has no mechanism PLAIN, the only one by which external asks about a \
+                     password: nobody logs in",
+                    host.text
+                ),
+                "take PLAIN out of disable_sasl_mechanisms, and write starttls_required: true for \
+                 ejabberd_c2s",
+            ))
+        };
+        self.ours().filter_map(disabled).collect()
     }
 
     /// Options that ejabberd has renamed, or dropped without a visible warning.

@@ -2,7 +2,7 @@
 
 use hallpass_core::doctor::Finding;
 
-use super::variables::is_the_clients;
+use super::variables::{is_the_clients, names};
 use crate::doctor::directives::{Directive, IDENTITY, each};
 
 /// The directives that pass a request on, each with the one that sets its headers or parameters.
@@ -153,7 +153,9 @@ fn below<'a>(
             passes.push(pass);
             let sent = Sent::new(levels, set);
             let target = upstream(pass.word(0));
-            findings.extend(sent.forged(auth_request, levels, target, believed));
+            let named = sent.named();
+            let forged = || sent.forged(auth_request, levels, target, believed);
+            findings.extend(named.or_else(forged));
             findings.extend(unchecked.then(|| sent.unchecked(auth_request)).flatten());
         }
     }
@@ -262,6 +264,43 @@ impl<'a> Sent<'a> {
             format!("{passes}; lets a client's own Remote_User through beside Remote-User"),
             format!("take {passes}; away: PHP and Python cannot tell the two apart"),
         )
+    }
+
+    /// A header or parameter that is filled with the client's own copy of an identity header, beside the
+    /// right one or in place of it, or with what the application has not answered yet.
+    fn named(&self) -> Option<Finding> {
+        let is_identity = |variable: &str, start: &str| {
+            let name = variable.strip_prefix(start).unwrap_or_default();
+            let is = |it: &&str| it.to_ascii_lowercase().replace('-', "_") == name;
+            IDENTITY.iter().any(|it| is(&it))
+        };
+        self.lines.iter().find_map(|line| {
+            let (name, value) = (line.word(0), line.word(1));
+            let takes = |start| names(value).into_iter().any(|it| is_identity(it, start));
+            if takes("http_") {
+                return Some(Finding::problem(
+                    "nginx-identity",
+                    line.at(),
+                    format!("{name} is {value}, which any client writes: it can pose as another"),
+                    format!("take {} {name} {value} away", self.set),
+                ));
+            }
+            takes("upstream_http_").then(|| {
+                Finding::problem(
+                    "nginx-variable",
+                    line.at(),
+                    format!(
+                        "{name} is {value} of an answer that is not there yet: it is always empty, \
+                         and the application knows nobody"
+                    ),
+                    format!(
+                        "write auth_request_set $hallpass_value {value}; and {} {name} \
+                         $hallpass_value;",
+                        self.set
+                    ),
+                )
+            })
+        })
     }
 
     /// A Basic name that has not been checked.

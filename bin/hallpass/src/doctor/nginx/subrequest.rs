@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use hallpass_core::Configuration;
 use hallpass_core::doctor::Finding;
@@ -30,6 +31,8 @@ pub struct Subrequest<'a> {
 /// Where a `proxy_pass` leads.
 pub(super) struct Target {
     servers: Vec<Address>,
+    /// Whether nginx speaks TLS there.
+    tls: bool,
     /// The server as written, with variables replaced by their values.
     host: String,
     /// The path and query that are asked for.
@@ -144,6 +147,7 @@ impl<'a> Subrequest<'a> {
         };
         Some(Target {
             servers: self.upstream(&host),
+            tls: url.starts_with("https:"),
             path: self.asked(path),
             host,
         })
@@ -222,6 +226,15 @@ impl<'a> Subrequest<'a> {
                 ));
             }
         }
+        if target.tls && target.servers.iter().any(|it| it.is_at(listen)) {
+            findings.push(Finding::problem(
+                "nginx-scheme",
+                self.pass.at(),
+                "hallpassd speaks plain HTTP there, and no TLS: every request is answered 500",
+                "write http:// in place of https://",
+            ));
+        }
+        findings.extend(self.patience());
         let looked_up = names(self.pass.word(0)).is_empty();
         let named = target.servers.iter().any(Address::is_named);
         let upstream = target.servers.len() > 1 || !target.host.contains(['.', ':']);
@@ -239,6 +252,26 @@ impl<'a> Subrequest<'a> {
             ));
         }
         findings
+    }
+
+    /// nginx must wait for as long as hallpassd may take.
+    fn patience(&self) -> Option<Finding> {
+        let said = self.effective("proxy_read_timeout")?;
+        let deadline = self.configuration.limits.deadline;
+        if time(said.word(0))? >= deadline {
+            return None;
+        }
+        let seconds = deadline.as_secs_f64().ceil();
+        Some(Finding::warning(
+            "nginx-timeout",
+            said.at(),
+            format!(
+                "nginx waits {} for an answer that may take {seconds} s ([limits] deadline): slow \
+                 ones are answered 500",
+                said.word(0)
+            ),
+            format!("write proxy_read_timeout {}s;", seconds + 1.0),
+        ))
     }
 
     fn path(&self, target: &Target) -> Vec<Finding> {
@@ -323,6 +356,18 @@ impl Target {
     pub(super) fn leaves_basic_unchecked(&self) -> bool {
         let query = self.path.split_once('?');
         query.is_some_and(|(_, query)| query.split('&').any(|pair| pair == "basic=0"))
+    }
+}
+
+/// A time as nginx reads it, of one unit: `500ms`, `5s`, `5`, `1m`; `None` for others, which are long.
+fn time(text: &str) -> Option<Duration> {
+    let end = text.find(|it: char| !it.is_ascii_digit());
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let number = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" | "" => Some(Duration::from_secs(number)),
+        _ => None,
     }
 }
 
