@@ -3,8 +3,10 @@
 
 mod shared;
 
+use std::time::Duration;
+
 use hallpass_core::{
-    Authenticator, ClaimedName, Credential, Request, Requirement, Secret, Verdict,
+    Authenticator, ClaimedName, Credential, Deadline, Request, Requirement, Secret, Verdict,
 };
 use shared::{Site, ask, ask_at, granted, password, session, vouched};
 
@@ -451,6 +453,26 @@ fn passwords_are_checked_only_where_the_cost_of_a_denial_is_known() {
         "alice"
     );
     assert_eq!(ask(&mut asked, &vouched("alice")), "alice");
+}
+
+#[test]
+fn a_list_that_begins_anew_is_an_error_and_not_endless() {
+    let anew = CUSTOM.replace(
+        "groups =",
+        "accounts = \"SELECT nr AS id, login AS username FROM people WHERE :id IS NOT NULL ORDER BY nr\"\n\
+         groups =",
+    );
+    let site = site();
+    let mut asked = site.authenticator_of(&anew);
+    let deadline = Deadline::after(Duration::from_secs(60));
+    let page = asked.accounts_after(None, deadline).unwrap();
+    assert!(page.len() > 1);
+    let last = page.last().map(|it| it.id.clone());
+    let error = asked.accounts_after(last.as_ref(), deadline).unwrap_err();
+    assert!(
+        error.to_string().contains("WHERE id > :id ORDER BY id"),
+        "{error}"
+    );
 }
 
 /// What MyBB 1.8, vBulletin 4, XenForo 1.0, SMF 1.1 and 2.1 and WordPress 6.8 store for `secret`, by

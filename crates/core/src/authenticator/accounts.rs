@@ -90,8 +90,17 @@ impl Authenticator {
         deadline: Deadline,
     ) -> Result<Vec<Account>, Unavailable> {
         let accounts = &mut *self.site.accounts;
-        self.database
-            .ask(deadline, |queries| accounts.page_after(queries, last))
+        let page = self
+            .database
+            .ask(deadline, |queries| accounts.page_after(queries, last))?;
+        match (page.last(), last) {
+            // A statement of the configuration that takes no notice of `:id`.
+            (Some(end), Some(last)) if end.id == *last => Err(Unavailable::new(
+                "accounts cannot be listed: the same ones come again and again; write \
+                 WHERE id > :id ORDER BY id into [custom] accounts",
+            )),
+            _ => Ok(page),
+        }
     }
 
     /// How many accounts there are; `None` where that cannot be counted.

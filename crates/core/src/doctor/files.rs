@@ -74,8 +74,9 @@ impl Examination<'_> {
                 "look for what sessions need",
                 format!("[{table}] {key} is missing: no session is read, passwords alone are"),
                 format!(
-                    "put the site's own into [{table}] {key}; or write accept = [\"password\"] in \
-                     [daemon], if sessions are not to count"
+                    "if sessions are not to count, or `hallpass init` warned that it does not read \
+                     them, write accept = [\"password\"] in [daemon]; else put the site's own into \
+                     [{table}] {key}"
                 ),
             ));
         }
