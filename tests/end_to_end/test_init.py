@@ -283,6 +283,21 @@ def test_other_engines(new_site, shell, verdicts, engine):
     assert stat.S_IMODE(older.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("cache", ["locmem.LocMemCache", "dummy.DummyCache"])
+def test_the_table_alone_where_nobody_else_sees_the_cache(new_site, shell, verdicts, cache):
+    """Django's own cache, if a site has set none, is each process's."""
+    site = new_site(
+        SESSION_ENGINE="django.contrib.sessions.backends.cached_db",
+        CACHES={"default": {"BACKEND": f"django.core.cache.backends.{cache}"}},
+    )
+    fill(site, {"alice": {}})
+    hallpass = Init(shell, site).hallpass()
+    token = site.login("alice", SECRET).token
+    verdicts.compare(hallpass.session(token), True)
+    site.shell("session_model().objects.filter(session_key=token).delete()\nanswer = None", token=token)
+    verdicts.compare(hallpass.session(token), False)
+
+
 # What there is to be read of a site, and what there is not
 
 
@@ -371,7 +386,7 @@ NO_SESSIONS = {
     ),
     "own-keys": (
         {
-            "SESSION_ENGINE": "django.contrib.sessions.backends.cached_db",
+            "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
             "CACHES": {
                 "default": {
                     "BACKEND": "django.core.cache.backends.db.DatabaseCache",

@@ -48,6 +48,26 @@ class Forgetting(ModelBackend):
         return None if user is None or is_closed(user) else user
 
 
+class Fetching(ModelBackend):
+    """Reads more than it needs, and refuses nobody."""
+
+    def get_user(self, user_id):
+        try:
+            return UserModel.objects.prefetch_related("groups").get(pk=user_id)
+        except UserModel.DoesNotExist:
+            return None
+
+
+class FetchingSome(ModelBackend):
+    """Gives only those that are in no group."""
+
+    def get_user(self, user_id):
+        try:
+            return UserModel.objects.prefetch_related("groups").get(pk=user_id, groups=None)
+        except UserModel.DoesNotExist:
+            return None
+
+
 class ForgettingNames(ModelBackend):
     """Asks its own `get_user` for what is typed, too."""
 

@@ -45,6 +45,36 @@ if settings.AUTH_USER_MODEL == "rules.Approved":
         objects = manager(~Q(kind=9), Q(banned=False) | Q(kind=2), status__in=["member", "staff"])
 
 
+if settings.AUTH_USER_MODEL == "rules.Worded":
+
+    class Worded(Account):
+        is_active = models.CharField(max_length=9, default="yes", blank=True)
+        objects = BaseUserManager()
+
+
+if settings.AUTH_USER_MODEL == "rules.Scored":
+
+    class Scored(Account):
+        score = models.IntegerField(default=0)
+        objects = manager(score__lt=5)
+
+
+if settings.AUTH_USER_MODEL == "rules.Converted":
+
+    class ReversedField(models.CharField):
+        """As fields that encrypt: the column holds something else."""
+
+        def from_db_value(self, value, expression, connection):
+            return value and value[::-1]
+
+        def get_prep_value(self, value):
+            return value and value[::-1]
+
+    class Converted(Account):
+        username = ReversedField(max_length=150, unique=True)
+        objects = BaseUserManager()
+
+
 if settings.AUTH_USER_MODEL == "rules.HiddenByAnother":
 
     class HiddenByAnother(Account):

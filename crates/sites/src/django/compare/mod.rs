@@ -11,6 +11,8 @@ use crate::init::environment;
 
 /// What the site's Python runs.
 const SCRIPT: &str = concat!(
+    include_str!("../discover/overrides.py"),
+    include_str!("../discover/managers.py"),
     include_str!("../discover/rules.py"),
     include_str!("../discover/database.py"),
     include_str!("../discover/sessions.py"),

@@ -146,6 +146,8 @@ fn replace(text: &mut String, mapped: Option<String>) {
 pub struct Column {
     pub table: String,
     pub column: String,
+    /// What it holds in place of the site's own values: see `stored_as` in site.py.
+    pub form: Option<String>,
 }
 
 /// A table between users and something else.

@@ -28,6 +28,8 @@ use crate::init::{environment, parse_duration};
 
 /// What the site is asked.
 const SCRIPT: &str = concat!(
+    include_str!("overrides.py"),
+    include_str!("managers.py"),
     include_str!("rules.py"),
     include_str!("database.py"),
     include_str!("sessions.py"),
@@ -200,12 +202,12 @@ fn django(
         page.note("authtoken = true  # would take the tokens of Django REST framework, too");
     }
     user::write(page, found)?;
-    if let Some(why) = &expressed.permissions
-        && found.user.permissions.is_some()
-    {
+    if let Some(why) = &expressed.permissions {
         page.warn(&format!(
             "{why}: who holds which permission is not known here, and nobody counts as holding one"
         ));
+    }
+    if expressed.permissions.is_some() && found.user.permissions.is_some() {
         page.boolean("permissions", false, "superusers are none either");
     }
     let factors = &found.rules.second_factors.tables;

@@ -34,9 +34,11 @@ pub struct Expressed {
 /// # Errors
 /// When nothing that it could say would keep out whom the site keeps out.
 pub fn express(rules: &Rules, model: &str) -> anyhow::Result<Expressed> {
+    let names = names(rules);
     let mut expressed = Expressed {
-        passwords: passwords(rules, model),
-        names: names(rules),
+        // Whom no backend knows, the site takes for a visitor as soon as the password has been shown.
+        passwords: passwords(rules, model).or_else(|| names.clone()),
+        names,
         permissions: permissions(rules, model),
         condition: condition(&rules.manager, model)?,
         ..Expressed::default()
@@ -60,6 +62,9 @@ pub fn express(rules: &Rules, model: &str) -> anyhow::Result<Expressed> {
             "get_username" => expressed.warnings.push(format!(
                 "{model} has a get_username of its own: the site may call accounts otherwise than \
                  their column does"
+            )),
+            "is_staff" | "is_superuser" => expressed.warnings.push(format!(
+                "{model}.{name} is computed by the site: nobody counts as such here"
             )),
             "no get_session_auth_hash" => expressed.warnings.push(format!(
                 "{model} has no get_session_auth_hash: sessions that are not bound to a password \

@@ -41,6 +41,8 @@ pub struct Readable<'found> {
     pub database: Option<&'found Database>,
     /// The cache that the engine needs.
     cache: Option<InCache>,
+    /// Why the table alone is read, of an engine that keeps its sessions in a cache as well.
+    table_alone: Option<String>,
 }
 
 /// Writes the keys. Where the sessions cannot be read, none is written, and it is said why. The cache
@@ -56,7 +58,17 @@ pub fn write(
             page.warn(&format!("sessions are not read: {why}"));
             None
         }
-        Ok(Readable { engine, cache, .. }) => {
+        Ok(Readable {
+            engine,
+            cache,
+            table_alone,
+            ..
+        }) => {
+            if let Some(why) = table_alone {
+                page.note(&format!(
+                    "The table of the sessions is read alone, which has all of them: {why}."
+                ));
+            }
             if let Some((first, fallbacks)) = found.secret_keys.split_first() {
                 page.secret(
                     "secret_key",
@@ -165,6 +177,7 @@ pub fn readable<'found>(
         engine,
         database: table.filter(|_| in_table),
         cache: None,
+        table_alone: None,
     };
     match engine {
         "cache" | "cached_db" => {}
@@ -185,6 +198,7 @@ pub fn readable<'found>(
                     setting: "SESSION_REDIS".to_owned(),
                     keys: Keys::Around(before.clone(), after.clone()),
                 }),
+                table_alone: None,
             });
         }
         _ => return Ok(without_cache),
@@ -193,7 +207,20 @@ pub fn readable<'found>(
         .cache
         .as_ref()
         .ok_or("SESSION_CACHE_ALIAS names no entry of CACHES")?;
-    let place = Place::of(cache, directory).map_err(|why| format!("their cache {why}"))?;
+    let place = Place::of(cache, directory).map_err(|why| format!("their cache {why}"));
+    let place = place.and_then(|place| Ok((place, keys(cache, engine)?)));
+    let (place, keys) = match place {
+        Ok(found) => found,
+        // Django writes each session into the table first, and ends it there as well.
+        Err(why) if engine == "cached_db" && table.is_some() => {
+            return Ok(Readable {
+                engine: "db",
+                table_alone: Some(why),
+                ..without_cache
+            });
+        }
+        Err(why) => return Err(why),
+    };
     let cached = cache.database.as_ref();
     if let (true, Some(table), Some(cached)) = (in_table, table, cached)
         && !table.is_same(cached)
@@ -209,8 +236,9 @@ pub fn readable<'found>(
         cache: Some(InCache {
             place,
             setting: format!("CACHES[\"{}\"]", cache.alias),
-            keys: keys(cache, engine)?,
+            keys,
         }),
+        table_alone: None,
     })
 }
 

@@ -2,8 +2,8 @@
 
 The site's own Python reads this from standard input, in the directory of manage.py. Nothing of
 the site is changed: no command is run, no log is opened, no bytecode written, and no query is made
-but one that counts accounts, where the default manager leaves some out. rules.py, database.py and
-sessions.py come before this.
+but one that counts accounts, where the default manager leaves some out. overrides.py,
+managers.py, rules.py, database.py and sessions.py come before this.
 
 Arguments: the path of manage.py or nothing; the settings module or nothing; the schema of a tenant or
 nothing; seconds to live.
@@ -60,6 +60,38 @@ def begin():
     django.setup()
 
 
+# Types of Django's whose values a database writes in another way than Django.
+WRITTEN_OTHERWISE = {
+    "BinaryField",
+    "BooleanField",
+    "DateField",
+    "DateTimeField",
+    "DecimalField",
+    "DurationField",
+    "FloatField",
+    "JSONField",
+    "TimeField",
+}
+
+
+def stored_as(field):
+    """What a column holds in place of the value that the site knows: "converted" by the field's own code,
+    "related" for another object's key, or the name of a type of Django's that databases write in other
+    ways than Django. "looked up" where values are as they are, but not what is looked for; None else."""
+    for base in type(field).__mro__:
+        if package(base) == "django":
+            break
+        if "from_db_value" in vars(base):
+            return "converted"
+        if {"get_prep_value", "get_db_prep_value"} & set(vars(base)):
+            return "looked up"
+    if field.is_relation:
+        return "related"
+    if field.get_internal_type() in WRITTEN_OTHERWISE:
+        return field.get_internal_type()
+    return None
+
+
 def user():
     """The user model's tables and columns."""
     from django.contrib.auth import get_user_model
@@ -79,7 +111,11 @@ def user():
         found = field(name)
         if found is None or not getattr(found, "column", None):
             return None
-        return {"table": table_name(found.model._meta.db_table, alias), "column": found.column}
+        return {
+            "table": table_name(found.model._meta.db_table, alias),
+            "column": found.column,
+            "form": stored_as(found),
+        }
 
     def many(name, target):
         found = field(name)
@@ -95,7 +131,7 @@ def user():
     return {
         "model": meta.label,
         "table": table_name(meta.db_table, alias),
-        "id": {"table": table_name(meta.pk.model._meta.db_table, alias), "column": meta.pk.column},
+        "id": column(meta.pk.name),
         "username_field": model.USERNAME_FIELD,
         "username": column(model.USERNAME_FIELD),
         "password": column("password"),

@@ -1,6 +1,6 @@
 //! Writes the keys of `[django]` that say where the accounts are.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, Error, anyhow, bail};
 
 use super::found::{Column, Found, Many, User};
 use crate::init::Page;
@@ -16,13 +16,31 @@ pub fn write(page: &mut Page, found: &Found) -> anyhow::Result<()> {
         &user.table,
         &format!("AUTH_USER_MODEL: {}", user.model),
     );
+    if user.id.form.as_deref() == Some("converted") {
+        return Err(in_a_form_of_its_own(
+            user,
+            &user.id,
+            "its sessions name accounts",
+        ));
+    }
     page.string("user_id_column", own(user, &user.id)?, "its primary key");
     let username = user.username.as_ref();
     let username = username
         .with_context(|| format!("{}.{} is not a column", user.model, user.username_field))?;
+    match username.form.as_deref() {
+        None => {}
+        Some("looked up") => page.warn(&format!(
+            "names are looked up in the form that the field {} gives them, and here as they are typed",
+            user.username_field
+        )),
+        Some(_) => return Err(in_a_form_of_its_own(user, username, "it is typed")),
+    }
     let comment = format!("USERNAME_FIELD: {}", user.username_field);
     page.string("username_column", own(user, username)?, &comment);
     match &user.password {
+        Some(password) if password.form.as_deref() == Some("converted") => {
+            return Err(in_a_form_of_its_own(user, password, "Django checks it"));
+        }
         Some(password) => page.string(
             "password_column",
             own(user, password)?,
@@ -38,7 +56,10 @@ pub fn write(page: &mut Page, found: &Found) -> anyhow::Result<()> {
             "there is none: every account may log in",
         ),
     }
-    if let Some(email) = &user.email {
+    let email = user.email.as_ref();
+    if email.is_some_and(|it| it.form.as_deref() == Some("converted")) {
+        page.warn("e-mail addresses are stored in a form of the field's own, and are not read");
+    } else if let Some(email) = email {
         page.string("email_column", own(user, email)?, "EMAIL_FIELD");
     }
     for (flag, usual) in [(&user.superuser, "is_superuser"), (&user.staff, "is_staff")] {
@@ -50,6 +71,17 @@ pub fn write(page: &mut Page, found: &Found) -> anyhow::Result<()> {
     }
     groups(page, user);
     Ok(())
+}
+
+/// That nothing can be written of a `column` whose values are not those that the site knows.
+fn in_a_form_of_its_own(user: &User, column: &Column, known: &str) -> Error {
+    anyhow!(
+        "nothing is written: the column {} of {} does not hold its values as {known}, so that \
+         Hallpass would find other ones; [custom] reads accounts by SQL, and [http] asks a page of \
+         the site's",
+        column.column,
+        user.model
+    )
 }
 
 /// The name of `column`, which must be in the user model's own table.
