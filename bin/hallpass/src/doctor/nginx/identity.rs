@@ -271,8 +271,8 @@ impl<'a> Sent<'a> {
     fn named(&self) -> Option<Finding> {
         let is_identity = |variable: &str, start: &str| {
             let name = variable.strip_prefix(start).unwrap_or_default();
-            let is = |it: &&str| it.to_ascii_lowercase().replace('-', "_") == name;
-            IDENTITY.iter().any(|it| is(&it))
+            let spelt = |it: &str| it.to_ascii_lowercase().replace('-', "_");
+            IDENTITY.into_iter().any(|it| spelt(it) == name)
         };
         self.lines.iter().find_map(|line| {
             let (name, value) = (line.word(0), line.word(1));
