@@ -14,8 +14,11 @@ daemon off;
 pid {directory}/nginx.pid;
 worker_processes 1;
 error_log {directory}/error.log;
-events {{ worker_connections 512; }}
+worker_rlimit_nofile 65536;
+events {{ worker_connections {connections}; }}
+{modules}
 http {{
+    {settings}
     access_log off;
     keepalive_requests 100000000;
     client_body_temp_path {directory}/t1;
@@ -49,10 +52,12 @@ LOCATION = """
 """
 
 
-def nginx(directory: Path, port: int, asked: dict[str, str], closing=(), servers="", **options):
+def nginx(directory: Path, port: int, asked: dict[str, str], closing=(), servers="", connections=512,
+          modules="", settings="", locations="", **options):
     """Runs nginx, which asks each of `asked` at its path by the socket of its name, and has a page
-    of 1 KiB for it. Connections to those that are `closing` are not kept."""
-    for name in asked:
+    of 1 KiB for it. Connections to those that are `closing` are not kept. The page below `lua` is for
+    the caller's own `locations`."""
+    for name in [*asked, "lua"]:
         page = directory / "www" / name / "page"
         page.parent.mkdir(parents=True)
         page.write_text("x" * 1024)
@@ -65,7 +70,11 @@ def nginx(directory: Path, port: int, asked: dict[str, str], closing=(), servers
             port=port,
             upstreams="".join(upstreams),
             servers=servers,
-            locations="".join(LOCATION.format(name=n, path=p) for n, p in asked.items()),
+            connections=connections,
+            modules=modules,
+            settings=settings,
+            locations=locations
+            + "".join(LOCATION.format(name=n, path=p) for n, p in asked.items()),
         )
     )
     return running(

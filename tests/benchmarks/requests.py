@@ -1,86 +1,143 @@
-"""hallpassd behind nginx's auth_request, beside an nginx that answers `return 204`.
+"""hallpassd behind nginx's auth_request, beside what else answers there.
 
-    requests.py HALLPASSD
+    requests.py HALLPASSD LOAD PYTHON SETUP [SECONDS [ROUNDS]]
 
-By session, on SQLite; unix sockets and kept connections both; the same page of 1 KiB.
+By session, over unix sockets; the same page of 1 KiB. The peers are an nginx that answers `return
+204`, a Lua script in nginx that looks whether there is such a session in Redis, and Django at
+gunicorn and at uvicorn, whose view reads `request.user`. PYTHON has both servers; SETUP has
+Debian's packages of Lua for nginx. In the end hallpassd and the first peer are asked half as often
+as they could be, which shows how soon an answer comes.
 """
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from behind_nginx import SECONDS, nginx, wrk
-from processes import LOOPBACK, free_port, give_away, running, unprivileged
-from scene import scene
+from behind_nginx import nginx
+from figures import figure
+from processes import free_port, running, unprivileged
+from proc import children, processor_time
+from scene import USER, daemon, load, scene
+from stores.redis import Redis
 
-ROUNDS = 7
-GOALS = "goals: at least 0.6 x the nginx that does nothing, at most 12 us of hallpassd a request"
+SECONDS, ROUNDS = 2.0, 5
+NAMES = {
+    "nothing": "nginx, return 204",
+    "hallpass": "hallpassd",
+    "logging": "hallpassd, a line of log each",
+    "cached": "hallpassd, sessions in Redis",
+    "lua": "a Lua script that reads Redis",
+    "gunicorn": "gunicorn, 2 workers, and Django",
+    "uvicorn": "uvicorn, 2 workers, and Django",
+}
+BESIDE = [
+    ("hallpass", "nothing", "at least 0.6"),
+    ("logging", "nothing", ""),
+    ("cached", "lua", ""),
+    ("hallpass", "gunicorn", "at least 25"),
+    ("hallpass", "uvicorn", ""),
+]
+LUA = """
+        location /lua/ {{
+            set $redis_port {port};
+            set $key_prefix "{prefix}";
+            access_by_lua_file {script};
+        }}
+"""
+FILL = """
+from django.core.cache.backends.redis import RedisCache
+cache = RedisCache(url, {})
+cache.set_many({f"django.contrib.sessions.cache{n:032}": login_keys(user) for n in [1234]}, 86400)
+answer = cache.make_key("django.contrib.sessions.cache")
+"""
 
-def processor_time(pid: int) -> float:
-    """The seconds of processor time a process has used (proc_pid_stat(5), utime and stime)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+# What it needs, from packages that are not installed.
+MODULES = """
+load_module {setup}/libnginx-mod-http-ndk/usr/lib/nginx/modules/ndk_http_module.so;
+load_module {setup}/libnginx-mod-http-lua/usr/lib/nginx/modules/ngx_http_lua_module.so;
+"""
+SEARCHED = ["lua-resty-core", "lua-resty-lrucache", "lua-nginx-redis"]
 
 
-def main(program: str) -> None:
-    with scene() as (directory, site):
-        cookie = f"sessionid={1234:032}"
+def main(program: str, client: str, python: str, setup: str, seconds=SECONDS, rounds=ROUNDS) -> None:
+    with scene() as (directory, site), ExitStack() as stack:
+        (directory / "redis").mkdir(mode=0o777)
+        redis = stack.enter_context(Redis(directory / "redis"))
+        url = redis.url(0)
+        prefix = site.shell(FILL, url=url, user=USER)
+        cached = {"session_engine": "django.contrib.sessions.backends.cache", "cache": url}
+        pids = {}
+        for name, tables in {"hallpass": {}, "logging": {"level": "info"},
+                             "cached": {"django": cached}}.items():
+            process, _ = stack.enter_context(daemon(program, directory, site, name=name, **tables))
+            pids[name] = process.pid
+        commands = {
+            "gunicorn": ["-m", "gunicorn", "--workers", "2", "--bind",
+                         f"unix:{directory}/gunicorn.sock", "django.core.wsgi:get_wsgi_application()"],
+            "uvicorn": ["-m", "uvicorn", "--workers", "2", "--uds", f"{directory}/uvicorn.sock",
+                        "--no-access-log", "--factory", "django.core.asgi:get_asgi_application"],
+        }
+        for name, command in commands.items():
+            stack.enter_context(
+                running([python, *command], directory / f"{name}.log",
+                        (directory / f"{name}.sock").exists,
+                        env=os.environ | site.environment)
+            )
+        searched = ";".join(f"{setup}/{name}/usr/share/lua/5.1/?.lua" for name in SEARCHED)
+        script = directory / "session.lua"
+        script.write_text(Path(__file__).with_name("session.lua").read_text())
+        paths = dict.fromkeys(pids, "/auth?basic=0") | dict.fromkeys(commands, "/whoami/")
         port = free_port()
-        give_away(directory)
-        def daemon(name: str, level: str):
-            socket = directory / f"{name}.sock"
-            config = site.write_configuration(
-                f"{name}.toml", daemon={"listen": [f"unix:{socket}"]}, log={"level": level}
-            )
-            copy = directory / name
-            copy.write_bytes(Path(program).read_bytes())
-            copy.chmod(0o755)
-            return running(
-                [copy, "--config", config],
-                directory / f"{name}.log",
-                socket.exists,
-                **unprivileged(),
-            )
-
-        nothing = f"server {{ listen unix:{directory}/nothing.sock; return 204; }}"
-        asked = {"hallpass": "/auth?basic=0", "quiet": "/auth?basic=0", "nothing": ""}
-        front = nginx(directory, port, asked, servers=nothing, **unprivileged())
-        with (
-            daemon("hallpass", "info") as logging,
-            daemon("quiet", "warning") as quiet,
-            front as master,
-        ):
-            # For a yardstick: what nginx itself needs on this machine to answer twice, once as
-            # the front and once as the one that is asked.
-            children = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text()
-            processes = {"nothing": int(children), "hallpass": logging.pid, "quiet": quiet.pid}
-            measure(f"http://{LOOPBACK}:{port}", cookie, processes)
+        front = nginx(
+            directory, port, paths | {"nothing": ""}, closing=["gunicorn"],
+            servers=f"server {{ listen unix:{directory}/nothing.sock; return 204; }}",
+            modules=MODULES.format(setup=setup),
+            settings=f'lua_package_path "{searched};;";',
+            locations=LUA.format(port=redis.port, prefix=prefix, script=script),
+            **unprivileged(),
+        )
+        master = stack.enter_context(front)
+        # For a yardstick: what nginx itself needs to answer twice, once as the front and once as the
+        # one that is asked.
+        [pids["nothing"]] = children(master.pid)
+        highest = measure(client, str(port), pids, seconds, rounds)
+        late = {"hallpass": [], "nothing": []}
+        for _ in range(rounds):
+            for name, times in late.items():
+                # As many connections as a busy nginx has workers' clients: none waits for a free one.
+                times.append(load(client, str(port), f"/{name}/page", connections=64,
+                                  seconds=seconds, rate=highest[name] / 2)[1:])
+        for index, (what, goal) in enumerate({"median": "", "99th percentile": "at most 3 x"}.items()):
+            own, peer = (median(each[index] for each in late[name]) for name in late)
+            figure(f"time to an answer at half load, {what}", ("hallpassd", own),
+                   ("nginx, return 204", peer), "us", less=True, goal=goal)
 
 
-def measure(url: str, cookie: str, processes: dict[str, int]) -> None:
-    names = {
-        "nothing": "nginx, return 204",
-        "hallpass": "hallpassd, a line of log each",
-        "quiet": "hallpassd, level warning",
-    }
-    rates = {name: [] for name in names}
-    costs = {name: [] for name in names}
-    for round_number in range(ROUNDS + 1):
-        for name in names:
-            before = processor_time(processes[name])
-            rate, count = wrk(f"{url}/{name}/page", cookie)
+def measure(client: str, port: str, pids: dict[str, int], seconds, rounds) -> dict[str, float]:
+    """Prints how many requests a second each answers."""
+    rates = {name: [] for name in NAMES}
+    costs = {name: [] for name in pids}
+    for round_number in range(rounds + 1):
+        for name in NAMES:
+            begun = processor_time(pids[name]) if name in pids else 0
+            rate, *_ = load(client, port, f"/{name}/page", connections=16, seconds=seconds)
             if round_number == 0:
                 continue  # To warm up.
             rates[name].append(rate)
-            costs[name].append((processor_time(processes[name]) - before) / count * 1e6)
-    print(f"\n{ROUNDS} rounds of {SECONDS} s, medians    requests/s    / nginx    CPU us/request")
-    for name, title in names.items():
-        ratios = [own / bare for own, bare in zip(rates[name], rates["nothing"], strict=True)]
-        cost = median(costs[name])
-        print(f"{title:31} {median(rates[name]):13.0f} {median(ratios):10.2f} {cost:17.1f}")
-    print(GOALS)
+            if name in pids:
+                costs[name].append((processor_time(pids[name]) - begun) / rate / seconds * 1e6)
+    middle = {name: median(each) for name, each in rates.items()}
+    for name, cost in costs.items():
+        print(f"{NAMES[name]:31} {median(cost):8.1f} us of processor time a request")
+    for own, peer, goal in BESIDE:
+        ratio = median(a / b for a, b in zip(rates[own], rates[peer], strict=True))
+        figure("/auth behind nginx", (NAMES[own], middle[own]), (NAMES[peer], middle[peer]),
+               "requests/s", goal=goal, ratio=ratio)
+    return middle
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:5], *map(float, sys.argv[5:6]), *map(int, sys.argv[6:7]))

@@ -86,7 +86,8 @@ impl Postgres {
         mut take: impl FnMut(Message) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.settle().await?;
-        let own = self.own_settings();
+        let wraps = matches!(self.standing, Standing::Unknown | Standing::Pooled);
+        let own = wraps.then(|| self.own_settings());
         let out = &mut self.wire.out;
         let closing = std::mem::take(&mut self.closing);
         if self.standing == Standing::Direct {
@@ -94,11 +95,10 @@ impl Postgres {
                 frontend::close(b'S', &name, out)?;
             }
         }
-        let wraps = matches!(self.standing, Standing::Unknown | Standing::Pooled);
         let asks = self.standing == Standing::Unknown;
         // How many statements come before those of the messages.
         let mut before = 0;
-        if wraps {
+        if let Some(own) = own {
             let timeout = milliseconds(self.query_timeout);
             let begin = "BEGIN READ ONLY";
             let limit = format!("SET LOCAL statement_timeout = {timeout}");
