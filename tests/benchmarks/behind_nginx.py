@@ -1,13 +1,8 @@
-"""An nginx that asks others by auth_request, and how many requests a second it answers."""
+"""An nginx that asks others by auth_request."""
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 from processes import LOOPBACK, listening, running
-
-SECONDS = 2
 
 HTTP = """
 daemon off;
@@ -15,8 +10,8 @@ pid {directory}/nginx.pid;
 worker_processes 1;
 error_log {directory}/error.log;
 worker_rlimit_nofile 65536;
-events {{ worker_connections {connections}; }}
 {modules}
+events {{ worker_connections {connections}; }}
 http {{
     {settings}
     access_log off;
@@ -85,17 +80,3 @@ def nginx(directory: Path, port: int, asked: dict[str, str], closing=(), servers
         **options,
     )
 
-
-def wrk(url: str, cookie: str) -> tuple[float, int]:
-    """Requests a second, and how many there were, all of them answered 200."""
-    output = subprocess.run(
-        ["wrk", "-t1", "-c16", f"-d{SECONDS}s", "-H", f"Cookie: {cookie}", url],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    if "Non-2xx" in output or "Socket errors" in output:
-        sys.exit(output)
-    rate = re.search(r"Requests/sec:\s*([\d.]+)", output)
-    count = re.search(r"(\d+) requests in", output)
-    return float(rate[1]), int(count[1])

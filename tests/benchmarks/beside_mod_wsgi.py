@@ -3,45 +3,55 @@
     beside_mod_wsgi.py HALLPASSD HALLPASS-APACHE YES
 
 The same users, hashes of one iteration, the same page; all in one run, taking turns. YES is a static
-helper that says yes to everything: what mod_authnz_external itself costs.
+helper that says yes to everything: what mod_authnz_external itself costs. mod_authn_dbd cannot read
+Django's hashes: it reads a table of SHA-1 hashes, and asks nothing else.
 """
 
+import base64
+import hashlib
+
 import re
+import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 
 from django_site import python_of
+from figures import figure, rounds
 from hosts.apache import INCLUDE
 from hosts.httpd import configuration, httpd
 from hosts.mod_wsgi import mod_wsgi
 from hosts.web import basic
 from processes import LOOPBACK, free_port, give_away, running, unprivileged
-from scene import PASSWORD, USER, scene
+from scene import ACCOUNTS, PASSWORD, USER, scene
 
-ROUNDS = 5
-SECONDS = 2
+ROUNDS, SECONDS = rounds(5), 2
 NAMES = {
     "yes": "a static helper that says yes",
     "helper": "hallpass-apache",
     "script": "a script in Python",
     "fcgi": "hallpassd by FastCGI",
+    "dbd": "mod_authn_dbd",
     "wsgi": "mod_wsgi and Django",
 }
 GOALS = [
     ("helper", "yes", 0.55),
     ("helper", "script", 25),
     ("fcgi", "wsgi", 5),
+    ("fcgi", "dbd", 0),
     ("fcgi", "helper", 6),
 ]
 LOADED = (
-    "mpm_prefork authn_core authz_core authz_user auth_basic authnz_external authnz_fcgi dir mime"
+    "mpm_prefork authn_core authz_core authz_user auth_basic authnz_external authnz_fcgi dbd authn_dbd "
+    "dir mime"
 ).split()
 
 HOST = """
 AuthnzFcgiDefineProvider authn fcgi fcgi://{loopback}:{fastcgi}/
+DBDriver sqlite3
+DBDParams {directory}/accounts.db
 <VirtualHost *:{port}>
     DocumentRoot {directory}/www
     DefineExternalAuth yes pipe "{directory}/yes"
@@ -61,6 +71,7 @@ LOCATION = """
         AuthType Basic
         AuthName "Shop account"
         AuthBasicProvider {provider}
+        {more}
         Require valid-user
     </Location>
 """
@@ -83,8 +94,22 @@ def wrk(url: str) -> float:
     return float(re.search(r"Requests/sec:\s*([\d.]+)", output)[1])
 
 
-def provider(name: str) -> str:
-    return "fcgi" if name == "fcgi" else f"external\n        AuthExternal {name}"
+def location(name: str) -> str:
+    provider, more = {
+        "fcgi": ("fcgi", ""),
+        "dbd": ("dbd", 'AuthDBDUserPWQuery "SELECT password FROM account WHERE name = %s"'),
+    }.get(name, ("external", f"AuthExternal {name}"))
+    return LOCATION.format(name=name, provider=provider, more=more)
+
+
+def write_accounts(path: Path) -> None:
+    """The table that mod_authn_dbd reads."""
+    digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE account (name TEXT PRIMARY KEY, password TEXT)")
+        names = ((f"user{number}", f"{{SHA}}{digest}") for number in range(ACCOUNTS))
+        database.executemany("INSERT INTO account VALUES (?, ?)", names)
+    give_away(path)
 
 
 def small_apache(directory: Path, config: Path, database: Path, fastcgi: int, port: int):
@@ -94,12 +119,13 @@ def small_apache(directory: Path, config: Path, database: Path, fastcgi: int, po
         page = directory / "www" / name / "page.txt"
         page.parent.mkdir(parents=True)
         page.write_text("x" * 1024)
+    write_accounts(directory / "accounts.db")
     (directory / "etc").mkdir()
     (directory / "etc/hallpass.conf").write_text(
         HOST.format(
             directory=directory, loopback=LOOPBACK, port=port, fastcgi=fastcgi, config=config,
             database=database, python=python_of("5.2").resolve(),
-            locations="".join(LOCATION.format(name=n, provider=provider(n)) for n in names),
+            locations="".join(map(location, names)),
         )
     )
     return httpd(directory, port, configuration(directory, port, LOADED, INCLUDE))
@@ -128,7 +154,9 @@ def measure(urls: dict[str, str]) -> None:
         print(f"{title:31} {median(rates[name]):13.0f}")
     for ours, other, goal in GOALS:
         ratio = median(a / b for a, b in zip(rates[ours], rates[other], strict=True))
-        print(f"{NAMES[ours]} / {NAMES[other]}: {ratio:.2f} (goal: at least {goal})")
+        own, peer = ((NAMES[name], median(rates[name])) for name in (ours, other))
+        figure("Apache, a password at each request", own, peer, "requests/s", ratio=ratio,
+               goal=f"at least {goal}" if goal else "")
 
 
 def main(daemon: str, helper: str, yes: str) -> None:

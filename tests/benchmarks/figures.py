@@ -1,12 +1,25 @@
 """Figures beside those of their peers: printed, and kept for the picture.
 
 Where the environment's HALLPASS_FIGURES names a file, each is added to it as a line of JSON, which
-`picture.py` reads.
+`picture.py` reads. Where it has HALLPASS_QUICK, all is measured once and for a moment, which shows
+that a benchmark works and nothing else.
 """
 
 import json
 import os
 from pathlib import Path
+
+QUICK = bool(os.environ.get("HALLPASS_QUICK"))
+
+
+def rounds(usual: int) -> int:
+    """How often to measure what is usually measured so often."""
+    return 1 if QUICK else usual
+
+
+def seconds(usual: float) -> float:
+    """How long to measure what is usually measured for so long."""
+    return 0.2 if QUICK else usual
 
 
 def figure(what: str, own: tuple[str, float], peer: tuple[str, float], unit: str, *, goal: str = "",

@@ -1,6 +1,6 @@
 """The memory of hallpassd at rest, and of ten thousand idle kept connections, beside nginx and Django.
 
-    idle.py HALLPASSD PYTHON [CONNECTIONS]
+    idle.py HALLPASSD PYTHON
 
 Each connection has asked `/auth` once. PYTHON has gunicorn and Django. Memory is what the processes
 hold of their own, plus their share of what they hold together (PSS).
@@ -13,17 +13,16 @@ import socket
 import sys
 import time
 from pathlib import Path
-from statistics import median
 
 from behind_nginx import nginx
-from figures import figure
+from figures import QUICK, figure
 from hosts import web
 from processes import LOOPBACK, free_port, give_away, running, unprivileged
 from proc import children
-from scene import daemon, scene
+from scene import answers, daemon, scene
 
 # More than a listener of hallpassd takes: it has several.
-CONNECTIONS = 10_000
+CONNECTIONS = 500 if QUICK else 10_000
 LISTENERS = 4
 KIB, MIB = 1024, 1024 * 1024
 
@@ -62,22 +61,21 @@ def per_connection(addresses: list, path: str, count: int, *pids: int) -> float:
     return result
 
 
-def main(program: str, python: str, count: int = CONNECTIONS) -> None:
+def main(program: str, python: str) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with scene() as (directory, site):
         more = [f"unix:{directory}/more{number}.sock" for number in range(LISTENERS - 1)]
-        port = free_port()
-        nothing = f"server {{ listen {LOOPBACK}:{{}}; keepalive_timeout 1h; return 204; }}"
-        own = free_port()
+        peer = free_port()
+        nothing = f"server {{ listen {LOOPBACK}:{peer}; keepalive_timeout 1h; return 204; }}"
         gunicorn = [python, "-m", "gunicorn", "--workers", "2", "--bind",
                     f"unix:{directory}/django.sock", "django.core.wsgi:get_wsgi_application()"]
         with (
             daemon(program, directory, site, listen=more) as (process, socket_path),
-            nginx(directory, port, {}, servers=nothing.format(own), connections=2 * count,
+            nginx(directory, free_port(), {}, servers=nothing, connections=2 * CONNECTIONS,
                   **unprivileged()) as master,
-            running(gunicorn, directory / "gunicorn.log", (directory / "django.sock").exists,
-                    env=os.environ | site.environment) as django,
+            running(gunicorn, directory / "gunicorn.log",
+                    lambda: answers(directory / "django.sock", "/whoami/"), env=os.environ | site.environment) as django,
         ):
             paths = [socket_path, *(Path(each.removeprefix("unix:")) for each in more)]
             web.ask(socket_path, "/auth", {"Cookie": f"sessionid={1234:032}"})
@@ -86,12 +84,13 @@ def main(program: str, python: str, count: int = CONNECTIONS) -> None:
             figure("memory at rest", ("hallpassd", memory(process.pid) / MIB),
                    ("gunicorn, 2 workers, and Django", memory(django.pid, *children(django.pid)) / MIB),
                    "MiB", less=True, goal="below 10 MiB")
-            own_memory = per_connection(paths, "/auth?basic=0", count, process.pid)
-            theirs = per_connection([(LOOPBACK, own)], "/", count, *children(master.pid))
+            own_memory = per_connection(paths, "/auth?basic=0", CONNECTIONS, process.pid)
+            theirs = per_connection([(LOOPBACK, peer)], "/", CONNECTIONS, *children(master.pid))
             figure("memory of an idle kept connection", ("hallpassd", own_memory / KIB),
                    ("nginx, return 204", theirs / KIB), "KiB", less=True, goal="at most 8 KiB")
-            print(f"    after {count} connections: {memory(process.pid) / MIB:.1f} MiB")
+            time.sleep(2)
+            print(f"    after {CONNECTIONS:,} connections: {memory(process.pid) / MIB:.1f} MiB")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """hallpassd behind nginx's auth_request, beside what else answers there.
 
-    requests.py HALLPASSD LOAD PYTHON SETUP [SECONDS [ROUNDS]]
+    requests.py HALLPASSD LOAD PYTHON SETUP
 
 By session, over unix sockets; the same page of 1 KiB. The peers are an nginx that answers `return
 204`, a Lua script in nginx that looks whether there is such a session in Redis, and Django at
@@ -16,13 +16,13 @@ from pathlib import Path
 from statistics import median
 
 from behind_nginx import nginx
-from figures import figure
-from processes import free_port, running, unprivileged
+from figures import figure, rounds, seconds
+from processes import free_port, give_away, running, unprivileged
 from proc import children, processor_time
-from scene import USER, daemon, load, scene
+from scene import USER, answers, daemon, load, scene
 from stores.redis import Redis
 
-SECONDS, ROUNDS = 2.0, 5
+SECONDS, ROUNDS = seconds(2), rounds(5)
 NAMES = {
     "nothing": "nginx, return 204",
     "hallpass": "hallpassd",
@@ -59,13 +59,15 @@ MODULES = """
 load_module {setup}/libnginx-mod-http-ndk/usr/lib/nginx/modules/ndk_http_module.so;
 load_module {setup}/libnginx-mod-http-lua/usr/lib/nginx/modules/ngx_http_lua_module.so;
 """
+LIBRARY = "libluajit2-5.1-2/usr/lib/x86_64-linux-gnu"
 SEARCHED = ["lua-resty-core", "lua-resty-lrucache", "lua-nginx-redis"]
 
 
-def main(program: str, client: str, python: str, setup: str, seconds=SECONDS, rounds=ROUNDS) -> None:
+def main(program: str, client: str, python: str, setup: str) -> None:
     with scene() as (directory, site), ExitStack() as stack:
-        (directory / "redis").mkdir(mode=0o777)
-        redis = stack.enter_context(Redis(directory / "redis"))
+        store = directory / "redis"
+        store.mkdir()
+        redis = stack.enter_context(Redis(give_away(store)))
         url = redis.url(0)
         prefix = site.shell(FILL, url=url, user=USER)
         cached = {"session_engine": "django.contrib.sessions.backends.cache", "cache": url}
@@ -83,7 +85,7 @@ def main(program: str, client: str, python: str, setup: str, seconds=SECONDS, ro
         for name, command in commands.items():
             stack.enter_context(
                 running([python, *command], directory / f"{name}.log",
-                        (directory / f"{name}.sock").exists,
+                        lambda name=name: answers(directory / f"{name}.sock", "/whoami/"),
                         env=os.environ | site.environment)
             )
         searched = ";".join(f"{setup}/{name}/usr/share/lua/5.1/?.lua" for name in SEARCHED)
@@ -97,38 +99,38 @@ def main(program: str, client: str, python: str, setup: str, seconds=SECONDS, ro
             modules=MODULES.format(setup=setup),
             settings=f'lua_package_path "{searched};;";',
             locations=LUA.format(port=redis.port, prefix=prefix, script=script),
+            env={"LD_LIBRARY_PATH": f"{setup}/{LIBRARY}"},
             **unprivileged(),
         )
         master = stack.enter_context(front)
         # For a yardstick: what nginx itself needs to answer twice, once as the front and once as the
         # one that is asked.
         [pids["nothing"]] = children(master.pid)
-        highest = measure(client, str(port), pids, seconds, rounds)
+        highest = measure(client, str(port), pids)
         late = {"hallpass": [], "nothing": []}
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             for name, times in late.items():
-                # As many connections as a busy nginx has workers' clients: none waits for a free one.
                 times.append(load(client, str(port), f"/{name}/page", connections=64,
-                                  seconds=seconds, rate=highest[name] / 2)[1:])
-        for index, (what, goal) in enumerate({"median": "", "99th percentile": "at most 3 x"}.items()):
+                                  seconds=SECONDS, rate=highest[name] / 2)[1:])
+        for index, (what, goal) in enumerate({"median": "", "99th percentile": "at least 0.33"}.items()):
             own, peer = (median(each[index] for each in late[name]) for name in late)
             figure(f"time to an answer at half load, {what}", ("hallpassd", own),
                    ("nginx, return 204", peer), "us", less=True, goal=goal)
 
 
-def measure(client: str, port: str, pids: dict[str, int], seconds, rounds) -> dict[str, float]:
+def measure(client: str, port: str, pids: dict[str, int]) -> dict[str, float]:
     """Prints how many requests a second each answers."""
     rates = {name: [] for name in NAMES}
     costs = {name: [] for name in pids}
-    for round_number in range(rounds + 1):
+    for round_number in range(ROUNDS + 1):
         for name in NAMES:
             begun = processor_time(pids[name]) if name in pids else 0
-            rate, *_ = load(client, port, f"/{name}/page", connections=16, seconds=seconds)
+            rate, *_ = load(client, port, f"/{name}/page", connections=16, seconds=SECONDS)
             if round_number == 0:
                 continue  # To warm up.
             rates[name].append(rate)
             if name in pids:
-                costs[name].append((processor_time(pids[name]) - begun) / rate / seconds * 1e6)
+                costs[name].append((processor_time(pids[name]) - begun) / rate / SECONDS * 1e6)
     middle = {name: median(each) for name, each in rates.items()}
     for name, cost in costs.items():
         print(f"{NAMES[name]:31} {median(cost):8.1f} us of processor time a request")
@@ -140,4 +142,4 @@ def measure(client: str, port: str, pids: dict[str, int], seconds, rounds) -> di
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5], *map(float, sys.argv[5:6]), *map(int, sys.argv[6:7]))
+    main(*sys.argv[1:])

@@ -2,12 +2,14 @@
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from django_site import DjangoSite
+from hosts import web
 from processes import give_away, running, unprivileged
 
 ACCOUNTS = 10_000
@@ -63,11 +65,21 @@ def daemon(program: str, directory: Path, site: DjangoSite, *before: str, name="
         yield process, socket
 
 
+def answers(socket: Path, path: str) -> bool:
+    """Whether a site that listens on `socket` answers there."""
+    try:
+        return web.ask(socket, path, {"Cookie": f"sessionid={1234:032}"}).status == 200
+    except OSError:
+        return False
+
+
 def load(program: str, address: str, path: str, *, connections=32, seconds=2.0, rate=0.0,
          sessions=1, before=()) -> tuple[float, int, int]:
     """Requests a second, and the median and 99th percentile of the time to an answer in
     microseconds; see load.c."""
     words = [program, address, path, connections, seconds, f"{rate:.0f}", sessions]
-    done = subprocess.run([*before, *map(str, words)], check=True, capture_output=True, text=True)
+    done = subprocess.run([*before, *map(str, words)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{path}: {done.stderr}")
     a_second, middle, late = done.stdout.split()
     return float(a_second), int(middle), int(late)

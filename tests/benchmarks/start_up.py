@@ -1,21 +1,31 @@
-"""One run of `hallpass-apache auth`, whole process, beside /bin/true and beside a script.
+"""One run of `hallpass-apache auth`, whole process, beside /bin/true, a script, and Django's own check.
 
     start_up.py SPAWN HELPER
 
 The password's hash has one iteration, so that what is measured is everything else.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from statistics import median
 
+from django_site import python_of
+from figures import figure, rounds
 from scene import PASSWORD, USER, scene
 
 # Each peer takes turns with the helper alone: what a script of some 10 MB leaves in the processor's
 # caches is no part of what the others cost.
-ROUNDS = {"/bin/true": 501, "Python script": 51}
-GOALS = "goals: at most 1.5 x /bin/true, at least 20 x faster than the script, below 4 MB"
+ROUNDS = {"/bin/true": rounds(501), "Python script": rounds(51), "Django script": rounds(9)}
+GOALS = {"/bin/true": "at least 0.67", "Python script": "at least 20"}
+DJANGO = """
+import sys, django
+django.setup()
+from django.contrib.auth import authenticate
+name, password = sys.stdin.read().split()
+sys.exit(authenticate(username=name, password=password) is None)
+"""
 
 
 def main(spawn: str, helper: str) -> None:
@@ -28,16 +38,17 @@ def main(spawn: str, helper: str) -> None:
         peers = {
             "/bin/true": ["/bin/true"],
             "Python script": ["/usr/bin/python3", str(script), str(site.database)],
+            "Django script": [str(python_of(site.version)), "-c", DJANGO],
         }
+        os.environ.update(site.environment)
         print(f"\n{'medians':34} wall us     CPU us     RSS KiB")
         for name, command in peers.items():
             rounds = ROUNDS[name]
             ours, theirs = measure([spawn, str(rounds), question, *own, "--", *command])
             print(f"hallpass-apache, {rounds:3} rounds       " + line(ours))
             print(f"{name:34}" + line(theirs))
-            for what, mine, other in zip(("wall", "CPU"), ours, theirs, strict=False):
-                print(f"    {what:4} {mine / other:6.2f} x, {other / mine:5.1f} x as fast")
-    print(GOALS)
+            figure("a helper that is started for each request", ("hallpass-apache", ours[0] / 1000),
+                   (name, theirs[0] / 1000), "ms", less=True, goal=GOALS.get(name, ""))
 
 
 def line(figures: tuple[float, float, int]) -> str:

@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import median
 
 from django_site import DjangoSite
-from figures import figure
-from processes import LOOPBACK
+from figures import figure, rounds, seconds
+from processes import LOOPBACK, give_away
 from stores.postgresql import PASSWORD, PROGRAMS, PostgreSQL
 
-ROUNDS, SECONDS, SESSIONS = 5, 2, 1000
+ROUNDS, SECONDS, SESSIONS = rounds(5), max(1, round(seconds(2))), 1000
 FILL = """
 from django.contrib.sessions.models import Session
 User.objects.bulk_create(User(id=n, username=f"user{n}", password="x" * 88) for n in range(1, count + 1))
@@ -54,9 +54,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hallpass-benchmark-") as place:
         directory = Path(place)
         directory.chmod(0o755)
-        (directory / "server").mkdir(mode=0o777)
-        (directory / "server").chmod(0o777)
-        with PostgreSQL(directory / "server") as server:
+        (directory / "server").mkdir()
+        with PostgreSQL(give_away(directory / "server")) as server:
             with DjangoSite(directory / "site", directory / "templates", server=server) as site:
                 site.shell(FILL, count=SESSIONS)
                 rates = {name: [] for name in WAYS}

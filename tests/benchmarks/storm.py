@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
 
+from figures import QUICK, figure
 from hosts import web
 from hosts.ejabberd import DOMAIN, ejabberd
 from hosts.web import Address
@@ -27,7 +28,7 @@ from processes import LOOPBACK, give_away, running, unprivileged
 from programs import Programs
 from scene import scene
 
-PEOPLE = 2_000
+PEOPLE = 64 if QUICK else 2_000
 CONNECTIONS = 64
 HELPERS = 32  # extauth_pool_size
 GOALS = """
@@ -132,13 +133,15 @@ def storm(address: Address, log_in: LogIn) -> tuple[float, Counter]:
     return time.monotonic() - began, answers
 
 
-def measure(what: str, socket: Path, address: Address, log_in: LogIn, theirs: float) -> None:
+def measure(what: str, socket: Path, address: Address, log_in: LogIn, theirs: float,
+            iterations: int) -> None:
     with asking(socket) as idle:
         time.sleep(3)
     with asking(socket) as busy:
         took, answers = storm(address, log_in)
     own = PEOPLE / took
-    print(f"{what:10} {own:10.1f}/s  ratio {own / theirs:.1f}")
+    figure(f"a storm of logins of {iterations:,} iterations", (what, own),
+           ("hashlib, a process a core", theirs), "logins/s")
     told = {f"{kind} password: {answer}": count for (kind, answer), count in answers.items()}
     print(f"    answers   {told}")
     ratio = busy.percentile() / idle.percentile()
@@ -198,11 +201,11 @@ User.objects.bulk_create(
         print(f"\n{PEOPLE} logins of {iterations} iterations by {CONNECTIONS} connections")
         print(f"hashlib    {theirs:10.1f}/s")
         with daemon:
-            measure("hallpassd", socket, socket, at_hallpassd, theirs)
+            measure("hallpassd", socket, socket, at_hallpassd, theirs, iterations)
             programs = Programs(directory)
             with ejabberd(host, programs, asks_the_daemon, HELPERS) as server:
                 address = (LOOPBACK, server.api_port)
-                measure("ejabberd", socket, address, at_ejabberd, theirs)
+                measure("through ejabberd", socket, address, at_ejabberd, theirs, iterations)
         print(GOALS)
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+from figures import figure, rounds
 from hosts import web
 from hosts.apache import INCLUDE
 from hosts.httpd import configuration, httpd
@@ -21,10 +22,9 @@ from scene import USER, scene
 
 ITERATIONS = 1_000_000
 PASSWORD = "of a million iterations"
-ROUNDS = 5
+ROUNDS = rounds(5)
 # One round takes a share of these; the slow one need not be asked as often.
 REQUESTS = {"via": 200, "yes": 200, "alone": 2}
-GOALS = "goals: via hallpassd at least 100 x the helper alone, and 0.6 x the helper that says yes"
 LOADED = (
     "mpm_prefork authn_core authz_core authz_user auth_basic authnz_external dir mime dav dav_svn"
 ).split()
@@ -73,13 +73,11 @@ def measure(port: int) -> None:
             for name, count in REQUESTS.items():
                 rates[name].append(requests_a_second(connection, name, count))
     via, yes, alone = (rates[name] for name in ("via", "yes", "alone"))
-    print(f"\n{ITERATIONS} iterations, {ROUNDS} rounds, medians      requests/s")
-    print(f"helper that asks hallpassd              {median(via):15.1f}")
-    print(f"helper that opens the database itself   {median(alone):15.1f}   ratio", end=" ")
-    print(f"{median(a / b for a, b in zip(via, alone, strict=True)):.0f}")
-    print(f"helper that says yes                    {median(yes):15.1f}   ratio", end=" ")
-    print(f"{median(a / b for a, b in zip(via, yes, strict=True)):.2f}")
-    print(GOALS)
+    print(f"\n{ITERATIONS} iterations, {ROUNDS} rounds, medians")
+    own = ("a helper that asks hallpassd", median(via))
+    for name, rates_of, goal in (("the helper alone", alone, 100), ("a helper that says yes", yes, 0.6)):
+        figure("Subversion, a password at each request", own, (name, median(rates_of)), "requests/s",
+               ratio=median(a / b for a, b in zip(via, rates_of, strict=True)), goal=f"at least {goal}")
 
 
 def main(daemon: str, helper: str, yes: str) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from django_site import DjangoSite
 from hosts import web
 from hosts.daemon import hallpassd, write_configuration
+from proc import processor_time, resident
 from processes import LOOPBACK, free_port, give_away
 
 LOGOUTS = 200
@@ -47,15 +48,6 @@ def open_stream(address: tuple[str, int], number: int) -> socket.socket:
         assert more, received
         received += more
     return stream
-
-
-def processor_time(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def memory(pid: int) -> int:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) * 1024
 
 
 def share(pid: int, meanwhile=lambda: time.sleep(0.5)) -> float:
@@ -93,10 +85,10 @@ def measure(site: DjangoSite, program: Path, count: int, rows: int) -> None:
         with hallpassd(program, config, socket_path, address) as daemon:
             pid = daemon.process.pid
             web.ask(address, "/auth", {"Cookie": f"sessionid={key(numbers[0])}"})
-            before = memory(pid)
+            before = resident(pid)
             streams = {number: open_stream(address, number) for number in numbers}
             print(f"{count} streams of {rows} sessions")
-            print(f"memory a stream              {(memory(pid) - before) / count / 1024:6.1f} KiB")
+            print(f"memory a stream              {(resident(pid) - before) / count / 1024:6.1f} KiB")
             time.sleep(5)
             print(f"core, nothing written        {share(pid):6.1%}")
 

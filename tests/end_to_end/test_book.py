@@ -16,6 +16,7 @@ from book import DOCS
 from frameworks import FRAMEWORKS
 
 ROOT = DOCS.parent
+BENCHMARKS = ROOT / "tests/benchmarks"
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", *(ROOT / ".github").glob("*.md")])
 # Images are links, too.
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -80,11 +81,19 @@ def test_every_page_is_in_the_book():
     assert set(listed) == pages
 
 
-def test_every_picture_is_drawn_of_its_figures():
-    assert sorted(path.name for path in DOCS.rglob("*.svg")) == ["sizing.svg", "terminal.svg"]
-    drawing = runpy.run_path(str(ROOT / "tests/benchmarks/plot.py"))
+def test_every_picture_is_drawn_of_its_figures(monkeypatch):
+    names = ["figures.svg", "sizing.svg", "terminal.svg"]
+    assert sorted(path.name for path in DOCS.rglob("*.svg")) == names
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    drawing = runpy.run_path(str(BENCHMARKS / "plot.py"))
     picture = (DOCS / "sizing.svg").read_text()
     assert picture == drawing["svg"](), "python tests/benchmarks/plot.py writes it anew"
+    ElementTree.fromstring(picture)
+    drawing = runpy.run_path(str(BENCHMARKS / "picture.py"))
+    figures = drawing["read"]((BENCHMARKS / "figures.jsonl").read_text())
+    picture, page = ((DOCS / name).read_text() for name in ("figures.svg", "sizing.md"))
+    assert picture == drawing["svg"](*figures), "tests/benchmarks/run picture writes it anew"
+    assert page == drawing["page"](page, *figures), "tests/benchmarks/run picture writes it anew"
     ElementTree.fromstring(picture)
 
 

@@ -46,6 +46,8 @@ enum Hash {
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 enum Subject {
     Hashlib,
+    /// The crates pbkdf2 and sha2 or sha1, as anybody would call them.
+    RustCrypto,
     OneCall,
     Batch(Kernel),
     Waiting(usize),
@@ -53,7 +55,7 @@ enum Subject {
 
 fn compare(hashlib: &mut Hashlib, hash: Hash) -> io::Result<()> {
     let measured = Kernels::measure(|| Duration::from_nanos(cpu_time() as u64));
-    let mut subjects = vec![Subject::Hashlib, Subject::OneCall];
+    let mut subjects = vec![Subject::Hashlib, Subject::RustCrypto, Subject::OneCall];
     subjects.extend(Kernel::available().map(Subject::Batch));
     subjects.extend(WAITING.map(Subject::Waiting));
 
@@ -63,6 +65,7 @@ fn compare(hashlib: &mut Hashlib, hash: Hash) -> io::Result<()> {
         for subject in &subjects {
             let time = match subject {
                 Subject::Hashlib => hashlib.time(hash)?,
+                Subject::RustCrypto => time_rust_crypto(hash),
                 Subject::OneCall => time_one_call(hash),
                 Subject::Batch(kernel) => {
                     let Some(kernels) = Kernels::only(*kernel) else {
@@ -87,6 +90,7 @@ fn compare(hashlib: &mut Hashlib, hash: Hash) -> io::Result<()> {
     for (subject, time) in best {
         let (label, keys) = match subject {
             Subject::Hashlib => ("hashlib".to_owned(), 1),
+            Subject::RustCrypto => ("RustCrypto".to_owned(), 1),
             Subject::OneCall => (format!("hmac_{}", name.to_lowercase()), 1),
             Subject::Batch(kernel) => (format!("Engine, {kernel:?}"), kernel.lanes()),
             Subject::Waiting(keys) => (format!("Engine, {keys} waiting"), keys),
@@ -99,6 +103,19 @@ fn compare(hashlib: &mut Hashlib, hash: Hash) -> io::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The CPU time of an iteration of RustCrypto's, in nanoseconds.
+fn time_rust_crypto(hash: Hash) -> f64 {
+    let mut key = [0; 32];
+    let start = cpu_time();
+    match hash {
+        Hash::Sha1 => pbkdf2::pbkdf2_hmac::<sha1::Sha1>(PASSWORD, SALT, ALONE, &mut key[..20]),
+        Hash::Sha256 => pbkdf2::pbkdf2_hmac::<sha2::Sha256>(PASSWORD, SALT, ALONE, &mut key),
+    }
+    let time = cpu_time() - start;
+    std::hint::black_box(key);
+    time / f64::from(ALONE)
 }
 
 /// The CPU time of an iteration of one key derived by itself, in nanoseconds.

@@ -96,7 +96,11 @@ impl Queries<'_> {
         two: (&LookUp, Value),
         look: impl FnOnce(&Row),
     ) -> Result<(), Unavailable> {
-        let statement = self.joined.statement(one.0, two.0);
+        let plain = self
+            .store
+            .as_ref()
+            .is_some_and(|store| store.joins_tables());
+        let statement = self.joined.statement(one.0, two.0, plain);
         let parameters = [
             (one.0.parts().parameter, one.1),
             (two.0.parts().parameter, two.1),

@@ -101,6 +101,9 @@ pub(super) trait Driver: Sized + Send {
     /// does; no row where that cannot be told. `None` where there is none.
     const STATE: Option<&'static str>;
 
+    /// See [`Store::joins_tables`].
+    const JOINS_TABLES: bool;
+
     /// Connects to the server at `address` and logs in.
     ///
     /// # Errors
@@ -363,6 +366,10 @@ impl<D: Driver> Store for Server<D> {
             }),
             _ => None,
         })
+    }
+
+    fn joins_tables(&self) -> bool {
+        D::JOINS_TABLES
     }
 
     fn clock(&self) -> Option<&'static str> {

@@ -73,6 +73,11 @@ pub(super) trait Store: std::fmt::Debug + Send {
         self.state(deadline)
     }
 
+    /// Whether two tables are better joined as they are than as derived tables.
+    fn joins_tables(&self) -> bool {
+        false
+    }
+
     /// Ends what the first query began; `well` says whether all of them were answered.
     fn end(&mut self, _well: bool) {}
 

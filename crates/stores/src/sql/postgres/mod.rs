@@ -129,6 +129,9 @@ impl Driver for Postgres {
          AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_foreign_table)",
     );
 
+    // There `a.name` is the row `a` as a text of the type `name`, if the table has no such column.
+    const JOINS_TABLES: bool = false;
+
     /// By functions that each user may call. A change that has been received and not applied is as
     /// old as the last one that was applied, at most.
     async fn following(&mut self) -> Result<Following, Failure> {
