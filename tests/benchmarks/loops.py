@@ -17,7 +17,7 @@ from scene import ACCOUNTS, daemon, load, scene
 
 ROUNDS, SECONDS = rounds(7), seconds(1.5)
 GOAL = "at least 1.8"
-SESSIONS = {"one session": 1, f"{ACCOUNTS} sessions": ACCOUNTS}
+SESSIONS = {"one session": 1, f"{ACCOUNTS:,} sessions": ACCOUNTS}
 
 
 def pinned(cores: list[int]) -> list[str]:

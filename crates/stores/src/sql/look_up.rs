@@ -96,46 +96,60 @@ impl Joined {
     }
 }
 
-/// The statement that reads a row of `one` and that of `two` beside it, or NULL for each column of
+/// The statement that reads a row of `one` and that of `two` beside it, or NULL in the first column of
 /// `two`.
 fn join(one: &LookUp, two: &LookUp, plain: bool) -> String {
-    match plain && is_plain(one) && is_plain(two) {
-        true => join_tables(one, two),
-        false => join_derived(one, two),
+    let tables = plain.then(|| join_tables(one, two)).flatten();
+    tables.unwrap_or_else(|| join_derived(one, two))
+}
+
+/// As [`join`], of the tables themselves; `None` where a column is an expression, in which a name could
+/// refer to the other table.
+fn join_tables(one: &LookUp, two: &LookUp) -> Option<String> {
+    let ((table, alias), (other, other_alias)) = (named(one, "a")?, named(two, "b")?);
+    // The first column tells whether there is a row.
+    let tells = identifiers(two.0.columns.first()?) == 1;
+    if alias == other_alias || !tells {
+        return None;
+    }
+    let columns = [
+        qualified(&one.0.columns, alias)?,
+        qualified(&two.0.columns, other_alias)?,
+    ];
+    let by = qualified(std::slice::from_ref(&one.0.by), alias)?;
+    let other_by = qualified(std::slice::from_ref(&two.0.by), other_alias)?;
+    Some(format!(
+        "SELECT {} FROM {table} {alias} LEFT JOIN {other} {other_alias} ON {other_by} = {} WHERE {by} = {}",
+        columns.join(", "),
+        two.0.parameter,
+        one.0.parameter,
+    ))
+}
+
+/// The table of `look_up`, and what it is called: its own alias, or else `alias`.
+fn named<'a>(look_up: &'a LookUp, alias: &'a str) -> Option<(&'a str, &'a str)> {
+    let table = look_up.0.table.as_str();
+    match table.rsplit_once(' ') {
+        Some((name, alias)) if identifiers(name) > 0 && is_word(alias) => Some((name, alias)),
+        _ => (identifiers(table) > 0).then_some((table, alias)),
     }
 }
 
-/// As [`join`], of tables and columns without an expression.
-fn join_tables(one: &LookUp, two: &LookUp) -> String {
-    let columns = |look_up: &LookUp, alias: &str| {
-        let columns = look_up.0.columns.iter();
-        let columns: Vec<String> = columns.map(|column| format!("{alias}.{column}")).collect();
-        columns.join(", ")
-    };
-    let (a, b) = (&one.0, &two.0);
-    format!(
-        "SELECT {}, {} FROM {} a LEFT JOIN {} b ON b.{} = {} WHERE a.{} = {}",
-        columns(one, "a"),
-        columns(two, "b"),
-        a.table,
-        b.table,
-        b.by,
-        b.parameter,
-        a.by,
-        a.parameter,
-    )
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// Whether its columns are quoted identifiers, and its table is one, or one in a schema.
-fn is_plain(look_up: &LookUp) -> bool {
-    let Parts {
-        columns, table, by, ..
-    } = &*look_up.0;
-    columns
-        .iter()
-        .chain([by])
-        .all(|name| identifiers(name) == 1)
-        && identifiers(table) > 0
+/// The columns of the table that is called `alias`; `None` where one is neither a column nor a constant.
+fn qualified(columns: &[String], alias: &str) -> Option<String> {
+    let column = |column: &String| {
+        let constant = column == "NULL" || column.bytes().all(|byte| byte.is_ascii_digit());
+        match identifiers(column) {
+            1 => Some(format!("{alias}.{column}")),
+            _ => (constant && !column.is_empty()).then(|| column.clone()),
+        }
+    };
+    let columns: Option<Vec<String>> = columns.iter().map(column).collect();
+    Some(columns?.join(", "))
 }
 
 /// How many quoted identifiers `text` consists of, with a dot between two; 0 where it is anything
@@ -212,25 +226,42 @@ mod tests {
 
     #[test]
     fn an_expression_never_sees_the_other_table() {
+        let look_up = |columns: &[&str], table, by| LookUp::new(columns, table, by, ":id");
         let plain = LookUp::new(&[r#""data""#], r#""session""#, r#""key""#, ":key");
-        let other = LookUp::new(&[r#""id""#, r#""name""#], r#""account""#, r#""id""#, ":id");
+        let account = [r#""id""#, "NULL", "1"];
+        for table in [
+            r#""account" account"#,
+            r#""account""#,
+            r#""crm"."account" account"#,
+        ] {
+            let other = look_up(&account, table, r#""id""#);
+            let statement = join(&plain, &other, true);
+            assert!(!statement.contains("(SELECT "), "{statement}");
+            let derived = join(&plain, &other, false);
+            assert_eq!(derived.matches("(SELECT ").count(), 2, "{derived}");
+        }
         assert_eq!(
-            join(&plain, &other, true),
-            "SELECT a.\"data\", b.\"id\", b.\"name\" FROM \"session\" a LEFT JOIN \"account\" b ON \
-             b.\"id\" = :id WHERE a.\"key\" = :key"
+            join(
+                &plain,
+                &look_up(&account, r#""account" account"#, r#""id""#),
+                true
+            ),
+            r#"SELECT a."data", account."id", NULL, 1 FROM "session" a LEFT JOIN "account" account ON account."id" = :id WHERE a."key" = :key"#
         );
-        let derived = join(&plain, &other, false);
-        assert_eq!(derived.matches("(SELECT ").count(), 2, "{derived}");
-        let column = LookUp::new(&[r#"lower("name")"#], r#""account""#, r#""id""#, ":id");
-        let table = LookUp::new(&[r#""name""#], r#""account" it"#, r#""id""#, ":id");
-        let by = LookUp::new(&[r#""name""#], r#""account""#, r#"lower("name")"#, ":id");
-        for expression in [column, table, by] {
-            for statement in [
-                join(&plain, &expression, true),
-                join(&expression, &plain, true),
-            ] {
-                assert_eq!(statement.matches("(SELECT ").count(), 2, "{statement}");
-            }
+        for (columns, table, by) in [
+            (&[r#"lower("name")"#][..], r#""account""#, r#""id""#),
+            (&[r#""id""#, r#""gone" IS NULL"#], r#""account""#, r#""id""#),
+            (&[r#""id""#, ""], r#""account""#, r#""id""#),
+            (&[r#""id""#, "name"], r#""account""#, r#""id""#),
+            (&["1"], r#""account""#, r#""id""#),
+            (&[r#""id""#], r#""account" a"#, r#""id""#),
+            (&[r#""id""#], r#""account" AS it"#, r#""id""#),
+            (&[r#""id""#], r#""account", "other""#, r#""id""#),
+            (&[r#""id""#], "account", r#""id""#),
+            (&[r#""id""#], r#""account""#, r#"lower("name")"#),
+        ] {
+            let statement = join(&plain, &look_up(columns, table, by), true);
+            assert_eq!(statement.matches("(SELECT ").count(), 2, "{statement}");
         }
     }
 }
