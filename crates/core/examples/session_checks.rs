@@ -33,10 +33,11 @@ use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 31;
 const SESSION: &str = "SELECT session_data, expire_date FROM django_session WHERE session_key =";
-const ACCOUNT: &str =
-    "SELECT username, email, password, is_active, is_superuser FROM auth_user WHERE id =";
-const BOTH: &str = "SELECT session_data, expire_date, username, email, password, is_active, is_superuser \
-                    FROM auth_user JOIN django_session ON session_key =";
+// The columns that a check reads.
+const ACCOUNT: &str = "SELECT username, email, password, is_active, is_superuser, id, is_staff, first_name, \
+                       last_name FROM auth_user WHERE id =";
+const BOTH: &str = "SELECT session_data, expire_date, username, email, password, is_active, is_superuser, \
+                    id, is_staff, first_name, last_name FROM auth_user JOIN django_session ON session_key =";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
