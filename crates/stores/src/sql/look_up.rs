@@ -158,11 +158,15 @@ fn identifiers(text: &str) -> usize {
     let parts: Vec<&str> = text.split('"').collect();
     let last = parts.len() - 1;
     let fits = parts.iter().enumerate().all(|(index, part)| match index {
-        index if index % 2 == 1 => !part.is_empty(),
+        index if !index.is_multiple_of(2) => !part.is_empty(),
         index if index == 0 || index == last => part.is_empty(),
         _ => *part == ".",
     });
-    if fits && last % 2 == 0 { last / 2 } else { 0 }
+    if fits && last.is_multiple_of(2) {
+        last / 2
+    } else {
+        0
+    }
 }
 
 /// As [`join`], where each is a derived table, so that no name in one can refer to a column of the
