@@ -75,12 +75,12 @@ public class PasswordsSpring {
 
     public static void main(String[] arguments) {
         String[] words = {"correct horse", "pässw0rd-ä", "🐎 staple", "x", "k".repeat(71), "k".repeat(72), "k".repeat(73), "nul\0byte", "ÿÿ£", "}{"};
-        String[] ids = {"bcrypt", "bcrypt", "bcrypt", "ldap", "MD5", "SHA-1", "SHA-256", "sha256", "pbkdf2", "pbkdf2@SpringSecurity_v5_8", "scrypt", "scrypt", "scrypt@SpringSecurity_v5_8", "argon2", "argon2@SpringSecurity_v5_8"};
+        String[] ids = {"bcrypt", "bcrypt", "bcrypt", "ldap", "MD4", "MD5", "SHA-1", "SHA-256", "sha256", "pbkdf2", "pbkdf2@SpringSecurity_v5_8", "scrypt", "scrypt", "scrypt@SpringSecurity_v5_8", "argon2", "argon2@SpringSecurity_v5_8"};
         PasswordEncoder[] encoders = {
             new BCryptPasswordEncoder(BCryptPasswordEncoder.BCryptVersion.$2A, 4),
             new BCryptPasswordEncoder(BCryptPasswordEncoder.BCryptVersion.$2B, 4),
             new BCryptPasswordEncoder(BCryptPasswordEncoder.BCryptVersion.$2Y, 4),
-            new LdapShaPasswordEncoder(), new MessageDigestPasswordEncoder("MD5"),
+            new LdapShaPasswordEncoder(), new Md4PasswordEncoder(), new MessageDigestPasswordEncoder("MD5"),
             new MessageDigestPasswordEncoder("SHA-1"), new MessageDigestPasswordEncoder("SHA-256"),
             new StandardPasswordEncoder(), Pbkdf2PasswordEncoder.defaultsForSpringSecurity_v5_5(),
             Pbkdf2PasswordEncoder.defaultsForSpringSecurity_v5_8(),
@@ -113,6 +113,10 @@ public class PasswordsSpring {
         ask("plain in ldap", "{ldap}hello", "hello");
         ask("MD5 without a salt", "{MD5}5d41402abc4b2a76b9719d911017c592", "hello");
         ask("MD5 of upper case", "{MD5}5D41402ABC4B2A76B9719D911017C592", "hello");
+        ask("MD4 without a salt", "{MD4}866437cb7a794bce2b727acc0362ee27", "hello");
+        ask("MD4 of upper case", "{MD4}866437CB7A794BCE2B727ACC0362EE27", "hello");
+        ask("MD5 as MD4", "{MD4}5d41402abc4b2a76b9719d911017c592", "hello");
+        ask("MD4 as MD5", "{MD5}866437cb7a794bce2b727acc0362ee27", "hello");
         ask("noop", "{noop}hello", "hello");
         ask("noop", "{noop}hello", "Hello");
         ask("secret", "{pbkdf2}" + new Pbkdf2PasswordEncoder("pepper", 8, 1000, 256).encode("x"), "x");

@@ -90,6 +90,10 @@ for position, word in enumerate([*WORDS, "nul\0byte", "k" * 4096, "k" * 4097]):
         ("sha256_crypt", {"rounds": 1000}),
         ("sha512_crypt", {"rounds": 1001}),
         ("md5_crypt", {}),
+        ("scrypt", {"ident": "$7$", "rounds": 4, "block_size": 8, "parallelism": 1}),
+        ("scrypt", {"ident": "$7$", "rounds": 7, "block_size": 2, "parallelism": 3, "salt": b"!~,{}"}),
+        ("apr_md5_crypt", {}), ("apr_md5_crypt", {"salt": ""}),
+        ("atlassian_pbkdf2_sha1", {}),
         ("phpass", {"rounds": 7}),
         ("ldap_md5", {}), ("ldap_salted_md5", {}), ("ldap_sha1", {}), ("ldap_salted_sha1", {}),
         ("ldap_salted_sha256", {}), ("ldap_salted_sha512", {"salt_size": 16}),
@@ -103,6 +107,10 @@ for position, word in enumerate([*WORDS, "nul\0byte", "k" * 4096, "k" * 4097]):
             # It takes no such password; it may still be asked for one.
             encoded = hasher.using(**settings).hash("x") if settings else hasher.hash("x")
         ask("passlib", hasher, name, encoded, word)
+        if position == 1 and encoded.startswith("{PKCS5S2}"):
+            for changed in (encoded[:-1], encoded[:-4], encoded + "A", encoded + "=", encoded.lower(),
+                            encoded.swapcase(), " " + encoded, encoded.replace("}", "}A"), "{PKCS5S2}"):
+                ask("passlib", hasher, name, changed, word)
         if position == 1 and encoded.startswith("$"):
             for changed in variants(encoded):
                 ask("passlib", hasher, name, changed, word)

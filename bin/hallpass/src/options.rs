@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hallpass_core::Requirement;
+use hallpass_passwords::Rules;
 use hallpass_runtime::{CommandLine, permission};
 
 use crate::compare::SoftwareArguments;
@@ -416,11 +418,9 @@ pub enum HashCommand {
         #[command(flatten)]
         encoded: Encoded,
         /// The software whose rules decide [default: django, and php for formats that
-        /// Django does not know] [possible values: django, joomla, joomla3, phpbb, wordpress,
-        /// drupal, php, werkzeug, passlib, ldap, spring, nextcloud, mediawiki, aspnet, magento,
-        /// salted, smf, xenforo, devise, redmine]
-        #[arg(long = "as", value_name = "SOFTWARE")]
-        rules: Option<hallpass_passwords::Rules>,
+        /// Django does not know]
+        #[arg(long = "as", value_name = "SOFTWARE", value_parser = rules())]
+        rules: Option<Rules>,
         /// The account's login name, which SMF hashes with the password
         #[arg(long, value_name = "NAME")]
         login_name: Option<String>,
@@ -445,6 +445,11 @@ pub enum HashCommand {
         #[arg(long, value_name = "N")]
         iterations: Option<u32>,
     },
+}
+
+/// Reads the name of the software whose rules decide, and lists all of them in the help.
+fn rules() -> impl TypedValueParser<Value = Rules> {
+    PossibleValuesParser::new(Rules::ALL.map(Rules::name)).try_map(|name| name.parse::<Rules>())
 }
 
 /// An encoded hash, given or in a file.

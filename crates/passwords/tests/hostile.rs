@@ -403,6 +403,24 @@ fn a_hash_over_the_limits_is_never_run() {
             "$scrypt$ln=31,r=8,p=1$c2FsdA$".to_owned() + &"A".repeat(43),
         ),
         (
+            // r times p is 2^32.
+            Rules::Passlib,
+            "$scrypt$ln=4,r=65536,p=65536$c2FsdA$".to_owned() + &"A".repeat(43),
+        ),
+        (
+            // N is 2^30, and r and p what five characters can say.
+            Rules::Passlib,
+            "$7$Szzzzzzzzzzsalt$".to_owned() + &".".repeat(43),
+        ),
+        (
+            Rules::Passlib,
+            "$7$S6....1....salt$".to_owned() + &".".repeat(43),
+        ),
+        (
+            Rules::Werkzeug,
+            "scrypt:16:65536:65536$salt$".to_owned() + &"0".repeat(128),
+        ),
+        (
             Rules::Passlib,
             "$bcrypt-sha256$v=2,t=2b,r=31$abcdefghijklmnopqrstuu$Ci15uRb1eH7NAlJ/TgeJertyknQpYn2"
                 .to_owned(),

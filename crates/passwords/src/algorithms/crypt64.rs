@@ -13,6 +13,29 @@ pub(crate) fn is_encoded(text: &[u8], length: usize) -> bool {
     text.len() == length && text.iter().all(|character| value(*character).is_some())
 }
 
+/// The number that `text` writes, of five characters at most.
+pub(crate) fn number(text: &[u8]) -> Option<u32> {
+    if text.len() > 5 {
+        return None;
+    }
+    let mut digits = text.iter().rev().map(|digit| value(*digit));
+    digits.try_fold(0, |number, digit| Some(number << 6 | digit?))
+}
+
+/// The bytes that [`encode`] wrote; spare bits must be zero.
+pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
+    for chunk in text.chunks(4) {
+        let bits = number(chunk)?;
+        let length = chunk.len() * 6 / 8;
+        if length == 0 || bits >> (8 * length) != 0 {
+            return None;
+        }
+        bytes.extend(bits.to_le_bytes().get(..length)?);
+    }
+    Some(bytes)
+}
+
 /// The character for the six lowest bits of `value`.
 pub(crate) fn character(value: u32) -> u8 {
     ALPHABET.get((value & 63) as usize).copied().unwrap_or(b'.')

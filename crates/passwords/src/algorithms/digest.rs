@@ -2,6 +2,7 @@
 //! HMAC, or missing.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use md4::Md4;
 use md5::Digest;
 use md5::Md5;
 use sha1::Sha1;
@@ -60,6 +61,7 @@ impl Hex {
 /// A digest function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Md4,
     Md5,
     Sha1,
     Sha224,
@@ -72,7 +74,7 @@ impl Kind {
     /// Bytes of the digest.
     pub(crate) fn length(self) -> usize {
         match self {
-            Self::Md5 => 16,
+            Self::Md4 | Self::Md5 => 16,
             Self::Sha1 => 20,
             Self::Sha224 => 28,
             Self::Sha256 => 32,
@@ -84,6 +86,7 @@ impl Kind {
     /// The digest of all `parts` in a row.
     pub(crate) fn digest(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
         match self {
+            Self::Md4 => digest::<Md4>(parts),
             Self::Md5 => digest::<Md5>(parts),
             Self::Sha1 => digest::<Sha1>(parts),
             Self::Sha224 => digest::<Sha224>(parts),
@@ -115,6 +118,7 @@ impl Kind {
             };
         }
         match self {
+            Self::Md4 => hmac!(Md4),
             Self::Md5 => hmac!(Md5),
             Self::Sha1 => hmac!(Sha1),
             Self::Sha224 => hmac!(Sha224),

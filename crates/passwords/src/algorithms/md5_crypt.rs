@@ -1,4 +1,5 @@
-//! Verifies MD5 crypt, `$1$SALT$` + 22 characters (Poul-Henning Kamp, FreeBSD `lib/libcrypt`).
+//! Verifies MD5 crypt, `$1$SALT$` + 22 characters (Poul-Henning Kamp, FreeBSD `lib/libcrypt`), and
+//! Apache's, which begins with `$apr1$` (APR `crypto/apr_md5.c`).
 
 use md5::Digest as _;
 use md5::Md5;
@@ -15,6 +16,8 @@ const ORDER: [[usize; 3]; 5] = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], 
 
 /// A stored MD5 crypt hash.
 pub(crate) struct Md5Crypt {
+    /// What it begins with, which is hashed too.
+    magic: &'static str,
     salt: String,
     encoded: String,
 }
@@ -22,9 +25,19 @@ pub(crate) struct Md5Crypt {
 impl Md5Crypt {
     /// Parses a stored hash.
     pub(crate) fn parse(encoded: &str) -> Option<Self> {
-        let (salt, hash) = encoded.strip_prefix("$1$")?.split_once('$')?;
+        Self::beginning("$1$", encoded)
+    }
+
+    /// Parses a stored hash of Apache's.
+    pub(crate) fn parse_apache(encoded: &str) -> Option<Self> {
+        Self::beginning("$apr1$", encoded)
+    }
+
+    fn beginning(magic: &'static str, encoded: &str) -> Option<Self> {
+        let (salt, hash) = encoded.strip_prefix(magic)?.split_once('$')?;
         let plausible = salt.len() <= 8 && crypt64::is_encoded(hash.as_bytes(), 22);
         plausible.then(|| Self {
+            magic,
             salt: salt.to_owned(),
             encoded: encoded.to_owned(),
         })
@@ -48,8 +61,8 @@ impl Hash for Md5Crypt {
     }
 
     fn check(&self, password: &[u8]) -> Outcome {
-        let digest = digest(password, self.salt.as_bytes());
-        let mut computed = Zeroizing::new(format!("$1${}$", self.salt).into_bytes());
+        let digest = digest(password, self.magic.as_bytes(), self.salt.as_bytes());
+        let mut computed = Zeroizing::new(format!("{}{}$", self.magic, self.salt).into_bytes());
         crypt64::encode_triples(&*digest, &ORDER, &mut computed);
         let last = u32::from(digest.get(11).copied().unwrap_or(0));
         computed.extend([crypt64::character(last), crypt64::character(last >> 6)]);
@@ -57,7 +70,7 @@ impl Hash for Md5Crypt {
     }
 }
 
-fn digest(password: &[u8], salt: &[u8]) -> Zeroizing<[u8; 16]> {
+fn digest(password: &[u8], magic: &[u8], salt: &[u8]) -> Zeroizing<[u8; 16]> {
     let mut inner = Md5::new()
         .chain_update(password)
         .chain_update(salt)
@@ -65,7 +78,7 @@ fn digest(password: &[u8], salt: &[u8]) -> Zeroizing<[u8; 16]> {
         .finalize();
     let mut state = Md5::new()
         .chain_update(password)
-        .chain_update(b"$1$")
+        .chain_update(magic)
         .chain_update(salt);
     for chunk in password.chunks(16) {
         state.update(inner.get(..chunk.len()).unwrap_or_default());

@@ -5,7 +5,7 @@ pub(crate) mod argon2;
 pub(crate) mod bcrypt;
 pub(crate) mod beside;
 pub(crate) mod chain;
-mod crypt64;
+pub(crate) mod crypt64;
 pub(crate) mod des_crypt;
 pub(crate) mod digest;
 pub(crate) mod encodings;

@@ -9,6 +9,7 @@ use crate::hash::{Cost, Hash, Limits, Outcome, compare, positive_number};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_pbkdf2::Request;
+use md4::Md4;
 use md5::Md5;
 use sha2::{Sha224, Sha384, Sha512};
 use zeroize::Zeroizing;
@@ -130,7 +131,7 @@ impl Hash for Pbkdf2Hash {
             work: match self.digest {
                 digest::Kind::Sha1 => rounds.saturating_mul(19) / 20,
                 digest::Kind::Sha224 | digest::Kind::Sha256 => rounds,
-                digest::Kind::Md5 => rounds.saturating_mul(2),
+                digest::Kind::Md4 | digest::Kind::Md5 => rounds.saturating_mul(2),
                 digest::Kind::Sha384 | digest::Kind::Sha512 => rounds.saturating_mul(6),
             },
             memory: 0,
@@ -157,6 +158,7 @@ impl Hash for Pbkdf2Hash {
             digest::Kind::Sha256 => {
                 hallpass_pbkdf2::hmac_sha256(password, salt, iterations, &mut key);
             }
+            digest::Kind::Md4 => pbkdf2::pbkdf2_hmac::<Md4>(password, salt, iterations, &mut key),
             digest::Kind::Md5 => pbkdf2::pbkdf2_hmac::<Md5>(password, salt, iterations, &mut key),
             digest::Kind::Sha224 => {
                 pbkdf2::pbkdf2_hmac::<Sha224>(password, salt, iterations, &mut key);

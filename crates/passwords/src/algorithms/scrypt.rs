@@ -14,6 +14,9 @@ use zeroize::Zeroizing;
 /// hash that needs more.
 const OPENSSL_MEMORY: u64 = 32 * 1024 * 1024;
 
+/// What r times p stays below (RFC 7914, section 2).
+const MOST_MIXED: u32 = 1 << 30;
+
 /// Largest key that is derived: no software asks for more.
 const LONGEST_KEY: usize = 1024;
 
@@ -49,11 +52,15 @@ impl Settings {
         parallelism: 5,
     };
 
-    /// `None` where N is not a power of two, or OpenSSL would refuse.
+    /// `None` where N is not a power of two, r times p is over RFC 7914's bound, or OpenSSL would refuse.
     fn params(self, most: u64) -> Option<Params> {
         let exponent = u8::try_from(self.work_factor.checked_ilog2()?).ok()?;
-        let representable =
-            exponent > 0 && self.work_factor.is_power_of_two() && self.memory() <= most;
+        // `Params::new` multiplies the two without regard to overflow.
+        let mixed = self.block_size.checked_mul(self.parallelism)?;
+        let representable = exponent > 0
+            && self.work_factor.is_power_of_two()
+            && mixed < MOST_MIXED
+            && self.memory() <= most;
         representable.then(|| Params::new(exponent, self.block_size, self.parallelism).ok())?
     }
 

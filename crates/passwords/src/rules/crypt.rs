@@ -27,9 +27,9 @@ pub(crate) fn libxcrypt(encoded: &str) -> Option<Parsed> {
 }
 
 /// passlib's own hashers of crypt(3)'s formats (passlib 1.7.4 `handlers/md5_crypt.py`,
-/// `handlers/sha2_crypt.py`), but for DES, which has no beginning of its own.
+/// `handlers/sha2_crypt.py`), and Apache's of MD5, but for DES, which has no beginning of its own.
 pub(crate) fn passlib(encoded: &str) -> Option<Parsed> {
-    let modular = ["$1$", "$5$", "$6$"]
+    let modular = ["$1$", "$apr1$", "$5$", "$6$"]
         .iter()
         .any(|it| encoded.starts_with(it));
     let fields = encoded.split('$').skip(2);
@@ -37,11 +37,14 @@ pub(crate) fn passlib(encoded: &str) -> Option<Parsed> {
     let sound = fields
         .flat_map(str::bytes)
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'='));
-    if modular && sound {
-        Some(parse(encoded)?.given(Input::NoNul))
-    } else {
-        None
+    if !modular || !sound {
+        return None;
     }
+    let parsed = match encoded.starts_with("$apr1$") {
+        true => Parsed::new("apache_md5", Md5Crypt::parse_apache(encoded)?),
+        false => parse(encoded)?,
+    };
+    Some(parsed.given(Input::NoNul))
 }
 
 fn parse(encoded: &str) -> Option<Parsed> {

@@ -56,7 +56,7 @@ pub enum Rules {
     Mediawiki,
     /// Nextcloud and ownCloud, `Hasher::verify`.
     Nextcloud,
-    /// passlib 1.7, every hasher that begins with a name of its own.
+    /// passlib 1.7, the common hashers that begin with a name of their own.
     Passlib,
     /// PHP's `password_verify` and `crypt`, and the phpass library for plain PHP sites.
     Php,

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{crypt, ldap, php};
 use crate::algorithms::argon2::Argon2Hash;
 use crate::algorithms::bcrypt::BcryptHash;
+use crate::algorithms::crypt64;
 use crate::algorithms::digest::Kind;
 use crate::algorithms::encodings::{adapted, stripped};
 use crate::algorithms::pbkdf2::Pbkdf2Hash;
@@ -37,6 +38,10 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
         bcrypt_sha256(rest)
     } else if let Some(rest) = encoded.strip_prefix("$scrypt$") {
         scrypt(rest)
+    } else if let Some(rest) = encoded.strip_prefix("$7$") {
+        scrypt_7(rest)
+    } else if let Some(rest) = encoded.strip_prefix("{PKCS5S2}") {
+        atlassian(rest)
     } else if encoded.starts_with("$argon2") {
         Some(Parsed::new("argon2", Argon2Hash::parse(encoded)?))
     } else if encoded.starts_with("$2") {
@@ -91,6 +96,34 @@ fn scrypt(rest: &str) -> Option<Parsed> {
     };
     let hash = ScryptHash::of_key(settings, u64::MAX, salt, key)?;
     Some(Parsed::new("scrypt", hash))
+}
+
+/// `$7$`, a character for the exponent of N, five each for r and p, the salt as it is, `$` and the key
+/// (`scrypt.py` `_parse_7_string`).
+fn scrypt_7(rest: &str) -> Option<Parsed> {
+    let (settings, key) = rest.split_once('$').filter(|_| rest.is_ascii())?;
+    let (exponent, settings) = settings.as_bytes().split_at_checked(1)?;
+    let (block_size, settings) = settings.split_at_checked(5)?;
+    let (parallelism, salt) = settings.split_at_checked(5)?;
+    let key = crypt64::decode(key.as_bytes()).filter(|key| key.len() == 32)?;
+    let exponent = crypt64::number(exponent)?;
+    let settings = Settings {
+        work_factor: 1_u32.checked_shl(exponent)?,
+        block_size: crypt64::number(block_size)?,
+        parallelism: crypt64::number(parallelism)?,
+    };
+    let salt = (salt.len() <= LONGEST_SALT).then(|| salt.to_vec())?;
+    let hash = ScryptHash::of_key(settings, u64::MAX, salt, key)?;
+    Some(Parsed::new("scrypt", hash))
+}
+
+/// Base64 of 16 bytes of salt and 32 of PBKDF2-HMAC-SHA1 after 10,000 iterations, as Atlassian's
+/// programs store it (`pbkdf2.py` `atlassian_pbkdf2_sha1`).
+fn atlassian(rest: &str) -> Option<Parsed> {
+    let stored = stripped(rest).filter(|stored| stored.len() == 16 + 32)?;
+    let (salt, key) = stored.split_at_checked(16)?;
+    let hash = Pbkdf2Hash::of_key(Kind::Sha1, 10_000, salt.into(), key.into())?;
+    Some(Parsed::new("atlassian_pbkdf2_sha1", hash))
 }
 
 /// `v=2,t=2b,r=COST$SALT$HASH`, and before 1.7.3 `2b,COST$SALT$HASH`: bcrypt of the Base64 of a

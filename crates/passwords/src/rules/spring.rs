@@ -19,6 +19,7 @@ pub(super) fn parse(encoded: &str) -> Option<Parsed> {
     match id {
         "bcrypt" => bcrypt(rest),
         "ldap" => ldap(rest),
+        "MD4" => digest("md4", Kind::Md4, rest),
         "MD5" => digest("md5", Kind::Md5, rest),
         "SHA-1" => digest("sha1", Kind::Sha1, rest),
         "SHA-256" => digest("sha256", Kind::Sha256, rest),
