@@ -1,19 +1,24 @@
 """JSON Web Tokens of PyJWT, shown to every program that takes sessions, about accounts in SQLite."""
 
+import base64
+import hashlib
 import json
 import signal
 import sqlite3
 import time
 from contextlib import closing
+from urllib.parse import quote, urlencode
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from hosts import fastcgi, ldap, web
 from hosts.daemon import hallpassd
 from hosts.extauth import NO, YES, helper
 from hosts.nginx import nginx
+from hosts.sasl import Dovecot, counted, saslauthd
 from hosts.web import basic
 from php_doors import said, write_configuration
 from processes import LOOPBACK, eventually, free_port, give_away
@@ -26,7 +31,13 @@ PRIVATE = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
     "HS256": "0123456789abcdef0123456789abcdef",
 }
+PASSWORD = "correct horse"
 TICKETS = {"key": "fedcba9876543210fedcba9876543210"}
+
+
+def hashed(password: str) -> str:
+    key = hashlib.pbkdf2_hmac("sha256", password.encode(), b"salt", 1)
+    return f"pbkdf2_sha256$1$salt${base64.b64encode(key).decode()}"
 
 
 def public(algorithm: str) -> bytes:
@@ -56,6 +67,7 @@ class Site:
                 "INSERT INTO members VALUES (1, 'staff');"
                 "INSERT INTO sessions VALUES ('session-of-bob-0123456789', 2);"
             )
+        self.run(f"UPDATE users SET password = '{hashed(PASSWORD)}' WHERE id = 1")
         give_away(self.database)
         for algorithm in ("RS256", "ES256", "EdDSA"):
             (directory / f"{algorithm}.pem").write_bytes(public(algorithm))
@@ -284,6 +296,90 @@ def test_ejabberd_lets_in_the_owner_alone(site, hallpass_programs):
             for name in ("bob", "nobody", "", "alice2"):
                 assert ejabberd.auth(name, token("alice")) == NO
             assert ejabberd.auth("alice", token("alice", "ES256")) == NO
+
+
+def test_a_door_for_passwords_takes_a_token_for_a_wrong_one(site, hallpass_programs):
+    sockets = {name: site.directory / f"doors-{name}" for name in ("http", "fcgi", "sasl", "dovecot", "ldap", "as")}
+    daemon = {
+        "listen": [f"unix:{sockets['http']}?mode=0660"],
+        "fastcgi": [f"unix:{sockets['fcgi']}"],
+        "saslauthd": [f"unix:{sockets['sasl']}"],
+        "dovecot_auth": [f"unix:{sockets['dovecot']}"],
+        "ldap": [f"unix:{sockets['ldap']}"],
+        "dialects": [f"unix:{sockets['as']}"],
+    }
+    tables = {"tickets": TICKETS, "ejabberd": {"accept": ["password", "session"]}, "daemon": daemon}
+    config = site.write("doors", ldap={"base": ldap.BASE}, **tables)
+    programs, good = hallpass_programs, token("alice")
+
+    def form(path: str, **fields) -> bool:
+        content = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = web.ask(sockets["as"], f"/as/{path}", content, method="POST", body=urlencode(fields).encode())
+        return answer.status == 200 and (answer.body.startswith(b"allow") or answer.body == b"true")
+
+    def started(program: str, *words: str, text: str = "", code: int = 0, **environment) -> bool:
+        command = [programs[program], "--config", config, *words]
+        return run(command, text, env=environment or {"PATH": "/usr/bin"}).code == code
+
+    def checkpassword(secret: str) -> bool:
+        script = '"$0" --config "$1" /bin/true 3<&0'
+        command = ["/bin/sh", "-c", script, programs["hallpass-checkpassword"], config]
+        return run(command, f"alice\0{secret}\0x\0").code == 0
+
+    def squid(secret: str) -> bool:
+        command = [programs["hallpass-squid"], "--config", config, "basic"]
+        return run(command, f"alice {quote(secret)}\n").text.startswith("OK")
+
+    def plain(secret: str) -> bool:
+        with Dovecot(sockets["dovecot"]) as client:
+            return client.plain("alice", secret).startswith("OK\t")
+
+    def fast(secret: str) -> bool:
+        parameters = {"REMOTE_USER": "alice", "REMOTE_PASSWD": secret, "REQUEST_URI": "/"}
+        return fastcgi.ask(sockets["fcgi"], parameters).status == 200
+
+    with hallpassd(programs["hallpassd"], config, *sockets.values()) as running:
+        doors = {
+            "/check": lambda secret: running.check("alice", secret).status == 200,
+            "/auth": lambda secret: running.ask(
+                "/auth", {"Authorization": basic("alice", secret)}).status == 200,
+            "fastcgi": fast,
+            "saslauthd": lambda secret: saslauthd(
+                sockets["sasl"], counted(b"alice", secret.encode(), b"imap", b"")) == b"\0\2OK",
+            "dovecot": plain,
+            "ldap": lambda secret: ldap.whoami(
+                ldap.url(sockets["ldap"]), ldap.person("alice"), secret).code == 0,
+            "rabbitmq": lambda secret: form("rabbitmq/user", username="alice", password=secret),
+            "checkpassword": checkpassword,
+            "pam": lambda secret: started("hallpass-pam", text=f"{secret}\0", PAM_USER="alice", PAM_TYPE="auth"),
+            "apache": lambda secret: started("hallpass-apache", "auth", text=f"alice\n{secret}\n"),
+            "squid": squid,
+            "hallpass check": lambda secret: started("hallpass", "check", "alice", text=f"{secret}\n"),
+        }
+        for name, door in doors.items():
+            assert door(PASSWORD), name
+            assert not door(good), name
+        answer = running.check("alice", good)
+        assert json.loads(answer.body)["reason"] == "wrong-password"
+        # Where `[ejabberd] accept` has sessions, a token stands for one, and for its account alone.
+        for user, secret, expected in [
+            ("alice", PASSWORD, True), ("alice", good, True), ("bob", good, False), ("bob", token("bob"), True),
+            ("alice", good[:-4], False), ("alice", token("alice", "ES256"), False), ("nobody", good, False),
+        ]:
+            fields = {"user": user, "server": "x", "pass": secret}
+            answer = web.ask(sockets["as"], f"/as/mongooseim/check_password?{urlencode(fields)}")
+            assert (answer.body == b"true") == expected, (user, secret, answer)
+        assert good not in running.log()
+
+
+def test_tokens_for_passwords_are_counted_as_wrong_ones(site, hallpass_programs):
+    socket = site.directory / "counted.sock"
+    listen = {"listen": [f"unix:{socket}?mode=0660"]}
+    config = site.write("counted", daemon=listen, limits={"failures": 3})
+    with hallpassd(hallpass_programs["hallpassd"], config, socket) as daemon:
+        reasons = [json.loads(daemon.check("alice", token("alice")).body)["reason"] for _ in range(4)]
+        assert reasons == ["wrong-password"] * 3 + ["throttled"]
+        assert whose(daemon, f"Bearer {token('alice')}") == "alice"
 
 
 NGINX = """
