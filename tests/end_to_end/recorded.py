@@ -26,7 +26,7 @@ COLUMN = re.compile(r"  `(\w+)` (\w+)(\(\d+\))?")
 
 def to_postgresql(dump: str) -> str:
     """What mariadb-dump wrote, in PostgreSQL's words."""
-    kinds = {"varbinary": "bytea", "datetime": "timestamp", "int": "bigint"}
+    kinds = {"varbinary": "bytea", "longblob": "bytea", "mediumblob": "bytea", "datetime": "timestamp", "int": "bigint"}
     statements, creating = [], []
     for line in dump.splitlines():
         if line.startswith("CREATE TABLE"):
