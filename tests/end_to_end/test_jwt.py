@@ -245,6 +245,12 @@ def test_a_cookie_may_hold_it(site, hallpass_programs):
     lines = [f"a=b; token={good}", good, f"token={good[:-4]}", "token=x", "x"]
     result = run([program, "--config", config, "rewritemap"], "\n".join(lines) + "\n")
     assert result.text.splitlines() == ["u:alice", "u:alice", "NULL", "NULL", "NULL"]
+    program = [hallpass_programs["hallpass-squid"], "--config", config, "session"]
+    shown = [f"token={good}", "SID=session-of-bob-0123456789", f"token={good[:-4]}", f"token=x; token={good}", good]
+    result = run(program, "".join(f"{quote(cookie)}\n" for cookie in shown))
+    assert result.text.splitlines() == ["OK user=alice", "OK user=bob", "ERR", "ERR", "ERR"]
+    named = "".join(f"{user} {quote(f'token={good}')}\n" for user in ("alice", "bob"))
+    assert run([*program, "--login"], named).text.splitlines() == ["OK user=alice", "ERR"]
     shell = site.shell(config)
     assert said(shell("session", "--json", "--cookie", f"token={good}")) == "alice"
 

@@ -151,6 +151,58 @@ def test_plugins_that_have_a_say_are_named(wordpress, shell, directory):
             shutil.rmtree(wordpress.root / "wp-content/plugins" / name)
 
 
+# WordPress' own cache, kept in a file from one request to the next: a persistent object cache.
+OBJECT_CACHE = """<?php
+require_once ABSPATH . WPINC . '/cache.php';
+$kept = new ReflectionProperty('WP_Object_Cache', 'cache');
+$kept->setAccessible(true);
+add_action('muplugins_loaded', function () use ($kept) {
+    $before = unserialize(file_get_contents(FILE));
+    $kept->setValue($GLOBALS['wp_object_cache'], $before + $kept->getValue($GLOBALS['wp_object_cache']));
+});
+register_shutdown_function(function () use ($kept) {
+    $groups = array_flip(['users', 'userlogins', 'useremail', 'user_meta']);
+    $now = array_intersect_key($kept->getValue($GLOBALS['wp_object_cache']), $groups);
+    file_put_contents(FILE, serialize($now));
+});
+"""
+
+
+def test_what_a_persistent_object_cache_means(wordpress, shell, hallpass, directory):
+    drop_in, output = wordpress.root / "wp-content/object-cache.php", directory / "hallpass.toml"
+    kept = directory / "kept"
+    kept.write_text("a:0:{}")
+    give_away(kept)
+
+    def email() -> list[str]:
+        """The address of bob, as WordPress says it, and as Hallpass does."""
+        said = wordpress.run("return get_user_by('login', 'bob')->user_email;")
+        return [said, hallpass("user", "bob", "--json").json["email"]]
+
+    drop_in.write_text(OBJECT_CACHE.replace("FILE", php(str(kept))))
+    try:
+        init(shell, wordpress, output)
+        text = output.read_text()
+        assert "object-cache.php" in text and "wp cache flush" in text, text
+        assert "passwords = false" not in text and "sessions = false" not in text
+        assert email() == ["bob@example.org"] * 2
+        # Past WordPress: the site goes on with what it has in its cache.
+        change = "UPDATE wp_users SET user_email = 'new@example.org' WHERE user_login = 'bob'"
+        wordpress.mariadb.execute(change, wordpress.name)
+        assert email() == ["bob@example.org", "new@example.org"]
+        wordpress.run("return wp_cache_flush();")
+        assert email() == ["new@example.org"] * 2
+        # By WordPress itself: both at once.
+        wordpress.run(
+            "return wp_update_user(['ID' => get_user_by('login', 'bob')->ID, 'user_email' => 'bob@example.org']);"
+        )
+        assert email() == ["bob@example.org"] * 2
+    finally:
+        drop_in.unlink()
+        change = "UPDATE wp_users SET user_email = 'bob@example.org' WHERE user_login = 'bob'"
+        wordpress.mariadb.execute(change, wordpress.name)
+
+
 def test_what_a_file_computes_is_asked_for(wordpress, shell, directory):
     site, output = directory / "site", directory / "hallpass.toml"
     site.mkdir()

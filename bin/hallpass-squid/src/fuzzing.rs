@@ -7,7 +7,7 @@
     clippy::unwrap_used
 )]
 
-use hallpass_core::cookie::{Cookie, Reader};
+use hallpass_core::cookie::{self, Cookie, Reader};
 use hallpass_core::{Credential, Identity, Verdict};
 use hallpass_runtime::ConditionArguments;
 use hallpass_runtime::lines::Line;
@@ -97,7 +97,10 @@ fn question(kind: &Kind, line: &[u8]) -> Option<hallpass_core::Request> {
         name: "sessionid",
         reader: Reader::Django,
     };
-    Input::parse(kind, rest).ok()?.request(Some(cookie)).ok()
+    Input::parse(kind, rest)
+        .ok()?
+        .request(|header| cookie::credential([header], Some(cookie)))
+        .ok()
 }
 
 fn answer(name: &str) {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hallpass_core::{Reason, Verdict};
+use hallpass_core::{Credential, Reason, Verdict};
 use hallpass_runtime::lines::Line;
 use hallpass_runtime::log::Decision;
 use hallpass_runtime::{Handler, Helper, Log, SiteClient, no_sessions};
@@ -69,12 +69,16 @@ impl Server {
 }
 
 fn ask(site: &mut SiteClient, kind: &Kind, input: Input, arrived: Instant) -> Verdict {
+    let request = input.request(|header| site.configuration.session_in([header]));
+    let signed =
+        matches!(&request, Ok(request) if matches!(request.credential, Credential::Jwt(_)));
     if matches!(kind, Kind::Session { .. })
+        && !signed
         && let Some(unavailable) = no_sessions(&site.configuration)
     {
         return unavailable.into();
     }
-    match input.request(site.configuration.session_cookie()) {
+    match request {
         Ok(request) => {
             let deadline = site.deadline(arrived);
             site.ask(request, deadline)

@@ -3,15 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod recorded;
+mod tampered;
 
 use hallpass_core::{
-    Authenticator, ClaimedName, Conditions, Credential, Request, Requirement, Secret,
+    Authenticator, ClaimedName, Conditions, Configuration, Credential, Request, Requirement, Secret,
 };
 use serde_json::Value;
 
 use self::recorded::{
     Site, ask, explained, identity, in_group, password, session, session_of, vouched,
 };
+use self::tampered::{Good, refuse_what_is_made_of};
 
 const OLD: &str = "7.105";
 const NEW: &str = "10.3.10";
@@ -84,6 +86,10 @@ fn state<'a>(recorded: &'a Value, name: &str) -> &'a Value {
 /// The verdict on a whole header `Cookie`.
 fn ask_header(site: &Site, version: &str, drupal: &mut Authenticator, header: &str) -> String {
     let configuration = site.configuration(&settings(version)).unwrap();
+    ask_by(&configuration, drupal, header)
+}
+
+fn ask_by(configuration: &Configuration, drupal: &mut Authenticator, header: &str) -> String {
     match configuration.session_in([header.as_bytes()]) {
         Some(credential) => ask(
             drupal,
@@ -738,4 +744,40 @@ fn credentials_of_other_kinds_are_not_sessions() {
         assert_ne!(verdict, "admin");
     }
     assert_ne!(ask(&mut drupal, &password("admin", value), NOW), "admin");
+}
+
+#[test]
+fn each_part_of_each_recorded_cookie_counts() {
+    for version in [OLD, NEW] {
+        let recorded = recorded(version);
+        let site = site(version);
+        set_up(&site, version, state(&recorded, "s0"));
+        let mut drupal = authenticator(&site, version);
+        let configuration = site.configuration(&settings(version)).unwrap();
+        let mut good: Vec<(&str, String)> = Vec::new();
+        for vector in recorded["vectors"].as_array().unwrap() {
+            let header = vector["cookie"].as_str().unwrap();
+            let owner = ask_by(&configuration, &mut drupal, header);
+            let known = good.iter().any(|(known, _)| *known == header);
+            if !owner.ends_with("-session")
+                && owner != "unknown-user"
+                && owner != "inactive"
+                && !known
+            {
+                good.push((header, owner));
+            }
+        }
+        assert!(good.len() > 1, "{version}: {}", good.len());
+        for (at, (header, owner)) in good.iter().enumerate() {
+            let another = good[(at + 1) % good.len()].0;
+            let good = Good {
+                header,
+                owner,
+                another,
+            };
+            refuse_what_is_made_of(&good, 0, |header| {
+                ask_by(&configuration, &mut drupal, header)
+            });
+        }
+    }
 }

@@ -7,7 +7,9 @@
 )]
 
 mod shared;
+mod tampered;
 
+use self::tampered::{Good, refuse_what_is_made_of};
 use hallpass_core::Authenticator;
 use serde_json::Value;
 use shared::redis::Redis;
@@ -401,4 +403,27 @@ fn a_token_of_authjs_ends_to_the_millisecond() {
         header("__Secure-authjs.session-token=of-alice"),
     );
     assert_eq!(found, "alice");
+}
+
+#[test]
+fn each_part_of_each_recorded_cookie_counts() {
+    let redis = Redis::new();
+    let recorded = recorded();
+    let cases = recorded["cases"].as_array().unwrap();
+    let valid = |case: &&Value| case["name"].as_str().unwrap().starts_with("valid ");
+    let good: Vec<&Value> = cases.iter().filter(valid).collect();
+    assert!(good.len() > 3, "{}", good.len());
+    for (at, case) in good.iter().enumerate() {
+        let site = site(&case["gone"]);
+        let keys = keys(case) + &store(&site, &redis, case);
+        let mut asked = site.authenticator(&keys);
+        let good = Good {
+            header: case["cookie"].as_str().unwrap(),
+            owner: case["verdict"].as_str().unwrap(),
+            another: good[(at + 1) % good.len()]["cookie"].as_str().unwrap(),
+        };
+        refuse_what_is_made_of(&good, 0, |header| {
+            ask_at(&mut asked, &cookies(header), case["at"].as_u64().unwrap())
+        });
+    }
 }

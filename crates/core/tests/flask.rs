@@ -7,7 +7,9 @@
 )]
 
 mod shared;
+mod tampered;
 
+use self::tampered::{Good, refuse_what_is_made_of};
 use hallpass_core::Authenticator;
 use serde_json::Value;
 use shared::redis::Redis;
@@ -374,5 +376,34 @@ fn the_id_may_be_anywhere_in_a_session() {
         redis.hold([(b"session:abc".to_vec(), value.to_vec())]);
         let found = ask(&mut asked, &session("abc", None));
         assert_eq!(found, word, "{}", value.escape_ascii());
+    }
+}
+
+#[test]
+fn each_part_of_each_recorded_cookie_counts() {
+    let recorded = recorded();
+    let site = site(&recorded["users"]);
+    let mut good: Vec<(&Value, String)> = Vec::new();
+    for case in recorded["cases"].as_array().unwrap() {
+        let mut asked = site.authenticator(&keys(case));
+        if let Some(owner) = verdict(&mut asked, case) {
+            good.push((case, owner));
+        }
+    }
+    assert!(good.len() > 3, "{}", good.len());
+    for (at, (case, owner)) in good.iter().enumerate() {
+        let mut asked = site.authenticator(&keys(case));
+        let (header, another) = [*case, good[(at + 1) % good.len()].0]
+            .map(|case| case["cookie"].as_str().unwrap())
+            .into();
+        let good = Good {
+            header,
+            owner,
+            another,
+        };
+        // Spare bits of the last letter.
+        refuse_what_is_made_of(&good, 3, |header| {
+            ask_at(&mut asked, &cookies(header), case["at"].as_u64().unwrap())
+        });
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod recorded;
+mod tampered;
 
 use hallpass_core::{
     Authenticator, ClaimedName, Conditions, Credential, Request, Requirement, Secret,
@@ -11,6 +12,7 @@ use hallpass_sessions::laravel::{Cipher, Encrypter, app_key, seal_cookie};
 use serde_json::Value;
 
 use self::recorded::{Site, ask, explained, identity, in_group, password, session, session_of};
+use self::tampered::{Good, refuse_what_is_made_of};
 
 const RECORDED: &str = include_str!("../../sessions/tests/data/laravel-11.22.json");
 const KEY: &str = "base64:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -838,4 +840,27 @@ fn what_is_not_said_of_sessions_is_missing() {
             "{environment}"
         );
     }
+}
+
+#[test]
+fn each_part_of_each_recorded_cookie_counts() {
+    let data = data();
+    let site = site("database");
+    let mut laravel = authenticator(&site, "");
+    let valid = vector(&data, "database", "valid");
+    let value = text(&valid["cookies"]["laravel_session"]);
+    let header = format!("laravel_session={value}");
+    let other = sealed(
+        "laravel_session",
+        "2s9BYZd8oFnWY13A6qNXVGAHouGZwDpCaTnVs2i3",
+    );
+    let good = Good {
+        header: &header,
+        owner: "alice@example.org",
+        another: &format!("laravel_session={other}"),
+    };
+    // Spare bits of Base64, and padding.
+    refuse_what_is_made_of(&good, 24, |header| {
+        ask(&mut laravel, &cookie_header(header), WRITTEN)
+    });
 }

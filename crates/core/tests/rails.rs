@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod recorded;
+mod tampered;
 
 use hallpass_core::{Authenticator, ClaimedName, Credential, Request, Secret};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use self::recorded::{
     Site, ask, explained, identity, in_group, password, session, session_of, vouched,
 };
+use self::tampered::{Good, refuse_what_is_made_of};
 
 const RECORDED: &str = include_str!("data/rails-devise.json");
 const USERS: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email varchar DEFAULT '' NOT NULL, \
@@ -596,4 +598,26 @@ fn a_site_without_its_secret_reads_no_session() {
     let mut rails = site.authenticator(&without.replace("# secret_key_bases", "secret_key_bases"));
     let found = explain(&mut rails, &session(&alice));
     assert_eq!(found, "invalid-session");
+}
+
+#[test]
+fn each_part_of_each_recorded_cookie_counts() {
+    for recorded in sites() {
+        let site = accounts(&recorded);
+        let mut rails = site.authenticator(&configured(&recorded, ""));
+        let cases = recorded["cases"].as_array().unwrap();
+        let valid =
+            |case: &&Value| text(case, "name").starts_with("valid ") && case["verdict"].is_string();
+        let good: Vec<&Value> = cases.iter().filter(valid).collect();
+        for (at, case) in good.iter().enumerate() {
+            let good = Good {
+                header: text(case, "cookie"),
+                owner: text(case, "verdict"),
+                another: text(good[(at + 1) % good.len()], "cookie"),
+            };
+            refuse_what_is_made_of(&good, 0, |header| {
+                ask(&mut rails, &cookies(header), case["at"].as_u64().unwrap())
+            });
+        }
+    }
 }

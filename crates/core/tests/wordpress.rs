@@ -3,17 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod recorded;
+mod tampered;
 
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
-    Authenticator, ClaimedName, Conditions, Credential, Request, Requirement, Secret,
+    Authenticator, ClaimedName, Conditions, Credential, Deadline, Request, Requirement, Secret,
+    Verdict,
 };
 use serde_json::Value;
 
 use self::recorded::{
     Site, ask, explained, identity, in_group, password, session, session_of, vouched,
 };
+use self::tampered::{Good, refuse_what_is_made_of};
 
 const DUMP: &str = include_str!("data/wordpress-6.9.1.sql");
 const VECTORS: &str = include_str!("data/wordpress-6.9.1.json");
@@ -839,6 +843,35 @@ fn roles_and_capabilities_are_those_of_the_blog() {
             );
         }
     }
+    // The network's `menu_items` hands plug-ins over to the administrators of its sites.
+    site.run(
+        "UPDATE wp_usermeta SET meta_value = 'a:1:{s:13:\"administrator\";b:1;}' WHERE meta_key = \
+         'wp_capabilities' AND user_id = (SELECT ID FROM wp_users WHERE user_login = 'alice')",
+    );
+    let mut wordpress = by_file(&site, "");
+    for (menus, holds) in [
+        ("", false),
+        ("a:1:{s:7:\"plugins\";s:1:\"1\";}", true),
+        ("a:1:{s:7:\"plugins\";i:1;}", true),
+        ("a:1:{s:7:\"plugins\";s:1:\"0\";}", false),
+        ("a:1:{s:7:\"plugins\";s:0:\"\";}", false),
+        ("a:2:{s:7:\"plugins\";i:1;s:7:\"plugins\";i:0;}", false),
+        ("a:1:{s:6:\"themes\";i:1;}", false),
+        ("a:1:{i:0;s:7:\"plugins\";}", false),
+        ("a:0:{}", false),
+        ("plugins", false),
+    ] {
+        site.run(&format!(
+            "DELETE FROM wp_sitemeta WHERE meta_key = 'menu_items'; INSERT INTO wp_sitemeta VALUES (99, 1, \
+             'menu_items', '{menus}'), (98, 2, 'menu_items', 'a:1:{{s:7:\"plugins\";i:1;}}')"
+        ));
+        for capability in ["activate_plugins", "deactivate_plugin"] {
+            let held = can(&mut wordpress, "alice", capability);
+            assert_eq!(held, holds, "{menus} {capability}");
+            assert!(!can(&mut wordpress, "bob", capability), "{menus}");
+        }
+        assert!(can(&mut wordpress, "admin", "activate_plugins"));
+    }
     // A blog that is closed shows its pages to super administrators alone.
     for closed in [
         "deleted = '1'",
@@ -953,6 +986,60 @@ fn application_passwords_count_where_they_are_switched_on() {
     );
 }
 
+/// The processor time that this thread has used, in nanoseconds.
+fn used() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+#[test]
+fn no_denial_tells_who_has_application_passwords() {
+    let site = site(Some(state(&vectors(), "s0")));
+    // Made before 6.8: sixteen slow hashes of alice's, two of bob's, none of the others.
+    let item = |position: usize| {
+        format!(
+            "i:{position};a:1:{{s:8:\"password\";s:34:\"$P$BPuXShBjCsObJVONESQmSQ2Edn.1Ts0\";}}"
+        )
+    };
+    for (name, count) in [("alice", 40), ("bob", 2)] {
+        let items: String = (0..count).map(item).collect();
+        site.run(&format!(
+            "INSERT INTO wp_usermeta SELECT 9000 + ID, ID, '_application_passwords', \
+             'a:{count}:{{{items}}}' FROM wp_users WHERE user_login = '{name}'"
+        ));
+    }
+    site.run("UPDATE wp_users SET user_pass = '$P$5abcdefghsfgAvzQzTFx2n4aMUJpLF0'");
+    let cost = |name: &str, typed: &str| -> f64 {
+        let once = || {
+            let mut wordpress = authenticator(&site, "application_passwords = true");
+            let before = used();
+            assert!(["wrong-password", "unknown-user"].contains(&&*ask(
+                &mut wordpress,
+                &password(name, typed),
+                NOW
+            )));
+            used() - before
+        };
+        (0..4).map(|_| once()).fold(f64::INFINITY, f64::min)
+    };
+    let typed = "AAAAAAAAAAAAAAAAAAAAAAAA";
+    let most = cost("alice", typed);
+    for name in ["bob", "admin", "nobody", "nobody@example.org"] {
+        let ratio = cost(name, typed) / most;
+        assert!((0.6..1.7).contains(&ratio), "{name} costs {ratio} of alice");
+    }
+    // What cannot be one costs nothing of it.
+    assert!(cost("nobody", "wrong") < 0.5 * most);
+    // The deadline holds in between.
+    let mut wordpress = authenticator(&site, "application_passwords = true");
+    let deadline = Deadline::after(Duration::from_millis(2));
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
+    let started = std::time::Instant::now();
+    let verdict = wordpress.answer(&password("alice", typed), now, deadline);
+    assert!(matches!(verdict, Verdict::Unavailable(_)), "{verdict:?}");
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
 #[test]
 fn hostile_rows_let_nobody_in() {
     let vectors = vectors();
@@ -983,5 +1070,56 @@ fn hostile_rows_let_nobody_in() {
                 assert!(!can(&mut wordpress, "admin", "read"));
             }
         }
+    }
+}
+
+#[test]
+fn each_part_of_each_recorded_cookie_counts() {
+    let vectors = vectors();
+    let site = site(Some(state(&vectors, "s0")));
+    let mut wordpress = authenticator(&site, "");
+    let all = vectors["vectors"].as_array().unwrap();
+    let good: Vec<(&str, &str)> = all
+        .iter()
+        .filter(|vector| vector["state"] == "s0" && vector["valid"] == true)
+        .map(|vector| (text(vector, "cookie_header"), text(vector, "user_login")))
+        .filter(|(header, owner)| ask(&mut wordpress, &cookies(header), NOW) == *owner)
+        .collect();
+    assert!(good.len() > 3, "{}", good.len());
+    for (at, (header, owner)) in good.iter().enumerate() {
+        let another = good[(at + 1) % good.len()].0;
+        let good = Good {
+            header,
+            owner,
+            another,
+        };
+        refuse_what_is_made_of(&good, 0, |header| {
+            ask(&mut wordpress, &cookies(header), NOW)
+        });
+    }
+}
+
+#[test]
+fn a_cookie_of_another_scheme_is_refused_under_the_name_of_this_one() {
+    let vectors = vectors();
+    let site = site(Some(state(&vectors, "s0")));
+    let cookie = text(&vectors["vectors"][0], "cookie");
+    site.write("wp-config.php", &config(&keys(&vectors), ""));
+    assert_eq!(ask(&mut by_file(&site, ""), &session(cookie), NOW), "admin");
+    for scheme in ["AUTH", "SECURE_AUTH", "NONCE"] {
+        // The cookie is then the one that this scheme's key and salt signed.
+        let exchange = |(name, value): (String, String)| {
+            let (before, part) = name.rsplit_once('_').unwrap();
+            let name = match before {
+                "LOGGED_IN" => format!("{scheme}_{part}"),
+                _ if before == scheme => format!("LOGGED_IN_{part}"),
+                _ => name,
+            };
+            (name, value)
+        };
+        let exchanged: Vec<_> = keys(&vectors).into_iter().map(exchange).collect();
+        site.write("wp-config.php", &config(&exchanged, ""));
+        let answer = ask(&mut by_file(&site, ""), &session(cookie), NOW);
+        assert_eq!(answer, "invalid-session", "{scheme}");
     }
 }

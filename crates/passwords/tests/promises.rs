@@ -448,3 +448,39 @@ fn a_derivation_among_others_gives_the_same_verdict() {
     assert!(!derives(Rules::Php, "pbkdf2_sha256$1$salt$AA=="));
     assert!(!derives(Rules::Django, "!pbkdf2_sha256$1$salt$AA=="));
 }
+
+/// PHP's `==` takes two digests that begin with `0e` and go on with decimal digits for the same number.
+#[test]
+fn digests_are_not_compared_as_numbers() {
+    // MD5 of 240610708 and of QNKCDZO; SHA-1 of aaroZmOk and of aaK1STfY.
+    let md5 = ("0e462097431906509019562988736854", "240610708", "QNKCDZO");
+    let sha1 = (
+        "0e66507019969427134894567494305185566735",
+        "aaroZmOk",
+        "aaK1STfY",
+    );
+    for (rules, (digest, right, other), prefix, suffix) in [
+        (Rules::Wordpress, md5, "", ""),
+        (Rules::Joomla3, md5, "", ""),
+        (Rules::Phpbb, md5, "", ""),
+        (Rules::Salted, md5, "", ""),
+        (Rules::Salted, sha1, "", ""),
+        (Rules::Nextcloud, sha1, "", ""),
+        (Rules::Magento, md5, "", "::0"),
+        (Rules::Spring, md5, "{MD5}", ""),
+        (Rules::Spring, sha1, "{SHA-1}", ""),
+    ] {
+        let stored = format!("{prefix}{digest}{suffix}");
+        let Ok(encoded) = Encoded::parse(rules, &stored) else {
+            continue;
+        };
+        let verify =
+            |typed: &str| encoded.verify(typed.as_bytes(), &Context::default(), &Limits::default());
+        for typed in [other, "0", "0e1", digest, ""] {
+            assert_ne!(verify(typed), Outcome::Match, "{rules} {typed}");
+        }
+        if matches!(rules, Rules::Wordpress | Rules::Spring) {
+            assert_eq!(verify(right), Outcome::Match, "{rules} {right}");
+        }
+    }
+}

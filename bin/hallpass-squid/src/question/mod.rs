@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use hallpass_core::cookie::{self, Cookie};
 use hallpass_core::{
     ClaimedName, Client, Conditions, Credential, InvalidCondition, Reason, Request, Requirement,
     Secret,
@@ -124,11 +123,12 @@ impl Input {
         }
     }
 
-    /// The request, with the credential in the site's session cookie where the cookie's name is known.
+    /// The request. `shown` finds the credential in a header `Cookie`: the site's session, or a token that
+    /// the site signed.
     ///
     /// # Errors
     /// The reason of a denial that needs no request.
-    pub fn request(self, session_cookie: Option<Cookie<'_>>) -> Result<Request, Reason> {
+    pub fn request(self, shown: impl Fn(&[u8]) -> Option<Credential>) -> Result<Request, Reason> {
         let (name, credential) = match self.subject {
             Subject::Password { name, password } => {
                 (ClaimedName::Named(name), Credential::Password(password))
@@ -139,8 +139,7 @@ impl Input {
             Subject::Name(_) if self.conditions.any.is_empty() => return Err(Reason::NotPermitted),
             Subject::Name(name) => (ClaimedName::Named(name), Credential::Vouched),
             Subject::Visitor { login, cookies } => {
-                let found = cookie::credential([cookies.as_slice()], session_cookie);
-                (login, found.ok_or(Reason::NoSession)?)
+                (login, shown(&cookies).ok_or(Reason::NoSession)?)
             }
         };
         Ok(Request {

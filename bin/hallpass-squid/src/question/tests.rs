@@ -1,3 +1,4 @@
+use hallpass_core::cookie::{self, Cookie};
 use hallpass_runtime::ConditionArguments;
 
 use super::*;
@@ -39,7 +40,10 @@ fn read(kind: &Kind, bytes: &[u8]) -> (Option<u32>, Option<Result<Request, Reaso
         name: "sessionid",
         reader: cookie::Reader::Django,
     };
-    (channel, input.map(|input| input.request(Some(cookie))))
+    (
+        channel,
+        input.map(|input| input.request(|header| cookie::credential([header], Some(cookie)))),
+    )
 }
 
 #[test]

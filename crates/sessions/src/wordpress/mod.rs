@@ -27,4 +27,6 @@ mod cookie;
 mod stored;
 
 pub use self::cookie::{AuthCookie, Version, fragment};
-pub use self::stored::{Capabilities, Roles, application_passwords, keys, list, session_end};
+pub use self::stored::{
+    Capabilities, Roles, application_passwords, is_set, keys, list, session_end,
+};

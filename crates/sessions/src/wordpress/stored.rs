@@ -49,6 +49,14 @@ pub fn keys(stored: &str) -> Vec<String> {
     elements.filter_map(|(key, _)| key.into_text()).collect()
 }
 
+/// Whether an array, such as the network's `menu_items`, has something under `key` that is not empty.
+#[must_use]
+pub fn is_set(stored: &str, key: &str) -> bool {
+    let elements = array(stored).unwrap_or_default().into_iter().rev();
+    let mut named = elements.filter(|(name, _)| name.clone().into_text().as_deref() == Some(key));
+    named.next().is_some_and(|(_, value)| value.is_true())
+}
+
 /// The hashes of an account's application passwords.
 #[must_use]
 pub fn application_passwords(stored: &str) -> Vec<String> {

@@ -3,11 +3,12 @@
 
 use std::time::SystemTime;
 
-use hallpass_passwords::{ApplicationPassword, Limits};
-use hallpass_sessions::wordpress::{Capabilities, Version, application_passwords};
+use hallpass_passwords::ApplicationPassword;
+use hallpass_sessions::wordpress::{Capabilities, Version};
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 
+use super::applications::Applications;
 use super::capabilities::{Holder, required};
 use super::names::{depends_on_locale, is_email, sanitize};
 use super::settings::Wordpress;
@@ -31,6 +32,7 @@ pub(super) struct WordpressAccounts {
     site: Wordpress,
     lookup: AccountLookup,
     select: String,
+    applications: Applications,
 }
 
 impl WordpressAccounts {
@@ -44,6 +46,7 @@ impl WordpressAccounts {
             ),
             site: site.clone(),
             lookup: lookup.clone(),
+            applications: Applications::default(),
         }
     }
 
@@ -134,23 +137,20 @@ impl WordpressAccounts {
         Ok(Capabilities::read(&stored, &roles))
     }
 
-    /// Whether `password` is one of the application passwords of `account`.
+    /// Whether `password` is one of the application passwords of `account`; without an account, none is.
     fn has_application_password(
-        &self,
+        &mut self,
         queries: &mut Queries<'_>,
-        account: &Account,
+        account: Option<&Account>,
         password: &ApplicationPassword,
     ) -> Result<bool, Unavailable> {
-        let stored = self.meta(queries, account, "_application_passwords")?;
-        let hashes = application_passwords(&stored.unwrap_or_default());
-        let limits = Limits::default();
-        let known =
-            |hash: &&String| self.site.version >= Version::BCRYPT || !hash.starts_with("$generic$");
-        Ok(hashes
-            .iter()
-            .filter(known)
-            .take(MOST_TOKENS)
-            .any(|hash| password.is(hash, &limits)))
+        let stored = match account {
+            Some(account) => self.meta(queries, account, "_application_passwords")?,
+            None => None,
+        };
+        let stored = stored.unwrap_or_default();
+        self.applications
+            .has(&self.site, queries, &stored, password)
     }
 }
 
@@ -252,7 +252,7 @@ impl Accounts for WordpressAccounts {
             let Some(account) = self.by_key(queries, &id.to_string())? else {
                 continue;
             };
-            if self.has_application_password(queries, &account, &password)? {
+            if self.has_application_password(queries, Some(&account), &password)? {
                 found.push(account);
             }
         }
@@ -275,11 +275,9 @@ impl Accounts for WordpressAccounts {
         let Some(password) = ApplicationPassword::typed(password) else {
             return Ok(None);
         };
-        let Some(account) = self.by_name(queries, name)? else {
-            return Ok(None);
-        };
-        let right = self.has_application_password(queries, &account, &password)?;
-        Ok(right.then_some(account))
+        let account = self.by_name(queries, name)?;
+        let right = self.has_application_password(queries, account.as_ref(), &password)?;
+        Ok(account.filter(|_| right))
     }
 
     /// A site that is archived, deleted or spam lets in super administrators alone.

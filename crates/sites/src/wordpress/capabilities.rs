@@ -1,6 +1,7 @@
 //! Says what WordPress asks for in place of a capability, where it is asked about no post, comment or
 //! user in particular (`map_meta_cap` in `wp-includes/capabilities.php` of 6.1).
 
+use hallpass_sessions::wordpress::is_set;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::Queries;
 
@@ -90,11 +91,15 @@ pub(super) fn required<'a>(
         "upload_plugins" => one("install_plugins"),
         "update_languages" => one("install_languages"),
         "activate_plugins" | "deactivate_plugins" | "activate_plugin" | "deactivate_plugin" => {
-            Ok(Some(match multisite {
-                // The network may show the menu to all; whoever does not hold both is refused here.
-                true => vec!["activate_plugins", "manage_network_plugins"],
-                false => vec!["activate_plugins"],
-            }))
+            if multisite {
+                let menus = site
+                    .site_options(queries, &["menu_items"])?
+                    .remove("menu_items");
+                if !menus.is_some_and(|menus| is_set(&menus, "plugins")) {
+                    return Ok(Some(vec!["activate_plugins", "manage_network_plugins"]));
+                }
+            }
+            one("activate_plugins")
         }
         "resume_plugin" => one("resume_plugins"),
         "resume_theme" => one("resume_themes"),

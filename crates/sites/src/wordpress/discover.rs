@@ -258,6 +258,14 @@ impl Site {
         for name in ["sunrise.php", "object-cache.php", "advanced-cache.php"] {
             add(name, &self.content.join(name));
         }
+        if self.content.join("object-cache.php").is_file() {
+            looked.warnings.push(
+                "object-cache.php keeps what WordPress reads in a cache, and Hallpass asks the database: a \
+                 change that is made past WordPress, by SQL, counts here at once, and there after `wp cache \
+                 flush`"
+                    .to_owned(),
+            );
+        }
         if self.content.join("db.php").is_file() {
             let names = found.entry(Change::Database).or_default();
             names.insert("db.php".to_owned());

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod advice;
+mod applications;
 mod capabilities;
 #[cfg(feature = "init")]
 mod compare;
