@@ -6,11 +6,12 @@ mod recorded;
 mod tampered;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hallpass_core::{
     Authenticator, ClaimedName, Conditions, Credential, Deadline, Request, Requirement, Secret,
-    Verdict,
+    Shared, Verdict,
 };
 use serde_json::Value;
 
@@ -1122,4 +1123,62 @@ fn a_cookie_of_another_scheme_is_refused_under_the_name_of_this_one() {
         let answer = ask(&mut by_file(&site, ""), &session(cookie), NOW);
         assert_eq!(answer, "invalid-session", "{scheme}");
     }
+}
+
+#[test]
+fn guesses_of_a_name_and_an_application_password_are_counted() {
+    let site = site(Some(state(&vectors(), "s0")));
+    site.run(
+        "INSERT INTO wp_usermeta SELECT 9000, ID, '_application_passwords', 'a:1:{i:0;a:1:{s:8:\"password\";\
+         s:49:\"$generic$16iK-SMtKh_QKkE-iCUbATc---NH5VcNx65BrZLT\";}}' FROM wp_users WHERE user_login = 'alice'",
+    );
+    let configuration = site
+        .configuration(
+            "framework = \"wordpress\"\ndatabase = \"sqlite:db.sqlite3\"\npasswords.dummy = \
+             \"pbkdf2_sha256$1\"\nlimits.failures = 3\nwordpress.application_passwords = true",
+        )
+        .unwrap();
+    let shared = Arc::new(Shared::remembering(&configuration));
+    let mut wordpress = Authenticator::new(&configuration).sharing(shared);
+    let right = "WPOjqsJSio0UVQncu3LDPAel";
+    let token =
+        |token: &str| Request::new(ClaimedName::Nameless, Credential::Token(Secret::new(token)));
+    // What cannot be an application password, or has no name, is not one that is guessed.
+    for other in [
+        "alice:short",
+        "AAAAAAAAAAAAAAAAAAAAAAAA",
+        ":AAAAAAAAAAAAAAAAAAAAAAAA",
+    ] {
+        for _ in 0..5 {
+            assert_eq!(
+                ask(&mut wordpress, &token(other), NOW),
+                "no-session",
+                "{other}"
+            );
+        }
+    }
+    assert_eq!(
+        ask(&mut wordpress, &token(&format!("alice:{right}")), NOW),
+        "alice"
+    );
+    let wrong = token("alice:AAAAAAAAAAAAAAAAAAAAAAAA");
+    for _ in 0..3 {
+        assert_eq!(ask(&mut wordpress, &wrong, NOW), "no-session");
+    }
+    for throttled in [
+        wrong,
+        token(&format!("alice:{right}")),
+        password("alice", "anything"),
+    ] {
+        assert_eq!(ask(&mut wordpress, &throttled, NOW), "throttled");
+    }
+    assert_eq!(
+        ask(&mut wordpress, &token("bob:AAAAAAAAAAAAAAAAAAAAAAAA"), NOW),
+        "no-session"
+    );
+    // The window is over.
+    assert_eq!(
+        ask(&mut wordpress, &token(&format!("alice:{right}")), NOW + 61),
+        "alice"
+    );
 }

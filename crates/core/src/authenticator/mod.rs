@@ -9,6 +9,7 @@ mod jwt;
 mod memo;
 mod password;
 mod session;
+mod token;
 mod trace;
 
 use std::sync::Arc;
@@ -186,24 +187,6 @@ impl Authenticator {
             Credential::Jwt(token) => self.jwt(token, request, now, deadline),
             Credential::Vouched => self.vouched(request, now, deadline),
         }
-    }
-
-    /// Finds the account of an API token, and admits it.
-    fn token(
-        &mut self,
-        token: &Secret,
-        request: &Request,
-        now: SystemTime,
-        deadline: Deadline,
-    ) -> Result<Identity, Stop> {
-        let token = std::str::from_utf8(token.expose()).unwrap_or_default();
-        if malformed_name(token) {
-            return Err(Reason::NoSession.into());
-        }
-        let find = |accounts: &mut dyn Accounts, queries: &mut Queries<'_>| {
-            accounts.by_token(queries, token)
-        };
-        self.find(find, None, Reason::NoSession, request, now, deadline)
     }
 
     /// Finds the account of a name that the host vouches for, and admits it.

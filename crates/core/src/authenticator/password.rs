@@ -176,16 +176,7 @@ impl Authenticator {
         }
         let name = self.name_of(request);
         let name = name.ok_or_else(|| self.refuses("question", Reason::Malformed))?;
-        let attempt = self.shared.as_deref().map(|shared| {
-            let attempt = shared.throttle.attempt(name, request.client.address);
-            if shared.throttle.admits(&attempt, now) {
-                shared.throttle.look(&attempt, now);
-            }
-            (attempt, shared.throttle.admits(&attempt, now))
-        });
-        if attempt.is_some_and(|(_, admitted)| !admitted) {
-            return Err(self.refuses("throttle", Reason::Throttled).into());
-        }
+        let attempt = self.admitted_attempt(name, request, now)?;
         if self.malformed_password(password.expose()) {
             return Err(self.refuses("question", Reason::Malformed).into());
         }
@@ -194,7 +185,7 @@ impl Authenticator {
                          set [custom] accounts or [passwords] dummy";
             return Err(Unavailable::new(cause).into());
         }
-        Ok((name, attempt.map(|(attempt, _)| attempt)))
+        Ok((name, attempt))
     }
 
     /// Reads what the site stores for `name`, and whether the account would be admitted. That is
