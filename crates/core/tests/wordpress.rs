@@ -1132,12 +1132,11 @@ fn guesses_of_a_name_and_an_application_password_are_counted() {
         "INSERT INTO wp_usermeta SELECT 9000, ID, '_application_passwords', 'a:1:{i:0;a:1:{s:8:\"password\";\
          s:49:\"$generic$16iK-SMtKh_QKkE-iCUbATc---NH5VcNx65BrZLT\";}}' FROM wp_users WHERE user_login = 'alice'",
     );
-    let configuration = site
-        .configuration(
-            "framework = \"wordpress\"\ndatabase = \"sqlite:db.sqlite3\"\npasswords.dummy = \
-             \"pbkdf2_sha256$1\"\nlimits.failures = 3\nwordpress.application_passwords = true",
-        )
-        .unwrap();
+    site.write("wp-config.php", &config(&keys(&vectors()), ""));
+    let text = "framework = \"wordpress\"\ndatabase = \"sqlite:db.sqlite3\"\n\
+                passwords.dummy = \"pbkdf2_sha256$1\"\nlimits.failures = 3\n[wordpress]\n\
+                configuration = \"wp-config.php\"\napplication_passwords = true";
+    let configuration = site.configuration(text).unwrap();
     let shared = Arc::new(Shared::remembering(&configuration));
     let mut wordpress = Authenticator::new(&configuration).sharing(shared);
     let right = "WPOjqsJSio0UVQncu3LDPAel";

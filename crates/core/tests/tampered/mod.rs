@@ -1,4 +1,5 @@
 //! Spoils recorded cookies in every place and in every part: whatever is made of one must let nobody in.
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
 
 /// A recorded cookie that is good, and the account that it belongs to.
 pub struct Good<'a> {
@@ -14,13 +15,16 @@ pub struct Good<'a> {
 /// Base64. What is the same once it is percent-decoded is the same cookie.
 ///
 /// # Panics
-/// Where one is granted, or the answer is no reason of a session's.
+/// Where more are granted, or an answer is not a reason for refusing a session.
 pub fn refuse_what_is_made_of(good: &Good<'_>, unseen: usize, mut ask: impl FnMut(&str) -> String) {
     let (name, value) = good.header.split_once('=').expect("a cookie");
     let (_, another) = good.another.split_once('=').expect("a cookie");
     assert_eq!(ask(good.header), good.owner, "{}", good.header);
+    let same = decoded(value);
+    let made = spoilt(value, another).into_iter();
+    let made = made.filter(|spoilt| decoded(spoilt) != same);
     let mut granted = Vec::new();
-    let mut put = |header: String| {
+    for header in made.map(|spoilt| format!("{name}={spoilt}")) {
         let answer = ask(&header);
         if answer == good.owner {
             granted.push(header);
@@ -28,18 +32,10 @@ pub fn refuse_what_is_made_of(good: &Good<'_>, unseen: usize, mut ask: impl FnMu
             let refused = answer.ends_with("-session") || answer == "unknown-user";
             assert!(refused, "{header}: {answer}");
         }
-    };
-    let same = decoded(value);
-    for spoilt in spoilt(value, another) {
-        if decoded(&spoilt) == same {
-            continue;
-        }
-        put(format!("{name}={spoilt}"));
     }
-    let named = granted_by_name(name, value);
-    let before = granted.len();
-    assert!(before <= unseen, "{before} are granted: {granted:#?}");
-    for header in named {
+    let count = granted.len();
+    assert!(count <= unseen, "{count} are granted: {granted:#?}");
+    for header in under_other_names(name, value) {
         assert_ne!(ask(&header), good.owner, "{header}");
     }
 }
@@ -66,7 +62,7 @@ fn decoded(text: &str) -> Vec<u8> {
 }
 
 /// The same value under names that are not the site's.
-fn granted_by_name(name: &str, value: &str) -> Vec<String> {
+fn under_other_names(name: &str, value: &str) -> Vec<String> {
     let cut = &name[..name.len() - 1];
     let names = [
         String::new(),
