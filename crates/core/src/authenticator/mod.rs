@@ -31,7 +31,7 @@ use crate::denial_cost::DenialCost;
 use crate::request::malformed_name;
 use crate::scans::Scan;
 use crate::{
-    Account, Credential, Identity, PasswordStamp, Reason, Request, Secret, Shared, Tickets, Verdict,
+    Account, Credential, Identity, PasswordStamp, Reason, Request, Shared, Tickets, Verdict,
 };
 use hallpass_sites::{AccountLookup, Accounts, Site, Stop, ask};
 use sha2::{Digest, Sha256};
