@@ -80,6 +80,7 @@ pub mod express;
 pub mod flask;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod hexadecimal;
 mod json;
 pub mod laravel;
 mod msgpack;

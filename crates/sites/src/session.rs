@@ -93,6 +93,9 @@ pub struct Login {
     pub expires: Option<SystemTime>,
     /// How the session was read, in words for the administrator.
     pub decoded: Decoding,
+    /// Whether the token alone says all of this: no store was asked, and who the client is does not
+    /// count. Without `expires`, such a login does not end by itself.
+    pub from_token: bool,
 }
 
 /// What the host knows of the client.

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use hallpass_stores::sql::{Row, State};
 
 use crate::{Account, Session};
+use hallpass_sites::Login;
 
 /// How many sessions are remembered at most.
 const CAPACITY: usize = 8192;
@@ -44,26 +45,34 @@ pub(super) struct Snapshot {
 ///
 /// A session is known by the digest of its token. When the memo is full, a session that has not been
 /// asked about since the last round makes room.
+///
+/// Where a session is in its token, sealed or signed, only what the token says is remembered: it stays
+/// the same until it ends. The account is read and compared at each request.
+#[derive(Default)]
 pub(super) struct SessionMemo {
     digests: RandomState,
+    proofs: Entries<(Arc<Proof>, Snapshot)>,
+    logins: Entries<Arc<Login>>,
+}
+
+/// Values by the digests of tokens, [`CAPACITY`] at most.
+struct Entries<T> {
     places: HashMap<[u8; 32], usize>,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<T>>,
     /// The slot that is looked at next when room is needed.
     hand: usize,
 }
 
-struct Slot {
+struct Slot<T> {
     digest: [u8; 32],
-    proof: Arc<Proof>,
-    snapshot: Snapshot,
+    value: T,
     /// Whether it has been asked for since the hand passed.
     used: bool,
 }
 
-impl Default for SessionMemo {
+impl<T> Default for Entries<T> {
     fn default() -> Self {
         Self {
-            digests: RandomState::new(),
             places: HashMap::new(),
             slots: Vec::new(),
             hand: 0,
@@ -71,55 +80,23 @@ impl Default for SessionMemo {
     }
 }
 
-impl SessionMemo {
-    /// The digest of `row`, of a session and its account. Its key is this memo's own, so that another
-    /// row has the same digest by chance alone, which is one in 2^64.
-    pub(super) fn digest_of(&self, row: &Row) -> u64 {
-        self.digests.hash_one(row)
+impl<T> Entries<T> {
+    fn get(&mut self, digest: &[u8; 32]) -> Option<&mut T> {
+        let slot = self.slots.get_mut(*self.places.get(digest)?)?;
+        Some(&mut slot.value)
     }
 
-    /// What the session that `digest` is of proved the last time. Whether that still holds is not
-    /// known.
-    pub(super) fn last(&mut self, digest: &[u8; 32]) -> Option<Arc<Proof>> {
+    /// The same, and the value has been of use.
+    fn used(&mut self, digest: &[u8; 32]) -> Option<&T> {
         let slot = self.slots.get_mut(*self.places.get(digest)?)?;
         slot.used = true;
-        Some(Arc::clone(&slot.proof))
+        Some(&slot.value)
     }
 
-    /// What the session that `digest` is of proves where the database is as in `snapshot`, if that
-    /// is known and the session has not ended at `now`.
-    pub(super) fn get(
-        &mut self,
-        digest: &[u8; 32],
-        snapshot: Snapshot,
-        now: SystemTime,
-    ) -> Option<Arc<Proof>> {
-        let slot = self.slots.get_mut(*self.places.get(digest)?)?;
-        let same = |then: Option<u64>, now: Option<u64>| now.is_some() && then == now;
-        let state = snapshot.state.is_some() && slot.snapshot.state == snapshot.state;
-        if !state && !same(slot.snapshot.rows, snapshot.rows) {
-            return None;
-        }
-        // A session whose end is not known may have ended.
-        let expires = slot.proof.session.expires;
-        if expires.is_none_or(|expires| expires <= now) {
-            return None;
-        }
-        if snapshot.rows.is_some() {
-            slot.snapshot = snapshot;
-        }
-        Some(Arc::clone(&slot.proof))
-    }
-
-    /// Remembers what the session that `digest` is of proves, and what that rests on.
-    pub(super) fn remember(&mut self, digest: [u8; 32], proof: &Arc<Proof>, snapshot: Snapshot) {
-        if proof.is_too_long() {
-            return;
-        }
+    fn insert(&mut self, digest: [u8; 32], value: T) {
         let slot = Slot {
             digest,
-            proof: Arc::clone(proof),
-            snapshot,
+            value,
             used: false,
         };
         let place = match self.places.get(&digest) {
@@ -150,6 +127,70 @@ impl SessionMemo {
     }
 }
 
+impl SessionMemo {
+    /// The digest of `row`, of a session and its account. Its key is this memo's own, so that another
+    /// row has the same digest by chance alone, which is one in 2^64.
+    pub(super) fn digest_of(&self, row: &Row) -> u64 {
+        self.digests.hash_one(row)
+    }
+
+    /// What the session that `digest` is of proved the last time. Whether that still holds is not
+    /// known.
+    pub(super) fn last(&mut self, digest: &[u8; 32]) -> Option<Arc<Proof>> {
+        self.proofs.used(digest).map(|(proof, _)| Arc::clone(proof))
+    }
+
+    /// What the session that `digest` is of proves where the database is as in `snapshot`, if that
+    /// is known and the session has not ended at `now`.
+    pub(super) fn get(
+        &mut self,
+        digest: &[u8; 32],
+        snapshot: Snapshot,
+        now: SystemTime,
+    ) -> Option<Arc<Proof>> {
+        let (proof, then) = self.proofs.get(digest)?;
+        let same = |then: Option<u64>, now: Option<u64>| now.is_some() && then == now;
+        let state = snapshot.state.is_some() && then.state == snapshot.state;
+        if !state && !same(then.rows, snapshot.rows) {
+            return None;
+        }
+        // A session whose end is not known may have ended.
+        let expires = proof.session.expires;
+        if expires.is_none_or(|expires| expires <= now) {
+            return None;
+        }
+        if snapshot.rows.is_some() {
+            *then = snapshot;
+        }
+        Some(Arc::clone(proof))
+    }
+
+    /// Remembers what the session that `digest` is of proves, and what that rests on.
+    pub(super) fn remember(&mut self, digest: [u8; 32], proof: &Arc<Proof>, snapshot: Snapshot) {
+        if proof.is_too_long() {
+            return;
+        }
+        self.proofs.insert(digest, (Arc::clone(proof), snapshot));
+    }
+
+    /// The login that the token which `digest` is of says by itself, if that is known and it has not
+    /// ended at `now`.
+    pub(super) fn login(&mut self, digest: &[u8; 32], now: SystemTime) -> Option<Arc<Login>> {
+        let login = self.logins.used(digest)?;
+        let lives = login.expires.is_none_or(|expires| now < expires);
+        lives.then(|| Arc::clone(login))
+    }
+
+    /// Remembers what the token which `digest` is of says by itself.
+    pub(super) fn remember_login(&mut self, digest: [u8; 32], login: &Arc<Login>) {
+        let texts = [Some(&login.key), login.auth_hash.as_ref()];
+        let fits = texts.into_iter().flatten().all(|it| it.len() <= LONGEST);
+        if fits && login.from_token {
+            self.logins.insert(digest, Arc::clone(login));
+        }
+    }
+}
+
 impl Proof {
     /// Whether it takes more memory than a session is worth.
     fn is_too_long(&self) -> bool {
@@ -168,7 +209,8 @@ impl Proof {
 /// Shows nothing of a session.
 impl std::fmt::Debug for SessionMemo {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "SessionMemo({} sessions)", self.slots.len())
+        let sessions = self.proofs.slots.len() + self.logins.slots.len();
+        write!(formatter, "SessionMemo({sessions} sessions)")
     }
 }
 
@@ -314,10 +356,51 @@ mod tests {
             memo.remember(numbered(number), &live(), rows(1));
             assert!(memo.get(&numbered(number), rows(1), NOW).is_some());
         }
-        assert_eq!((memo.slots.len(), memo.places.len()), (CAPACITY, CAPACITY));
+        let Entries { slots, places, .. } = &memo.proofs;
+        assert_eq!((slots.len(), places.len()), (CAPACITY, CAPACITY));
         assert!(memo.last(&numbered(0)).is_some());
         assert!(memo.last(&numbered(1)).is_none());
         assert!(memo.last(&numbered(4 * CAPACITY - 2)).is_some());
+    }
+
+    fn login(key: &str, expires: Option<SystemTime>, from_token: bool) -> Arc<Login> {
+        Arc::new(Login {
+            key: key.to_owned(),
+            auth_hash: None,
+            expires,
+            decoded: crate::Decoding::default(),
+            from_token,
+        })
+    }
+
+    #[test]
+    fn what_a_token_says_by_itself_is_remembered_until_it_ends() {
+        let second = Duration::from_secs(1);
+        let mut memo = SessionMemo::default();
+        memo.remember_login([1; 32], &login("7", Some(NOW + second), true));
+        memo.remember_login([2; 32], &login("8", None, true));
+        // What it rests on besides may have changed.
+        memo.remember_login([3; 32], &login("9", None, false));
+        memo.remember_login([4; 32], &login(&"9".repeat(LONGEST + 1), None, true));
+        let key = |memo: &mut SessionMemo, digest, now| {
+            let login = memo.login(&[digest; 32], now);
+            login.map(|login| login.key.clone())
+        };
+        for (digest, now, expected) in [
+            (1, NOW, Some("7")),
+            (1, NOW + second, None),
+            (1, NOW + 2 * second, None),
+            (2, NOW + 1_000_000 * second, Some("8")),
+            (3, NOW, None),
+            (4, NOW, None),
+            (5, NOW, None),
+        ] {
+            let found = key(&mut memo, digest, now);
+            assert_eq!(found.as_deref(), expected, "{digest}");
+        }
+        // It is not a proof.
+        assert!(memo.last(&[1; 32]).is_none());
+        assert!(memo.get(&[1; 32], rows(1), NOW).is_none());
     }
 
     #[test]

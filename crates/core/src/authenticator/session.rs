@@ -15,7 +15,7 @@ use crate::{
     Account, ClaimedName, Client, Configuration, Credential, Identity, Reason, Request, Secret,
     Session, Shared, Verdict,
 };
-use hallpass_sites::{Site, Stop, ask};
+use hallpass_sites::{Login, Site, Stop, ask};
 
 /// The longest that an [`InlineAuthenticator`] may take: many times what it should.
 const INLINE_LIMIT: Duration = Duration::from_millis(5);
@@ -80,9 +80,10 @@ impl Authenticator {
         let _scan = scan(shared.as_deref(), &self.site, request, deadline)?;
         let (site, memo) = (&mut self.site, &mut self.memo);
         // A traced request reads everything; nothing comes from memory.
+        let traced = self.tracer.is_active();
         let remembers = site.sessions.asks_only_database()
             && !self.database.keeps_sessions_elsewhere()
-            && !self.tracer.is_active();
+            && !traced;
         // A condition may ask for the time, which is no part of the database's state.
         let timeless = self.access.lookup.account_where.is_none();
         let digest = digest(token.expose());
@@ -105,8 +106,16 @@ impl Authenticator {
             let proof = match proof {
                 Some(proof) => proof,
                 None => {
-                    let client = &request.client;
-                    let proof = Arc::new(prove(site, queries, token, &digest, client, now)?);
+                    let login = match memo.login(&digest, now) {
+                        Some(login) if !traced => login,
+                        _ => {
+                            let client = &request.client;
+                            let login = Arc::new(login(site, queries, token, client, now)?);
+                            memo.remember_login(digest, &login);
+                            login
+                        }
+                    };
+                    let proof = Arc::new(prove(site, queries, token, &digest, &login)?);
                     // The account in the rows may be another's.
                     if last.is_none_or(|last| last.key != proof.key) {
                         snapshot.rows = None;
@@ -159,27 +168,37 @@ fn rows(
     Ok(digest)
 }
 
-/// Reads the session `token`, whose digest is `digest`, and the account that is logged in to it.
+/// Reads who is logged in to the session `token`.
+fn login(
+    site: &mut Site,
+    queries: &mut Queries<'_>,
+    token: &Secret,
+    client: &Client,
+    now: SystemTime,
+) -> Result<Login, Stop> {
+    let login = site.sessions.read(queries, token.expose(), client, now);
+    let login = Stop::settle(login)?;
+    trace::session(queries.tracer(), &login);
+    Ok(login?)
+}
+
+/// Reads the account of `login`, which the session `token` has, whose digest is `digest`, and whether
+/// the session still holds for it.
 fn prove(
     site: &mut Site,
     queries: &mut Queries<'_>,
     token: &Secret,
     digest: &[u8; 32],
-    client: &Client,
-    now: SystemTime,
+    login: &Login,
 ) -> Result<Proof, Stop> {
-    let login = site.sessions.read(queries, token.expose(), client, now);
-    let login = Stop::settle(login)?;
-    trace::session(queries.tracer(), &login);
-    let login = login?;
-    let account = site.account_of(queries, &login)?;
+    let account = site.account_of(queries, login)?;
     trace::account(queries.tracer(), account.as_ref());
     let account = account.ok_or(Reason::UnknownUser)?;
     if !account.active {
         trace::active(queries.tracer(), &account);
         return Err(account.inactive.into());
     }
-    let confirmed = site.sessions.confirms(&login, &account);
+    let confirmed = site.sessions.confirms(login, &account);
     if !trace::confirmed(queries.tracer(), confirmed) {
         return Err(Reason::StaleSession.into());
     }
@@ -195,7 +214,7 @@ fn prove(
             expires: login.expires,
             decoded: login.decoded,
         },
-        key: login.key,
+        key: login.key.clone(),
     })
 }
 

@@ -8,6 +8,7 @@ use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Digest;
+use crate::hexadecimal::hexadecimal;
 
 /// A key that is derived once, for many texts.
 #[derive(Clone)]
@@ -59,14 +60,7 @@ impl SaltedHmac {
     /// The same in hexadecimal, lower case.
     pub(super) fn hex_of(&self, text: &[u8]) -> String {
         let digest = self.of(text);
-        let mut hexadecimal = String::with_capacity(2 * digest.len());
-        for byte in digest {
-            for nibble in [byte >> 4, byte & 15] {
-                let digit = if nibble < 10 { b'0' } else { b'a' - 10 };
-                hexadecimal.push(char::from(digit + nibble));
-            }
-        }
-        hexadecimal
+        std::mem::take(&mut *hexadecimal(&digest))
     }
 }
 

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::base64::{decode, decode_strictly};
 use crate::aes::{decrypt_cbc, decrypt_gcm};
+use crate::hexadecimal::hexadecimal;
 use crate::{Invalid, MAX_INPUT};
 
 /// `config('app.cipher')`.
@@ -78,7 +79,41 @@ pub fn app_key(text: &[u8]) -> Zeroizing<Vec<u8>> {
 pub struct Encrypter {
     cipher: Cipher,
     /// The current key first.
-    keys: Vec<Zeroizing<Vec<u8>>>,
+    keys: Vec<Key>,
+}
+
+/// A key, and what is made of it once.
+#[derive(Clone)]
+struct Key {
+    cipher: Zeroizing<Vec<u8>>,
+    /// Authenticates what CBC encrypts.
+    mac: Hmac<Sha256>,
+    /// Ties values to the names of cookies.
+    names: Hmac<Sha1>,
+}
+
+impl Key {
+    fn new(cipher: Zeroizing<Vec<u8>>) -> Option<Self> {
+        Some(Self {
+            mac: <Hmac<Sha256> as KeyInit>::new_from_slice(&cipher).ok()?,
+            names: <Hmac<Sha1> as KeyInit>::new_from_slice(&cipher).ok()?,
+            cipher,
+        })
+    }
+
+    /// The code of an initialization vector and what was encrypted with it, both in Base64.
+    fn mac_of(&self, iv: &str, value: &str) -> Zeroizing<String> {
+        let mac = self.mac.clone().chain_update(iv).chain_update(value);
+        hexadecimal(&mac.finalize().into_bytes())
+    }
+
+    /// What leads the value of the cookie `name` (`CookieValuePrefix`).
+    fn prefix_of(&self, name: &str) -> Zeroizing<String> {
+        let code = self.names.clone().chain_update(name).chain_update("v2");
+        let mut prefix = hexadecimal(&code.finalize().into_bytes());
+        prefix.push('|');
+        prefix
+    }
 }
 
 /// Never shows the keys.
@@ -111,7 +146,11 @@ impl Encrypter {
     #[must_use]
     pub fn new(cipher: Cipher, keys: Vec<Zeroizing<Vec<u8>>>) -> Option<Self> {
         let fits = |key: &Zeroizing<Vec<u8>>| key.len() == cipher.key_length();
-        (!keys.is_empty() && keys.iter().all(fits)).then_some(Self { cipher, keys })
+        if keys.is_empty() || !keys.iter().all(fits) {
+            return None;
+        }
+        let keys: Option<Vec<Key>> = keys.into_iter().map(Key::new).collect();
+        keys.map(|keys| Self { cipher, keys })
     }
 
     /// Decrypts `payload`, as `Encrypter::decryptString` does.
@@ -143,15 +182,14 @@ impl Encrypter {
             (true, Some(tag)) => self
                 .keys
                 .iter()
-                .find_map(|key| decrypt_gcm(key, &iv, &value, &tag)),
+                .find_map(|key| decrypt_gcm(&key.cipher, &iv, &value, &tag)),
             (false, None) => {
-                let text = [envelope.iv.as_bytes(), envelope.value.as_bytes()].concat();
-                let made = |key: &&Zeroizing<Vec<u8>>| {
-                    let mac = hexadecimal(&hmac::<Hmac<Sha256>>(key, &text));
+                let made = |key: &&Key| {
+                    let mac = key.mac_of(&envelope.iv, &envelope.value);
                     mac.as_bytes().ct_eq(envelope.mac.as_bytes()).into()
                 };
                 let key = self.keys.iter().find(made).ok_or(Invalid::Signature)?;
-                decrypt_cbc(key, &iv, &value)
+                decrypt_cbc(&key.cipher, &iv, &value)
             }
             _ => return Err(Invalid::Format("the tag is not one of this cipher")),
         };
@@ -162,8 +200,10 @@ impl Encrypter {
     /// text: the same text gives the same value.
     #[must_use]
     pub fn seal(&self, plain: &[u8]) -> Option<String> {
-        let key = self.keys.first()?;
-        let vector = hmac::<Hmac<Sha256>>(key, &[b"vector\0", plain].concat());
+        let first = self.keys.first()?;
+        let vector = first.mac.clone().chain_update(b"vector\0");
+        let vector = vector.chain_update(plain).finalize().into_bytes();
+        let key = first.cipher.as_slice();
         let iv = vector.get(..if self.cipher.is_aead() { 12 } else { 16 })?;
         let (value, tag) = match self.cipher {
             Cipher::Aes128Cbc => (encrypt_cbc::<Aes128>(key, iv, plain)?, Vec::new()),
@@ -177,22 +217,20 @@ impl Encrypter {
             STANDARD.encode(tag),
         );
         let mac = if self.cipher.is_aead() {
-            String::new()
+            Zeroizing::default()
         } else {
-            let text = [iv.as_bytes(), value.as_bytes()].concat();
-            hexadecimal(&hmac::<Hmac<Sha256>>(key, &text))
+            first.mac_of(&iv, &value)
         };
-        let json = serde_json::json!({"iv": iv, "value": value, "mac": mac, "tag": tag});
+        let json = serde_json::json!({"iv": iv, "value": value, "mac": *mac, "tag": tag});
         Some(STANDARD.encode(json.to_string()))
     }
 
     /// What leads the value of the cookie `name`, for each of the keys (`CookieValuePrefix`).
-    pub(super) fn prefixes<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
-        let prefix = move |key: &Zeroizing<Vec<u8>>| {
-            let text = [name.as_bytes(), b"v2"].concat();
-            format!("{}|", hexadecimal(&hmac::<Hmac<Sha1>>(key, &text)))
-        };
-        self.keys.iter().map(prefix)
+    pub(super) fn prefixes<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = Zeroizing<String>> + 'a {
+        self.keys.iter().map(move |key| key.prefix_of(name))
     }
 }
 
@@ -215,16 +253,4 @@ where
         .encrypt_inout_detached(nonce.try_into().ok()?, b"", whole)
         .ok()?;
     Some((buffer, tag.to_vec()))
-}
-
-pub(super) fn hmac<Code: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
-    // An HMAC takes keys of every length.
-    match <Code as KeyInit>::new_from_slice(key) {
-        Ok(code) => code.chain_update(text).finalize().into_bytes().to_vec(),
-        Err(_) => Vec::new(),
-    }
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -38,15 +38,20 @@ pub use self::payload::{
     Facts, Guard, InvalidGuard, Serialization, decrypt, from_cookie, from_redis, from_row, read,
 };
 
-use hmac::Hmac;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+
+use crate::hexadecimal::hexadecimal;
 
 /// Whether `stored`, which a session or a cookie has of a password, is of the hash `password`: the
 /// hash itself or, since 12, its code under the text of `APP_KEY`
 /// (`SessionGuard::hashPasswordForCookie`).
 #[must_use]
 pub fn is_of_password(stored: &[u8], password: &[u8], app_key: &[u8]) -> bool {
-    let code = encrypter::hexadecimal(&encrypter::hmac::<Hmac<Sha256>>(app_key, password));
-    (stored.ct_eq(password) | stored.ct_eq(code.as_bytes())).into()
+    // An HMAC takes keys of every length.
+    let code = Hmac::<Sha256>::new_from_slice(app_key)
+        .map(|code| hexadecimal(&code.chain_update(password).finalize().into_bytes()));
+    let of_code = code.is_ok_and(|code| stored.ct_eq(code.as_bytes()).into());
+    of_code || stored.ct_eq(password).into()
 }

@@ -14,9 +14,11 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer};
 use sha1::Sha1;
+use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::hexadecimal::hexadecimal;
 use crate::{Invalid, aes};
 
 /// The longest cookie that is opened, in bytes. Rails writes none of more than 4096, and no browser
@@ -24,11 +26,12 @@ use crate::{Invalid, aes};
 const LONGEST: usize = 16 << 10;
 /// How many times a key is derived (`key_generator` of Railties' application.rb).
 const ITERATIONS: u32 = 1000;
-/// `authenticated_encrypted_cookie_salt`, `encrypted_cookie_salt` and `encrypted_signed_cookie_salt`
-/// of Railties' application/configuration.rb and Action Dispatch's railtie.rb.
+/// `authenticated_encrypted_cookie_salt`, `encrypted_cookie_salt`, `encrypted_signed_cookie_salt` and
+/// `signed_cookie_salt` of Railties' application/configuration.rb and Action Dispatch's railtie.rb.
 const GCM_SALT: &[u8] = b"authenticated encrypted cookie";
 const CBC_SALT: &[u8] = b"encrypted cookie";
 const HMAC_SALT: &[u8] = b"signed encrypted cookie";
+const SIGNED_SALT: &[u8] = b"signed cookie";
 const SEPARATOR: &str = "--";
 /// The length of a GCM tag, and those of it and of the nonce in Base64.
 const TAG: usize = 16;
@@ -66,6 +69,43 @@ impl KeyDigest {
         match version >= Version(7, 0) {
             true => Self::Sha256,
             false => Self::Sha1,
+        }
+    }
+}
+
+/// `signed_cookie_digest`: the digest that signed cookies are signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedDigest {
+    /// Of every Rails, unless the application says another.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+impl SignedDigest {
+    /// The code of `text` in hexadecimal.
+    fn code(self, key: &[u8; 64], text: &[u8]) -> Zeroizing<String> {
+        fn code<Code: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Zeroizing<String> {
+            // An HMAC takes keys of every length.
+            let code = <Code as KeyInit>::new_from_slice(key).map(|code| code.chain_update(text));
+            code.map(|code| hexadecimal(&code.finalize().into_bytes()))
+                .unwrap_or_default()
+        }
+        match self {
+            Self::Sha1 => code::<Hmac<Sha1>>(key, text),
+            Self::Sha256 => code::<Hmac<Sha256>>(key, text),
+            Self::Sha512 => code::<Hmac<Sha512>>(key, text),
+        }
+    }
+
+    /// How long such a code is.
+    fn length(self) -> usize {
+        match self {
+            Self::Sha1 => HEX_DIGEST,
+            Self::Sha256 => 64,
+            Self::Sha512 => 128,
         }
     }
 }
@@ -110,6 +150,8 @@ pub struct Keyring {
     gcm: OnceLock<Vec<Key>>,
     /// Few cookies need it.
     cbc: OnceLock<CbcKey>,
+    /// One a secret, for cookies that are signed and not encrypted.
+    signed: OnceLock<Vec<Zeroizing<[u8; 64]>>>,
 }
 
 type Key = Zeroizing<[u8; 32]>;
@@ -145,6 +187,7 @@ impl Keyring {
             secrets: all.map(|secret| Zeroizing::new(secret.to_vec())).collect(),
             gcm: OnceLock::new(),
             cbc: OnceLock::new(),
+            signed: OnceLock::new(),
         }
     }
 
@@ -166,6 +209,39 @@ impl Keyring {
             expires,
             container,
         })
+    }
+
+    /// Opens the cookie called `name` that is signed alone, whose value is `signed`, percent-encoding
+    /// undone: what it holds, and when that ends where its envelope says.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_signed(
+        &self,
+        name: &str,
+        signed: &str,
+        digest: SignedDigest,
+    ) -> Result<(Zeroizing<Vec<u8>>, Option<SystemTime>), Invalid> {
+        if signed.len() > LONGEST {
+            return Err(Invalid::TooLarge(LONGEST));
+        }
+        const UNSIGNED: Invalid = Invalid::Format("it is not signed");
+        let (text, code) = self
+            .signed_parts(signed, digest.length())
+            .filter(|(text, _)| !text.is_empty())
+            .ok_or(UNSIGNED)?;
+        let derived = |secret: &Zeroizing<Vec<u8>>| derive(self.digest, secret, SIGNED_SALT);
+        let keys = self
+            .signed
+            .get_or_init(|| self.secrets.iter().map(derived).collect());
+        let made = |key: &Zeroizing<[u8; 64]>| {
+            let expected = digest.code(key, text.as_bytes());
+            !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(code.as_bytes()))
+        };
+        if !keys.iter().any(made) {
+            return Err(Invalid::Signature);
+        }
+        envelope(Zeroizing::new(decode(text).ok_or(UNSIGNED)?), name)
     }
 
     /// Ciphertext, nonce and tag; `None` where there are no such three.
@@ -196,10 +272,10 @@ impl Keyring {
         keys.iter().find_map(open)
     }
 
-    /// What is signed, and the digest in hexadecimal.
-    fn cbc_parts<'c>(&self, sealed: &'c str) -> Option<(&'c str, &'c str)> {
+    /// What is signed, and the digest in hexadecimal, which is of this `length`.
+    fn signed_parts<'c>(&self, sealed: &'c str, length: usize) -> Option<(&'c str, &'c str)> {
         if self.version >= Version::DIGEST_BY_LENGTH {
-            let (rest, digest) = sealed.split_at_checked(sealed.len().checked_sub(HEX_DIGEST)?)?;
+            let (rest, digest) = sealed.split_at_checked(sealed.len().checked_sub(length)?)?;
             return Some((rest.strip_suffix(SEPARATOR)?, digest));
         }
         match split(sealed)[..] {
@@ -209,7 +285,7 @@ impl Keyring {
     }
 
     fn open_cbc(&self, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
-        let (signed, digest) = self.cbc_parts(sealed)?;
+        let (signed, digest) = self.signed_parts(sealed, HEX_DIGEST)?;
         let secret = self.secrets.first()?;
         let key = self.cbc.get_or_init(|| CbcKey {
             cipher: derive(self.digest, secret, CBC_SALT),
@@ -217,7 +293,7 @@ impl Keyring {
         });
         let mut mac = Hmac::<Sha1>::new_from_slice(key.hmac.as_slice()).ok()?;
         mac.update(signed.as_bytes());
-        let expected = hex(&mac.finalize().into_bytes());
+        let expected = hexadecimal(&mac.finalize().into_bytes());
         if !bool::from(expected.as_bytes().ct_eq(digest.as_bytes())) {
             return None;
         }
@@ -259,10 +335,6 @@ fn parts_by_length(sealed: &str) -> Option<[&str; 3]> {
 /// `Base64.strict_decode64`.
 fn decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[derive(Deserialize)]

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::node::{Node, Serializer, members};
 use super::{marshal, node};
+use crate::hexadecimal::hexadecimal;
 use crate::{Invalid, MAX_INPUT};
 
 /// `Base64.decode64` of Ruby, but for characters that are not of the alphabet and not line ends.
@@ -199,9 +200,5 @@ pub fn stored(data: &[u8]) -> Result<Zeroizing<Vec<u8>>, Invalid> {
 #[must_use]
 pub fn private_id(public_id: &str) -> Zeroizing<String> {
     let digest = Sha256::digest(public_id.as_bytes());
-    let mut id = Zeroizing::new("2::".to_owned());
-    for byte in digest {
-        id.push_str(&format!("{byte:02x}"));
-    }
-    id
+    Zeroizing::new(["2::", &hexadecimal(&digest)].concat())
 }

@@ -42,6 +42,15 @@ pub(super) fn members<const N: usize>(
     Ok(found)
 }
 
+/// The value that `input` is a dump of.
+pub(super) fn value(input: &[u8]) -> Result<Node, Invalid> {
+    if input.len() > MAX_INPUT {
+        return Err(Invalid::TooLarge(MAX_INPUT));
+    }
+    let dump = Dump::index(input).ok_or(INVALID)?;
+    dump.node(SIGNATURE.len(), 0).ok_or(INVALID)
+}
+
 /// The text that `input` is a dump of; `None` for anything else.
 pub(super) fn text(input: &[u8]) -> Option<Vec<u8>> {
     if input.len() > MAX_INPUT {

@@ -20,10 +20,12 @@ mod credentials;
 mod login;
 mod marshal;
 mod node;
+mod remembered;
 
-pub use self::cookie::{Container, KeyDigest, Keyring, Opened, Version};
+pub use self::cookie::{Container, KeyDigest, Keyring, Opened, SignedDigest, Version};
 pub use self::credentials::open_credentials;
 pub use self::login::{
     DeviseLogin, LastRequest, RedmineLogin, devise, private_id, redmine, stored,
 };
 pub use self::node::Serializer;
+pub use self::remembered::DeviseRecaller;

@@ -55,6 +55,23 @@ pub(super) fn members<const N: usize>(
     json(payload, wanted)
 }
 
+/// The value that `payload` is.
+pub(super) fn value(payload: &[u8], serializer: Serializer) -> Result<Node, Invalid> {
+    if payload.len() > MAX_INPUT {
+        return Err(Invalid::TooLarge(MAX_INPUT));
+    }
+    if payload.starts_with(marshal::SIGNATURE) {
+        return match serializer {
+            Serializer::Json => Err(Invalid::Format("it is a Marshal dump, not JSON")),
+            Serializer::Either => marshal::value(payload),
+        };
+    }
+    let mut reader = serde_json::Deserializer::from_slice(payload);
+    let found = Within(0).deserialize(&mut reader);
+    let found = found.and_then(|found| reader.end().map(|()| found));
+    found.map_err(|_| Invalid::Format("it is not JSON"))
+}
+
 /// The members called `wanted` of the JSON object that `text` is. Of several members of one name the
 /// last counts, as Ruby has it.
 fn json<const N: usize>(text: &[u8], wanted: [&str; N]) -> Result<[Option<Node>; N], Invalid> {

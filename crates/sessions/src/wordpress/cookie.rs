@@ -6,6 +6,8 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::hexadecimal::hexadecimal;
+
 /// The longest cookie that is looked at, in bytes: browsers keep none of more than 4096.
 const LONGEST: usize = 4096;
 
@@ -162,17 +164,6 @@ fn sha256(key: &[u8], text: &str) -> Zeroizing<String> {
             .unwrap_or_default()
             .as_slice(),
     )
-}
-
-/// `bytes` in lower-case hexadecimal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(nibble.into(), 16).unwrap_or_default());
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::cookie::hexadecimal;
+use crate::hexadecimal::hexadecimal;
 use crate::php::{Data, DataKey, Scalar};
 
 /// What `maybe_unserialize` makes of a stored text, where that is an array.

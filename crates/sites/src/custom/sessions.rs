@@ -82,6 +82,7 @@ impl SessionSource for Sessions {
                 store: "the rows of [custom] session",
                 ..Decoding::default()
             },
+            from_token: false,
         })
     }
 

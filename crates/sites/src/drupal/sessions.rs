@@ -181,6 +181,7 @@ impl SessionSource for Sessions {
                 container: "",
                 format,
             },
+            from_token: false,
         })
     }
 

@@ -142,6 +142,7 @@ impl SessionSource for Sessions {
                 store,
                 ..Decoding::default()
             },
+            from_token: false,
         })
     }
 

@@ -137,6 +137,8 @@ impl SessionSource for Sessions {
                 store,
                 ..Decoding::default()
             },
+            from_token: matches!(self.store, Store::Cookie { .. })
+                && self.protection != Protection::Strong,
         })
     }
 

@@ -130,6 +130,7 @@ impl Page {
                 store: "the site's own answer",
                 ..Decoding::default()
             },
+            from_token: false,
         })
     }
 

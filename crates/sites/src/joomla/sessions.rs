@@ -371,6 +371,7 @@ impl SessionSource for Sessions {
             auth_hash: None,
             expires: Some(end),
             decoded,
+            from_token: false,
         })
     }
 

@@ -204,6 +204,7 @@ impl Sessions {
                     Serialization::Json => "JSON",
                 },
             },
+            from_token: false,
         })
     }
 
@@ -262,6 +263,7 @@ impl Sessions {
                 container: "",
                 format: "",
             },
+            from_token: false,
         }))
     }
 }

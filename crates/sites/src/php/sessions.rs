@@ -145,6 +145,7 @@ impl SessionSource for Sessions {
                 container: "",
                 format: reader.handler.map_or("", Handler::name),
             },
+            from_token: false,
         })
     }
 

@@ -102,6 +102,7 @@ impl Sessions {
                 container: "",
                 format: "",
             },
+            from_token: false,
         })
     }
 
@@ -148,6 +149,7 @@ impl Sessions {
                 container: "",
                 format: "",
             },
+            from_token: false,
         }))
     }
 }

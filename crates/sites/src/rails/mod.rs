@@ -9,6 +9,7 @@ mod compare;
 mod discover;
 mod moment;
 mod redmine;
+mod remembered;
 mod sessions;
 mod settings;
 mod statements;
@@ -81,7 +82,7 @@ impl Framework for RailsFramework {
             let message = "has no effect here: accounts and sessions are those of [rails]";
             return Err(section.wrong(key, message));
         }
-        if matches!(rails.application, Application::Redmine) && section.is_there() {
+        if matches!(rails.application, Application::Redmine(_)) && section.is_there() {
             let message = "has no effect with preset = \"redmine\", whose groups are read";
             return Err(top.wrong("custom", message));
         }
@@ -144,7 +145,7 @@ impl SiteSettings for RailsSite {
                 rules: &[Rules::Devise],
                 algorithms: None,
             },
-            Application::Redmine => Site {
+            Application::Redmine(_) => Site {
                 accounts: Box::new(RedmineAccounts::new(&self.rails, lookup)),
                 sessions,
                 rules: &[Rules::Redmine],
@@ -153,8 +154,10 @@ impl SiteSettings for RailsSite {
         }
     }
 
+    /// Where a remembered login's cookie counts as well, both are asked for.
     fn cookie_name(&self) -> Option<&str> {
-        self.rails.cookie_name.as_deref()
+        let name = self.rails.cookie_name.as_deref();
+        name.filter(|_| !self.rails.remembers())
     }
 
     fn cookie_reader(&self) -> Reader {
@@ -162,8 +165,9 @@ impl SiteSettings for RailsSite {
     }
 
     fn missing_for_sessions(&self) -> Option<&'static str> {
+        let has_keys = self.rails.keys.is_some();
         match (&self.rails.store, &self.rails.cookie_name) {
-            (RailsStore::Cookie(None), _) => Some("rails.secret_key_base"),
+            (RailsStore::Cookie, _) if !has_keys => Some("rails.secret_key_base"),
             (_, None) => Some("rails.session_cookie_name"),
             _ => None,
         }
@@ -193,6 +197,6 @@ impl SiteSettings for RailsSite {
 fn compare_told(rails: &Rails) -> serde_json::Value {
     match &rails.application {
         Application::Devise(devise) => serde_json::json!({ "scope": devise.scope }),
-        Application::Redmine => serde_json::json!({ "preset": "redmine" }),
+        Application::Redmine(_) => serde_json::json!({ "preset": "redmine" }),
     }
 }

@@ -6,11 +6,13 @@ use hallpass_sessions::rails::RedmineLogin;
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Row, Value, fold_case};
 use jiff::tz::TimeZone;
+use subtle::ConstantTimeEq;
 
 use super::moment::moment;
+use super::remembered::{REMEMBERED, autologin_end};
 use super::settings::Rails;
 use crate::{
-    Account, AccountLookup, Accounts, Described, HashContext, Id, LoginField, MOST_ALIKE,
+    Account, AccountLookup, Accounts, Described, HashContext, Id, Login, LoginField, MOST_ALIKE,
     MOST_GROUPS, Reason, Required, Stop, count, meets,
 };
 
@@ -20,8 +22,10 @@ const ACTIVE: i64 = 1;
 const SOME_HASHES: usize = 64;
 /// How many accounts are listed at a time.
 const PAGE: usize = 1000;
+/// The longest token that is looked for, in bytes: that of the column.
+const LONGEST_TOKEN: usize = 40;
 const MINUTE: u64 = 60;
-const DAY: u64 = 86_400;
+pub(super) const DAY: u64 = 86_400;
 
 /// The columns of an account, in the order in which [`account`] takes them.
 const COLUMNS: &str = "account.\"id\", account.\"login\", account.\"hashed_password\", \
@@ -335,13 +339,67 @@ pub(super) fn session_end(
     Ok(end)
 }
 
+/// Who is logged in by the cookie `autologin` that holds `token`. The site makes a session of it at
+/// once, in which what an account has to do comes first.
+pub(super) fn remembered(
+    queries: &mut Queries<'_>,
+    token: &str,
+    zone: Option<&TimeZone>,
+    now: SystemTime,
+) -> Result<Option<Login>, Stop> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    if token.is_empty() || token.len() > LONGEST_TOKEN || !token.bytes().all(plain) {
+        return Ok(None);
+    }
+    let settings = Settings::read(queries)?;
+    let days = settings.number("autologin");
+    let statement = "SELECT \"value\", \"user_id\", \"created_on\" FROM \"tokens\" WHERE \
+                     \"value\" = :token AND \"action\" = 'autologin'";
+    let mut rows = match days {
+        0 => Vec::new(),
+        _ => queries.rows(statement, &[(":token", Value::from(token))], 2)?,
+    };
+    let row = rows.pop().filter(|_| rows.is_empty());
+    let found = row.and_then(|mut row| {
+        let own = row.text(0)?;
+        let user = row.take(1).integer_like()?;
+        let created = moment(&row.take(2), zone);
+        let end = autologin_end(created, days).filter(|end| now < *end)?;
+        bool::from(own.as_bytes().ct_eq(token.as_bytes())).then_some((user, end))
+    });
+    let told = || match &found {
+        Some((user, _)) => format!("the account {user} is remembered"),
+        None => "no living token of autologin is the cookie's".to_owned(),
+    };
+    queries.tracer().decided("remember", found.is_some(), told);
+    let Some((user, end)) = found else {
+        return Ok(None);
+    };
+    if let Some(state) = State::read(queries, &Value::Integer(user))? {
+        if state.must_change_password(&settings, zone, now) {
+            return Err(Reason::NewPassword.into());
+        }
+        if state.must_set_up_second_factor(&settings) {
+            return Err(Reason::SecondFactorSetUp.into());
+        }
+    }
+    Ok(Some(Login {
+        key: user.to_string(),
+        auth_hash: None,
+        expires: Some(end),
+        decoded: REMEMBERED,
+        from_token: false,
+    }))
+}
+
 /// The rows of `settings` that count here.
 struct Settings(Vec<(String, String)>);
 
 impl Settings {
     fn read(queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
         let statement = "SELECT \"name\", \"value\" FROM \"settings\" WHERE \"name\" IN \
-                         ('session_lifetime', 'session_timeout', 'password_max_age', 'twofa')";
+                         ('session_lifetime', 'session_timeout', 'password_max_age', 'twofa', \
+                         'autologin')";
         let rows = queries.rows(statement, &[], usize::MAX)?;
         let pair = |mut row: Row| Some((row.words(0)?, row.words(1).unwrap_or_default()));
         Ok(Self(rows.into_iter().filter_map(pair).collect()))

@@ -4,13 +4,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallpass_sessions::rails::{LastRequest, Serializer, devise, redmine};
 use hallpass_stores::sql::Queries;
+use hallpass_stores::{Secret, Unavailable};
 use jiff::tz::TimeZone;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::redmine::session_end;
+use super::redmine::{remembered as redmine_remembered, session_end};
+use super::remembered::{REMEMBERED, Remembered};
 use super::settings::{Application, Rails};
-use super::store::{Found, Store};
+use super::store::{Found, Store, keyring};
+use crate::cookie::{self, Reader};
 use crate::{Account, Client, Login, Reason, Required, SessionSource, Stop, until};
 
 /// How many characters of the hash are the salt (`authenticatable_salt` of database_authenticatable.rb,
@@ -33,14 +36,21 @@ enum Logins {
     Devise {
         scope: String,
         timeout_in: Option<Duration>,
+        remembered: Option<Box<Remembered>>,
     },
-    Redmine,
+    Redmine {
+        /// The name of the cookie `autologin`.
+        autologin: String,
+    },
 }
+
+/// What stands between a session's cookie and a remembered login's in a token. No value has one.
+const BETWEEN: u8 = b';';
 
 impl Sessions {
     pub(super) fn new(rails: &Rails) -> Self {
         Self {
-            store: Store::new(&rails.store),
+            store: Store::new(&rails.store, rails.keys.as_ref()),
             cookie_name: rails.cookie_name.clone().unwrap_or_default(),
             serializer: rails.serializer,
             zone: rails.time_zone.clone(),
@@ -48,8 +58,23 @@ impl Sessions {
                 Application::Devise(devise) => Logins::Devise {
                     scope: devise.scope.clone(),
                     timeout_in: devise.timeout_in,
+                    remembered: rails
+                        .keys
+                        .as_ref()
+                        .filter(|_| rails.remembers())
+                        .map(|keys| {
+                            Box::new(Remembered::new(
+                                keyring(keys),
+                                rails.signed_digest,
+                                rails.serializer,
+                                rails.time_zone.clone(),
+                                devise,
+                            ))
+                        }),
                 },
-                Application::Redmine => Logins::Redmine,
+                Application::Redmine(autologin) => Logins::Redmine {
+                    autologin: autologin.clone(),
+                },
             },
         }
     }
@@ -59,6 +84,7 @@ impl Sessions {
         queries: &mut Queries<'_>,
         found: &Found,
         now: SystemTime,
+        owner: &mut Option<String>,
     ) -> Result<Login, Stop> {
         let serializer = match found.of_store {
             true => Serializer::Either,
@@ -69,9 +95,13 @@ impl Sessions {
             auth_hash,
             expires: earlier(found.expires, expires),
             decoded: found.decoded,
+            // Of a login of Redmine's, a table says whether it lasts.
+            from_token: !found.of_store && matches!(self.logins, Logins::Devise { .. }),
         };
         match &self.logins {
-            Logins::Devise { scope, timeout_in } => {
+            Logins::Devise {
+                scope, timeout_in, ..
+            } => {
                 let read = devise(&found.payload, serializer, scope);
                 payload_decided(queries, &read);
                 let read = read.map_err(|_| Reason::InvalidSession)?;
@@ -84,12 +114,16 @@ impl Sessions {
                         let last = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
                         let end = last.and_then(|last| last.checked_add(*timeout_in));
                         // Far enough away not to be a time is not over.
-                        end.map(|end| ended(queries, end, now)).transpose()?
+                        let end = end.map(|end| ended(queries, end, now)).transpose();
+                        if end.is_err() {
+                            *owner = Some(read.key.clone());
+                        }
+                        end?
                     }
                 };
                 Ok(login(read.key, read.salt, end))
             }
-            Logins::Redmine => {
+            Logins::Redmine { .. } => {
                 let read = redmine(&found.payload, serializer);
                 payload_decided(queries, &read);
                 let read = read.map_err(|_| Reason::InvalidSession)?;
@@ -98,6 +132,74 @@ impl Sessions {
                 let end = end.map(|end| ended(queries, end, now)).transpose()?;
                 Ok(login(read.user, None, end))
             }
+        }
+    }
+}
+
+/// `authenticatable_salt`
+pub(super) fn salt_of(encoded: &str) -> Zeroizing<String> {
+    Zeroizing::new(encoded.chars().take(SALT).collect())
+}
+
+/// The session's cookie in `token`, empty where there is none, and that of a remembered login.
+fn cookies(token: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match token.iter().position(|byte| *byte == BETWEEN) {
+        Some(at) => token
+            .split_at_checked(at)
+            .map_or((token, None), |(session, rest)| (session, rest.get(1..))),
+        None => (token, None),
+    }
+}
+
+/// Whether the session is good, and the account has to do something first.
+fn is_step(reason: Reason) -> bool {
+    matches!(reason, Reason::NewPassword | Reason::SecondFactorSetUp)
+}
+
+impl Sessions {
+    /// Who is logged in to the session of `cookie`, or why none is. `owner` is set to whose session
+    /// it is where it timed out.
+    fn session(
+        &mut self,
+        queries: &mut Queries<'_>,
+        cookie: &[u8],
+        now: SystemTime,
+        owner: &mut Option<String>,
+    ) -> Result<Login, Stop> {
+        let Some(cookie) = decoded(cookie) else {
+            return Err(Reason::InvalidSession.into());
+        };
+        let found = self.store.find(queries, &self.cookie_name, &cookie)?;
+        if let Some(end) = found.expires {
+            ended(queries, end, now)?;
+        }
+        self.login(queries, &found, now, owner)
+    }
+
+    fn remembered(
+        &mut self,
+        queries: &mut Queries<'_>,
+        cookie: &[u8],
+        owner: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Option<Login>, Stop> {
+        let Some(cookie) = decoded(cookie) else {
+            return Ok(None);
+        };
+        match &mut self.logins {
+            Logins::Devise { remembered, .. } => match remembered {
+                Some(remembered) => Ok(remembered.login(queries, &cookie, owner, now)?),
+                None => Ok(None),
+            },
+            Logins::Redmine { .. } => redmine_remembered(queries, &cookie, self.zone.as_ref(), now),
+        }
+    }
+
+    /// The name of a remembered login's cookie, where one counts.
+    fn remember_cookie(&self) -> Option<&str> {
+        match &self.logins {
+            Logins::Devise { remembered, .. } => Some(&remembered.as_ref()?.cookie_name),
+            Logins::Redmine { autologin } => Some(autologin),
         }
     }
 }
@@ -140,20 +242,53 @@ impl SessionSource for Sessions {
         _client: &Client,
         now: SystemTime,
     ) -> Result<Login, Stop> {
-        let Some(cookie) = decoded(token) else {
-            return Err(Reason::InvalidSession.into());
-        };
-        let found = self.store.find(queries, &self.cookie_name, &cookie)?;
-        if let Some(end) = found.expires {
-            ended(queries, end, now)?;
+        let (session, remembered) = cookies(token);
+        let mut owner = None;
+        match (self.session(queries, session, now, &mut owner), remembered) {
+            (Err(Stop::Denied(reason)), Some(cookie)) if !is_step(reason) => {
+                let remembered = self.remembered(queries, cookie, owner.as_deref(), now)?;
+                remembered.ok_or(Stop::Denied(reason))
+            }
+            (session, _) => session,
         }
-        self.login(queries, &found, now)
+    }
+
+    fn token(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        header: &[u8],
+    ) -> Result<Option<Secret>, Unavailable> {
+        let value = |name: &str| {
+            let reader = Reader::Rack;
+            cookie::value([header], cookie::Cookie { name, reader })
+        };
+        let session = value(&self.cookie_name);
+        let remembered = self.remember_cookie().and_then(value);
+        Ok(match (session, remembered) {
+            (session, Some(remembered)) => {
+                let parts = [session.unwrap_or_default(), remembered];
+                Some(Secret::new(parts.join(&BETWEEN)))
+            }
+            (Some(session), None) => Some(Secret::new(session)),
+            (None, None) => None,
+        })
+    }
+
+    /// The site makes another cookie of a remembered login now and then.
+    fn lasting(&self, token: &[u8]) -> Option<Secret> {
+        match cookies(token) {
+            (_, None) | (b"", Some(_)) => None,
+            (session, Some(_)) => Some(Secret::new(session)),
+        }
     }
 
     fn needs(&self) -> Vec<Required> {
         let mut needed = self.store.needs();
-        if matches!(self.logins, Logins::Redmine) {
-            needed.extend(super::redmine::needed_for_sessions());
+        match &self.logins {
+            Logins::Devise { remembered, .. } => {
+                needed.extend(remembered.iter().filter_map(|it| it.needed()));
+            }
+            Logins::Redmine { .. } => needed.extend(super::redmine::needed_for_sessions()),
         }
         needed
     }
@@ -161,14 +296,13 @@ impl SessionSource for Sessions {
     /// Whether the salt is the hash's own, and so the password still the same. Redmine deletes the
     /// tokens of an account with its password.
     fn confirms(&self, login: &Login, account: &Account) -> bool {
-        if matches!(self.logins, Logins::Redmine) {
+        if matches!(self.logins, Logins::Redmine { .. }) || login.decoded == REMEMBERED {
             return true;
         }
         match (&login.auth_hash, &account.encoded) {
             (None, None) => true,
             (Some(salt), Some(encoded)) => {
-                let own: Zeroizing<String> = Zeroizing::new(encoded.chars().take(SALT).collect());
-                bool::from(own.as_bytes().ct_eq(salt.as_bytes()))
+                bool::from(salt_of(encoded).as_bytes().ct_eq(salt.as_bytes()))
             }
             _ => false,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallpass_sessions::rails::{KeyDigest, Serializer, Version};
+use hallpass_sessions::rails::{KeyDigest, Serializer, SignedDigest, Version};
 use hallpass_settings::{Error, Life, SecretSource, Table, UrlOr};
 use hallpass_stores::sql::{self, TableName};
 use hallpass_stores::{Secret, cache as cache_store};
@@ -99,12 +99,56 @@ pub(super) struct RailsTable {
         schemars(extend("x-default" = "when the site takes `locked_at` away"))
     )]
     unlock_in: Option<Life>,
+    /// Whether the model is `:rememberable`, so that the cookie of a remembered login lets in, as it
+    /// does at the site. `secret_key_base` is needed for it.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(extend("x-default" = "whether the table has the column `remember_created_at`"))
+    )]
+    rememberable: Option<bool>,
+    /// Devise's `config.remember_for`.
+    remember_for: Life,
+    /// The name of that cookie: `key` of Devise's `config.rememberable_options`; of Redmine
+    /// `autologin_cookie_name` of its configuration.yml.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(extend("x-default" = "`\"remember_user_token\"`, with the scope; of Redmine `\"autologin\"`"))
+    )]
+    remember_cookie_name: Option<String>,
+    /// `config.action_dispatch.signed_cookie_digest`, which signs that cookie: `"SHA1"`, `"SHA256"` or
+    /// `"SHA512"`.
+    signed_cookie_digest: SignedDigestWord,
     /// The zone of times in the database (`config.active_record.default_timezone`).
     #[cfg_attr(
         feature = "schema",
         schemars(extend("x-default" = "`\"UTC\"`; of Redmine this machine's zone"))
     )]
     time_zone: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema, serde::Serialize),
+    schemars(inline)
+)]
+enum SignedDigestWord {
+    #[serde(rename = "SHA1")]
+    Sha1,
+    #[serde(rename = "SHA256")]
+    Sha256,
+    #[serde(rename = "SHA512")]
+    Sha512,
+}
+
+impl SignedDigestWord {
+    fn digest(self) -> SignedDigest {
+        match self {
+            Self::Sha1 => SignedDigest::Sha1,
+            Self::Sha256 => SignedDigest::Sha256,
+            Self::Sha512 => SignedDigest::Sha512,
+        }
+    }
 }
 
 /// The applications that are known by name.
@@ -189,13 +233,18 @@ impl Default for RailsTable {
             allow_unconfirmed_access_for: Life::seconds(0),
             lockable: None,
             unlock_in: None,
+            rememberable: None,
+            // Devise's own default (lib/devise.rb, 4.8).
+            remember_for: Life::seconds(14 * 86_400),
+            remember_cookie_name: None,
+            signed_cookie_digest: SignedDigestWord::Sha1,
             time_zone: None,
         }
     }
 }
 
 /// The keys that say what Redmine says itself.
-const OF_DEVISE: [&str; 16] = [
+const OF_DEVISE: [&str; 19] = [
     "scope",
     "pepper",
     "timeout_in",
@@ -210,6 +259,9 @@ const OF_DEVISE: [&str; 16] = [
     "allow_unconfirmed_access_for",
     "lockable",
     "unlock_in",
+    "rememberable",
+    "remember_for",
+    "signed_cookie_digest",
     "session_prefix",
     "cache",
 ];
@@ -221,6 +273,10 @@ pub struct Rails {
     pub application: Application,
     /// Where its sessions are.
     pub store: RailsStore,
+    /// What the keys of its cookies are made of; `None` where they are not given.
+    pub keys: Option<CookieKeys>,
+    /// `signed_cookie_digest`
+    pub signed_digest: SignedDigest,
     /// The name of its session cookie.
     pub cookie_name: Option<String>,
     /// Whether cookies may hold a dump of Marshal's.
@@ -234,15 +290,15 @@ pub struct Rails {
 pub enum Application {
     /// Devise's.
     Devise(Box<Devise>),
-    /// Redmine's own.
-    Redmine,
+    /// Redmine's own, and the name of its cookie `autologin`.
+    Redmine(String),
 }
 
 /// Where sessions are.
 #[derive(Debug)]
 pub enum RailsStore {
-    /// In the cookie itself, by these keys; `None` where they are not given.
-    Cookie(Option<CookieKeys>),
+    /// In the cookie itself.
+    Cookie,
     /// In a table.
     Table(TableName),
     /// In Redis, with what stands before a session's id.
@@ -293,9 +349,25 @@ pub struct Devise {
     pub lockable: Option<bool>,
     /// `unlock_in`; `None` where a lock does not end by itself.
     pub unlock_in: Option<Duration>,
+    /// Whether it is `:rememberable`; `None` where the table's columns say.
+    pub rememberable: Option<bool>,
+    /// `remember_for`
+    pub remember_for: Duration,
+    /// The name of a remembered login's cookie.
+    pub remember_cookie_name: String,
 }
 
 impl Rails {
+    /// Whether the cookie of a remembered login may let in.
+    pub(super) fn remembers(&self) -> bool {
+        match &self.application {
+            Application::Devise(devise) => {
+                self.keys.is_some() && devise.rememberable != Some(false)
+            }
+            Application::Redmine(_) => true,
+        }
+    }
+
     pub(super) fn read(table: &Table<'_>) -> Result<Self, Error> {
         let mut given: RailsTable = table.read()?;
         let is_redmine = given.preset == Some(Preset::Redmine);
@@ -323,8 +395,13 @@ impl Rails {
         };
         let usual = is_redmine.then(|| "_redmine_session".to_owned());
         let cookie_name = given.session_cookie_name.take().or(usual);
-        if cookie_name.as_deref().is_some_and(|name| !is_token(name)) {
-            return Err(table.wrong("session_cookie_name", "is not a valid cookie name"));
+        for (key, name) in [
+            ("session_cookie_name", &cookie_name),
+            ("remember_cookie_name", &given.remember_cookie_name),
+        ] {
+            if name.as_deref().is_some_and(|name| !is_token(name)) {
+                return Err(table.wrong(key, "is not a valid cookie name"));
+            }
         }
         let time_zone = match given.time_zone.as_deref() {
             None if is_redmine => Some(TimeZone::system()),
@@ -334,10 +411,21 @@ impl Rails {
                 table.wrong("time_zone", message)
             })?),
         };
+        let keys = keys(table, &mut given, version, digest)?;
+        if given.rememberable == Some(true) && keys.is_none() {
+            let message = "needs `secret_key_base`, which signs the cookie of a remembered login";
+            return Err(table.wrong("rememberable", message));
+        }
         Ok(Self {
-            store: store(table, &mut given, version, digest)?,
+            store: store(table, &mut given)?,
+            keys,
+            signed_digest: given.signed_cookie_digest.digest(),
             application: match is_redmine {
-                true => Application::Redmine,
+                true => Application::Redmine(
+                    given
+                        .remember_cookie_name
+                        .unwrap_or_else(|| "autologin".to_owned()),
+                ),
                 false => Application::Devise(Box::new(devise(table, given)?)),
             },
             cookie_name,
@@ -360,12 +448,29 @@ fn number(text: &str) -> Option<u32> {
     digits.then(|| text.parse().ok())?
 }
 
-fn store(
+fn keys(
     table: &Table<'_>,
     given: &mut RailsTable,
     version: Version,
     digest: KeyDigest,
-) -> Result<RailsStore, Error> {
+) -> Result<Option<CookieKeys>, Error> {
+    let mut older = Vec::new();
+    for source in std::mem::take(&mut given.secret_key_bases) {
+        older.extend(secret(table, "secret_key_bases", Some(source))?);
+    }
+    let base = secret(table, "secret_key_base", given.secret_key_base.take())?;
+    if base.as_ref().is_some_and(|base| base.expose().is_empty()) {
+        return Err(table.wrong("secret_key_base", "is empty"));
+    }
+    Ok(base.map(|secret| CookieKeys {
+        secret,
+        older,
+        version,
+        digest,
+    }))
+}
+
+fn store(table: &Table<'_>, given: &mut RailsTable) -> Result<RailsStore, Error> {
     let word = given.session_store;
     for (key, of, title) in [
         ("session_table", StoreWord::ActiveRecord, "active_record"),
@@ -377,21 +482,8 @@ fn store(
             return Err(table.wrong(key, &message));
         }
     }
-    let mut older = Vec::new();
-    for source in std::mem::take(&mut given.secret_key_bases) {
-        older.extend(secret(table, "secret_key_bases", Some(source))?);
-    }
-    let base = secret(table, "secret_key_base", given.secret_key_base.take())?;
-    if base.as_ref().is_some_and(|base| base.expose().is_empty()) {
-        return Err(table.wrong("secret_key_base", "is empty"));
-    }
     Ok(match word {
-        StoreWord::Cookie => RailsStore::Cookie(base.map(|secret| CookieKeys {
-            secret,
-            older,
-            version,
-            digest,
-        })),
+        StoreWord::Cookie => RailsStore::Cookie,
         StoreWord::ActiveRecord => {
             let name = TableName::parse(&given.session_table);
             let message = "is not a valid table name";
@@ -434,6 +526,7 @@ fn devise(table: &Table<'_>, given: RailsTable) -> Result<Devise, Error> {
     // Devise takes a blank one for none.
     let pepper = secret(table, "pepper", given.pepper)?;
     let blank = |pepper: &Secret| pepper.expose().iter().all(u8::is_ascii_whitespace);
+    let (scope, remember_cookie_name) = (given.scope.clone(), given.remember_cookie_name);
     Ok(Devise {
         scope: given.scope,
         pepper: pepper.filter(|pepper| !blank(pepper)).map(Arc::new),
@@ -449,5 +542,9 @@ fn devise(table: &Table<'_>, given: RailsTable) -> Result<Devise, Error> {
         unconfirmed_access: given.allow_unconfirmed_access_for.get(),
         lockable: given.lockable,
         unlock_in: given.unlock_in.map(Life::get),
+        rememberable: given.rememberable,
+        remember_for: given.remember_for.get(),
+        remember_cookie_name: remember_cookie_name
+            .unwrap_or_else(|| format!("remember_{scope}_token")),
     })
 }

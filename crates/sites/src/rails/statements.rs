@@ -44,7 +44,7 @@ pub(super) enum KeyKind {
 }
 
 impl KeyKind {
-    fn of(columns: &[Column], id: &str) -> Self {
+    pub(super) fn of(columns: &[Column], id: &str) -> Self {
         match columns.iter().find(|column| column.name == id) {
             Some(column) if column.kind.contains("int") => Self::Integer,
             Some(column) if column.kind == "uuid" => Self::Uuid,

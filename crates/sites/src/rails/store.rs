@@ -35,9 +35,9 @@ pub(super) struct Found {
 }
 
 impl Store {
-    pub(super) fn new(store: &RailsStore) -> Self {
+    pub(super) fn new(store: &RailsStore, keys: Option<&CookieKeys>) -> Self {
         match store {
-            RailsStore::Cookie(keys) => Self::Cookie(keys.as_ref().map(keyring)),
+            RailsStore::Cookie => Self::Cookie(keys.map(keyring)),
             RailsStore::Table(table) => Self::Table {
                 statement: statement(table),
                 name: table.to_string(),
@@ -174,7 +174,7 @@ fn found(data: &[u8], store: &'static str) -> Result<Found, Stop> {
     })
 }
 
-fn keyring(keys: &CookieKeys) -> Keyring {
+pub(super) fn keyring(keys: &CookieKeys) -> Keyring {
     let older = keys.older.iter().map(|secret| secret.expose());
     Keyring::new(keys.secret.expose(), older, keys.version, keys.digest)
 }

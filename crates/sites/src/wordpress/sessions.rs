@@ -168,6 +168,7 @@ impl SessionSource for Sessions {
                 container: "",
                 format: "",
             },
+            from_token: false,
         })
     }
 

@@ -72,6 +72,7 @@ impl SessionSource for Sessions {
                 store: "the table of logins",
                 ..Decoding::default()
             },
+            from_token: false,
         })
     }
 

@@ -171,6 +171,7 @@ impl SessionSource for Sessions {
             auth_hash: found.login.hash,
             expires: found.expires,
             decoded: found.decoded,
+            from_token: false,
         })
     }
 
