@@ -4,16 +4,22 @@ the same of Auth.js."""
 import json
 import re
 import time
+from contextlib import contextmanager
 from urllib.parse import unquote
 
 import pytest
 
 import logs
+from hosts import example
+from hosts.application import application
+from hosts.daemon import hallpassd
+from hosts.nginx import nginx
 from php_doors import said
-from processes import LOOPBACK
+from processes import LOOPBACK, free_port, give_away
 from sites.express import SECRET, NodeSite, hashes, shop, who
 from sites.visitor import Visitor
 from test_compare import agrees
+from test_flask import said_to
 
 NOBODY = ("-session", "inactive", "unknown-user")
 
@@ -190,6 +196,60 @@ def test_several_secrets_and_a_path_of_the_sites_own(world):
         assert who(port, "connect.sid", mine) == "alice"
 
 
+@contextmanager
+def behind_nginx(name: str, port: int, url: str, new_directory, programs, **replacements: str):
+    """nginx with hallpassd, as `examples/nginx-NAME` says, in front of the site on `port` and of an application."""
+    directory, own = new_directory(), free_port()
+    socket = directory / "http.sock"
+    with application() as behind:
+        files = example.install(
+            f"nginx-{name}",
+            directory / "etc",
+            {
+                "/run/hallpass/http.sock": str(socket),
+                "postgres://hallpass@127.0.0.1/shop": url,
+                "listen 80;": f"listen {LOOPBACK}:{own};",
+                "127.0.0.1:3000": f"{LOOPBACK}:{port}",
+                "127.0.0.1:8000": f"{LOOPBACK}:{behind.port}",
+            }
+            | replacements,
+        )
+        (files / "hallpass.toml").chmod(0o600)
+        give_away(files / "hallpass.toml")
+        with hallpassd(programs["hallpassd"], files / "hallpass.toml", socket), nginx(directory, own) as host:
+            yield host
+
+
+def let_in(host, header: str, user: str, wrong: list[str]) -> None:
+    """By this Cookie header alone, whatever else a client claims."""
+    forged = {"Remote-User": "admin", "X-Remote-User": "admin", "X-Forwarded-For": "192.0.2.1"}
+    answer = host.ask("/wiki/", {"Cookie": header} | forged)
+    assert (answer.status, said_to(answer)) == (200, [user]), answer
+    for other in [{}, forged, *({"Cookie": it} for it in wrong)]:
+        answer = host.ask("/wiki/", other)
+        assert answer.status == 302, (other, answer)
+    assert host.ask("/_hallpass/session", {"Cookie": header}).status == 404
+
+
+def test_in_front_of_an_application_by_nginx(world, new_directory, hallpass_programs):
+    """examples/nginx-express: whoever is logged in to the shop is let in to the application behind it."""
+    if world.store != "pg":
+        pytest.skip("the example is of connect-pg-simple")
+    secret = new_directory() / "session_secret"
+    secret.write_text(SECRET)
+    give_away(secret).chmod(0o600)
+    url = world.site.variables["DATABASE"]
+    files = {"/etc/hallpass/session_secret": str(secret)}
+    with behind_nginx("express", world.port, url, new_directory, hallpass_programs, **files) as host:
+        visitor = world.visit("alice")
+        token = visitor.cookie("connect.sid")
+        mine = f"connect.sid={token}"
+        wrong = [mine[:-4], f"Connect.sid={token}", f"connect.sid=; {mine}", f"connect.sid={unquote(token)[2:]}"]
+        let_in(host, mine, "alice", wrong)
+        visitor.ask("/logout")
+        assert host.ask("/wiki/", {"Cookie": mine}).status == 302
+
+
 @pytest.mark.parametrize(
     ("dependencies", "named"),
     [
@@ -221,7 +281,7 @@ CREATE TABLE users (id SERIAL PRIMARY KEY, name VARCHAR(255), email VARCHAR(255)
 """
 
 
-def test_authjs(new_directory, shell, postgresql):
+def test_authjs(new_directory, shell, postgresql, hallpass_programs):
     """The tables are those of @auth/pg-adapter's schema; the site logs in by a link in a mail."""
     directory = new_directory()
     site = NodeSite(directory, "auth.mjs", postgresql, "authjs")
@@ -254,6 +314,10 @@ def test_authjs(new_directory, shell, postgresql):
             if wrong != alice:
                 ours = said(shell(config).session(wrong))
                 assert ours.endswith(NOBODY), wrong
+        url = site.variables["DATABASE"]
+        with behind_nginx("authjs", port, url, new_directory, hallpass_programs) as host:
+            mine = f"{name}={alice}"
+            let_in(host, mine, "alice@example.org", [mine[:-1], f"{mine}x", f"{name}=; {mine}", f"__Secure-{mine}"])
         # To the second, and not by the clock that the database shows.
         postgresql.execute("ALTER DATABASE authjs SET timezone = 'America/New_York'")
         for end, expected in [("interval '20 seconds'", "alice@example.org"), ("interval '-1 second'", "nobody")]:

@@ -69,6 +69,37 @@ def test_a_session_is_whose_the_shop_says_it_is(world):
         assert world.both(token) == "nobody", token
 
 
+def test_a_remembered_login_is_whose_the_shop_says_it_is(world):
+    visitor = Visitor(world.running.port)
+    assert visitor.ask("/login", username="alice", password="Pw-alice", remember="1") == "alice"
+    token, remembered = visitor.cookie("session"), visitor.cookie("remember_token")
+    other = world.running.visit("bob").cookie("session")
+
+    def both(header: str) -> str:
+        ours = said(world.shell("session", "--json", "--cookie", "-", input=header))
+        theirs = Visitor(world.running.port).ask("/who", header)
+        assert theirs == (ours if ours in NAMES else "nobody"), (header, ours)
+        return theirs
+
+    assert both(f"remember_token={remembered}") == "alice"
+    assert both(f"session={token}; remember_token={remembered}") == "alice"
+    assert both(f"session={other}; remember_token={remembered}") == "bob"
+    assert both(f"session={other[:-4]}; remember_token={remembered}") == "alice"
+    assert both(f"remember_token={remembered}; session=") == "alice"
+    id, _, code = remembered.partition("|")
+    for wrong in [remembered[:-1], f"{remembered}0", f"2|{code}", f"|{code}", code, f"{id}|", "", token, f"{id} |{code}",
+                  f"{id}|{code.upper()}", f"{remembered}|", f"{id}||{code}"]:
+        assert both(f"remember_token={wrong}") == "nobody", wrong
+    assert both(f"remember={remembered}") == "nobody"
+    assert both(f"session={remembered}") == "nobody"
+    world.shop.sql("UPDATE users SET active = false WHERE username = 'alice'")
+    assert both(f"remember_token={remembered}") == "nobody"
+    world.shop.sql("UPDATE users SET active = true WHERE username = 'alice'")
+    file = world.shop.directory / "remembered"
+    file.write_text(f";{remembered}\n{other};{remembered}\n;{remembered[:-1]}\n{token}\n")
+    agrees(world.shell("compare", "--json", *arguments(world.shop), "--tokens", file))
+
+
 def test_groups_are_roles(world):
     assert world.shell("groups", "alice").text == "staff\n"
     assert world.shell("groups", "bob").text == ""

@@ -463,3 +463,38 @@ def test_what_php_computes_can_be_given(sites, directory, shell):
     )
     assert result.code == 0, result.stderr.decode()
     assert 'session_cookie = "mine"' in output.read_text()
+
+
+def test_the_application_itself_says_what_php_computes(sites, directory, shell):
+    site = directory / "site"
+    shutil.copytree(sites["database"].application.directory, site)
+    file = site / "config/session.php"
+    file.write_text(file.read_text().replace("'_').'_session'),", "'_').strtoupper('_session')),"))
+    (site / "config/permission.php").write_text("<?php return ['table_names' => ['roles' => strtolower('ACL_ROLES')]];")
+    asked = lambda *words: shell()("init", "laravel", site, "--output", directory / "out.toml", *words)
+    result = asked("--php")
+    assert result.code == 0, result.stderr.decode()
+    text = (directory / "out.toml").read_text()
+    assert '_SESSION"' in text and 'role_tables = ["acl_roles", "permissions",' in text
+    assert shell(directory / "out.toml")("--check-config").code == 0
+    (directory / "out.toml").unlink()
+    # What the operator says counts for more.
+    assert asked("--php", "--set", "session.cookie=mine").code == 0
+    assert 'session_cookie = "mine"' in (directory / "out.toml").read_text()
+    (directory / "out.toml").unlink()
+    (site / "broken.php").write_text("<?php throw new RuntimeException('no database here');")
+    (site / "config/broken.php").write_text("<?php require __DIR__ . '/../broken.php';")
+    slow = directory / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    for words, told in [
+        (["--php"], "no database here"),
+        (["--php", "/nonexistent/php"], "--php names"),
+        (["--php", "/bin/true"], "gave no configuration"),
+        (["--php", slow, "--timeout", "1s"], "--timeout gives it more time"),
+        ([], "strtoupper"),
+    ]:
+        result = asked(*words)
+        assert result.code == 2, words
+        assert told in result.stderr.decode() or "session.cookie" in result.stderr.decode(), result.stderr.decode()
+        assert not (directory / "out.toml").exists()

@@ -2,6 +2,8 @@
 session or a password, Hallpass says as well, with the configuration that `hallpass init` writes."""
 
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -11,10 +13,14 @@ import pytest
 
 from hosts import example
 from hosts.apache import LOADED
+from hosts.application import application
+from hosts.daemon import hallpassd
 from hosts.httpd import configuration, httpd
+from hosts.nginx import nginx
 from processes import LOOPBACK, free_port, give_away
 from programs import HANGS, Shell
-from website.rails import SECRET, DeviseSite, RedmineSite, devise, redmine
+from test_flask import said_to
+from website.rails import SECRET, DeviseSite, RedmineSite, Visitor, devise, redmine
 
 ALICE, BOB, ZOE = "alice@example.org", "bob@example.org", "zoe@example.org"
 
@@ -75,6 +81,21 @@ def agreed(site, hallpass: Shell, token: str) -> str | None:
     return own
 
 
+def said(hallpass: Shell, header: str) -> str | None:
+    """Who is logged in by the cookies in `header`."""
+    result = hallpass("session", "--json", "--cookie", "-", input=header)
+    return result.json["user"] if result.granted else None
+
+
+def both(site, hallpass: Shell, **cookies: str) -> str | None:
+    """Who is logged in by these cookies, by the site's own page and by Hallpass, which is asked first: the
+    page may take a cookie up."""
+    header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    own = said(hallpass, header)
+    assert site.says(site.visitor(**cookies)) == own, cookies
+    return own
+
+
 # Devise
 
 
@@ -114,6 +135,94 @@ def test_devise_logout_gives_an_empty_session(shop: DeviseSite, of_shop):
     assert agreed(shop, of_shop, visitor.cookies[shop.cookie]) is None
     # A cookie is all there is of such a session: the site itself takes a copy after the logout.
     assert agreed(shop, of_shop, old) == BOB
+
+
+REMEMBER = "remember_user_token"
+# Seals cookies as the site itself does, with what Devise keeps in them.
+SEAL = """
+require_relative "config/environment"
+user, other = User.find_by!(email: "%s"), User.find_by!(email: "%s")
+salt, now, key = user.authenticatable_salt, Time.now.utc.to_f, user.to_key
+sealed = lambda do |value, expires = 1.hour.from_now, name = "remember_user_token"|
+  jar = ActionDispatch::Request.new(Rails.application.env_config).cookie_jar
+  jar.signed[name] = { value: value, expires: expires }
+  headers = {}
+  jar.write(headers)
+  headers["Set-Cookie"][/=([^;]*)/, 1]
+end
+puts({
+  whole: sealed[[key, salt, now.to_s]],
+  young: sealed[[key, salt, (now - 14 * 86_400 + 60).to_s], nil],
+  late: sealed[[key, salt, (now - 14 * 86_400 - 1).to_s]],
+  ended: sealed[[key, salt, now.to_s], 1.second.ago],
+  purpose: sealed[[key, salt, now.to_s], 1.hour.from_now, "another"],
+  salt: sealed[[key, salt.reverse, now.to_s]],
+  other: sealed[[key, other.authenticatable_salt, now.to_s]],
+  account: sealed[[other.to_key, salt, now.to_s]],
+  nobody: sealed[[[99], salt, now.to_s]],
+  time: sealed[[key, salt, "soon"]],
+  whole_seconds: sealed[[key, salt, now.to_i.to_s]],
+  short: sealed[[key, salt]],
+  text: sealed["text"],
+}.to_json)
+"""
+
+
+def test_devise_remembers_as_the_site_does(shop: DeviseSite, of_shop):
+    form = {"user[email]": BOB, "user[password]": "Pw-bob", "user[remember_me]": "1"}
+    visitor = shop.visitor()
+    visitor.post("/users/sign_in", form)
+    session, remembered = visitor.cookies[shop.cookie], visitor.cookies[REMEMBER]
+    alone = lambda: both(shop, of_shop, **{REMEMBER: remembered})
+    assert alone() == BOB
+    assert both(shop, of_shop, **{shop.cookie: session, REMEMBER: remembered}) == BOB
+    # The session's own account comes first, and what is not a session does not keep a remembered login out.
+    alice = shop.log_in(ALICE, "Pw-alice").cookies[shop.cookie]
+    assert both(shop, of_shop, **{shop.cookie: alice, REMEMBER: remembered}) == ALICE
+    assert both(shop, of_shop, **{shop.cookie: alice[:-8], REMEMBER: remembered}) == BOB
+    for changed in [remembered[:-1], "x" + remembered, remembered.swapcase(), "", session, remembered.split("--")[0]]:
+        assert both(shop, of_shop, **{REMEMBER: changed}) is None, changed
+    assert both(shop, of_shop, remember_admin_token=remembered) is None
+    assert both(shop, of_shop, **{shop.cookie: remembered}) is None
+    for change, expected in [
+        ("email = 'bob.new@example.org'", "bob.new@example.org"),
+        ("locked_at = datetime('now', '-119 minutes')", None),
+        ("confirmed_at = NULL", None),
+        ("remember_created_at = NULL", None),
+        ("remember_created_at = datetime('now', '+1 minute')", None),
+        ("encrypted_password = (SELECT encrypted_password FROM users WHERE id = 1)", None),
+        ("id = 99", None),
+    ]:
+        with row(shop, "users", "id = 2 OR id = 99"):
+            shop.run(f"UPDATE users SET {change} WHERE id = 2")
+            assert alone() == expected, change
+        assert alone() == BOB
+    # The logout forgets it, and so ends each copy.
+    visitor.get("/users/sign_out")
+    assert alone() is None
+
+
+def test_devise_takes_no_other_cookie_for_a_remembered_login(shop: DeviseSite, of_shop):
+    script = shop.root / "seal.rb"
+    script.write_text(SEAL % (ZOE, BOB))
+    give_away(script)
+    with row(shop, "users", "email = 'zoe@example.org'"):
+        shop.run("UPDATE users SET remember_created_at = datetime('now', '-15 days') WHERE email = 'zoe@example.org'")
+        done = subprocess.run(
+            ["ruby", "-W0", script], cwd=shop.root, env=os.environ | shop.variables, capture_output=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        cookies = json.loads(done.stdout)
+        assert len(cookies) > 10
+        for name, value in cookies.items():
+            expected = ZOE if name in ("whole", "young") else None
+            assert both(shop, of_shop, **{REMEMBER: value}) == expected, name
+        compared = shop.root.parent / "tokens"
+        compared.write_text("".join(f";{value}\n" for value in cookies.values()))
+        result = of_shop(
+            "compare", shop.root, "--json", "--tokens", compared, "--rails-env-file", shop.root.parent / "shop.env"
+        )
+        assert (result.code, result.json["differences"]) == (0, []), result.stderr
 
 
 def test_devise_passwords_are_those_of_its_login_page(shop: DeviseSite, of_shop):
@@ -205,7 +314,7 @@ def test_devise_faults_are_named(of_shop, shell, new_directory, old, new, check)
     assert check in problems, doctor
 
 
-MODEL = "  devise :database_authenticatable, :confirmable, :lockable,\n         :timeoutable\n"
+MODEL = "  devise :database_authenticatable, :rememberable, :confirmable, :lockable,\n         :timeoutable\n"
 
 
 @pytest.mark.parametrize(
@@ -302,6 +411,63 @@ def test_devise_sessions_in_redis(new_directory, shell, redis):
         assert agreed(site, hallpass, token) is None
 
 
+def test_in_front_of_an_application_by_nginx(shop: DeviseSite, new_directory, hallpass_programs):
+    """examples/nginx-rails: whoever is logged in to the shop is let in to the application behind it."""
+    directory = new_directory()
+    socket, port = directory / "http.sock", free_port()
+    for name, secret in [("secret_key_base", SECRET), ("pepper", "a pepper # of its own")]:
+        (directory / name).write_text(secret)
+        give_away(directory / name).chmod(0o600)
+    with application() as behind:
+        files = example.install(
+            "nginx-rails",
+            directory / "etc",
+            {
+                "/run/hallpass/http.sock": str(socket),
+                "/etc/hallpass/secret_key_base": str(directory / "secret_key_base"),
+                "/etc/hallpass/pepper": str(directory / "pepper"),
+                "/srv/shop/db/production.sqlite3": str(shop.database),
+                "listen 80;": f"listen {LOOPBACK}:{port};",
+                "127.0.0.1:3000": f"{LOOPBACK}:{shop.port}",
+                "127.0.0.1:8000": f"{LOOPBACK}:{behind.port}",
+            },
+        )
+        (files / "hallpass.toml").chmod(0o600)
+        give_away(files / "hallpass.toml")
+        with (
+            hallpassd(hallpass_programs["hallpassd"], files / "hallpass.toml", socket),
+            nginx(directory, port) as host,
+        ):
+            visitor = Visitor(port)
+            visitor.post("/users/sign_in", {"user[email]": ALICE, "user[password]": "Pw-alice", "user[remember_me]": "1"})
+            token, remembered = visitor.cookies[shop.cookie], visitor.cookies[REMEMBER]
+            forged = {"Remote-User": "admin", "X-Remote-User": "admin", "X-Forwarded-For": "192.0.2.1"}
+            mine = {"Cookie": f"{shop.cookie}={token}"}
+            # The cookie of a remembered login is enough, as it is at the site, and so is the session's.
+            for cookies in [mine, {"Cookie": f"{REMEMBER}={remembered}"}, {"Cookie": f"{mine['Cookie']}; {REMEMBER}={remembered}"}]:
+                for path in ("/wiki/", "/editors/"):
+                    answer = host.ask(path, cookies | forged)
+                    assert (answer.status, said_to(answer)) == (200, [ALICE]), answer
+            bob = shop.log_in(BOB, "Pw-bob").cookies[shop.cookie]
+            other = {"Cookie": f"{shop.cookie}={bob}"}
+            assert said_to(host.ask("/wiki/", other)) == [BOB]
+            assert host.ask("/editors/", other).status == 403
+            # The session comes first.
+            both_cookies = {"Cookie": f"{other['Cookie']}; {REMEMBER}={remembered}"}
+            assert said_to(host.ask("/wiki/", both_cookies)) == [BOB]
+            for wrong in [{}, forged, {"Cookie": f"{shop.cookie}={token[:-8]}"}, {"Cookie": f"{REMEMBER}={remembered[:-1]}"},
+                          {"Cookie": f"{shop.cookie}; {mine['Cookie']}"}, {"Cookie": f"{shop.cookie}={remembered}"},
+                          {"Cookie": f"{shop.cookie}=;{remembered}"}]:
+                answer = host.ask("/wiki/", wrong)
+                assert answer.status == 302, (wrong, answer)
+            assert host.ask("/_hallpass/session", mine).status == 404
+            visitor.get("/users/sign_out")
+            assert host.ask("/wiki/", {"Cookie": f"{REMEMBER}={remembered}"}).status == 302
+            with row(shop, "users", "id = 1"):
+                shop.run("UPDATE users SET confirmed_at = NULL WHERE id = 1")
+                assert host.ask("/wiki/", mine).status == 302
+
+
 # Redmine
 
 
@@ -383,6 +549,49 @@ def test_redmine_sessions_end_as_its_settings_say(tracker: RedmineSite, of_track
         finally:
             tracker.run(f"DELETE FROM settings WHERE name = '{setting}'")
     assert agreed(tracker, of_tracker, token) == "zoe"
+
+
+def test_redmine_logs_in_by_itself_as_the_site_does(tracker: RedmineSite, of_tracker):
+    tracker.run("INSERT INTO settings (name, value, updated_on) VALUES ('autologin', '7', datetime('now', 'localtime', '+1 second'))")
+    mine = "action = 'autologin'"
+    own = lambda value: said(of_tracker, f"autologin={value}")
+    try:
+        visitor = tracker.visitor()
+        form = {"authenticity_token": tracker.form_token(visitor.get("/login")[1]), "autologin": "1"}
+        visitor.post("/login", form | {"username": "bob", "password": "Pw-bob"})
+        session, token = visitor.cookies[tracker.cookie], visitor.cookies["autologin"]
+        assert both(tracker, of_tracker, autologin=token) == "bob"
+        assert both(tracker, of_tracker, **{tracker.cookie: session, "autologin": token}) == "bob"
+        alice = tracker.log_in("alice", "Pw-alice").cookies[tracker.cookie]
+        assert both(tracker, of_tracker, **{tracker.cookie: alice, "autologin": token}) == "alice"
+        assert both(tracker, of_tracker, **{tracker.cookie: alice[:-8], "autologin": token}) == "bob"
+        for other in [token[:-1], token + "0", token.upper(), "%", token + "%20", "", session]:
+            assert both(tracker, of_tracker, autologin=other) is None, other
+        for change, expected in [
+            ("created_on = datetime('now', 'localtime', '-167 hours')", "bob"),
+            ("created_on = datetime('now', 'localtime', '-169 hours')", None),
+            ("action = 'session'", None),
+            ("action = 'recovery'", None),
+            ("user_id = 9999", None),
+        ]:
+            with row(tracker, "tokens", f"value = '{token}'"):
+                tracker.run(f"UPDATE tokens SET {change} WHERE value = '{token}'")
+                assert both(tracker, of_tracker, autologin=token) == expected, change
+        for change, expected in [("status = 3", None), ("must_change_passwd = 1", None), ("login = 'robert'", "robert")]:
+            with row(tracker, "users", "login = 'bob' OR login = 'robert'"):
+                tracker.run(f"UPDATE users SET {change} WHERE login = 'bob'")
+                assert both(tracker, of_tracker, autologin=token) == expected, change
+        environment = {"PATH": "/usr/bin:/bin", "REDMINE_INSTANCE": tracker.variables["REDMINE_INSTANCE"]}
+        compared = of_tracker.config.parent / "tokens"
+        compared.write_text(f";{token}\n;{token[:-1]}\n{alice};{token}\n")
+        result = of_tracker("compare", tracker.root, "--json", "--tokens", compared, env=environment)
+        assert (result.code, result.json["differences"]) == (0, []), result.stderr
+        # Where the setting is off, none counts.
+        tracker.run("UPDATE settings SET value = '0' WHERE name = 'autologin'")
+        assert own(token) is None
+    finally:
+        tracker.run("DELETE FROM settings WHERE name = 'autologin'", f"DELETE FROM tokens WHERE {mine}")
+    assert own(token) is None
 
 
 def test_redmine_passwords_are_those_of_its_login_page(tracker: RedmineSite, of_tracker):

@@ -28,10 +28,11 @@ def keys(secret, digest)
   ActiveSupport::CachingKeyGenerator.new(generator)
 end
 
-def jar(digest, serializer, secret: SECRET, older: [], gcm: true, metadata: true, cookies: {})
+def jar(digest, serializer, secret: SECRET, older: [], gcm: true, metadata: true, signs: nil, cookies: {})
   rotations = ActiveSupport::Messages::RotationConfiguration.new
   older.each do |old|
     rotations.rotate :encrypted, keys(old, digest).generate_key("authenticated encrypted cookie", 32)
+    rotations.rotate :signed, keys(old, digest).generate_key("signed cookie")
   end
   header = cookies.map { |name, value| "#{name}=#{CGI.escape(value)}" }.join("; ")
   request = ActionDispatch::Request.new(
@@ -40,6 +41,7 @@ def jar(digest, serializer, secret: SECRET, older: [], gcm: true, metadata: true
     "action_dispatch.authenticated_encrypted_cookie_salt" => "authenticated encrypted cookie",
     "action_dispatch.encrypted_cookie_salt" => "encrypted cookie",
     "action_dispatch.encrypted_signed_cookie_salt" => "signed encrypted cookie",
+    "action_dispatch.signed_cookie_salt" => "signed cookie", "action_dispatch.signed_cookie_digest" => signs,
     "action_dispatch.use_authenticated_cookie_encryption" => gcm,
     "action_dispatch.use_cookies_with_metadata" => metadata,
     "action_dispatch.cookies_serializer" => serializer, "action_dispatch.cookies_rotations" => rotations,
@@ -152,6 +154,51 @@ DIGESTS_HERE.each do |digest|
     row["Marshal that ends early", raw(Marshal.dump(SESSION)[0..-2], digest)]
   end
 end
+# Signed cookies, as Devise keeps remembered logins in them: the value that the jar reads, or null.
+REMEMBER = "remember_user_token"
+REMEMBERED = [[7], "$2a$12$abcdefghijklmnopqrstuv", "1800000000.25"].freeze
+signed = []
+%i[json marshal].each do |serializer|
+  digest = digest_of_release
+  row = lambda do |note, cookie, signs: nil, **options|
+    value = begin
+      jar(digest, serializer, cookies: { REMEMBER => cookie }, signs: signs, **options).signed[REMEMBER]
+    rescue StandardError
+      nil
+    end
+    signed << { note: note, digest: digest, serializer: serializer, signs: signs || "SHA1", older: options[:older] || [],
+                cookie: cookie, value: value }
+  end
+  made = lambda do |value = REMEMBERED, name: REMEMBER, expires: nil, **options|
+    cookies = jar(digest, serializer, **options)
+    cookies.signed[name] = { value: value, expires: expires }
+    cookies[name]
+  end
+  row["whole", good = made[]]
+  row["expires in 2100", made[expires: Time.utc(2100)]]
+  row["expired in 2001", made[expires: Time.utc(2001)]]
+  row["of another cookie", made[name: "remember_admin_token"]]
+  row["without metadata", made[metadata: false]]
+  row["of another secret", made[secret: OLDER]]
+  row["of an older secret", made[secret: OLDER], older: [OLDER]]
+  %w[SHA256 SHA512].each do |signs|
+    row["by #{signs}", made[signs: signs], signs: signs]
+    row["by #{signs}, which is not the application's", made[signs: signs]]
+    row["not by #{signs}", good, signs: signs]
+  end
+  row["encrypted", sealed(REMEMBERED, digest, serializer, name: REMEMBER)]
+  data, digits = good.split("--")
+  {
+    "data" => [flip(data, 3), digits], "digest" => [data, flip(digits, 3)], "no digest" => [data], "no data" => ["", digits],
+    "upper-case digest" => [data, digits.upcase], "short digest" => [data, digits[0, 20]], "longer digest" => [data, "#{digits}0"],
+    "a third part" => [data, digits, "x"], "an empty part behind" => [data, digits, ""], "other order" => [digits, data],
+    "a part before" => ["x", data, digits], "one separator" => ["#{data}-#{digits}"],
+  }.each { |what, parts| row["changed: #{what}", parts.join("--")] }
+  row["empty", ""]
+  row["separators", "----"]
+end
 puts "{\"rails\": #{JSON.generate(ActionPack::VERSION::STRING)}, \"name\": #{JSON.generate(NAME)}, \"secret\": #{JSON.generate(SECRET)}, \"rows\": ["
 puts rows.map { |row| JSON.generate(row) }.join(",\n")
+puts "], \"signed\": ["
+puts signed.map { |row| JSON.generate(row) }.join(",\n")
 puts "]}"

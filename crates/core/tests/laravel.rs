@@ -720,6 +720,44 @@ fn roles_are_those_of_the_model_and_the_guard() {
 }
 
 #[test]
+fn tables_of_roles_have_the_names_that_the_configuration_says() {
+    let site = site("database");
+    let mut renamed = ROLES.to_owned();
+    // The longer ones first, which have the shorter ones in them.
+    for name in [
+        "model_has_permissions",
+        "role_has_permissions",
+        "model_has_roles",
+        "INTO permissions",
+        "TABLE permissions",
+        "INTO roles",
+        "TABLE roles",
+    ] {
+        let (before, table) = name.split_at(name.find(' ').map_or(0, |at| at + 1));
+        renamed = renamed.replace(name, &format!("{before}shop_{table}"));
+    }
+    site.run(&renamed);
+    let names = "role_tables = [\"shop_roles\", \"shop_permissions\", \
+                 \"shop_model_has_permissions\", \"shop_model_has_roles\", \
+                 \"shop_role_has_permissions\"]";
+    for (keys, groups) in [(names, vec!["editor"]), ("", vec![])] {
+        let mut laravel = authenticator(&site, keys);
+        let found = identity(&mut laravel, valid("database"), WRITTEN);
+        assert_eq!(found.groups, groups, "{keys}");
+        for (permission, holds) in [
+            ("edit posts", true),
+            ("ban users", true),
+            ("see reports", false),
+        ] {
+            let request = permitted(valid("database"), permission);
+            let verdict = ask(&mut laravel, &request, WRITTEN);
+            let holds = holds && !keys.is_empty();
+            assert_eq!(verdict == "alice@example.org", holds, "{permission}");
+        }
+    }
+}
+
+#[test]
 fn groups_of_a_site_without_roles_come_from_statements() {
     let site = site("database");
     let custom = "[custom]\ngroups = \"SELECT 'all' AS name WHERE :id = 1\"\n\

@@ -14,13 +14,13 @@ use crate::django::{
     read_cache_value,
 };
 use crate::express::{self, Secrets};
-use crate::flask::{CookieKeys, SidKey, read_cookie, read_stored};
+use crate::flask::{CookieKeys, RememberKey, SidKey, read_cookie, read_stored};
 use crate::laravel::{
     self, Cipher, Cookie, Encrypter, Guard, Recaller, Serialization, app_key, from_cookie,
     from_redis, from_row, seal_cookie,
 };
 use crate::php::{Handler, Path, Scalar, drupal, find, joomla};
-use crate::rails::{self, Serializer};
+use crate::rails::{self, DeviseRecaller, Serializer};
 use crate::wordpress::{
     AuthCookie, Capabilities, Roles, Version as Wordpress, application_passwords, fragment, keys,
     list, session_end,
@@ -225,7 +225,12 @@ pub fn flask_cookies(input: &[u8]) -> bool {
     if let Ok(id) = id {
         assert!(input.starts_with(id) && SidKey::new(b"other").unsign(input).is_err());
     }
-    opened.is_ok() || id.is_ok()
+    let remembered = RememberKey::new(b"first").open(input);
+    if let Ok(id) = remembered {
+        assert!(input.starts_with(id.as_bytes()));
+        assert!(RememberKey::new(b"other").open(input).is_err());
+    }
+    opened.is_ok() || id.is_ok() || remembered.is_ok()
 }
 
 /// A cookie of express-session: what is signed stays so when it is percent-encoded. Whether it is.
@@ -276,7 +281,17 @@ pub fn rails_cookies(input: &[u8]) -> usize {
         if let Ok(opened) = &opened {
             rails_sessions(&opened.payload);
         }
-        opened.is_ok()
+        let signed = |keys: &rails::Keyring| {
+            keys.open_signed("remember_user_token", cookie, rails::SignedDigest::Sha1)
+        };
+        let remembered = signed(own);
+        assert!(signed(other).is_err());
+        if let Ok((payload, _)) = &remembered {
+            let either = DeviseRecaller::read(payload, Serializer::Either);
+            let json = DeviseRecaller::read(payload, Serializer::Json);
+            assert!(json.is_err() || json == either);
+        }
+        opened.is_ok() || remembered.is_ok()
     };
     RAILS_KEYS.iter().filter(opens).count()
 }

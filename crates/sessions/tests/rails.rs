@@ -6,15 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallpass_sessions::Invalid;
 use hallpass_sessions::rails::{
-    Container, KeyDigest, Keyring, LastRequest, Serializer, Version, devise, open_credentials,
-    redmine, stored,
+    Container, DeviseRecaller, KeyDigest, Keyring, LastRequest, Serializer, SignedDigest, Version,
+    devise, open_credentials, redmine, stored,
 };
 use serde_json::Value;
 
-const COOKIES: [(&str, Version); 3] = [
+const COOKIES: [(&str, Version); 4] = [
     (include_str!("data/rails_cookies_6.1.json"), Version(6, 1)),
     (include_str!("data/rails_cookies_7.0.json"), Version(7, 0)),
     (include_str!("data/rails_cookies_7.2.json"), Version(7, 2)),
+    (include_str!("data/rails_cookies_8.0.json"), Version(8, 0)),
 ];
 /// Between the ends that the recorded cookies have.
 const NOW: Duration = Duration::from_secs(1_800_000_000);
@@ -61,6 +62,58 @@ fn recorded_cookies_are_read_as_rails_reads_them() {
         }
         assert!(read > 30, "{release}: {read}");
     }
+}
+
+#[test]
+fn recorded_remembered_logins_are_read_as_rails_reads_them() {
+    let (mut read, mut refused) = (0, 0);
+    for (recorded, version) in COOKIES {
+        let recorded: Value = serde_json::from_str(recorded).unwrap();
+        let secret = recorded["secret"].as_str().unwrap().as_bytes();
+        for row in recorded["signed"].as_array().unwrap() {
+            let text = |name: &str| row[name].as_str().unwrap();
+            let older = row["older"].as_array().unwrap().iter();
+            let older = older.map(|secret| secret.as_str().unwrap().as_bytes());
+            let digest = match text("digest") {
+                "sha1" => KeyDigest::Sha1,
+                _ => KeyDigest::Sha256,
+            };
+            let signs = match text("signs") {
+                "SHA1" => SignedDigest::Sha1,
+                "SHA256" => SignedDigest::Sha256,
+                _ => SignedDigest::Sha512,
+            };
+            let serializer = match text("serializer") {
+                "json" => Serializer::Json,
+                _ => Serializer::Either,
+            };
+            let keyring = Keyring::new(secret, older, version, digest);
+            let opened = keyring.open_signed("remember_user_token", text("cookie"), signs);
+            let opened = opened
+                .ok()
+                .filter(|(_, end)| end.is_none_or(|end| end > UNIX_EPOCH + NOW));
+            let login = opened.and_then(|(it, _)| DeviseRecaller::read(&it, serializer).ok());
+            let found = login.map(|login| {
+                let at = login.generated_at.duration_since(UNIX_EPOCH).unwrap();
+                let key: u64 = login.key.parse().unwrap();
+                serde_json::json!([[key], *login.token, at.as_secs_f64().to_string()])
+            });
+            let (release, note) = (&recorded["rails"], text("note"));
+            assert_eq!(
+                found.unwrap_or(Value::Null),
+                row["value"],
+                "{release} {row} {note}"
+            );
+            match row["value"].is_null() {
+                true => refused += 1,
+                false => read += 1,
+            }
+            assert!(
+                keyring.open("remember_user_token", text("cookie")).is_err() || note == "encrypted"
+            );
+        }
+    }
+    assert!(read > 30 && refused > 2 * read, "{read} {refused}");
 }
 
 #[test]

@@ -71,6 +71,7 @@ mod php_file;
 mod phpbb;
 mod rails;
 mod reason;
+mod remembered;
 mod session;
 mod site;
 mod site_file;

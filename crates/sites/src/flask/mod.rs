@@ -119,8 +119,10 @@ impl SiteSettings for FlaskSite {
         }
     }
 
+    /// Where a remembered login's cookie counts as well, both are asked for.
     fn cookie_name(&self) -> Option<&str> {
-        Some(&self.flask.cookie_name)
+        let remembers = self.flask.remember_cookie.is_some();
+        (!remembers).then_some(&*self.flask.cookie_name)
     }
 
     fn cookie_reader(&self) -> Reader {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hallpass_sessions::flask::{CookieKeys, SidKey, read_cookie, read_stored};
+use hallpass_sessions::flask::{CookieKeys, RememberKey, SidKey, read_cookie, read_stored};
 use hallpass_sessions::{Invalid, Member, MemberPath};
 use hallpass_stores::sql::Queries;
 use hallpass_stores::{Secret, Tracer, Unavailable};
@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 use super::protection::Fingerprint;
 use super::settings::{Flask, FlaskStore, Protection};
 use super::table::SessionTable;
+use crate::cookie::Reader;
 use crate::member::{self, RedisSessions, StoredSession, key_of, session_id};
 use crate::{
-    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, until,
+    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, remembered,
+    until,
 };
 
 /// The sessions of a Flask site.
@@ -23,6 +25,15 @@ pub(super) struct Sessions {
     signer: Signer,
     protection: Protection,
     user_id: MemberPath,
+    cookie_name: String,
+    remembered: Option<Remembered>,
+}
+
+/// The logins that Flask-Login remembers.
+#[derive(Debug)]
+struct Remembered {
+    cookie_name: String,
+    key: RememberKey,
 }
 
 /// Where sessions are.
@@ -68,6 +79,14 @@ impl Sessions {
             },
             protection: flask.protection,
             user_id: flask.user_id.clone(),
+            cookie_name: flask.cookie_name.clone(),
+            // Its fallbacks do not count (`_secret_key` in utils.py).
+            remembered: flask.remember_cookie.clone().zip(secrets().next()).map(
+                |(cookie_name, secret)| Remembered {
+                    cookie_name,
+                    key: RememberKey::new(secret),
+                },
+            ),
         }
     }
 
@@ -105,13 +124,16 @@ impl Sessions {
     }
 }
 
-impl SessionSource for Sessions {
-    fn read(
+impl Sessions {
+    /// Who is logged in to the session of the cookie `token`, or why none is. `forgets` is set where
+    /// the session keeps Flask-Login from looking for a remembered login (`_load_user`).
+    fn session(
         &mut self,
         queries: &mut Queries<'_>,
         token: &[u8],
         client: &Client,
         now: SystemTime,
+        forgets: &mut bool,
     ) -> Result<Login, Stop> {
         let (found, read, store) = self.find(queries, token, now)?;
         let tracer = queries.tracer();
@@ -121,9 +143,13 @@ impl SessionSource for Sessions {
         if let Some(end) = found.expires {
             tracer.decided("expiry", true, || until(end));
         }
+        let strong = self.protection == Protection::Strong;
+        let same = !strong || Fingerprint::read(&found.bytes, read).is_of(client);
+        if self.remembered.is_some() {
+            *forgets = !same || is_cleared(&found.bytes, read);
+        }
         let key = key_of(read(&found.bytes, &self.user_id), tracer)?;
-        if self.protection == Protection::Strong {
-            let same = Fingerprint::read(&found.bytes, read).is_of(client);
+        if strong {
             let told = || "the session is bound to another address or browser".to_owned();
             if !tracer.decided("protection", same, told) {
                 return Err(Reason::InvalidSession.into());
@@ -140,6 +166,73 @@ impl SessionSource for Sessions {
             from_token: matches!(self.store, Store::Cookie { .. })
                 && self.protection != Protection::Strong,
         })
+    }
+
+    /// Who is logged in by the cookie of a remembered login. It ends nowhere but in the browser.
+    fn remembered(&self, cookie: &[u8], tracer: &Tracer) -> Option<Login> {
+        let opened = self.remembered.as_ref()?.key.open(cookie);
+        tracer.decided("remember", opened.is_ok(), || match &opened {
+            Ok(_) => "the site's key signed the cookie of a remembered login".to_owned(),
+            Err(invalid) => invalid.to_string(),
+        });
+        let id = Member::Text(opened.ok()?.to_owned());
+        Some(Login {
+            key: key_of(Ok(id), tracer).ok()?,
+            auth_hash: None,
+            expires: None,
+            decoded: Decoding {
+                store: "the cookie of a remembered login",
+                ..Decoding::default()
+            },
+            from_token: false,
+        })
+    }
+}
+
+/// Whether a logout is under way, of which the browser has not been told.
+fn is_cleared(session: &[u8], read: Read) -> bool {
+    let path = "_remember".parse();
+    path.is_ok_and(|path| read(session, &path) == Ok(Member::Text("clear".to_owned())))
+}
+
+impl SessionSource for Sessions {
+    fn read(
+        &mut self,
+        queries: &mut Queries<'_>,
+        token: &[u8],
+        client: &Client,
+        now: SystemTime,
+    ) -> Result<Login, Stop> {
+        let (session, remembered) = remembered::cookies(token);
+        let mut forgets = false;
+        match (
+            self.session(queries, session, client, now, &mut forgets),
+            remembered,
+        ) {
+            (Err(Stop::Denied(reason)), Some(cookie)) if !forgets => {
+                let remembered = self.remembered(cookie, queries.tracer());
+                remembered.ok_or(Stop::Denied(reason))
+            }
+            (session, _) => session,
+        }
+    }
+
+    fn token(
+        &mut self,
+        _queries: &mut Queries<'_>,
+        header: &[u8],
+    ) -> Result<Option<Secret>, Unavailable> {
+        let remembered = self.remembered.as_ref().map(|it| &*it.cookie_name);
+        Ok(remembered::token(
+            header,
+            Reader::Werkzeug,
+            &self.cookie_name,
+            remembered,
+        ))
+    }
+
+    fn lasting(&self, token: &[u8]) -> Option<Secret> {
+        remembered::lasting(token)
     }
 
     fn needs(&self) -> Vec<Required> {

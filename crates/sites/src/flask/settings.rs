@@ -46,6 +46,14 @@ pub(super) struct FlaskTable {
     session_protection: Protection,
     /// The path to the account's id in the session, which `user_by_id` of `[custom]` finds.
     user_id: String,
+    /// Whether the cookie of a remembered login, which Flask-Login makes, lets in, as it does at the
+    /// site. `secret_key` is needed for it.
+    #[cfg_attr(feature = "schema", schemars(extend(
+        "x-default" = "whether `user_id` is Flask-Login's, and there is a `secret_key`"
+    )))]
+    remember: Option<bool>,
+    /// `REMEMBER_COOKIE_NAME` of Flask-Login: the name of that cookie.
+    remember_cookie_name: String,
 }
 
 /// Where sessions are.
@@ -77,6 +85,9 @@ pub(super) enum Protection {
     Strong,
 }
 
+/// Where Flask-Login has an account's id.
+const OF_FLASK_LOGIN: &str = "_user_id";
+
 impl Default for FlaskTable {
     fn default() -> Self {
         Self {
@@ -91,7 +102,10 @@ impl Default for FlaskTable {
             session_table: "sessions".to_owned(),
             session_use_signer: None,
             session_protection: Protection::Basic,
-            user_id: "_user_id".to_owned(),
+            user_id: OF_FLASK_LOGIN.to_owned(),
+            remember: None,
+            // `COOKIE_NAME` of Flask-Login's config.py.
+            remember_cookie_name: "remember_token".to_owned(),
         }
     }
 }
@@ -109,6 +123,8 @@ pub(super) struct Flask {
     pub(super) protection: Protection,
     /// Where a session has the account's id.
     pub(super) user_id: MemberPath,
+    /// The name of a remembered login's cookie, where one lets in.
+    pub(super) remember_cookie: Option<String>,
 }
 
 /// Where sessions are.
@@ -141,9 +157,20 @@ impl Flask {
             }
             secret_keys.extend(secret(table, "secret_key_fallbacks", Some(fallback))?);
         }
-        if !is_token(&given.session_cookie_name) {
-            return Err(table.wrong("session_cookie_name", "is not a valid cookie name"));
+        for (key, name) in [
+            ("session_cookie_name", &given.session_cookie_name),
+            ("remember_cookie_name", &given.remember_cookie_name),
+        ] {
+            if !is_token(name) {
+                return Err(table.wrong(key, "is not a valid cookie name"));
+            }
         }
+        if given.remember == Some(true) && secret_keys.is_empty() {
+            let message = "needs `secret_key`, which signs the cookie of a remembered login";
+            return Err(table.wrong("remember", message));
+        }
+        let remembers = given.remember.unwrap_or(given.user_id == OF_FLASK_LOGIN);
+        let remembers = remembers && !secret_keys.is_empty();
         if sql::TableName::parse(&given.session_table).is_none() {
             return Err(table.wrong("session_table", "is not a valid table name"));
         }
@@ -168,6 +195,7 @@ impl Flask {
             use_signer: given.session_use_signer,
             protection: given.session_protection,
             user_id: member::path(table, "user_id", &given.user_id)?,
+            remember_cookie: remembers.then_some(given.remember_cookie_name),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Finds and runs the site's own Python.
+//! Finds and runs the site's own Python, and runs other interpreters.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -85,7 +85,6 @@ impl Interpreter {
         script: &str,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-        let name = self.python.display();
         let mut command = Command::new(&self.python);
         command
             .args(["-B", "-"])
@@ -97,39 +96,56 @@ impl Interpreter {
                     .map(|(key, value)| (key, value.as_str())),
             )
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .current_dir(directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // With all that it starts, it can be ended.
-            .process_group(0);
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot run {name}; --python names the site's own"))?;
-        let answer = child.stdout.take().map(|pipe| reader(pipe, LONGEST_ANSWER));
-        let complaints = child.stderr.take().map(|pipe| reader(pipe, LONGEST_ANSWER));
-        if let Some(mut input) = child.stdin.take() {
-            // One that does not read says why when it ends.
-            drop(input.write_all(script.as_bytes()));
-        }
-        let status = wait(&mut child, self.timeout);
-        end(&child);
-        let complaints = words(&read(complaints));
-        let Some(status) = status? else {
-            bail!(
-                "{name} has said nothing about the site within {}; --timeout gives it more time{complaints}",
-                duration(self.timeout)
-            );
-        };
-        if !status.success() {
-            let how = status.signal().map_or_else(
-                || "cannot load the site".to_owned(),
-                |signal| format!("was ended by signal {signal}"),
-            );
-            bail!("{name} {how}{complaints}");
-        }
-        Ok(read(answer))
+            .current_dir(directory);
+        let name = self.python.display().to_string();
+        ask(command, &name, "--python", script.as_bytes(), self.timeout)
     }
+}
+
+/// What `command` prints, which reads `script`. It is an interpreter called `name`, and `option` names
+/// another.
+///
+/// # Errors
+/// As [`Interpreter::ask`].
+pub fn ask(
+    mut command: Command,
+    name: &str,
+    option: &str,
+    script: &[u8],
+    timeout: Duration,
+) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // With all that it starts, it can be ended.
+        .process_group(0);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot run {name}; {option} names the site's own"))?;
+    let answer = child.stdout.take().map(|pipe| reader(pipe, LONGEST_ANSWER));
+    let complaints = child.stderr.take().map(|pipe| reader(pipe, LONGEST_ANSWER));
+    if let Some(mut input) = child.stdin.take() {
+        // One that does not read says why when it ends.
+        drop(input.write_all(script));
+    }
+    let status = wait(&mut child, timeout);
+    end(&child);
+    let complaints = words(&read(complaints));
+    let Some(status) = status? else {
+        bail!(
+            "{name} has said nothing about the site within {}; --timeout gives it more time{complaints}",
+            duration(timeout)
+        );
+    };
+    if !status.success() {
+        let how = status.signal().map_or_else(
+            || "cannot load the site".to_owned(),
+            |signal| format!("was ended by signal {signal}"),
+        );
+        bail!("{name} {how}{complaints}");
+    }
+    Ok(read(answer))
 }
 
 /// Waits until `child` ends: `None` when it has not in time.
@@ -138,7 +154,7 @@ fn wait(child: &mut Child, timeout: Duration) -> anyhow::Result<Option<ExitStatu
     loop {
         let status = child
             .try_wait()
-            .context("cannot wait for the site's Python")?;
+            .context("cannot wait for the site's own software")?;
         if status.is_some() || started.elapsed() >= timeout {
             return Ok(status);
         }

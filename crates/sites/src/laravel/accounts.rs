@@ -6,7 +6,7 @@ use std::time::Duration;
 use hallpass_stores::sql::{LookUp, Queries, Row, Value};
 use hallpass_stores::{Deadline, Unavailable};
 
-use super::roles::{Roles, TABLES};
+use super::roles::Roles;
 use super::settings::{Laravel, Users};
 use crate::custom::CustomAccounts;
 use crate::{
@@ -126,7 +126,7 @@ impl LaravelAccounts {
             live,
             indexed,
             second_factor: has("two_factor_secret"),
-            roles: Roles::new(queries)?,
+            roles: Roles::new(queries, &self.users.role_tables)?,
         });
         Ok(())
     }
@@ -357,10 +357,9 @@ impl Described for LaravelAccounts {
     }
 
     fn tables(&self) -> Vec<String> {
-        let roles = TABLES.iter().map(|&name| name.to_owned());
-        let roles: Vec<String> = match self.statements.as_ref().map(|it| &it.roles) {
+        let roles = match self.statements.as_ref().map(|it| &it.roles) {
             Some(Roles::None) => Vec::new(),
-            _ => roles.collect(),
+            _ => self.users.role_tables.to_vec(),
         };
         [vec![self.users.table.clone()], roles].concat()
     }

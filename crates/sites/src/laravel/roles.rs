@@ -7,14 +7,14 @@
 use hallpass_stores::Unavailable;
 use hallpass_stores::sql::{Queries, Value};
 
-use crate::{Account, MOST_GROUPS};
+use crate::{Account, MOST_GROUPS, quoted_table};
 
-/// The tables.
+/// The tables, as `table_names` of config/permission.php names and orders them.
 pub(super) const TABLES: [&str; 5] = [
     "roles",
     "permissions",
-    "model_has_roles",
     "model_has_permissions",
+    "model_has_roles",
     "role_has_permissions",
 ];
 
@@ -36,34 +36,36 @@ pub(super) struct Statements {
 }
 
 impl Roles {
-    /// Looks at the tables.
-    pub(super) fn new(queries: &mut Queries<'_>) -> Result<Self, Unavailable> {
-        let Some(of_roles) = Pivot::new(queries, "model_has_roles", "role_id")? else {
+    /// Looks at the tables, which are called `names` in the order of [`TABLES`].
+    pub(super) fn new(queries: &mut Queries<'_>, names: &[String; 5]) -> Result<Self, Unavailable> {
+        let [_, _, with_permissions, with_roles, _] = names;
+        let Some(of_roles) = Pivot::new(queries, with_roles, "role_id")? else {
             return Ok(Self::None);
         };
-        let of_permissions = Pivot::new(queries, "model_has_permissions", "permission_id")?;
+        let of_permissions = Pivot::new(queries, with_permissions, "permission_id")?;
         let (Pivot::Key(role_key), Some(Pivot::Key(key))) = (&of_roles, &of_permissions) else {
             let teams = matches!(of_roles, Pivot::More) || of_permissions.is_some();
             return Ok(if teams { Self::Teams } else { Self::None });
         };
         let of_account = |key: &str| format!("m.\"{key}\" = :id AND m.\"model_type\" = :model");
-        let roles = of_account(role_key);
+        let has_role = of_account(role_key);
         let direct = of_account(key);
+        let [roles, permissions, with_permissions, with_roles, of_role] =
+            names.each_ref().map(|name| quoted_table(name));
+        let with_roles = format!("{with_roles} m JOIN {roles} r ON r.\"id\" = m.\"role_id\"");
         Ok(Self::Statements(Box::new(Statements {
             roles: format!(
-                "SELECT r.\"name\" FROM \"model_has_roles\" m JOIN \"roles\" r ON r.\"id\" = \
-                 m.\"role_id\" WHERE {roles} AND r.\"guard_name\" = :guard"
+                "SELECT r.\"name\" FROM {with_roles} WHERE {has_role} AND r.\"guard_name\" = :guard"
             ),
             permissions: vec![
                 format!(
-                    "SELECT p.\"name\" FROM \"model_has_permissions\" m JOIN \"permissions\" p ON \
-                     p.\"id\" = m.\"permission_id\" WHERE {direct} AND p.\"guard_name\" = :guard \
-                     AND p.\"name\" = :permission"
+                    "SELECT p.\"name\" FROM {with_permissions} m JOIN {permissions} p ON p.\"id\" = \
+                     m.\"permission_id\" WHERE {direct} AND p.\"guard_name\" = :guard AND p.\"name\" = \
+                     :permission"
                 ),
                 format!(
-                    "SELECT p.\"name\" FROM \"model_has_roles\" m JOIN \"roles\" r ON r.\"id\" = \
-                     m.\"role_id\" JOIN \"role_has_permissions\" h ON h.\"role_id\" = r.\"id\" JOIN \
-                     \"permissions\" p ON p.\"id\" = h.\"permission_id\" WHERE {roles} AND \
+                    "SELECT p.\"name\" FROM {with_roles} JOIN {of_role} h ON h.\"role_id\" = r.\"id\" \
+                     JOIN {permissions} p ON p.\"id\" = h.\"permission_id\" WHERE {has_role} AND \
                      r.\"guard_name\" = :guard AND p.\"guard_name\" = :guard AND p.\"name\" = \
                      :permission"
                 ),

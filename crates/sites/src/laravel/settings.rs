@@ -9,6 +9,7 @@ use hallpass_stores::sql::{self, TableName};
 use hallpass_stores::{Secret, cache};
 use serde::Deserialize;
 
+use super::roles::TABLES;
 use super::site_environment::SiteEnvironment;
 use crate::cache::{CacheLocation, CacheTable, resolve};
 use crate::custom::Custom;
@@ -90,6 +91,9 @@ pub(super) struct LaravelTable {
     /// The class of the guard's model, as the column `model_type` of spatie/laravel-permission
     /// names it.
     user_model: String,
+    /// The tables of spatie/laravel-permission, with the connection's prefix, in the order of
+    /// `table_names` of config/permission.php. Where they are not there, no account has a role.
+    role_tables: Vec<String>,
     /// `hashing.driver`, where `hashing.bcrypt.verify` holds, as it does from 11 on: `"bcrypt"`,
     /// `"argon"` or `"argon2id"`. Hashes of other algorithms are `unsupported-hash` then.
     #[cfg_attr(feature = "schema", schemars(extend("x-default" = "whatever PHP verifies")))]
@@ -123,6 +127,7 @@ impl Default for LaravelTable {
             password_column: "password".to_owned(),
             deleted_at_column: None,
             user_model: "App\\Models\\User".to_owned(),
+            role_tables: TABLES.iter().map(|&name| name.to_owned()).collect(),
             hashing_driver: None,
         }
     }
@@ -231,6 +236,8 @@ pub(super) struct Users {
     /// `None` for `deleted_at`, where there is one; empty where there is none.
     pub(super) deleted_at: Option<String>,
     pub(super) model: String,
+    /// The tables of spatie/laravel-permission, in the order of `roles::TABLES`.
+    pub(super) role_tables: [String; 5],
 }
 
 /// Where sessions are, and what decides their end.
@@ -481,6 +488,15 @@ fn users(table: &Table<'_>, own: LaravelTable) -> Result<Users, Error> {
             return Err(table.wrong(key, "is not a valid column name"));
         }
     }
+    let valid = |name: &String| TableName::parse(name).is_some();
+    let role_tables = Some(own.role_tables).filter(|names| names.iter().all(valid));
+    let role_tables = role_tables.and_then(|names| <[String; 5]>::try_from(names).ok());
+    let role_tables = role_tables.ok_or_else(|| {
+        table.wrong(
+            "role_tables",
+            "is not the names of the five tables, as in the default",
+        )
+    })?;
     Ok(Users {
         table: own.user_table,
         id: own.user_id_column,
@@ -489,5 +505,6 @@ fn users(table: &Table<'_>, own: LaravelTable) -> Result<Users, Error> {
         password: own.password_column,
         deleted_at: own.deleted_at_column,
         model: own.user_model,
+        role_tables,
     })
 }

@@ -13,8 +13,8 @@ use super::redmine::{remembered as redmine_remembered, session_end};
 use super::remembered::{REMEMBERED, Remembered};
 use super::settings::{Application, Rails};
 use super::store::{Found, Store, keyring};
-use crate::cookie::{self, Reader};
-use crate::{Account, Client, Login, Reason, Required, SessionSource, Stop, until};
+use crate::cookie::Reader;
+use crate::{Account, Client, Login, Reason, Required, SessionSource, Stop, remembered, until};
 
 /// How many characters of the hash are the salt (`authenticatable_salt` of database_authenticatable.rb,
 /// Devise 4.8).
@@ -43,9 +43,6 @@ enum Logins {
         autologin: String,
     },
 }
-
-/// What stands between a session's cookie and a remembered login's in a token. No value has one.
-const BETWEEN: u8 = b';';
 
 impl Sessions {
     pub(super) fn new(rails: &Rails) -> Self {
@@ -141,16 +138,6 @@ pub(super) fn salt_of(encoded: &str) -> Zeroizing<String> {
     Zeroizing::new(encoded.chars().take(SALT).collect())
 }
 
-/// The session's cookie in `token`, empty where there is none, and that of a remembered login.
-fn cookies(token: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match token.iter().position(|byte| *byte == BETWEEN) {
-        Some(at) => token
-            .split_at_checked(at)
-            .map_or((token, None), |(session, rest)| (session, rest.get(1..))),
-        None => (token, None),
-    }
-}
-
 /// Whether the session is good, and the account has to do something first.
 fn is_step(reason: Reason) -> bool {
     matches!(reason, Reason::NewPassword | Reason::SecondFactorSetUp)
@@ -242,7 +229,7 @@ impl SessionSource for Sessions {
         _client: &Client,
         now: SystemTime,
     ) -> Result<Login, Stop> {
-        let (session, remembered) = cookies(token);
+        let (session, remembered) = remembered::cookies(token);
         let mut owner = None;
         match (self.session(queries, session, now, &mut owner), remembered) {
             (Err(Stop::Denied(reason)), Some(cookie)) if !is_step(reason) => {
@@ -258,28 +245,18 @@ impl SessionSource for Sessions {
         _queries: &mut Queries<'_>,
         header: &[u8],
     ) -> Result<Option<Secret>, Unavailable> {
-        let value = |name: &str| {
-            let reader = Reader::Rack;
-            cookie::value([header], cookie::Cookie { name, reader })
-        };
-        let session = value(&self.cookie_name);
-        let remembered = self.remember_cookie().and_then(value);
-        Ok(match (session, remembered) {
-            (session, Some(remembered)) => {
-                let parts = [session.unwrap_or_default(), remembered];
-                Some(Secret::new(parts.join(&BETWEEN)))
-            }
-            (Some(session), None) => Some(Secret::new(session)),
-            (None, None) => None,
-        })
+        let remembered = self.remember_cookie();
+        Ok(remembered::token(
+            header,
+            Reader::Rack,
+            &self.cookie_name,
+            remembered,
+        ))
     }
 
     /// The site makes another cookie of a remembered login now and then.
     fn lasting(&self, token: &[u8]) -> Option<Secret> {
-        match cookies(token) {
-            (_, None) | (b"", Some(_)) => None,
-            (session, Some(_)) => Some(Secret::new(session)),
-        }
+        remembered::lasting(token)
     }
 
     fn needs(&self) -> Vec<Required> {

@@ -76,7 +76,7 @@ def create_app():
     @app.post("/login")
     def login():
         user = db.session.execute(db.select(User).filter_by(username=request.form["username"])).scalar()
-        if user is None or not user.check_password(request.form["password"]) or not login_user(user):
+        if user is None or not user.check_password(request.form["password"]) or not login_user(user, remember="remember" in request.form):
             return "no", 401
         return user.username
 

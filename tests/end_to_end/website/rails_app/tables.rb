@@ -12,6 +12,7 @@ ActiveRecord::Schema.define do
     t.integer :failed_attempts, null: false, default: 0
     t.string :unlock_token
     t.datetime :locked_at
+    t.datetime :remember_created_at
     t.timestamps
   end
   add_index :users, :email, unique: true

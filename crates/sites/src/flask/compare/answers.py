@@ -128,11 +128,17 @@ def session(token):
     import flask
     from flask_login.utils import _get_user
 
-    cookie = "{}={}".format(SITE.app.config.get("SESSION_COOKIE_NAME", "session"), token)
+    from flask_login.config import COOKIE_NAME
+
+    own, semicolon, remembered = token.partition(";")
+    cookie = "{}={}".format(SITE.app.config.get("SESSION_COOKIE_NAME", "session"), own)
+    if semicolon:
+        cookie += "; {}={}".format(SITE.app.config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME), remembered)
     with SITE.app.test_request_context("/", headers={"Cookie": cookie}):
-        if flask.session.get("_user_id") is None:
+        if flask.session.get("_user_id") is None and not semicolon:
             return None
-        return SITE.person(_get_user())
+        user = _get_user()
+        return SITE.person(user) if flask.session.get("_user_id") is not None else None
 
 
 def listed(accounts, sessions):

@@ -89,6 +89,8 @@ pub struct Login {
     pub usual_identifier: bool,
     pub id_attribute: String,
     pub request_loader: bool,
+    /// `REMEMBER_COOKIE_NAME`
+    pub remember_cookie_name: String,
 }
 
 /// The accounts.

@@ -216,6 +216,13 @@ fn flask(page: &mut Page, found: &Found, is_readable: bool) -> anyhow::Result<()
         let strong = login.protection.as_deref().unwrap_or_default();
         page.string("session_protection", strong, "of its LoginManager");
     }
+    match &found.login {
+        Some(login) => {
+            let name = &login.remember_cookie_name;
+            page.string("remember_cookie_name", name, "REMEMBER_COOKIE_NAME");
+        }
+        None => page.boolean("remember", false, "there is no Flask-Login"),
+    }
     match store {
         Store::Cookie => {}
         Store::Sql => {

@@ -303,12 +303,15 @@ def login(app):
         return None
     from flask_login import utils
 
+    from flask_login import config
+
     mode = app.config.get("SESSION_PROTECTION", manager.session_protection)
     return {
         "protection": mode if mode in ("basic", "strong") else None,
         "usual_identifier": manager._session_identifier_generator is utils._create_identifier,
         "id_attribute": manager.id_attribute,
         "request_loader": manager._request_callback is not None,
+        "remember_cookie_name": app.config.get("REMEMBER_COOKIE_NAME", config.COOKIE_NAME),
     }
 
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use hallpass_php_literals::{Literal, Returned, returned};
 
+use super::asked::Asked;
 use crate::init::site_file;
 use crate::laravel::environment::{Environment, Variable};
 use crate::laravel::site_environment::slug_with;
@@ -16,6 +17,8 @@ pub(super) struct Config<'a> {
     directory: &'a Path,
     /// What the operator says in place of the files: `session.cookie` and its value.
     given: BTreeMap<String, String>,
+    /// What the application itself says, where it was asked.
+    asked: Option<Asked>,
     /// `bootstrap/cache/config.php`, which stands in for all files.
     cached: Option<Returned>,
 }
@@ -25,15 +28,17 @@ impl<'a> Config<'a> {
         environment: &'a Environment,
         directory: &'a Path,
         given: &[(String, String)],
+        asked: Option<Asked>,
     ) -> anyhow::Result<Self> {
         let mut config = Self {
             environment,
             directory,
             given: given.iter().cloned().collect(),
+            asked,
             cached: None,
         };
         let cached = directory.join("bootstrap/cache/config.php");
-        if cached.is_file() {
+        if cached.is_file() && config.asked.is_none() {
             config.cached = Some(config.file(&cached)?);
         }
         Ok(config)
@@ -57,6 +62,9 @@ impl<'a> Config<'a> {
         if let Some(given) = self.given.get(key) {
             return Ok(Some(literal(given)));
         }
+        if let Some(asked) = &self.asked {
+            return Ok(asked.get(key));
+        }
         let mut path = key.split('.');
         let name = path.next().unwrap_or_default();
         let file = self.directory.join("config").join(format!("{name}.php"));
@@ -76,9 +84,8 @@ impl<'a> Config<'a> {
                     line => format!(":{line}"),
                 };
                 bail!(
-                    "nothing is written: {}{line}: PHP computes `{key}`, which is not read; say what \
-                     `php artisan tinker --execute=\"var_dump(config('{key}'))\"` says, with \
-                     --set {key}=VALUE",
+                    "nothing is written: {}{line}: PHP computes `{key}`, which is not read; --php \
+                     has the application itself say it, or --set {key}=VALUE does",
                     file.display()
                 )
             }

@@ -1,29 +1,36 @@
 //! Builds the configuration of a Laravel site from its `.env`, `config/*.php` and model. PHP is not
-//! run: what it would compute is asked for, and a rule that cannot be read is an error.
+//! run unless the operator says so: what it would compute is asked for, and a rule that cannot be read
+//! is an error.
 
+mod asked;
 mod config;
 mod model;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use hallpass_php_literals::words;
 use hallpass_sessions::laravel::Cipher;
 
+use self::asked::Asked;
 use self::config::Config;
 use super::environment::Environment;
+use super::roles::TABLES;
 use super::settings::Driver;
 use super::site_environment::SiteEnvironment;
 use crate::init::cookie::SessionCookie;
+use crate::init::owner::root_warning;
 use crate::init::url::{encode, without_user};
-use crate::init::{Page, site_file};
+use crate::init::{Page, parse_duration, site_file};
 
 /// Of a Laravel site, by reading its .env and config/*.php
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hallpass init laravel /srv/shop
-  hallpass init laravel /srv/shop --guard admin --set session.cookie=shop_session")]
+  hallpass init laravel /srv/shop --guard admin --set session.cookie=shop_session
+  sudo -u www-data hallpass init laravel /srv/shop --php --output /tmp/hallpass.toml")]
 pub(super) struct DiscoverLaravel {
     /// The site's directory, or its .env
     path: PathBuf,
@@ -34,6 +41,13 @@ pub(super) struct DiscoverLaravel {
     /// be given several times
     #[arg(long = "set", id = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
     set: Vec<(String, String)>,
+    /// Ask the application itself for its configuration, by this PHP [default: php]. Its code is run
+    /// then, and config/*.php may compute what it likes
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, default_missing_value = "php")]
+    php: Option<PathBuf>,
+    /// How long PHP may take
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration, requires = "php")]
+    timeout: Duration,
     /// A trait of the model that puts no condition on its rows; may be given several times
     #[arg(long = "trait", value_name = "NAME")]
     traits: Vec<String>,
@@ -55,7 +69,18 @@ pub(super) fn write(page: &mut Page, options: &DiscoverLaravel) -> anyhow::Resul
             .map_err(|wrong| anyhow::anyhow!("{}:{}: {}", file.display(), wrong.line, wrong.reason))
     };
     let environment = read()?;
-    let config = Config::new(&environment, &directory, &options.set)?;
+    let asked = match &options.php {
+        None => None,
+        Some(php) => {
+            let absolute =
+                std::path::absolute(&directory).context("cannot tell where the site is")?;
+            if let Some(warning) = root_warning(&absolute.join("bootstrap/app.php")) {
+                page.warn_at_once(&warning);
+            }
+            Some(Asked::of(php, &absolute, options.timeout)?)
+        }
+    };
+    let config = Config::new(&environment, &directory, &options.set, asked)?;
     let site = SiteEnvironment::of(read()?, directory.clone());
     let guard = match &options.guard {
         Some(guard) => guard.clone(),
@@ -104,15 +129,13 @@ pub(super) fn write(page: &mut Page, options: &DiscoverLaravel) -> anyhow::Resul
     if let Some(class) = &model.class {
         page.string("user_model", class, "as roles name it");
     }
+    role_tables(page, &config, &prefix)?;
     hashing(page, &config, &directory)?;
     page.note(
         "username_column = \"email\"  # people log in by their address; say so where they do not",
     );
     for warning in &model.warnings {
         page.warn(warning);
-    }
-    if !prefix.is_empty() {
-        page.warn("the tables have a prefix: those of roles and permissions are not found, and nobody counts as having any");
     }
     providers(page, &directory)?;
     if let Some(cached) = cached {
@@ -185,6 +208,24 @@ fn accounts(
              which is the site's own code"
         ),
     }
+}
+
+/// Those of spatie/laravel-permission, where they are not called as usual.
+fn role_tables(page: &mut Page, config: &Config<'_>, prefix: &str) -> anyhow::Result<()> {
+    let mut names = Vec::new();
+    for usual in TABLES {
+        let name = config.filled(&format!("permission.table_names.{usual}"))?;
+        names.push(format!("{prefix}{}", name.as_deref().unwrap_or(usual)));
+    }
+    if names != TABLES {
+        let names = names.iter().map(String::as_str);
+        page.strings(
+            "role_tables",
+            names,
+            "permission.table_names, with the prefix",
+        );
+    }
+    Ok(())
 }
 
 /// `app.key` and `app.cipher`.

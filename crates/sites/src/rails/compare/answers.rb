@@ -25,10 +25,13 @@ def unchanged
   result
 end
 
-# What the block makes of a request with this session cookie, within the site's own session store.
-def within_session(token)
+# What the block makes of a request with this session cookie, within the site's own session store. Behind a
+# semicolon the token has the cookie of a remembered login, which is called `remembered`.
+def within_session(token, remembered = nil)
   options = Rails.application.config.session_options
-  header = "#{options.fetch(:key)}=#{token}"
+  own, other = token.split(";", 2)
+  header = "#{options.fetch(:key)}=#{own}"
+  header += "; #{remembered}=#{other}" if remembered && other
   env = Rails.application.env_config.merge(Rack::MockRequest.env_for("/", "HTTP_COOKIE" => header))
   # Left before anything is written.
   catch(:left) do
@@ -65,9 +68,10 @@ class DeviseAccounts
 
   def in_session(token)
     scope = @scope
-    within_session(token) do |request|
+    remembered = @model.rememberable_options.fetch(:key, "remember_#{scope}_token") if @model.respond_to?(:rememberable_options)
+    within_session(token, remembered) do |request|
       found = nil
-      left = ->(inside) { found = inside["warden"].user(scope: scope); [200, {}, []] }
+      left = ->(inside) { found = inside["warden"].authenticate(scope: scope); [200, {}, []] }
       manager = Warden::Manager.new(left) do |config|
         config.merge!(Devise.warden_config)
         config.failure_app = ->(_) { [401, {}, []] }
@@ -114,9 +118,15 @@ class RedmineAccounts
   end
 
   def in_session(token)
-    within_session(token) do |request|
+    autologin = Redmine::Configuration["autologin_cookie_name"].presence || "autologin"
+    within_session(token, autologin) do |request|
       session = request.session
-      next nil unless session[:user_id] && User.verify_session_token(session[:user_id], session[:tk])
+      unless session[:user_id] && User.verify_session_token(session[:user_id], session[:tk])
+        key = request.cookies[autologin]
+        user = User.try_to_autologin(key) if key && Setting.autologin?
+        next user unless user && (user.must_change_password? || user.try(:must_activate_twofa?))
+        next nil
+      end
 
       user = User.active.find_by(id: session[:user_id])
       next nil if user && session[:pwd] && user.must_change_password?

@@ -40,6 +40,14 @@ const FINDERS: [&str; 4] = [
     "serialize_into_session",
 ];
 
+/// Those that say who is remembered.
+const REMEMBERING: [&str; 4] = [
+    "rememberable_value",
+    "remember_me?",
+    "remember_token",
+    "serialize_from_cookie",
+];
+
 /// A model, and what Devise is told of it.
 pub(super) struct Model {
     name: String,
@@ -167,7 +175,49 @@ impl Model {
             let keys = self.list(application, name, &["email"])?;
             page.strings(name, keys.iter().map(String::as_str), name);
         }
+        self.write_remembered(page, application)?;
         self.write_times(page, application)
+    }
+
+    /// What lets in a remembered login.
+    fn write_remembered(&self, page: &mut Page, application: &Application) -> anyhow::Result<()> {
+        let replaces = |method: &&&str| {
+            self.source.has(&format!("def {method}"))
+                || self.source.has(&format!("def self.{method}"))
+        };
+        let replaced = REMEMBERING.iter().find(replaces);
+        if let Some(method) = replaced {
+            let name = &self.name;
+            page.warn(&format!(
+                "{name} replaces Devise's {method}: the cookie of a remembered login is not read"
+            ));
+        }
+        let remembers = self.is("rememberable") && replaced.is_none();
+        page.boolean("rememberable", remembers, "a module of the model");
+        if !remembers {
+            return Ok(());
+        }
+        if let Some(value) = self.setting(application, "remember_for") {
+            self.duration(page, "remember_for", &value)?;
+        }
+        match self.setting(application, "rememberable_options") {
+            None | Some(Ruby::Nil) => {}
+            Some(_) => page.warn(
+                "config.rememberable_options is not read: where it has a key, write it as \
+                 remember_cookie_name",
+            ),
+        }
+        let digest = application.assigned("config.action_dispatch.signed_cookie_digest");
+        match digest.map(|value| application.resolved(value)) {
+            None | Some(Ruby::Nil) => {}
+            Some(Ruby::Text(word)) => page.string(
+                "signed_cookie_digest",
+                &word.to_ascii_uppercase(),
+                "config.action_dispatch",
+            ),
+            Some(_) => bail!("signed_cookie_digest is not a text that can be read"),
+        }
+        Ok(())
     }
 
     fn write_times(&self, page: &mut Page, application: &Application) -> anyhow::Result<()> {

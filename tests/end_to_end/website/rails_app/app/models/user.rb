@@ -1,4 +1,4 @@
 class User < ActiveRecord::Base
-  devise :database_authenticatable, :confirmable, :lockable,
+  devise :database_authenticatable, :rememberable, :confirmable, :lockable,
          :timeoutable
 end
