@@ -231,10 +231,9 @@ def let_in(host, header: str, user: str, wrong: list[str]) -> None:
     assert host.ask("/_hallpass/session", {"Cookie": header}).status == 404
 
 
+@pytest.mark.parametrize("world", ["pg"], indirect=True)
 def test_in_front_of_an_application_by_nginx(world, new_directory, hallpass_programs):
     """examples/nginx-express: whoever is logged in to the shop is let in to the application behind it."""
-    if world.store != "pg":
-        pytest.skip("the example is of connect-pg-simple")
     secret = new_directory() / "session_secret"
     secret.write_text(SECRET)
     give_away(secret).chmod(0o600)
