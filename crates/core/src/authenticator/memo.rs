@@ -52,7 +52,8 @@ pub(super) struct Snapshot {
 pub(super) struct SessionMemo {
     digests: RandomState,
     proofs: Entries<(Arc<Proof>, Snapshot)>,
-    logins: Entries<Arc<Login>>,
+    /// With the time when each was read.
+    logins: Entries<(Arc<Login>, SystemTime)>,
 }
 
 /// Values by the digests of tokens, [`CAPACITY`] at most.
@@ -174,19 +175,19 @@ impl SessionMemo {
     }
 
     /// The login that the token which `digest` is of says by itself, if that is known and it has not
-    /// ended at `now`.
+    /// ended at `now`. One that was read later than that may not have begun.
     pub(super) fn login(&mut self, digest: &[u8; 32], now: SystemTime) -> Option<Arc<Login>> {
-        let login = self.logins.used(digest)?;
-        let lives = login.expires.is_none_or(|expires| now < expires);
+        let (login, since) = self.logins.used(digest)?;
+        let lives = *since <= now && login.expires.is_none_or(|expires| now < expires);
         lives.then(|| Arc::clone(login))
     }
 
-    /// Remembers what the token which `digest` is of says by itself.
-    pub(super) fn remember_login(&mut self, digest: [u8; 32], login: &Arc<Login>) {
+    /// Remembers what the token which `digest` is of says by itself, as it was read at `now`.
+    pub(super) fn remember_login(&mut self, digest: [u8; 32], login: &Arc<Login>, now: SystemTime) {
         let texts = [Some(&login.key), login.auth_hash.as_ref()];
         let fits = texts.into_iter().flatten().all(|it| it.len() <= LONGEST);
         if fits && login.from_token {
-            self.logins.insert(digest, Arc::clone(login));
+            self.logins.insert(digest, (Arc::clone(login), now));
         }
     }
 }
@@ -377,11 +378,12 @@ mod tests {
     fn what_a_token_says_by_itself_is_remembered_until_it_ends() {
         let second = Duration::from_secs(1);
         let mut memo = SessionMemo::default();
-        memo.remember_login([1; 32], &login("7", Some(NOW + second), true));
-        memo.remember_login([2; 32], &login("8", None, true));
+        memo.remember_login([1; 32], &login("7", Some(NOW + second), true), NOW);
+        memo.remember_login([2; 32], &login("8", None, true), NOW);
         // What it rests on besides may have changed.
-        memo.remember_login([3; 32], &login("9", None, false));
-        memo.remember_login([4; 32], &login(&"9".repeat(LONGEST + 1), None, true));
+        memo.remember_login([3; 32], &login("9", None, false), NOW);
+        memo.remember_login([4; 32], &login(&"9".repeat(LONGEST + 1), None, true), NOW);
+        memo.remember_login([6; 32], &login("6", None, true), NOW + second);
         let key = |memo: &mut SessionMemo, digest, now| {
             let login = memo.login(&[digest; 32], now);
             login.map(|login| login.key.clone())
@@ -394,6 +396,9 @@ mod tests {
             (3, NOW, None),
             (4, NOW, None),
             (5, NOW, None),
+            // The clock was set back.
+            (6, NOW, None),
+            (6, NOW + second, Some("6")),
         ] {
             let found = key(&mut memo, digest, now);
             assert_eq!(found.as_deref(), expected, "{digest}");

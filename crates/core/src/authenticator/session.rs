@@ -111,7 +111,7 @@ impl Authenticator {
                         _ => {
                             let client = &request.client;
                             let login = Arc::new(login(site, queries, token, client, now)?);
-                            memo.remember_login(digest, &login);
+                            memo.remember_login(digest, &login, now);
                             login
                         }
                     };

@@ -100,7 +100,7 @@ pub(super) struct RailsTable {
     )]
     unlock_in: Option<Life>,
     /// Whether the model is `:rememberable`, so that the cookie of a remembered login lets in, as it
-    /// does at the site. `secret_key_base` is needed for it.
+    /// does at the site. Without `secret_key_base` none does.
     #[cfg_attr(
         feature = "schema",
         schemars(extend("x-default" = "whether the table has the column `remember_created_at`"))
@@ -412,10 +412,6 @@ impl Rails {
             })?),
         };
         let keys = keys(table, &mut given, version, digest)?;
-        if given.rememberable == Some(true) && keys.is_none() {
-            let message = "needs `secret_key_base`, which signs the cookie of a remembered login";
-            return Err(table.wrong("rememberable", message));
-        }
         Ok(Self {
             store: store(table, &mut given)?,
             keys,

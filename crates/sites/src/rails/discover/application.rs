@@ -165,11 +165,13 @@ impl Application {
             }
             "active_record_store" => {
                 page.string("session_store", "active_record", "config.session_store");
+                self.write_signing_secret(page)?;
                 let key = key.unwrap_or_else(|| "_session_id".to_owned());
                 page.string("session_cookie_name", &key, "key of config.session_store");
             }
             "redis_session_store" | "redis_store" => {
                 page.string("session_store", "redis", "config.session_store");
+                self.write_signing_secret(page)?;
                 let key = key.unwrap_or_else(|| "_session_id".to_owned());
                 page.string("session_cookie_name", &key, "key of config.session_store");
                 self.write_redis(page, store, &arguments)?;
@@ -267,6 +269,16 @@ impl Application {
                 "secret_key_base was not found, so that no session lets in: write it here, as \
                  secret_key_base = { file = \"…\" }, or give --env-file",
             ),
+        }
+        Ok(())
+    }
+
+    /// Writes `secret_key_base`, where it is found, for the cookie of a remembered login alone.
+    fn write_signing_secret(&self, page: &mut Page) -> anyhow::Result<()> {
+        if let Some(secret) = self.secret(&self.root.join("config"))? {
+            let comment = "signs the cookie of a remembered login";
+            let name = "secret_key_base";
+            page.secret(name, name, secret.as_bytes(), comment);
         }
         Ok(())
     }

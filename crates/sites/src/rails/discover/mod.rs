@@ -86,8 +86,9 @@ pub(super) fn write(page: &mut Page, options: &DiscoverRails) -> anyhow::Result<
     application.write_version(page)?;
     let model = devise::Model::read(&application, &options.scope)?;
     model.check(options.account_where.is_some())?;
-    application.write_sessions(page)?;
     model.write(page, &application, &options.scope)?;
+    // A cache's password opens a table of its own.
+    application.write_sessions(page)?;
     if let Some(condition) = &options.account_where {
         page.table("access", "who gets in");
         page.string(
