@@ -73,7 +73,7 @@ pub use hallpass_stores::{Deadline, Secret, Trace, TraceEvent, Tracer, Unavailab
 
 pub use self::authenticator::{
     Authenticator, Change, Decision, HashJob, InlineAuthenticator, Pending, People, Person,
-    Progress, Sought, Step, session_digest,
+    Progress, Recorded, Sought, Step, session_digest,
 };
 pub use self::configuration::Configuration;
 pub use self::request::{

@@ -89,7 +89,7 @@ pub use self::framework::{chosen, commands};
 pub use self::reason::{Reason, Stop};
 pub(crate) use self::session::SAMPLE;
 pub use self::session::{
-    Client, Decoding, Elsewhere, Login, Sample, SessionSource, session_rows, tokens, until,
+    Client, Decoding, Elsewhere, Login, RestsOn, Sample, SessionSource, session_rows, tokens, until,
 };
 pub use self::site::{Site, ask, prefixed};
 pub(crate) use self::site::{quoted, quoted_table};

@@ -10,7 +10,7 @@ use hallpass_stores::{Deadline, Secret, Tracer, cache};
 use zeroize::Zeroizing;
 
 use crate::cache::{CacheLocation, other_database};
-use crate::{Elsewhere, Reason, SAMPLE, Sample, Stop};
+use crate::{Elsewhere, Reason, RestsOn, SAMPLE, Sample, Stop};
 
 /// The longest name or id that is taken out of a session, in bytes.
 const LONGEST_NAME: usize = 1024;
@@ -111,6 +111,11 @@ impl RedisSessions {
             settings: Box::new(settings.clone()),
             prefix: prefix.to_owned(),
         }
+    }
+
+    /// What the answer about one of them rests on.
+    pub(crate) fn rests_on(&mut self) -> RestsOn<'_> {
+        RestsOn::Cache(&mut self.cache)
     }
 
     /// The session called `id`. An empty value is none, to JavaScript and Python alike.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use hallpass_stores::cache::Cache;
 use hallpass_stores::sql::{LookUp, Queries, Row, Value};
 use hallpass_stores::{Secret, Unavailable};
 
@@ -54,6 +55,11 @@ pub trait SessionSource: std::fmt::Debug + Send {
         false
     }
 
+    /// What the answer of [`read`](Self::read) rests on.
+    fn rests_on(&mut self) -> RestsOn<'_> {
+        RestsOn::More
+    }
+
     /// What the database must have, column by column.
     fn needs(&self) -> Vec<Required>;
 
@@ -79,6 +85,18 @@ pub trait SessionSource: std::fmt::Debug + Send {
 
     /// Whether the session still holds for `account`, as it is now.
     fn confirms(&self, login: &Login, account: &Account) -> bool;
+}
+
+/// What the answer about a session rests on, besides the token and the client.
+#[derive(Debug)]
+pub enum RestsOn<'a> {
+    /// On more than the others say, such as files or the site's own page.
+    More,
+    /// On what is read of the database, and until [`Login::expires`] on nothing else: where all that
+    /// was read is the same, so is the answer.
+    Database,
+    /// The same, and on what is read from this cache.
+    Cache(&'a mut Cache),
 }
 
 /// Who is logged in to a session.

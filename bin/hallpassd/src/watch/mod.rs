@@ -13,7 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use hallpass_core::{Configuration, Credential, Ended, Identity, Request, Secret, Watched};
+use hallpass_core::{
+    Configuration, Credential, Ended, Identity, Recorded, Request, Secret, Watched,
+};
 use hallpass_runtime::Log;
 use rustix::process::{Resource, getrlimit};
 use sha2::{Digest, Sha256};
@@ -81,7 +83,17 @@ struct Entry {
     expires: Option<SystemTime>,
     /// The state of the database in which it was last found alive.
     state: Option<hallpass_core::DatabaseState>,
+    /// What the last verdict rested on, where that can be read again.
+    rests_on: Option<Arc<RestsOn>>,
     subscribers: Vec<(u64, oneshot::Sender<Ended>)>,
+}
+
+/// What a verdict rested on.
+#[derive(Debug)]
+struct RestsOn {
+    recorded: Recorded,
+    /// When the usual question is asked again, whatever this says.
+    until: Instant,
 }
 
 /// What has been watched.
@@ -182,6 +194,7 @@ impl Watch {
                 expires: watched.expires(),
                 watched,
                 state: None,
+                rests_on: None,
                 subscribers: Vec::with_capacity(1),
             }
         });

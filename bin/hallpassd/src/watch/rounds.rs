@@ -1,16 +1,22 @@
 //! Looks at all watched sessions, round after round, on a thread of its own.
 
+use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hallpass_core::{
-    Authenticator, Clock, Configuration, DatabaseState, Deadline, Ended, Unavailable, Verdict,
+    Authenticator, Clock, Configuration, DatabaseState, Deadline, Ended, Recorded, Unavailable,
+    Verdict,
 };
 
-use super::{AFTER_HINT, ENDED, Entry, Key, Shared, Site, State};
+use super::{AFTER_HINT, ENDED, Entry, Key, RestsOn, Shared, Site, State};
 
 /// A round takes at most one part of this many of the time; the rest is a pause.
 const SHARE: u32 = 4;
+/// The same where next to nothing has changed: looking costs no more than it is worth.
+const QUIET_SHARE: u32 = 10;
+/// Next to nothing has changed where fewer than one of this many sessions had to be asked about.
+const QUIET: usize = 16;
 /// How many questions in a row may find a store unavailable before the round is interrupted.
 const MOST_UNAVAILABLE: u32 = 3;
 /// How long to wait for work at most: the clock is looked at that often.
@@ -40,6 +46,7 @@ pub(super) fn run(shared: &Shared) {
             // What was found alive is judged by another configuration now.
             for entry in state.entries.values_mut() {
                 entry.state = None;
+                entry.rests_on = None;
             }
             continue;
         }
@@ -57,9 +64,11 @@ pub(super) fn run(shared: &Shared) {
             drop(state);
             round = Round::begin();
             looker.busy = Duration::ZERO;
+            looker.asked = 0;
             round.state = looker.database_state();
             state = shared.lock();
             left = state.to_look_at(round.state, SystemTime::now());
+            round.count = left.len();
             if left.is_empty() {
                 state.statistics.round = Duration::ZERO;
             }
@@ -68,8 +77,9 @@ pub(super) fn run(shared: &Shared) {
         if !left.is_empty() && now >= round.resume {
             // Few at a time, so that hints and a new configuration wait for few.
             let part = left.split_off(left.len().saturating_sub(PART));
-            let rest;
-            (state, rest) = looker.look_at(shared, state, part, round.state);
+            let (changed, rest);
+            (state, changed) = looker.pass_unchanged(shared, state, part, round.state);
+            (state, rest) = looker.look_at(shared, state, changed, round.state);
             left.extend(rest);
             if looker.unavailable >= MOST_UNAVAILABLE {
                 round.resume = Instant::now() + looker.interval();
@@ -84,7 +94,9 @@ pub(super) fn run(shared: &Shared) {
                     state.forget(round.state);
                 }
                 state.statistics.round = looker.busy;
-                let rest = looker.busy.saturating_mul(SHARE - 1);
+                let is_quiet = looker.asked < round.count / QUIET;
+                let share = if is_quiet { QUIET_SHARE } else { SHARE };
+                let rest = looker.busy.saturating_mul(share - 1);
                 due = (round.begun + looker.interval()).max(Instant::now() + rest);
             }
             continue;
@@ -100,13 +112,33 @@ pub(super) fn run(shared: &Shared) {
 }
 
 /// How many sessions are looked at before hints are.
-const PART: usize = 64;
+const PART: usize = 128;
+/// How long a session is taken for alive at most while what its verdict rested on is the same.
+const LONGEST_REST: Duration = Duration::from_secs(600);
+
+/// How long that is for the session `key`: not for all of them the same, so that not all are asked
+/// about at once.
+fn lifetime(key: &Key) -> Duration {
+    let [byte, ..] = key;
+    LONGEST_REST / 2 + LONGEST_REST / 2 * u32::from(*byte) / 256
+}
+
+impl Entry {
+    /// What the last verdict rested on, where it counts at `instant` and by the clock at `now`.
+    fn rests_on_until(&self, instant: Instant, now: SystemTime) -> Option<Arc<RestsOn>> {
+        let lives = self.expires.is_none_or(|expires| expires > now);
+        let rests_on = self.rests_on.as_ref()?;
+        (lives && instant < rests_on.until).then(|| Arc::clone(rests_on))
+    }
+}
 
 struct Round {
     begun: Instant,
     /// When it goes on, where a store was unavailable.
     resume: Instant,
     state: Option<DatabaseState>,
+    /// How many sessions are looked at.
+    count: usize,
 }
 
 impl Round {
@@ -116,6 +148,7 @@ impl Round {
             begun: now,
             resume: now,
             state: None,
+            count: 0,
         }
     }
 }
@@ -207,6 +240,8 @@ struct Looker {
     /// What the questions of this round took that were answered: waiting for a store that is away costs
     /// nothing.
     busy: Duration,
+    /// How many sessions of this round the usual question was asked about.
+    asked: usize,
     /// How many questions in a row found a store unavailable.
     unavailable: u32,
     /// Whether the log says that a store is unavailable.
@@ -220,6 +255,7 @@ impl Looker {
             site,
             clock: Clock::new((Instant::now(), SystemTime::now())),
             busy: Duration::ZERO,
+            asked: 0,
             unavailable: 0,
             is_away: false,
         }
@@ -247,6 +283,51 @@ impl Looker {
         self.authenticator.database_state(deadline)
     }
 
+    /// Of the sessions `keys`, leaves out those where all is the same that the last verdict rested
+    /// on, the database being in the state `database` or a later one. Releases the lock meanwhile.
+    fn pass_unchanged<'a>(
+        &mut self,
+        shared: &'a Shared,
+        state: MutexGuard<'a, State>,
+        keys: Vec<Key>,
+        database: Option<DatabaseState>,
+    ) -> (MutexGuard<'a, State>, Vec<Key>) {
+        let (begun, now) = (Instant::now(), SystemTime::now());
+        let asked: Vec<(Key, Arc<RestsOn>)> = keys
+            .iter()
+            .filter_map(|key| Some((*key, state.entries.get(key)?.rests_on_until(begun, now)?)))
+            .collect();
+        if asked.is_empty() {
+            return (state, keys);
+        }
+        drop(state);
+        let recorded: Vec<&Recorded> = asked.iter().map(|(_, it)| &it.recorded).collect();
+        let deadline = self.deadline();
+        // Where a store is unavailable, the usual question says so.
+        let unchanged = self.authenticator.unchanged(&recorded, deadline);
+        let unchanged = unchanged.inspect(|_| self.busy += begun.elapsed());
+        let unchanged = asked.iter().zip(unchanged.unwrap_or_default());
+        let unchanged: HashSet<Key> = unchanged
+            .filter(|(_, unchanged)| *unchanged)
+            .map(|((key, _), _)| *key)
+            .collect();
+        let mut state = shared.lock();
+        for (key, rests_on) in &asked {
+            // Others may have begun to watch the same again.
+            if let Some(entry) = state.entries.get_mut(key)
+                && unchanged.contains(key)
+                && entry
+                    .rests_on
+                    .as_ref()
+                    .is_some_and(|it| Arc::ptr_eq(it, rests_on))
+            {
+                entry.state = database;
+            }
+        }
+        let changed = keys.into_iter().filter(|key| !unchanged.contains(key));
+        (state, changed.collect())
+    }
+
     /// Looks at the sessions `keys`, the database being in the state `database` or a later one.
     /// Releases the lock meanwhile. Returns those that are left because a store is unavailable.
     fn look_at<'a>(
@@ -267,7 +348,8 @@ impl Looker {
             drop(state);
             let (begun, now) = (Instant::now(), SystemTime::now());
             let deadline = self.deadline();
-            let verdict = self.authenticator.recheck(&watched.request, now, deadline);
+            let request = &watched.request;
+            let (verdict, recorded) = self.authenticator.recheck_recorded(request, now, deadline);
             let even = self.clock.is_even((Instant::now(), now));
             let ended = watched.judge(&verdict, expires.filter(|_| even), now);
             let ended = ended.filter(|ended| even || *ended != Ended::Expired);
@@ -290,6 +372,10 @@ impl Looker {
                     let session = identity.session.as_ref();
                     entry.expires = session.and_then(|session| session.expires);
                     entry.state = database;
+                    entry.rests_on = recorded.map(|recorded| {
+                        let until = begun + lifetime(&key);
+                        Arc::new(RestsOn { recorded, until })
+                    });
                 }
                 (None, _) => {}
             }
@@ -307,6 +393,7 @@ impl Looker {
             }
         } else {
             self.busy += took;
+            self.asked += 1;
             self.unavailable = 0;
             self.is_away = false;
         }

@@ -8,6 +8,7 @@ mod directory;
 mod jwt;
 mod memo;
 mod password;
+mod recorded;
 mod session;
 mod token;
 mod trace;
@@ -24,6 +25,7 @@ pub use self::change::Change;
 pub use self::check::{Decision, HashJob, Pending, Progress, Step};
 pub use self::directory::{People, Person, Sought};
 use self::memo::SessionMemo;
+pub use self::recorded::Recorded;
 pub use self::session::{InlineAuthenticator, session_digest};
 use crate::configuration::{Access, Configuration, Jwt, LoginField, Passwords, TicketSettings};
 use crate::cookie;
@@ -62,6 +64,8 @@ pub struct Authenticator {
     tracer: Tracer,
     /// Whether verdicts carry a stamp of the account's password.
     stamps: bool,
+    /// Whether what a verdict rests on is recorded: then it is all read.
+    records: bool,
 }
 
 impl Authenticator {
@@ -108,6 +112,7 @@ impl Authenticator {
             shared: None,
             tracer: Tracer::default(),
             stamps: false,
+            records: false,
         }
     }
 

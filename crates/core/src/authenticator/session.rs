@@ -83,7 +83,8 @@ impl Authenticator {
         let traced = self.tracer.is_active();
         let remembers = site.sessions.asks_only_database()
             && !self.database.keeps_sessions_elsewhere()
-            && !traced;
+            && !traced
+            && !self.records;
         // A condition may ask for the time, which is no part of the database's state.
         let timeless = self.access.lookup.account_where.is_none();
         let digest = digest(token.expose());

@@ -11,7 +11,7 @@ use super::settings::{Express, ExpressStore};
 use super::table::{SessionTable, StoredRow};
 use crate::member::{self, RedisSessions, SessionUser, StoredSession, key_of, session_id};
 use crate::{
-    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, until,
+    Account, Client, Decoding, Login, Reason, Required, RestsOn, Sample, SessionSource, Stop, until,
 };
 
 /// The sessions of a site in Express.
@@ -144,6 +144,13 @@ impl SessionSource for Sessions {
             },
             from_token: false,
         })
+    }
+
+    fn rests_on(&mut self) -> RestsOn<'_> {
+        match &mut self.store {
+            Store::Redis(redis) => redis.rests_on(),
+            Store::Table(_) | Store::Tokens(_) => RestsOn::Database,
+        }
     }
 
     fn needs(&self) -> Vec<Required> {

@@ -14,8 +14,8 @@ use super::table::SessionTable;
 use crate::cookie::Reader;
 use crate::member::{self, RedisSessions, StoredSession, key_of, session_id};
 use crate::{
-    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, remembered,
-    until,
+    Account, Client, Decoding, Login, Reason, Required, RestsOn, Sample, SessionSource, Stop,
+    remembered, until,
 };
 
 /// The sessions of a Flask site.
@@ -233,6 +233,13 @@ impl SessionSource for Sessions {
 
     fn lasting(&self, token: &[u8]) -> Option<Secret> {
         remembered::lasting(token)
+    }
+
+    fn rests_on(&mut self) -> RestsOn<'_> {
+        match &mut self.store {
+            Store::Redis(redis) => redis.rests_on(),
+            Store::Cookie { .. } | Store::Table(_) => RestsOn::Database,
+        }
     }
 
     fn needs(&self) -> Vec<Required> {

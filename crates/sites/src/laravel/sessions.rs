@@ -27,8 +27,8 @@ use crate::cache::other_database;
 use crate::cookie::{self, Reader};
 use crate::php::settings::usual_owners;
 use crate::{
-    Account, Client, Decoding, Elsewhere, Login, Reason, Required, SAMPLE, Sample, SessionSource,
-    Stop, quoted, quoted_table, session_rows, until,
+    Account, Client, Decoding, Elsewhere, Login, Reason, Required, RestsOn, SAMPLE, Sample,
+    SessionSource, Stop, quoted, quoted_table, session_rows, until,
 };
 
 /// The longest file of a session that is read, in bytes.
@@ -498,6 +498,14 @@ impl SessionSource for Sessions {
         self.shown(token, self.encrypter.as_ref()?)
             .id
             .map(Secret::new)
+    }
+
+    fn rests_on(&mut self) -> RestsOn<'_> {
+        match &mut self.store {
+            Store::Table { .. } | Store::Cookie => RestsOn::Database,
+            Store::Redis(cache, _) | Store::Memcached(cache, _) => RestsOn::Cache(cache),
+            Store::Files { .. } | Store::Unplaced(_) => RestsOn::More,
+        }
     }
 
     fn needs(&self) -> Vec<Required> {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::sessions::{Found, Lookup};
 use crate::cache::other_database;
-use crate::{Elsewhere, Reason, SAMPLE, Sample};
+use crate::{Elsewhere, Reason, RestsOn, SAMPLE, Sample};
 
 /// Sessions in a cache, which lets them go by itself.
 #[derive(Debug)]
@@ -58,6 +58,10 @@ impl CachedSessions {
             partial: !keys.all,
             ..Sample::of(tokens)
         })
+    }
+
+    pub(super) fn rests_on(&mut self) -> RestsOn<'_> {
+        RestsOn::Cache(&mut self.cache)
     }
 
     pub(super) fn find(&mut self, id: &str, deadline: Deadline) -> Lookup<Found> {

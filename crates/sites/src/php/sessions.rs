@@ -13,7 +13,7 @@ use super::file::SessionFiles;
 use super::table::SessionTable;
 use crate::php::settings::{Php, PhpStore, PhpUser};
 use crate::{
-    Account, Client, Decoding, Login, Reason, Required, Sample, SessionSource, Stop, until,
+    Account, Client, Decoding, Login, Reason, Required, RestsOn, Sample, SessionSource, Stop, until,
 };
 
 /// The longest id (`PS_MAX_SID_LENGTH` in ext/session/php_session.h, PHP 8.2).
@@ -147,6 +147,14 @@ impl SessionSource for Sessions {
             },
             from_token: false,
         })
+    }
+
+    fn rests_on(&mut self) -> RestsOn<'_> {
+        match &mut self.store {
+            Store::Cache(sessions) => sessions.rests_on(),
+            Store::Table(_) => RestsOn::Database,
+            Store::Files(_) => RestsOn::More,
+        }
     }
 
     fn needs(&self) -> Vec<Required> {

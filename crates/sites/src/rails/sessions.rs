@@ -14,7 +14,9 @@ use super::remembered::{REMEMBERED, Remembered};
 use super::settings::{Application, Rails};
 use super::store::{Found, Store, keyring};
 use crate::cookie::Reader;
-use crate::{Account, Client, Login, Reason, Required, SessionSource, Stop, remembered, until};
+use crate::{
+    Account, Client, Login, Reason, Required, RestsOn, SessionSource, Stop, remembered, until,
+};
 
 /// How many characters of the hash are the salt (`authenticatable_salt` of database_authenticatable.rb,
 /// Devise 4.8).
@@ -257,6 +259,10 @@ impl SessionSource for Sessions {
     /// The site makes another cookie of a remembered login now and then.
     fn lasting(&self, token: &[u8]) -> Option<Secret> {
         remembered::lasting(token)
+    }
+
+    fn rests_on(&mut self) -> RestsOn<'_> {
+        self.store.rests_on()
     }
 
     fn needs(&self) -> Vec<Required> {

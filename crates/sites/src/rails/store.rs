@@ -9,7 +9,7 @@ use hallpass_stores::sql::{Queries, TableName, Value};
 use zeroize::Zeroizing;
 
 use super::settings::{CookieKeys, RailsStore};
-use crate::{Decoding, Reason, Required, Stop, session_rows};
+use crate::{Decoding, Reason, Required, RestsOn, Stop, session_rows};
 
 /// The longest id of a session, in bytes: that of the table's column.
 const LONGEST_ID: usize = 255;
@@ -46,6 +46,13 @@ impl Store {
                 cache: Box::new(Cache::new(settings)),
                 prefix: prefix.clone(),
             },
+        }
+    }
+
+    pub(super) fn rests_on(&mut self) -> RestsOn<'_> {
+        match self {
+            Self::Cookie(_) | Self::Table { .. } => RestsOn::Database,
+            Self::Redis { cache, .. } => RestsOn::Cache(cache),
         }
     }
 

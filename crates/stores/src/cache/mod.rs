@@ -7,6 +7,7 @@ pub(crate) mod connection;
 mod counters;
 mod keys;
 pub(crate) mod memcached;
+mod recorded;
 pub(crate) mod redis;
 mod server;
 mod settings;
@@ -18,6 +19,8 @@ pub use self::connection::LONGEST_VALUE;
 pub use self::counters::{Counted, Counter, Counters, MOST_COUNTS};
 pub use self::keys::{KeyPattern, Keys};
 use self::memcached::Memcached;
+pub use self::recorded::Recorded;
+use self::recorded::Recorder;
 use self::redis::{Node, Redis, Sentinels, Wanted};
 pub use self::server::Entry;
 use self::server::{Server, Source};
@@ -30,6 +33,7 @@ pub struct Cache {
     servers: Servers,
     spread: Spread,
     query_timeout: Duration,
+    recorder: Recorder,
 }
 
 /// What each of several servers has.
@@ -93,6 +97,7 @@ impl Cache {
             servers,
             spread,
             query_timeout: settings.query_timeout,
+            recorder: Recorder::default(),
         }
     }
 
@@ -178,10 +183,12 @@ impl Cache {
             return Ok(None);
         }
         let (spread, query_timeout) = (self.spread, self.query_timeout);
-        match &mut self.servers {
+        let answer = match &mut self.servers {
             Servers::Memcached(servers) => ask(servers, spread, key, query_timeout, deadline),
             Servers::Redis(servers) => ask(servers, spread, key, query_timeout, deadline),
-        }
+        };
+        self.recorder.note(key, &answer);
+        answer
     }
 }
 

@@ -95,6 +95,21 @@ impl<P: Protocol> Server<P> {
         query_timeout: Duration,
         deadline: Deadline,
     ) -> Result<P::Answer, Failure> {
+        self.exchange(
+            query_timeout,
+            deadline,
+            &mut |protocol, connection, until| protocol.ask(connection, query, until),
+        )
+    }
+
+    /// Has `ask` send queries, and receive all of the answers. It may be called again, on a new
+    /// connection.
+    pub(super) fn exchange<T>(
+        &mut self,
+        query_timeout: Duration,
+        deadline: Deadline,
+        ask: &mut dyn FnMut(&mut P, &mut Connection, Deadline) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         if deadline.passed() {
             // The server is not at fault.
             return Err(Failure::Down(
@@ -104,11 +119,11 @@ impl<P: Protocol> Server<P> {
         // Taken out, so that any failure drops it: a late answer cannot be read as that to a later
         // query.
         let answer = match self.connection.take() {
-            Some(idle) => match self.ask(idle, query, query_timeout, deadline) {
-                Err(Failure::Closed(_)) => self.connect_and_ask(query, query_timeout, deadline),
+            Some(idle) => match self.ask(idle, ask, query_timeout, deadline) {
+                Err(Failure::Closed(_)) => self.connect_and_ask(ask, query_timeout, deadline),
                 answer => answer,
             },
-            None => self.connect_and_ask(query, query_timeout, deadline),
+            None => self.connect_and_ask(ask, query_timeout, deadline),
         };
         self.note(&answer);
         answer
@@ -123,7 +138,10 @@ impl<P: Protocol> Server<P> {
         deadline: Deadline,
     ) -> Option<Result<P::Answer, Failure>> {
         let idle = self.connection.take()?;
-        let answer = self.ask(idle, query, query_timeout, deadline);
+        let ask = &mut |protocol: &mut P, connection: &mut Connection, until| {
+            protocol.ask(connection, query, until)
+        };
+        let answer = self.ask(idle, ask, query_timeout, deadline);
         if let Err(Failure::Closed(_)) = answer {
             return None;
         }
@@ -131,7 +149,7 @@ impl<P: Protocol> Server<P> {
         Some(answer)
     }
 
-    fn note(&mut self, answer: &Result<P::Answer, Failure>) {
+    fn note<T>(&mut self, answer: &Result<T, Failure>) {
         match answer {
             Ok(_) | Err(Failure::Value(_)) => self.backoff.answered(),
             Err(failure) => {
@@ -144,12 +162,12 @@ impl<P: Protocol> Server<P> {
         }
     }
 
-    fn connect_and_ask(
+    fn connect_and_ask<T>(
         &mut self,
-        query: &P::Query,
+        ask: &mut dyn FnMut(&mut P, &mut Connection, Deadline) -> Result<T, Failure>,
         query_timeout: Duration,
         deadline: Deadline,
-    ) -> Result<P::Answer, Failure> {
+    ) -> Result<T, Failure> {
         self.backoff.check(Instant::now()).map_err(|failed| {
             Failure::Refused(Explained {
                 message: failed.to_string(),
@@ -159,18 +177,18 @@ impl<P: Protocol> Server<P> {
         let connection = self
             .protocol
             .connect(deadline.at_most(self.connect_timeout))?;
-        self.ask(connection, query, query_timeout, deadline)
+        self.ask(connection, ask, query_timeout, deadline)
     }
 
-    fn ask(
+    fn ask<T>(
         &mut self,
         mut connection: Connection,
-        query: &P::Query,
+        ask: &mut dyn FnMut(&mut P, &mut Connection, Deadline) -> Result<T, Failure>,
         query_timeout: Duration,
         deadline: Deadline,
-    ) -> Result<P::Answer, Failure> {
+    ) -> Result<T, Failure> {
         let until = deadline.at_most(query_timeout);
-        let answer = self.protocol.ask(&mut connection, query, until)?;
+        let answer = ask(&mut self.protocol, &mut connection, until)?;
         self.connection = Some(connection);
         Ok(answer)
     }

@@ -12,6 +12,7 @@ mod names;
 pub(crate) mod postgres;
 mod queries;
 mod reach;
+mod recorded;
 mod replica;
 mod search_path;
 mod server;
@@ -30,6 +31,8 @@ use self::mysql::Mysql;
 pub use self::names::{TableName, fold_case, identifier, unquoted};
 use self::postgres::Postgres;
 pub use self::queries::{Queries, Replication};
+pub use self::recorded::Recorded;
+use self::recorded::Recorder;
 pub use self::replica::Following;
 pub use self::search_path::{SessionOptions, schemas};
 use self::server::Server;
@@ -53,6 +56,7 @@ pub struct Database {
     sessions: Option<Box<dyn Store>>,
     tracer: Tracer,
     joined: Joined,
+    recorder: Recorder,
 }
 
 impl Database {
@@ -69,6 +73,7 @@ impl Database {
             sessions: sessions.and_then(|settings| store(settings, false)),
             tracer: Tracer::default(),
             joined: Joined::default(),
+            recorder: Recorder::default(),
         }
     }
 
@@ -126,6 +131,53 @@ impl Database {
         answer
     }
 
+    /// Records what is read from now on.
+    pub fn begin_recording(&mut self) {
+        self.recorder.begin();
+    }
+
+    /// Ends the recording, and returns what has been read; `None` where that is not all, because
+    /// something was asked that gives no rows, or a query failed.
+    pub fn take_recorded(&mut self) -> Option<Vec<Recorded>> {
+        self.recorder.take()
+    }
+
+    /// Whether each of `reads`, which this database has recorded, gives the same rows again. They
+    /// are asked for together where that saves time.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database cannot be read in time; which of them is at fault is not
+    /// known.
+    pub fn unchanged(
+        &mut self,
+        reads: &[&Recorded],
+        deadline: Deadline,
+    ) -> Result<Vec<bool>, Unavailable> {
+        let mut unchanged = vec![false; reads.len()];
+        let mut answer = Ok(());
+        let stores = [(&mut self.store, false), (&mut self.sessions, true)];
+        for (store, of_sessions) in stores {
+            let read = reads.iter().enumerate();
+            let read = read.filter(|(_, read)| read.of_sessions == of_sessions);
+            let (places, read): (Vec<usize>, Vec<&Recorded>) = read.unzip();
+            let store = store.as_deref_mut();
+            match self.recorder.unchanged(store, &read, deadline) {
+                Ok(same) => {
+                    for (place, same) in places.into_iter().zip(same) {
+                        if let Some(unchanged) = unchanged.get_mut(place) {
+                            *unchanged = same;
+                        }
+                    }
+                }
+                Err(cause) => answer = Err(cause),
+            }
+        }
+        for store in self.store.iter_mut().chain(&mut self.sessions) {
+            store.end(answer.is_ok());
+        }
+        answer.map(|()| unchanged)
+    }
+
     fn queries(&mut self, deadline: Deadline) -> Queries<'_> {
         Queries {
             store: self.store.as_deref_mut(),
@@ -133,6 +185,8 @@ impl Database {
             deadline,
             tracer: self.tracer.clone(),
             joined: &mut self.joined,
+            recorder: &mut self.recorder,
+            at_sessions: false,
             read: Vec::new(),
         }
     }

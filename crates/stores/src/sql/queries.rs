@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::look_up::{Joined, LookUp, MOST, ReadRow};
 use super::names::{TableName, identifier};
+use super::recorded::Recorder;
 use super::replica::Following;
 use super::sizes::{self, LARGEST_DATA, LARGEST_VALUE, TooLong, longest};
 use super::store::{Column, ReadError, State, Store};
@@ -33,6 +34,9 @@ pub struct Queries<'a> {
     pub(super) deadline: Deadline,
     pub(super) tracer: Tracer,
     pub(super) joined: &'a mut Joined,
+    pub(super) recorder: &'a mut Recorder,
+    /// Whether `store` and `sessions` have changed places.
+    pub(super) at_sessions: bool,
     /// Rows that were read together with others, and have not been asked for yet.
     pub(super) read: Vec<ReadRow>,
 }
@@ -141,6 +145,13 @@ impl Queries<'_> {
         bound: usize,
     ) -> Result<Vec<Row>, Unavailable> {
         let answer = self.read(statement, parameters, limit, bound);
+        match &answer {
+            Ok(rows) => {
+                let recorder = &mut self.recorder;
+                recorder.note(statement, parameters, limit, self.at_sessions, rows);
+            }
+            Err(_) => self.recorder.miss(),
+        }
         self.tracer
             .read("database", || describe(statement, parameters, &answer));
         answer
@@ -190,9 +201,12 @@ impl Queries<'_> {
         if self.sessions.is_none() {
             return ask(self);
         }
+        let at_sessions = self.at_sessions;
         std::mem::swap(&mut self.store, &mut self.sessions);
+        self.at_sessions = !at_sessions;
         let answer = ask(self);
         std::mem::swap(&mut self.store, &mut self.sessions);
+        self.at_sessions = at_sessions;
         answer
     }
 
@@ -201,6 +215,7 @@ impl Queries<'_> {
     /// # Errors
     /// As [`rows`](Self::rows).
     pub fn state(&mut self) -> Result<Option<State>, Unavailable> {
+        self.recorder.miss();
         match &mut self.store {
             Some(store) => store.state(self.deadline),
             None => Ok(None),
@@ -213,6 +228,7 @@ impl Queries<'_> {
     /// # Errors
     /// As [`rows`](Self::rows).
     pub fn asked_state(&mut self) -> Result<Option<State>, Unavailable> {
+        self.recorder.miss();
         match &mut self.store {
             Some(store) => store.asked_state(self.deadline),
             None => Ok(None),
@@ -236,6 +252,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the statement cannot be read in time.
     pub fn names(&mut self, statement: &str) -> Result<Vec<String>, Unavailable> {
+        self.recorder.miss();
         let deadline = self.deadline;
         self.store()?.names(statement, deadline)
     }
@@ -245,6 +262,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn columns(&mut self, table: &str) -> Result<Vec<Column>, Unavailable> {
+        self.recorder.miss();
         let deadline = self.deadline;
         self.store()?.columns(table, deadline)
     }
@@ -255,6 +273,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn hides(&mut self, table: &str) -> Result<bool, Unavailable> {
+        self.recorder.miss();
         let deadline = self.deadline;
         self.store()?.hides(table, deadline)
     }
@@ -273,6 +292,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn schemas_with(&mut self, table: &str) -> Result<Vec<String>, Unavailable> {
+        self.recorder.miss();
         let deadline = self.deadline;
         self.store()?.schemas_with(table, deadline)
     }
@@ -283,6 +303,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn indexed(&mut self, table: &str) -> Result<Vec<String>, Unavailable> {
+        self.recorder.miss();
         let deadline = self.deadline;
         self.store()?.indexed(table, deadline)
     }
@@ -292,6 +313,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database cannot be asked in time.
     pub fn clock(&mut self) -> Result<Option<SystemTime>, Unavailable> {
+        self.recorder.miss();
         let Some(statement) = self.store.as_ref().and_then(|store| store.clock()) else {
             return Ok(None);
         };
@@ -311,6 +333,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database does not tell, as where its user lacks the privilege.
     pub fn following(&mut self) -> Result<Option<Following>, Unavailable> {
+        self.recorder.miss();
         let deadline = self.deadline;
         self.store()?.measure_following(deadline)
     }
@@ -320,6 +343,7 @@ impl Queries<'_> {
     /// # Errors
     /// [`Unavailable`] when the database does not tell.
     pub fn replication(&mut self) -> Result<Option<Replication>, Unavailable> {
+        self.recorder.miss();
         let Some(statement) = self.store.as_ref().and_then(|store| store.replication()) else {
             return Ok(None);
         };

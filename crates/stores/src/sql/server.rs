@@ -5,10 +5,12 @@
 //! on the thread of the caller, and nothing runs between two calls.
 
 use std::future::Future;
+use std::hash::RandomState;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::recorded::{Recorded, RowsDigest};
 use super::replica::{Following, Measured};
 use super::settings::{Servers, Settings};
 use super::sizes::{LARGEST_DATA, TooLong};
@@ -117,6 +119,15 @@ pub(super) trait Driver: Sized + Send {
         parameters: &[(&str, Value)],
         limit: usize,
     ) -> Result<Vec<Row>, Failure>;
+
+    /// See [`Store::digests`].
+    async fn digests(
+        &mut self,
+        reads: &[&Recorded],
+        key: &RandomState,
+    ) -> Result<Vec<u64>, Failure> {
+        digests_in_turn(self, reads, key).await
+    }
 
     /// Runs `statement`, which changes something; how many rows it changed.
     async fn execute(
@@ -291,6 +302,17 @@ impl<D: Driver> Store for Server<D> {
         })
     }
 
+    fn digests(
+        &mut self,
+        reads: &[&Recorded],
+        key: &RandomState,
+        deadline: Deadline,
+    ) -> Result<Vec<u64>, ReadError> {
+        self.ask(deadline, async |connection| {
+            connection.digests(reads, key).await
+        })
+    }
+
     fn execute(
         &mut self,
         statement: &str,
@@ -409,6 +431,23 @@ impl<D: Driver> Store for Server<D> {
     fn same_but_for_case(&self, column: &str, name: &str) -> String {
         D::same_but_for_case(column, name)
     }
+}
+
+/// The digests of the rows that `reads` give at `connection`, one after another.
+pub(super) async fn digests_in_turn<D: Driver>(
+    connection: &mut D,
+    reads: &[&Recorded],
+    key: &RandomState,
+) -> Result<Vec<u64>, Failure> {
+    let mut digests = Vec::with_capacity(reads.len());
+    for read in reads {
+        let parameters = read.parameters();
+        let rows = connection.rows(&read.statement, &parameters, read.limit);
+        let mut digest = RowsDigest::new(key);
+        rows.await?.iter().for_each(|row| digest.add(row));
+        digests.push(digest.finish());
+    }
+    Ok(digests)
 }
 
 /// Runs `future` here and now; `None` when it is not done at `until`, and will not be.

@@ -1,6 +1,9 @@
 //! Defines what every kind of database does for [`Queries`](super::Queries), blocking, by a deadline.
 
+use std::hash::RandomState;
+
 use super::names::TableName;
+use super::recorded::{Recorded, one_by_one};
 use super::replica::Following;
 use super::sizes::{LARGEST_DATA, TooLong};
 use super::value::{Row, Value};
@@ -20,6 +23,18 @@ pub(super) trait Store: std::fmt::Debug + Send {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Vec<Row>, ReadError>;
+
+    /// The digests, with the key `key`, of the rows that each of `reads` gives now.
+    fn digests(
+        &mut self,
+        reads: &[&Recorded],
+        key: &RandomState,
+        deadline: Deadline,
+    ) -> Result<Vec<u64>, ReadError> {
+        one_by_one(reads, key, |read| {
+            self.rows(&read.statement, &read.parameters(), read.limit, deadline)
+        })
+    }
 
     /// Runs `statement` in the connection's transaction, and returns how many rows it changed.
     fn execute(

@@ -15,7 +15,7 @@ use crate::cache::CacheLocation;
 use crate::cache::other_database;
 use crate::django::datetime::Clock;
 use crate::django::settings::DjangoCache;
-use crate::{Decoding, Elsewhere, Reason, SAMPLE, Sample};
+use crate::{Decoding, Elsewhere, Reason, RestsOn, SAMPLE, Sample};
 
 /// How long the keys of sessions are (`_get_new_session_key` in
 /// contrib/sessions/backends/base.py, 5.2).
@@ -68,6 +68,14 @@ impl SessionCache {
     /// Whether the cache's own client raises at such a key.
     pub(super) fn refuses(&self, key: &str) -> bool {
         self.cache.refuses(&self.key(key))
+    }
+
+    pub(super) fn rests_on(&mut self) -> RestsOn<'_> {
+        match &mut self.cache.0 {
+            Store::Server(cache) => RestsOn::Cache(cache),
+            Store::Table(_) => RestsOn::Database,
+            Store::Directory(_) => RestsOn::More,
+        }
     }
 
     /// Some of the sessions that the cache has, and where it has some under other keys; `None`

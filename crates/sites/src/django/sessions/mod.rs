@@ -21,7 +21,9 @@ use self::table::{Profile, SessionTable, Tables};
 use super::datetime::Clock;
 use super::second_factor::SecondFactor;
 use crate::django::settings::{Django, SessionEngine};
-use crate::{Account, Client, Login, Overlooked, Reason, Required, Sample, SessionSource, Stop};
+use crate::{
+    Account, Client, Login, Overlooked, Reason, Required, RestsOn, Sample, SessionSource, Stop,
+};
 
 /// The longest token that is looked at, in bytes: as long as a cookie can be.
 const LONGEST_TOKEN: usize = 4096;
@@ -187,6 +189,16 @@ impl SessionSource for Sessions {
 
     fn asks_only_database(&self) -> bool {
         matches!(self.engine, Engine::Cookies { .. } | Engine::Database(_))
+    }
+
+    fn rests_on(&mut self) -> RestsOn<'_> {
+        match &mut self.engine {
+            Engine::Cookies { .. } | Engine::Database(_) | Engine::Profile(_) => RestsOn::Database,
+            Engine::Cache(cache) | Engine::CachedDatabase(cache, _) | Engine::Redis(cache) => {
+                cache.rests_on()
+            }
+            Engine::Files(_) => RestsOn::More,
+        }
     }
 
     fn needs(&self) -> Vec<Required> {

@@ -5,8 +5,11 @@
 
 pub(crate) mod text;
 
+use zeroize::Zeroizing;
+
 use self::text::Line;
 use super::connection::{Connection, Failure, LONGEST_VALUE, Malformed};
+use super::recorded::Found;
 use super::server::{Entry, Protocol};
 use crate::{Address, Deadline};
 
@@ -48,22 +51,53 @@ impl Protocol for Memcached {
         key: &[u8],
         deadline: Deadline,
     ) -> Result<Option<Entry>, Failure> {
-        connection.send(&[b"get ", key, b"\r\n"].concat(), deadline)?;
-        let mut found = None;
-        loop {
-            let decode = |bytes: &[u8]| text::decode(bytes, key, LONGEST_VALUE);
-            match connection.receive(decode, deadline)? {
-                Line::End => return Ok(found),
-                Line::Value { flags, bytes } if found.is_none() => {
-                    found = Some(Entry {
-                        bytes,
-                        flags: Some(flags),
-                    });
-                }
-                Line::Value { .. } => return Err(connection.malformed(Malformed::Garbage)),
-                Line::Error(error) => {
-                    return Err(connection.down(&format!("answers {error}")));
-                }
+        connection.send(&get(key), deadline)?;
+        answer(connection, key, deadline)
+    }
+}
+
+impl Memcached {
+    /// Sends a query for each of `keys`, and then receives the answers.
+    pub(super) fn ask_all(
+        connection: &mut Connection,
+        keys: &[&[u8]],
+        deadline: Deadline,
+        each: &mut dyn FnMut(usize, Found),
+    ) -> Result<(), Failure> {
+        let queries: Vec<Vec<u8>> = keys.iter().map(|key| get(key)).collect();
+        connection.send(&Zeroizing::new(queries.concat()), deadline)?;
+        for (index, key) in keys.iter().enumerate() {
+            let found = answer(connection, key, deadline)?;
+            each(index, found.map_or(Found::Absent, Found::Value));
+        }
+        Ok(())
+    }
+}
+
+fn get(key: &[u8]) -> Vec<u8> {
+    [b"get ", key, b"\r\n"].concat()
+}
+
+/// Receives the answer to the query for `key`.
+fn answer(
+    connection: &mut Connection,
+    key: &[u8],
+    deadline: Deadline,
+) -> Result<Option<Entry>, Failure> {
+    let mut found = None;
+    loop {
+        let decode = |bytes: &[u8]| text::decode(bytes, key, LONGEST_VALUE);
+        match connection.receive(decode, deadline)? {
+            Line::End => return Ok(found),
+            Line::Value { flags, bytes } if found.is_none() => {
+                found = Some(Entry {
+                    bytes,
+                    flags: Some(flags),
+                });
+            }
+            Line::Value { .. } => return Err(connection.malformed(Malformed::Garbage)),
+            Line::Error(error) => {
+                return Err(connection.down(&format!("answers {error}")));
             }
         }
     }

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::cluster::Redirection;
 use super::conversation::{refused, reply};
 use super::resp::{self, Reply};
 use super::{Answer, Get, Redis};
-use crate::cache::connection::{Failure, Malformed};
+use crate::cache::connection::{Connection, Failure, Malformed};
+use crate::cache::recorded::{Found, Limits};
 use crate::cache::server::{Entry, Server, Source};
 use crate::{Address, Deadline, Explained};
 
@@ -52,6 +55,38 @@ impl Node {
                 _ => Err(connection.malformed(Malformed::Garbage)),
             }
         })
+    }
+
+    /// Sends a query for each of `keys`, and then receives the answers. In a cluster, each key is
+    /// to be asked for by itself.
+    pub(in crate::cache) fn query_all(
+        &mut self,
+        keys: &[&[u8]],
+        limits: Limits,
+        each: &mut dyn FnMut(usize, Found),
+    ) -> Result<(), Failure> {
+        if !self.others.is_empty() {
+            (0..keys.len()).for_each(|index| each(index, Found::Unclear));
+            return Ok(());
+        }
+        let ask = &mut |_: &mut Redis, connection: &mut Connection, until| {
+            let queries = keys.iter().map(|key| resp::command(&[b"GET", key]));
+            let queries: Vec<Zeroizing<Vec<u8>>> = queries.collect();
+            let queries: Vec<&[u8]> = queries.iter().map(|query| query.as_slice()).collect();
+            connection.send(&Zeroizing::new(queries.concat()), until)?;
+            for index in 0..keys.len() {
+                let found = match reply(connection, until)? {
+                    Reply::Bulk(Some(bytes)) => Found::Value(Entry { bytes, flags: None }),
+                    Reply::Bulk(None) => Found::Absent,
+                    Reply::Error(_) => Found::Unclear,
+                    _ => return Err(connection.malformed(Malformed::Garbage)),
+                };
+                each(index, found);
+            }
+            Ok(())
+        };
+        self.server
+            .exchange(limits.query_timeout, limits.deadline, ask)
     }
 
     /// Queries the node at `to`, then the one that it names, and so on.

@@ -201,7 +201,7 @@ impl Postgres {
 }
 
 /// Whether a statement's answer ends with `message`.
-fn completes(message: &Message) -> bool {
+pub(super) fn completes(message: &Message) -> bool {
     matches!(
         message,
         Message::CommandComplete(_) | Message::PortalSuspended | Message::EmptyQueryResponse

@@ -1,5 +1,6 @@
 //! Speaks with PostgreSQL, and with poolers of connections to it, in its own protocol.
 
+mod batch;
 mod channel_binding;
 mod error;
 mod exchange;
@@ -10,6 +11,7 @@ pub(crate) mod value;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::hash::RandomState;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -27,8 +29,9 @@ use self::statements::{Ready, is_of};
 use self::value::row;
 use self::wire::{UNEXPECTED, Wire};
 use super::names::TableName;
+use super::recorded::Recorded;
 use super::replica::Following;
-use super::server::{ConnectOptions, Driver, Failure};
+use super::server::{ConnectOptions, Driver, Failure, digests_in_turn};
 use super::sizes::Answer;
 use super::value::{Row, Value};
 use crate::{Address, Explained, Unavailable};
@@ -206,6 +209,17 @@ impl Driver for Postgres {
                     .to_owned(),
             )),
             Outcome::Failed(error) => Err(self.failure(error)),
+        }
+    }
+
+    async fn digests(
+        &mut self,
+        reads: &[&Recorded],
+        key: &RandomState,
+    ) -> Result<Vec<u64>, Failure> {
+        match self.digests_together(reads, key).await? {
+            Some(digests) => Ok(digests),
+            None => digests_in_turn(self, reads, key).await,
         }
     }
 
