@@ -615,6 +615,23 @@ def test_sessions_in_redis(new_site, new_directory, directory, shell, engine):
         it.doctor().names("session-cache-key", mend, "problem", 1)
 
 
+def test_a_logout_from_a_session_in_a_cookie_cannot_be_seen(new_site, directory, shell):
+    site = new_site(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
+    site.make_accounts({"username": "alice", "password": SECRET})
+    it = Patient(site, directory, shell)
+    assert "logout" not in {finding["check"] for finding in it.doctor().findings}
+    it.configure(daemon={"listen": [f"unix:{directory}/http.sock"]})
+    found = {finding["check"]: finding for finding in it.doctor().findings}
+    assert found["logout"]["status"] == "ok" and "leaves no trace" in found["logout"]["seen"]
+    kick = {"kick": f"http://{LOOPBACK}:1/api"}
+    it.configure(ejabberd=kick)
+    assert "logout" not in {finding["check"] for finding in it.doctor().findings}, "passwords alone"
+    it.configure(ejabberd=kick | {"accept": ["session"]})
+    it.doctor().names("logout", "a short life", "warning", 0)
+    it.configure(ejabberd=kick | {"accept": ["session"]}, django={"session_engine": "db"})
+    assert "logout" not in {finding["check"] for finding in it.doctor().findings}
+
+
 # hallpassd
 
 

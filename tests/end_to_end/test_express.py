@@ -4,7 +4,7 @@ the same of Auth.js."""
 import json
 import re
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import unquote
 
 import pytest
@@ -14,6 +14,7 @@ from hosts import example
 from hosts.application import application
 from hosts.daemon import hallpassd
 from hosts.nginx import nginx
+from hosts.watching import reason, watching
 from php_doors import said
 from processes import LOOPBACK, free_port, give_away
 from sites.express import SECRET, NodeSite, hashes, shop, who
@@ -156,6 +157,23 @@ def test_a_closed_account_is_out_at_once(world):
     assert world.both(value) == "bob"
     assert said(world.shell.check("bob", "Pw-bob")) == "wrong-password"
     assert said(world.shell.check("bob", "Pw-alice")) == "bob"
+
+
+def test_a_stream_ends_as_the_shop_ends_its_sessions(world, hallpass_programs):
+    visitors = [world.visit("bob"), world.visit("bob"), world.visit("alice")]
+    cookies = ["connect.sid=" + visitor.cookie("connect.sid") for visitor in visitors]
+    with watching(hallpass_programs["hallpassd"], world.shell.config) as stream, ExitStack() as open_:
+        one, other, alice = [open_.enter_context(stream(cookie)) for cookie in cookies]
+        for each in (one, other, alice):
+            assert each.next()[0] == "identity"
+        visitors[0].ask("/logout")
+        assert reason(one) == "logout"
+        assert other.goes_on(0.5)
+        world.site.sql("UPDATE users SET active = false WHERE id = 2")
+        assert reason(other) == "closed"
+        world.site.sql("UPDATE users SET active = true WHERE id = 2")
+        visitors[2].ask("/destroy")
+        assert reason(alice) == "logout"
 
 
 def test_passwords(world):

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +12,7 @@ from hosts import example
 from hosts.application import application
 from hosts.daemon import hallpassd
 from hosts.nginx import nginx
+from hosts.watching import reason, watching
 from php_doors import said
 from processes import LOOPBACK, free_port, give_away
 from sites.flask import NAMES, SECRET, Shop, arguments
@@ -126,6 +127,32 @@ def test_a_closed_account_is_out_at_once_and_a_role_goes(world):
     world.shop.sql("DELETE FROM roles_users")
     assert world.shell("groups", "alice").text == ""
     world.shop.sql("INSERT INTO roles_users SELECT u.id, r.id FROM users u, role r WHERE u.username = 'alice'")
+
+
+def test_a_stream_ends_as_the_shop_ends_its_sessions(world, hallpass_programs):
+    visitors = [world.running.visit(name) for name in ("bob", "bob", "alice")]
+    with watching(hallpass_programs["hallpassd"], world.config) as stream, ExitStack() as open_:
+        cookies = ["session=" + visitor.cookie("session") for visitor in visitors]
+        one, other, alice = [open_.enter_context(stream(cookie)) for cookie in cookies]
+        staff = open_.enter_context(stream(cookies[2], "?group=staff"))
+        for each in (one, other, alice, staff):
+            assert each.next()[0] == "identity"
+        visitors[0].ask("/logout")
+        # A signed cookie cannot be called back.
+        if "SHOP_STORE" in world.shop.environment:
+            assert reason(one) == "logout"
+        else:
+            assert one.goes_on()
+        world.shop.sql("UPDATE users SET active = false WHERE username = 'bob'")
+        assert reason(other) == "closed"
+        world.shop.sql("UPDATE users SET active = true WHERE username = 'bob'")
+        world.shop.sql("DELETE FROM roles_users")
+        assert reason(staff) == "conditions"
+        world.shop.sql("INSERT INTO roles_users SELECT u.id, r.id FROM users u, role r WHERE u.username = 'alice'")
+        # A new password ends nothing in Flask-Login.
+        world.shop.sql("UPDATE users SET password = password || ' ' WHERE username = 'alice'")
+        assert alice.goes_on()
+        world.shop.sql("UPDATE users SET password = trim(password) WHERE username = 'alice'")
 
 
 def test_compare_finds_no_difference(world):

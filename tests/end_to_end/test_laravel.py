@@ -12,8 +12,10 @@ import pytest
 from hosts import example
 from hosts.application import application
 from hosts.daemon import hallpassd
+from hosts.events import Events
 from hosts.laravel import Browser, Laravel, laravel
 from hosts.nginx import nginx
+from hosts.watching import reason
 from hosts.web import basic
 from php_doors import said
 from processes import LOOPBACK, free_port, give_away
@@ -212,6 +214,37 @@ def test_a_new_password_ends_what_the_site_ends(site):
         assert site.shell.check(CARL, "another-Password-1").granted
     finally:
         carl.ask("/password", password=PASSWORDS[CARL])
+
+
+@pytest.mark.parametrize("driver", ["database", "redis", "memcached", "cookie", "strict"])
+def test_a_stream_ends_as_the_site_ends_its_sessions(sites, driver):
+    site = sites[driver]
+    alice, carl, other = site.logged_in(ALICE), site.logged_in(CARL), site.logged_in(CARL)
+    for browser in (carl, other):
+        assert browser.ask("/whoami")["user"] == CARL
+    with ExitStack() as open_:
+
+        def stream(browser: Browser) -> Events:
+            events = Events(site.daemon.address, {"Cookie": browser.header}, f"/{driver}/session/events")
+            assert events.status == 200
+            return open_.enter_context(events)
+
+        of_alice, of_other = stream(alice), stream(other)
+        assert of_alice.next()[0] == of_other.next()[0] == "identity"
+        alice.ask("/logout", x="1")
+        carl.ask("/password", password="another-Password-1")
+        try:
+            if driver == "cookie":
+                assert of_alice.goes_on(3)
+            else:
+                assert reason(of_alice) == "logout"
+            if driver == "strict":
+                assert reason(of_other) == "password"
+            else:
+                assert of_other.goes_on(0.5), "AuthenticateSession alone ends it"
+        finally:
+            carl.ask("/whoami")
+            carl.ask("/password", password=PASSWORDS[CARL])
 
 
 def test_remembered_logins_count_until_their_token_is_another(site):

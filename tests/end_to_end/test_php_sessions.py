@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from hosts.daemon import hallpassd
+from hosts.events import Events
 from hosts.php import php as running_php
+from hosts.watching import reason
 from php_doors import Site, said, write_configuration
 from processes import LOOPBACK, eventually, give_away, running
 from stores.redis import PASSWORD
@@ -155,6 +157,26 @@ def test_whoever_php_lets_in(world, name):
     assert site.reason(renewed) == folder.whoami(f"PHPSESSID={renewed}") == "bob"
     folder.get("login.php", zoe, logout="1")
     assert site.reason(zoe) == "no-session"
+
+
+@pytest.mark.parametrize("name", ["files-php", "memcached-php", "redis-php"])
+def test_a_stream_ends_as_php_ends_its_sessions(world, name):
+    folder, site = world[name]
+    tokens = [folder.log_in(user) for user in ("alice", "bob", "alice", "alice")]
+    with ExitStack() as open_:
+        path = f"/{name}/session/events"
+        one, two, other, last = [
+            open_.enter_context(Events(site.daemon.address, {"Cookie": f"PHPSESSID={token}"}, path))
+            for token in tokens
+        ]
+        for stream in (one, two, other, last):
+            assert stream.next()[0] == "identity"
+        folder.get("login.php", tokens[0], logout="1")
+        folder.log_in(None, tokens[1])
+        # Somebody else logs in to the same session.
+        folder.log_in("bob", tokens[3])
+        assert reason(one) == reason(two) == reason(last) == "logout"
+        assert other.goes_on(0.5)
 
 
 @pytest.mark.parametrize("name", [f"{handler}-php" for handler in HANDLERS])

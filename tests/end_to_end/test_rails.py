@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from hosts.application import application
 from hosts.daemon import hallpassd
 from hosts.httpd import configuration, httpd
 from hosts.nginx import nginx
+from hosts.watching import reason, watching
 from processes import LOOPBACK, free_port, give_away
 from programs import HANGS, Shell
 from test_flask import said_to
@@ -223,6 +224,23 @@ def test_devise_takes_no_other_cookie_for_a_remembered_login(shop: DeviseSite, o
             "compare", shop.root, "--json", "--tokens", compared, "--rails-env-file", shop.root.parent / "shop.env"
         )
         assert (result.code, result.json["differences"]) == (0, []), result.stderr
+
+
+def test_devise_streams_end_as_the_site_ends_its_sessions(shop: DeviseSite, of_shop, hallpass_programs):
+    visitors = [shop.log_in(BOB, "Pw-bob"), shop.log_in(ALICE, "Pw-alice"), shop.log_in(ZOE, "Pw-zoe")]
+    cookies = [f"{shop.cookie}={visitor.cookies[shop.cookie]}" for visitor in visitors]
+    with watching(hallpass_programs["hallpassd"], of_shop.config) as stream, ExitStack() as open_:
+        bob, alice, zoe = [open_.enter_context(stream(cookie)) for cookie in cookies]
+        assert bob.next()[0] == alice.next()[0] == zoe.next()[0] == "identity"
+        visitors[0].get("/users/sign_out")
+        with row(shop, "users", "id = 1"):
+            shop.run("UPDATE users SET encrypted_password = '$2a$04$' || substr(encrypted_password, 9, 1) "
+                     "|| substr(encrypted_password, 8, 1) || substr(encrypted_password, 10) WHERE id = 1")
+            assert reason(alice) == "password"
+        with row(shop, "users", f"email = '{ZOE}'"):
+            shop.run(f"DELETE FROM users WHERE email = '{ZOE}'")
+            assert reason(zoe) == "closed"
+        assert bob.goes_on(0.5), "a cookie is all there is of such a session"
 
 
 def test_devise_passwords_are_those_of_its_login_page(shop: DeviseSite, of_shop):
@@ -518,6 +536,23 @@ def test_redmine_logout_ends_the_session(tracker: RedmineSite, of_tracker):
     form = tracker.form_token(visitor.get("/my/account")[1])
     visitor.post("/logout", {"authenticity_token": form})
     assert agreed(tracker, of_tracker, token) is None
+
+
+def test_redmine_streams_end_as_the_site_ends_its_sessions(tracker: RedmineSite, of_tracker, hallpass_programs):
+    visitors = [tracker.log_in("alice", "Pw-alice"), tracker.log_in("alice", "Pw-alice")]
+    cookies = [f"{tracker.cookie}={visitor.cookies[tracker.cookie]}" for visitor in visitors]
+    id = of_tracker.session(visitors[0].cookies[tracker.cookie]).json["id"]
+    with watching(hallpass_programs["hallpassd"], of_tracker.config) as stream, ExitStack() as open_:
+        one, other = [open_.enter_context(stream(cookie)) for cookie in cookies]
+        assert one.next()[0] == other.next()[0] == "identity"
+        with row(tracker, "users", f"id = {id}"):
+            tracker.run(f"UPDATE users SET status = 3 WHERE id = {id}")
+            assert reason(one) == "closed" == reason(other)
+        with stream(cookies[0]) as again:
+            assert again.next()[0] == "identity"
+            with row(tracker, "tokens", f"user_id = {id}"):
+                tracker.run(f"DELETE FROM tokens WHERE user_id = {id} AND action = 'session'")
+                assert reason(again) == "logout"
 
 
 def test_redmine_new_password_ends_other_sessions(tracker: RedmineSite, of_tracker):

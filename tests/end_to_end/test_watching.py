@@ -4,20 +4,17 @@ import json
 import signal
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
 from hosts import web
 from hosts.accounts import PASSWORDS
-from hosts.daemon import hallpassd, write_configuration
-from hosts.events import Events
 from hosts.fixtures import site_with_accounts
+from hosts.watching import World, reason
 from hosts.web import basic
 from processes import LOOPBACK, eventually, free_port, give_away, listening, running, unprivileged
 
-# A third of what a stream waits for at most.
-INTERVAL = 0.2
 NGINX = """
 daemon off;
 pid {directory}/nginx.pid;
@@ -43,55 +40,10 @@ def site(new_site):
     return site_with_accounts(new_site)
 
 
-class World:
-    """A daemon, its sockets, and the site that it watches."""
-
-    def __init__(self, site, directory, programs):
-        self.site, self.directory, self.programs = site, directory, programs
-        self.socket, self.tcp = directory / "http.sock", (LOOPBACK, free_port())
-        self.config = self.write()
-
-    def write(self, **tables):
-        daemon = {"listen": [f"unix:{self.socket}", "tcp:{}:{}".format(*self.tcp)],
-                  "watch_interval": f"{int(INTERVAL * 1000)}ms"}
-        tables = {"tickets": {"key": "k" * 40}} | tables
-        return write_configuration(
-            self.site, f"{self.directory.name}.toml", daemon=daemon, **tables
-        )
-
-    @contextmanager
-    def running(self):
-        program = self.programs["hallpassd"]
-        with hallpassd(program, self.config, self.socket, self.tcp) as self.daemon:
-            yield self
-
-    def log_in(self, user: str):
-        browser = self.site.login(user, PASSWORDS[user])
-        assert browser.user == user
-        return browser
-
-    def events(self, browser=None, query: str = "", address=None, **headers) -> Events:
-        if browser:
-            headers["Cookie"] = browser.cookie_header
-        return Events(address or self.tcp, headers, f"/session/events{query}")
-
-    def ended(self, **body) -> web.Answer:
-        raw = json.dumps(body).encode()
-        return web.ask(self.socket, "/ended", method="POST", body=raw)
-
-
 @pytest.fixture
 def world(site, directory, hallpass_programs):
     with World(site, directory, hallpass_programs).running() as world:
         yield world
-
-
-def reason(stream: Events) -> str:
-    """Why the session of `stream` has ended; nothing follows."""
-    name, data = stream.next()
-    assert name == "ended" and list(data) == ["reason"]
-    assert stream.next() is None
-    return data["reason"]
 
 
 def test_the_identity_comes_first_and_the_end_when_it_ends(world):
@@ -261,9 +213,7 @@ def test_a_server_in_which_nothing_changes_is_not_asked(new_site, postgresql, di
     site = site_with_accounts(lambda: new_site("5.2", server=postgresql))
     with World(site, directory, hallpass_programs).running() as world:
         def round_took() -> float:
-            metrics = web.ask(world.socket, "/metrics").body.decode()
-            line = next(it for it in metrics.splitlines() if it.startswith("hallpass_watch_round_seconds{"))
-            return float(line.rpartition(" ")[2])
+            return world.metric("hallpass_watch_round_seconds")
 
         alice, bob = world.log_in("alice"), world.log_in("bob")
         with world.events(alice) as stream, world.events(bob) as other:

@@ -3,14 +3,16 @@ examples/nginx-wordpress lets in whom the site lets in, for as long as it does."
 
 import json
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from hosts import example
 from hosts.application import application
+from hosts.events import Events
 from hosts.fixtures import UNTHROTTLED
 from hosts.nginx import hallpassd, nginx
+from hosts.watching import reason
 from hosts.web import basic
 from processes import LOOPBACK, free_port, give_away
 from programs import toml
@@ -354,6 +356,33 @@ def test_a_visitor_is_in_while_the_site_says_so(world):
             assert world.status("/api/", headers=[("Authorization", basic("erin", typed))]) == expected
     # The account is gone.
     assert world.status("/members/", erin) == 302
+
+
+def test_a_stream_ends_as_the_site_ends_its_sessions(world):
+    site = world.site
+    with ExitStack() as open_, account(site, "eve") as password:
+
+        def stream(visitor, query: str = "") -> Events:
+            events = Events(world.daemon.address, {"Cookie": visitor.cookie}, f"/session/events{query}")
+            assert events.status == 200
+            return open_.enter_context(events)
+
+        eve, other, third = [site.log_in("eve", password) for _ in range(3)]
+        of_eve, author = stream(eve), stream(eve, "?group=author")
+        of_other, of_third = stream(other), stream(third)
+        for each in (of_eve, author, of_other, of_third):
+            assert each.next()[0] == "identity"
+        other.log_out()
+        assert reason(of_other) == "logout"
+        site.run("return get_user_by('login', 'eve')->set_role('subscriber');")
+        assert reason(author) == "conditions"
+        # WordPress ends all other sessions itself.
+        third.change_password("Another of hers")
+        assert reason(of_eve) == "logout" == reason(of_third)
+        last = stream(third)
+        assert last.next()[0] == "identity"
+        site.run("require_once 'wp-admin/includes/user.php'; return wp_delete_user(get_user_by('login', 'eve')->ID);")
+        assert reason(last) == "closed"
 
 
 def test_the_login_page_leads_back(world):

@@ -55,6 +55,12 @@ pub trait SessionSource: std::fmt::Debug + Send {
         false
     }
 
+    /// Whether all of a session is in its cookie, so that a logout at the site changes nothing that
+    /// can be read.
+    fn keeps_in_cookie(&self) -> bool {
+        false
+    }
+
     /// What the answer of [`read`](Self::read) rests on.
     fn rests_on(&mut self) -> RestsOn<'_> {
         RestsOn::More

@@ -66,6 +66,7 @@ pub(super) fn run(shared: &Shared) {
             looker.busy = Duration::ZERO;
             looker.asked = 0;
             round.state = looker.database_state();
+            looker.is_away &= round.state.is_none();
             state = shared.lock();
             left = state.to_look_at(round.state, SystemTime::now());
             round.count = left.len();
@@ -305,7 +306,7 @@ impl Looker {
         let deadline = self.deadline();
         // Where a store is unavailable, the usual question says so.
         let unchanged = self.authenticator.unchanged(&recorded, deadline);
-        let unchanged = unchanged.inspect(|_| self.busy += begun.elapsed());
+        let unchanged = unchanged.inspect(|_| self.answered(begun.elapsed()));
         let unchanged = asked.iter().zip(unchanged.unwrap_or_default());
         let unchanged: HashSet<Key> = unchanged
             .filter(|(_, unchanged)| *unchanged)
@@ -392,11 +393,16 @@ impl Looker {
                 self.log_away(unavailable);
             }
         } else {
-            self.busy += took;
             self.asked += 1;
-            self.unavailable = 0;
-            self.is_away = false;
+            self.answered(took);
         }
+    }
+
+    /// Notes that the stores have answered, and what that took.
+    fn answered(&mut self, took: Duration) {
+        self.busy += took;
+        self.unavailable = 0;
+        self.is_away = false;
     }
 
     fn log_away(&self, unavailable: &Unavailable) {

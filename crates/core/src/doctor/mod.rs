@@ -7,6 +7,7 @@ mod files;
 mod finding;
 mod groups;
 mod jwt;
+mod logouts;
 mod machines;
 mod passwords;
 mod permission;
@@ -62,6 +63,7 @@ pub fn examine(configuration: &Configuration, now: SystemTime) -> Vec<Finding> {
     };
     examination.configured();
     examination.signed_tokens();
+    examination.logouts();
     let mut complete = matches!(configuration.database.location, Location::Nowhere);
     let is_readable = match &configuration.database.location {
         Location::Sqlite(path) => examination.sqlite(path),

@@ -235,6 +235,10 @@ impl SessionSource for Sessions {
         remembered::lasting(token)
     }
 
+    fn keeps_in_cookie(&self) -> bool {
+        matches!(self.store, Store::Cookie { .. })
+    }
+
     fn rests_on(&mut self) -> RestsOn<'_> {
         match &mut self.store {
             Store::Redis(redis) => redis.rests_on(),

@@ -500,6 +500,10 @@ impl SessionSource for Sessions {
             .map(Secret::new)
     }
 
+    fn keeps_in_cookie(&self) -> bool {
+        matches!(self.store, Store::Cookie)
+    }
+
     fn rests_on(&mut self) -> RestsOn<'_> {
         match &mut self.store {
             Store::Table { .. } | Store::Cookie => RestsOn::Database,

@@ -261,6 +261,10 @@ impl SessionSource for Sessions {
         remembered::lasting(token)
     }
 
+    fn keeps_in_cookie(&self) -> bool {
+        matches!(self.store, Store::Cookie(_))
+    }
+
     fn rests_on(&mut self) -> RestsOn<'_> {
         self.store.rests_on()
     }

@@ -191,6 +191,10 @@ impl SessionSource for Sessions {
         matches!(self.engine, Engine::Cookies { .. } | Engine::Database(_))
     }
 
+    fn keeps_in_cookie(&self) -> bool {
+        matches!(self.engine, Engine::Cookies { .. })
+    }
+
     fn rests_on(&mut self) -> RestsOn<'_> {
         match &mut self.engine {
             Engine::Cookies { .. } | Engine::Database(_) | Engine::Profile(_) => RestsOn::Database,
