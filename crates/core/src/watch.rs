@@ -69,6 +69,7 @@ pub struct Watched {
     /// The request that is asked again.
     pub request: Request,
     id: String,
+    name: String,
     stamp: Option<PasswordStamp>,
     expires: Option<SystemTime>,
 }
@@ -81,6 +82,7 @@ impl Watched {
         Self {
             request,
             id: identity.id.clone(),
+            name: identity.name.clone(),
             stamp: identity.stamp,
             expires: session.and_then(|session| session.expires),
         }
@@ -109,7 +111,7 @@ impl Watched {
         now: SystemTime,
     ) -> Option<Ended> {
         match verdict {
-            Verdict::Granted(identity) if identity.id != self.id => Some(Ended::Logout),
+            Verdict::Granted(identity) if self.is_another(identity) => Some(Ended::Logout),
             Verdict::Granted(identity) => {
                 let changed = self.stamp.is_some() && identity.stamp != self.stamp;
                 changed.then_some(Ended::Password)
@@ -122,6 +124,14 @@ impl Watched {
             },
             Verdict::Unavailable(_) => None,
         }
+    }
+}
+
+impl Watched {
+    /// Whether `identity` is another account's. A site whose sessions say a name, and whose accounts
+    /// are not read, has no primary keys.
+    fn is_another(&self, identity: &Identity) -> bool {
+        identity.id != self.id || (self.id.is_empty() && identity.name != self.name)
     }
 }
 
@@ -245,6 +255,28 @@ mod tests {
         assert_eq!(judged(Some(1), granted("7", Some(1)), 0), None);
         assert_eq!(judged(Some(1), granted("7", Some(2)), 0), Some("password"));
         assert_eq!(judged(Some(1), granted("7", None), 0), Some("password"));
+    }
+
+    #[test]
+    fn accounts_without_primary_keys_are_told_apart_by_their_names() {
+        let named = |id: &str, name: &str| Identity {
+            name: name.to_owned(),
+            ..identity(id, None)
+        };
+        for (before, after, expected) in [
+            (("", "alice"), ("", "alice"), None),
+            (("", "alice"), ("", "bob"), Some("logout")),
+            (("", "alice"), ("7", "alice"), Some("logout")),
+            // The account has another name now.
+            (("7", "alice"), ("7", "alicia"), None),
+        ] {
+            let credential = Credential::Session(Secret::new("token"));
+            let request = Request::new(ClaimedName::Nameless, credential);
+            let watched = Watched::new(request, &named(before.0, before.1));
+            let verdict = Verdict::Granted(Box::new(named(after.0, after.1)));
+            let ended = watched.judge(&verdict, watched.expires(), at(0));
+            assert_eq!(ended.map(Ended::word), expected, "{before:?} {after:?}");
+        }
     }
 
     #[test]
