@@ -30,7 +30,7 @@ from stores.memcached import Memcached
 from stores.postgresql import PostgreSQL
 from stores.redis import Redis
 
-LOGOUTS = 200
+LOGOUTS = 100
 SECONDS = 20
 COLUMNS = "INSERT INTO django_session (session_key, session_data, expire_date)"
 CACHE = "django.core.cache.backends"
@@ -240,8 +240,8 @@ def log_out(store, streams, numbers) -> list[float]:
         for place, number in enumerate(numbers[::step]):
             stream = streams[number]
             selector.register(stream, selectors.EVENT_READ)
-            # At any moment of an interval.
-            time.sleep(place * 0.618 % 1 / 10)
+            # At any moment of an interval of two seconds.
+            time.sleep(place * 0.618 % 1 * 2)
             store.log_out(number)
             begun = time.monotonic()
             received = b""
