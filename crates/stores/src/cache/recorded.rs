@@ -15,6 +15,10 @@ use crate::{Deadline, Unavailable};
 /// The most reads of one question that are kept.
 const MOST_READS: usize = 16;
 
+/// The most keys that are asked for at once. All are sent before the first answer is read, so that
+/// they must fit into the system's buffers.
+const MOST_TOGETHER: usize = 256;
+
 /// One read: a key, and a digest of its value or absence.
 pub struct Recorded {
     key: Zeroizing<Vec<u8>>,
@@ -130,17 +134,21 @@ impl Cache {
     ) -> Result<Vec<bool>, Unavailable> {
         let hasher = &self.recorder.hasher;
         let (spread, query_timeout) = (self.spread, self.query_timeout);
-        let mut all = Reads {
-            hasher,
-            reads,
-            unchanged: vec![false; reads.len()],
-            left: (0..reads.len()).collect(),
-        };
-        match &mut self.servers {
-            Servers::Memcached(servers) => all.ask(servers, spread, query_timeout, deadline),
-            Servers::Redis(servers) => all.ask(servers, spread, query_timeout, deadline),
-        }?;
-        Ok(all.unchanged)
+        let mut unchanged = Vec::with_capacity(reads.len());
+        for reads in reads.chunks(MOST_TOGETHER) {
+            let mut all = Reads {
+                hasher,
+                reads,
+                unchanged: vec![false; reads.len()],
+                left: (0..reads.len()).collect(),
+            };
+            match &mut self.servers {
+                Servers::Memcached(servers) => all.ask(servers, spread, query_timeout, deadline),
+                Servers::Redis(servers) => all.ask(servers, spread, query_timeout, deadline),
+            }?;
+            unchanged.append(&mut all.unchanged);
+        }
+        Ok(unchanged)
     }
 }
 

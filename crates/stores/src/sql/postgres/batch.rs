@@ -17,6 +17,10 @@ use super::value::row;
 use super::wire::UNEXPECTED;
 use super::{Postgres, Standing, lost, refused};
 
+/// The most statements of one exchange. All are sent before the first answer is read, so that they
+/// must fit into the system's buffers.
+pub(super) const MOST_TOGETHER: usize = 256;
+
 impl Postgres {
     /// The digests of the rows that `reads` give; `None` where one of them can only be asked by
     /// itself, because it is not prepared yet, say.

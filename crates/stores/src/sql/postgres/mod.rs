@@ -20,6 +20,7 @@ use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 use postgres_types::Type;
 
+use self::batch::MOST_TOGETHER;
 use self::error::{
     Error, connecting, is_away, is_farewell, is_outdated, is_unknown_statement, reading,
 };
@@ -217,10 +218,14 @@ impl Driver for Postgres {
         reads: &[&Recorded],
         key: &RandomState,
     ) -> Result<Vec<u64>, Failure> {
-        match self.digests_together(reads, key).await? {
-            Some(digests) => Ok(digests),
-            None => digests_in_turn(self, reads, key).await,
+        let mut digests = Vec::with_capacity(reads.len());
+        for reads in reads.chunks(MOST_TOGETHER) {
+            digests.extend(match self.digests_together(reads, key).await? {
+                Some(digests) => digests,
+                None => digests_in_turn(self, reads, key).await?,
+            });
         }
+        Ok(digests)
     }
 
     async fn execute(
