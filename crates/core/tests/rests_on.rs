@@ -31,7 +31,8 @@ impl Site {
         let text = format!(
             "framework = \"{}\"\ndatabase = \"sqlite:{}/db\"\n{session}\n\
              user = \"{account} name = :username\"\nuser_by_id = \"{account} id = :id\"\n\
-             groups = \"SELECT club AS name FROM member WHERE account = :id\"\n",
+             groups = \"SELECT club AS name FROM member WHERE account = :id\"\n\
+             [access]\npasswords = false\n",
             if session.contains("[express]") {
                 "express"
             } else {
