@@ -24,6 +24,7 @@ from pathlib import Path
 from django_site import DjangoSite
 from hosts import web
 from hosts.daemon import hallpassd, write_configuration
+from proc import children, processor_time, resident
 from processes import LOOPBACK, free_port, give_away
 from stores.mariadb import MariaDB
 from stores.memcached import Memcached
@@ -148,30 +149,18 @@ def open_stream(address: tuple[str, int], number: int) -> socket.socket:
     return stream
 
 
-def processor_time(pid: int) -> float:
-    """That of a process and its children, in seconds."""
-    spent = 0.0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if pid in (int(path.parent.name), int(fields[1])):
-            spent += (int(fields[11]) + int(fields[12])) / 100
-    return spent
-
-
-def memory(pid: int) -> int:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) * 1024
+def used(pid: int) -> float:
+    """The processor time of a process and its children, in seconds."""
+    return processor_time(pid) + sum(map(processor_time, children(pid)))
 
 
 def shares(pids: list[int], meanwhile=lambda: time.sleep(0.5)) -> str:
     """The shares of one core that processes take for a while."""
-    begun, before = time.monotonic(), [processor_time(pid) for pid in pids]
+    begun, before = time.monotonic(), [used(pid) for pid in pids]
     while time.monotonic() - begun < SECONDS:
         meanwhile()
     took = time.monotonic() - begun
-    spent = [processor_time(pid) - was for pid, was in zip(pids, before, strict=True)]
+    spent = [used(pid) - was for pid, was in zip(pids, before, strict=True)]
     return " + ".join(f"{one / took:.1%}" for one in spent)
 
 
@@ -211,10 +200,10 @@ def measure(store, site: DjangoSite, program: Path, count: int, rows: int) -> No
         pid = daemon.process.pid
         pids = [pid, store.server.process.pid] if store.server else [pid]
         web.ask(address, "/auth", {"Cookie": f"sessionid={key(numbers[0])}"})
-        before = memory(pid)
+        before = resident(pid)
         streams = {number: open_stream(address, number) for number in numbers}
         time.sleep(5)
-        print(f"  memory a stream              {(memory(pid) - before) / count / 1024:6.1f} KiB")
+        print(f"  memory a stream              {(resident(pid) - before) / count / 1024:6.1f} KiB")
         print(f"  core, nothing written        {shares(pids)}")
 
         def write() -> None:
