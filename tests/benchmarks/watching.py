@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from django_site import DjangoSite
@@ -151,7 +151,12 @@ def open_stream(address: tuple[str, int], number: int) -> socket.socket:
 
 def used(pid: int) -> float:
     """The processor time of a process and its children, in seconds."""
-    return processor_time(pid) + sum(map(processor_time, children(pid)))
+    spent = processor_time(pid)
+    for child in children(pid):
+        # One that serves a connection may have ended.
+        with suppress(OSError):
+            spent += processor_time(child)
+    return spent
 
 
 def shares(pids: list[int], meanwhile=lambda: time.sleep(0.5)) -> str:
