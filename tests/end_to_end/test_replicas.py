@@ -13,6 +13,7 @@ from hosts.daemon import hallpassd
 from php_doors import write_configuration
 from processes import LOOPBACK, eventually, free_port, give_away
 from stores.mariadb import PASSWORD, MariaDB
+from stores.patroni import Etcd, Member
 from stores.pgbouncer import PgBouncer
 from stores.postgresql import PostgreSQL, Standby
 
@@ -189,6 +190,57 @@ def test_postgresql(new_directory, new_site, asking, shell):
         for asked in everyone:
             steadily(asked.grants, "the new primary is asked")
         assert alone.lag() == 0
+
+
+def test_patroni(new_directory, new_site, asking, shell):
+    """A leader that dies, the member that takes its place, and the first one as a replica."""
+    with ExitStack() as stack:
+        etcd = stack.enter_context(Etcd(new_directory()))
+        first = stack.enter_context(Member(new_directory(), "first", etcd))
+        site = new_site(server=first)
+        people(site)
+        second = stack.enter_context(Member(new_directory(), "second", etcd, first))
+        eventually(lambda: second.follows(first), "the replica has all of it")
+        both = asking(site, first, second)
+        reverse = asking(site, second, first)
+        for asked in (both, reverse):
+            assert asked.reason("alice") == asked.reason("bob") == "granted"
+
+        # The member that will be promoted does not know yet that an account is closed.
+        second.execute("SELECT pg_wal_replay_pause()")
+        site.deactivate("alice")
+        assert both.reason("alice") == "inactive"
+        steadily(lambda: reverse.reason("alice") == "inactive", "the leader is asked")
+        first.kill()
+        reasons = {"alice": set(), "bob": set()}
+        until = time.monotonic() + 40
+        both.slowest = reverse.slowest = 0.0
+        while second.role() != "master":
+            assert time.monotonic() < until, second.log.read_text()[-3000:]
+            for asked in (both, reverse):
+                for name, seen in reasons.items():
+                    seen.add(asked.reason(name))
+        assert reasons["alice"] <= {"unavailable", "inactive"}, reasons
+        assert reasons["bob"] <= {"unavailable", "granted"}, reasons
+        assert max(both.slowest, reverse.slowest) < DEADLINE + 1
+        for asked in (both, reverse):
+            steadily(asked.grants, "the new leader is asked")
+            assert asked.reason("alice") == "inactive"
+        ahead = asking(site, first, second)
+        assert ahead.reason("alice") == "inactive" and ahead.grants()
+        assert doctors_replicas(shell, both.config) == [("ok", "it is the primary")]
+
+        # The first is back as a replica, and is asked as one.
+        first.first = second
+        first.start()
+        eventually(lambda: first.follows(second), "it follows the new leader")
+        assert [status for status, _ in doctors_replicas(shell, both.config)] == ["ok", "ok"]
+        first.execute("SELECT pg_wal_replay_pause()")
+        second.execute("UPDATE auth_user SET is_active = false WHERE username = 'bob'", site.database_name)
+        for asked in (both, reverse, ahead):
+            steadily(lambda asked=asked: asked.reason("bob") == "inactive", "the leader is asked")
+            for _ in range(8):
+                assert asked.reason("bob") == asked.reason("alice") == "inactive"
 
 
 def test_mariadb(new_directory, new_site, asking, shell):
