@@ -15,8 +15,11 @@ from hosts.accounts import PASSWORDS
 from hosts.daemon import hallpassd, write_configuration
 from hosts.example import EXAMPLES
 from hosts.fixtures import site_with_accounts
+from php_doors import write_configuration as write_tables
 from processes import LOOPBACK, eventually, free_port, give_away, running, unprivileged
 from programs import run
+from stores.postgresql import PostgreSQL
+from stores.redis import Redis
 
 MONITORING = EXAMPLES / "monitoring"
 DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text())
@@ -53,7 +56,32 @@ def site(new_site):
 
 
 @pytest.fixture(scope="module")
-def daemon(site, new_directory, hallpass_programs):
+def one_of_many(new_directory):
+    """The configuration of a site on several machines: its replicas may lag, and wrong passwords are
+    counted together."""
+    directory = new_directory()
+    with PostgreSQL(new_directory()) as database, Redis(new_directory()) as redis:
+        database.create_database("wiki")
+        database.execute(
+            "CREATE TABLE people (id INT PRIMARY KEY, login TEXT, secret TEXT); "
+            "GRANT SELECT ON people TO hallpass",
+            "wiki",
+        )
+        tables = {
+            "framework": "custom",
+            "name": "wiki",
+            "database": database.hallpass("wiki") | {"max_lag": "5s"},
+            "limits": {"shared": redis.url()},
+            "passwords": {"dummy": "pbkdf2_sha256$1000"},
+            "custom": {
+                "user": "SELECT id, login AS username, secret AS password FROM people WHERE login = :username"
+            },
+        }
+        yield write_tables(directory / "wiki.toml", tables)
+
+
+@pytest.fixture(scope="module")
+def daemon(site, one_of_many, new_directory, hallpass_programs):
     directory = new_directory()
     socket, status = directory / "http.sock", (LOOPBACK, free_port())
     config = write_configuration(
@@ -63,7 +91,8 @@ def daemon(site, new_directory, hallpass_programs):
         limits={"failures": 2},
         daemon={"listen": [f"unix:{socket}"], "status": ["tcp:{}:{}".format(*status)]},
     )
-    with hallpassd(hallpass_programs["hallpassd"], config, socket, status) as running_daemon:
+    configs = [config, one_of_many]
+    with hallpassd(hallpass_programs["hallpassd"], configs, socket, status) as running_daemon:
         yield running_daemon
 
 

@@ -62,7 +62,8 @@ pub async fn metrics(sites: &Sites, metrics: &Metrics, age: Age) -> Answer {
         site.metrics.watch(&site.watch.statistics());
         site.metrics.shares_counts(engine.shares_counts());
         let health = site.health(age).await;
-        site.metrics.lag(health.lag);
+        let most = site.configuration.database.max_lag;
+        site.metrics.lag(health.lag, most);
         for health in health.stores() {
             let up = health.answer.is_ok();
             site.metrics.store(health.store, up, health.took);

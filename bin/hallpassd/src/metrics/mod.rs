@@ -57,6 +57,7 @@ struct Families {
     misses: Family<OfSite, Counter>,
     shared: Family<OfSite, Gauge>,
     lag: Family<OfSite, Gauge<f64, AtomicU64>>,
+    most_lag: Family<OfSite, Gauge<f64, AtomicU64>>,
     stores: Family<OfStore, Gauge<u64, AtomicU64>>,
     answers: Family<OfStore, Gauge<f64, AtomicU64>>,
     watched: Family<OfSite, Gauge>,
@@ -128,6 +129,7 @@ impl Metrics {
             misses: Family::default(),
             shared: Family::default(),
             lag: Family::default(),
+            most_lag: Family::default(),
             stores: Family::default(),
             answers: Family::default(),
             watched: Family::default(),
@@ -187,6 +189,12 @@ impl Metrics {
             "How far the database server that is asked is behind its primary",
             Unit::Seconds,
             families.lag.clone(),
+        );
+        registry.register_with_unit(
+            "database_max_lag",
+            "How far a database server may be behind its primary to be asked",
+            Unit::Seconds,
+            families.most_lag.clone(),
         );
         registry.register(
             "store_up",
@@ -339,15 +347,18 @@ impl SiteMetrics {
         }
     }
 
-    /// Sets how far the database is behind its primary; `None` where that is not measured or known.
-    pub fn lag(&self, lag: Option<Duration>) {
+    /// Sets how far the database is behind its primary, `None` where that is not measured or known, and
+    /// how far it may be.
+    pub fn lag(&self, lag: Option<Duration>, most: Option<Duration>) {
         let (site, families) = (self.site, &self.families);
-        match lag {
-            Some(lag) => {
-                let gauge = families.lag.get_or_create(&OfSite { site });
-                gauge.set(lag.as_secs_f64());
+        for (family, time) in [(&families.lag, lag), (&families.most_lag, most)] {
+            match time {
+                Some(time) => {
+                    let gauge = family.get_or_create(&OfSite { site });
+                    gauge.set(time.as_secs_f64());
+                }
+                None => _ = family.remove(&OfSite { site }),
             }
-            None => _ = families.lag.remove(&OfSite { site }),
         }
     }
 
@@ -412,9 +423,10 @@ mod tests {
         let forum = metrics.of("forum");
         forum.shares_counts(Some(true));
         forum.shares_counts(None);
-        shop.lag(Some(Duration::from_millis(2500)));
-        forum.lag(Some(Duration::ZERO));
-        forum.lag(None);
+        let most = Some(Duration::from_secs(5));
+        shop.lag(Some(Duration::from_millis(2500)), most);
+        forum.lag(Some(Duration::ZERO), most);
+        forum.lag(None, None);
         shop.store("database", false, Duration::from_millis(1500));
         let text = metrics.text().unwrap();
         for line in [
@@ -430,6 +442,7 @@ mod tests {
             "hallpass_cache_misses_total{site=\"shop\"} 6",
             "hallpass_limits_shared{site=\"shop\"} 0",
             "hallpass_database_lag_seconds{site=\"shop\"} 2.5",
+            "hallpass_database_max_lag_seconds{site=\"shop\"} 5.0",
             "hallpass_store_up{site=\"shop\",store=\"database\"} 0",
             "hallpass_store_answer_duration_seconds{site=\"shop\",store=\"database\"} 1.5",
             "process_start_time_seconds 0.0",
