@@ -137,6 +137,8 @@ def test_the_rpm_says_what_it_is(artifacts):
     for name in PROGRAMS:
         assert f"/usr/bin/{name}" in files
     assert not [path for path in files if path.startswith(("/lib/", "/usr/local", "/home", str(ROOT)))]
+    licences = rpm_of(artifacts, "--licensefiles")
+    assert "/usr/share/licenses/hallpass/third-party-licenses.txt.gz" in licences
     assert rpm_of(artifacts, "--configfiles") == ["/etc/fail2ban/filter.d/hallpass.conf"]
 
 
