@@ -1074,7 +1074,7 @@ QUESTION = "proxy_pass http://hallpass/auth;"
         ("hallpass.conf", QUESTION, "proxy_pass http://hallpass/auth?group=editors&$request_uri;",
          "nginx-path", "/auth?group=staff", "problem"),
         ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
-         "Remote-User $http_remote_user;", "nginx-identity", "Remote-User", "warning"),
+         "Remote-User $http_remote_user;", "nginx-identity", "Remote-User", "problem"),
         ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",
          "Remote-User ${arg_user};", "nginx-identity", "Remote-User", "warning"),
         ("snippets/hallpass-identity.conf", "Remote-User            $hallpass_user;",

@@ -160,7 +160,7 @@ def test_a_closed_account_is_out_at_once(world):
 
 
 def test_a_stream_ends_as_the_shop_ends_its_sessions(world, hallpass_programs):
-    visitors = [world.visit("bob"), world.visit("bob"), world.visit("alice")]
+    visitors = [world.visit(name) for name in ("zoë ö", "zoë ö", "alice")]
     cookies = ["connect.sid=" + visitor.cookie("connect.sid") for visitor in visitors]
     with watching(hallpass_programs["hallpassd"], world.shell.config) as stream, ExitStack() as open_:
         one, other, alice = [open_.enter_context(stream(cookie)) for cookie in cookies]
@@ -169,9 +169,9 @@ def test_a_stream_ends_as_the_shop_ends_its_sessions(world, hallpass_programs):
         visitors[0].ask("/logout")
         assert reason(one) == "logout"
         assert other.goes_on(0.5)
-        world.site.sql("UPDATE users SET active = false WHERE id = 2")
+        world.site.sql("UPDATE users SET active = false WHERE id = 3")
         assert reason(other) == "closed"
-        world.site.sql("UPDATE users SET active = true WHERE id = 2")
+        world.site.sql("UPDATE users SET active = true WHERE id = 3")
         visitors[2].ask("/destroy")
         assert reason(alice) == "logout"
 

@@ -198,6 +198,7 @@ def test_keys_of_the_sites_own(new_site, redis, shell, verdicts, name, backend):
 
 def test_keys_that_cannot_be_told(new_site, redis, shell):
     settings = cached_in(f"redis://{LOOPBACK}:{redis.port}/5", KEY_FUNCTION="website.own.as_a_digest")
+    settings["SESSION_ENGINE"] = "django.contrib.sessions.backends.cache"
     site = new_site(**settings)
     result = Init(shell, site)()
     assert result.code == 0
