@@ -44,7 +44,7 @@ pub struct Login {
     pub settled: bool,
     /// Whether what it owns may be another's: it did not begin when the login did.
     pub in_doubt: bool,
-    /// Whether the connections have been looked at since, while its own could be told.
+    /// Whether ejabberd has listed the connections since, early enough to tell which is this login's.
     pub listed: bool,
 }
 
@@ -122,7 +122,7 @@ pub fn assign(logins: &mut [&mut Login], streams: &[Stream], now: Instant) {
     let waiting = logins.iter_mut().filter(|login| login.waits(now));
     let mut waiting: Vec<&mut Login> = waiting.map(|login| &mut **login).collect();
     for stream in unowned {
-        // A name counts only where it is a login's: one that is nobody's would be no login's to end.
+        // Only the name of a known login counts: a stream under any other would never be ended.
         let is_named = waiting.iter().any(|login| login.is_named_by(stream));
         let distance = |login: &Login| {
             let may_own = match is_named {

@@ -168,7 +168,7 @@ impl Sessions {
         })
     }
 
-    /// Who is logged in by the cookie of a remembered login. It ends nowhere but in the browser.
+    /// Whom the cookie of a remembered login logs in. Only the browser knows when it ends.
     fn remembered(&self, cookie: &[u8], tracer: &Tracer) -> Option<Login> {
         let opened = self.remembered.as_ref()?.key.open(cookie);
         tracer.decided("remember", opened.is_ok(), || match &opened {
@@ -189,7 +189,7 @@ impl Sessions {
     }
 }
 
-/// Whether a logout is under way, of which the browser has not been told.
+/// Whether the site has logged the visitor out, and its answer has not reached the browser yet.
 fn is_cleared(session: &[u8], read: Read) -> bool {
     let path = "_remember".parse();
     path.is_ok_and(|path| read(session, &path) == Ok(Member::Text("clear".to_owned())))
