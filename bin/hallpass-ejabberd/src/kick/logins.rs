@@ -57,7 +57,7 @@ impl Login {
     }
 
     /// Whether any connection may be the one that it let in, as seen at `now`: ejabberd was not asked, or
-    /// did not answer, while it could be told.
+    /// did not answer, early enough to tell.
     pub fn is_unknown(&self, now: Instant) -> bool {
         !self.listed && !self.waits(now)
     }

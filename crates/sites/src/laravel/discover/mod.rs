@@ -30,7 +30,7 @@ use crate::init::{Page, parse_duration, site_file};
 #[command(after_help = "Examples:
   hallpass init laravel /srv/shop
   hallpass init laravel /srv/shop --guard admin --set session.cookie=shop_session
-  sudo -u www-data hallpass init laravel /srv/shop --php --output /tmp/hallpass.toml")]
+  sudo -u www-data hallpass init laravel /srv/shop --php --output /var/lib/shop/hallpass.toml")]
 pub(super) struct DiscoverLaravel {
     /// The site's directory, or its .env
     path: PathBuf,
